@@ -1,0 +1,82 @@
+"""A model: who answers, in which dialect, where, for which default params, with which limits.
+
+A value and nothing else: it does not know prices of the catalog (see `prices`), keys (see
+`labkit.keys`) or how to ask (see `labkit.providers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+CAPABILITIES = ("streaming", "vision", "tools", "json", "reasoning")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """What a local model is made of, beside its file."""
+
+    path: Path | None = None
+    """A GGUF file; None: found by the model's name among what `labkit pull` fetched."""
+    chat_template: str | None = None
+    """A Jinja chat template that replaces the file's own."""
+    context_tokens: int = 2048
+    """Context per slot."""
+    slots: int = 4
+    """Answers at once."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model at one endpoint. `id` is `provider/name`; all else is keyword-only and optional.
+
+    >>> Model("openai/gpt-4o").name
+    'gpt-4o'
+    >>> Model("vllm/qwen3", base_url="http://127.0.0.1:8000/v1", key_env="VLLM_KEY").dialect
+    'openai'
+    """
+
+    id: str
+    dialect: str = field(default="", kw_only=True)
+    """`openai`, `anthropic`, `local` or `scripted`; by default the provider's own, else `openai`."""
+    base_url: str | None = field(default=None, kw_only=True)
+    key_env: str | None = field(default=None, kw_only=True)
+    params: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    prices: Mapping[str, float] | None = field(default=None, kw_only=True)
+    """USD per million tokens: `input`, `output`, `cache_read`, `cache_write`. None: the catalog's."""
+    label: str | None = field(default=None, kw_only=True)
+    """How tables and charts call it; by default its name."""
+    aliases: tuple[str, ...] = field(default=(), kw_only=True)
+    context_window: int | None = field(default=None, kw_only=True)
+    max_output: int | None = field(default=None, kw_only=True)
+    capabilities: frozenset[str] = field(default=frozenset({"streaming"}), kw_only=True)
+    retired: date | None = field(default=None, kw_only=True)
+    concurrency: int | None = field(default=None, kw_only=True)
+    """Most requests in flight at once; None: the engine's default."""
+    weights: Weights | None = field(default=None, kw_only=True)
+    client: Any = field(default=None, kw_only=True, repr=False)
+    """An SDK client of your own (Azure, Bedrock, Vertex …), or the `Script` of a scripted model."""
+
+    def __post_init__(self) -> None:
+        if not self.dialect:
+            known = ("openai", "anthropic", "local", "scripted")
+            object.__setattr__(self, "dialect", self.provider if self.provider in known else "openai")
+        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
+
+    @property
+    def provider(self) -> str:
+        """Who answers: the part of the id before the first slash."""
+        return self.id.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """What the provider calls it: the part of the id after the first slash."""
+        return self.id.partition("/")[2]
+
+    def replace(self, **changes: Any) -> Model:
+        """The same model with some fields changed."""
+        return replace(self, **changes)

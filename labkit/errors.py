@@ -1,0 +1,178 @@
+"""Every exception labkit raises, as one tree.
+
+    LabkitError
+    ├── DefinitionError          what you wrote cannot run; raised before any request, all faults at once
+    │   ├── MissingVariables     a prompt needs values a sample does not have
+    │   ├── UnknownModel         no model of that id or alias; names the nearest
+    │   ├── UnknownPrompt        no prompt of that name or version in the lab or in data/prompts
+    │   └── MissingKey           a chosen model needs a key that was not found
+    ├── ProviderError            one call failed; becomes a row, never reaches the notebook by itself
+    │   ├── AuthenticationFailed the key was refused (401, 403)
+    │   ├── QuotaExceeded        no credit left (402, insufficient_quota)
+    │   ├── InvalidRequest       the provider will never take this request (400, 404, 413, 422 …)
+    │   ├── RateLimited          too fast (429)
+    │   ├── Overloaded           the provider is busy or broken (408, 409, 5xx, 529)
+    │   ├── TimedOut             no answer in time; it may have been paid for
+    │   ├── ConnectionFailed     the connection could not be made, so nothing was paid
+    │   ├── ConnectionLost       the connection broke while the answer came; it may have been paid for
+    │   └── MalformedAnswer      an answer came that is none: cut, empty, mistyped, without a finish reason
+    ├── StoreError               the lab could not be read or written
+    │   ├── StoreLocked          somebody else holds the file; says who and what to do
+    │   ├── StoreTooNew          a newer labkit wrote this lab: it can be read, not written
+    │   └── StoreDamaged         what is on disk is not what was written
+    ├── RunBusy                  another process or cell drives this run
+    ├── WeightsError             a local model's file could not be fetched or checked
+    └── MissingPackage           an optional package is needed; names the command that installs it
+
+It does not know who raises what, and holds no key: messages are scrubbed where they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class LabkitError(Exception):
+    """The root: everything labkit raises on purpose."""
+
+
+class DefinitionError(LabkitError):
+    """What you wrote cannot run. `faults` lists every reason, one sentence each."""
+
+    def __init__(self, faults: str | Iterable[str]) -> None:
+        self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
+        if len(self.faults) == 1:
+            text = self.faults[0]
+        else:
+            text = f"{len(self.faults)} things to mend before anything is asked:\n" + "\n".join(
+                f"  {number}. {fault}" for number, fault in enumerate(self.faults, 1)
+            )
+        super().__init__(text)
+
+    def __reduce__(self) -> tuple[type, tuple[tuple[str, ...]]]:
+        return type(self), (self.faults,)
+
+
+class MissingVariables(DefinitionError):
+    """A prompt needs values that a sample does not have."""
+
+
+class UnknownModel(DefinitionError):
+    """No model of that id or alias."""
+
+
+class UnknownPrompt(DefinitionError):
+    """No prompt of that name or version."""
+
+
+class MissingKey(DefinitionError):
+    """A chosen model needs a key that was not found."""
+
+
+class ProviderError(LabkitError):
+    """One call failed.
+
+    `retryable` says whether asking again can help, `maybe_paid` whether the provider may have
+    charged for it, `retry_after_s` how long the provider asked to wait (None: it did not say),
+    `status` the HTTP status if there was one, `raw` the scrubbed body.
+    """
+
+    retryable = False
+    maybe_paid = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        headers: dict[str, str] | None = None,
+        raw: str | None = None,
+        maybe_paid: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.headers = headers or {}
+        self.raw = raw
+        if maybe_paid is not None:
+            self.maybe_paid = maybe_paid
+
+
+class AuthenticationFailed(ProviderError):
+    """The key was refused; the model is stopped, the others go on."""
+
+
+class QuotaExceeded(ProviderError):
+    """No credit left; the model is stopped, the others go on."""
+
+
+class InvalidRequest(ProviderError):
+    """The provider will never take this request."""
+
+
+class RateLimited(ProviderError):
+    """The provider asks to go slower."""
+
+    retryable = True
+
+
+class Overloaded(ProviderError):
+    """The provider is busy or broken for the moment."""
+
+    retryable = True
+
+
+class TimedOut(ProviderError):
+    """No answer in time. The provider may have finished it, and charged for it."""
+
+    retryable = True
+    maybe_paid = True
+
+
+class ConnectionFailed(ProviderError):
+    """The connection could not be made, so nothing was paid."""
+
+    retryable = True
+
+
+class ConnectionLost(ProviderError):
+    """The connection broke while the answer came. It may have been charged for."""
+
+    retryable = True
+    maybe_paid = True
+
+
+class MalformedAnswer(ProviderError):
+    """What came is not an answer: cut, empty, mistyped, or without a finish reason."""
+
+    retryable = True
+    maybe_paid = True
+
+
+class StoreError(LabkitError):
+    """The lab could not be read or written."""
+
+
+class StoreLocked(StoreError):
+    """Somebody else holds the lab's file. The message says who, and what to do."""
+
+
+class StoreTooNew(StoreError):
+    """A newer labkit wrote this lab: it can be read, not written."""
+
+
+class StoreDamaged(StoreError):
+    """What is on disk is not what was written."""
+
+
+class RunBusy(LabkitError):
+    """Another process or cell drives this run; the message says which."""
+
+
+class WeightsError(LabkitError):
+    """A local model's file could not be fetched, or is not what it should be."""
+
+
+class MissingPackage(LabkitError):
+    """An optional package is needed; the message names the command that installs it."""

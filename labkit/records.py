@@ -1,0 +1,330 @@
+"""The values that travel between the floors, and the protocols by which floors meet.
+
+All values are frozen; change is `msgspec.structs.replace`. A field has the name of its column in
+DuckDB, of its column in frames and of its label in charts, and carries its unit as a suffix.
+This module does no I/O, reads no clock, and does not know where ids come from beyond `request_id`,
+which is a hash of content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Status = Literal["done", "failed", "partial", "stopped"]
+StopReason = Literal[
+    "stop", "max_tokens", "stop_sequence", "tool_calls", "refusal", "content_filter", "unknown"
+]
+Message = dict[str, Any]
+"""One turn: `{"role": "system" | "user" | "assistant", "content": text or list of parts}`."""
+
+_encode_json = msgspec.json.Encoder(order="sorted").encode
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A frozen value with named fields."""
+
+
+class Usage(Record, frozen=True, kw_only=True):
+    """Token counts as the provider reported them; None means: not reported.
+
+    Input and output are totals: input includes what was read from and written to a cache, output
+    includes reasoning. A part larger than its whole is refused.
+    """
+
+    input_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise ValueError(f"{name} is {value}; a count cannot be negative")
+        cached = (self.cache_read_tokens or 0) + (self.cache_write_tokens or 0)
+        if self.input_tokens is not None and cached > self.input_tokens:
+            raise ValueError(f"{cached} cached tokens are more than {self.input_tokens} input tokens")
+        if self.output_tokens is not None and (self.reasoning_tokens or 0) > self.output_tokens:
+            raise ValueError(
+                f"{self.reasoning_tokens} reasoning tokens are more than {self.output_tokens} output tokens"
+            )
+
+
+class Request(Record, frozen=True, kw_only=True):
+    """What is sent: everything that decides the answer, and its hash."""
+
+    request_id: str
+    provider: str
+    dialect: str
+    endpoint: str
+    """The endpoint's identity: normalised base URL; for `local` weights, template, context and runtime."""
+    model: str
+    """labkit's id, `provider/name`."""
+    name: str
+    """The model's name as the provider is asked for it."""
+    messages: tuple[Message, ...]
+    params: dict[str, Any]
+
+
+class Cell(Record, frozen=True, kw_only=True):
+    """One place in a design: which prompt on which model with which sample, for the how-manieth time."""
+
+    generation_id: str
+    run_id: str
+    experiment: str
+    workspace: str
+    prompt: str
+    prompt_version: int | None
+    model: str
+    provider: str
+    sample_id: str
+    repeat: int
+    request_id: str
+    draw: int
+    parent_id: str | None = None
+    step: int = 0
+    user: str | None = None
+
+
+class Intent(Record, frozen=True, kw_only=True):
+    """Written before a request is sent: after a kill it tells what may have been paid for."""
+
+    run_id: str
+    generation_id: str
+    attempt: int
+    sent_at: datetime
+    reserved_usd: float | None
+    """The worst case that the purse holds for it; None where the price is not known."""
+
+
+class Attempt(Record, frozen=True, kw_only=True):
+    """One HTTP request that was sent for a generation."""
+
+    run_id: str
+    generation_id: str
+    attempt: int
+    """1 for the first."""
+    sent_at: datetime
+    latency_s: float
+    status_code: int | None
+    error_type: str | None
+    error_message: str | None
+    retry_after_s: float | None
+    """What the provider asked for."""
+    wait_s: float | None
+    """How long labkit then waited before the next attempt; None after the last."""
+    maybe_paid: bool
+    provider_request_id: str | None
+
+
+class Generation(Record, frozen=True, kw_only=True):
+    """One cell, answered or failed: the main row. Fields stand in the order of the table's columns."""
+
+    generation_id: str
+    run_id: str
+    experiment: str
+    workspace: str
+    prompt: str
+    prompt_version: int | None
+    model: str
+    provider: str
+    sample_id: str
+    repeat: int
+    status: Status
+    text: str | None = None
+    stop_reason: StopReason | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    started_at: datetime | None = None
+    """When the last attempt was sent (UTC)."""
+    queue_s: float | None = None
+    """Waiting for a slot, before the first attempt."""
+    first_event_s: float | None = None
+    """Sent to the first event of any kind (last attempt)."""
+    ttft_s: float | None = None
+    """Sent to the first visible text (last attempt)."""
+    latency_s: float | None = None
+    """Sent to stream closed (last attempt)."""
+    retry_s: float | None = None
+    """All earlier attempts and their backoff."""
+    attempts: int = 0
+    in_flight: int | None = None
+    """Requests in flight at the endpoint when this one was sent, itself included."""
+    input_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_usd: float | None = None
+    price_id: str | None = None
+    """The price used, or `unknown: why` where `cost_usd` is NULL for want of one."""
+    maybe_paid: int = 0
+    """Attempts that may have been charged for without giving this answer."""
+    replayed_from: str | None = None
+    response_model: str | None = None
+    response_id: str | None = None
+    request_id: str
+    raw: str | None = None
+    draw: int = 0
+    parent_id: str | None = None
+    step: int = 0
+    user: str | None = None
+
+    def __repr__(self) -> str:
+        shown = self.text if self.text is not None else self.error_message
+        return f"Generation({self.model}, {self.prompt}, {self.sample_id}, {self.status}: {shown!r:.80})"
+
+
+class Score(Record, frozen=True, kw_only=True):
+    """A value for a generation. `value` None means: not scored, which is not 0."""
+
+    generation_id: str
+    scorer: str
+    value: float | None
+    scored_at: datetime
+    explanation: str | None = None
+    error: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class Answer(Record, frozen=True, kw_only=True):
+    """How a finished answer ended. Its text went to the listener while it came."""
+
+    stop_reason: StopReason
+    usage: Usage
+    response_model: str | None = None
+    response_id: str | None = None
+    raw: str | None = None
+    """The provider's last payload, as JSON text."""
+
+
+class Sample(Record, frozen=True, kw_only=True):
+    """One row of a dataset."""
+
+    id: str
+    fields: dict[str, Any]
+    """Every column but `id`, `target` included where there is one."""
+
+    @property
+    def target(self) -> Any:
+        return self.fields.get("target")
+
+
+class RunRecord(Record, frozen=True, kw_only=True):
+    """One launch of a plan, as it is written when it starts."""
+
+    run_id: str
+    plan_id: str
+    experiment: str
+    workspace: str
+    fresh: bool
+    cells: int
+    started_at: datetime
+    user: str | None
+    provenance: dict[str, Any]
+    """labkit, Python and SDK versions, git commit and dirty flag, notebook, host, prices, seed, concurrency."""
+
+
+class RunEvent(Record, frozen=True, kw_only=True):
+    """Something that happened to a run: `started`, `resumed`, `stopped`, `finished` or `failed`."""
+
+    run_id: str
+    event: str
+    at_time: datetime
+    detail: dict[str, Any] | None = None
+
+
+class Listener(Protocol):
+    """Hears an answer while it comes in. Called on labkit's loop; must not block."""
+
+    def opened(self, headers: Mapping[str, str]) -> None:
+        """The response's head arrived."""
+
+    def event(self) -> None:
+        """Something arrived that is no visible text (a role, a ping, reasoning)."""
+
+    def text(self, delta: str) -> None:
+        """More visible text."""
+
+
+class Sink(Protocol):
+    """Where the engine puts what it learns. Never blocks; `stored` is called once the row is on disk."""
+
+    def intent(self, intent: Intent) -> None: ...
+
+    def attempt(self, attempt: Attempt) -> None: ...
+
+    def generation(self, generation: Generation, stored: Callable[[], None]) -> None: ...
+
+
+class Watcher(Protocol):
+    """Sees a run while it goes: the grid and the progress line. Called on labkit's loop; must not block."""
+
+    def queued(self, cell: Cell) -> None: ...
+
+    def sent(self, cell: Cell, attempt: int) -> None: ...
+
+    def text(self, cell: Cell, delta: str) -> None: ...
+
+    def waiting(self, cell: Cell, seconds: float, why: str) -> None: ...
+
+    def ended(self, generation: Generation) -> None:
+        """The generation is on disk."""
+
+
+class Generations(Protocol):
+    """What charts and widgets take instead of a frame: anything that can give its generations."""
+
+    def generations(self) -> pd.DataFrame: ...
+
+
+def canonical_json(value: Any) -> bytes:
+    """`value` as JSON with sorted keys, no blanks, UTF-8: equal values give equal bytes.
+
+    >>> canonical_json({"b": 1, "a": "é"}).decode()
+    '{"a":"é","b":1}'
+    """
+    return _encode_json(value)
+
+
+def content_hash(tag: str, value: Any) -> str:
+    """A tagged hash of a value's canonical JSON: `tag:` and 32 hex digits (BLAKE2b, 128 bits).
+
+    >>> content_hash("p1", {"text": "hi"})
+    'p1:...'
+    """
+    return f"{tag}:{hashlib.blake2b(_encode_json(value), digest_size=16).hexdigest()}"
+
+
+class RequestHasher:
+    """Gives `request_id`s for one model under one set of params.
+
+    The id is `r1:` and the BLAKE2b-128 of the canonical JSON of
+    `[provider, dialect, endpoint, name, params]`, a newline, and that of `messages`. All that comes
+    before the messages is hashed once, so a plan of 100,000 cells pays only for the messages.
+
+    >>> ask = RequestHasher("openai", "openai", "https://api.openai.com/v1", "gpt-4o", {"seed": 1})
+    >>> ask.request_id([{"role": "user", "content": "hi"}]) == ask.request_id([{"content": "hi", "role": "user"}])
+    True
+    """
+
+    def __init__(
+        self, provider: str, dialect: str, endpoint: str, name: str, params: Mapping[str, Any]
+    ) -> None:
+        head = _encode_json([provider, dialect, endpoint, name, dict(params)])
+        self._head = hashlib.blake2b(head + b"\n", digest_size=16)
+
+    def request_id(self, messages: Any) -> str:
+        """The id of the request that sends these messages."""
+        state = self._head.copy()
+        state.update(_encode_json(messages))
+        return "r1:" + state.hexdigest()
