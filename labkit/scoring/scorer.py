@@ -1,0 +1,180 @@
+"""A scorer: a name and a function `generation, sample → value`; and the scoring of one generation.
+
+A scorer never stops a run: what it raises becomes the `error` of its score. "Not scored" is a value
+of None and never 0. This module knows no particular scorer, no frame and no store.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+from labkit.errors import DefinitionError
+from labkit.records import Generation, Sample, Score
+
+Value = bool | float | None | Mapping[str, Any]
+"""A number, True or False (1 or 0), None (not scored), or a mapping with `value` and, if wanted,
+`explanation` and `metadata`."""
+
+Function = Callable[[Generation, Sample], Value]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A named function that values a generation against its sample.
+
+    `columns` names the sample columns it reads, so that a plan can refuse a dataset without them.
+
+    >>> words = Scorer("words", lambda generation, sample: len(generation.text.split()))
+    >>> words
+    Scorer('words')
+    """
+
+    name: str
+    fn: Function
+    columns: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Scorer({self.name!r})"
+
+    def __call__(self, generation: Generation, sample: Sample) -> Value:
+        return self.fn(generation, sample)
+
+
+def scorers(given: Iterable[Scorer | Function] | Scorer | Function) -> tuple[Scorer, ...]:
+    """`given` as scorers: a plain function becomes a scorer under its own name.
+
+    Raises DefinitionError that names every fault at once: no function, no name of its own (a
+    lambda), a coroutine function, one name twice.
+
+    >>> def short(generation, sample):
+    ...     return len(generation.text) < 80
+    >>> scorers([short])
+    (Scorer('short'),)
+    """
+    every = list(given) if isinstance(given, Iterable) else [given]
+    faults: list[str] = []
+    found: dict[str, Scorer] = {}
+    for number, one in enumerate(every, 1):
+        name = one.name if isinstance(one, Scorer) else getattr(one, "__name__", "")
+        fn = one.fn if isinstance(one, Scorer) else one
+        if not callable(fn):
+            faults.append(f"scorer {number} is a {type(one).__name__}; give a Scorer or a function")
+        elif inspect.iscoroutinefunction(fn):
+            faults.append(f"scorer {name!r} is a coroutine function; scorers are plain functions")
+        elif not name or name == "<lambda>":
+            faults.append(f"scorer {number} has no name; write Scorer('a name', function)")
+        elif name in found:
+            faults.append(f"two scorers are called {name!r}; give one of them another name=")
+        else:
+            found[name] = one if isinstance(one, Scorer) else Scorer(name, one)
+    if faults:
+        raise DefinitionError(faults)
+    return tuple(found.values())
+
+
+def score(
+    given: Iterable[Scorer | Function] | Scorer | Function,
+    *,
+    generation: Generation,
+    sample: Sample,
+    at: datetime,
+) -> list[Score]:
+    """One Score for each scorer, in their order; nothing a scorer does raises.
+
+    A generation that is not `done` is not scored. A scorer that raises, or gives what is no finite
+    number, gives a Score with value None and an `error` that names the generation and the sample.
+    """
+    return [_scored(one, generation, sample, at) for one in scorers(given)]
+
+
+def _scored(scorer: Scorer, generation: Generation, sample: Sample, at: datetime) -> Score:
+    if generation.status != "done":
+        why = f"not scored: the generation is {generation.status}"
+        return _row(scorer, generation, at, value=None, explanation=why)
+    where = f"{scorer.name} on generation {generation.generation_id} (sample {sample.id})"
+    try:
+        answer = scorer.fn(generation, sample)
+    except Exception as error:  # noqa: BLE001 - a scorer is the user's code; the answer must stay
+        return _row(scorer, generation, at, value=None, error=f"{where}: {_told(error)}")
+    detail: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {"value": answer}
+    fault = _detail_fault(detail)
+    value = None if fault else _number(detail.get("value"))
+    if value is not None and not math.isfinite(value):
+        fault = f"the value is {value}"
+    if fault:
+        return _row(scorer, generation, at, value=None, error=f"{where}: {fault}")
+    explanation, metadata = detail.get("explanation"), detail.get("metadata")
+    return _row(scorer, generation, at, value=value, explanation=explanation, metadata=metadata)
+
+
+def _row(
+    scorer: Scorer,
+    generation: Generation,
+    at: datetime,
+    *,
+    value: float | None,
+    explanation: str | None = None,
+    error: str | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> Score:
+    return Score(
+        generation_id=generation.generation_id,
+        scorer=scorer.name,
+        value=value,
+        scored_at=at,
+        explanation=explanation,
+        error=error,
+        metadata=metadata,
+    )
+
+
+def _told(error: Exception) -> str:
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - even an exception's own text may raise
+        text = "(its message cannot be shown)"
+    return f"{type(error).__name__}: {text}"[:500]
+
+
+def _detail_fault(detail: Mapping[str, Any]) -> str | None:
+    if unknown := sorted(str(key) for key in detail if key not in ("value", "explanation", "metadata")):
+        return f"a score has value, explanation and metadata, not {', '.join(unknown)}"
+    if "value" not in detail:
+        return "the mapping has no 'value'"
+    value, explanation, metadata = detail["value"], detail.get("explanation"), detail.get("metadata")
+    if inspect.iscoroutine(value):
+        value.close()
+        return "it gave a coroutine; scorers are plain functions"
+    if not (value is None or isinstance(_plain(value), (Real, Decimal))):
+        return f"it gave {value!r:.80} ({type(value).__name__}); a score is a number, True, False or None"
+    if not (explanation is None or isinstance(explanation, str)):
+        return f"the explanation is a {type(explanation).__name__}, not text"
+    if not (metadata is None or isinstance(metadata, dict)):
+        return f"the metadata are a {type(metadata).__name__}, not a dict"
+    return None
+
+
+def _plain(value: Any) -> Any:
+    # numpy scalars and one-element arrays carry `item`; other arrays raise and are then no number.
+    try:
+        return value.item() if hasattr(value, "item") else value
+    except (TypeError, ValueError):
+        return None if value is None else value
+
+
+def _number(value: Any) -> float | None:
+    if value is None:
+        return None
+    try:
+        return float(_plain(value))
+    except OverflowError:
+        return math.inf
+    except ValueError:  # a signalling NaN
+        return math.nan

@@ -1,0 +1,116 @@
+"""From rows to independent units: samples as wholes with their repeats, or clusters of samples.
+
+Answers to one sample resemble each other, so rows are no independent evidence; samples are (or the
+clusters they come from: documents, authors, templates). Every interval here counts units, not rows.
+This module knows arrays only: no frame, no labkit record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Units:
+    """Values of samples, and the clusters in which those samples lie.
+
+    `sums` and `sizes` have one entry per cluster: the sum over its samples of each sample's mean,
+    and how many samples it has. Without clusters each sample is its own and `sizes` is all ones.
+    """
+
+    means: Floats
+    """One mean per sample, over its repeats."""
+    sums: Floats
+    sizes: Floats
+    rows: int
+    """How many values there were, repeats included."""
+    binary: bool
+    """Whether every value is 0 or 1."""
+
+    @property
+    def samples(self) -> int:
+        """How many samples have a value."""
+        return len(self.means)
+
+    @property
+    def clusters(self) -> int:
+        """How many independent units there are."""
+        return len(self.sums)
+
+    @property
+    def effective_clusters(self) -> float:
+        """Kish's effective number of clusters: less than their number where sizes differ."""
+        return float(self.sizes.sum() ** 2 / (self.sizes**2).sum()) if self.clusters else 0.0
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is one row per unit: no repeats, no clusters."""
+        return self.rows == self.samples == self.clusters
+
+    @property
+    def mean(self) -> float:
+        """The mean over samples (each sample counts once, however many repeats it has)."""
+        return float(self.means.mean()) if self.samples else float("nan")
+
+    @property
+    def variance_of_mean(self) -> float:
+        """The variance of `mean`, from the scatter between clusters; NaN with fewer than two.
+
+        Without clusters it is s²/n. With them it is the linearised variance of a ratio, with the
+        factor G/(G−1) (Liang & Zeger 1986; Cameron & Miller 2015, section II).
+        """
+        g = self.clusters
+        if g < 2:
+            return float("nan")
+        residuals = self.sums - self.mean * self.sizes
+        return float(g / (g - 1) * (residuals**2).sum() / self.samples**2)
+
+
+def units(values: ArrayLike, samples: ArrayLike | None = None, clusters: ArrayLike | None = None) -> Units:
+    """Gather `values` (one per row; NaN is left out) into samples, and samples into clusters.
+
+    `samples` and `clusters` name for each row the sample and the cluster it belongs to (strings or
+    integers; integers are much faster to group). Raises ValueError where lengths differ, a value
+    is infinite, or one sample lies in two clusters.
+
+    >>> found = units([1, 0, 1, 1], samples=["a", "a", "b", "b"])
+    >>> found.means.tolist(), found.rows
+    ([0.5, 1.0], 4)
+    """
+    value = np.asarray(values, dtype=np.float64)
+    if value.ndim != 1:
+        raise ValueError(f"values have {value.ndim} dimensions; one value per row is needed")
+    if np.isinf(value).any():
+        raise ValueError("values hold an infinity; leave out (NaN) what was not measured")
+    keep = ~np.isnan(value)
+    value = value[keep]
+    sample = _codes("samples", samples, keep)
+    if sample is None:
+        sample = np.arange(len(value))
+    binary = bool(np.isin(value, (0.0, 1.0)).all())
+    counts = np.bincount(sample)
+    means = np.bincount(sample, weights=value) / counts
+    cluster = _codes("clusters", clusters, keep)
+    if cluster is None:
+        return Units(means, means, np.ones_like(means), len(value), binary)
+    of_sample = np.zeros(len(means), dtype=np.intp)
+    of_sample[sample] = cluster
+    if not np.array_equal(of_sample[sample], cluster):
+        raise ValueError("a sample lies in two clusters; each sample needs exactly one")
+    sums = np.bincount(of_sample, weights=means).astype(np.float64)
+    sizes = np.bincount(of_sample).astype(np.float64)
+    return Units(means, sums, sizes, len(value), binary)
+
+
+def _codes(name: str, labels: ArrayLike | None, keep: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+    if labels is None:
+        return None
+    found = np.asarray(labels)
+    if found.shape != keep.shape:
+        raise ValueError(f"{name} has {found.size} entries for {keep.size} values")
+    return np.unique(found[keep], return_inverse=True)[1].astype(np.intp)

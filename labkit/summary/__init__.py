@@ -1,0 +1,9 @@
+"""What a frame of generations says: one row per prompt and model, as frame, text and HTML."""
+
+from __future__ import annotations
+
+from labkit.summary.cells import baseline, fresh, score_column, summarize
+from labkit.summary.show import html, text
+from labkit.summary.visible import visible
+
+__all__ = ["baseline", "fresh", "html", "score_column", "summarize", "text", "visible"]

@@ -1,0 +1,244 @@
+"""A frame of generations in, one row per prompt and model out: counts, scores, clocks, tokens, cost.
+
+All figures that labkit shows come from here and from `labkit.stats`. This module does not know
+where the frame came from, compares nothing (see `labkit.stats.paired`) and draws nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from labkit.errors import DefinitionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labkit.stats.intervals import Interval
+
+_NEEDED = ("status", "sample_id")
+_NUMBERS = (
+    "latency_s",
+    "ttft_s",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "maybe_paid",
+    "attempts",
+)
+
+
+def summarize(
+    frame: pd.DataFrame,
+    *,
+    by: str | Sequence[str] = ("prompt", "model"),
+    score: str | None = None,
+    baseline: float | tuple[Any, float] | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """One row per combination of the columns `by`, sorted by them, from a frame of generations.
+
+    `frame` has the columns of `labkit.records.Generation` and one column `score.<name>` per scorer.
+    `score` names the scorer; by default the frame's first. Columns of the result, in this order:
+
+    - those of `by`
+    - `n` (int): cells; `failed`, `partial`, `stopped`, `replayed` (int): how many of them are that
+    - `scorer` (str), `score`, `score_low`, `score_high` (float): the mean over samples of each
+      sample's mean over its scored repeats, with its interval at `level`: `rate_interval` where all
+      the frame's values lie from 0 to 1, else `mean_interval` (both of `labkit.stats`). Samples are
+      the units, so repeats make it no narrower than they deserve. Answers that are not scored
+      (failed ones among them) are left out: `scored` (int) counts the rows that are in, `score_n`
+      (int) their samples
+    - `latency_n` (int), `latency_p50_s`, `latency_p95_s`, `ttft_p50_s`, `ttft_p95_s` (float, s): of
+      answers that are `done` and were asked afresh; replayed answers have no clocks of their own
+    - `tokens_per_s` (float): Σ output_tokens ÷ Σ latency_s over the same rows (a ratio of sums, so
+      long answers count more; reasoning tokens count, queueing does not)
+    - `input_tokens`, `output_tokens` (float): sums of what was reported, replayed answers included
+    - `cost_usd` (float): what these answers cost when they were asked, replayed ones included;
+      `spent_usd` (float): without the replayed; `cost_known` (bool): False where an answer's cost
+      is not known or a call may have been paid for without an answer: the sums are then "at least"
+    - `cost_per_1k_usd` (float): mean known cost of a done answer × 1000
+    - `maybe_paid` (int): attempts that may have been paid for without giving an answer
+    - `level` (float); with `baseline` (a rate, or what `baseline()` gives) also `baseline` (float)
+      and `above_baseline` (bool, NA without a score): whether the whole interval lies above it.
+      The baseline itself is taken as known.
+
+    What cannot be said is NaN, never 0. Raises DefinitionError where a column is missing.
+
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"model": "m", "sample_id": ["1", "2"], "status": "done", "score.ok": [1, 0]})
+    >>> found = summarize(rows, by="model").iloc[0]
+    >>> int(found.n), float(found.score), round(float(found.score_low), 2)
+    (2, 0.5, 0.03)
+    """
+    import pandas as pd
+
+    keys = [by] if isinstance(by, str) else list(by)
+    column = score_column(frame, score)
+    _check(frame, keys)
+    rate = baseline[1] if isinstance(baseline, tuple) else baseline
+    numbers = _numeric(frame, column)
+    interval = _interval_for(numbers["score"])
+    rows = []
+    for key, part in numbers.groupby(
+        [frame[name].reset_index(drop=True) for name in keys], sort=True, dropna=False, observed=True
+    ):
+        row: dict[str, Any] = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
+        row |= (
+            _counts(part)
+            | _score(part, column, interval(part["score"], samples=part["sample"], level=level))
+            | _clocks(part)
+            | _money(part)
+            | {"level": level}
+        )
+        if rate is not None:
+            above = pd.NA if row["score_low"] != row["score_low"] else row["score_low"] > rate
+            row |= {"baseline": float(rate), "above_baseline": above}
+        rows.append(row)
+    if not rows:
+        return _empty(keys, rate)
+    result = pd.DataFrame(rows)
+    return result.astype({"above_baseline": "boolean"}) if rate is not None else result
+
+
+def baseline(targets: Iterable[Hashable]) -> tuple[Any, float]:
+    """The most frequent target and its share: what a constant answer would score. NaN and None are left out.
+
+    Of equally frequent targets the first met is given. Raises DefinitionError where there are none.
+
+    >>> baseline(["praise", "complaint", "praise"])
+    ('praise', 0.6666666666666666)
+    """
+    counts: dict[Hashable, int] = {}
+    for target in targets:
+        if target is not None and target == target:
+            counts[target] = counts.get(target, 0) + 1
+    if not counts:
+        raise DefinitionError("there is no target to take a baseline from")
+    label = max(counts, key=counts.__getitem__)
+    return label, counts[label] / sum(counts.values())
+
+
+def score_column(frame: pd.DataFrame, score: str | None) -> str | None:
+    """The frame's column of scorer `score`, by default the first; None where nothing was scored.
+
+    Raises DefinitionError where the frame has no such scorer.
+    """
+    found = [str(name) for name in frame.columns if str(name).startswith("score.")]
+    if score is None:
+        return found[0] if found else None
+    if f"score.{score}" not in found:
+        has = ", ".join(repr(name.removeprefix("score.")) for name in found) or "none"
+        raise DefinitionError(f"there is no score {score!r} in this frame; scores: {has}")
+    return f"score.{score}"
+
+
+def _check(frame: pd.DataFrame, keys: list[str]) -> None:
+    missing = [name for name in (*keys, *_NEEDED) if name not in frame.columns]
+    faults = [f"the frame has no column {name!r}" for name in dict.fromkeys(missing)]
+    if not keys:
+        faults.append("by= is empty; name at least one column")
+    if len(set(keys)) < len(keys):
+        faults.append(f"by= names a column twice: {', '.join(map(repr, keys))}")
+    if not frame.columns.is_unique:
+        faults.append("two columns of the frame have the same name")
+    if faults:
+        raise DefinitionError(faults)
+
+
+def _numeric(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
+    import numpy as np
+    import pandas as pd
+
+    parts: dict[str, Any] = {name: _floats(frame, name) for name in _NUMBERS}
+    parts["score"] = _floats(frame, column) if column else np.nan
+    parts["sample"] = pd.factorize(frame["sample_id"], use_na_sentinel=False)[0]
+    parts["status"] = frame["status"].astype(object).to_numpy()
+    replayed = "replayed_from" in frame.columns
+    parts["replayed"] = frame["replayed_from"].notna().to_numpy() if replayed else False
+    return pd.DataFrame(parts, index=pd.RangeIndex(len(frame)))
+
+
+def _floats(frame: pd.DataFrame, name: str) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    if name not in frame.columns:
+        return np.nan
+    try:
+        found = pd.to_numeric(frame[name]).to_numpy(dtype=float, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise DefinitionError(f"column {name!r} holds what is no number: {error}") from None
+    return np.where(np.isinf(found), np.nan, found)
+
+
+def _counts(part: pd.DataFrame) -> dict[str, Any]:
+    status = part["status"].value_counts()
+    counts = {name: int(status.get(name, 0)) for name in ("failed", "partial", "stopped")}
+    return {"n": len(part), **counts, "replayed": int(part["replayed"].sum())}
+
+
+def _interval_for(scores: pd.Series[float]) -> Callable[..., Interval]:
+    from labkit.stats.intervals import mean_interval, rate_interval
+
+    return rate_interval if scores.dropna().between(0, 1).all() else mean_interval
+
+
+def _score(part: pd.DataFrame, column: str | None, found: Interval) -> dict[str, Any]:
+    return {
+        "scorer": column.removeprefix("score.") if column else None,
+        "score": found.estimate,
+        "score_low": found.low if math.isfinite(found.low) else math.nan,
+        "score_high": found.high if math.isfinite(found.high) else math.nan,
+        "scored": int(part["score"].notna().sum()),
+        "score_n": found.n,
+    }
+
+
+def fresh(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows carry clocks that count: done, asked afresh, with a latency."""
+    done = (frame["status"] == "done") & frame["latency_s"].notna()
+    return done & frame["replayed_from"].isna() if "replayed_from" in frame.columns else done
+
+
+def _clocks(part: pd.DataFrame) -> dict[str, Any]:
+    import numpy as np
+
+    timed = part[(part["status"] == "done") & ~part["replayed"] & part["latency_s"].notna()]
+    row: dict[str, Any] = {"latency_n": len(timed)}
+    for clock in ("latency", "ttft"):
+        values = timed[f"{clock}_s"].dropna().to_numpy()
+        for share in (50, 95):
+            row[f"{clock}_p{share}_s"] = float(np.percentile(values, share)) if len(values) else np.nan
+    counted = timed[timed["output_tokens"].notna()]
+    seconds = float(counted["latency_s"].sum())
+    row["tokens_per_s"] = float(counted["output_tokens"].sum()) / seconds if seconds > 0 else np.nan
+    return row
+
+
+def _money(part: pd.DataFrame) -> dict[str, Any]:
+    answered = part["status"].isin(("done", "partial"))
+    maybe = int(part["maybe_paid"].fillna(0).sum())
+    return {
+        "input_tokens": part["input_tokens"].sum(min_count=1),
+        "output_tokens": part["output_tokens"].sum(min_count=1),
+        "cost_usd": _total(part, answered),
+        "spent_usd": _total(part[~part["replayed"]], answered),
+        "cost_known": bool(part.loc[answered, "cost_usd"].notna().all()) and maybe == 0,
+        "cost_per_1k_usd": part.loc[part["status"] == "done", "cost_usd"].mean() * 1000,
+        "maybe_paid": maybe,
+    }
+
+
+def _total(part: pd.DataFrame, answered: pd.Series[bool]) -> float:
+    # Where nothing was answered nor perhaps paid for, the cost is known: nothing.
+    nothing = not answered[part.index].any() and not part["maybe_paid"].fillna(0).any()
+    return 0.0 if nothing else float(part["cost_usd"].sum(min_count=1))
+
+
+def _empty(keys: list[str], rate: float | None) -> pd.DataFrame:
+    import pandas as pd
+
+    row = pd.DataFrame({"status": ["stopped"], "sample_id": [""], **dict.fromkeys(keys, "")})
+    return summarize(row, by=keys, baseline=rate).iloc[:0]

@@ -1,0 +1,144 @@
+"""labkit.scoring.numbers: the one number in an answer, read without guessing."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labkit.errors import DefinitionError
+from labkit.scoring import numeric, score
+from labkit.scoring.matching import NothingToCompare
+from labkit.scoring.numbers import the_number
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("42", "42"),
+        ("The answer is 42.", "42"),
+        ("```json\n42\n```", "42"),
+        ("**$1,234.50**", "1234.50"),
+        ("10,000,000", "10000000"),
+        ("-7.5e3", "-7500"),
+        ("\u22127", "-7"),
+        ("+.5", "0.5"),
+        ("about 50%", "50"),
+        ("x = 3, so 3", "3"),
+        ("3.0 is 3", "3"),
+        ("in GPT-4o's view: 7", "7"),
+    ],
+)
+def test_numbers_as_people_write_them(text, number):
+    """Prose, code fences, separators, signs and exponents are read."""
+    assert the_number(text) == Decimal(number)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no idea",
+        "Infinity",
+        "-inf",
+        "NaN",
+        "3 or 4",
+        "3-5",
+        "3/4",
+        '{"a": 1} {"a": 2}',
+        "1.234,5",
+        "1,23",
+        "v1.2.3",
+        "1e999",
+        "1e999999",
+        "2nd",
+        "gpt-4o",
+        "9" * 100_001,
+    ],
+)
+def test_what_is_unclear_is_not_guessed(text):
+    """No number, two numbers, infinity, other notations: nothing is read."""
+    with pytest.raises(NothingToCompare):
+        the_number(text)
+
+
+def test_the_caller_may_say_which():
+    """Of several numbers the first or the last can be asked for."""
+    assert the_number("3 + 4 = 7", pick="first") == 3
+    assert the_number("3 + 4 = 7", pick="last") == 7
+
+
+@given(st.floats(-1e12, 1e12, allow_nan=False).map(lambda x: round(x, 6)))
+def test_a_number_written_out_is_read_back(number):
+    """Every number comes back, with thousands separators or without."""
+    for text in (f"{number:f}", f"{number:,.6f}", f"It is {number:f}!"):
+        assert float(the_number(text)) == pytest.approx(number, abs=1e-6)
+
+
+@given(st.text(alphabet="0123456789.,+-eE ", max_size=200))
+def test_reading_never_fails_in_another_way(text):
+    """Any mess of digits and signs is a number or said to be none."""
+    with contextlib.suppress(NothingToCompare):
+        assert the_number(text).is_finite()
+
+
+def _row(generation, sample, scorer, text, target):
+    (row,) = score(scorer, generation=generation(text), sample=sample(target=target), at=NOW)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "tolerance", "relative", "value"),
+    [
+        ("10", 10, 0, 0, 1),
+        ("10.0", "10", 0, 0, 1),
+        ("0.3", 0.2, 0.1, 0, 1),
+        ("0.31", 0.2, 0.1, 0, 0),
+        ("95", 100, 0, 0.05, 1),
+        ("-95", -100, 0, 0.05, 1),
+        ("94", 100, 0, 0.05, 0),
+        ("7", np.int64(7), 0, 0, 1),
+        ("1,000", "1,000", 0, 0, 1),
+    ],
+)
+def test_tolerances_are_decimal(generation, sample, text, target, tolerance, relative, value):
+    """A number within the tolerance scores 1, without binary rounding at its edge."""
+    scorer = numeric(tolerance, relative=relative)
+    assert _row(generation, sample, scorer, text, target).value == value
+
+
+def test_out_of_scale_is_not_scored(generation, sample):
+    """A mark of 12 on a scale of 1 to 10 is no mark."""
+    row = _row(generation, sample, numeric(low=1, high=10), "12", 5)
+    assert row.value is None
+    assert "outside the scale" in row.explanation
+
+
+def test_unreadable_answers_count_as_wrong_only_when_told_so(generation, sample):
+    """Not scored by default; with unreadable=0 they are 0, with the reason."""
+    assert _row(generation, sample, numeric(), "no idea", 5).value is None
+    row = _row(generation, sample, numeric(unreadable=0), "no idea", 5)
+    assert row.value == 0
+    assert "no number" in row.explanation
+
+
+@pytest.mark.parametrize("target", ["ten", "inf", True, float("inf")])
+def test_a_target_that_is_no_number_is_an_error(generation, sample, target):
+    """The fault is the dataset's, so it is an error and not an unscored answer."""
+    row = _row(generation, sample, numeric(), "10", target)
+    assert row.value is None
+    assert "target" in row.error
+
+
+def test_faults_of_the_definition_are_named_at_once():
+    """Negative and infinite tolerances and an unknown pick are refused together."""
+    with pytest.raises(DefinitionError) as caught:
+        numeric(-1, relative=float("inf"), pick="best")
+    assert len(caught.value.faults) == 3

@@ -1,0 +1,100 @@
+"""labkit.summary.show: a summary as text and HTML, with nothing from the data alive in it."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+from labkit.summary import html, summarize, text
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "<script>alert(1)</script>",
+    '"><svg onload=alert(1)>',
+    "a\u202eb\u200b",
+    "\x1b[31mred",
+    "two\nlines",
+    "&lt;b&gt;",
+]
+
+
+class Tags(HTMLParser):
+    """Collects every element and attribute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, tuple[str, ...]]] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, tuple(sorted(name for name, _ in attrs))))
+
+
+def test_the_text_is_aligned_and_has_units(rows):
+    """Every line of the table is as wide as its rule allows, and the header names units."""
+    shown = text(summarize(rows(), baseline=0.5)).splitlines()
+    assert "(USD)" in shown[1]
+    assert "p95 (s)" in shown[1]
+    rule = shown[2]
+    assert all(len(line) <= len(rule) for line in shown[:5])
+    assert shown[3].startswith("p       local/a ")
+
+
+def test_unknown_and_partly_known_costs_are_said(rows):
+    """Unknown is a word, partly known is 'at least', and the note explains it."""
+    frame = rows(models=["a", "b"], samples=2, repeats=1, cost_usd=[0.5, None, None, None])
+    shown = text(summarize(frame))
+    assert "≥ 0.500" in shown
+    assert "unknown" in shown
+    assert "at least" in shown
+
+
+def test_rare_counts_are_shown_only_where_there_are_any(rows):
+    """Stopped and replayed cells get a column when they exist; failures always have one."""
+    assert "replayed" not in text(summarize(rows()))
+    frame = rows(replayed_from="g1", latency_s=None)
+    shown = text(summarize(frame))
+    assert "replayed" in shown
+    assert "of fresh answers only" in shown
+
+
+def test_models_can_be_called_by_labels(rows):
+    """A label takes the place of a model's id."""
+    shown = text(summarize(rows()), labels={"local/a": "A, a few-shot base model"})
+    assert "A, a few-shot base model" in shown
+    assert "local/a" not in shown
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_text(rows, name):
+    """No element or attribute of the HTML comes from a name, nor an escape code into the text."""
+    frame = rows(models=[name], prompts=[name]).rename(columns={"score.exact": f"score.{name}"})
+    summary = summarize(frame)
+    clean, dirty = Tags(), Tags()
+    clean.feed(html(summarize(rows(models=["m"]))))
+    dirty.feed(html(summary))
+    assert dirty.found == clean.found
+    shown = text(summary)
+    assert not set(shown) & set("\x1b\u202e\u200b")
+    assert len(shown.splitlines()) == len(text(summarize(rows(models=["m"]))).splitlines())
+
+
+def test_wide_characters_keep_the_columns(rows):
+    """A Chinese name takes two places a character."""
+    shown = text(summarize(rows(models=["模型"], prompts=["p"]))).splitlines()
+    assert shown[2].split("  ")[1] == "─" * 5
+    assert "模型 " in shown[3]
+
+
+def test_an_empty_summary_says_so(rows):
+    """No rows are a sentence, in both forms."""
+    summary = summarize(rows().iloc[:0])
+    assert text(summary).endswith("no generations")
+    assert "no generations" in html(summary)
+
+
+def test_one_sample_is_not_an_interval(rows):
+    """A mean of one sample is shown without limits."""
+    frame = rows(models=["m"], samples=1, repeats=1)
+    frame["score.exact"] = 7.0
+    assert "7.000 (one sample)" in text(summarize(frame))
