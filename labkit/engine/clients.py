@@ -1,0 +1,64 @@
+"""The providers in use on this loop: one per endpoint, key and loop, made once, off the loop.
+
+Making an SDK client takes 27 ms, importing an SDK a second or two: neither may hold up a loop that
+measures latencies. It knows which providers may be shared, and nothing of what they are asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Any
+
+from labkit import providers
+from labkit.catalog.model import Model
+from labkit.engine import loop
+from labkit.providers.base import Provider
+
+_SHARED_DIALECTS = ("openai", "anthropic")
+_open: dict[asyncio.AbstractEventLoop, dict[tuple[Any, ...], asyncio.Future[Provider]]] = {}
+
+
+async def provider(model: Model, key: Any) -> Provider:
+    """The provider that answers for `model`, for use on the running loop.
+
+    Raises what `connect` raises, and tries anew at the next call.
+    """
+    running = asyncio.get_running_loop()
+    known = _open.setdefault(running, {})
+    if not known and running is loop.current():
+        loop.on_close(close_all)
+    name = _name(model, key)
+    if name not in known:
+        known[name] = asyncio.ensure_future(asyncio.to_thread(_connect, model, key))
+    try:
+        return await asyncio.shield(known[name])
+    except BaseException:
+        if known.get(name) is not None and known[name].done():
+            known.pop(name)
+        raise
+
+
+async def close_all() -> None:
+    """Close every provider of the running loop."""
+    known = _open.pop(asyncio.get_running_loop(), {})
+    made = await asyncio.gather(*known.values(), return_exceptions=True)
+    await asyncio.gather(
+        *(one.close() for one in made if not isinstance(one, BaseException)), return_exceptions=True
+    )
+
+
+def _connect(model: Model, key: Any) -> Provider:
+    made: Provider = providers.load(model.dialect).connect(model, key)
+    return made
+
+
+def _name(model: Model, key: Any) -> tuple[Any, ...]:
+    # The key itself is kept nowhere but in the client: its hash tells keys apart.
+    secret = "" if key is None else key.reveal()
+    digest = hashlib.blake2b(secret.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    if model.client is not None:
+        return (model.dialect, id(model.client), digest)
+    if model.dialect in _SHARED_DIALECTS:
+        return (model.dialect, model.provider, model.base_url, digest)
+    return (model.dialect, model.id, model.weights, digest)

@@ -1,0 +1,91 @@
+"""Whether a failed call is asked again, and after how long. The only place that decides it.
+
+Pure: an error and what happened before in, a decision out. It sleeps nowhere and sends nothing.
+
+Backoff is exponential with full jitter (Brooker, "Exponential Backoff And Jitter", AWS, 2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from types import MappingProxyType
+
+from labkit.errors import AuthenticationFailed, ConnectionFailed, ProviderError, QuotaExceeded
+
+_YEAR_S = 366 * 86400.0
+_ATTEMPTS = {"RateLimited": 10, "Overloaded": 8, "TimedOut": 2, "ConnectionLost": 2, "MalformedAnswer": 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """How patient a run is. Times are in seconds.
+
+    A request that could not be connected costs nothing and is asked again until `deadline_s`; refusals
+    that will not change (400, 401, 403, 404, quota …) are never asked again.
+
+    >>> Policy(attempts={"TimedOut": 1}).attempts["TimedOut"]
+    1
+    """
+
+    timeout_s: float = 600.0
+    """Silence that ends an attempt: so long without a byte."""
+    deadline_s: float = 1800.0
+    """From the first sending of a generation to its end, all attempts and waits included."""
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    """Most attempts by class of error; classes left out keep their defaults."""
+    retry_after_cap_s: float = 120.0
+    """A provider that asks for more than this is put aside for the rest of the run."""
+    backoff_s: float = 0.5
+    backoff_cap_s: float = 30.0
+    unreachable_s: float = 180.0
+    """A model whose endpoint fails every call for so long is put aside."""
+    fail_fast: bool = False
+    """Never ask again: for people who would rather have an error than a wait."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attempts", MappingProxyType({**_ATTEMPTS, **self.attempts}))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows a failure. `wait_s` None: nothing more is asked; `stops_model` says why no cell is."""
+
+    wait_s: float | None
+    stops_model: str | None = None
+
+
+def decide(
+    policy: Policy, error: ProviderError, *, failures: Mapping[str, int], elapsed_s: float, random: Random
+) -> Decision:
+    """What to do after `error`.
+
+    `failures` counts this generation's failures by class, this one included; `elapsed_s` is the time
+    since its first sending.
+    """
+    name = type(error).__name__
+    if isinstance(error, AuthenticationFailed):
+        return Decision(None, f"its key was refused: {error}")
+    if isinstance(error, QuotaExceeded):
+        return Decision(None, f"its account has no credit left: {error}")
+    asked_s = error.retry_after_s
+    if error.retryable and asked_s is not None and asked_s > policy.retry_after_cap_s:
+        until = datetime.now(UTC) + timedelta(seconds=min(asked_s, _YEAR_S))
+        return Decision(
+            None,
+            f"it asked to wait {asked_s:,.0f} s, until {until:%Y-%m-%d %H:%M:%S} UTC;"
+            f" that is more than retry_after_cap_s={policy.retry_after_cap_s:g}",
+        )
+    if not error.retryable or policy.fail_fast:
+        return Decision(None)
+    free = isinstance(error, ConnectionFailed)
+    if not free and failures.get(name, 0) >= policy.attempts.get(name, 1):
+        return Decision(None)
+    count = sum(failures.values())
+    wait_s = random.uniform(0, min(policy.backoff_cap_s, policy.backoff_s * 2 ** min(count - 1, 16)))
+    if asked_s is not None:
+        # Never earlier than asked, and not all in the same moment.
+        wait_s = asked_s + min(wait_s, 0.1 * asked_s + 0.05)
+    return Decision(wait_s if elapsed_s + wait_s < policy.deadline_s else None)

@@ -1,0 +1,174 @@
+"""Every exception the SDKs and their HTTP clients can raise, as one of labkit's own errors.
+
+Tables by class name, read along the chain of causes from the innermost outwards: the SDKs' aiohttp
+transport reports a refused connection as a time-out, and only the cause below it tells the truth. It
+imports no SDK, so it also serves clients it has never seen. What an HTTP status means stands in
+`refusals`. The errors made here hold no SDK object: those carry keys into pickles and tracebacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from labkit.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ConnectionLost,
+    InvalidRequest,
+    MalformedAnswer,
+    Overloaded,
+    ProviderError,
+    TimedOut,
+)
+from labkit.providers import refusals
+from labkit.providers.scrub import Scrubber
+
+BY_STATUS = "its HTTP status decides"
+"""In the table: the exception stands for a response, and `refusals` reads it."""
+
+Kind = type[ProviderError] | str
+
+AIOHTTP: dict[str, Kind] = {
+    "ConnectionTimeoutError": ConnectionFailed,
+    "ClientConnectorError": ConnectionFailed,
+    "ClientConnectorDNSError": ConnectionFailed,
+    "ClientConnectorCertificateError": ConnectionFailed,
+    "ClientSSLError": ConnectionFailed,
+    "ClientHttpProxyError": ConnectionFailed,
+    "SocketTimeoutError": TimedOut,
+    "ServerTimeoutError": TimedOut,
+    "ServerDisconnectedError": ConnectionLost,
+    "ServerFingerprintMismatch": ConnectionFailed,
+    "ClientConnectionResetError": ConnectionLost,
+    "ClientOSError": ConnectionLost,
+    "ClientConnectionError": ConnectionLost,
+    "ClientPayloadError": ConnectionLost,
+    "ClientResponseError": MalformedAnswer,
+    "InvalidURL": InvalidRequest,
+    "ClientError": ConnectionLost,
+}
+
+CLIENTS: dict[str, Kind] = {
+    # httpx2
+    "ConnectTimeout": ConnectionFailed,
+    "PoolTimeout": ConnectionFailed,
+    "ConnectError": ConnectionFailed,
+    "ProxyError": ConnectionFailed,
+    "ReadTimeout": TimedOut,
+    "WriteTimeout": TimedOut,
+    "TimeoutException": TimedOut,
+    "ReadError": ConnectionLost,
+    "WriteError": ConnectionLost,
+    "CloseError": ConnectionLost,
+    "NetworkError": ConnectionLost,
+    "RemoteProtocolError": ConnectionLost,
+    "LocalProtocolError": InvalidRequest,
+    "UnsupportedProtocol": InvalidRequest,
+    "ProtocolError": ConnectionLost,
+    "DecodingError": MalformedAnswer,
+    "TooManyRedirects": InvalidRequest,
+    "HTTPStatusError": BY_STATUS,
+    "TransportError": ConnectionLost,
+    "RequestError": ConnectionLost,
+    "HTTPError": ConnectionLost,
+    "CookieConflict": MalformedAnswer,
+    "StreamError": ConnectionLost,
+    "StreamConsumed": ConnectionLost,
+    "StreamClosed": ConnectionLost,
+    "ResponseNotRead": ConnectionLost,
+    "RequestNotRead": ConnectionLost,
+    # the SDKs
+    "APITimeoutError": TimedOut,
+    "APIConnectionError": ConnectionLost,
+    "APIResponseValidationError": MalformedAnswer,
+    "APIWebhookValidationError": MalformedAnswer,
+    "APIStatusError": BY_STATUS,
+    "APIError": MalformedAnswer,
+    "LengthFinishReasonError": MalformedAnswer,
+    "ContentFilterFinishReasonError": MalformedAnswer,
+    "InvalidWebhookSignatureError": MalformedAnswer,
+    "WebSocketConnectionClosedError": ConnectionLost,
+    "WebSocketQueueFullError": Overloaded,
+    "SubjectTokenProviderError": AuthenticationFailed,
+    "CredentialsError": AuthenticationFailed,
+    "RetryableError": Overloaded,
+    "OpenAIError": InvalidRequest,
+    "AnthropicError": InvalidRequest,
+}
+
+PYTHON: dict[str, Kind] = {
+    # what parsing an answer raises
+    "HttpProcessingError": MalformedAnswer,
+    "JSONDecodeError": MalformedAnswer,
+    "DecodeError": MalformedAnswer,
+    "MsgspecError": MalformedAnswer,
+    "UnicodeError": MalformedAnswer,
+    "EventTooLarge": MalformedAnswer,
+    # the system's own
+    "TimeoutError": TimedOut,
+    "gaierror": ConnectionFailed,
+    "ConnectionRefusedError": ConnectionFailed,
+    "ConnectionError": ConnectionLost,
+    "OSError": ConnectionLost,
+}
+
+_SAID = {
+    AuthenticationFailed: "no usable credentials",
+    ConnectionFailed: "the connection could not be made",
+    ConnectionLost: "the connection broke while the answer was on its way",
+    InvalidRequest: "the request could not be sent as it is",
+    MalformedAnswer: "what came back is not an answer",
+    Overloaded: "too busy",
+    TimedOut: "no answer in time",
+}
+
+
+def kind_of(exception: type[BaseException]) -> Kind | None:
+    """What the tables say of an exception class: its own line, or its nearest ancestor's."""
+    return next((kind for table in (AIOHTTP, CLIENTS, PYTHON) if (kind := _in(table, exception))), None)
+
+
+def translate(error: BaseException, *, who: str, scrubber: Scrubber) -> ProviderError:
+    """`error` as one of labkit's own, naming `who` was asked and holding no key.
+
+    Raise the result outside the `except` block that caught `error`, so that it is not chained.
+    """
+    if isinstance(error, ProviderError):
+        return error
+    causes = list(_chain(error))[::-1]
+    for table in (AIOHTTP, CLIENTS, PYTHON):
+        for cause in causes:
+            kind = _in(table, type(cause))
+            if kind == BY_STATUS:
+                return _from_response(cause, who=who, scrubber=scrubber)
+            if isinstance(kind, type):
+                said = scrubber.clean(str(cause))[:300]
+                return kind(f"{who}: {_SAID[kind]}: {type(cause).__name__}{f' ({said})' if said else ''}")
+    said = scrubber.clean(str(error))[:300]
+    return MalformedAnswer(f"{who}: an unforeseen {type(error).__name__} while asking: {said}")
+
+
+def _in(table: dict[str, Kind], exception: type[BaseException]) -> Kind | None:
+    return next((table[kind.__name__] for kind in exception.__mro__ if kind.__name__ in table), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+
+
+def _from_response(error: BaseException, *, who: str, scrubber: Scrubber) -> ProviderError:
+    response = getattr(error, "response", None)
+    try:
+        body = str(response.text) if response is not None else ""
+    except Exception:  # noqa: BLE001 - a body that cannot be read must not hide the refusal itself
+        body = ""
+    headers = {
+        name: scrubber.clean(value) for name, value in dict(getattr(response, "headers", None) or {}).items()
+    }
+    status = int(getattr(response, "status_code", 0) or getattr(error, "status_code", 0) or 500)
+    return refusals.from_status(status, scrubber.clean(body[:20_000]), headers, who=who)

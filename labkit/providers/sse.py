@@ -1,0 +1,77 @@
+"""Server-sent events, read incrementally: bytes in as they arrive, the data of each event out.
+
+It follows the WHATWG rules (any line ending, comments, several `data` lines, a byte order mark) and
+knows nothing of JSON, of dialects or of the socket the bytes came from. The names of events are
+left out: both dialects repeat them inside the data.
+"""
+
+from __future__ import annotations
+
+LIMIT_BYTES = 16 * 1024 * 1024
+
+
+class EventTooLarge(ValueError):
+    """One event is larger than any answer can be."""
+
+
+class EventParser:
+    """Cuts a stream of bytes into events, however the bytes were cut on their way.
+
+    >>> parser = EventParser()
+    >>> parser.feed(b"data: {}\\n\\nda")
+    [b'{}']
+    >>> parser.feed(b"ta: [DONE]\\n\\n")
+    [b'[DONE]']
+    """
+
+    __slots__ = ("_begun", "_held", "_limit")
+
+    def __init__(self, *, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._held = b""
+        self._begun = False
+        self._limit = limit_bytes
+
+    def rest(self) -> list[bytes]:
+        """The last event of a stream that ended without the blank line after it."""
+        return self.feed(b"\n\n") if self._held.strip() else []
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The data of every event that `chunk` completes, in order.
+
+        Raises `EventTooLarge` where one event grows beyond the limit.
+        """
+        text = self._held + chunk if self._held else chunk
+        if not self._begun:
+            if len(text) < 3 and b"\xef\xbb\xbf".startswith(text):
+                self._held = text
+                return []
+            self._begun = True
+            text = text.removeprefix(b"\xef\xbb\xbf")
+        if b"\r" in text:
+            # A carriage return at the very end may be half of a CRLF: it waits for what follows.
+            waiting = b"\r" if text.endswith(b"\r") else b""
+            text = text[: len(text) - len(waiting)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        else:
+            waiting = b""
+        blocks = text.split(b"\n\n")
+        self._held = blocks.pop() + waiting
+        if len(self._held) > self._limit:
+            raise EventTooLarge(f"an event of more than {self._limit:,} bytes")
+        events = []
+        for block in blocks:
+            if block.startswith(b"data: ") and b"\n" not in block:
+                events.append(block[6:])
+            elif (data := _data_of(block)) is not None:
+                events.append(data)
+        return events
+
+
+def _data_of(block: bytes) -> bytes | None:
+    """The joined `data` lines of one event; None where it has none."""
+    lines = []
+    for line in block.split(b"\n"):
+        if line.startswith(b"data:"):
+            lines.append(line[6:] if line.startswith(b"data: ") else line[5:])
+        elif line == b"data":
+            lines.append(b"")
+    return b"\n".join(lines) if lines else None
