@@ -6,6 +6,7 @@ A value and nothing else: it does not know prices of the catalog (see `prices`),
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -45,8 +46,11 @@ class Model:
     """`openai`, `anthropic`, `local` or `scripted`; by default the provider's own, else `openai`."""
     base_url: str | None = field(default=None, kw_only=True)
     key_env: str | None = field(default=None, kw_only=True)
-    params: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
-    prices: Mapping[str, float] | None = field(default=None, kw_only=True)
+    """The name of the variable that holds its key; "" says that it needs none. Never the key itself."""
+    allow_host: str | None = field(default=None, kw_only=True)
+    """The host of `base_url`, where that is not encrypted or not public and is meant all the same."""
+    params: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    prices: Mapping[str, float] | None = field(default=None, kw_only=True, hash=False)
     """USD per million tokens: `input`, `output`, `cache_read`, `cache_write`. None: the catalog's."""
     label: str | None = field(default=None, kw_only=True)
     """How tables and charts call it; by default its name."""
@@ -54,11 +58,14 @@ class Model:
     context_window: int | None = field(default=None, kw_only=True)
     max_output: int | None = field(default=None, kw_only=True)
     capabilities: frozenset[str] = field(default=frozenset({"streaming"}), kw_only=True)
+    lacks: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Capabilities it is known not to have; what is in neither set is not known."""
     retired: date | None = field(default=None, kw_only=True)
+    """The day its provider stops answering for it, past or announced."""
     concurrency: int | None = field(default=None, kw_only=True)
     """Most requests in flight at once; None: the engine's default."""
     weights: Weights | None = field(default=None, kw_only=True)
-    client: Any = field(default=None, kw_only=True, repr=False)
+    client: Any = field(default=None, kw_only=True, repr=False, hash=False)
     """An SDK client of your own (Azure, Bedrock, Vertex …), or the `Script` of a scripted model."""
 
     def __post_init__(self) -> None:
@@ -76,6 +83,18 @@ class Model:
     def name(self) -> str:
         """What the provider calls it: the part of the id after the first slash."""
         return self.id.partition("/")[2]
+
+    def __repr__(self) -> str:
+        given = [repr(self.id)]
+        if self.base_url is not None:
+            given.append(f"base_url={re.sub('(?<=//)[^/?#]*@|[?#].*', '…', str(self.base_url))!r}")
+        if self.key_env and str(self.key_env).isidentifier():
+            given.append(f"key_env={self.key_env!r}")
+        if self.params:
+            # Only numbers are shown: a key that strayed into params must not reach a traceback.
+            shown = (f"{n}={v}" if isinstance(v, (int, float)) else f"{n}=…" for n, v in self.params.items())
+            given.append(f"params=dict({', '.join(shown):.200})")
+        return f"Model({', '.join(given)})"
 
     def replace(self, **changes: Any) -> Model:
         """The same model with some fields changed."""

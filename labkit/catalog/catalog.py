@@ -1,0 +1,181 @@
+"""The models there are: listed ones, a user's own, and any that genai-prices knows.
+
+Get one by its id, an alias or its bare name; a name that is not there raises, with the nearest
+there are. It does not know keys (they are told to `frame`), nor which models answer today.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labkit.catalog import check, overlay, prices
+from labkit.catalog.model import Model, Weights
+from labkit.errors import DefinitionError, UnknownModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DEFAULTS = Model("none/none")
+_COMPLETED = (
+    "label",
+    "aliases",
+    "context_window",
+    "max_output",
+    "capabilities",
+    "lacks",
+    "retired",
+    "weights",
+)
+
+
+class Catalog:
+    """A list of models. `Catalog()` holds the models labkit lists; `lab.models` is one.
+
+    >>> models = Catalog()
+    >>> models["gpt-4o"].context_window
+    128000
+    >>> models.get("openai/gpt-4o") == models.get("gpt-4o")
+    True
+    """
+
+    def __init__(self, models: Iterable[Model] | None = None) -> None:
+        self._models: dict[str, Model] = {}
+        self._names: dict[str, list[str]] = {}
+        for model in overlay.bundled() if models is None else models:
+            self._put(model)
+
+    def get(self, model: str | Model) -> Model:
+        """The model of that id, alias or bare name; `local:PATH` is the GGUF file at PATH.
+
+        A `Model` is checked, and what it leaves open is filled in from the catalog's entry of its id,
+        unless it is asked somewhere else. Any `openai/…` or `anthropic/…` id that genai-prices knows can be
+        got without being listed. Raises `UnknownModel` naming the nearest, or `DefinitionError`.
+        """
+        if isinstance(model, Model):
+            return self._completed(model)
+        if not isinstance(model, str):
+            raise UnknownModel(f"A model is named by text or a Model, not by {type(model).__name__}.")
+        if model.startswith("local:"):
+            return _from_file(model.removeprefix("local:"))
+        ids = [model] if model in self._models else self._names.get(model.casefold(), [])
+        if len(ids) == 1:
+            return self._models[ids[0]]
+        if len(ids) > 1:
+            raise UnknownModel(f"The name {model!r} stands for {' and '.join(ids)}: say which one by its id.")
+        priced = _priced(model)
+        if priced is None:
+            raise UnknownModel(self._unknown(model))
+        return priced
+
+    __getitem__ = get
+
+    def add(self, *models: Model) -> None:
+        """Put models into the catalog; one that has the id of another takes its place.
+
+        Raises `DefinitionError` with everything that is wrong with any of them, and then adds none.
+        """
+        wrong = [fault for model in models for fault in check.faults(model)]
+        ids = {**self._models, **{model.id: model for model in models if not check.id_fault(model.id)}}
+        for model in models:
+            for alias in model.aliases:
+                holders = {*self._names.get(alias.casefold(), []), *([alias] if alias in ids else [])}
+                others = holders - {model.id} | {m.id for m in models if alias in m.aliases} - {model.id}
+                if others:
+                    wrong.append(
+                        f"The alias {alias!r} of {model.id} is taken by {', '.join(sorted(others))}."
+                    )
+        if wrong:
+            raise DefinitionError(dict.fromkeys(wrong))
+        for model in models:
+            self._put(model)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Add the models in a TOML file of `[[model]]` tables: see `labkit.catalog.overlay`."""
+        self.add(*overlay.read(path))
+
+    def frame(
+        self, *, keys: Callable[[Model], str] | None = None, at: datetime | None = None
+    ) -> pd.DataFrame:
+        """One row a model, as documented in `labkit.catalog.table`. `keys` tells the state of its key."""
+        from labkit.catalog.table import frame
+
+        return frame(self, keys=keys, at=at or datetime.now(UTC))
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self._models.values())
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def __contains__(self, model: object) -> bool:
+        return isinstance(model, str) and (model in self._models or model.casefold() in self._names)
+
+    def __repr__(self) -> str:
+        return f"Catalog({len(self):,} models)"
+
+    def _repr_html_(self) -> str:
+        from labkit.catalog.table import html
+
+        return html(self, at=datetime.now(UTC))
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*self._models, *(alias for model in self for alias in model.aliases)]
+
+    def _put(self, model: Model) -> None:
+        if model.id in self._models:
+            for ids in self._names.values():
+                if model.id in ids:
+                    ids.remove(model.id)
+        self._models[model.id] = model
+        for name in {alias.casefold() for alias in (*model.aliases, model.name)}:
+            self._names.setdefault(name, []).append(model.id)
+        self._names = {name: ids for name, ids in self._names.items() if ids}
+
+    def _completed(self, model: Model) -> Model:
+        wrong = check.faults(model)
+        if wrong:
+            raise DefinitionError(wrong)
+        listed = self._models.get(model.id)
+        if listed is None and model.base_url is None and model.client is None:
+            listed = _priced(model.id)
+        if listed is None or listed is model or (model.base_url or listed.base_url) != listed.base_url:
+            return model
+        open_fields = [name for name in _COMPLETED if getattr(model, name) == getattr(_DEFAULTS, name)]
+        return model.replace(**{name: getattr(listed, name) for name in open_fields})
+
+    def _unknown(self, model: str) -> str:
+        known = self._ipython_key_completions_()
+        shown = f"{model[:80]!r}{'…' if len(model) > 80 else ''}"
+        near = [] if len(model) > 200 else difflib.get_close_matches(model.casefold(), known, n=3, cutoff=0.5)
+        hint = f"The nearest are {', '.join(near)}. " if near else "lab.models lists those there are. "
+        return (
+            f"There is no model {shown}. {hint}One that labkit does not list is "
+            'lk.Model("provider/name", base_url="https://…/v1", key_env="MY_KEY").'
+        )
+
+
+def _priced(id: str) -> Model | None:
+    """A model that is not listed but that genai-prices knows, with what its data says."""
+    provider, _, name = id.partition("/")
+    if provider not in ("openai", "anthropic") or check.id_fault(id):
+        return None
+    found = prices.find(provider, name)
+    if isinstance(found, str):
+        return None
+    _, info = found
+    return Model(id, context_window=info.context_window)
+
+
+def _from_file(path: str) -> Model:
+    wrong = check.weights_file_faults(path)
+    if wrong:
+        raise DefinitionError(wrong)
+    found = Path(path).expanduser()
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", found.stem).strip("-.")[:150] or "model"
+    return Model(f"local/{stem}", weights=Weights(path=found))

@@ -1,0 +1,150 @@
+"""What is sent beside the messages: whether it can be sent, and whether the model can take it.
+
+Parameters labkit does not know pass through as they are; those whose meaning is the same everywhere
+are held to their limits here, so that a wrong one is named before anything is paid for.
+This module does not know prompts, keys or what a provider makes of a parameter.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from labkit.catalog.model import Model
+
+DEEPEST = 50
+MOST_STOPS = 16
+_OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_RANGES = {
+    "temperature": (0.0, 2.0),
+    "top_p": (0.0, 1.0),
+    "min_p": (0.0, 1.0),
+    "frequency_penalty": (-2.0, 2.0),
+    "presence_penalty": (-2.0, 2.0),
+}
+_SECRETS = {"api_key", "apikey", "authorization", "x-api-key", "x_api_key", "auth_token", "extra_headers"}
+_OWN = {"model", "messages", "system", "stream", "stream_options", "base_url", "timeout", "max_retries"}
+
+
+class _Unsendable(ValueError):
+    """A value no request can carry; the message is the rest of a sentence about it."""
+
+
+def check(params: object, model: Model) -> tuple[dict[str, Any], list[str]]:
+    """`params` as plain JSON values, and everything that is wrong with them for `model`.
+
+    numpy and pandas scalars become Python's own, Decimal a float, -0.0 becomes 0.0.
+
+    >>> check({"max_tokens": 0, "temperature": 3, "top_k": 40}, Model("openai/gpt-4o"))[1]
+    ['max_tokens for openai/gpt-4o is 0, ...', 'temperature for openai/gpt-4o is 3, ...']
+    """
+    if not isinstance(params, Mapping):
+        return {}, [
+            f"params for {model.id} is {type(params).__name__}, not a mapping such as {{'max_tokens': 64}}."
+        ]
+    normal: dict[str, Any] = {}
+    found: list[str] = []
+    for name, value in params.items():
+        if not isinstance(name, str) or not name.isprintable() or not name.strip():
+            found.append(f"params for {model.id} has the name {name!r:.60}, which is no word.")
+        elif name.lower() in _SECRETS:
+            # The value is not shown: it may be the key.
+            found.append(
+                f"params for {model.id} has {name!r}: keys are kept outside, under the name key_env=…"
+            )
+        elif name in _OWN:
+            found.append(f"params for {model.id} has {name!r}, which labkit sets itself.")
+        else:
+            try:
+                normal[name] = _plain(value, 0)
+            except _Unsendable as error:
+                found.append(f"{name} for {model.id} {error}.")
+    for name, value in normal.items():
+        wrong = _limit(name, value, model)
+        if wrong:
+            found.append(f"{name} for {model.id} is {_shown(value)}, {wrong}.")
+    return normal, found
+
+
+def _limit(name: str, value: Any, model: Model) -> str | None:
+    if name in _OUTPUT_LIMITS:
+        return _output_limit(value, model)
+    if name in _RANGES:
+        low, high = _RANGES[name]
+        if model.dialect == "anthropic" and name == "temperature":
+            high = 1.0
+        if type(value) not in (int, float) or not low <= value <= high:
+            return f"not a number from {low:g} to {high:g}"
+    if name == "n" and (type(value) is not int or value != 1):
+        return "but labkit asks for one answer a request: use repeats=…"
+    if name == "seed" and type(value) is not int:
+        return "not a whole number"
+    if name in ("stop", "stop_sequences"):
+        return _stop(value, model)
+    return None
+
+
+def _output_limit(value: Any, model: Model) -> str | None:
+    if type(value) is not int or value < 1:
+        return "not a whole number from 1 up"
+    if model.max_output is not None and value > model.max_output:
+        return f"more than the {model.max_output:,} tokens the model can answer with"
+    return None
+
+
+def _stop(value: Any, model: Model) -> str | None:
+    most = 4 if model.dialect == "openai" and model.base_url is None else MOST_STOPS
+    stops = [value] if isinstance(value, str) else value
+    if not isinstance(stops, list) or not all(isinstance(stop, str) and stop for stop in stops):
+        return "not text or a list of texts"
+    return f"more than {most} texts" if len(stops) > most else None
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if value is None or type(value) in (str, bool, int):
+        return _whole_text(value) if type(value) is str else value
+    if type(value) is float:
+        if not math.isfinite(value):
+            raise _Unsendable(f"is {value}, which no request can carry")
+        return value + 0.0 if value else 0.0
+    if depth > DEEPEST:
+        raise _Unsendable(f"is nested more than {DEEPEST} deep, or holds itself")
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise _Unsendable("has a key that is no text")
+        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, depth + 1) for item in value]
+    return _scalar(value, depth)
+
+
+def _scalar(value: Any, depth: int) -> Any:
+    if isinstance(value, (dt.datetime, dt.date, dt.time, dt.timedelta)):
+        raise _Unsendable(f"is a {type(value).__name__}; write it as text, in the form the provider takes")
+    if isinstance(value, Decimal):
+        return _plain(float(value), depth)
+    for base in (str, bool, int, float):
+        if isinstance(value, base):
+            return _plain(base(value), depth)
+    if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
+        python = value.tolist()
+        if type(python) is not type(value):
+            return _plain(python, depth + 1)
+    raise _Unsendable(f"is {type(value).__name__}, which cannot be written as JSON")
+
+
+def _whole_text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise _Unsendable(f"holds half a character (a lone surrogate) at {error.start}") from None
+    return text
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"a list of {len(value)}"
+    return f"{value!r:.60}"

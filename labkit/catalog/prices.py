@@ -1,0 +1,272 @@
+"""What a usage costs, at a date: dated, tiered and cached prices from genai-prices' bundled data.
+
+The prices of a model at a date are compiled once into a few floats; pricing a usage is then a
+handful of multiplications, and gives what `genai_prices.calc_price` gives. A price that is not
+known gives no cost and says why; it is never 0. Nothing is fetched: new prices come with a new
+version of genai-prices. Cache writes are priced at the provider's standard (shortest) retention,
+since a usage does not tell retentions apart. This module does not know who spends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache, lru_cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from labkit.catalog.model import Model
+from labkit.records import Usage
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, ModelPrice, Provider
+
+PER = 1_000_000
+KINDS = ("input", "output", "cache_read", "cache_write", "reasoning")
+_KEYS = {
+    "input_mtok": "input",
+    "output_mtok": "output",
+    "cache_read_mtok": "cache_read",
+    "cache_write_mtok": "cache_write",
+    "output_reasoning_mtok": "reasoning",
+}
+_GIVE = "give prices={'input': …, 'output': …}"
+_CONTEXT = ("service_tier", "speed")  # params of a request that select another price
+
+
+class Price(NamedTuple):
+    """What a usage costs. `cost_usd` is None where `price_id` says `unknown: why`."""
+
+    cost_usd: float | None
+    price_id: str
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One price: USD per token, and what it becomes for requests beyond so many input tokens."""
+
+    base: float
+    tiers: tuple[tuple[int, float], ...] = ()
+    """(more input tokens than this, USD per token), ascending; a tier holds for all the tokens."""
+
+    def at(self, input_tokens: int) -> float:
+        """The price per token of a request with that many input tokens."""
+        found = self.base
+        for start, usd in self.tiers:
+            if input_tokens > start:
+                found = usd
+        return found
+
+    def worst(self, input_tokens: int) -> float:
+        """The highest price per token of any request with at most that many input tokens."""
+        return max([self.base, *(usd for start, usd in self.tiers if input_tokens > start)])
+
+
+class Pricer:
+    """The prices of one model at one date. Made by `pricer`.
+
+    `price_id` names them: `genai-prices 0.2.3 openai:gpt-4o from 2024-10-01`, with the id that was
+    matched (which may be that of a broader model) and the day since which they hold, where the data
+    says one. `rates` are USD per token by kind; empty where nothing is known.
+    """
+
+    __slots__ = ("_flat", "_input", "_output", "holds_from", "price_id", "rates", "request_usd")
+
+    def __init__(
+        self,
+        price_id: str,
+        rates: Mapping[str, Rate],
+        *,
+        request_usd: float = 0.0,
+        holds_from: date | None = None,
+    ) -> None:
+        self.price_id = price_id
+        self.rates = dict(rates)
+        self.request_usd = request_usd
+        self.holds_from = holds_from
+        self._input, self._output = self.rates.get("input"), self.rates.get("output")
+        flat = self._input is not None and self._output is not None
+        self._flat: tuple[float, float, float, float, float] | None = None
+        if flat and not any(rate.tiers for rate in self.rates.values()):
+            read, write, think = (self._usd(kind) for kind in ("cache_read", "cache_write", "reasoning"))
+            self._flat = (self._input.base, self._output.base, read, write, think)  # type: ignore[union-attr]
+
+    def price(self, usage: Usage) -> Price:
+        """What `usage` costs. None where its totals were not reported, or the price is not known.
+
+        >>> from datetime import datetime, timezone
+        >>> at = datetime(2026, 11, 1, tzinfo=UTC)
+        >>> pricer(Model("openai/gpt-4o"), at).price(Usage(input_tokens=1000, output_tokens=100)).cost_usd
+        0.0035
+        """
+        entered, left = usage.input_tokens, usage.output_tokens
+        if self._input is None:
+            return Price(None, self.price_id)
+        if entered is None or left is None:
+            return Price(
+                None, f"unknown: {'input' if entered is None else 'output'} tokens were not reported"
+            )
+        read, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+        thought = usage.reasoning_tokens or 0
+        if self._flat is not None:
+            a, b, c, d, e = self._flat
+            cost = (
+                (entered - read - written) * a + read * c + written * d + (left - thought) * b + thought * e
+            )
+            return Price(cost + self.request_usd, self.price_id)
+        if self._output is None and left:
+            return Price(None, f"unknown: {self.price_id} has no price for output")
+        cost = self.request_usd
+        for kind, fallback, count in (
+            ("input", "input", entered - read - written),
+            ("cache_read", "input", read),
+            ("cache_write", "input", written),
+            ("output", "output", left - thought),
+            ("reasoning", "output", thought),
+        ):
+            rate = self.rates.get(kind) or self.rates.get(fallback)
+            cost += count * rate.at(entered) if rate is not None else 0.0
+        return Price(cost, self.price_id)
+
+    def worst_usd(self, input_tokens: int, output_tokens: int) -> float | None:
+        """The most a request can cost with at most so many tokens in and out; None where not known."""
+        if self._input is None or (self._output is None and output_tokens):
+            return None
+        of = self.rates.get
+        entering = [rate for rate in (of("input"), of("cache_read"), of("cache_write")) if rate is not None]
+        leaving = [rate for rate in (of("output"), of("reasoning")) if rate is not None]
+        most_in = max(rate.worst(input_tokens) for rate in entering)
+        most_out = max((rate.worst(input_tokens) for rate in leaving), default=0.0)
+        return input_tokens * most_in + output_tokens * most_out + self.request_usd
+
+    def usd_mtok(self, kind: str) -> float | None:
+        """USD per million tokens of `kind` (`input`, `output`, `cache_read`, `cache_write`), at base."""
+        rate = self.rates.get(kind)
+        return None if rate is None else round(rate.base * PER, 9)
+
+    def _usd(self, kind: str) -> float:
+        fallback = "output" if kind == "reasoning" else "input"
+        return (self.rates.get(kind) or self.rates[fallback]).base
+
+    def __repr__(self) -> str:
+        return f"Pricer({self.price_id!r})"
+
+
+def pricer(model: Model, at: datetime, *, params: Mapping[str, Any] | None = None) -> Pricer:
+    """The prices of `model` for requests sent at `at` with `params` (by default the model's own).
+
+    In this order: the model's own `prices`; 0 for what runs on this machine or is scripted; the
+    price genai-prices lists for the provider (or, with a `base_url`, for whoever answers there). An
+    endpoint genai-prices does not know has no price, whatever the model is called there.
+    """
+    if model.prices is not None:
+        given = {kind: Rate(float(usd) / PER) for kind, usd in model.prices.items()}
+        return Pricer(f"given: prices of {model.id}", given)
+    if model.dialect in ("local", "scripted"):
+        free = {"input": Rate(0.0), "output": Rate(0.0)}
+        return Pricer(f"declared: {model.dialect} models cost nothing", free)
+    chosen = model.params if params is None else params
+    context = tuple((key, chosen[key]) for key in _CONTEXT if isinstance(chosen.get(key), str))
+    moment = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    base_url = None if model.client is not None else model.base_url
+    return _compiled(model.provider, base_url, model.name, moment, context)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(
+    provider: str, base_url: str | None, name: str, at: datetime, context: tuple[tuple[str, str], ...]
+) -> Pricer:
+    found = find(provider, name, base_url=base_url)
+    if isinstance(found, str):
+        return Pricer(f"unknown: {found}", {})
+    owner, info = found
+    prices = info.get_prices(at, dict(context) if info in owner.models else None)
+    rates, request_usd, odd = _rates(prices)
+    since = _since(info, at)
+    price_id = f"genai-prices {_version()} {owner.id}:{info.id}" + (f" from {since}" if since else "")
+    price_id += "".join(f" {key}={value}" for key, value in context)
+    if odd:
+        return Pricer(f"unknown: {price_id} is priced by {', '.join(odd)}", {})
+    if "input" not in rates:
+        return Pricer(f"unknown: {price_id} has no price for input tokens", {})
+    return Pricer(price_id, rates, request_usd=request_usd, holds_from=since)
+
+
+def find(provider: str, name: str, *, base_url: str | None = None) -> tuple[Provider, ModelInfo] | str:
+    """genai-prices' entry for a model, or why there is none."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    snapshot = get_snapshot()
+    if base_url is not None:
+        try:
+            owner = snapshot.find_provider(None, None, base_url)
+        except LookupError:
+            return f"genai-prices does not know who answers at {base_url}; {_GIVE}"
+    else:
+        # By its exact id only: the data's own looser matching would price `my-openai-proxy` as OpenAI.
+        listed = next((one for one in snapshot.providers if one.id == provider), None)
+        if listed is None:
+            return f"genai-prices has no provider {provider}; {_GIVE}"
+        owner = listed
+    info = owner.find_model(name.lower(), all_providers=snapshot.providers)
+    if info is None:
+        return f"genai-prices has no price for {name} at {owner.id}; {_GIVE}"
+    return owner, info
+
+
+def _rates(prices: ModelPrice) -> tuple[dict[str, Rate], float, list[str]]:
+    from genai_prices.types import TieredPrices
+
+    rates: dict[str, Rate] = {}
+    request_usd, odd = 0.0, []
+    for key, value in prices.__dict__.items():
+        if value is None:
+            continue
+        if key in _KEYS:
+            tiers = value.tiers if isinstance(value, TieredPrices) else ()
+            base = value.base if isinstance(value, TieredPrices) else value
+            steps = tuple((tier.start, float(tier.price) / PER) for tier in tiers)
+            rates[_KEYS[key]] = Rate(float(base) / PER, steps)
+        elif key == "requests_kcount":
+            request_usd = float(value) / 1000
+        elif key in _ambiguous():
+            odd.append(key)
+    return rates, request_usd, odd
+
+
+@cache
+def _ambiguous() -> frozenset[str]:
+    """Prices that would apply to tokens a `Usage` counts, but in parts that it does not tell apart."""
+    from genai_prices.data_units import unit_data
+
+    found = set()
+    for key, unit in unit_data.items():
+        dimensions = dict(unit.get("dimensions", {}))
+        tokens = dimensions.pop("family", "") == "tokens" and "direction" in dimensions
+        modality = dimensions.pop("modality", "text")
+        kind = dimensions.get("token_type", "cache_write" if "cache_ttl" in dimensions else None)
+        plain = (
+            kind in (None, "cache_read", "cache_write", "reasoning") and dimensions.get("cache_ttl") != "1h"
+        )
+        price_key = str(unit.get("price_key", key))
+        if tokens and modality == "text" and plain and price_key not in _KEYS:
+            found.add(price_key)
+    return frozenset(found)
+
+
+def _since(info: ModelInfo, at: datetime) -> date | None:
+    from genai_prices.types import ModelPrice, StartDateConstraint
+
+    if isinstance(info.prices, ModelPrice):
+        return None
+    for conditional in reversed(info.prices):
+        if conditional.constraint is None or conditional.constraint.active(at):
+            constraint = conditional.constraint
+            return constraint.start_date if isinstance(constraint, StartDateConstraint) else None
+    return None
+
+
+@cache
+def _version() -> str:
+    return version("genai-prices")

@@ -1,0 +1,127 @@
+"""A dataset: a name, samples with one id each, and a hash of what they hold.
+
+A value; it does not know where tables come from (see `load`) nor what is asked about them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from labkit.errors import DefinitionError
+from labkit.records import Sample, canonical_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples under a name. `columns` are the fields' names, `id` apart, in their order.
+
+    `hash` (`t1:`) is over ids and fields, whatever the order of the rows. Two datasets are equal
+    when their hashes are. Made by `labkit.datasets.load`.
+    """
+
+    name: str
+    samples: tuple[Sample, ...] = field(repr=False)
+    columns: tuple[str, ...]
+    hash: str
+    source: str
+    """Where it came from, for provenance: a path, or a word such as `frame`."""
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.samples)
+
+    def __getitem__(self, position: int) -> Sample:
+        return self.samples[position]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dataset) and self.hash == other.hash
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    @property
+    def has_target(self) -> bool:
+        """Whether there is a column `target`."""
+        return "target" in self.columns
+
+    def head(self, n: int = 5) -> Dataset:
+        """The first `n` samples."""
+        return self._with(self.samples[: _count(n)])
+
+    def sample(self, n: int, *, seed: int = 0) -> Dataset:
+        """`n` samples drawn without replacement, in their order; the same ones for the same seed."""
+        chosen = random.Random(seed).sample(range(len(self)), min(_count(n), len(self)))  # noqa: S311
+        return self._with([self.samples[i] for i in sorted(chosen)])
+
+    def select(self, chosen: Callable[[Sample], bool] | Iterable[str]) -> Dataset:
+        """The samples for which `chosen` is true, or whose ids it lists."""
+        if callable(chosen):
+            return self._with([sample for sample in self.samples if chosen(sample)])
+        wanted = [chosen] if isinstance(chosen, str) else list(chosen)
+        known = {sample.id for sample in self.samples}
+        absent = [one for one in wanted if one not in known]
+        if absent:
+            raise DefinitionError(f"Dataset {self.name!r} has no sample {', '.join(map(repr, absent[:5]))}.")
+        kept = set(wanted)
+        return self._with([sample for sample in self.samples if sample.id in kept])
+
+    def frame(self) -> pd.DataFrame:
+        """The samples as a DataFrame: `id` (text), then one column a field, in order."""
+        import pandas as pd
+
+        data: dict[str, list[Any]] = {"id": [sample.id for sample in self.samples]}
+        data.update({name: [s.fields.get(name) for s in self.samples] for name in self.columns})
+        return pd.DataFrame(data)
+
+    def _with(self, samples: Sequence[Sample]) -> Dataset:
+        if not samples:
+            raise DefinitionError(f"Nothing is left of dataset {self.name!r}.")
+        return Dataset(self.name, tuple(samples), self.columns, hash_of(samples), self.source)
+
+    def __repr__(self) -> str:
+        rows = f"{len(self):,} sample{'' if len(self) == 1 else 's'}"
+        return f"Dataset({self.name!r}, {rows}, columns: {', '.join(self.columns) or 'none'})"
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(name)}</th>" for name in ("id", *self.columns))
+        rows = []
+        for sample in self.samples[:5]:
+            cells = (sample.id, *(sample.fields.get(name) for name in self.columns))
+            rows.append("<tr>" + "".join(f"<td>{escape(_short(cell))}</td>" for cell in cells) + "</tr>")
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        return f"<div><strong>{escape(repr(self))}</strong>{table}</div>"
+
+
+def hash_of(samples: Iterable[Sample]) -> str:
+    """The hash of these samples, whatever their order."""
+    rows = (canonical_json([sample.id, sample.fields]) for sample in samples)
+    digests = sorted(hashlib.blake2b(row, digest_size=16).digest() for row in rows)
+    return "t1:" + hashlib.blake2b(b"".join(digests), digest_size=16).hexdigest()
+
+
+def content_id(canonical: bytes) -> str:
+    """The id of a row that has none, from its canonical JSON: `s-` and 16 hex digits."""
+    return "s-" + hashlib.blake2b(canonical, digest_size=8).hexdigest()
+
+
+def _count(n: int) -> int:
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise DefinitionError(f"The number of samples is to be a whole number from 1 up, not {n!r:.60}.")
+    return n
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else "–" if value is None else msgspec.json.encode(value).decode()
+    return text if len(text) <= 120 else text[:119] + "…"

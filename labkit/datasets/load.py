@@ -1,0 +1,222 @@
+"""One door for all datasets: `load(source)`.
+
+It decides what a source is, and gives each row its identity. It opens no database: SQL is run by
+the function it is given.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.datasets.dataset import Dataset, content_id, hash_of
+from labkit.datasets.tables import (
+    Table,
+    from_arrow,
+    from_frame,
+    from_rows,
+    read_csv,
+    read_json,
+    read_jsonl,
+    read_parquet,
+)
+from labkit.datasets.values import Unkeepable, plain
+from labkit.errors import DefinitionError
+from labkit.paths import read_text
+from labkit.records import Sample, canonical_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_READERS: dict[str, Callable[[str | os.PathLike[str]], Table]] = {
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+    ".json": read_json,
+    ".parquet": read_parquet,
+}
+_SQL = re.compile(r"\s*(--[^\n]*\n\s*)*\(?\s*(select|from|with)\s", re.IGNORECASE)
+_MOST_FAULTS = 20
+
+
+def load(
+    source: Any,
+    *,
+    sql: Callable[[str], pd.DataFrame] | None = None,
+    id: str = "id",
+    name: str | None = None,
+) -> Dataset:
+    """The samples in `source`, which may be
+
+    - a path: `.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.json` (a list of objects), `.parquet`, `.sql`;
+    - SQL, which begins with `select`, `from` or `with`, run by `sql`;
+    - a pandas DataFrame, or any other table that speaks Arrow (pyarrow, polars, a DuckDB relation);
+    - a list or generator of dicts, or one dict; None is one sample without fields;
+    - a `Dataset`, which is returned as it is.
+
+    Column `id` (another one by `id=`) gives each sample its identity and must then be filled and
+    unique; without it, the identity is a hash of the row's content, so it outlives reordering, and
+    equal rows are told apart by `-2`, `-3` … Cells become text, numbers, truth values, None, or lists
+    and dicts of these. Raises `DefinitionError` naming every fault with its row and column.
+
+    >>> load([{"text": "2 + 2?", "target": 4}])
+    Dataset('rows-...', 1 sample, columns: text, target)
+    """
+    if isinstance(source, Dataset):
+        return source
+    table, kind, origin = _table(source, sql)
+    what = f"dataset {name or origin!r}"
+    columns = _plain_columns(table, what)
+    length = len(next(iter(columns.values()))) if columns else (1 if source is None or source == {} else 0)
+    if length == 0:
+        raise DefinitionError(f"The {what} has no rows.")
+    samples = _samples(columns, length, id, table, what)
+    digest = hash_of(samples)
+    kept = tuple(column for column in columns if column != "id")
+    return Dataset(name or kind or f"{origin}-{digest[3:9]}", samples, kept, digest, origin)
+
+
+def _table(source: Any, sql: Callable[[str], pd.DataFrame] | None) -> tuple[Table, str | None, str]:
+    """The table, the name it suggests, and where it came from."""
+    if isinstance(source, (str, os.PathLike)):
+        text = os.fspath(source)
+        if isinstance(source, str) and _SQL.match(source):
+            return _query(source, sql), None, "query"
+        suffix = Path(text).suffix.lower()
+        if suffix == ".sql":
+            return (
+                _query(read_text(text, what="SQL file", limit_bytes=10_000_000), sql),
+                Path(text).stem,
+                text,
+            )
+        if suffix not in _READERS:
+            raise DefinitionError(
+                f"The dataset {text[:200]!r} is neither SQL nor a file of a known kind: "
+                f"{', '.join(_READERS)}."
+            )
+        return _READERS[suffix](text), Path(text).stem, text
+    if source is None:
+        return Table({}, str), None, "single"
+    if type(source).__module__.partition(".")[0] == "pandas" and hasattr(source, "columns"):
+        return from_frame(source, what="frame"), None, "frame"
+    if hasattr(source, "__arrow_c_stream__"):
+        return from_arrow(source, what="table"), None, "table"
+    if isinstance(source, Mapping):
+        return from_rows([source], what="dataset"), None, "rows"
+    if isinstance(source, Iterable) and not isinstance(source, (bytes, bytearray)):
+        return from_rows(source, what="dataset"), None, "rows"
+    raise DefinitionError(
+        f"A dataset is a path, SQL, a frame or a list of dicts, not {type(source).__name__}."
+    )
+
+
+def _query(query: str, sql: Callable[[str], pd.DataFrame] | None) -> Table:
+    if sql is None:
+        raise DefinitionError("A dataset by SQL needs a lab to ask: use it in lab.plan(dataset=…).")
+    return from_frame(sql(query), what="query's result")
+
+
+def _plain_columns(table: Table, what: str) -> dict[str, list[Any]]:
+    faults: list[str] = []
+    columns = {}
+    for name, cells in table.columns.items():
+        columns[name] = cells = cells if isinstance(cells, list) else list(cells)
+        if all(type(cell) is str for cell in cells):
+            continue
+        for position, cell in enumerate(cells):
+            if type(cell) is not str:
+                try:
+                    cells[position] = plain(cell)
+                except Unkeepable as error:
+                    faults.append(f"The {what} {error} in {table.row_names(position)}, column {name!r:.60}.")
+                    if len(faults) == _MOST_FAULTS:
+                        raise DefinitionError([*faults, "… and perhaps more."]) from None
+    if faults:
+        raise DefinitionError(faults)
+    return columns
+
+
+def _samples(
+    columns: dict[str, list[Any]], length: int, id: str, table: Table, what: str
+) -> tuple[Sample, ...]:
+    if id != "id" and id not in columns:
+        raise DefinitionError(f"The {what} has no column {id!r} for its ids; it has {', '.join(columns)}.")
+    ids = columns.get(id)
+    names = [column for column in columns if column != "id"]
+    if names:
+        rows = [
+            dict(zip(names, cells, strict=True)) for cells in zip(*(columns[n] for n in names), strict=True)
+        ]
+    else:
+        rows = [{} for _ in range(length)]
+    canonical = _canonical(rows, table, what)
+    keys = _derived(canonical) if ids is None else _checked_ids(ids, id, table, what)
+    return tuple(Sample(id=key, fields=row) for key, row in zip(keys, rows, strict=True))
+
+
+def _canonical(rows: list[dict[str, Any]], table: Table, what: str) -> list[bytes]:
+    faults, encoded = [], []
+    for position, row in enumerate(rows):
+        try:
+            encoded.append(canonical_json(row))
+        except UnicodeEncodeError:
+            column = next(name for name, cell in row.items() if not _is_whole_text(cell))
+            faults.append(
+                f"The {what} holds half a character (a lone surrogate) in {table.row_names(position)}, "
+                f"column {column!r:.60}."
+            )
+    if faults:
+        raise DefinitionError(faults[:_MOST_FAULTS])
+    return encoded
+
+
+def _is_whole_text(cell: Any) -> bool:
+    try:
+        canonical_json(cell)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _derived(canonical: list[bytes]) -> list[str]:
+    seen: Counter[str] = Counter()
+    ids = []
+    for row in canonical:
+        key = content_id(row)
+        seen[key] += 1
+        ids.append(key if seen[key] == 1 else f"{key}-{seen[key]}")
+    return ids
+
+
+def _checked_ids(cells: list[Any], id: str, table: Table, what: str) -> list[str]:
+    first: dict[str, int] = {}
+    faults: list[str] = []
+    ids = []
+    for position, cell in enumerate(cells):
+        key = str(int(cell)) if type(cell) is float and cell.is_integer() else str(cell)
+        where = f"{table.row_names(position)}, column {id!r:.60}"
+        if cell is None or type(cell) not in (str, int, float):
+            faults.append(
+                f"The {what} has {'nothing' if cell is None else type(cell).__name__} as id in {where}."
+            )
+        elif not key.strip() or len(key) > 200 or not key.isprintable():
+            faults.append(
+                f"The {what} has an id that is blank, unprintable or over 200 characters in {where}."
+            )
+        elif key in first:
+            faults.append(
+                f"The {what} has the id {key[:60]!r} in {table.row_names(first[key])} and in {where}."
+            )
+        first.setdefault(key, position)
+        ids.append(key)
+    if faults:
+        more = len(faults) - _MOST_FAULTS
+        raise DefinitionError(
+            faults[:_MOST_FAULTS] + ([f"… and {more:,} more of the kind."] if more > 0 else [])
+        )
+    return ids

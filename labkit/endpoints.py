@@ -1,0 +1,196 @@
+"""An address a model is asked at: is it well written, and is it a host a key may be sent to?
+
+Encrypted addresses on ordinary hosts are taken, and plain ones on this machine. Everything by which
+an address can lead somewhere else than it seems to (user and password, numbers for names, addresses
+of the local network's own services) is refused, unless its host is allowed by name.
+This module opens no connection and asks no name server: `addresses_of` does, when it is called.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Iterable
+from urllib.parse import SplitResult, urlsplit
+
+OWN_HOSTS = {"openai": "api.openai.com", "anthropic": "api.anthropic.com"}
+"""The host of a provider's own endpoint."""
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
+_METADATA = {"metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"}
+_TAILS = ("/chat/completions", "/completions", "/messages", "/responses", "/models")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SHARED = ipaddress.ip_network("100.64.0.0/10")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def check_base_url(
+    url: str,
+    *,
+    allow_host: str | None = None,
+    resolve: Callable[[str], Iterable[str]] | None = None,
+) -> tuple[str | None, list[str]]:
+    """`url` in its normal form, and what is wrong with it; the form is None when anything is.
+
+    `allow_host` is a host that may be reached although it is not encrypted or not public; it has to
+    be the one in `url`. With `resolve` (such as `addresses_of`) the host's addresses are held to the
+    same rules as addresses written out.
+
+    >>> check_base_url("HTTPS://Api.Example.com:443/v1/")
+    ('https://api.example.com/v1', [])
+    >>> check_base_url("http://example.com/v1")[1]
+    ["base_url 'http://example.com/v1' is not encrypted: ..."]
+    """
+    if not isinstance(url, str) or not url.strip():
+        return None, ["base_url is empty. Leave it out, or give an address such as https://host/v1."]
+    shown = repr(_without_secrets(url))
+    parts, faults = _split(url, shown)
+    if parts is None:
+        return None, faults
+    host = (parts.hostname or "").rstrip(".")
+    allowed = allow_host is not None and allow_host.lower().rstrip(".") == host
+    if allow_host is not None and not allowed:
+        faults.append(f"allow_host {allow_host!r} is not the host of base_url {shown}.")
+    faults += _host_faults(host, shown, allowed)
+    if parts.scheme == "http" and not allowed and not _is_loopback_host(host):
+        faults.append(
+            f"base_url {shown} is not encrypted: the key and the prompts would travel in the open. "
+            f"Use https, or allow the host by name: allow_host={host!r}."
+        )
+    if resolve is not None and not faults and not allowed and not _is_loopback_host(host):
+        faults += _resolved_faults(host, shown, resolve)
+    faults += _path_faults(parts.path, shown)
+    return (None, faults) if faults else (_normal(parts, host), [])
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` leads to this machine.
+
+    >>> is_loopback("http://127.0.0.1:8000/v1"), is_loopback("https://example.com")
+    (True, False)
+    """
+    try:
+        return _is_loopback_host((urlsplit(url).hostname or "").rstrip("."))
+    except ValueError:
+        return False
+
+
+def is_own_host(url: str, provider: str) -> bool:
+    """Whether `url` leads, encrypted, to the endpoint of `provider` itself."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "https" and parts.hostname == OWN_HOSTS.get(provider, "")
+    except ValueError:
+        return False
+
+
+def addresses_of(host: str) -> list[str]:
+    """The addresses `host` has now, asked of the name server; empty when it has none."""
+    try:
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
+    except (OSError, UnicodeError):
+        return []
+
+
+def _split(url: str, shown: str) -> tuple[SplitResult | None, list[str]]:
+    if any(character <= " " or character in "\\\x7f" for character in url) or not url.isascii():
+        return None, [f"base_url {shown} holds blanks, backslashes or characters that are not ASCII."]
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return None, [f"base_url {shown} cannot be read: {error}."]
+    if "://" not in url or parts.scheme not in ("http", "https"):
+        return None, [f"base_url {shown} must begin with https:// (or http:// on this machine)."]
+    if not parts.hostname:
+        return None, [f"base_url {shown} names no host."]
+    faults = []
+    if "@" in parts.netloc:
+        faults.append(f"base_url {shown} holds a user or a password. Keys are named by key_env=…")
+    if port == 0:
+        faults.append(f"base_url {shown} has port 0.")
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        faults.append(f"base_url {shown} ends in a query or a fragment; give the address without it.")
+    return parts, faults
+
+
+def _host_faults(host: str, shown: str, allowed: bool) -> list[str]:
+    address = _address(host)
+    if address is None:
+        labels = host.split(".")
+        if _NUMBER.fullmatch(labels[-1]):
+            return [f"base_url {shown} writes its host as a number; write it as a name or as 1.2.3.4."]
+        if ":" in host or len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+            return [f"base_url {shown} has a host that is no name."]
+        if host in _METADATA and not allowed:
+            return [f"base_url {shown} is a cloud machine's metadata service, which gives out credentials."]
+        return []
+    why = None if allowed or address.is_loopback else _forbidden(address)
+    return [f"base_url {shown} leads to {why}. If that is meant: allow_host={host!r}."] if why else []
+
+
+def _resolved_faults(host: str, shown: str, resolve: Callable[[str], Iterable[str]]) -> list[str]:
+    for text in resolve(host):
+        address = _address(text.partition("%")[0])
+        why = None if address is None else "this machine" if address.is_loopback else _forbidden(address)
+        if why:
+            return [f"The host of base_url {shown} stands for {text}, {why}. Allow it: allow_host={host!r}."]
+    return []
+
+
+def _forbidden(address: Address) -> str | None:
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped or address.sixtofour or address.teredo or address in _NAT64:
+            return "an IPv4 address in disguise"
+        if address.is_private:
+            return "a private IPv6 address"
+    rules = (
+        (address.is_unspecified, "no address at all"),
+        (address.is_link_local, "a link-local address, where cloud machines give out credentials"),
+        (address.is_multicast, "a multicast address"),
+        (address.is_reserved, "a reserved address"),
+        (address.version == 4 and address in _SHARED, "an address shared inside a provider's network"),
+        (address.version == 4 and int(address) < 2**24, "no address at all"),
+    )
+    return next((why for applies, why in rules if applies), None)
+
+
+def _path_faults(path: str, shown: str) -> list[str]:
+    trimmed = path.rstrip("/")
+    if "/v1/v1" in trimmed + "/":
+        return [f"base_url {shown} has /v1 twice."]
+    if ".." in path.split("/") or "%2e" in path.lower():
+        return [f"base_url {shown} goes up by “..”; write the path it means."]
+    for tail in _TAILS:
+        if trimmed.endswith(tail):
+            return [f"base_url {shown} ends in {tail}, which is added to it; leave that out."]
+    return []
+
+
+def _normal(parts: SplitResult, host: str) -> str:
+    port = parts.port
+    shown = f"[{host}]" if ":" in host else host
+    if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
+        shown += f":{port}"
+    return f"{parts.scheme}://{shown}{parts.path.rstrip('/')}"
+
+
+def _is_loopback_host(host: str) -> bool:
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _address(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _without_secrets(url: str) -> str:
+    url = re.sub(r"(?<=//)[^/?#]*@", "…@", url)
+    url = re.sub(r"[?#].*", "?…", url, flags=re.DOTALL)
+    return url if len(url) <= 200 else url[:200] + "…"

@@ -1,0 +1,113 @@
+"""A path somebody wrote down: is it a plain file, and what is in it?
+
+Prompts, datasets, catalogs and weights come from files a person names, so the same few things go
+wrong everywhere: a typing error, a folder, a pipe that never ends, a device, a file under `/proc`.
+Each is refused with the name of what was meant and of the files that lie near it.
+This module knows nothing of formats, and reads nothing but the one file it is given.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+from pathlib import Path
+
+from labkit.errors import DefinitionError
+
+_UNREAL = ("/proc/", "/sys/", "/dev/")
+
+
+def plain_file(path: str | os.PathLike[str], *, what: str) -> Path:
+    """`path` with `~` expanded, if it is a regular file that may be read.
+
+    `what` names the thing in messages ("dataset", "prompt file"). Raises `DefinitionError` for
+    anything else, links are followed first.
+    """
+    text = os.fspath(path)
+    shown = repr(text if len(text) <= 200 else text[:200] + "…")
+    if "\0" in text or "://" in text:
+        why = "a NUL character" if "\0" in text else "a web address"
+        raise DefinitionError(f"The {what} {shown} is no path: it holds {why}. Give the path of a file here.")
+    found = Path(text).expanduser()
+    try:
+        real = found.resolve()
+        mode = real.stat().st_mode
+    except FileNotFoundError:
+        raise DefinitionError(f"There is no {what} {shown}. {_nearby(found)}") from None
+    except (OSError, RuntimeError) as error:
+        raise DefinitionError(f"The {what} {shown} cannot be reached: {_reason(error)}.") from None
+    if str(real).startswith(_UNREAL) or not stat.S_ISREG(mode):
+        raise DefinitionError(
+            f"The {what} {shown} is {_kind(real, mode)}, not a plain file. {_nearby(found)}"
+        )
+    if not os.access(real, os.R_OK):
+        raise DefinitionError(f"The {what} {shown} may not be read by you. Change its permissions.")
+    return found
+
+
+def read_bytes(path: str | os.PathLike[str], *, what: str, limit_bytes: int) -> bytes:
+    """The bytes of the plain file `path`; more than `limit_bytes` is a `DefinitionError`."""
+    found = plain_file(path, what=what)
+    try:
+        # A pipe put in the file's place since the check must not block the opening.
+        descriptor = os.open(found, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise DefinitionError(f"The {what} {str(found)!r} is no longer a plain file.")
+            if status.st_size > limit_bytes:
+                raise DefinitionError(
+                    f"The {what} {str(found)!r} has {status.st_size / 1e6:,.0f} MB; "
+                    f"at most {limit_bytes / 1e6:,.0f} MB are read."
+                )
+            return file.read()
+    except OSError as error:
+        raise DefinitionError(f"The {what} {str(found)!r} cannot be read: {_reason(error)}.") from None
+
+
+def read_text(path: str | os.PathLike[str], *, what: str, limit_bytes: int) -> str:
+    """The text of the plain file `path`: UTF-8, with or without a byte order mark, lines ended by `\\n`.
+
+    Raises `DefinitionError` naming the line and the byte where it is not UTF-8.
+    """
+    data = read_bytes(path, what=what, limit_bytes=limit_bytes)
+    return decode(data, what=f"{what} {os.fspath(path)!r}").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decode(data: bytes, *, what: str) -> str:
+    """`data` as UTF-8 without its byte order mark; a `DefinitionError` names the first wrong byte."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        skipped = 3 if data.startswith(b"\xef\xbb\xbf") else 0
+        at = error.start + skipped
+        line = data.count(b"\n", 0, at) + 1
+        hint = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "Latin-1 or Windows-1252"
+        raise DefinitionError(
+            f"The {what} is not UTF-8: byte 0x{data[at]:02x} at offset {at:,}, line {line:,}. "
+            f"It may be {hint}; save it as UTF-8."
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _kind(real: Path, mode: int) -> str:
+    if str(real).startswith(_UNREAL):
+        return "part of the system"
+    kinds = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket"}
+    return next((name for test, name in kinds.items() if test(mode)), "a device")
+
+
+def _nearby(path: Path) -> str:
+    folder = path if path.is_dir() else path.parent
+    if not folder.is_dir():
+        return f"There is no folder {str(folder)!r} either."
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())[:1000]
+    except OSError:
+        return "Its folder cannot be listed."
+    near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5) or names[:3]
+    return f"Near it: {', '.join(near)}." if near else f"The folder {str(folder)!r} holds no files."

@@ -1,0 +1,11 @@
+"""A prompt and its context blocks: variables, rendering, names, files.
+
+It does not know models, keys or the lab that numbers a prompt's versions.
+"""
+
+from labkit.prompts.block import Block
+from labkit.prompts.files import load_named
+from labkit.prompts.names import name_faults, parse_ref, twin_faults
+from labkit.prompts.prompt import Prompt, check
+
+__all__ = ["Block", "Prompt", "check", "load_named", "name_faults", "parse_ref", "twin_faults"]

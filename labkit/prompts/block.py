@@ -1,0 +1,69 @@
+"""A named piece of context that is put in front of a prompt.
+
+A block is a value: its text goes into the message as it stands and is never read as a template.
+It does not know the prompts it is used in.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+from labkit.errors import DefinitionError
+from labkit.paths import read_text
+from labkit.prompts.names import name_faults
+from labkit.prompts.template import text_faults
+from labkit.records import content_hash
+
+LARGEST_BYTES = 20_000_000
+
+
+@dataclass(frozen=True)
+class Block:
+    """`Block(name, text)`. Rendered in front of the user part, in the order given, in this form:
+
+        <block name="style">
+        ...the text...
+        </block>
+
+    with one empty line between blocks and before the user part. The text is content-addressed by
+    `hash` (`b1:` over name and text). Raises `DefinitionError` for an empty text, or one that holds
+    `</block>`, by which the model could not tell where it ends.
+
+    >>> Block("style", "Write plainly.")
+    Block('style', 14 characters)
+    """
+
+    name: str
+    text: str
+    hash: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        faults = name_faults(self.name, what="block")
+        if isinstance(self.name, str) and any(character in self.name for character in '"<>&'):
+            faults.append(f'The block name {self.name[:60]!r} holds one of " < > &.')
+        faults += text_faults(self.text, what=f"block {self.name!r:.60}")
+        if isinstance(self.text, str) and "</block>" in self.text:
+            faults.append(f"The text of block {self.name!r:.60} holds '</block>', which ends a block.")
+        if faults:
+            raise DefinitionError(faults)
+        object.__setattr__(self, "hash", content_hash("b1", [self.name, self.text]))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, name: str | None = None) -> Block:
+        """The block in a text file (UTF-8), named after the file unless `name` is given."""
+        text = read_text(path, what="block file", limit_bytes=LARGEST_BYTES)
+        return cls(Path(path).stem if name is None else name, text.strip("\n"))
+
+    @property
+    def rendered(self) -> str:
+        """The block as it stands in the message."""
+        return f'<block name="{self.name}">\n{self.text}\n</block>'
+
+    def __repr__(self) -> str:
+        return f"Block({self.name!r}, {len(self.text):,} characters)"
+
+    def _repr_html_(self) -> str:
+        return f"<details><summary>{escape(repr(self))}</summary><pre>{escape(self.text)}</pre></details>"

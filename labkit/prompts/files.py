@@ -1,0 +1,135 @@
+"""Prompts in files: Markdown with front matter.
+
+    ---
+    name: triage
+    description: One word a ticket
+    system: You sort support tickets.
+    defaults: {tone: neutral}
+    ---
+    Classify in one word: {{ text }}
+
+Between the `---` lines stands YAML (what people expect there, and what renders as a table on the
+web), read without tags, anchors or repeated keys. The rest is the user part, without the empty
+lines around it. Without front matter the file's name is the prompt's.
+It does not know the lab's saved prompts.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+
+from labkit.errors import DefinitionError, UnknownPrompt
+from labkit.paths import read_text
+from labkit.prompts.names import name_faults
+from labkit.prompts.prompt import Prompt
+
+LARGEST_BYTES = 20_000_000
+FOLDER = Path("data/prompts")
+_FIELDS: dict[str, type] = {"name": str, "description": str, "system": str, "defaults": dict}
+
+
+def load(path: str | os.PathLike[str]) -> Prompt:
+    """The prompt in the file `path`; `DefinitionError` naming all that is wrong in it."""
+    text = read_text(path, what="prompt file", limit_bytes=LARGEST_BYTES)
+    shown = os.fspath(path)
+    front, body = _split(text, shown)
+    found = _read(front, shown) if front is not None else {}
+    faults = []
+    for key, value in found.items():
+        if key not in _FIELDS:
+            near = difflib.get_close_matches(str(key), _FIELDS, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(_FIELDS)}."
+            faults.append(f"The prompt file {shown!r} has {str(key)[:60]!r} in its front matter. {hint}")
+        elif not isinstance(value, _FIELDS[key]):
+            wanted = "text; put it in quotes" if _FIELDS[key] is str else "a mapping, such as {tone: neutral}"
+            faults.append(f"The prompt file {shown!r}: {key} is {value!r:.60}, but is to be {wanted}.")
+    faults += _default_faults(found.get("defaults"), shown)
+    if faults:
+        raise DefinitionError(faults)
+    try:
+        return Prompt(found.pop("name", Path(path).stem), body, **found)
+    except DefinitionError as error:
+        raise DefinitionError(f"{fault} (file {shown!r})" for fault in error.faults) from None
+
+
+def load_named(name: str, *, folder: str | os.PathLike[str] = FOLDER) -> Prompt:
+    """The prompt in `folder`/`name`.md. A name cannot leave the folder, neither by `..` nor by a link.
+
+    Raises `UnknownPrompt` naming the nearest there are.
+    """
+    faults = name_faults(name)
+    if faults:
+        raise UnknownPrompt(faults)
+    home = Path(folder)
+    path = home / f"{name}.md"
+    if not path.is_file():
+        names = names_in(folder)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:3]
+        hint = f"There are {', '.join(near)}." if near else "There are no prompt files there."
+        raise UnknownPrompt(f"There is no prompt {name!r} in {os.fspath(folder)!r}. {hint}")
+    if not path.resolve().is_relative_to(home.resolve()):
+        raise UnknownPrompt(f"The prompt {name!r} in {os.fspath(folder)!r} is a link that leads out of it.")
+    return load(path)
+
+
+def names_in(folder: str | os.PathLike[str] = FOLDER) -> list[str]:
+    """The names of the prompt files in `folder`, sorted; none when there is no such folder."""
+    return sorted(path.stem for path in Path(folder).glob("*.md") if not name_faults(path.stem))
+
+
+def _split(text: str, shown: str) -> tuple[str | None, str]:
+    lines = text.split("\n")
+    if lines[0].rstrip() != "---":
+        return None, text.strip("\n")
+    for number, line in enumerate(lines[1:], 1):
+        if line.rstrip() in ("---", "..."):
+            return "\n".join(lines[1:number]), "\n".join(lines[number + 1 :]).strip("\n")
+    raise DefinitionError(
+        f"The prompt file {shown!r} begins with --- but has no second --- line to end that part."
+    )
+
+
+def _read(front: str, shown: str) -> dict[Any, Any]:
+    import yaml
+
+    class Strict(yaml.SafeLoader):  # type: ignore[misc]
+        """No anchors, and no key twice: both change the meaning of what one sees."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("aliases are not read")
+            return super().compose_node(parent, index)
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            keys = [key.value for key, _ in node.value]
+            if len(keys) != len(set(map(str, keys))):
+                raise yaml.YAMLError(f"a key stands twice in line {node.start_mark.line + 2}")
+            return dict(super().construct_mapping(node, deep))
+
+    try:
+        loader = Strict(front)
+        found = loader.get_single_data()
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split()) or "it is nested too deep"
+        raise DefinitionError(
+            f"The front matter of prompt file {shown!r} cannot be read: {reason:.300}."
+        ) from None
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise DefinitionError(f"The front matter of prompt file {shown!r} is to be lines of `key: value`.")
+    return found
+
+
+def _default_faults(defaults: Any, shown: str) -> list[str]:
+    if not isinstance(defaults, dict):
+        return []
+    return [
+        f"The prompt file {shown!r}: the default of {key!r:.60} is {value!r:.60}, which is to be text or a "
+        "number."
+        for key, value in defaults.items()
+        if not isinstance(key, str) or not isinstance(value, (str, int, float))
+    ]

@@ -1,0 +1,232 @@
+"""A prompt: a named template with an optional system part, and what it becomes for a sample.
+
+A prompt is a value. It does not know models, the lab that stores it, or which samples there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+from types import MappingProxyType
+from typing import Any
+
+from labkit.errors import DefinitionError, MissingVariables
+from labkit.prompts.block import Block
+from labkit.prompts.names import name_faults, name_for, twin_faults
+from labkit.prompts.template import Template, text_faults
+from labkit.records import Message, Sample, content_hash
+
+SHOWN = 5
+"""How many rows a message names before it counts the rest."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """`Prompt(name, text)`: `text` is the user part, with `{{ variables }}` (Jinja2, sandboxed, strict).
+
+    `system` is an optional system part, a template too. `blocks` are put in front of the user part
+    (see `Block`). `defaults` are values for variables a sample does not have or has no value for.
+    `version` is its number under its name in a lab, set by the lab. `hash` (`p1:`) is over text,
+    system, blocks and defaults, so the same prompt under two names has one hash.
+    Raises `DefinitionError` naming all that is wrong.
+
+    >>> prompt = Prompt("terse", "Classify in one word: {{ text }}")
+    >>> prompt.variables
+    ('text',)
+    >>> prompt.render({"text": "I love it"})
+    [{'role': 'user', 'content': 'Classify in one word: I love it'}]
+    """
+
+    name: str
+    text: str
+    system: str | None = field(default=None, kw_only=True)
+    blocks: Sequence[Block] = field(default=(), kw_only=True)
+    defaults: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    description: str | None = field(default=None, kw_only=True, compare=False)
+    version: int | None = field(default=None, kw_only=True, compare=False)
+    hash: str = field(init=False, compare=False)
+    variables: tuple[str, ...] = field(init=False, compare=False)
+    """The names it uses, in the order of their first use: system part first."""
+    _user: Template = field(init=False, compare=False)
+    _system: Template | None = field(init=False, compare=False)
+    _front: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        faults = name_faults(self.name) + text_faults(self.text, what=f"prompt {self.name!r:.60}")
+        if self.system is not None:
+            faults += text_faults(self.system, what=f"system part of prompt {self.name!r:.60}")
+        blocks = tuple(self.blocks)
+        if not all(isinstance(block, Block) for block in blocks):
+            faults.append(f"The blocks of prompt {self.name!r:.60} are to be Block values.")
+        else:
+            faults += _block_faults(blocks, self.name)
+        if faults:
+            raise DefinitionError(faults)
+        templates = _templates(self)
+        names = dict.fromkeys(name for template in templates if template for name in template.variables)
+        user, system = templates[1], templates[0]
+        content = [self.text, self.system, [block.hash for block in blocks], dict(self.defaults)]
+        made = {
+            "blocks": blocks,
+            "defaults": MappingProxyType(dict(self.defaults)),
+            "hash": content_hash("p1", content),
+            "variables": tuple(names),
+            "_user": user,
+            "_system": system,
+            "_front": "".join(block.rendered + "\n\n" for block in blocks),
+        }
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(cls, text: str) -> Prompt:
+        """A prompt from bare text, named after its first words and its hash."""
+        return cls(name_for(text) if isinstance(text, str) else "prompt", text)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Prompt:
+        """The prompt in a Markdown file with front matter: see `labkit.prompts.files`."""
+        from labkit.prompts.files import load
+
+        return load(path)
+
+    def render(self, fields: Mapping[str, Any]) -> list[Message]:
+        """The messages for one sample's fields: the system part if it is not blank, then one user turn.
+
+        Raises `MissingVariables` naming all that is missing, and `DefinitionError` where the template
+        fails on these values or gives nothing but blanks.
+        """
+        values = self._values(fields) if self.defaults else fields
+        text = self._user.render(values)
+        if not text or text.isspace():
+            raise DefinitionError(
+                f"The prompt {self.name!r} is blank for this sample: there is nothing to ask."
+            )
+        user = {"role": "user", "content": self._front + text}
+        if self._system is None:
+            return [user]
+        system = self._system.render(values)
+        return [{"role": "system", "content": system}, user] if system.strip() else [user]
+
+    def missing(self, fields: Mapping[str, Any]) -> list[str]:
+        """The variables that need a value and have none in `fields`, nor a default."""
+        values = self._values(fields) if self.defaults else fields
+        found = dict.fromkeys(self._system.missing(values) if self._system else ())
+        found.update(dict.fromkeys(self._user.missing(values)))
+        return list(found)
+
+    def replace(self, **changes: Any) -> Prompt:
+        """The same prompt with some fields changed."""
+        return replace(self, **changes)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is text and `{{ names }}` only: it cannot be blank or fail on values that are there."""
+        system_plain = self._system is None or self._system.is_plain
+        return self._user.has_text and system_plain
+
+    def _values(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        values = dict(self.defaults)
+        values.update(
+            (name, value) for name, value in fields.items() if value is not None or name not in values
+        )
+        return values
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        names = ("system", "blocks", "description", "version")
+        state = {name: getattr(self, name) for name in names} | {"defaults": dict(self.defaults)}
+        return _rebuilt, (self.name, self.text, state)
+
+    def __repr__(self) -> str:
+        version = "" if self.version is None else f"@{self.version}"
+        needs = f", variables: {', '.join(self.variables)}" if self.variables else ""
+        return f"Prompt({self.name + version!r}{needs})"
+
+    def _repr_html_(self) -> str:
+        parts = [f"<strong>{escape(repr(self))}</strong>"]
+        if self.description:
+            parts.append(f"<div>{escape(self.description)}</div>")
+        shown = [(f"block {block.name}", block.text) for block in self.blocks]
+        shown += [("system", self.system)] if self.system is not None else []
+        for title, text in [*shown, ("user", self.text)]:
+            parts.append(f"<div><small>{escape(title)}</small><pre {_STYLE}>{escape(text)}</pre></div>")
+        return "<div>" + "".join(parts) + "</div>"
+
+
+_STYLE = (
+    'style="white-space:pre-wrap;color:inherit;background:transparent;'
+    'border:1px solid var(--jp-border-color2, #8888);padding:.5em"'
+)
+
+
+def check(prompt: Prompt, samples: Iterable[Sample]) -> list[str]:
+    """What keeps `prompt` from being asked with `samples`, one sentence a reason, rows named by id.
+
+    For a prompt of text and names only this looks at the values; any other is rendered once a sample.
+    """
+    lacking: dict[tuple[str, ...], list[str]] = {}
+    failing: dict[str, list[str]] = {}
+    plain, bare = prompt.is_plain, not prompt.variables and not prompt.defaults
+    for sample in samples:
+        names = prompt.missing(sample.fields)
+        if names:
+            lacking.setdefault(tuple(names), []).append(sample.id)
+        elif not plain:
+            try:
+                prompt.render(sample.fields)
+            except MissingVariables as error:
+                failing.setdefault(str(error), []).append(sample.id)
+            except DefinitionError as error:
+                failing.setdefault(str(error), []).append(sample.id)
+        if bare:
+            break  # it is the same for every sample
+    faults = [
+        f"Prompt {prompt.name!r} needs {' and '.join(names)}, which {_rows(ids)} not have. "
+        "Add a column of that name, or give the prompt a default."
+        for names, ids in lacking.items()
+    ]
+    return faults + [f"{reason} This is so for {_ids(ids)}." for reason, ids in failing.items()]
+
+
+def missing_variables(prompts: Iterable[Prompt], samples: Sequence[Sample]) -> None:
+    """Raise `MissingVariables` with every fault `check` finds in any of `prompts`, or return."""
+    faults = [fault for prompt in prompts for fault in check(prompt, samples)]
+    if faults:
+        raise MissingVariables(faults)
+
+
+def _rows(ids: Sequence[str]) -> str:
+    return f"{_ids(ids)} {'does' if len(ids) == 1 else 'do'}"
+
+
+def _ids(ids: Sequence[str]) -> str:
+    shown = ", ".join(repr(one) for one in ids[:SHOWN])
+    rest = f" and {len(ids) - SHOWN:,} more" if len(ids) > SHOWN else ""
+    return f"sample{'' if len(ids) == 1 else 's'} {shown}{rest}"
+
+
+def _templates(prompt: Prompt) -> tuple[Template | None, Template]:
+    faults: list[str] = []
+    made: list[Template | None] = []
+    for source, what in ((prompt.system, "system part of prompt"), (prompt.text, "prompt")):
+        try:
+            made.append(None if source is None else Template(source, what=f"{what} {prompt.name!r}"))
+        except DefinitionError as error:
+            faults += error.faults
+    user = made[-1] if made else None
+    if faults or user is None:
+        raise DefinitionError(faults)
+    return made[0], user
+
+
+def _block_faults(blocks: Sequence[Block], name: str) -> list[str]:
+    names = [block.name for block in blocks]
+    twice = sorted({one for one in names if names.count(one) > 1})
+    faults = [f"The prompt {name!r:.60} has two blocks named {one!r}." for one in twice]
+    return faults + twin_faults(names, what="block")
+
+
+def _rebuilt(name: str, text: str, state: dict[str, Any]) -> Prompt:
+    return Prompt(name, text, **state)

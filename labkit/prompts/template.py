@@ -1,0 +1,164 @@
+"""A template: text with `{{ variables }}`, compiled once, rendered into many messages.
+
+Jinja2, strict, in the sandbox of `labkit.prompts.sandbox`. A template of text and plain names, which
+most are, is rendered without Jinja, to the same characters. Values are put in as they are and never
+read as templates. It does not know prompts, samples or messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jinja2
+from jinja2 import meta, nodes
+
+from labkit.errors import DefinitionError, MissingVariables
+from labkit.prompts.sandbox import ENVIRONMENT, METER, MOST_CHARACTERS, Empty, as_text, compiled
+
+_ELSEWHERE = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+_RENDERING = (
+    jinja2.TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    MemoryError,
+)
+
+
+class Template:
+    """A compiled template. `variables` are the names it uses, in the order of their first use.
+
+    >>> Template("Dear {{ name }}, {{ text }}", what="prompt 'letter'").variables
+    ('name', 'text')
+    """
+
+    def __init__(self, source: str, *, what: str) -> None:
+        self.what = what
+        try:
+            tree = ENVIRONMENT.parse(source)
+        except jinja2.TemplateSyntaxError as error:
+            raise DefinitionError(
+                f"The {what} cannot be read as a template, line {error.lineno}: {error.message}. "
+                "To write {{ or {% as they are, put {% raw %} before and {% endraw %} after them."
+            ) from None
+        except RecursionError:
+            raise DefinitionError(f"The {what} is nested too deep to be read.") from None
+        if any(tree.find(kind) for kind in _ELSEWHERE):
+            raise DefinitionError(f"The {what} includes or imports another file; a prompt is one text.")
+        undeclared = meta.find_undeclared_variables(tree)
+        used = dict.fromkeys(node.name for node in tree.find_all(nodes.Name) if node.name in undeclared)
+        self.variables = tuple(used)
+        optional = _guarded(tree)
+        self.required = tuple(name for name in self.variables if name not in optional)
+        self._printed = frozenset(_printed(tree)) - optional
+        self._pieces = _pieces(tree)
+        self._slots = tuple((i, piece[1]) for i, piece in enumerate(self._pieces or ()) if piece[1])
+        self._texts = [piece[0] for piece in self._pieces or ()]
+        self._compiled = None if self._pieces is not None else compiled(tree, what)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is text and `{{ names }}` only, so that rendering cannot fail on given values."""
+        return self._compiled is None
+
+    @property
+    def has_text(self) -> bool:
+        """Whether there are characters in it that are put out whatever the values are."""
+        return self.is_plain and any(text.strip() for text in self._texts)
+
+    def missing(self, values: Mapping[str, Any]) -> list[str]:
+        """The variables `values` does not have, or has no value for where one is printed."""
+        found = []
+        for name in self.required:
+            if name not in values or (values[name] is None and name in self._printed):
+                found.append(name)
+        return found
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        """The text for `values`. Raises `MissingVariables`, or `DefinitionError` where it cannot be made."""
+        if self._compiled is not None:
+            return self._rendered(self._compiled, values)
+        texts = self._texts.copy()
+        try:
+            for position, name in self._slots:
+                value = values[name]
+                texts[position] = value if type(value) is str else as_text(value, name)
+        except (KeyError, Empty):
+            names = ", ".join(self.missing(values))
+            raise MissingVariables(
+                f"The {self.what} needs {names}, which the sample does not have."
+            ) from None
+        text = "".join(texts)
+        if len(text) > MOST_CHARACTERS:
+            raise DefinitionError(f"The {self.what} gives more than {MOST_CHARACTERS:,} characters.")
+        return text
+
+    def _rendered(self, compiled: jinja2.Template, values: Mapping[str, Any]) -> str:
+        names = self.missing(values)
+        if names:
+            raise MissingVariables(
+                f"The {self.what} needs {', '.join(names)}, which the sample does not have."
+            )
+        METER.start()
+        try:
+            return compiled.render(values)
+        except Empty as error:
+            raise MissingVariables(f"The {self.what} prints {error}, which has no value here.") from None
+        except _RENDERING as error:
+            reason = str(error) or type(error).__name__
+            raise DefinitionError(f"The {self.what} cannot be rendered: {reason:.300}.") from None
+
+
+def text_faults(text: object, *, what: str) -> list[str]:
+    """What is wrong with a text that is to be sent: not text, blank, or with half a character in it."""
+    if not isinstance(text, str):
+        return [f"The {what} is {'missing' if text is None else type(text).__name__}, not text."]
+    if not text.strip():
+        return [f"The {what} is empty. Write what is to be asked."]
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return [f"The {what} holds half a character (a lone surrogate) at position {error.start:,}."]
+    return []
+
+
+def _pieces(tree: nodes.Template) -> list[tuple[str, str]] | None:
+    pieces: list[tuple[str, str]] = []
+    for output in tree.body:
+        if not isinstance(output, nodes.Output):
+            return None
+        for node in output.nodes:
+            if isinstance(node, nodes.TemplateData):
+                pieces.append((node.data, ""))
+            elif isinstance(node, nodes.Name) and node.name not in ENVIRONMENT.globals:
+                pieces.append(("", node.name))
+            else:
+                return None
+    return pieces
+
+
+def _guarded(tree: nodes.Template) -> frozenset[str]:
+    """Names the template itself is ready to do without: `is defined`, `| default(…)`."""
+    found = set()
+    for test in tree.find_all(nodes.Test):
+        if test.name in ("defined", "undefined") and isinstance(test.node, nodes.Name):
+            found.add(test.node.name)
+    for filtered in tree.find_all(nodes.Filter):
+        if filtered.name in ("default", "d") and isinstance(filtered.node, nodes.Name):
+            found.add(filtered.node.name)
+    return frozenset(found)
+
+
+def _printed(tree: nodes.Template) -> Iterator[str]:
+    """Names that are printed whatever the values are: outside every condition and loop."""
+    for output in tree.body:
+        if isinstance(output, nodes.Output):
+            for node in output.nodes:
+                while isinstance(node, nodes.Filter) and node.node is not None:
+                    node = node.node
+                if isinstance(node, nodes.Name):
+                    yield node.name
