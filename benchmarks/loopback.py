@@ -1,4 +1,4 @@
-"""A fast stand-in for both dialects on a loopback port, in a process of its own: for measuring, not for tests.
+"""A fast stand-in for both dialects on a loopback port, in its own process: for measuring, not for tests.
 
 Answers `/v1/chat/completions` and `/v1/messages`, plain or streamed, after a set latency and in a set
 number of events. Everything that can be is encoded beforehand, so that what is measured is the client.

@@ -29,14 +29,18 @@ class Landing:
         loop: asyncio.AbstractEventLoop,
         landed: Callable[[int], None],
     ) -> None:
-        self.trouble: BaseException | None = None
-        """Why nothing more can be written, if so."""
+        self._refused: BaseException | None = None
         self._sink = sink
         self._watcher = watcher
         self._loop = loop
         self._landed = landed
         self._stored: deque[Generation] = deque()
         self._woken = False
+
+    @property
+    def trouble(self) -> BaseException | None:
+        """Why nothing more can be written, if so: what the sink raised, or says of itself in `trouble`."""
+        return self._refused or getattr(self._sink, "trouble", None)
 
     def intent(self, intent: Intent) -> None:
         """Say that a request is about to be sent."""
@@ -70,12 +74,12 @@ class Landing:
         self.tell("text", cell, delta)
 
     def _put(self, write: Callable[..., None], *what: Any) -> bool:
-        if self.trouble is None:
+        if self._refused is None:
             try:
                 write(*what)
             except Exception as error:  # noqa: BLE001 - kept, shown and raised when the run ends
-                self.trouble = error
-        return self.trouble is None
+                self._refused = error
+        return self._refused is None
 
     def _on_disk(self, generation: Generation) -> None:
         # Called on the sink's thread.

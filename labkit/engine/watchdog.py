@@ -14,7 +14,7 @@ from time import perf_counter
 from labkit.engine.errand import Errand
 from labkit.engine.retry import Policy
 
-_LOOK_S = 1.0
+_LOOK_S = 0.5
 _OVERSLEPT_S = 5.0
 
 

@@ -8,22 +8,21 @@ stop reason and counts. It reads no clock, retries nothing and prices nothing; t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from labkit.catalog.model import Model
+from labkit.endpoints import is_own_host
 from labkit.errors import MalformedAnswer
-from labkit.providers import endpoint, refusals, wire
-from labkit.providers.scrub import Scrubber
+from labkit.keys import Key
+from labkit.providers import refusals, wire
 from labkit.records import Answer, Listener, Message, Request, StopReason, Usage
 
 BASE_URL = "https://api.anthropic.com"
 PATH = "/v1/messages"
 COUNT_PATH = "/v1/messages/count_tokens"
-NO_KEY = "no-key"
 MAX_TOKENS = 4096
 """Sent where no `max_tokens` is given, since the dialect demands one. A greater value would have the
 purse reserve more for each request than most answers ever cost; one that was cut says so."""
@@ -88,10 +87,7 @@ _decode_counted = msgspec.json.Decoder(_Counted).decode
 
 def identity(model: Model) -> str | None:
     """The normalised base URL: part of every `request_id`."""
-    if model.client is not None:
-        url = getattr(model.client, "base_url", None)
-        return None if url is None else endpoint.normalised(str(url))
-    return endpoint.normalised(model.base_url or BASE_URL)
+    return wire.identity(model, BASE_URL)
 
 
 def defaults(model: Model) -> dict[str, Any]:
@@ -99,23 +95,24 @@ def defaults(model: Model) -> dict[str, Any]:
     return {"max_tokens": min(model.max_output or MAX_TOKENS, MAX_TOKENS)}
 
 
-def connect(model: Model, key: Any) -> AnthropicProvider:
-    """A provider for `model` with `key` (anything with `reveal()`; None: an endpoint without keys).
+def connect(model: Model, key: Key | None) -> AnthropicProvider:
+    """A provider for `model` with `key` (None: an endpoint without keys).
 
     Slow (importing the SDK takes 1.5 s): call it off the loop. `model.client` is used as it is.
     """
     if model.client is not None:
         return AnthropicProvider(model.client, who=model.provider, owned=False)
-    from anthropic import AsyncAnthropic, DefaultAioHttpClient
+    from anthropic import AsyncAnthropic, DefaultAioHttpClient, Omit
 
-    secret = key.reveal().strip() if key is not None else NO_KEY
+    secret = key.reveal() if key is not None else wire.NO_KEY
     url = model.base_url or BASE_URL
+    own = is_own_host(url, "anthropic")
     client = AsyncAnthropic(
         api_key=secret,
         base_url=url,
         max_retries=0,
         http_client=wire.http_client(DefaultAioHttpClient, url),
-        default_headers=_withheld(url),
+        default_headers=None if own else wire.withheld("ANTHROPIC_CUSTOM_HEADERS", Omit()),
         open_telemetry=False,
     )
     return AnthropicProvider(client, who=model.provider)
@@ -125,9 +122,7 @@ class AnthropicProvider:
     """Asks one endpoint in the messages dialect, through an `anthropic.AsyncAnthropic` client."""
 
     def __init__(self, client: Any, *, who: str = "anthropic", owned: bool = True) -> None:
-        secrets = [getattr(client, name, None) for name in ("api_key", "auth_token")]
-        scrubber = Scrubber(*(s for s in secrets if isinstance(s, str) and s != NO_KEY))
-        self._wire = wire.Wire(client, who=who, scrubber=scrubber, owned=owned)
+        self._wire = wire.Wire(client, who=who, keys=wire.keys_of(client), owned=owned)
 
     def __repr__(self) -> str:
         return f"AnthropicProvider({self._wire.who})"
@@ -135,12 +130,7 @@ class AnthropicProvider:
     async def ask(self, request: Request, listener: Listener) -> Answer:
         """Send `request`; see `labkit.providers.base.Provider.ask`."""
         body = self._body(request)
-        if body["stream"]:
-            reading = Reading(listener, self._wire.who)
-            await self._wire.stream(PATH, body, listener, reading.take)
-            return reading.answer()
-        payload = await self._wire.fetch(PATH, body, listener)
-        return Reading(listener, self._wire.who).whole(payload)
+        return await self._wire.ask(PATH, body, listener, Reading(listener, self._wire.who))
 
     async def count_tokens(self, request: Request) -> int | None:
         """The input tokens of `request` by the endpoint's own count, which is free.
@@ -214,8 +204,8 @@ class Reading:
         self._listener.event()
         return False
 
-    def whole(self, payload: bytes) -> Answer:
-        """Read an answer that came in one piece, and how it ended."""
+    def whole(self, payload: bytes) -> None:
+        """Read an answer that came in one piece."""
         found = self._decoded(_decode_whole, payload)
         if found.type == "error":
             raise refusals.from_payload(payload, {}, who=self._who)
@@ -227,7 +217,6 @@ class Reading:
         if text:
             self._text(text)
         self._stop, self._ended, self._closed = found.stop_reason, payload, True
-        return self.answer()
 
     def answer(self) -> Answer:
         """How it ended. Raises `MalformedAnswer` for what is no finished answer."""
@@ -316,13 +305,3 @@ def _joined(system: list[Message]) -> Any:
         content = message["content"]
         blocks += [{"type": "text", "text": content}] if isinstance(content, str) else content
     return blocks
-
-
-def _withheld(url: str) -> Mapping[str, Any]:
-    """Headers that the environment adds to every client, taken out again for endpoints not Anthropic's."""
-    from anthropic import Omit
-
-    if endpoint.normalised(url) == BASE_URL:
-        return {}
-    lines = os.environ.get("ANTHROPIC_CUSTOM_HEADERS", "").split("\n")
-    return {line.partition(":")[0].strip(): Omit() for line in lines if ":" in line}

@@ -8,7 +8,7 @@ imports no SDK, so it also serves clients it has never seen. What an HTTP status
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from labkit.errors import (
     AuthenticationFailed,
@@ -20,8 +20,8 @@ from labkit.errors import (
     ProviderError,
     TimedOut,
 )
+from labkit.keys import Key, scrub
 from labkit.providers import refusals
-from labkit.providers.scrub import Scrubber
 
 BY_STATUS = "its HTTP status decides"
 """In the table: the exception stands for a response, and `refusals` reads it."""
@@ -128,23 +128,25 @@ def kind_of(exception: type[BaseException]) -> Kind | None:
     return next((kind for table in (AIOHTTP, CLIENTS, PYTHON) if (kind := _in(table, exception))), None)
 
 
-def translate(error: BaseException, *, who: str, scrubber: Scrubber) -> ProviderError:
+def translate(error: BaseException, *, who: str, keys: Sequence[Key]) -> ProviderError:
     """`error` as one of labkit's own, naming `who` was asked and holding no key.
 
     Raise the result outside the `except` block that caught `error`, so that it is not chained.
     """
     if isinstance(error, ProviderError):
+        error.args = (scrub(str(error), keys),)
+        error.raw = None if error.raw is None else scrub(error.raw, keys)
         return error
     causes = list(_chain(error))[::-1]
     for table in (AIOHTTP, CLIENTS, PYTHON):
         for cause in causes:
             kind = _in(table, type(cause))
             if kind == BY_STATUS:
-                return _from_response(cause, who=who, scrubber=scrubber)
+                return _from_response(cause, who=who, keys=keys)
             if isinstance(kind, type):
-                said = scrubber.clean(str(cause))[:300]
+                said = scrub(str(cause)[:2000], keys)[:300]
                 return kind(f"{who}: {_SAID[kind]}: {type(cause).__name__}{f' ({said})' if said else ''}")
-    said = scrubber.clean(str(error))[:300]
+    said = scrub(str(error)[:2000], keys)[:300]
     return MalformedAnswer(f"{who}: an unforeseen {type(error).__name__} while asking: {said}")
 
 
@@ -161,14 +163,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
 
 
-def _from_response(error: BaseException, *, who: str, scrubber: Scrubber) -> ProviderError:
+def _from_response(error: BaseException, *, who: str, keys: Sequence[Key]) -> ProviderError:
     response = getattr(error, "response", None)
     try:
         body = str(response.text) if response is not None else ""
     except Exception:  # noqa: BLE001 - a body that cannot be read must not hide the refusal itself
         body = ""
     headers = {
-        name: scrubber.clean(value) for name, value in dict(getattr(response, "headers", None) or {}).items()
+        name: scrub(value, keys) for name, value in dict(getattr(response, "headers", None) or {}).items()
     }
     status = int(getattr(response, "status_code", 0) or getattr(error, "status_code", 0) or 500)
-    return refusals.from_status(status, scrubber.clean(body[:20_000]), headers, who=who)
+    return refusals.from_status(status, scrub(body[:20_000], keys), headers, who=who)

@@ -7,20 +7,19 @@ usage are taken as they are (counts None); answers that end without a finish rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from labkit.catalog.model import Model
+from labkit.endpoints import is_own_host
 from labkit.errors import InvalidRequest, MalformedAnswer, ProviderError
-from labkit.providers import endpoint, refusals, wire
-from labkit.providers.scrub import Scrubber
+from labkit.keys import Key
+from labkit.providers import refusals, wire
 from labkit.records import Answer, Listener, Request, StopReason, Usage
 
 BASE_URL = "https://api.openai.com/v1"
 PATH = "/chat/completions"
-NO_KEY = "no-key"
 
 _STOPS: dict[str, StopReason] = {
     "stop": "stop",
@@ -73,10 +72,7 @@ _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 
 def identity(model: Model) -> str | None:
     """The normalised base URL: part of every `request_id`."""
-    if model.client is not None:
-        url = getattr(model.client, "base_url", None)
-        return None if url is None else endpoint.normalised(str(url))
-    return endpoint.normalised(model.base_url or BASE_URL)
+    return wire.identity(model, BASE_URL)
 
 
 def defaults(model: Model) -> dict[str, Any]:
@@ -84,26 +80,27 @@ def defaults(model: Model) -> dict[str, Any]:
     return {}
 
 
-def connect(model: Model, key: Any) -> OpenAIProvider:
-    """A provider for `model` with `key` (anything with `reveal()`; None: an endpoint without keys).
+def connect(model: Model, key: Key | None) -> OpenAIProvider:
+    """A provider for `model` with `key` (None: an endpoint without keys).
 
     Slow (an SDK client takes 27 ms): call it off the loop. `model.client` is used as it is.
     """
     if model.client is not None:
         return OpenAIProvider(model.client, who=model.provider, owned=False)
-    from openai import AsyncOpenAI, DefaultAioHttpClient
+    from openai import AsyncOpenAI, DefaultAioHttpClient, Omit
 
-    secret = key.reveal().strip() if key is not None else NO_KEY
+    secret = key.reveal() if key is not None else wire.NO_KEY
     url = model.base_url or BASE_URL
+    foreign = not is_own_host(url, "openai")
     client = AsyncOpenAI(
         api_key=secret,
         base_url=url,
         max_retries=0,
         http_client=wire.http_client(DefaultAioHttpClient, url),
-        default_headers=_withheld(url),
+        default_headers=wire.withheld("OPENAI_CUSTOM_HEADERS", Omit()) if foreign else None,
     )
-    if endpoint.normalised(url) != BASE_URL:
-        # These come from the environment and are meant for OpenAI alone.
+    if foreign:
+        # These come from the environment too.
         client.organization = client.project = None
     return OpenAIProvider(client, who=model.provider)
 
@@ -112,11 +109,8 @@ class OpenAIProvider:
     """Asks one endpoint in the chat completions dialect, through an `openai.AsyncOpenAI` client."""
 
     def __init__(self, client: Any, *, who: str = "openai", owned: bool = True) -> None:
-        secret = getattr(client, "api_key", None)
-        scrubber = Scrubber(secret if isinstance(secret, str) and secret != NO_KEY else None)
-        self._wire = wire.Wire(client, who=who, scrubber=scrubber, owned=owned)
-        url = endpoint.normalised(str(getattr(client, "base_url", "")))
-        self._official = url == BASE_URL
+        self._wire = wire.Wire(client, who=who, keys=wire.keys_of(client), owned=owned)
+        self._official = is_own_host(str(getattr(client, "base_url", "")), "openai")
 
     def __repr__(self) -> str:
         return f"OpenAIProvider({self._wire.who})"
@@ -124,12 +118,7 @@ class OpenAIProvider:
     async def ask(self, request: Request, listener: Listener) -> Answer:
         """Send `request`; see `labkit.providers.base.Provider.ask`."""
         body = self._body(request)
-        reading = Reading(listener, self._wire.who)
-        if body.get("stream"):
-            await self._wire.stream(PATH, body, listener, reading.take)
-        else:
-            reading.whole(await self._wire.fetch(PATH, body, listener))
-        return reading.answer()
+        return await self._wire.ask(PATH, body, listener, Reading(listener, self._wire.who))
 
     async def count_tokens(self, request: Request) -> int | None:
         """None: this dialect has no way to count without asking."""
@@ -291,15 +280,3 @@ def usage(counts: _Usage | None) -> Usage:
 def _object(data: bytes | None) -> dict[str, Any]:
     found = msgspec.json.decode(data) if data else {}
     return found if isinstance(found, dict) else {}
-
-
-def _withheld(url: str) -> Mapping[str, Any]:
-    """Headers that the environment adds to every client, taken out again for endpoints not OpenAI's."""
-    import os
-
-    from openai import Omit
-
-    if endpoint.normalised(url) == BASE_URL:
-        return {}
-    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
-    return {line.partition(":")[0].strip(): Omit() for line in lines if ":" in line}

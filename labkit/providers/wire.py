@@ -7,22 +7,59 @@ typed models stay out. It knows no dialect: what is inside an event is for the d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
-from labkit.errors import MalformedAnswer, ProviderError
+from labkit.catalog.model import Model
+from labkit.endpoints import check_base_url, is_loopback
+from labkit.errors import DefinitionError, MalformedAnswer, ProviderError
+from labkit.keys import Key
 from labkit.providers import failures
-from labkit.providers.endpoint import is_loopback
-from labkit.providers.scrub import Scrubber
 from labkit.providers.sse import EventParser
-from labkit.records import Listener
+from labkit.records import Answer, Listener
 
 CONNECT_S = 10.0
 _CONNECTIONS = 4096
 _CLOSING_S = 2.0
 _ERROR_CHARS = 2000
 _OPTIONS = {"max_retries": 0, "follow_redirects": False}
+
+
+NO_KEY = "no-key"
+"""What an SDK is given where the endpoint needs no key: it insists on something."""
+
+
+def identity(model: Model, default_url: str) -> str | None:
+    """The normal form of the base URL that `model` is asked at; None for a client that shows none."""
+    url = model.base_url or default_url
+    if model.client is not None:
+        url = str(getattr(model.client, "base_url", None) or "")
+    return check_base_url(url, allow_host=model.allow_host)[0] or url.rstrip("/") or None
+
+
+def keys_of(client: Any) -> list[Key]:
+    """The keys that an SDK client holds, so that they can be taken out of what it says."""
+    found = []
+    for name in ("api_key", "auth_token"):
+        text = getattr(client, name, None)
+        if isinstance(text, str) and text.strip() and text != NO_KEY:
+            try:
+                found.append(Key(text, source="the client"))
+            except DefinitionError:
+                # Not a key that any server takes; its refusal will say so without it.
+                continue
+    return found
+
+
+def withheld(variable: str, omit: Any) -> dict[str, Any]:
+    """Headers that `variable` adds to every client of an SDK, as headers to leave out (`omit`).
+
+    They are meant for the provider's own endpoint and must not reach another.
+    """
+    lines = os.environ.get(variable, "").split("\n")
+    return {line.partition(":")[0].strip(): omit for line in lines if ":" in line}
 
 
 def http_client(kind: type[Any], base_url: str) -> Any:
@@ -41,15 +78,28 @@ def http_client(kind: type[Any], base_url: str) -> Any:
     )
 
 
+class Reading(Protocol):
+    """Puts one answer together in one dialect."""
+
+    def take(self, data: bytes) -> bool:
+        """Read one event of a stream; True: it was the last."""
+
+    def whole(self, payload: bytes) -> None:
+        """Read an answer that came in one piece."""
+
+    def answer(self) -> Answer:
+        """How it ended. Raises `MalformedAnswer` for what is no finished answer."""
+
+
 class Wire:
     """Asks one endpoint through one SDK client, and turns whatever goes wrong into a `ProviderError`."""
 
-    def __init__(self, client: Any, *, who: str, scrubber: Scrubber, owned: bool = True) -> None:
+    def __init__(self, client: Any, *, who: str, keys: Sequence[Key] = (), owned: bool = True) -> None:
         import httpx2
 
         self._client = client
         self._who = who
-        self._scrubber = scrubber
+        self._keys = tuple(keys)
         self._owned = owned
         self._response = httpx2.Response
 
@@ -61,29 +111,28 @@ class Wire:
         """The endpoint, as messages name it."""
         return self._who
 
-    async def stream(
-        self, path: str, body: Mapping[str, Any], listener: Listener, take: Callable[[bytes], bool]
-    ) -> None:
-        """Send `body` to `path` and give every event's data to `take`, which says whether it was the last."""
+    async def ask(self, path: str, body: Mapping[str, Any], listener: Listener, reading: Reading) -> Answer:
+        """Send `body` to `path`, let `reading` read what comes back, and give what it makes of it."""
         failure: ProviderError
         try:
-            return await self._stream(path, body, listener, take)
+            if body.get("stream"):
+                await self._stream(path, body, listener, reading.take)
+            else:
+                response = await self._post(path, body)
+                listener.opened(_headers(response))
+                reading.whole(response.content)
+            return reading.answer()
         except Exception as error:  # noqa: BLE001 - every failure of a call becomes a row, none may pass by
-            failure = failures.translate(error, who=self._who, scrubber=self._scrubber)
+            failure = failures.translate(error, who=self._who, keys=self._keys)
         raise failure
 
-    async def fetch(self, path: str, body: Mapping[str, Any], listener: Listener | None = None) -> bytes:
-        """Send `body` to `path` and give back the whole payload of the answer."""
+    async def fetch(self, path: str, body: Mapping[str, Any]) -> bytes:
+        """Send `body` to `path` and give back what came, unread."""
         failure: ProviderError
         try:
-            response = await self._client.post(
-                path, body=dict(body), cast_to=self._response, options=_OPTIONS
-            )
-            if listener is not None:
-                listener.opened(_headers(response))
-            return bytes(response.content)
+            return bytes((await self._post(path, body)).content)
         except Exception as error:  # noqa: BLE001 - as above
-            failure = failures.translate(error, who=self._who, scrubber=self._scrubber)
+            failure = failures.translate(error, who=self._who, keys=self._keys)
         raise failure
 
     async def close(self) -> None:
@@ -91,17 +140,15 @@ class Wire:
         if self._owned:
             await self._client.close()
 
+    async def _post(self, path: str, body: Mapping[str, Any], **more: Any) -> Any:
+        return await self._client.post(
+            path, body=dict(body), cast_to=self._response, options=_OPTIONS, **more
+        )
+
     async def _stream(
         self, path: str, body: Mapping[str, Any], listener: Listener, take: Callable[[bytes], bool]
     ) -> None:
-        response = await self._client.post(
-            path,
-            body=dict(body),
-            cast_to=self._response,
-            options=_OPTIONS,
-            stream=True,
-            stream_cls=_NoTypedStream,
-        )
+        response = await self._post(path, body, stream=True, stream_cls=_NoTypedStream)
         try:
             headers = _headers(response)
             listener.opened(headers)
@@ -130,7 +177,7 @@ class Wire:
                 begin += chunk
                 if len(begin) > _ERROR_CHARS:
                     break
-        text = self._scrubber.clean(begin[:_ERROR_CHARS].decode("utf-8", "replace"))
+        text = begin[:_ERROR_CHARS].decode("utf-8", "replace")
         return MalformedAnswer(
             f"{self._who} answered 200 with {kind.partition(';')[0]} instead of a stream: {text[:200]!r}",
             status=200,
