@@ -1,0 +1,192 @@
+"""How long answers take: the distribution of latency and of time to first token, per model.
+
+Only clocks of fresh, finished answers are drawn; the title says how many, the subtitle what was left
+out, when it was measured and how many requests were in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from labkit.charts.house import LINE, ROW_PX, axis, counted, figure, is_log, scale, without_data
+from labkit.charts.looks import Look
+from labkit.charts.rows import Rows, rows
+from labkit.records import Generations
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import plotly.graph_objects as go
+
+CURVES = 16
+"""Above so many models, curves give way to one row of quantiles per model."""
+POINTS = 400
+"""Most points of one curve; above, quantiles stand for values."""
+
+
+def latency(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> go.Figure:
+    """The share of answers that were complete after so many seconds, per model (an ECDF).
+
+    With more than 16 models: one row per model, fastest median on top, from p5 to p95. Latency is
+    from the last attempt's sending to the stream's end; waiting in our queue is not in it.
+    """
+    return _chart(rows(x, ["latency_s"], labels=labels), "latency_s", "Latency", "latency (s)")
+
+
+def ttft(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> go.Figure:
+    """The share of answers whose first visible text had come after so many seconds, per model.
+
+    Drawn as `latency` is. Hidden reasoning before the first text is in it.
+    """
+    given = rows(x, ["latency_s", "ttft_s"], labels=labels)
+    return _chart(given, "ttft_s", "Time to first token", "time to first token (s)")
+
+
+def _chart(given: Rows, column: str, name: str, title: str) -> go.Figure:
+    frame = given.frame
+    mask = frame["fresh"] & frame[column].notna()
+    parts = [(look, _floats(part[column])) for look, part in given.per_model(mask)]
+    total = int(mask.sum())
+    heading = f"{name} of {counted(len(parts), 'model')}, n = {counted(total, 'answer')}"
+    if not parts:
+        left = counted(len(frame), "row")
+        return without_data(f"{name}, n = 0 answers", f"No finished, fresh answer with a clock in {left}.")
+    drawn = _quantile_rows if len(parts) > CURVES else _curves
+    return drawn(parts, heading, measured(frame, mask), title)
+
+
+def _curves(
+    parts: list[tuple[Look, np.ndarray[Any, Any]]], heading: str, subtitle: str, title: str
+) -> go.Figure:
+    import numpy as np
+    import plotly.graph_objects as go
+
+    found = figure(heading, subtitle, height=max(420, 160 + ROW_PX * len(parts)))
+    for look, values in sorted(parts, key=lambda part: float(np.median(part[1]))):
+        ordered, shares = _steps(values)
+        hover = [
+            f"{look.label}<br>{share:.0%} within {value:.3g} s"
+            for value, share in zip(ordered, shares, strict=True)
+        ]
+        found.add_trace(
+            go.Scatter(
+                x=ordered,
+                y=shares * 100,
+                name=f"{look.label}, n = {len(values):,}",
+                mode="lines",
+                line={"color": look.colour, "dash": look.dash, "width": 2, "shape": "hv"},
+                hoverinfo="text",
+                hovertext=hover,
+            )
+        )
+    everything = np.concatenate([values for _, values in parts])
+    log = is_log([float(end) for end in np.quantile(everything, [0.005, 0.995])])
+    for share, text in ((50, "median"), (95, "p95")):
+        found.add_hline(share, line={"color": LINE, "width": 1, "dash": "dot"})
+        found.add_annotation(
+            text=text,
+            x=0,
+            xref="paper",
+            xanchor="left",
+            y=share,
+            yanchor="bottom",
+            showarrow=False,
+            font_size=11,
+        )
+    kind = {"type": "log", "dtick": "D2"} if log else {"rangemode": "tozero"}
+    found.update_xaxes(axis(title + (", log scale" if log else ""), **kind))
+    found.update_yaxes(axis("answers (%)", range=[0, 102]))
+    found.update_layout(showlegend=True)
+    return found
+
+
+def _steps(values: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    import numpy as np
+
+    if len(values) <= POINTS:
+        ordered = np.sort(values)
+        return ordered, np.arange(1, len(values) + 1) / len(values)
+    shares = np.linspace(0, 1, POINTS + 1)
+    return np.quantile(values, shares), shares
+
+
+def _quantile_rows(
+    parts: list[tuple[Look, np.ndarray[Any, Any]]], heading: str, subtitle: str, title: str
+) -> go.Figure:
+    import numpy as np
+    import plotly.graph_objects as go
+
+    marks = [np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95]) for _, values in parts]
+    order = sorted(range(len(parts)), key=lambda place: -marks[place][2])
+    spread = scale([float(mark[end]) for mark in marks for end in (0, 4)])
+    found = figure(
+        heading,
+        f"{subtitle}<br>thin: p5 to p95 · thick: p25 to p75 · mark: median",
+        height=130 + ROW_PX * len(parts),
+    )
+    for row, place in enumerate(order):
+        (look, values), mark = parts[place], marks[place]
+        for ends, width in (((0, 4), 2), ((1, 3), 6)):
+            found.add_trace(
+                go.Scatter(
+                    x=[mark[end] for end in ends],
+                    y=[row, row],
+                    mode="lines",
+                    line={"color": look.colour, "width": width},
+                    opacity=0.6,
+                    hoverinfo="skip",
+                )
+            )
+        told = f"median {mark[2]:.3g} s, p5 {mark[0]:.3g} s, p95 {mark[4]:.3g} s"
+        hover = f"{look.label}, n = {len(values):,}<br>{told}"
+        found.add_trace(
+            go.Scatter(
+                x=[mark[2]], y=[row], mode="markers", marker=marker(look), hoverinfo="text", hovertext=hover
+            )
+        )
+    found.update_xaxes(spread.axis(title))
+    found.update_yaxes(model_rows([parts[place][0] for place in order]))
+    found.update_layout(showlegend=False)
+    return found
+
+
+def marker(look: Look, *, size: int = 10, hollow: bool = False) -> dict[str, Any]:
+    """A model's marker."""
+    symbol = f"{look.symbol}-open" if hollow else look.symbol
+    edge = {"width": 2, "color": look.colour} if hollow else {"width": 1, "color": "rgba(127,127,127,0.9)"}
+    return {"color": look.colour, "symbol": symbol, "size": size, "line": edge}
+
+
+def model_rows(from_below: list[Look]) -> dict[str, Any]:
+    """A vertical axis with one row per model."""
+    places = list(range(len(from_below)))
+    labels = [look.label for look in from_below]
+    return axis(
+        "", tickvals=places, ticktext=labels, range=[-0.7, len(places) - 0.3], showgrid=True, zeroline=False
+    )
+
+
+def measured(frame: pd.DataFrame, mask: pd.Series[bool]) -> str:
+    """When the rows under `mask` were measured, how many were in flight, how many are left out."""
+    import pandas as pd
+
+    said = []
+    if "started_at" in frame.columns:
+        at = pd.to_datetime(frame.loc[mask, "started_at"], utc=True, errors="coerce").dropna()
+        if len(at):
+            first, last = at.min().strftime("%Y-%m-%d"), at.max().strftime("%Y-%m-%d")
+            said.append(f"measured {first}" if first == last else f"measured {first} to {last}")
+    if "in_flight" in frame.columns and frame.loc[mask, "in_flight"].notna().any():
+        said.append(f"at most {int(frame.loc[mask, 'in_flight'].max()):,} in flight")
+    if "replayed_from" in frame.columns and (replayed := int(frame["replayed_from"].notna().sum())):
+        said.append(f"{replayed:,} replayed left out")
+    if unfinished := int((frame["status"] != "done").sum()):
+        said.append(f"{unfinished:,} not finished left out")
+    return " · ".join(said)
+
+
+def _floats(values: pd.Series[float]) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    return values.to_numpy(dtype=float, na_value=np.nan)

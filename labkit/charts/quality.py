@@ -1,0 +1,149 @@
+"""How good answers are: a score with its interval, per model and prompt.
+
+The figures are those of `labkit.summary.summarize`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from labkit.charts.clocks import model_rows
+from labkit.charts.house import LINE, ROW_PX, TEXT, axis, counted, figure, without_data
+from labkit.charts.looks import SYMBOLS, Look, plotly_text
+from labkit.charts.rows import frame_of, rows
+from labkit.records import Generations
+from labkit.summary import score_column, summarize
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+
+def scores(
+    x: Generations | pd.DataFrame,
+    score: str | None = None,
+    *,
+    baseline: float | tuple[Any, float] | None = None,
+    level: float = 0.95,
+    labels: Mapping[str, str] | None = None,
+) -> go.Figure:
+    """The mean of a score with its interval, one row per model and one mark in it per prompt.
+
+    `score` names the scorer (by default the first), `baseline` draws a line (a rate, or what
+    `labkit.summary.baseline` gives). Best model on top. Answers that are not scored are left out.
+    """
+    frame = frame_of(x)
+    given = rows(frame, [], labels=labels)
+    column = score_column(frame, score)
+    if column is None:
+        return without_data("Scores, n = 0 answers", "Nothing was scored yet; give the plan scorers=[…].")
+    every = frame if "prompt" in frame.columns else frame.assign(prompt="prompt")
+    table = summarize(every, score=score, level=level)
+    name = plotly_text(column.removeprefix("score."), limit=60)
+    table = table[table["score_n"] > 0]
+    if table.empty:
+        why = f"None of {counted(len(frame), 'row')} has a score."
+        return without_data(f"Score {name}, n = 0 answers", why)
+    return _drawn(table, given.looks, name, baseline, level)
+
+
+def _drawn(
+    table: pd.DataFrame,
+    looks: Mapping[str, Look],
+    name: str,
+    baseline: float | tuple[Any, float] | None,
+    level: float,
+) -> go.Figure:
+    table = table.assign(model=table["model"].astype(str))
+    best = table.groupby("model")["score"].max().sort_values(kind="stable")
+    order = [str(model) for model in best.index]
+    prompts = sorted(set(table["prompt"].astype(str)))
+    each = max(ROW_PX, 11 * len(prompts) + 10)
+    heading = (
+        f"Score {name} of {counted(len(order), 'model')}, "
+        f"n = {counted(int(table['scored'].sum()), 'answer')} "
+        f"to {counted(int(table['score_n'].max()), 'sample')}"
+    )
+    subtitle = f"bars: {level * 100:g} % intervals, samples as wholes"
+    found = figure(heading, subtitle, height=max(280, 170 + each * len(order)))
+    for place, prompt in enumerate(prompts):
+        # Marks of one model stand closer to each other than to the next model's.
+        offset = 0.68 * ((len(prompts) - 1) / 2 - place) / len(prompts)
+        part = table[table["prompt"].astype(str) == prompt]
+        symbol = SYMBOLS[place % len(SYMBOLS)]
+        found.add_trace(_marks(part, looks, order, prompt, symbol, offset))
+        found.add_trace(_key(prompt, symbol))
+    bounded = min(table["score"].min(), table["score_low"].min()) >= 0 and table["score_high"].max() <= 1
+    span = {"range": [-0.02, 1.02]} if bounded else {}
+    found.update_xaxes(axis(f"{name} (mean over samples)", **span))
+    found.update_yaxes(model_rows([looks[model] for model in order]))
+    found.update_layout(showlegend=len(prompts) > 1)
+    if baseline is not None:
+        _line(found, baseline)
+    return found
+
+
+def _marks(
+    part: pd.DataFrame, looks: Mapping[str, Look], order: list[str], prompt: str, symbol: str, offset: float
+) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    label = plotly_text(prompt, limit=40)
+    rows = part.to_dict("records")
+    return go.Scatter(
+        x=[row["score"] for row in rows],
+        y=[order.index(row["model"]) + offset for row in rows],
+        error_x={
+            "type": "data",
+            "array": [_reach(row["score_high"] - row["score"]) for row in rows],
+            "arrayminus": [_reach(row["score"] - row["score_low"]) for row in rows],
+            "symmetric": False,
+            "color": LINE,
+            "thickness": 1.6,
+            "width": 3,
+        },
+        showlegend=False,
+        mode="markers",
+        marker={
+            "color": [looks[row["model"]].colour for row in rows],
+            "symbol": symbol,
+            "size": 10,
+            "line": {"width": 1, "color": TEXT},
+        },
+        hoverinfo="text",
+        hovertext=[
+            f"{looks[row['model']].label}, {label}<br>{row['score']:.3f} "
+            f"({row['score_low']:.3f} to {row['score_high']:.3f})<br>"
+            f"{counted(row['score_n'], 'sample')}, {counted(row['scored'], 'answer')}, "
+            f"{row['failed']:,} failed"
+            for row in rows
+        ],
+    )
+
+
+def _key(prompt: str, symbol: str) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    # The legend explains shapes; colours belong to models.
+    return go.Scatter(
+        x=[None],
+        y=[None],
+        name=plotly_text(prompt, limit=40),
+        mode="markers",
+        marker={"color": TEXT, "symbol": symbol, "size": 10},
+    )
+
+
+def _reach(distance: float) -> float:
+    return 0.0 if math.isnan(distance) else max(0.0, distance)
+
+
+def _line(found: go.Figure, baseline: float | tuple[Any, float]) -> None:
+    label, rate = baseline if isinstance(baseline, tuple) else (None, baseline)
+    told = "baseline" if label is None else f"always “{plotly_text(label, limit=30)}”"
+    found.add_vline(rate, line={"color": TEXT, "width": 1.5, "dash": "dash"})
+    found.add_annotation(
+        text=f"{told} {rate:.2f}", x=rate, y=1, yref="paper", yanchor="bottom", showarrow=False, font_size=11
+    )

@@ -1,0 +1,216 @@
+"""labkit.charts: what holds for every chart."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from html.parser import HTMLParser
+
+import pandas as pd
+import plotly.graph_objects as go
+import plotly.io
+import pytest
+
+from labkit import charts
+from labkit.errors import DefinitionError
+
+ALL = [charts.cost_latency, charts.latency, charts.ttft, charts.scores, charts.tokens_cost]
+every_chart = pytest.mark.parametrize("chart", ALL, ids=lambda chart: chart.__name__)
+
+HOSTILE = [
+    "x/<img src=x onerror=alert(1)>",
+    "x/<script>alert(1)</script>",
+    "x/</script><script>alert(1)</script>",
+    'x/<a href="javascript:alert(1)">click</a>',
+    "x/<b>bold</b>&amp;",
+    "x/$\\frac{1}{2}$",
+    "x/%{x} %{y:.3f}",
+    "x/a\u202eb\u200bc",
+    "x/\x1b[31mred\nline",
+]
+
+
+def _texts(found):
+    """Every string in a figure that Plotly would draw."""
+    return json.dumps(json.loads(plotly.io.to_json(found)), ensure_ascii=False)
+
+
+def test_the_names_are_complete():
+    """`__all__` lists what there is, and nothing else can be had."""
+    assert charts.__all__ == ["cost_latency", "latency", "scores", "tokens_cost", "ttft"]
+    assert dir(charts) == charts.__all__
+    with pytest.raises(AttributeError, match="pie"):
+        getattr(charts, "pie")  # noqa: B009
+
+
+@every_chart
+def test_a_chart_takes_a_run_or_a_frame(chart, rows):
+    """Anything with `.generations()` draws the same figure as its frame."""
+
+    class Run:
+        def generations(self):
+            return rows()
+
+    assert _texts(chart(Run())) == _texts(chart(rows()))
+
+
+@every_chart
+@pytest.mark.parametrize("number", [1, 2, 12, 16, 17, 40, 60])
+def test_n_and_units_are_told(chart, rows, number):
+    """The title says n, the axes have units, and no label is lost, with one model or sixty."""
+    found = chart(rows([f"openai/m{i}" for i in range(number)], prompts=["p", "q"]))
+    assert f"of {number} model" in found.layout.title.text
+    assert f"n = {number * 24:,} answers" in found.layout.title.text
+    across = found.layout.xaxis.title.text
+    assert any(unit in across for unit in ("(s", "(USD", "tokens", "mean over samples"))
+    drawn = _texts(found)
+    assert all(f'm{i}"' in drawn or f"m{i}<" in drawn or f"m{i}," in drawn for i in range(number))
+
+
+@every_chart
+@pytest.mark.parametrize("what", ["empty", "all failed", "all stopped", "not scored", "all replayed"])
+def test_nothing_to_draw_is_a_sentence(chart, rows, what):
+    """A frame without data gives a figure; where nothing can be drawn it says so."""
+    frame = {
+        "empty": rows().iloc[:0],
+        "all failed": rows(status="failed", latency_s=None, ttft_s=None, cost_usd=None).assign(
+            **{"score.exact": None}
+        ),
+        "all stopped": rows(status="stopped", latency_s=None, cost_usd=None).assign(**{"score.exact": None}),
+        "not scored": rows().drop(columns="score.exact"),
+        "all replayed": rows(replayed_from="g1", latency_s=None, ttft_s=None),
+    }[what]
+    found = chart(frame)
+    assert isinstance(found, go.Figure)
+    if not found.data:
+        assert found.layout.annotations[0].text
+        assert "n = 0" in found.layout.title.text
+
+
+@every_chart
+def test_one_row_is_drawn(chart, rows):
+    """A single answer is a point without an interval, not a crash."""
+    found = chart(rows(models=["m"], samples=1))
+    assert found.data
+
+
+@every_chart
+def test_a_missing_column_or_a_wrong_thing_is_named(chart, rows):
+    """What is no run, and a frame without models, are DefinitionErrors."""
+    with pytest.raises(DefinitionError, match="'model'"):
+        chart(rows().drop(columns="model"))
+    with pytest.raises(DefinitionError, match="not a dict"):
+        chart({})
+
+
+@every_chart
+def test_paper_is_transparent_and_text_grey(chart, rows):
+    """The figure fits a light and a dark page."""
+    layout = chart(rows()).layout
+    assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
+    assert layout.font.color == "#7f7f7f"
+
+
+def test_a_model_has_one_colour_and_one_marker_everywhere(rows):
+    """In each chart of a frame a model is drawn in the same colour."""
+    frame = rows([f"openai/m{i}" for i in range(12)])
+    from labkit.charts.looks import looks
+
+    look = looks(dict.fromkeys(frame["model"], "openai"))["openai/m7"]
+    for chart in (charts.cost_latency, charts.latency, charts.ttft):
+        (trace,) = [t for t in chart(frame).data if t.name and t.name.startswith("m7")]
+        assert (trace.line.color or trace.marker.color) == look.colour
+    assert f'"{look.colour}"' in _texts(charts.scores(frame))
+
+
+@every_chart
+def test_local_models_say_so(chart, rows):
+    """A local model's latency is never mixed with remote ones without a word."""
+    assert "a (local)" in _texts(chart(rows()))
+
+
+@every_chart
+def test_labels_take_the_place_of_ids(chart, rows):
+    """A given label is shown, escaped."""
+    drawn = _texts(chart(rows(), labels={"local/a": "A <few-shot base>"}))
+    assert "A &lt;few-shot base&gt;" in drawn
+    assert "a (local)" not in drawn
+
+
+@every_chart
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_never_reach_plotly_as_markup(chart, rows, name):
+    """Names are escaped, made visible, and never part of a hover template."""
+    found = chart(rows([name, "openai/b"], prompts=[name]).rename(columns={"score.exact": f"score.{name}"}))
+    drawn = _texts(found)
+    assert "<img" not in drawn
+    assert "<script" not in drawn
+    assert "<a href" not in drawn
+    assert "<b>" not in drawn
+    assert not set(drawn) & set("\u202e\u200b\x1b$")
+    assert not any(trace.hovertemplate or trace.texttemplate for trace in found.data)
+
+
+class _Scripts(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+
+
+@every_chart
+def test_exported_html_has_no_element_from_data(chart, rows):
+    """A chart written to HTML has the same elements whatever its names are."""
+    clean, dirty = _Scripts(), _Scripts()
+    clean.feed(plotly.io.to_html(chart(rows(["openai/b"])), include_plotlyjs=False))
+    dirty.feed(plotly.io.to_html(chart(rows([HOSTILE[2]], prompts=[HOSTILE[2]])), include_plotlyjs=False))
+    assert dirty.tags == clean.tags
+
+
+@every_chart
+def test_many_rows_are_drawn_as_aggregates(chart, rows):
+    """A hundred thousand rows weigh no more than 300 kB."""
+    small = rows([f"openai/m{i}" for i in range(4)])
+    large = pd.concat([small] * 2100, ignore_index=True)
+    large["latency_s"] += large.index / len(large)
+    large["ttft_s"] = large["latency_s"] / 3
+    assert len(large) > 100_000
+    assert len(plotly.io.to_html(chart(large), include_plotlyjs=False)) < 300_000
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
+def test_a_browser_shows_the_very_characters(rows):
+    """In Chromium, hostile names make no element, no link, no dialog; the characters themselves are seen."""
+    import plotly.offline
+    from playwright.sync_api import sync_playwright
+
+    names = [name for name in HOSTILE if "\x1b" not in name]
+    figures = [chart(rows(names, prompts=names[:2])) for chart in ALL]
+    spoken: list[str] = []
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1000, "height": 800})
+        page.on("dialog", lambda dialog: spoken.append(dialog.message))
+        page.on("request", lambda request: spoken.append(request.url))
+        page.set_content("<div id='c'></div>")
+        page.add_script_tag(content=plotly.offline.get_plotlyjs())
+        for found in figures:
+            page.evaluate(
+                """async figure => {
+                    await Plotly.newPlot('c', figure.data, figure.layout, {displayModeBar: false});
+                    const last = figure.data.findLastIndex(trace => trace.hovertext);
+                    const {xaxis = 'x', yaxis = 'y'} = figure.data[last];
+                    Plotly.Fx.hover('c', [{curveNumber: last, pointNumber: 0}], [xaxis + yaxis]);
+                }""",
+                json.loads(plotly.io.to_json(found)),
+            )
+            page.wait_for_timeout(120)
+            assert page.locator("#c a[href], #c img, #c iframe, #c script").count() == 0
+            seen = page.locator("#c").inner_text() + page.locator("#c").evaluate("e => e.textContent")
+            assert page.locator("#c .hoverlayer text").count() > 0
+            assert "<script>alert(1)</script>" in seen
+            assert "$\\frac{1}{2}$" in seen
+        browser.close()
+    assert not spoken
