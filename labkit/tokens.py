@@ -11,12 +11,12 @@ import hashlib
 import os
 import tempfile
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from labkit.errors import DefinitionError
+from labkit.errors import DefinitionError, WeightsError
 from labkit.records import Message, canonical_json
 
 if TYPE_CHECKING:
@@ -112,22 +112,32 @@ def vocabulary(model: Asked) -> str | None:
 
 def cached(name: str) -> bool:
     """Whether the vocabulary `name` lies in tiktoken's cache, unchanged."""
-    path = _path(name)
-    return path is not None and path.is_file() and _digest(path) == VOCABULARIES[name][1]
+    folder, (file, digest) = _folder(), VOCABULARIES[name]
+    return folder is not None and (folder / file).is_file() and _digest(folder / file) == digest
 
 
-def fetch(name: str) -> Path | None:
-    """Let tiktoken download the vocabulary `name` into its cache, unless it is there; return where.
+def fetch(names: Iterable[str] = tuple(VOCABULARIES)) -> Path:
+    """Let tiktoken download vocabularies into its cache, those that are not there; return the folder.
 
-    None where tiktoken is told not to cache (`TIKTOKEN_CACHE_DIR` is empty).
+    The folder is `TIKTOKEN_CACHE_DIR`, or one among the temporary files, which a restart may empty.
+    Raises `WeightsError` where a download fails.
     """
-    if name not in VOCABULARIES:
-        raise DefinitionError(f"There is no vocabulary {name!r:.60}; there are {', '.join(VOCABULARIES)}.")
     import tiktoken
 
-    tiktoken.get_encoding(name)
+    folder = _folder()
+    if folder is None:
+        raise DefinitionError("TIKTOKEN_CACHE_DIR is empty, which tells tiktoken to keep nothing. Unset it.")
+    for name in names:
+        if name not in VOCABULARIES:
+            raise DefinitionError(
+                f"There is no vocabulary {name!r:.60}; there are {', '.join(VOCABULARIES)}."
+            )
+        try:
+            tiktoken.get_encoding(name)
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"The vocabulary {name} could not be fetched: {error!s:.200}") from None
     _encoding.cache_clear()
-    return _path(name)
+    return folder
 
 
 @lru_cache(maxsize=8)
@@ -139,11 +149,12 @@ def _encoding(name: str) -> tiktoken.Encoding | None:
     return tiktoken.get_encoding(name)
 
 
-def _path(name: str) -> Path | None:
+def _folder() -> Path | None:
+    """Where tiktoken keeps what it downloads, by its own rules; None where it is told to keep nothing."""
     folder = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR"))
     if folder == "":
         return None
-    return Path(folder or Path(tempfile.gettempdir()) / "data-gym-cache") / VOCABULARIES[name][0]
+    return Path(folder) if folder else Path(tempfile.gettempdir()) / "data-gym-cache"
 
 
 def _digest(path: Path) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labkit.catalog import check, overlay, prices
 from labkit.catalog.model import Model, Weights
+from labkit.catalog.prices import Pricer
 from labkit.errors import DefinitionError, UnknownModel
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ _COMPLETED = (
 class Catalog:
     """A list of models. `Catalog()` holds the models labkit lists; `lab.models` is one.
 
+    `keys` tells the state of a model's key for the table, such as `labkit.keys.state`.
+
     >>> models = Catalog()
     >>> models["gpt-4o"].context_window
     128000
@@ -44,23 +47,23 @@ class Catalog:
     True
     """
 
-    def __init__(self, models: Iterable[Model] | None = None) -> None:
+    def __init__(
+        self, models: Iterable[Model] | None = None, *, keys: Callable[[Model], str] | None = None
+    ) -> None:
+        self._keys = keys
         self._models: dict[str, Model] = {}
         self._names: dict[str, list[str]] = {}
         for model in overlay.bundled() if models is None else models:
             self._put(model)
 
-    def get(self, model: str | Model) -> Model:
+    def get(self, model: str) -> Model:
         """The model of that id, alias or bare name; `local:PATH` is the GGUF file at PATH.
 
-        A `Model` is checked, and what it leaves open is filled in from the catalog's entry of its id,
-        unless it is asked somewhere else. Any `openai/…` or `anthropic/…` id that genai-prices knows can be
-        got without being listed. Raises `UnknownModel` naming the nearest, or `DefinitionError`.
+        Any `openai/…` or `anthropic/…` id that genai-prices knows can be got without being listed.
+        Raises `UnknownModel` naming the nearest, or `DefinitionError` for a PATH that is no GGUF file.
         """
-        if isinstance(model, Model):
-            return self._completed(model)
         if not isinstance(model, str):
-            raise UnknownModel(f"A model is named by text or a Model, not by {type(model).__name__}.")
+            raise UnknownModel(f"A model is named by text, not by {type(model).__name__}.")
         if model.startswith("local:"):
             return _from_file(model.removeprefix("local:"))
         ids = [model] if model in self._models else self._names.get(model.casefold(), [])
@@ -99,13 +102,32 @@ class Catalog:
         """Add the models in a TOML file of `[[model]]` tables: see `labkit.catalog.overlay`."""
         self.add(*overlay.read(path))
 
-    def frame(
-        self, *, keys: Callable[[Model], str] | None = None, at: datetime | None = None
-    ) -> pd.DataFrame:
-        """One row a model, as documented in `labkit.catalog.table`. `keys` tells the state of its key."""
+    def checked(self, model: Model) -> Model:
+        """`model`, with what it leaves open filled in from the catalog's entry of its id.
+
+        An entry that is asked at another address is another model, and fills in nothing. Raises
+        `DefinitionError` with everything that is wrong with the model.
+        """
+        wrong = check.faults(model)
+        if wrong:
+            raise DefinitionError(wrong)
+        listed = self._models.get(model.id)
+        if listed is None and model.base_url is None and model.client is None:
+            listed = _priced(model.id)
+        if listed is None or (model.base_url or listed.base_url) != listed.base_url:
+            return model
+        unset = [name for name in _COMPLETED if getattr(model, name) == getattr(_DEFAULTS, name)]
+        return model.replace(**{name: getattr(listed, name) for name in unset})
+
+    def pricer(self, model: Model, at: datetime, *, params: Mapping[str, Any] | None = None) -> Pricer:
+        """The prices of `model` for requests sent at `at`: see `labkit.catalog.prices.pricer`."""
+        return prices.pricer(model, at, params=params)
+
+    def frame(self, *, at: datetime | None = None) -> pd.DataFrame:
+        """One row a model with its prices at `at` (by default now), as `labkit.catalog.table` documents."""
         from labkit.catalog.table import frame
 
-        return frame(self, keys=keys, at=at or datetime.now(UTC))
+        return frame(self, keys=self._keys, at=at or datetime.now(UTC))
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self._models.values())
@@ -122,7 +144,7 @@ class Catalog:
     def _repr_html_(self) -> str:
         from labkit.catalog.table import html
 
-        return html(self, at=datetime.now(UTC))
+        return html(self, keys=self._keys, at=datetime.now(UTC))
 
     def _ipython_key_completions_(self) -> list[str]:
         return [*self._models, *(alias for model in self for alias in model.aliases)]
@@ -136,18 +158,6 @@ class Catalog:
         for name in {alias.casefold() for alias in (*model.aliases, model.name)}:
             self._names.setdefault(name, []).append(model.id)
         self._names = {name: ids for name, ids in self._names.items() if ids}
-
-    def _completed(self, model: Model) -> Model:
-        wrong = check.faults(model)
-        if wrong:
-            raise DefinitionError(wrong)
-        listed = self._models.get(model.id)
-        if listed is None and model.base_url is None and model.client is None:
-            listed = _priced(model.id)
-        if listed is None or listed is model or (model.base_url or listed.base_url) != listed.base_url:
-            return model
-        open_fields = [name for name in _COMPLETED if getattr(model, name) == getattr(_DEFAULTS, name)]
-        return model.replace(**{name: getattr(listed, name) for name in open_fields})
 
     def _unknown(self, model: str) -> str:
         known = self._ipython_key_completions_()

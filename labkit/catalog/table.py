@@ -31,7 +31,8 @@ def frame(models: Iterable[Model], *, keys: Callable[[Model], str] | None, at: d
       tokens at `at`, `float64`, NaN where not known; the lowest tier where there are tiers;
     - `prices_from`: the day since which they hold, NaT where the data gives none;
     - `price_id`: which price it is, or `unknown: why`;
-    - `retired`: the day its provider stops answering for it, NaT where none is known;
+    - `retired`: the day its provider stopped answering for it, NaT while it answers;
+    - `retires`: the day its provider has announced that it will, NaT where there is none;
     - `key`: `found`, `missing` or `not needed`, NA where nobody looked;
     - `aliases`: text, separated by commas.
     """
@@ -43,14 +44,14 @@ def frame(models: Iterable[Model], *, keys: Callable[[Model], str] | None, at: d
     kinds: dict[str, Any] = dict.fromkeys(_TEXTS, "str")
     kinds |= dict.fromkeys(("context_window", "max_output"), "Int64")
     kinds |= dict.fromkeys(CAPABILITIES, "boolean") | dict.fromkeys(_FLOATS, "float64")
-    kinds |= dict.fromkeys(("prices_from", "retired"), "datetime64[s]")
+    kinds |= dict.fromkeys(("prices_from", "retired", "retires"), "datetime64[s]")
     return table.astype(kinds)
 
 
-def html(models: Iterable[Model], *, at: datetime) -> str:
+def html(models: Iterable[Model], *, keys: Callable[[Model], str] | None, at: datetime) -> str:
     """The table for a notebook: escaped, without script, in the colours of its surroundings."""
-    heads = ("model", "context", "max output", "can", "USD / M tokens in", "out", "cached", "until")
-    body = "".join(f"<tr>{''.join(map(_cell, _shown(model, at)))}</tr>" for model in models)
+    heads = ("model", "context", "max output", "can", "USD / M tokens in", "out", "cached", "key", "until")
+    body = "".join(f"<tr>{''.join(map(_cell, _shown(model, keys, at)))}</tr>" for model in models)
     head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name in heads)
     return (
         '<table style="color:inherit;background:transparent;border-color:var(--jp-border-color2, #8888)">'
@@ -70,20 +71,23 @@ def _row(model: Model, keys: Callable[[Model], str] | None, at: datetime) -> dic
     for name in CAPABILITIES:
         row[name] = True if name in model.capabilities else False if name in model.lacks else None
     row |= {f"{kind}_usd_mtok": price.usd_mtok(kind) for kind in _PRICES}
-    row |= {"prices_from": price.holds_from, "price_id": price.price_id, "retired": model.retired}
+    gone = model.retired is not None and model.retired <= at.date()
+    row |= {"prices_from": price.holds_from, "price_id": price.price_id}
+    row |= {"retired": model.retired if gone else None, "retires": None if gone else model.retired}
     return row | {"key": None if keys is None else keys(model), "aliases": ", ".join(model.aliases)}
 
 
-def _shown(model: Model, at: datetime) -> list[str]:
+def _shown(model: Model, keys: Callable[[Model], str] | None, at: datetime) -> list[str]:
     price = pricer(model, at)
     until = "" if model.retired is None else str(model.retired)
     if model.retired is not None and model.retired <= at.date():
         until = f"retired {until}"
+    key = "" if keys is None else keys(model)
     name = model.id if model.label is None else f"{model.label} · {model.id}"
     can = ", ".join(capability for capability in CAPABILITIES if capability in model.capabilities)
     money = ("–" if usd is None else f"{usd:g}" for usd in map(price.usd_mtok, _PRICES[:3]))
     tokens = ("–" if count is None else f"{count:,}" for count in (model.context_window, model.max_output))
-    return [name, *tokens, can, *money, until]
+    return [name, *tokens, can, *money, key, until]
 
 
 def _cell(text: str) -> str:

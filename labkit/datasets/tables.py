@@ -11,6 +11,7 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,6 +23,7 @@ LARGEST_BYTES = 4_000_000_000
 SHOWN = 5
 _CELL_CHARACTERS = 100_000_000
 _DELIMITERS = ",;\t|"
+_SNIFFED = 200_000
 
 
 class Table(NamedTuple):
@@ -183,32 +185,21 @@ def _json(data: bytes) -> tuple[Any, str | None]:
 
 
 def _delimiter(text: str) -> str:
-    """The separator under which the first lines have one width, the widest if there are several."""
-    lines = io.StringIO(text[:200_000], newline="")
-    best, most = ",", 1.0
+    """The separator under which the first lines have one width; if there is none, the first line's own."""
+    start = io.StringIO(text[:_SNIFFED], newline="")
+    widest: tuple[int, str] = (1, "")
     for candidate in _DELIMITERS:
-        lines.seek(0)
-        widths = []
+        start.seek(0)
         try:
-            for row in csv.reader(lines, delimiter=candidate):
-                if row:
-                    widths.append(len(row))
-                if len(widths) == 50:
-                    break
+            rows = list(islice((row for row in csv.reader(start, delimiter=candidate) if row), 50))
         except csv.Error:
             continue
-        if len(text) > 200_000 and len(widths) > 1:
-            widths.pop()  # the last one may be cut
-        score = float(widths[0]) if len(set(widths)) == 1 else widths[0] / 100
-        if widths[0] > 1 and score > most - (0.5 if most == 1 and best == "," else 0):
-            best, most = candidate, score
-    return best if most != 1 else _widest(text)
-
-
-def _widest(text: str) -> str:
-    """For a ragged file: the separator that stands most often in the first line."""
-    first = text.splitlines()[0]
-    return max(_DELIMITERS, key=first.count)
+        if len(text) > _SNIFFED and len(rows) > 1:
+            rows.pop()  # it may be cut
+        widths = {len(row) for row in rows}
+        if len(widths) == 1:
+            widest = max(widest, (widths.pop(), candidate), key=lambda found: found[0])
+    return widest[1] or max(_DELIMITERS, key=text.splitlines()[0].count)
 
 
 def _numbers(cells: list[str]) -> list[Any]:

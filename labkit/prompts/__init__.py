@@ -5,7 +5,17 @@ It does not know models, keys or the lab that numbers a prompt's versions.
 
 from labkit.prompts.block import Block
 from labkit.prompts.files import load_named
-from labkit.prompts.names import name_faults, parse_ref, twin_faults
-from labkit.prompts.prompt import Prompt, check
+from labkit.prompts.names import is_ref, name_faults, parse_ref, twin_faults
+from labkit.prompts.prompt import Prompt, check, missing_variables
 
-__all__ = ["Block", "Prompt", "check", "load_named", "name_faults", "parse_ref", "twin_faults"]
+__all__ = [
+    "Block",
+    "Prompt",
+    "check",
+    "is_ref",
+    "load_named",
+    "missing_variables",
+    "name_faults",
+    "parse_ref",
+    "twin_faults",
+]

@@ -77,7 +77,11 @@ def load_named(name: str, *, folder: str | os.PathLike[str] = FOLDER) -> Prompt:
 
 def names_in(folder: str | os.PathLike[str] = FOLDER) -> list[str]:
     """The names of the prompt files in `folder`, sorted; none when there is no such folder."""
-    return sorted(path.stem for path in Path(folder).glob("*.md") if not name_faults(path.stem))
+    return sorted(path.stem for path in Path(folder).glob("*.md") if _is_prompt(path))
+
+
+def _is_prompt(path: Path) -> bool:
+    return path.name != "README.md" and not name_faults(path.stem)
 
 
 def _split(text: str, shown: str) -> tuple[str | None, str]:
