@@ -1,1 +1,81 @@
-"""labkit tells a researcher which prompt and which model to use, how sure that is, and at what price."""
+"""labkit tells a researcher which prompt and which model to use, how sure that is, and at what price.
+
+    import labkit as lk
+
+    lab = lk.Lab("lab.duckdb")
+    plan = lab.plan(prompts=["Answer in one word: {{ q }}"], models=["gpt-4o"], dataset=[{"q": "2+2?"}])
+    run = plan.run()
+    run.generations()
+
+Importing does no work: each name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labkit import charts, errors
+    from labkit.catalog.model import Model, Weights
+    from labkit.lab import Lab
+    from labkit.plan import Plan
+    from labkit.prompts import Block, Prompt
+    from labkit.providers.scripted import Script
+    from labkit.run import Run
+    from labkit.scoring import Scorer, contains, exact, numeric, regex
+    from labkit.widgets.models import ModelSelector
+    from labkit.widgets.prompts import PromptSelector
+
+_HOMES = {
+    "Block": "labkit.prompts",
+    "Lab": "labkit.lab",
+    "Model": "labkit.catalog.model",
+    "ModelSelector": "labkit.widgets.models",
+    "Plan": "labkit.plan",
+    "Prompt": "labkit.prompts",
+    "PromptSelector": "labkit.widgets.prompts",
+    "Run": "labkit.run",
+    "Scorer": "labkit.scoring",
+    "Script": "labkit.providers.scripted",
+    "Weights": "labkit.catalog.model",
+    "charts": "labkit.charts",
+    "contains": "labkit.scoring",
+    "errors": "labkit.errors",
+    "exact": "labkit.scoring",
+    "numeric": "labkit.scoring",
+    "regex": "labkit.scoring",
+}
+
+__all__ = [
+    "Block",
+    "Lab",
+    "Model",
+    "ModelSelector",
+    "Plan",
+    "Prompt",
+    "PromptSelector",
+    "Run",
+    "Scorer",
+    "Script",
+    "Weights",
+    "charts",
+    "contains",
+    "errors",
+    "exact",
+    "numeric",
+    "regex",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"labkit has no {name!r}; it has {', '.join(__all__)}")
+    home = import_module(_HOMES[name])
+    found = home if _HOMES[name] == f"labkit.{name}" else getattr(home, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

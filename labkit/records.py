@@ -228,6 +228,8 @@ class RunRecord(Record, frozen=True, kw_only=True):
     workspace: str
     fresh: bool
     cells: int
+    dataset: str = ""
+    """The hash of the dataset its samples are kept under."""
     started_at: datetime
     user: str | None
     provenance: dict[str, Any]
@@ -268,6 +270,9 @@ class Sink(Protocol):
 
 class Watcher(Protocol):
     """Sees a run while it goes: the grid and the progress line. Called on labkit's loop; must not block."""
+
+    def planned(self, total: Mapping[str, int], settled: Mapping[str, int]) -> None:
+        """Cells per model: of the whole run, and of those how many an earlier launch of it settled."""
 
     def queued(self, cell: Cell) -> None: ...
 

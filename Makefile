@@ -1,0 +1,50 @@
+# `make demo`, `make test`, `make lab`: each does all its set-up, once, in .venv, and is safe to run twice.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LAB := lab.duckdb
+
+.PHONY: demo test lab soak bench lint clean
+
+demo: $(VENV)/.user
+	$(BIN)/labkit pull smollm2-135m gemma-3-270m
+	$(BIN)/labkit run notebooks/01_quickstart.ipynb --out build/01_quickstart.ipynb
+	$(BIN)/labkit show latest --lab $(LAB) --next
+
+lab: $(VENV)/.user
+	$(BIN)/labkit pull smollm2-135m gemma-3-270m
+	$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
+
+test: $(VENV)/.developer lint
+	$(BIN)/labkit pull smollm2-135m gemma-3-270m
+	$(BIN)/python -m pytest -m "not soak"
+
+soak: $(VENV)/.developer lint
+	$(BIN)/labkit pull smollm2-135m gemma-3-270m
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.developer
+	$(BIN)/python benchmarks/executor.py
+	$(BIN)/python benchmarks/store.py
+
+lint: $(VENV)/.developer
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/.user: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[local,notebook]"
+	touch $@
+
+$(VENV)/.developer: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[local,notebook,dev]"
+	touch $(VENV)/.user $@
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "labkit needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,90 @@
+"""`labkit doctor`: is everything here that an experiment needs? It changes nothing and contacts nobody."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from labkit import provenance, weights
+from labkit.cli.output import json_option, lab_option, show_json
+from labkit.errors import LabkitError
+from labkit.lab import Lab
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: `ok`, `note` (works without it) or `fault`, and what to do."""
+
+    what: str
+    state: str
+    words: str
+
+
+@click.command()
+@json_option
+@lab_option
+def doctor(as_json: bool, path: str | None) -> None:
+    """Check versions, keys (found or missing, never shown), the lab, its disk and the local models.
+
+    The exit code is 1 when something is at fault.
+    """
+    findings = list(examine(Lab(path)))
+    if as_json:
+        show_json([finding.__dict__ for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{finding.state:6} {finding.what:22} {finding.words}")
+    sys.exit(any(finding.state == "fault" for finding in findings))
+
+
+def examine(lab: Lab) -> Iterator[Finding]:
+    """Look at everything, in the order a newcomer would need it."""
+    yield Finding("python", "ok", f"{platform.python_version()} on {sys.platform}")
+    for package in provenance.PACKAGES:
+        found = provenance.collect()["packages"].get(package) if package else None
+        yield Finding(package, "ok" if found else "note", found or "not installed")
+    yield _lab(lab)
+    yield _disk(lab.path)
+    yield from _keys(lab)
+    yield from _weights()
+
+
+def _lab(lab: Lab) -> Finding:
+    try:
+        lab.store.check_writable()
+    except LabkitError as error:
+        return Finding("lab", "fault", str(error))
+    return Finding("lab", "ok", f"{lab.path} can be written")
+
+
+def _disk(path: Path) -> Finding:
+    from labkit.store import network_file_system
+
+    kind = network_file_system(path)
+    if kind is None:
+        return Finding("lab's disk", "ok", "a local file system")
+    return Finding(
+        "lab's disk",
+        "fault",
+        f"{kind} is a network file system; file locks fail or lie there. Use a local disk.",
+    )
+
+
+def _keys(lab: Lab) -> Iterator[Finding]:
+    frame = lab.models.frame()
+    for provider, group in frame[frame["key"] != "not needed"].groupby("provider"):
+        found = (group["key"] == "found").any()
+        words = "found" if found else "missing: set it in the environment or in .env to use these models"
+        yield Finding(f"key for {provider}", "ok" if found else "note", words)
+
+
+def _weights() -> Iterator[Finding]:
+    here = {found.name for found in weights.pulled()}
+    for name in weights.REGISTRY:
+        words = "pulled" if name in here else f"not here: labkit pull {name}"
+        yield Finding(f"weights {name}", "ok" if name in here else "note", words)

@@ -1,0 +1,99 @@
+"""Commands that read a lab: its models, its runs, one run, any SQL, a backup. None of them asks a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from labkit.cli.output import json_option, lab_option, show_frame, show_json
+from labkit.lab import Lab
+
+
+@click.command()
+@click.argument("words", nargs=-1)
+@json_option
+@lab_option
+def models(words: tuple[str, ...], as_json: bool, path: str | None) -> None:
+    """List models: context window, price per million tokens, and whether a key was found.
+
+    WORDS narrow the list: every word must stand in a model's id, label or aliases.
+    """
+    frame = Lab(path).models.frame()
+    names = (frame["id"] + " " + frame["label"].fillna("") + " " + frame["aliases"].astype(str)).str.lower()
+    for word in words:
+        frame = frame[names.loc[frame.index].str.contains(word.lower(), regex=False)]
+    columns = ["id", "context_window", "input_usd_mtok", "output_usd_mtok", "prices_from", "retired", "key"]
+    show_frame(frame if as_json else frame[columns], as_json=as_json, empty="no model matches")
+
+
+@click.command()
+@click.option("--workspace", help="Only this workspace.")
+@click.option("--limit", default=20, show_default=True, help="How many, newest first.")
+@json_option
+@lab_option
+def runs(workspace: str | None, limit: int, as_json: bool, path: str | None) -> None:
+    """List runs, newest first."""
+    frame = Lab(path).runs(workspace=workspace, limit=limit)
+    columns = [
+        "run_id",
+        "experiment",
+        "workspace",
+        "status",
+        "cells",
+        "done",
+        "failed",
+        "cost_usd",
+        "started_at",
+    ]
+    show_frame(frame if as_json else frame[columns], as_json=as_json, empty="no run yet")
+
+
+@click.command()
+@click.argument("run_id", default="latest")
+@click.option("--next", "hint", is_flag=True, help="Say what to type next.")
+@json_option
+@lab_option
+def show(run_id: str, hint: bool, as_json: bool, path: str | None) -> None:
+    """Show one run: its summary by prompt and model. RUN_ID may be `latest`."""
+    from labkit import summary
+
+    lab = Lab(path)
+    run = lab.run(run_id)
+    frame = run.summary()
+    if as_json:
+        show_json({"run_id": run.run_id, "status": run.status, "summary": frame.to_dict("records")})
+        return
+    click.echo(f"run {run.run_id}: {run.status}\n")
+    click.echo(summary.text(frame))
+    if hint:
+        click.echo(f"\nthe lab    {lab.path.resolve()}")
+        click.echo("the table  " + _python(lab))
+        click.echo("next       make lab          opens the notebook, to change a prompt and run it again")
+        click.echo("           labkit models     other models, their prices and which keys were found")
+
+
+def _python(lab: Lab) -> str:
+    return f"python -c \"import duckdb; print(duckdb.connect('{lab.path}', read_only=True).sql('from generations'))\""
+
+
+@click.command()
+@click.argument("query")
+@json_option
+@lab_option
+def sql(query: str, as_json: bool, path: str | None) -> None:
+    """Run QUERY on the lab, read-only and locked down."""
+    show_frame(Lab(path).sql(query), as_json=as_json, empty="no row")
+
+
+@click.command()
+@click.argument("to", type=click.Path(dir_okay=False))
+@json_option
+@lab_option
+def backup(to: str, as_json: bool, path: str | None) -> None:
+    """Copy the lab to the file TO, consistently, also while runs go on."""
+    made: Any = Lab(path).backup(to)
+    if as_json:
+        show_json({"backup": str(made)})
+    else:
+        click.echo(f"backed up to {made}")

@@ -1,0 +1,124 @@
+"""`labkit run NOTEBOOK`: execute a notebook headless, with its output on the terminal as it comes.
+
+It knows papermill and nbconvert, not what the notebook does. Rows are safe in the lab's journal
+whatever happens to the kernel; the notebook executed so far is kept too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from labkit.cli.output import json_option, show_json
+
+
+@click.command()
+@click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter; repeatable."
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the executed notebook goes."
+)
+@click.option("--timeout", "timeout_s", type=float, help="Seconds a cell may take.")
+@click.option("--html/--no-html", default=True, show_default=True, help="Also write it as one HTML page.")
+@json_option
+def run(
+    notebook: Path,
+    parameters: tuple[tuple[str, str], ...],
+    out: Path | None,
+    timeout_s: float | None,
+    html: bool,
+    as_json: bool,
+) -> None:
+    """Execute NOTEBOOK headless. The exit code is 1 when a cell fails, 124 when one takes too long."""
+    executed = out or Path("build") / notebook.name
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    code = execute(notebook, executed, dict(parameters), timeout_s=timeout_s, quiet=as_json)
+    page = write_page(executed) if html else None
+    if as_json:
+        show_json({"exit_code": code, "notebook": str(executed), "html": str(page) if page else None})
+    else:
+        click.echo(f"\nexecuted   {executed.resolve()}")
+        if page:
+            click.echo(f"as a page  {page.resolve()}")
+    sys.exit(code)
+
+
+def execute(
+    notebook: Path, out: Path, parameters: dict[str, str], *, timeout_s: float | None, quiet: bool
+) -> int:
+    """Run the notebook in its own folder; 0, or 1 where a cell failed, or 124 where one took too long."""
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill import PapermillException, execute_notebook
+    from papermill.parameterize import parameterize_notebook  # noqa: F401 - fails early where papermill is broken
+
+    os.environ["LABKIT_PROGRESS"] = "lines"
+    os.environ["LABKIT_NOTEBOOK"] = notebook.name
+    try:
+        execute_notebook(
+            str(notebook),
+            str(out),
+            parameters={name: _value(text) for name, text in parameters.items()},
+            cwd=str(notebook.parent),
+            execution_timeout=timeout_s,
+            progress_bar=False,
+            stdout_file=None if quiet else sys.stdout,
+            stderr_file=None if quiet else sys.stderr,
+        )
+    except CellTimeoutError:
+        click.echo(
+            f"{notebook.name}: a cell took longer than {timeout_s:g} s; what was answered is in the lab.",
+            err=True,
+        )
+        return 124
+    except (PapermillException, DeadKernelError) as error:
+        click.echo(f"{notebook.name}: {error}", err=True)
+        return 1
+    return 0
+
+
+def write_page(executed: Path) -> Path:
+    """The executed notebook as one HTML page that fetches nothing: charts carry their own script, once."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    book = nbformat.read(executed, as_version=4)
+    _draw_charts(book)
+    exporter = HTMLExporter(
+        template_name="lab", mathjax_url="", require_js_url="", jquery_url="", jupyter_widgets_base_url=""
+    )
+    body, _ = exporter.from_notebook_node(book)
+    page = executed.with_suffix(".html")
+    page.write_text(body, encoding="utf-8")
+    return page
+
+
+def _draw_charts(book: object) -> None:
+    import plotly.io
+
+    script: bool | str = True
+    for cell in book.cells:  # type: ignore[attr-defined]
+        for output in cell.get("outputs", ()):
+            figure = output.get("data", {}).get("application/vnd.plotly.v1+json")
+            if figure is not None:
+                kept = {"data": figure["data"], "layout": figure["layout"]}
+                output["data"] = {
+                    "text/html": plotly.io.to_html(
+                        kept, include_plotlyjs=script, full_html=False, validate=False
+                    )
+                }
+                script = False
+
+
+def _value(text: str) -> object:
+    """A parameter's value: JSON where it is JSON (3, true, ["a"]), else the text itself."""
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,191 @@
+"""The front door: one lab, its models and prompts, its plans, and its history as frames.
+
+It holds no connection: the store opens the file for one reading or folding at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit import keys, provenance
+from labkit.catalog.catalog import Catalog
+from labkit.library import Library
+from labkit.plan import Plan
+from labkit.plan.definition import define
+from labkit.plan.warmup import warm_up
+from labkit.prompts import Block
+from labkit.run import Bench, Run
+from labkit.run.bench import fresh_by_default
+from labkit.scoring import Scorer
+from labkit.scoring.scorer import scorers as as_scorers
+from labkit.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labkit.catalog.model import Model
+
+When = Any
+"""A date or time: text (`2026-11-01`), `date`, `datetime` or pandas Timestamp; without a zone it is UTC."""
+Names = str | Sequence[str] | None
+
+
+class Lab:
+    """A lab is one DuckDB file and the journals beside it. Making one opens and contacts nothing.
+
+    `path` is by default `$LABKIT_LAB`, else `lab.duckdb` in the working folder. `workspace` separates
+    projects in one lab: it is a filter, not a wall. `models` are your own, beside the catalog's: a list
+    of `lk.Model`, or a TOML file.
+
+    >>> lab = Lab("notes.duckdb", workspace="tickets")
+    >>> lab
+    Lab(notes.duckdb, workspace='tickets')
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        workspace: str = "default",
+        models: Sequence[Model] | str | os.PathLike[str] = (),
+        user: str | None = None,
+    ) -> None:
+        self.path = Path(path if path is not None else os.environ.get("LABKIT_LAB") or "lab.duckdb")
+        self.workspace = workspace
+        self.user = user or provenance.user()
+        self.store = Store(self.path)
+        self._own_models = models
+
+    # -- what there is ---------------------------------------------------------------------------
+
+    @cached_property
+    def models(self) -> Catalog:
+        """Models by id or alias, with context window, capabilities and prices: `lab.models["gpt-4o"]`."""
+        catalog = Catalog(keys=lambda model: keys.state(model, folder=Path.cwd()))
+        if isinstance(self._own_models, str | os.PathLike):
+            catalog.load(self._own_models)
+        else:
+            catalog.add(*self._own_models)
+        return catalog
+
+    @cached_property
+    def prompts(self) -> Library:
+        """Saved prompts and those in `data/prompts`: `lab.prompts["triage@2"]`."""
+        return Library(self.store, Path.cwd())
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        *,
+        prompts: Any,
+        models: Any,
+        dataset: Any = None,
+        repeats: int = 1,
+        params: Mapping[str, Any] | None = None,
+        context: Sequence[Block] = (),
+        scorers: Sequence[Scorer | Callable[..., Any]] = (),
+        experiment: str | None = None,
+        duplicates: str = "ask",
+        seed: int = 0,
+    ) -> Plan:
+        """Multiply prompts × models × samples × repeats into a plan. Nothing is asked or paid.
+
+        `prompts`: texts, saved names (`triage`, `triage@2`), `lk.Prompt`, `.md` files. `models`: ids,
+        aliases, `lk.Model`. `dataset`: a CSV, JSONL or Parquet path, a frame, a list of dicts, SQL over
+        the lab, or None for prompts without variables. `params` go to every model, over its own.
+        `context`: blocks in front of every prompt. `experiment` is by default the dataset's name.
+        `duplicates`: `ask` gives cells that send the same request an answer each, `share` one for all.
+        `seed` decides the order of asking. Raises one `DefinitionError` naming all that is wrong.
+        """
+        design = define(
+            prompts=prompts,
+            models=models,
+            dataset=dataset,
+            repeats=repeats,
+            params=params,
+            context=context,
+            experiment=experiment,
+            workspace=self.workspace,
+            duplicates=duplicates,
+            catalog=self.models,
+            library=self.prompts,
+            sql=self.sql,
+        )
+        warm_up(design.models)
+        return Plan(design=design, scorers=as_scorers(scorers), seed=seed, bench=self._bench)
+
+    def run(self, run_id: str) -> Run:
+        """A run of this lab by its id, or by `latest`: its rows, summary and scores."""
+        return Run.find(run_id, self._bench)
+
+    @cached_property
+    def _bench(self) -> Bench:
+        return Bench(
+            store=self.store, catalog=self.models, folder=Path.cwd(), user=self.user, fresh=fresh_by_default()
+        )
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def generations(
+        self,
+        *,
+        run: Names = None,
+        experiment: Names = None,
+        model: Names = None,
+        prompt: Names = None,
+        workspace: Names = None,
+        status: Names = None,
+        since: When = None,
+        until: When = None,
+        limit: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """History: one row per generation, any workspace unless one is named.
+
+        Columns are those of `labkit.records.Generation`, then `sample.<column>` and `score.<name>`.
+        """
+        return self.store.generations(
+            run=run,
+            experiment=experiment,
+            model=model,
+            prompt=prompt,
+            workspace=workspace,
+            status=status,
+            since=since,
+            until=until,
+            limit=limit,
+            columns=columns,
+        )
+
+    def runs(self, **filters: Any) -> pd.DataFrame:
+        """One row per run: status, cells, done, failed, cost_usd, started_at, provenance."""
+        return self.store.runs(**filters)
+
+    def attempts(self, **filters: Any) -> pd.DataFrame:
+        """One row per HTTP request that was sent."""
+        return self.store.attempts(**filters)
+
+    def sql(self, query: str, params: Any = None) -> pd.DataFrame:
+        """Any query over the lab's tables, on a connection that can neither write nor reach outside.
+
+        >>> lab.sql("select model, median(latency_s) from generations group by 1")   # doctest: +SKIP
+        """
+        return self.store.sql(query, params)
+
+    # -- keeping ---------------------------------------------------------------------------------
+
+    def backup(self, path: str | os.PathLike[str]) -> Path:
+        """A consistent copy as one DuckDB file, also while a run goes on. The path must be free."""
+        return self.store.backup(Path(path))
+
+    def export(self, folder: str | os.PathLike[str]) -> Path:
+        """Every table as Parquet, with the SQL that loads them again."""
+        return self.store.export(Path(folder))
+
+    def __repr__(self) -> str:
+        return f"Lab({self.path.name}, workspace={self.workspace!r})"

@@ -1,0 +1,150 @@
+"""From what a person writes to a checked design: prompts, models, dataset, params, names.
+
+Everything is looked at before anything is refused, so one message tells all that is wrong. It reads
+files and saved prompts, and contacts nobody.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from labkit import providers
+from labkit.catalog import params as parameters
+from labkit.catalog.catalog import Catalog
+from labkit.catalog.model import Model
+from labkit.datasets import Dataset, load
+from labkit.design import Design, build
+from labkit.errors import DefinitionError
+from labkit.library import Library
+from labkit.prompts import Block, Prompt, missing_variables, name_faults, twin_faults
+from labkit.prompts.names import is_ref
+
+T = TypeVar("T")
+MOST_REPEATS = 10_000
+
+
+class Faults:
+    """Collects what is wrong, and raises it all at once."""
+
+    def __init__(self) -> None:
+        self._raised: list[DefinitionError] = []
+
+    def add(self, *faults: str) -> None:
+        if faults:
+            self._raised.append(DefinitionError(faults))
+
+    def trying(self, make: Callable[[], T]) -> T | None:
+        """What `make` gives, or None and its faults kept."""
+        try:
+            return make()
+        except DefinitionError as error:
+            self._raised.append(error)
+            return None
+
+    def raise_all(self) -> None:
+        """Raise one error with every fault; of the common class where they share one."""
+        if not self._raised:
+            return
+        kinds = {type(error) for error in self._raised}
+        kind = kinds.pop() if len(kinds) == 1 else DefinitionError
+        raise kind([fault for error in self._raised for fault in error.faults])
+
+
+def define(
+    *,
+    prompts: Any,
+    models: Any,
+    dataset: Any,
+    repeats: Any,
+    params: Mapping[str, Any] | None,
+    context: Sequence[Block],
+    experiment: str | None,
+    workspace: str,
+    duplicates: str,
+    catalog: Catalog,
+    library: Library,
+    sql: Callable[[str], Any],
+) -> Design:
+    """Check everything and build the design. Raises one `DefinitionError` naming all that is wrong."""
+    faults = Faults()
+    chosen_prompts = _each(prompts, "prompts", lambda given: _prompt(given, library, context), faults)
+    chosen_models = _each(models, "models", lambda given: _model(given, catalog), faults)
+    _distinct([prompt.name for prompt in chosen_prompts], "prompt", faults)
+    faults.add(*twin_faults([prompt.name for prompt in chosen_prompts]))
+    _distinct([model.id for model in chosen_models], "model", faults)
+    samples = faults.trying(lambda: load(dataset, sql=sql))
+    merged = [_params(model, params or {}, faults) for model in chosen_models]
+    _whole(repeats, "repeats", most=MOST_REPEATS, faults=faults)
+    if duplicates not in ("ask", "share"):
+        faults.add(f"duplicates is {duplicates!r}; use 'ask' (each cell its own answer) or 'share'.")
+    name = experiment if experiment is not None else (samples.name if samples else "")
+    for what, given in (("experiment", name), ("workspace", workspace)):
+        faults.add(*name_faults(given, what=what))
+    if samples is not None:
+        rows = samples.samples
+        faults.trying(lambda: missing_variables(chosen_prompts, rows))
+    faults.raise_all()
+    assert isinstance(samples, Dataset)
+    return build(
+        experiment=name,
+        workspace=workspace,
+        prompts=chosen_prompts,
+        models=chosen_models,
+        params=merged,
+        dataset=samples,
+        repeats=int(repeats),
+        share=duplicates == "share",
+    )
+
+
+def _each(given: Any, what: str, make: Callable[[Any], T], faults: Faults) -> list[T]:
+    listed: Iterable[Any] = [given] if isinstance(given, str | Prompt | Model | Path) else given
+    made = [found for one in listed if (found := faults.trying(lambda one=one: make(one))) is not None]  # type: ignore[misc]
+    if not made and not faults._raised:
+        faults.add(f"A plan needs at least one of {what}; got {given!r}.")
+    return made
+
+
+def _prompt(given: Any, library: Library, context: Sequence[Block]) -> Prompt:
+    if isinstance(given, Prompt):
+        prompt = given
+    elif isinstance(given, Path) or (isinstance(given, str) and given.endswith(".md")):
+        prompt = Prompt.load(given)
+    elif isinstance(given, str):
+        prompt = library[given] if is_ref(given) else Prompt.of(given)
+    else:
+        raise DefinitionError(
+            f"A prompt is a text, a saved name, an lk.Prompt or a .md file; got {type(given).__name__} {given!r:.60}."
+        )
+    return prompt.replace(blocks=(*context, *prompt.blocks)) if context else prompt
+
+
+def _model(given: Any, catalog: Catalog) -> Model:
+    if isinstance(given, Model | str):
+        return catalog.get(given)
+    raise DefinitionError(
+        f"A model is an id, an alias or an lk.Model; got {type(given).__name__} {given!r:.60}."
+    )
+
+
+def _params(model: Model, given: Mapping[str, Any], faults: Faults) -> Mapping[str, Any]:
+    defaults = providers.load(model.dialect).defaults(model)
+    merged, wrong = parameters.check({**defaults, **model.params, **given}, model)
+    faults.add(*wrong)
+    return merged
+
+
+def _distinct(names: Sequence[str], noun: str, faults: Faults) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            faults.add(
+                f"{count} {noun}s are called '{name}'; give each a name of its own, so that rows can be told apart."
+            )
+
+
+def _whole(value: Any, name: str, *, most: int, faults: Faults) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        faults.add(f"{name} is {value!r}; use a whole number from 1 to {most:,}.")

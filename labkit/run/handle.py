@@ -1,0 +1,203 @@
+"""A run's handle: start, watch, wait, stop; and its rows as frames, during the run and ever after.
+
+It does not know how a run is driven (see `launch`) nor how it is drawn: it holds both together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import secrets
+import threading
+from contextlib import ExitStack
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from labkit.design import Design
+from labkit.errors import LabkitError
+from labkit.run.bench import Bench
+from labkit.run.launch import Launch, Settings
+from labkit.scoring import Scorer
+from labkit.widgets.progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEYS = ["prompt", "model"]
+
+
+class Run:
+    """One launch of a plan. Made by `plan.run()` and `plan.start()`, or from history by `lab.run(run_id)`.
+
+    >>> run = plan.run()                # doctest: +SKIP
+    >>> run.summary(by="model")         # doctest: +SKIP
+    """
+
+    def __init__(self, run_id: str, *, bench: Bench, launch: Launch | None = None) -> None:
+        self.run_id = run_id
+        self._bench = bench
+        self._launch = launch
+        self._over: Future[None] = Future()
+        self.progress: Progress | None = None
+        self._driving = ExitStack()
+
+    @classmethod
+    def start(
+        cls,
+        design: Design,
+        *,
+        bench: Bench,
+        scorers: Sequence[Scorer],
+        settings: Settings,
+        progress: str | None,
+        title: str,
+    ) -> Run:
+        """Check what can be checked before anything is paid for, then begin in a thread of its own."""
+        keys = bench.find_keys(design.models)
+        bench.store.check_writable()
+        unfinished = bench.store.unfinished(design.plan_id, fresh=settings.fresh)
+        run_id = unfinished or new_run_id()
+        shown = Progress(title=title, style=progress)
+        launch = Launch(
+            design,
+            run_id=run_id,
+            resumed=unfinished is not None,
+            bench=bench,
+            keys=keys,
+            scorers=scorers,
+            settings=settings,
+            watcher=shown,
+        )
+        run = cls(run_id, bench=bench, launch=launch)
+        run.progress = shown
+        run._driving.enter_context(bench.store.drive(run_id))
+        threading.Thread(target=run._drive, name=f"labkit-{run_id}", daemon=True).start()
+        return run
+
+    def _drive(self) -> None:
+        assert self._launch is not None
+        assert self.progress is not None
+        self.progress.start()
+        try:
+            with self._driving:
+                self._launch.drive()
+        except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits
+            self.progress.finish()
+            self._over.set_exception(error)
+        else:
+            self.progress.finish()
+            self._over.set_result(None)
+
+    # -- waiting and stopping --------------------------------------------------------------------
+
+    @property
+    def status(self) -> str:
+        """`running`, or what the lab says: `finished`, `stopped`, `unfinished`, `failed`."""
+        if self._launch is not None and not self._over.done():
+            return "running"
+        row = self._bench.store.run_row(self.run_id)
+        return str(row["status"]) if row else "unfinished"
+
+    def wait(self, timeout_s: float | None = None) -> Run:
+        """Wait for the end. Ctrl-C asks nothing more and waits for what is in flight; a second ends at once.
+
+        Raises what stopped the run if it could not be driven to its end, and `TimeoutError` after
+        `timeout_s` (the run goes on).
+        """
+        if self._launch is None:
+            return self
+        try:
+            self._wait(timeout_s)
+        except KeyboardInterrupt:
+            self.stop("interrupted")
+            print(
+                "labkit: no more is asked; waiting for what is in flight. Interrupt again to end now.",
+                flush=True,
+            )
+            try:
+                self._wait(None)
+            except KeyboardInterrupt:
+                self._launch.abort("interrupted twice")
+                self._wait(2.0)
+                raise
+        return self
+
+    def _wait(self, timeout_s: float | None) -> None:
+        # A wait without a time-out cannot be interrupted on Windows, so it is done in steps.
+        left_s = timeout_s
+        while True:
+            step_s = 0.5 if left_s is None else min(0.5, left_s)
+            try:
+                return self._over.result(step_s)
+            except NotYet:
+                if self._over.done():
+                    raise
+                if left_s is not None and (left_s := left_s - step_s) <= 0:
+                    raise TimeoutError(f"Run {self.run_id} still goes on; wait again or stop it") from None
+
+    def __await__(self) -> Generator[Any, None, Run]:
+        if self._launch is not None:
+            yield from asyncio.wrap_future(self._over).__await__()
+        return self
+
+    def stop(self, reason: str = "stopped by you") -> None:
+        """Ask nothing more; answers in flight are kept. Returns at once."""
+        if self._launch is None:
+            raise LabkitError(
+                f"Run {self.run_id} is not driven from here, so it cannot be stopped from here."
+            )
+        self._launch.stop(reason)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def generations(self) -> pd.DataFrame:
+        """One row per cell: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`."""
+        return self._bench.store.generations(run=self.run_id)
+
+    def attempts(self) -> pd.DataFrame:
+        """One row per HTTP request that was sent."""
+        return self._bench.store.attempts(run=self.run_id)
+
+    def summary(
+        self, by: str | Sequence[str] = ("prompt", "model"), *, score: str | None = None
+    ) -> pd.DataFrame:
+        """n, failures, score with interval, latency, TTFT, tokens/s and cost per group.
+
+        See `labkit.summary.summarize` for the columns. `score` names the scorer; by default the only one.
+        """
+        from labkit.summary import summarize
+
+        return summarize(self.generations(), by=by, score=score)
+
+    def outputs(self) -> pd.DataFrame:
+        """Answers side by side: one row per sample and repeat, one column per prompt and model (text)."""
+        frame = self.generations()
+        wide = frame.pivot(index=["sample_id", "repeat"], columns=KEYS, values="text")
+        return wide.sort_index(axis=1)
+
+    def score(self, *scorers: Scorer) -> pd.DataFrame:
+        """Score the run's answers, again or for the first time; asks nobody. Returns `generations()`."""
+        from labkit.run.marking import mark
+
+        mark(self.run_id, scorers, self._bench.store)
+        return self.generations()
+
+    def __repr__(self) -> str:
+        if self._launch is not None and self.progress is not None:
+            return f"Run({self.status}: {self.progress.line()})"
+        return f"Run({self.status})"
+
+    def _repr_html_(self) -> str:
+        from labkit import summary
+
+        frame = self.generations()
+        head = f"<div><b>run {html.escape(self.run_id)}</b>: {html.escape(self.status)}</div>"
+        return head + summary.html(summary.summarize(frame, by=KEYS)) if len(frame) else head
+
+
+def new_run_id() -> str:
+    """A run's id: its start in UTC and six random hex digits, so that ids sort by time."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

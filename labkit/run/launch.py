@@ -1,0 +1,261 @@
+"""What happens between pressing run and the last row: save the definitions, replay, ask, score, close.
+
+It runs in a thread of its own and blocks there; only the asking is on labkit's loop. It does not know
+notebooks, and decides nothing about what to ask: that is the design's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+from msgspec.structs import replace
+
+from labkit import provenance, tokens
+from labkit.catalog.model import Model
+from labkit.catalog.prices import Pricer
+from labkit.design import Design, Place
+from labkit.engine import loop
+from labkit.engine.executor import Executor, Job
+from labkit.engine.retry import Policy
+from labkit.keys import Key
+from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
+from labkit.run import definitions, marking
+from labkit.run.bench import Bench
+from labkit.scoring import Scorer
+from labkit.store import Writer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a run is driven; none of it decides what an answer says."""
+
+    fresh: bool = False
+    budget_usd: float | None = None
+    allow_unpriced: bool = False
+    policy: Policy = field(default_factory=Policy)
+    seed: int = 0
+
+
+class Launch:
+    """One launch of a design. `drive` does it all; `stop` and `abort` may be called from any thread."""
+
+    def __init__(
+        self,
+        design: Design,
+        *,
+        run_id: str,
+        resumed: bool,
+        bench: Bench,
+        keys: Mapping[str, Key | None],
+        scorers: Sequence[Scorer],
+        settings: Settings,
+        watcher: Watcher,
+    ) -> None:
+        self.design = design
+        self.run_id = run_id
+        self.resumed = resumed
+        self.settings = settings
+        self.scorers = tuple(scorers)
+        self.stopped: str | None = None
+        self._bench = bench
+        self._keys = keys
+        self._watcher = watcher
+        self._executor: Executor | None = None
+        self._lock = threading.Lock()
+
+    def drive(self) -> None:
+        """Do the whole launch; returns when every row is on disk. Raises `StoreError`."""
+        store = self._bench.store
+        writer = store.writer()
+        versions = definitions.save(self.design, store, writer)
+        self._begin(writer)
+        try:
+            cells = self._missing(versions)
+            asked = cells if self.settings.fresh else self._replay(writer, cells)
+            first, sharing = _share(asked) if self.design.share else (asked, [])
+            self._ask(writer, first)
+            self._copy(writer, first, sharing)
+            writer.flush()
+        except BaseException as error:
+            self._tell(writer, "failed", error=f"{type(error).__name__}: {error}")
+            raise
+        marking.mark(self.run_id, self.scorers, store)
+        self._tell(writer, "stopped" if self.stopped else "finished", reason=self.stopped)
+        writer.flush()
+        store.checkpoint()
+
+    # -- stopping --------------------------------------------------------------------------------
+
+    def stop(self, reason: str) -> None:
+        """Ask nothing more; answers in flight are kept."""
+        self._end(reason, lambda executor: executor.stop(reason))
+
+    def abort(self, reason: str) -> None:
+        """Stop, and do not wait for answers in flight."""
+        self._end(reason, lambda executor: executor.abort())
+
+    def _end(self, reason: str, tell: Callable[[Executor], None]) -> None:
+        with self._lock:
+            self.stopped = self.stopped or reason
+            if self._executor is not None:
+                tell(self._executor)
+
+    # -- the steps, in order ---------------------------------------------------------------------
+
+    def _begin(self, writer: Writer) -> None:
+        if not self.resumed:
+            writer.put(
+                RunRecord(
+                    run_id=self.run_id,
+                    plan_id=self.design.plan_id,
+                    experiment=self.design.experiment,
+                    workspace=self.design.workspace,
+                    fresh=self.settings.fresh,
+                    cells=len(self.design.places),
+                    dataset=self.design.dataset.hash,
+                    started_at=datetime.now(UTC),
+                    user=self._bench.user,
+                    provenance=self._provenance(),
+                )
+            )
+        self._tell(writer, "resumed" if self.resumed else "started")
+
+    def _provenance(self) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            **provenance.collect(self._bench.folder),
+            "seed": settings.seed,
+            "budget_usd": settings.budget_usd,
+            "concurrency": {model.id: model.concurrency for model in self.design.models},
+            "prices": {model.id: pricer.price_id for model, pricer in self._priced()},
+        }
+
+    def _priced(self) -> Iterator[tuple[Model, Pricer]]:
+        for model, params in zip(self.design.models, self.design.params, strict=True):
+            yield model, self._bench.pricer(model, params)
+
+    def _tell(self, writer: Writer, event: str, **detail: Any) -> None:
+        kept = {name: value for name, value in detail.items() if value is not None}
+        writer.put(RunEvent(run_id=self.run_id, event=event, at_time=datetime.now(UTC), detail=kept or None))
+
+    def _missing(self, versions: Mapping[str, int]) -> list[tuple[Place, Cell]]:
+        done = self._bench.store.settled(self.run_id) if self.resumed else frozenset()
+        cells = []
+        for place in self.design.places:
+            cell = self.design.cell(place, run_id=self.run_id, versions=versions, user=self._bench.user)
+            if cell.generation_id not in done:
+                cells.append((place, cell))
+        total = Counter(self.design.models[place.model].id for place in self.design.places)
+        settled = total - Counter(cell.model for _, cell in cells)
+        self._watcher.planned(total, settled)
+        return cells
+
+    def _replay(self, writer: Writer, cells: list[tuple[Place, Cell]]) -> list[tuple[Place, Cell]]:
+        """Write the answers the lab has; return the cells it has none for."""
+        import pyarrow as pa
+
+        identified = [pair for pair in cells if self.design.endpoints[pair[0].model] is not None]
+        keys = pa.table(
+            {
+                "request_id": pa.array([cell.request_id for _, cell in identified], pa.string()),
+                "draw": pa.array([cell.draw for _, cell in identified], pa.int64()),
+            }
+        )
+        found = {(row["request_id"], row["draw"]): row for row in self._bench.store.known(keys).to_pylist()}
+        missing = []
+        for place, cell in cells:
+            row = found.get((cell.request_id, cell.draw))
+            if row is None or self.design.endpoints[place.model] is None:
+                missing.append((place, cell))
+            else:
+                self._put(writer, replay(Generation(**row), cell))
+        return missing
+
+    def _ask(self, writer: Writer, cells: list[tuple[Place, Cell]]) -> None:
+        if not cells:
+            return
+        shuffled = list(cells)
+        Random(self.settings.seed).shuffle(shuffled)  # noqa: S311 - an order, not a secret
+        executor = Executor(
+            {model.id: model for model in self.design.models},
+            self._keys,
+            sink=writer,
+            watcher=self._watcher,
+            policy=self.settings.policy,
+            budget_usd=self.settings.budget_usd,
+            spent_usd=self._bench.store.spent(self.run_id) if self.resumed else 0.0,
+            allow_unpriced=self.settings.allow_unpriced,
+            seed=self.settings.seed,
+        )
+        with self._lock:
+            self._executor = executor
+            if self.stopped:
+                executor.stop(self.stopped)
+        loop.run(executor.execute(self._jobs(writer, shuffled))).result()
+
+    def _jobs(self, writer: Writer, cells: Sequence[tuple[Place, Cell]]) -> Iterator[Job]:
+        pricers = [pricer for _, pricer in self._priced()]
+        for place, cell in cells:
+            request = self.design.request(place)
+            writer.put(request)
+            yield Job(
+                cell=cell,
+                request=request,
+                pricer=pricers[place.model],
+                input_bound_tokens=tokens.bound(request.messages, params=request.params),
+            )
+
+    def _copy(
+        self, writer: Writer, asked: list[tuple[Place, Cell]], sharing: list[tuple[Place, Cell]]
+    ) -> None:
+        """Give cells that share a request the answer the first of them got."""
+        if not sharing:
+            return
+        writer.flush()
+        for _, cell in self._replay(writer, sharing):
+            self._put(writer, _unshared(cell))
+
+    def _put(self, writer: Writer, generation: Generation) -> None:
+        writer.generation(generation, lambda: self._watcher.ended(generation))
+
+
+def replay(original: Generation, cell: Cell) -> Generation:
+    """An answer given before, as this cell's row: same text, usage and cost; no clocks, no attempts."""
+    place = {name: getattr(cell, name) for name in cell.__struct_fields__}
+    return replace(
+        original,
+        **place,
+        queue_s=None,
+        first_event_s=None,
+        ttft_s=None,
+        latency_s=None,
+        retry_s=None,
+        in_flight=None,
+        attempts=0,
+        maybe_paid=0,
+        replayed_from=original.generation_id,
+    )
+
+
+def _unshared(cell: Cell) -> Generation:
+    place = {name: getattr(cell, name) for name in cell.__struct_fields__}
+    why = "the cell whose answer it shares has none; run the plan again, or use duplicates='ask'"
+    return Generation(**place, status="failed", error_type="NoSharedAnswer", error_message=why)
+
+
+def _share(cells: list[tuple[Place, Cell]]) -> tuple[list[tuple[Place, Cell]], list[tuple[Place, Cell]]]:
+    first: dict[tuple[str, int], tuple[Place, Cell]] = {}
+    sharing = []
+    for pair in cells:
+        key = pair[1].request_id, pair[1].draw
+        if key in first:
+            sharing.append(pair)
+        else:
+            first[key] = pair
+    return list(first.values()), sharing

@@ -1,0 +1,39 @@
+"""Scoring a run's answers: reads rows, lets the scorers judge, writes score rows. It asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from labkit.records import Generation, Sample
+from labkit.scoring import Scorer, score
+from labkit.store import Store
+
+BATCH_ROWS = 1_000
+
+
+def mark(run_id: str, scorers: Sequence[Scorer], store: Store) -> int:
+    """Give every finished answer of the run a score by each scorer; returns how many rows were written."""
+    if not scorers:
+        return 0
+    writer = store.writer()
+    samples = store.samples(run_id)
+    written = 0
+    for generation in _answers(run_id, store):
+        sample = samples.get(generation.sample_id, Sample(id=generation.sample_id, fields={}))
+        for row in score(scorers, generation, sample, datetime.now(UTC)):
+            writer.put(row)
+            written += 1
+    writer.flush()
+    return written
+
+
+def _answers(run_id: str, store: Store) -> Iterator[Generation]:
+    columns = ", ".join(name for name in Generation.__struct_fields__ if name != "raw")
+    table = store.table(
+        f"select {columns} from generations where run_id = ? and status = 'done'",  # noqa: S608 - our own names
+        [run_id],
+    )
+    for batch in table.to_batches(max_chunksize=BATCH_ROWS):
+        for row in batch.to_pylist():
+            yield Generation(**row)

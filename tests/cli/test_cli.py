@@ -1,0 +1,147 @@
+"""The `labkit` command, as a person or a cron job calls it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+import labkit as lk
+
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def call(here: Path) -> Call:
+    """Calls `labkit …` in the test's folder and gives what it printed."""
+
+    def labkit(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = Path(sys.executable).parent / "labkit"
+        return subprocess.run([command, *words], capture_output=True, text=True, check=check, cwd=here)
+
+    return labkit
+
+
+@pytest.fixture
+def filled(lab: lk.Lab, echo: Callable[..., Any]) -> lk.Lab:
+    """A lab with one run of two answers."""
+    rows = [{"text": "a", "target": "a"}, {"text": "b", "target": "x"}]
+    lab.plan(prompts=[lk.Prompt("p", "{{ text }}")], models=[echo()], dataset=rows, scorers=[lk.exact()]).run()
+    return lab
+
+
+def book(path: Path, *sources: str) -> Path:
+    """A notebook of code cells, the first tagged `parameters`."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    cells[0].metadata["tags"] = ["parameters"]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+    return path
+
+
+def test_models_lists_prices_and_keys(call: Call) -> None:
+    """`labkit models gpt-4o --json` gives prices and whether the key was found."""
+    rows = json.loads(call("models", "gpt-4o", "--json").stdout)
+    row = next(row for row in rows if row["id"] == "openai/gpt-4o")
+    assert row["key"] == "missing"
+    assert row["input_usd_mtok"] > 0
+    assert "openai/gpt-4o" in call("models", "gpt-4o").stdout
+
+
+def test_runs_and_show_tell_the_history(call: Call, filled: lk.Lab) -> None:
+    """`labkit runs` lists the run, `labkit show` its summary, both also as JSON."""
+    (row,) = json.loads(call("runs", "--json").stdout)
+    assert (row["status"], row["done"]) == ("finished", 2)
+    assert row["run_id"] in call("runs").stdout
+    shown = call("show").stdout
+    assert "scripted/echo" in shown
+    assert "0.50" in shown or "50" in shown
+    told = json.loads(call("show", row["run_id"], "--json").stdout)
+    assert told["summary"][0]["n"] == 2
+
+
+def test_an_unknown_run_is_one_sentence(call: Call, filled: lk.Lab) -> None:
+    """Asking for a run that is not there prints one message, no traceback, and exits with 1."""
+    done = call("show", "nosuch", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("labkit: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_sql_reads_and_cannot_write(call: Call, filled: lk.Lab) -> None:
+    """`labkit sql` answers a query, and refuses one that would write or read another file."""
+    assert json.loads(call("sql", "select count(*) as n from generations", "--json").stdout) == [{"n": 2}]
+    for query in ("create table t as select 1", "select * from read_text('/etc/hostname')"):
+        assert call("sql", query, check=False).returncode == 1
+
+
+def test_backup_is_a_lab(call: Call, filled: lk.Lab, here: Path) -> None:
+    """`labkit backup` writes a file that is a whole lab."""
+    call("backup", "copy.duckdb")
+    assert len(lk.Lab(here / "copy.duckdb").generations()) == 2
+
+
+def test_doctor_names_keys_without_showing_them(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`labkit doctor` says that a key was found and prints no piece of it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789abcdef")
+    done = call("doctor", "--json")
+    states = {finding["what"]: finding for finding in json.loads(done.stdout)}
+    assert states["key for openai"]["words"] == "found"
+    assert states["lab"]["state"] == "ok"
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_run_executes_a_notebook_with_parameters(call: Call, here: Path) -> None:
+    """`labkit run` executes every cell with the parameters given, prints their output, and writes both files."""
+    book(here / "n.ipynb", "times = 1", "print('said', times * 2)")
+    done = call("run", "n.ipynb", "-p", "times", "21")
+    assert "said 42" in done.stdout
+    assert (here / "build" / "n.ipynb").exists()
+    assert "said 42" in (here / "build" / "n.html").read_text()
+
+
+def test_a_failing_notebook_fails_the_command(call: Call, here: Path) -> None:
+    """A cell that raises gives exit code 1 and the error, and the notebook executed so far is kept."""
+    book(here / "n.ipynb", "x = 1", "print('before')", "1 / 0")
+    done = call("run", "n.ipynb", check=False)
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert "before" in (here / "build" / "n.ipynb").read_text()
+
+
+def test_nothing_is_lost_on_a_time_out(call: Call, here: Path) -> None:
+    """A cell that takes too long gives exit code 124; the answers that came before are in the lab."""
+    source = """
+import labkit as lk, threading
+asked = []
+def slow(request):
+    asked.append(1)
+    return "fast" if len(asked) == 1 else lk.Script.Reply("slow", delay_s=600)
+model = lk.Model("scripted/slow", client=lk.Script(slow, version="1"), concurrency=1)
+lk.Lab("lab.duckdb").plan(prompts=["{{ n }}"], models=[model], dataset=[{"n": "1"}, {"n": "2"}]).run()
+"""
+    book(here / "n.ipynb", "x = 1", source.replace("lk.Script.Reply", "Reply").replace(
+        "import labkit as lk, threading", "import labkit as lk\nfrom labkit.providers.scripted import Reply"
+    ))
+    done = call("run", "n.ipynb", "--timeout", "15", "--no-html", check=False)
+    assert done.returncode == 124, done.stderr
+    frame = lk.Lab(here / "lab.duckdb").generations()
+    assert frame.loc[frame["status"] == "done", "text"].tolist() == ["fast"]
+
+
+def test_a_page_fetches_nothing(call: Call, here: Path) -> None:
+    """The HTML of a notebook with a chart holds the chart's own script and names no other address to load."""
+    import re
+
+    source = "import labkit as lk, plotly.graph_objects as go\nimport plotly.io\nplotly.io.renderers.default = 'plotly_mimetype'\ngo.Figure(go.Scatter(x=[1], y=[2]))"
+    book(here / "n.ipynb", "x = 1", source)
+    call("run", "n.ipynb")
+    page = (here / "build" / "n.html").read_text()
+    assert "Plotly.newPlot" in page
+    assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?://[^"]+"', page)

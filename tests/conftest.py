@@ -1,0 +1,70 @@
+"""What every test stands on: no keys, no network beyond this machine, a lab in a folder of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KEY_WORDS = ("API_KEY", "TOKEN", "SECRET")
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key of the person who runs the tests is ever seen by them."""
+    for name in list(os.environ):
+        if any(word in name for word in KEY_WORDS) or name in ("LABKIT_LAB", "LABKIT_FRESH", "OPENAI_BASE_URL"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("LABKIT_PROGRESS", "none")
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection to anywhere but this machine fails, and says where it wanted to go."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
+            raise AssertionError(f"a test wanted to connect to {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+
+
+@pytest.fixture
+def lab(here: Path) -> Any:
+    """A lab with nothing in it, in a folder with nothing else in it."""
+    import labkit as lk
+
+    return lk.Lab(here / "lab.duckdb")
+
+
+@pytest.fixture
+def echo() -> Callable[..., Any]:
+    """Makes scripted models: `echo("name")` answers with the last message's text."""
+    import labkit as lk
+
+    def make(name: str = "echo", *, version: str | None = "1", **script: Any) -> Any:
+        answers = script.pop("answers", lambda request: request.messages[-1]["content"])
+        return lk.Model(f"scripted/{name}", client=lk.Script(answers, version=version, **script))
+
+    return make

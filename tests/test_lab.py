@@ -1,0 +1,304 @@
+"""labkit.lab: one experiment from definition to frame, on scripted models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import labkit as lk
+from labkit.errors import DefinitionError, MissingKey, MissingVariables, RateLimited, UnknownModel, UnknownPrompt
+from labkit.records import Generation, Request
+
+ROWS = [{"text": "a", "target": "a"}, {"text": "b", "target": "x"}]
+Echo = Callable[..., Any]
+
+
+class Counting:
+    """Answers with the prompt's text and remembers every request."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+
+    def __call__(self, request: Request) -> str:
+        self.asked.append(request)
+        return str(request.messages[-1]["content"])
+
+
+def test_one_row_per_cell_with_the_documented_columns(lab: lk.Lab, echo: Echo) -> None:
+    """A run gives one finished row per cell, columns in the documented order, then sample and score columns."""
+    plan = lab.plan(
+        prompts=["{{ text }}", lk.Prompt("loud", "{{ text }}!")],
+        models=[echo("m1"), echo("m2")],
+        dataset=ROWS,
+        repeats=2,
+        scorers=[lk.exact()],
+    )
+    frame = plan.run().generations()
+    assert len(frame) == len(plan) == 16
+    assert list(frame.columns) == [
+        *Generation.__struct_fields__,
+        "sample.text",
+        "sample.target",
+        "score.exact",
+    ]
+    assert set(frame["status"]) == {"done"}
+    assert frame.loc[frame["prompt"] == "loud", "text"].str.endswith("!").all()
+    assert frame.groupby("sample.text")["score.exact"].max().to_dict() == {"a": 1.0, "b": 0.0}
+
+
+def test_running_again_is_free(lab: lk.Lab, echo: Echo) -> None:
+    """A second run of the same plan asks nothing: its rows are replays, with the text and without clocks."""
+    counting = Counting()
+    plan = lab.plan(prompts=["{{ text }}"], models=[echo(answers=counting)], dataset=ROWS)
+    first = plan.run()
+    again = lab.plan(prompts=["{{ text }}"], models=[echo(answers=counting)], dataset=ROWS)
+    assert str(again).startswith("1 prompt × 1 model × 2 samples × 1 repeat = 2 requests; 2 known")
+    second = again.run()
+    assert len(counting.asked) == 2
+    assert second.run_id != first.run_id
+    old, new = (run.generations().set_index("sample_id").sort_index() for run in (first, second))
+    assert (new["text"] == old["text"]).all()
+    assert (new["replayed_from"] == old["generation_id"]).all()
+    assert new[["queue_s", "ttft_s", "latency_s"]].isna().all(axis=None)
+
+
+def test_a_replay_of_a_replay_names_the_first_asking(lab: lk.Lab, echo: Echo) -> None:
+    """However often a cell is replayed, `replayed_from` is the generation that was really asked."""
+    plan = lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=ROWS[:1])
+    first = plan.run().generations()["generation_id"].item()
+    plan.run()
+    third = lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=ROWS[:1]).run()
+    assert third.generations()["replayed_from"].item() == first
+
+
+def test_fresh_asks_again(lab: lk.Lab, echo: Echo) -> None:
+    """A fresh run asks what is known already and replays nothing."""
+    counting = Counting()
+    plan = lab.plan(prompts=["{{ text }}"], models=[echo(answers=counting)], dataset=ROWS)
+    plan.run()
+    frame = plan.run(fresh=True).generations()
+    assert len(counting.asked) == 4
+    assert frame["replayed_from"].isna().all()
+
+
+def test_answers_without_an_identity_are_never_replayed(lab: lk.Lab, echo: Echo) -> None:
+    """A scripted model without a version is asked each time, and the plan says why."""
+    counting = Counting()
+    plan = lab.plan(prompts=["{{ text }}"], models=[echo(answers=counting, version=None)], dataset=ROWS)
+    plan.run()
+    again = lab.plan(prompts=["{{ text }}"], models=[echo(answers=counting, version=None)], dataset=ROWS)
+    assert set(again.frame()["why"]) == {"its endpoint has no identity, so its answers are never replayed"}
+    again.run()
+    assert len(counting.asked) == 4
+
+
+def test_each_repeat_gets_an_answer_of_its_own(lab: lk.Lab, echo: Echo) -> None:
+    """Repeats are asked one by one, and a later plan with more repeats asks only the new ones."""
+    counting = Counting()
+    lab.plan(prompts=["{{ text }}"], models=[echo(answers=counting)], dataset=ROWS, repeats=2).run()
+    assert len(counting.asked) == 4
+    more = lab.plan(prompts=["{{ text }}"], models=[echo(answers=counting)], dataset=ROWS, repeats=3)
+    assert more.frame()["known"].sum() == 4
+    more.run()
+    assert len(counting.asked) == 6
+
+
+def test_editing_one_prompt_asks_only_that_one(lab: lk.Lab, echo: Echo) -> None:
+    """Of two prompts the changed one is asked again, and the plan says that it changed."""
+    counting = Counting()
+    models = [echo(answers=counting)]
+    lab.plan(prompts=[lk.Prompt("p", "{{ text }}"), lk.Prompt("q", "{{ text }}?")], models=models, dataset=ROWS).run()
+    plan = lab.plan(
+        prompts=[lk.Prompt("p", "{{ text }}"), lk.Prompt("q", "{{ text }}??")], models=models, dataset=ROWS
+    )
+    frame = plan.frame()
+    assert frame.groupby("prompt")["known"].all().to_dict() == {"p": True, "q": False}
+    assert "changed" in frame.loc[~frame["known"], "why"].iloc[0]
+    plan.run()
+    assert len(counting.asked) == 6
+
+
+def test_changed_params_are_named_as_the_reason(lab: lk.Lab, echo: Echo) -> None:
+    """A cell that was asked under other params says so."""
+    lab.plan(prompts=[lk.Prompt("p", "{{ text }}")], models=[echo()], dataset=ROWS, params={"seed": 1}).run()
+    plan = lab.plan(prompts=[lk.Prompt("p", "{{ text }}")], models=[echo()], dataset=ROWS, params={"seed": 2})
+    assert set(plan.frame()["why"]) == {"the params changed since it was asked"}
+
+
+def test_a_failed_call_is_a_row_and_the_others_go_on(lab: lk.Lab, echo: Echo) -> None:
+    """One sample whose request is refused ends as a failed row with its error; the other is answered."""
+
+    def moody(request: Request) -> Any:
+        if request.messages[-1]["content"] == "a":
+            return lk.errors.InvalidRequest("no letter a, please", status=400)
+        return "fine"
+
+    frame = lab.plan(prompts=["{{ text }}"], models=[echo(answers=moody)], dataset=ROWS).run().generations()
+    rows = frame.set_index("sample.text")
+    assert rows.loc["a", ["status", "error_type", "error_message"]].tolist() == [
+        "failed",
+        "InvalidRequest",
+        "no letter a, please",
+    ]
+    assert rows.loc["b", "status"] == "done"
+
+
+def test_a_failed_cell_is_asked_again_by_the_next_run(lab: lk.Lab, echo: Echo) -> None:
+    """A failure is never replayed: running the plan again asks the failed cell and replays the rest."""
+    faulty = echo(faults=[RateLimited("slow down", retry_after_s=9999)])
+    frame = lab.plan(prompts=["{{ text }}"], models=[faulty], dataset=ROWS[:1]).run().generations()
+    assert frame["status"].item() == "failed"
+    plan = lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=ROWS[:1])
+    assert plan.frame()["why"].item() == "asked before, without a finished answer"
+    assert plan.run().generations()["status"].item() == "done"
+
+
+def test_all_faults_of_a_definition_come_at_once(lab: lk.Lab, echo: Echo) -> None:
+    """Unknown model, unknown prompt, missing variable and bad repeats are told in one error, before asking."""
+    with pytest.raises(DefinitionError) as raised:
+        lab.plan(
+            prompts=["{{ nowhere }}", "unsaved@3"],
+            models=["openai/gpt-4oo", echo()],
+            dataset=ROWS,
+            repeats=0,
+            experiment="a/b",
+        )
+    told = "\n".join(raised.value.faults)
+    for words in ("nowhere", "unsaved", "gpt-4oo", "repeats is 0", "experiment name 'a/b'"):
+        assert words in told
+
+
+def test_faults_of_one_kind_keep_their_class(lab: lk.Lab, echo: Echo) -> None:
+    """A plan whose only fault is an unknown model, prompt or variable raises exactly that class."""
+    with pytest.raises(UnknownModel):
+        lab.plan(prompts=["hi"], models=["nosuch/model-x1"])
+    with pytest.raises(UnknownPrompt):
+        lab.plan(prompts=["nosuch"], models=[echo()])
+    with pytest.raises(MissingVariables):
+        lab.plan(prompts=["{{ a }} {{ b }}"], models=[echo()], dataset=ROWS)
+
+
+def test_a_missing_key_stops_the_run_and_not_the_plan(lab: lk.Lab) -> None:
+    """A plan with a model whose key is missing can be looked at; running it raises before anything is sent."""
+    plan = lab.plan(prompts=["hi"], models=["openai/gpt-4o"])
+    assert "OPENAI_API_KEY" in plan._repr_html_()
+    with pytest.raises(MissingKey, match="OPENAI_API_KEY"):
+        plan.run()
+    assert lab.runs().empty
+
+
+def test_two_models_of_one_name_are_refused(lab: lk.Lab, echo: Echo) -> None:
+    """Rows of two models called the same could not be told apart, so the plan is refused."""
+    with pytest.raises(DefinitionError, match="2 models are called 'scripted/echo'"):
+        lab.plan(prompts=["hi"], models=[echo(), echo()])
+
+
+def test_the_same_question_twice_is_asked_twice_or_shared(lab: lk.Lab, echo: Echo) -> None:
+    """B17: by default equal questions are asked once each; `duplicates="share"` asks once for all."""
+    rows = [{"text": "same"}, {"text": "same"}]
+    counting = Counting()
+    lab.plan(prompts=["{{ text }}"], models=[echo("one", answers=counting)], dataset=rows).run()
+    assert len(counting.asked) == 2
+    counting = Counting()
+    run = lab.plan(
+        prompts=["{{ text }}"], models=[echo("two", answers=counting)], dataset=rows, duplicates="share"
+    ).run()
+    assert len(counting.asked) == 1
+    assert run.generations()["text"].tolist() == ["same", "same"]
+    assert run.generations()["replayed_from"].notna().sum() == 1
+
+
+def test_a_plan_can_be_cut_before_paying(lab: lk.Lab, echo: Echo) -> None:
+    """head, sample and select keep the cells named; a mask of the wrong length is refused."""
+    plan = lab.plan(prompts=["{{ text }}"], models=[echo("a"), echo("b")], dataset=ROWS)
+    assert len(plan.head(1)) == 2
+    assert len(plan.sample(1, seed=3)) == 2
+    frame = plan.frame()
+    only = plan.select(frame["model"] == "scripted/a")
+    assert set(only.frame()["model"]) == {"scripted/a"}
+    assert len(plan.select(frame[frame["sample.text"] == "b"])) == 2
+    with pytest.raises(DefinitionError, match="mask of 4 booleans"):
+        plan.select([True])
+
+
+def test_prompts_get_a_version_per_content(lab: lk.Lab, echo: Echo) -> None:
+    """The first text of a name is version 1, another is 2, the first again is still 1."""
+    for text in ("{{ text }}", "{{ text }}!", "{{ text }}"):
+        lab.plan(prompts=[lk.Prompt("p", text)], models=[echo()], dataset=ROWS).run()
+    frame = lab.generations(columns=["text", "prompt_version"])
+    assert set(zip(frame["text"], frame["prompt_version"], strict=True)) == {
+        ("a", 1),
+        ("b", 1),
+        ("a!", 2),
+        ("b!", 2),
+    }
+    assert lab.prompts["p"].version == 2
+    assert lab.prompts["p@1"].text == "{{ text }}"
+
+
+def test_a_prompt_file_is_found_by_its_name(lab: lk.Lab, echo: Echo, here: Path) -> None:
+    """`data/prompts/terse.md` is the prompt `terse`, with its system part from the front matter."""
+    (here / "data" / "prompts").mkdir(parents=True)
+    (here / "data" / "prompts" / "terse.md").write_text("---\nsystem: Be brief.\n---\nSay {{ text }}\n")
+    plan = lab.plan(prompts=["terse"], models=[echo()], dataset=ROWS[:1])
+    request = plan.design.request(plan.design.places[0])
+    assert [message["role"] for message in request.messages] == ["system", "user"]
+
+
+def test_blocks_stand_in_front_and_are_kept(lab: lk.Lab, echo: Echo) -> None:
+    """A context block is rendered before the prompt's text, and the lab keeps it by its hash."""
+    block = lk.Block("policy", "Refunds take five days.")
+    run = lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=ROWS[:1], context=[block]).run()
+    text = run.generations()["text"].item()
+    assert text.index("Refunds take five days.") < text.rindex("a")
+    assert lab.sql("select hash, text from blocks").to_dict("records") == [{"hash": block.hash, "text": block.text}]
+
+
+def test_history_is_filtered(lab: lk.Lab, echo: Echo, here: Path) -> None:
+    """Generations of two workspaces and experiments are told apart by filters, and a limit cuts."""
+    other = lk.Lab(here / "lab.duckdb", workspace="other")
+    lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=ROWS, experiment="one").run()
+    other.plan(prompts=["{{ text }}?"], models=[echo()], dataset=ROWS, experiment="two").run()
+    assert len(lab.generations()) == 4
+    assert set(lab.generations(workspace="other")["experiment"]) == {"two"}
+    assert len(lab.generations(experiment=["one", "two"], limit=3)) == 3
+    assert lab.generations(since="2999-01-01").empty
+
+
+def test_the_rows_are_readable_without_labkit(lab: lk.Lab, echo: Echo) -> None:
+    """Plain DuckDB, read-only, shows the generations."""
+    import duckdb
+
+    lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=ROWS).run()
+    with duckdb.connect(str(lab.path), read_only=True) as connection:
+        assert connection.sql("from generations").fetchall()
+        assert connection.sql("select count(*) from requests").fetchone() == (2,)
+
+
+def test_a_plan_over_sql_and_frames(lab: lk.Lab, echo: Echo) -> None:
+    """A dataset may be a frame, or a query over what the lab answered before."""
+    lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=pd.DataFrame(ROWS)).run()
+    plan = lab.plan(
+        prompts=["Was this good? {{ text }}"],
+        models=[echo()],
+        dataset="select generation_id as id, text from generations order by 1",
+        experiment="second look",
+    )
+    assert len(plan) == 2
+    assert plan.run().generations()["text"].str.startswith("Was this good?").all()
+
+
+def test_provenance_stands_on_the_run(lab: lk.Lab, echo: Echo) -> None:
+    """A run records versions, host, user, seed, prices and the git state it came from."""
+    import json
+
+    lab.plan(prompts=["hi"], models=[echo()], seed=7).run()
+    row = lab.runs().iloc[0]
+    found = json.loads(row["provenance"])
+    assert found["seed"] == 7
+    assert {"labkit", "openai", "anthropic", "duckdb"} <= set(found["packages"])
+    assert {"python", "host", "user", "git", "notebook", "prices", "concurrency"} <= set(found)

@@ -1,0 +1,49 @@
+"""The public surface: what `import labkit` gives, and what it does not do."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import labkit
+
+HEAVY = ("openai", "anthropic", "pandas", "plotly", "duckdb", "pyarrow", "scipy", "xllamacpp", "ipywidgets", "IPython")
+
+
+def test_all_lists_what_is_there() -> None:
+    """`__all__` is sorted, every name in it can be had, and each has a docstring."""
+    assert labkit.__all__ == sorted(labkit.__all__)
+    assert set(labkit.__all__) == set(labkit._HOMES)
+    for name in labkit.__all__:
+        assert inspect.getdoc(getattr(labkit, name)), name
+
+
+def test_an_unknown_name_says_what_there_is() -> None:
+    """A misspelt name raises AttributeError with the names labkit has."""
+    try:
+        labkit.Labb  # noqa: B018
+    except AttributeError as error:
+        assert "Lab" in str(error)
+    else:
+        raise AssertionError("labkit.Labb exists")
+
+
+def test_importing_does_no_work() -> None:
+    """`import labkit` imports none of the heavy packages, starts no thread and opens no socket."""
+    code = (
+        "import sys, threading, labkit\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], threading.active_count())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] 1"
+
+
+def test_making_a_lab_opens_and_writes_nothing(here: object) -> None:
+    """`lk.Lab()` imports no DuckDB, makes no file and no folder."""
+    code = (
+        "import sys, os, labkit as lk\nlab = lk.Lab('x.duckdb'); repr(lab)\n"
+        "print([name for name in ('duckdb', 'pandas', 'openai') if name in sys.modules], os.listdir('.'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] []"
