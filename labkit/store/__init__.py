@@ -1,0 +1,20 @@
+"""Keeps: generations in, frames out. Journals first, then DuckDB tables that plain DuckDB can read.
+
+It does not know models, plans or how to ask.
+"""
+
+from labkit.store.folder import network_file_system
+from labkit.store.kept import BlockRecord, ModelRecord, PromptRecord, RatingRecord, SampleRecord
+from labkit.store.store import Store
+from labkit.store.writer import Writer
+
+__all__ = [
+    "BlockRecord",
+    "ModelRecord",
+    "PromptRecord",
+    "RatingRecord",
+    "SampleRecord",
+    "Store",
+    "Writer",
+    "network_file_system",
+]

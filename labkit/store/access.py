@@ -1,0 +1,227 @@
+"""Every opening of the lab's file by labkit: through the gate, for one fold or one reading.
+
+What is durable is what is read: a reading folds first. It does not know what is asked of the tables.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labkit.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew
+from labkit.store import backup, database, gate, locked, migrate
+from labkit.store.fold import Fold, Report, read_marks
+from labkit.store.folder import Folder, JournalName
+from labkit.store.sweep import opened_afresh, sweep
+
+if TYPE_CHECKING:
+    import duckdb
+
+log = logging.getLogger("labkit.store")
+
+WAIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An open lab. `unfolded_bytes` of journals are not in its tables, because of `why`."""
+
+    connection: duckdb.DuckDBPyConnection
+    unfolded_bytes: int = 0
+    why: str | None = None
+
+
+class Access:
+    """The way into one lab."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = Folder(path)
+        self.last_report = Report()
+        self._folded: dict[JournalName, int] = {}
+        """How much of each journal this process knows to be in the tables."""
+
+    @contextlib.contextmanager
+    def reading(self, *, wait_s: float = WAIT_S) -> Iterator[Reading]:
+        """Fold, and give the open lab. Where there is none and nothing to fold, an empty one in memory.
+
+        Raises `StoreLocked` after `wait_s`.
+        """
+        if not self.path.exists() and not any(True for _ in self.folder.journals()):
+            with database.in_memory() as connection:
+                yield Reading(connection)
+            return
+        deadline = time.monotonic() + wait_s
+        with contextlib.ExitStack() as stack:
+            sealed = self._pass_gate(stack, wait_s)
+            if sealed is None and not self.path.exists():
+                database.create(self.path, self.folder)
+            opened = database.connect(self.path, wait_s=max(0.0, deadline - time.monotonic()))
+            stack.callback(opened.connection.close)
+            why = sealed or opened.why_not
+            if why is None:
+                why = self._bring_up_to_date(opened.connection)
+            else:
+                _must_be_a_lab(opened.connection, self.path)
+            unfolded = sum(size for _, size in self.unfolded()) if why else 0
+            yield Reading(opened.connection, unfolded, why)
+
+    def fold(
+        self,
+        *,
+        wait_s: float = WAIT_S,
+        stop: Callable[[], bool] = lambda: False,
+        force: bool = False,
+        checkpoint: bool = False,
+    ) -> Report:
+        """Move all journals into the tables; without opening the lab if none grew, unless `force`d or to
+        `checkpoint`.
+
+        Raises `StoreLocked` after `wait_s`, `StoreTooNew` and `StoreDamaged` where the lab may not be
+        written, and `StoreError` if the fold failed; the journals then keep everything.
+        """
+        import duckdb
+
+        if not (force or checkpoint or self.unfolded()):
+            return Report()
+        deadline = time.monotonic() + wait_s
+        with gate.passed(self.folder, wait_s=wait_s):
+            if not self.path.exists():
+                database.create(self.path, self.folder)
+            left_s = max(0.0, deadline - time.monotonic())
+            opened = database.connect(self.path, wait_s=left_s, write=True)
+            with contextlib.closing(opened.connection) as connection:
+                try:
+                    self._upgrade(connection)
+                    report = self._fold(connection, stop)
+                    if checkpoint:
+                        connection.execute("checkpoint")
+                except (duckdb.Error, OSError) as error:
+                    raise StoreError(
+                        f"The journals could not be folded into {self.path.name}: {error}. "
+                        "They keep everything; it is tried again."
+                    ) from error
+        return report
+
+    @contextlib.contextmanager
+    def writing(self, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Fold, and give the open lab for one change by `refold` or a copy. Raises as `fold` does."""
+        deadline = time.monotonic() + wait_s
+        with gate.passed(self.folder, wait_s=wait_s):
+            if not self.path.exists():
+                database.create(self.path, self.folder)
+            left_s = max(0.0, deadline - time.monotonic())
+            opened = database.connect(self.path, wait_s=left_s, write=True)
+            with contextlib.closing(opened.connection) as connection:
+                self._upgrade(connection)
+                self._fold(connection)
+                yield connection
+
+    @contextlib.contextmanager
+    def sealed(self, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Fold, and give the lab on a sealed connection: see `locked`. Raises as `reading` does."""
+        deadline = time.monotonic() + wait_s
+        with self.reading(wait_s=wait_s):
+            pass
+        with contextlib.ExitStack() as stack:
+            if self.path.exists():
+                self._pass_gate(stack, max(0.0, deadline - time.monotonic()))
+                left_s = max(0.0, deadline - time.monotonic())
+                connection = database.connect_sealed(self.path, locked.SEALED, wait_s=left_s)
+            else:
+                connection = locked.empty()
+            stack.callback(connection.close)
+            yield connection
+
+    def refold(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Fold what came since `writing` opened, in the same opening."""
+        self._fold(connection)
+
+    @contextlib.contextmanager
+    def own(self, process: str) -> Iterator[Reading]:
+        """What one process has journalled since it began, in memory, without touching the lab's file."""
+        with database.in_memory() as connection:
+            Fold(connection, self.folder, {}, process=process).run()
+            yield Reading(connection, why="the lab is held by another, so this is what this process wrote")
+
+    def unfolded(self) -> list[tuple[JournalName, int]]:
+        """The journals that hold more than this process knows to be in the tables, and by how many bytes."""
+        return [
+            (name, status.st_size - self._folded.get(name, 0))
+            for name, status in self.folder.journals()
+            if status.st_size > self._folded.get(name, 0)
+        ]
+
+    # -- within the gate -------------------------------------------------------------------------
+
+    def _pass_gate(self, stack: contextlib.ExitStack, wait_s: float) -> str | None:
+        """Hold the gate, or say why this lab can only be read: its folder is not ours to write."""
+        try:
+            stack.enter_context(gate.passed(self.folder, wait_s=wait_s))
+        except StoreLocked:
+            raise
+        except (StoreError, OSError) as error:
+            if not self.path.exists():
+                raise
+            return f"the folder {self.folder.path.name} cannot be written ({error})"
+        return None
+
+    def _bring_up_to_date(self, connection: duckdb.DuckDBPyConnection) -> str | None:
+        import duckdb
+
+        try:
+            self._upgrade(connection)
+            self._fold(connection)
+        except (StoreTooNew, StoreDamaged) as error:
+            return str(error)
+        except (duckdb.Error, OSError) as error:
+            # What is in the tables can be read all the same; the journals keep the rest.
+            log.warning("The journals could not be folded into %s: %s", self.path.name, error)
+            return f"the fold failed: {error}"
+        return None
+
+    def _upgrade(self, connection: duckdb.DuckDBPyConnection) -> None:
+        needed = migrate.check(connection, migrate.steps(), lab=self.path)
+        if needed:
+            if needed[0].version > 1:
+                backup.before_upgrade(connection, self.path, needed[0].version)
+            migrate.apply(connection, migrate.steps())
+
+    def _fold(
+        self, connection: duckdb.DuckDBPyConnection, stop: Callable[[], bool] = lambda: False
+    ) -> Report:
+        marks = read_marks(connection, self.folder)
+        if opened_afresh(connection):
+            sweep(self.folder, marks)
+        fold = Fold(connection, self.folder, marks)
+        try:
+            self.last_report = fold.run(stop=stop)
+        finally:
+            _make_private(self.path)
+        self._folded = fold.done
+        return self.last_report
+
+
+def _must_be_a_lab(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    try:
+        needed = migrate.check(connection, migrate.steps(), lab=path)
+    except (StoreTooNew, StoreDamaged):
+        return
+    if needed:
+        raise StoreError(
+            f"{path.name} is not a lab that this labkit can read yet: it needs to be upgraded first."
+        )
+
+
+def _make_private(path: Path) -> None:
+    # DuckDB makes its files under the umask; a chmod by path takes no lock away.
+    for file in (path, path.with_name(path.name + ".wal")):
+        with contextlib.suppress(OSError):
+            if file.stat().st_mode & 0o077:
+                os.chmod(file, 0o600)

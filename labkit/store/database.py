@@ -1,0 +1,249 @@
+"""Opening the DuckDB file, and saying in plain words why it cannot be opened.
+
+Always without a config argument: a process can hold a file under one configuration only, and a plain
+one is what a person's `duckdb.connect` has. It takes no lock itself and knows no tables: the caller
+holds the gate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labkit.errors import StoreError, StoreLocked, StoreTooNew
+from labkit.store import migrate
+from labkit.store.folder import Folder, sync_folder
+
+if TYPE_CHECKING:
+    import duckdb
+
+STORAGE_VERSION = "v1.5.0"
+"""The file format of new labs: any DuckDB from 1.5 on reads it."""
+POLL_S = 0.05
+_HEAD = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read(16))"
+_known_files: set[tuple[int, int]] = set()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A connection, and whether it may write; if not, why."""
+
+    connection: duckdb.DuckDBPyConnection
+    why_not: str | None = None
+
+    @property
+    def writable(self) -> bool:
+        return self.why_not is None
+
+
+def connect(path: Path, *, wait_s: float, write: bool = False) -> Opened:
+    """Open the lab to read and write; while somebody else holds it, to read, or wait.
+
+    With `write` reading alone is not enough. Raises `StoreLocked` naming who holds the file after
+    `wait_s`, and `StoreError` if it is no DuckDB file or cannot be opened.
+    """
+    import duckdb
+
+    def plain() -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(str(path))
+
+    def reading() -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(str(path), read_only=True)
+
+    return _first(path, [plain] if write else [plain, reading], wait_s)
+
+
+def connect_sealed(path: Path, settings: dict[str, str], *, wait_s: float) -> duckdb.DuckDBPyConnection:
+    """Open the lab to read only, under settings of its own. Raises as `connect` does."""
+    import duckdb
+
+    def sealed() -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(str(path), read_only=True, config=dict(settings))
+
+    return _first(path, [sealed], wait_s).connection
+
+
+def _first(path: Path, ways: Sequence[Callable[[], duckdb.DuckDBPyConnection]], wait_s: float) -> Opened:
+    import duckdb
+
+    refuse_foreign(path)
+    deadline = time.monotonic() + wait_s
+    while True:
+        hindrance: str | None = None
+        for way in ways:
+            try:
+                return Opened(way(), hindrance)
+            except duckdb.Error as error:
+                why = _who_holds(error) or _forbids_writing(error)
+                if why is None:
+                    raise explained(error, path) from None
+                hindrance = hindrance or why
+        assert hindrance is not None
+        if not hindrance.startswith("held"):
+            raise StoreError(
+                f"{path.name} cannot be opened: {hindrance}. Choose a file that you may write to."
+            )
+        if time.monotonic() >= deadline:
+            raise locked(path, hindrance, wait_s)
+        time.sleep(POLL_S * random.uniform(0.2, 1.0))  # noqa: S311 - a pause, no secret
+
+
+def locked(path: Path, why: str, wait_s: float) -> StoreLocked:
+    """The error that tells who holds the file, and what to do."""
+    advice = (
+        "Close that connection, or open it with lab.sql"
+        if "this kernel" in why
+        else "End it or close its connection"
+    )
+    return StoreLocked(
+        f"{path.name} is {why}; waited {wait_s:g} s. {advice}. "
+        "What was asked meanwhile is safe in the journal."
+    )
+
+
+def explained(error: duckdb.Error, path: Path) -> StoreError:
+    """A `StoreError` in plain words for what DuckDB says when it cannot open a file."""
+    text = str(error)
+    if (holder := _who_holds(error)) is not None:
+        return locked(path, holder, 0)
+    if "not a valid DuckDB database file" in text:
+        return StoreError(
+            f"{path.name} is not a DuckDB file. labkit leaves it as it is: choose another path."
+        )
+    if "version number" in text or "storage version" in text.lower():
+        return StoreTooNew(
+            f"{path.name} was written by a newer DuckDB than this one, which cannot read it. "
+            "Install that version, or choose another path."
+        )
+    return StoreError(f"{path.name} cannot be opened: {text.splitlines()[0]}")
+
+
+def _who_holds(error: duckdb.Error) -> str | None:
+    text = str(error)
+    if "Could not set lock" in text:
+        found = re.search(r"held in (.+?) \(PID (\d+)\)", text)
+        who = f"process {found[2]} ({os.path.basename(found[1])})" if found else "another process"
+        return f"held by {who}"
+    if (
+        "different configuration" in text
+        or "Unique file handle conflict" in text
+        or "already attached" in text
+    ):
+        return f"held by this kernel (process {os.getpid()}), through a duckdb connection of your own"
+    return None
+
+
+def _forbids_writing(error: duckdb.Error) -> str | None:
+    text = str(error)
+    for words in ("Permission denied", "Read-only file system", "Operation not permitted"):
+        if words in text:
+            return words.lower()
+    return None
+
+
+# -- files that are no labs ----------------------------------------------------------------------
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise `StoreError` for a folder, or a file that DuckDB would take for another program's.
+
+    For a SQLite file DuckDB would fetch an extension from the network. The file's head is read by a
+    child process: closing a file drops every lock this process has on it, also those of a connection
+    that is open here.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"{path} cannot be opened: {error.strerror}.") from None
+    key = (status.st_dev, status.st_ino)
+    if key in _known_files:
+        return
+    if path.is_dir():
+        raise StoreError(
+            f"{path.name} is a folder. Give the lab a file name, such as {path.name}/lab.duckdb."
+        )
+    if not path.is_file():
+        raise StoreError(f"{path.name} is not an ordinary file. Choose another path.")
+    if status.st_size == 0:
+        raise StoreError(f"{path.name} is an empty file, not a lab. Remove it, or choose another path.")
+    head = _head(path)
+    if head.startswith(b"SQLite format 3"):
+        raise StoreError(f"{path.name} is a SQLite file. labkit leaves it as it is: choose another path.")
+    if len(head) >= 12 and head[8:12] != b"DUCK":
+        raise StoreError(f"{path.name} is not a DuckDB file. labkit leaves it as it is: choose another path.")
+    _known_files.add(key)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and our own words; the path is an argument
+            [sys.executable, "-I", "-S", "-c", _HEAD, str(path)],
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return b""
+    return done.stdout
+
+
+# -- new labs ------------------------------------------------------------------------------------
+
+
+def create(path: Path, folder: Folder) -> None:
+    """Make an empty lab at `path`, complete or not at all. The caller holds the gate."""
+    import duckdb
+
+    for left in folder.path.glob("new-*.duckdb*"):
+        left.unlink(missing_ok=True)
+    wal = path.with_name(path.name + ".wal")
+    if wal.exists() and not path.exists():
+        wal.rename(wal.with_name(f"{wal.name}.left-{datetime.now(UTC):%Y%m%dT%H%M%S}"))
+    new = folder.path / f"new-{secrets.token_hex(4)}.duckdb"
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"attach {text(new)} as lab (storage_version '{STORAGE_VERSION}')")
+            connection.execute("use lab")
+            migrate.apply(connection, migrate.steps())
+            connection.execute("use memory")
+            connection.execute("detach lab")
+        os.chmod(new, 0o600)
+        with contextlib.suppress(FileExistsError):
+            os.link(new, path)
+        sync_folder(path.parent)
+    except (duckdb.Error, OSError) as error:
+        raise StoreError(f"The lab {path.name} cannot be made: {error}") from None
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def in_memory() -> duckdb.DuckDBPyConnection:
+    """An empty lab that lies nowhere: what is read where there is no lab yet."""
+    import duckdb
+
+    connection = duckdb.connect()
+    migrate.apply(connection, migrate.steps())
+    return connection
+
+
+def text(value: object) -> str:
+    """`value` as an SQL text literal, for statements that take no parameters."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def name(value: str) -> str:
+    """`value` as an SQL name."""
+    return '"' + value.replace('"', '""') + '"'

@@ -1,0 +1,116 @@
+"""Prompts, blocks and samples in the lab: kept once, numbered, and made into values again.
+
+A version number is given behind the gate and journalled like an answer, so that several processes give
+each number once. It does not know runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from labkit.records import Sample
+from labkit.store.kept import BlockRecord, PromptRecord, SampleRecord
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from labkit.datasets import Dataset
+    from labkit.prompts import Prompt
+
+
+def versions(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[tuple[str, str], int]:
+    """The version of each (name, hash) the lab has under these names."""
+    rows = connection.execute(
+        'select "name", hash, version from prompts where "name" in (select unnest(?))', [sorted(set(names))]
+    ).fetchall()
+    return {(name, hash_): version for name, hash_, version in rows}
+
+
+def numbered(
+    prompts: Sequence[Prompt], have: dict[tuple[str, str], int], *, user: str | None
+) -> list[PromptRecord | BlockRecord]:
+    """The records of the prompts that `have` lacks, with the next version numbers; `have` gets them too."""
+    now = datetime.now(UTC)
+    made: list[PromptRecord | BlockRecord] = []
+    for prompt in prompts:
+        if (prompt.name, prompt.hash) in have:
+            continue
+        taken = [version for (name, _), version in have.items() if name == prompt.name]
+        have[prompt.name, prompt.hash] = version = max(taken, default=0) + 1
+        made += [
+            BlockRecord(hash=block.hash, name=block.name, text=block.text, created_at=now)
+            for block in prompt.blocks
+        ]
+        made.append(
+            PromptRecord(
+                name=prompt.name,
+                version=version,
+                hash=prompt.hash,
+                system=prompt.system,
+                text=prompt.text,
+                blocks=[{"name": block.name, "hash": block.hash} for block in prompt.blocks],
+                defaults=dict(prompt.defaults),
+                description=prompt.description,
+                created_at=now,
+                user=user,
+            )
+        )
+    return made
+
+
+def saved(connection: duckdb.DuckDBPyConnection, name: str | None = None) -> list[Prompt]:
+    """The prompts in the lab, or the versions of one, oldest first."""
+    from labkit.prompts import Block, Prompt
+
+    texts = dict(connection.execute("select hash, text from blocks").fetchall())
+    rows = connection.execute(
+        'select "name", version, text, system, blocks, defaults, description from prompts '
+        'where $name is null or "name" = $name order by created_at, version',
+        {"name": name},
+    ).fetchall()
+    return [
+        Prompt(
+            name,
+            text,
+            system=system,
+            blocks=[Block(block["name"], texts[block["hash"]]) for block in msgspec.json.decode(blocks)],
+            defaults=msgspec.json.decode(defaults),
+            description=description,
+            version=version,
+        )
+        for name, version, text, system, blocks, defaults, description in rows
+    ]
+
+
+def sample_records(dataset: Dataset) -> list[SampleRecord]:
+    """The records of a dataset's samples."""
+    return [
+        SampleRecord(
+            dataset=dataset.hash,
+            dataset_name=dataset.name,
+            position=position,
+            sample_id=sample.id,
+            fields=sample.fields,
+        )
+        for position, sample in enumerate(dataset.samples)
+    ]
+
+
+def has_samples(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> bool:
+    """Whether the lab has all the dataset's samples."""
+    row = connection.execute("select count(*) from samples where dataset = ?", [dataset.hash]).fetchone()
+    return row is not None and row[0] >= len(dataset.samples)
+
+
+def samples_of(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Sample]:
+    """The samples of the run's dataset, by id."""
+    rows = connection.execute(
+        "select sample_id, fields from samples "
+        "where dataset in (select dataset from log.runs where run_id = ?) order by position",
+        [run_id],
+    ).fetchall()
+    return {id_: Sample(id=id_, fields=msgspec.json.decode(fields)) for id_, fields in rows}

@@ -1,0 +1,127 @@
+"""What a reader may ask for: names, times, a limit, columns; checked, and turned into bound SQL.
+
+No value a caller gives becomes part of a statement. It does not know which table is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from labkit.errors import DefinitionError
+
+_FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001 - as in the tables
+
+
+def names(wanted: Mapping[str, Any]) -> tuple[list[str], list[Any]]:
+    """Conditions `column in (…)` and their parameters, for each column that is not None.
+
+    A value is a text or several. Raises one `DefinitionError` for all that are neither.
+    """
+    conditions, params, faults = [], [], []
+    for column, value in wanted.items():
+        if value is None:
+            continue
+        chosen = [value] if isinstance(value, str) else value
+        if not isinstance(chosen, Iterable) or isinstance(chosen, bytes | Mapping):
+            faults.append(f"{column}={value!r:.80} is no name. Give a text, or a list of texts.")
+            continue
+        chosen = list(chosen)
+        strange = [one for one in chosen if not isinstance(one, str)]
+        if strange:
+            faults.append(f"{column} has {strange[0]!r:.80} in it, which is no text.")
+            continue
+        # A lone surrogate cannot be in the tables, and DuckDB would not take it as a parameter.
+        chosen = [one for one in chosen if one.isascii() or _can_be_kept(one)]
+        conditions.append(f'"{column}" in (select unnest(?::varchar[]))')
+        params.append(chosen)
+    if faults:
+        raise DefinitionError(faults)
+    return conditions, params
+
+
+def _can_be_kept(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def times(column: str, *, since: Any, until: Any) -> tuple[list[str], list[Any]]:
+    """Conditions `since <= column < until` in UTC; a plain date as `until` means that whole day."""
+    faults: list[str] = []
+    conditions, params = [], []
+    for what, value, sign in (("since", since, ">="), ("until", until, "<")):
+        if value is not None:
+            try:
+                params.append(_utc(value, end=what == "until"))
+                conditions.append(f"{column} {sign} ?")
+            except (TypeError, ValueError):
+                faults.append(
+                    f"{what}={value!r:.80} is no time. Give a date or time as ISO text "
+                    "(2026-11-01, 2026-11-01T09:00+01:00), date, datetime or Timestamp."
+                )
+    if faults:
+        raise DefinitionError(faults)
+    return conditions, params
+
+
+def _utc(value: Any, *, end: bool) -> datetime:
+    if isinstance(value, str):
+        text = value.strip()
+        value = date.fromisoformat(text) if _is_date(text) else datetime.fromisoformat(text)
+    if isinstance(value, datetime):
+        if value != value:  # NaT
+            raise ValueError
+        convert = getattr(value, "to_pydatetime", None)
+        moment: datetime = convert(warn=False) if convert else value
+    elif isinstance(value, date):
+        moment = datetime.combine(value, time())
+        if end:
+            moment = _LAST if value == date.max else moment + timedelta(days=1)
+    else:
+        raise TypeError
+    if moment.tzinfo is None:
+        return moment
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        return _FIRST if moment.year == 1 else _LAST
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def limit(value: int | None) -> int | None:
+    """A number of rows. Raises `DefinitionError` for anything else."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise DefinitionError(f"limit={value!r:.80} is no number of rows. Give 0 or more, or None for all.")
+    return min(value, 2**62)
+
+
+def columns(
+    wanted: Sequence[str] | None, *, known: Sequence[str], prefixes: Sequence[str] = ()
+) -> list[str] | None:
+    """The wanted columns, each once. Raises one `DefinitionError` naming all that do not exist."""
+    if wanted is None:
+        return None
+    chosen = [wanted] if isinstance(wanted, str) else list(wanted)
+    faults = [
+        f"{column!r:.80} is no column. There are: {', '.join(known)}"
+        + "".join(f", {prefix}<name>" for prefix in prefixes)
+        + "."
+        for column in chosen
+        if column not in known and not (isinstance(column, str) and column.startswith(tuple(prefixes)))
+    ]
+    if faults:
+        raise DefinitionError(faults)
+    return list(dict.fromkeys(chosen))

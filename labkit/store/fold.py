@@ -1,0 +1,240 @@
+"""Moves the whole lines of all journals into the tables, in bounded transactions.
+
+Each transaction also records how far each journal was read and the stamp of its last line, so nothing
+is lost and nothing comes in twice, wherever a kill falls. It opens no database and takes no gate: the
+caller has both. It does not know what the rows mean, nor when a journal may go (see `sweep`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from labkit.store import line
+from labkit.store.batch import Bad, Found, insert, refused
+from labkit.store.folder import SCHEMA, Folder, JournalName
+from labkit.store.holds import is_held
+
+if TYPE_CHECKING:
+    import duckdb
+
+log = logging.getLogger("labkit.store")
+
+BATCH_LINES = 2_000
+BATCH_BYTES = 4 * 2**20
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_NEVER = 1 << 62
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a journal is in the tables."""
+
+    upto: int = 0
+    stamp: int = 0
+    """The greatest stamp taken from it."""
+    folded_at: datetime | None = None
+
+
+@dataclass
+class Report:
+    """What a fold did."""
+
+    rows: int = 0
+    transactions: int = 0
+    bad: list[Bad] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
+    """What was left alone, by name, and why."""
+
+
+def read_marks(connection: duckdb.DuckDBPyConnection, folder: Folder) -> dict[JournalName, Mark]:
+    """How far the journals in the folder, and earlier ones of the same processes, are in the tables."""
+    processes = sorted({name.process for name, _ in folder.journals()})
+    if not processes:
+        return {}
+    rows = connection.execute(
+        "select journal, max(upto), max(stamp), max(folded_at) from log.journals "
+        "where process in (select unnest(?)) group by journal",
+        [processes],
+    ).fetchall()
+    marks = {JournalName.parse(journal): Mark(*mark) for journal, *mark in rows}
+    return {name: mark for name, mark in marks.items() if name is not None}
+
+
+class Fold:
+    """One fold over one open database. `marks` is what the tables said when it was opened; with
+    `process`, only that process's journals are read."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: Folder,
+        marks: dict[JournalName, Mark],
+        *,
+        process: str | None = None,
+    ) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._process = process
+        self._marks = dict(marks)
+        self._report = Report()
+        self._found: list[Found] = []
+        self._bad: list[Bad] = []
+        self._moved: dict[JournalName, Mark] = {}
+        self._bytes = 0
+
+    @property
+    def done(self) -> dict[JournalName, int]:
+        """How far each journal is in the tables now."""
+        return {name: mark.upto for name, mark in self._marks.items()}
+
+    def run(self, *, stop: Callable[[], bool] = lambda: False) -> Report:
+        """Fold everything there is, or until `stop` says so between two transactions.
+
+        Raises `duckdb.Error` or `OSError`; all that was committed before is in.
+        """
+        self._connection.execute("pragma disable_checkpoint_on_shutdown")
+        self._connection.execute("set wal_autocheckpoint = '4MB'")
+        self._report.left.update(self._folder.strangers())
+        journals = [name for name, _ in self._folder.journals() if self._process in (None, name.process)]
+        for name in journals:
+            if name.schema > SCHEMA:
+                self._report.left[str(name)] = "a newer labkit wrote it, and will fold it"
+            elif not stop():
+                self._fold_journal(name, {*journals, *self._marks})
+        self._commit()
+        for bad in self._report.bad:
+            log.warning("%s, byte %d: %s. Kept in %s.", bad.journal, bad.at_byte, bad.why, bad.kept_in)
+        return self._report
+
+    def _fold_journal(self, name: JournalName, known: set[JournalName]) -> None:
+        # Lines that failed to become durable come again in the stream's next journal, under the same
+        # stamps. Those that were taken from an earlier journal nevertheless are passed over here, and
+        # those that a later journal has are left to it.
+        stream = [other for other in known if other.stream == name.stream]
+        earlier = [self._marks.get(other, Mark()).stamp for other in stream if other.number < name.number]
+        after = max(earlier, default=0)
+        before = min((other.first for other in stream if other.number > name.number), default=_NEVER)
+        for at_byte, raw in self._lines(name, closed=before < _NEVER):
+            mark = self._marks.get(name, Mark())
+            stamp = mark.stamp
+            try:
+                parsed = _whole(raw)
+            except line.BrokenLine as error:
+                self._bad.append(Bad(str(name), at_byte, raw, str(error)))
+            else:
+                if after < parsed.stamp < before:
+                    stamp = max(stamp, parsed.stamp)
+                    self._found.append(Found(str(name), at_byte, raw, parsed, name.process))
+            self._moved[name] = self._marks[name] = Mark(at_byte + len(raw), stamp)
+            self._bytes += len(raw)
+            if len(self._found) >= BATCH_LINES or self._bytes >= BATCH_BYTES:
+                self._commit()
+
+    def _lines(self, name: JournalName, *, closed: bool) -> Iterator[tuple[int, bytes]]:
+        """The journal's lines from its mark on, each with its offset. The last may lack its newline, if
+        nobody will write it any more."""
+        offset = self._marks.get(name, Mark()).upto
+        # Asked before the end is looked for: a process that lives now may still write after that.
+        closed = closed or not is_held(self._folder.process_lock(name.process))
+        try:
+            fd = os.open(self._folder.path / str(name), _READ)
+        except OSError as error:
+            self._report.left[str(name)] = error.strerror or str(error)
+            return
+        try:
+            tail = b""
+            while piece := _read_at(fd, offset + len(tail)):
+                *whole, tail = (tail + piece).split(b"\n")
+                for text in whole:
+                    yield offset, text + b"\n"
+                    offset += len(text) + 1
+            if tail and closed:
+                yield offset, tail
+        finally:
+            os.close(fd)
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def _commit(self) -> None:
+        import duckdb
+        import pyarrow as pa
+
+        if not self._moved:
+            return
+        try:
+            self._transact()
+        except (duckdb.DataError, duckdb.ProgrammingError, pa.ArrowException, ValueError):
+            whys = refused(self._found)
+            if not whys:
+                raise
+            for place, why in whys.items():
+                found = self._found[place]
+                self._bad.append(Bad(found.journal, found.at_byte, found.raw, why))
+            self._found = [found for place, found in enumerate(self._found) if place not in whys]
+            self._transact()
+        self._report.rows += len(self._found)
+        self._report.transactions += 1
+        self._found, self._bad, self._moved, self._bytes = [], [], {}, 0
+
+    def _transact(self) -> None:
+        bad = self._keep_bad()
+        self._connection.execute("begin")
+        try:
+            insert(self._connection, self._found)
+            for one in bad:
+                self._connection.execute(
+                    "insert into log.damage values (?, ?, ?, ?, now()::timestamptz at time zone 'UTC')",
+                    [one.journal, one.at_byte, one.why, one.kept_in],
+                )
+            for name, mark in self._moved.items():
+                self._connection.execute("delete from log.journals where journal = ?", [str(name)])
+                self._connection.execute(
+                    "insert into log.journals values (?, ?, ?, ?, now()::timestamptz at time zone 'UTC')",
+                    [str(name), name.process, mark.upto, mark.stamp],
+                )
+            self._connection.execute("commit")
+        except BaseException:
+            self._roll_back()
+            raise
+        self._report.bad += bad
+
+    def _roll_back(self) -> None:
+        import duckdb
+
+        try:
+            self._connection.execute("rollback")
+        except duckdb.Error as error:
+            log.debug("Nothing to roll back: %s", error)
+
+    def _keep_bad(self) -> list[Bad]:
+        """Put the bad lines aside, durably, before the tables say that they were read."""
+        kept: dict[str, list[Bad]] = {}
+        for bad in self._bad:
+            kept.setdefault(bad.journal, []).append(bad)
+        done = []
+        for journal, lines in kept.items():
+            lines.sort(key=lambda bad: bad.at_byte)
+            file = f"{journal}.{lines[0].at_byte}.bad"
+            fd = os.open(self._folder.path / file, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+            with os.fdopen(fd, "wb") as out:
+                out.write(b"".join(bad.raw for bad in lines))
+                out.flush()
+                os.fsync(out.fileno())
+            done += [replace(bad, kept_in=file) for bad in lines]
+        return done
+
+
+def _whole(raw: bytes) -> line.Line:
+    if not raw.endswith(b"\n"):
+        raise line.BrokenLine("it has no end: its process died while it was written")
+    return line.parse(raw[:-1])
+
+
+def _read_at(fd: int, offset: int) -> bytes:
+    os.lseek(fd, offset, os.SEEK_SET)
+    return os.read(fd, BATCH_BYTES)

@@ -1,0 +1,45 @@
+"""The gate: whoever opens a lab's DuckDB file holds it, so that labkit's processes take turns.
+
+DuckDB 2.0 reads a file's head before it locks it and so undoes other processes' commits; behind the
+gate no version can. It does not know DuckDB itself: programs that open the file without it are
+outside its power.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from labkit.errors import StoreLocked
+from labkit.store.folder import Folder
+from labkit.store.holds import Hold, holder
+
+
+@contextlib.contextmanager
+def passed(folder: Folder, *, wait_s: float) -> Iterator[None]:
+    """Hold the gate for the length of a `with` block.
+
+    Raises `StoreLocked`, naming who holds it, after `wait_s`; `StoreError` or `OSError` where the folder
+    cannot be written.
+    """
+    folder.make()
+    hold = Hold.take(folder.gate, wait_s=wait_s)
+    if hold is None:
+        raise StoreLocked(
+            f"{folder.lab.name} is in use by {holder(folder.gate)}; waited {wait_s:g} s. "
+            "If that process is suspended, continue or end it."
+        )
+    try:
+        hold.sign()
+        yield
+    finally:
+        hold.release()
+
+
+def age_s(folder: Folder) -> float:
+    """How long ago somebody passed the gate; infinite if never."""
+    try:
+        return abs(time.time() - folder.gate.stat().st_mtime)
+    except OSError:
+        return float("inf")

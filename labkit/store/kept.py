@@ -1,0 +1,78 @@
+"""The records only the store needs: definitions, as they are kept beside the answers.
+
+Values and nothing else. It does not know how they are written, nor which of them a lab has already.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from labkit.records import Record
+
+
+class PromptRecord(Record, frozen=True, kw_only=True):
+    """One version of a prompt. `version` counts the distinct hashes kept under a name, from 1."""
+
+    name: str
+    version: int
+    hash: str
+    system: str | None
+    text: str
+    blocks: list[dict[str, str]]
+    """`{"name", "hash"}` of each block in front, in order; their texts are in `blocks`."""
+    defaults: dict[str, Any]
+    description: str | None
+    created_at: datetime
+    user: str | None = None
+
+
+class BlockRecord(Record, frozen=True, kw_only=True):
+    """A named piece of context, found by its hash."""
+
+    hash: str
+    name: str
+    text: str
+    created_at: datetime
+
+
+class SampleRecord(Record, frozen=True, kw_only=True):
+    """One row of a dataset. `dataset` is the dataset's hash, `position` the row's place in it."""
+
+    dataset: str
+    dataset_name: str
+    position: int
+    sample_id: str
+    fields: dict[str, Any]
+
+
+class ModelRecord(Record, frozen=True, kw_only=True):
+    """A model as it was when a run used it: endpoint, limits and prices at that moment."""
+
+    model: str
+    provider: str
+    name: str
+    dialect: str
+    endpoint: str | None
+    label: str | None
+    params: dict[str, Any]
+    context_window: int | None
+    max_output: int | None
+    capabilities: list[str]
+    prices: dict[str, Any] | None
+    """What the pricer said: USD per million tokens, the price's id and its date."""
+    taken_at: datetime
+    run_id: str | None = None
+
+
+class RatingRecord(Record, frozen=True, kw_only=True):
+    """A person's blind preference between two generations, left and right as they were shown."""
+
+    rating_id: str
+    left_id: str
+    right_id: str
+    preferred: Literal["left", "right", "tie", "neither"]
+    rated_at: datetime
+    user: str | None = None
+    comment: str | None = None
+    workspace: str | None = None
