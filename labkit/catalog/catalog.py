@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.catalog import check, overlay, prices
+from labkit.catalog import check, listed, overlay, prices
 from labkit.catalog.model import Model, Weights
 from labkit.catalog.prices import Pricer
 from labkit.errors import DefinitionError, UnknownModel
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DEFAULTS = Model("none/none")
+_PRICED = ("openai", "anthropic")
 _COMPLETED = (
     "label",
     "aliases",
@@ -38,6 +39,8 @@ _COMPLETED = (
 class Catalog:
     """A list of models. `Catalog()` holds the models labkit lists; `lab.models` is one.
 
+    `keys` tells the state of a model's key (`found`, `missing`, `not needed`); a lab gives it.
+
     `keys` tells the state of a model's key for the table, such as `labkit.keys.state`.
 
     >>> models = Catalog()
@@ -52,9 +55,11 @@ class Catalog:
     ) -> None:
         self._keys = keys
         self._models: dict[str, Model] = {}
-        self._names: dict[str, list[str]] = {}
-        for model in overlay.bundled() if models is None else models:
-            self._put(model)
+        if models is None:
+            # They are checked by a test, not at every start.
+            self._models.update((model.id, model) for model in overlay.bundled())
+        else:
+            self.add(*models)
 
     def get(self, model: str) -> Model:
         """The model of that id, alias or bare name; `local:PATH` is the GGUF file at PATH.
@@ -66,11 +71,15 @@ class Catalog:
             raise UnknownModel(f"A model is named by text, not by {type(model).__name__}.")
         if model.startswith("local:"):
             return _from_file(model.removeprefix("local:"))
-        ids = [model] if model in self._models else self._names.get(model.casefold(), [])
-        if len(ids) == 1:
-            return self._models[ids[0]]
-        if len(ids) > 1:
-            raise UnknownModel(f"The name {model!r} stands for {' and '.join(ids)}: say which one by its id.")
+        if model in self._models:
+            return self._models[model]
+        for names in (_aliases, _bare_name):
+            found = [one for one in self if model.casefold() in names(one)]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                ids = " and ".join(one.id for one in found)
+                raise UnknownModel(f"The name {model!r} stands for {ids}: say which one by its id.")
         priced = _priced(model)
         if priced is None:
             raise UnknownModel(self._unknown(model))
@@ -84,19 +93,16 @@ class Catalog:
         Raises `DefinitionError` with everything that is wrong with any of them, and then adds none.
         """
         wrong = [fault for model in models for fault in check.faults(model)]
-        ids = {**self._models, **{model.id: model for model in models if not check.id_fault(model.id)}}
+        together = {**self._models, **{str(model.id): model for model in models}}
+        taken = {alias: one.id for one in together.values() for alias in _aliases(one)}
         for model in models:
-            for alias in model.aliases:
-                holders = {*self._names.get(alias.casefold(), []), *([alias] if alias in ids else [])}
-                others = holders - {model.id} | {m.id for m in models if alias in m.aliases} - {model.id}
-                if others:
-                    wrong.append(
-                        f"The alias {alias!r} of {model.id} is taken by {', '.join(sorted(others))}."
-                    )
+            for alias in _aliases(model):
+                owner = alias if alias in together else taken[alias]
+                if owner != model.id:
+                    wrong.append(f"The alias {alias!r:.120} of {model.id} stands for {owner} already.")
         if wrong:
             raise DefinitionError(dict.fromkeys(wrong))
-        for model in models:
-            self._put(model)
+        self._models.update((model.id, model) for model in models)
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Add the models in a TOML file of `[[model]]` tables: see `labkit.catalog.overlay`."""
@@ -136,7 +142,10 @@ class Catalog:
         return len(self._models)
 
     def __contains__(self, model: object) -> bool:
-        return isinstance(model, str) and (model in self._models or model.casefold() in self._names)
+        try:
+            return isinstance(model, str) and self.get(model) is not None
+        except DefinitionError:
+            return False
 
     def __repr__(self) -> str:
         return f"Catalog({len(self):,} models)"
@@ -147,20 +156,10 @@ class Catalog:
         return html(self, keys=self._keys, at=datetime.now(UTC))
 
     def _ipython_key_completions_(self) -> list[str]:
-        return [*self._models, *(alias for model in self for alias in model.aliases)]
-
-    def _put(self, model: Model) -> None:
-        if model.id in self._models:
-            for ids in self._names.values():
-                if model.id in ids:
-                    ids.remove(model.id)
-        self._models[model.id] = model
-        for name in {alias.casefold() for alias in (*model.aliases, model.name)}:
-            self._names.setdefault(name, []).append(model.id)
-        self._names = {name: ids for name, ids in self._names.items() if ids}
+        return [*self._models, *sorted(alias for model in self for alias in model.aliases)]
 
     def _unknown(self, model: str) -> str:
-        known = self._ipython_key_completions_()
+        known = [*self._ipython_key_completions_(), *listed.ids("openai"), *listed.ids("anthropic")]
         shown = f"{model[:80]!r}{'…' if len(model) > 80 else ''}"
         near = [] if len(model) > 200 else difflib.get_close_matches(model.casefold(), known, n=3, cutoff=0.5)
         hint = f"The nearest are {', '.join(near)}. " if near else "lab.models lists those there are. "
@@ -170,16 +169,25 @@ class Catalog:
         )
 
 
+def _aliases(model: Model) -> set[str]:
+    return {alias.casefold() for alias in model.aliases}
+
+
+def _bare_name(model: Model) -> set[str]:
+    return {model.name.casefold()}
+
+
 def _priced(id: str) -> Model | None:
     """A model that is not listed but that genai-prices knows, with what its data says."""
+    if "/" not in id:
+        # A bare name is taken only as it stands in the data: its looser matching would take typing errors.
+        owners = [provider for provider in _PRICED if f"{provider}/{id}" in listed.ids(provider)]
+        id = f"{owners[0]}/{id}" if len(owners) == 1 else id
     provider, _, name = id.partition("/")
-    if provider not in ("openai", "anthropic") or check.id_fault(id):
+    if provider not in _PRICED or check.id_fault(id):
         return None
-    found = prices.find(provider, name)
-    if isinstance(found, str):
-        return None
-    _, info = found
-    return Model(id, context_window=info.context_window)
+    found = listed.find(provider, name)
+    return None if isinstance(found, str) else Model(id, context_window=found[1].context_window)
 
 
 def _from_file(path: str) -> Model:

@@ -104,10 +104,11 @@ def _name_faults(model: Model) -> list[str]:
     found = []
     if model.label is not None and not _is_line(model.label):
         found.append(f"The label of {model.id} is to be one line of text of up to 100 characters.")
-    if isinstance(model.aliases, str) or not all(_is_line(alias) for alias in model.aliases):
+    if not isinstance(model.aliases, tuple) or not all(_is_line(alias) for alias in model.aliases):
         found.append(f"aliases of {model.id} is to be a tuple of names.")
     for name in ("capabilities", "lacks"):
-        unknown = sorted(map(str, set(getattr(model, name)) - set(CAPABILITIES)))
+        given = getattr(model, name)
+        unknown = sorted(map(str, set(given) - set(CAPABILITIES))) if isinstance(given, frozenset) else [name]
         if unknown:
             found.append(
                 f"{name} of {model.id} has {', '.join(unknown):.60}; there are {', '.join(CAPABILITIES)}."

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from labkit.errors import DefinitionError
+
 CAPABILITIES = ("streaming", "vision", "tools", "json", "reasoning")
 
 
@@ -69,6 +71,14 @@ class Model:
     """An SDK client of your own (Azure, Bedrock, Vertex …), or the `Script` of a scripted model."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.id, str) or not isinstance(self.params, Mapping):
+            raise DefinitionError(
+                "A model is its id as text, with params as a mapping if there are any: "
+                "lk.Model('openai/gpt-4o', params={'seed': 1})."
+            )
+        for name, kind in (("aliases", tuple), ("capabilities", frozenset), ("lacks", frozenset)):
+            if isinstance(getattr(self, name), (list, tuple, set, frozenset)):
+                object.__setattr__(self, name, kind(getattr(self, name)))
         if not self.dialect:
             known = ("openai", "anthropic", "local", "scripted")
             object.__setattr__(self, "dialect", self.provider if self.provider in known else "openai")

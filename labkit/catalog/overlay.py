@@ -29,7 +29,6 @@ from labkit.paths import read_text
 
 LARGEST_BYTES = 10_000_000
 _FIELDS = {field.name for field in dataclasses.fields(Model)} - {"client"}
-_SETS = ("capabilities", "lacks")
 
 
 @cache
@@ -75,11 +74,6 @@ def _model(entry: dict[str, Any], shown: str) -> tuple[Model, list[str]]:
         hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(sorted(_FIELDS))}."
         unknown.append(f"The model file {shown!r} has {name!r} for {id!r:.60}. {hint}")
         del values[name]
-    for name in _SETS:
-        if name in values:
-            values[name] = frozenset(values[name])
-    if "aliases" in values and not isinstance(values["aliases"], str):
-        values["aliases"] = tuple(values["aliases"])
     if "weights" in values:
         weights = dict(values["weights"])
         if "path" in weights:

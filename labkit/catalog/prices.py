@@ -1,37 +1,27 @@
-"""What a usage costs, at a date: dated, tiered and cached prices from genai-prices' bundled data.
+"""What a usage costs, at a date.
 
 The prices of a model at a date are compiled once into a few floats; pricing a usage is then a
 handful of multiplications, and gives what `genai_prices.calc_price` gives. A price that is not
-known gives no cost and says why; it is never 0. Nothing is fetched: new prices come with a new
-version of genai-prices. Cache writes are priced at the provider's standard (shortest) retention,
-since a usage does not tell retentions apart. This module does not know who spends.
+known gives no cost and says why; it is never 0. Cache writes are priced at the provider's standard
+(shortest) retention, since a usage does not tell retentions apart. This module does not know who
+spends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache, lru_cache
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+from labkit.catalog.listed import PER, Rate, listing
 from labkit.catalog.model import Model
+from labkit.endpoints import is_own_host
 from labkit.records import Usage
 
-if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo, ModelPrice, Provider
-
-PER = 1_000_000
 KINDS = ("input", "output", "cache_read", "cache_write", "reasoning")
-_KEYS = {
-    "input_mtok": "input",
-    "output_mtok": "output",
-    "cache_read_mtok": "cache_read",
-    "cache_write_mtok": "cache_write",
-    "output_reasoning_mtok": "reasoning",
-}
-_GIVE = "give prices={'input': …, 'output': …}"
+"""What a price can be for; the last three are parts of the first two, and priced like them by default."""
+
 _CONTEXT = ("service_tier", "speed")  # params of a request that select another price
 
 
@@ -40,27 +30,6 @@ class Price(NamedTuple):
 
     cost_usd: float | None
     price_id: str
-
-
-@dataclass(frozen=True)
-class Rate:
-    """One price: USD per token, and what it becomes for requests beyond so many input tokens."""
-
-    base: float
-    tiers: tuple[tuple[int, float], ...] = ()
-    """(more input tokens than this, USD per token), ascending; a tier holds for all the tokens."""
-
-    def at(self, input_tokens: int) -> float:
-        """The price per token of a request with that many input tokens."""
-        found = self.base
-        for start, usd in self.tiers:
-            if input_tokens > start:
-                found = usd
-        return found
-
-    def worst(self, input_tokens: int) -> float:
-        """The highest price per token of any request with at most that many input tokens."""
-        return max([self.base, *(usd for start, usd in self.tiers if input_tokens > start)])
 
 
 class Pricer:
@@ -169,7 +138,8 @@ def pricer(model: Model, at: datetime, *, params: Mapping[str, Any] | None = Non
     chosen = model.params if params is None else params
     context = tuple((key, chosen[key]) for key in _CONTEXT if isinstance(chosen.get(key), str))
     moment = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    base_url = None if model.client is not None else model.base_url
+    own = model.base_url is None or is_own_host(model.base_url, model.provider)
+    base_url = None if own or model.client is not None else model.base_url
     return _compiled(model.provider, base_url, model.name, moment, context)
 
 
@@ -177,96 +147,11 @@ def pricer(model: Model, at: datetime, *, params: Mapping[str, Any] | None = Non
 def _compiled(
     provider: str, base_url: str | None, name: str, at: datetime, context: tuple[tuple[str, str], ...]
 ) -> Pricer:
-    found = find(provider, name, base_url=base_url)
+    found = listing(provider, name, at, base_url=base_url, context=dict(context))
     if isinstance(found, str):
         return Pricer(f"unknown: {found}", {})
-    owner, info = found
-    prices = info.get_prices(at, dict(context) if info in owner.models else None)
-    rates, request_usd, odd = _rates(prices)
-    since = _since(info, at)
-    price_id = f"genai-prices {_version()} {owner.id}:{info.id}" + (f" from {since}" if since else "")
-    price_id += "".join(f" {key}={value}" for key, value in context)
-    if odd:
-        return Pricer(f"unknown: {price_id} is priced by {', '.join(odd)}", {})
-    if "input" not in rates:
-        return Pricer(f"unknown: {price_id} has no price for input tokens", {})
-    return Pricer(price_id, rates, request_usd=request_usd, holds_from=since)
-
-
-def find(provider: str, name: str, *, base_url: str | None = None) -> tuple[Provider, ModelInfo] | str:
-    """genai-prices' entry for a model, or why there is none."""
-    from genai_prices.data_snapshot import get_snapshot
-
-    snapshot = get_snapshot()
-    if base_url is not None:
-        try:
-            owner = snapshot.find_provider(None, None, base_url)
-        except LookupError:
-            return f"genai-prices does not know who answers at {base_url}; {_GIVE}"
-    else:
-        # By its exact id only: the data's own looser matching would price `my-openai-proxy` as OpenAI.
-        listed = next((one for one in snapshot.providers if one.id == provider), None)
-        if listed is None:
-            return f"genai-prices has no provider {provider}; {_GIVE}"
-        owner = listed
-    info = owner.find_model(name.lower(), all_providers=snapshot.providers)
-    if info is None:
-        return f"genai-prices has no price for {name} at {owner.id}; {_GIVE}"
-    return owner, info
-
-
-def _rates(prices: ModelPrice) -> tuple[dict[str, Rate], float, list[str]]:
-    from genai_prices.types import TieredPrices
-
-    rates: dict[str, Rate] = {}
-    request_usd, odd = 0.0, []
-    for key, value in prices.__dict__.items():
-        if value is None:
-            continue
-        if key in _KEYS:
-            tiers = value.tiers if isinstance(value, TieredPrices) else ()
-            base = value.base if isinstance(value, TieredPrices) else value
-            steps = tuple((tier.start, float(tier.price) / PER) for tier in tiers)
-            rates[_KEYS[key]] = Rate(float(base) / PER, steps)
-        elif key == "requests_kcount":
-            request_usd = float(value) / 1000
-        elif key in _ambiguous():
-            odd.append(key)
-    return rates, request_usd, odd
-
-
-@cache
-def _ambiguous() -> frozenset[str]:
-    """Prices that would apply to tokens a `Usage` counts, but in parts that it does not tell apart."""
-    from genai_prices.data_units import unit_data
-
-    found = set()
-    for key, unit in unit_data.items():
-        dimensions = dict(unit.get("dimensions", {}))
-        tokens = dimensions.pop("family", "") == "tokens" and "direction" in dimensions
-        modality = dimensions.pop("modality", "text")
-        kind = dimensions.get("token_type", "cache_write" if "cache_ttl" in dimensions else None)
-        plain = (
-            kind in (None, "cache_read", "cache_write", "reasoning") and dimensions.get("cache_ttl") != "1h"
-        )
-        price_key = str(unit.get("price_key", key))
-        if tokens and modality == "text" and plain and price_key not in _KEYS:
-            found.add(price_key)
-    return frozenset(found)
-
-
-def _since(info: ModelInfo, at: datetime) -> date | None:
-    from genai_prices.types import ModelPrice, StartDateConstraint
-
-    if isinstance(info.prices, ModelPrice):
-        return None
-    for conditional in reversed(info.prices):
-        if conditional.constraint is None or conditional.constraint.active(at):
-            constraint = conditional.constraint
-            return constraint.start_date if isinstance(constraint, StartDateConstraint) else None
-    return None
-
-
-@cache
-def _version() -> str:
-    return version("genai-prices")
+    if found.odd:
+        return Pricer(f"unknown: {found.price_id} is priced by {', '.join(found.odd)}", {})
+    if "input" not in found.rates:
+        return Pricer(f"unknown: {found.price_id} has no price for input tokens", {})
+    return Pricer(found.price_id, found.rates, request_usd=found.request_usd, holds_from=found.since)

@@ -4,9 +4,10 @@ It does not know models, keys or the lab that numbers a prompt's versions.
 """
 
 from labkit.prompts.block import Block
+from labkit.prompts.check import check, missing_variables
 from labkit.prompts.files import load_named
 from labkit.prompts.names import is_ref, name_faults, parse_ref, twin_faults
-from labkit.prompts.prompt import Prompt, check, missing_variables
+from labkit.prompts.prompt import Prompt
 
 __all__ = [
     "Block",

@@ -46,7 +46,6 @@ def load(path: str | os.PathLike[str]) -> Prompt:
         elif not isinstance(value, _FIELDS[key]):
             wanted = "text; put it in quotes" if _FIELDS[key] is str else "a mapping, such as {tone: neutral}"
             faults.append(f"The prompt file {shown!r}: {key} is {value!r:.60}, but is to be {wanted}.")
-    faults += _default_faults(found.get("defaults"), shown)
     if faults:
         raise DefinitionError(faults)
     try:
@@ -126,14 +125,3 @@ def _read(front: str, shown: str) -> dict[Any, Any]:
     if not isinstance(found, dict):
         raise DefinitionError(f"The front matter of prompt file {shown!r} is to be lines of `key: value`.")
     return found
-
-
-def _default_faults(defaults: Any, shown: str) -> list[str]:
-    if not isinstance(defaults, dict):
-        return []
-    return [
-        f"The prompt file {shown!r}: the default of {key!r:.60} is {value!r:.60}, which is to be text or a "
-        "number."
-        for key, value in defaults.items()
-        if not isinstance(key, str) or not isinstance(value, (str, int, float))
-    ]

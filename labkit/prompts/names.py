@@ -79,15 +79,6 @@ def is_ref(text: str) -> bool:
     return re.fullmatch(r"[\w.-]+(@\w*)?", text) is not None
 
 
-def is_ref(text: str) -> bool:
-    """Whether `text` is one word, and so names a saved prompt rather than being one.
-
-    >>> is_ref("triage@3"), is_ref("Classify: {{ text }}")
-    (True, False)
-    """
-    return not any(character.isspace() for character in text) and not name_faults(text.partition("@")[0])
-
-
 def name_for(text: str) -> str:
     """A name for a prompt that was given as bare text: its first words and 6 digits of its hash.
 

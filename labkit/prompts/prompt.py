@@ -5,21 +5,19 @@ A prompt is a value. It does not know models, the lab that stores it, or which s
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from types import MappingProxyType
 from typing import Any
 
-from labkit.errors import DefinitionError, MissingVariables
+from labkit.errors import DefinitionError
 from labkit.prompts.block import Block
 from labkit.prompts.names import name_faults, name_for, twin_faults
 from labkit.prompts.template import Template, text_faults
-from labkit.records import Message, Sample, content_hash
-
-SHOWN = 5
-"""How many rows a message names before it counts the rest."""
+from labkit.records import Message, content_hash
 
 
 @dataclass(frozen=True)
@@ -57,16 +55,18 @@ class Prompt:
         faults = name_faults(self.name) + text_faults(self.text, what=f"prompt {self.name!r:.60}")
         if self.system is not None:
             faults += text_faults(self.system, what=f"system part of prompt {self.name!r:.60}")
-        blocks = tuple(self.blocks)
-        if not all(isinstance(block, Block) for block in blocks):
-            faults.append(f"The blocks of prompt {self.name!r:.60} are to be Block values.")
-        else:
-            faults += _block_faults(blocks, self.name)
+        faults += _default_faults(self.defaults, self.name) + _block_faults(self.blocks, self.name)
         if faults:
             raise DefinitionError(faults)
-        templates = _templates(self)
-        names = dict.fromkeys(name for template in templates if template for name in template.variables)
-        user, system = templates[1], templates[0]
+        system, user = _templates(self)
+        names = dict.fromkeys((*(system.variables if system else ()), *user.variables))
+        unused = [name for name in self.defaults if name not in names]
+        if unused:
+            raise DefinitionError(
+                f"The prompt {self.name!r} has a default for {', '.join(unused)}, which it does not use; "
+                f"it uses {', '.join(names) or 'no variables'}."
+            )
+        blocks = tuple(self.blocks)
         content = [self.text, self.system, [block.hash for block in blocks], dict(self.defaults)]
         made = {
             "blocks": blocks,
@@ -161,52 +161,6 @@ _STYLE = (
 )
 
 
-def check(prompt: Prompt, samples: Iterable[Sample]) -> list[str]:
-    """What keeps `prompt` from being asked with `samples`, one sentence a reason, rows named by id.
-
-    For a prompt of text and names only this looks at the values; any other is rendered once a sample.
-    """
-    lacking: dict[tuple[str, ...], list[str]] = {}
-    failing: dict[str, list[str]] = {}
-    plain, bare = prompt.is_plain, not prompt.variables and not prompt.defaults
-    for sample in samples:
-        names = prompt.missing(sample.fields)
-        if names:
-            lacking.setdefault(tuple(names), []).append(sample.id)
-        elif not plain:
-            try:
-                prompt.render(sample.fields)
-            except MissingVariables as error:
-                failing.setdefault(str(error), []).append(sample.id)
-            except DefinitionError as error:
-                failing.setdefault(str(error), []).append(sample.id)
-        if bare:
-            break  # it is the same for every sample
-    faults = [
-        f"Prompt {prompt.name!r} needs {' and '.join(names)}, which {_rows(ids)} not have. "
-        "Add a column of that name, or give the prompt a default."
-        for names, ids in lacking.items()
-    ]
-    return faults + [f"{reason} This is so for {_ids(ids)}." for reason, ids in failing.items()]
-
-
-def missing_variables(prompts: Iterable[Prompt], samples: Sequence[Sample]) -> None:
-    """Raise `MissingVariables` with every fault `check` finds in any of `prompts`, or return."""
-    faults = [fault for prompt in prompts for fault in check(prompt, samples)]
-    if faults:
-        raise MissingVariables(faults)
-
-
-def _rows(ids: Sequence[str]) -> str:
-    return f"{_ids(ids)} {'does' if len(ids) == 1 else 'do'}"
-
-
-def _ids(ids: Sequence[str]) -> str:
-    shown = ", ".join(repr(one) for one in ids[:SHOWN])
-    rest = f" and {len(ids) - SHOWN:,} more" if len(ids) > SHOWN else ""
-    return f"sample{'' if len(ids) == 1 else 's'} {shown}{rest}"
-
-
 def _templates(prompt: Prompt) -> tuple[Template | None, Template]:
     faults: list[str] = []
     made: list[Template | None] = []
@@ -221,7 +175,25 @@ def _templates(prompt: Prompt) -> tuple[Template | None, Template]:
     return made[0], user
 
 
-def _block_faults(blocks: Sequence[Block], name: str) -> list[str]:
+def _default_faults(defaults: object, name: str) -> list[str]:
+    if not isinstance(defaults, Mapping):
+        return [f"The defaults of prompt {name!r:.60} are to be a mapping such as {{'tone': 'neutral'}}."]
+    faults = []
+    for variable, value in defaults.items():
+        number = isinstance(value, (int, float)) and math.isfinite(value)
+        if not isinstance(variable, str) or not (isinstance(value, str) or number):
+            faults.append(
+                f"The prompt {name!r:.60} has the default {value!r:.60} for {variable!r:.60}: it is to be "
+                "text or a number."
+            )
+        elif isinstance(value, str) and value:
+            faults += text_faults(value, what=f"default of {variable!r:.60}") if value.strip() else []
+    return faults
+
+
+def _block_faults(blocks: object, name: str) -> list[str]:
+    if not isinstance(blocks, (list, tuple)) or not all(isinstance(block, Block) for block in blocks):
+        return [f"The blocks of prompt {name!r:.60} are to be a list of Block values."]
     names = [block.name for block in blocks]
     twice = sorted({one for one in names if names.count(one) > 1})
     faults = [f"The prompt {name!r:.60} has two blocks named {one!r}." for one in twice]

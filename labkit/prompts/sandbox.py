@@ -10,23 +10,25 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import jinja2
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
 from labkit.errors import DefinitionError
 
+T = TypeVar("T")
 MOST_STEPS = 1_000_000
 MOST_CHARACTERS = 8_000_000
 _FILTERS = (
     "abs capitalize count d default dictsort first float groupby int items last length list lower map max "
-    "min reject rejectattr reverse round select selectattr sort string sum title trim truncate unique "
-    "upper wordcount"
+    "min reject rejectattr reverse round select selectattr sort sum title trim truncate unique upper "
+    "wordcount"
 )
 _STRING_METHODS = (
     "capitalize casefold count endswith find isalnum isalpha isdecimal isdigit islower isnumeric isspace "
@@ -51,7 +53,7 @@ class Meter(threading.local):
         self.steps, self.characters = MOST_STEPS, MOST_CHARACTERS
 
     def step(self) -> None:
-        """One more turn of a loop, call or operation."""
+        """One more turn of a loop, call, operation or item."""
         self.steps -= 1
         if self.steps < 0:
             raise OverflowError(f"it takes more than {MOST_STEPS:,} steps")
@@ -67,8 +69,33 @@ class Meter(threading.local):
         self.takes(len(text))
         return text
 
+    def walked(self, value: T) -> T:
+        """A list or mapping, with everything in it counted: a small tree can stand for a huge one."""
+        self.step()
+        if isinstance(value, str):
+            self.takes(len(value))
+        elif isinstance(value, Mapping):
+            for key, item in value.items():
+                self.walked(key)
+                self.walked(item)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                self.walked(item)
+        return value
+
 
 METER = Meter()
+
+
+def as_text(value: Any, name: str) -> str:
+    """A value as a template prints it: text as it is, numbers as Python writes them, never None."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        raise Empty(name)
+    if callable(value):
+        raise TypeError(f"{name} is a function, which cannot be printed")
+    return str(METER.walked(value) if isinstance(value, (list, tuple, Mapping)) else value)
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -98,82 +125,30 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
-def _printable(context: Context, value: Any) -> str:
-    if isinstance(value, jinja2.Undefined):
-        return str(value)  # raises, naming what is missing
-    return METER.took(as_text(value, "a value"))
+class _Metering(NodeTransformer):
+    """Rewrites a template so that its loops, joins and lists are counted when they are rendered."""
 
+    def visit_For(self, node: nodes.For) -> nodes.Node:
+        self.generic_visit(node)
+        node.iter = _filtered(node.iter, "_each")
+        return node
 
-def as_text(value: Any, name: str) -> str:
-    """A value as a template prints it: text as it is, numbers as Python writes them, never None."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        raise Empty(name)
-    if callable(value):
-        raise TypeError(f"{name} is a function, which cannot be printed")
-    return str(value)
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+        self.generic_visit(node)
+        return _filtered(nodes.List(node.nodes, lineno=node.lineno), "_concat")
 
+    def _literal(self, node: Any) -> nodes.Node:
+        self.generic_visit(node)
+        return node if getattr(node, "ctx", "load") == "store" else _filtered(node, "_walked")
 
-def _each(context: Context, values: Iterable[Any]) -> Iterator[Any]:
-    for value in values:
-        METER.step()
-        yield value
-
-
-def _concat(context: Context, values: list[Any]) -> str:
-    return METER.took("".join(as_text(value, "a value") for value in values))
-
-
-def _join(value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
-    values = (
-        [ENVIRONMENT.getitem(item, attribute) for item in value] if attribute is not None else list(value)
-    )
-    texts = [as_text(item, "a value") for item in values]
-    METER.takes(sum(map(len, texts)) + len(d) * len(texts))
-    return d.join(texts)
-
-
-def _replace(value: Any, old: str, new: str, count: int = -1) -> str:
-    text = str(value)
-    METER.takes(len(text) + len(new) * text.count(old))
-    return text.replace(old, new, count)
-
-
-def _tojson(value: Any) -> str:
-    return METER.took(json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False))
-
-
-def _environment() -> _Environment:
-    environment = _Environment(
-        undefined=jinja2.StrictUndefined,
-        finalize=jinja2.pass_context(_printable),
-        keep_trailing_newline=True,
-        optimized=False,  # a constant is computed when it is rendered, where its size is counted
-        autoescape=False,
-    )
-    environment.globals = {name: environment.globals[name] for name in ("range", "namespace")}
-    environment.filters = {name: environment.filters[name] for name in _FILTERS.split()}
-    environment.filters.update(
-        join=_join,
-        replace=_replace,
-        tojson=_tojson,
-        _each=jinja2.pass_context(_each),
-        _concat=jinja2.pass_context(_concat),
-    )
-    return environment
-
-
-ENVIRONMENT = _environment()
-"""The one environment of all prompts."""
+    visit_List = visit_Tuple = visit_Dict = _literal
 
 
 def compiled(tree: nodes.Template, what: str) -> jinja2.Template:
-    """The parsed template, ready to be rendered, with its loops and joins counted."""
-    for loop in list(tree.find_all(nodes.For)):
-        loop.iter = _filtered(loop.iter, "_each")
-    _without_concat(tree)
+    """The parsed template, ready to be rendered, with everything it does counted."""
     try:
+        _Metering().visit(tree)
+        tree.set_environment(ENVIRONMENT)
         code = ENVIRONMENT.compile(tree)
     except jinja2.TemplateError as error:
         raise DefinitionError(f"The {what} cannot be read as a template: {error}.") from None
@@ -183,26 +158,76 @@ def compiled(tree: nodes.Template, what: str) -> jinja2.Template:
 
 
 def _filtered(node: Any, name: str) -> nodes.Filter:
-    made = nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
-    made.set_environment(ENVIRONMENT)
-    return made
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 
 
-def _without_concat(node: nodes.Node) -> None:
-    for name, value in node.iter_fields():
-        if isinstance(value, nodes.Node):
-            _without_concat(value)
-            if isinstance(value, nodes.Concat):
-                setattr(node, name, METERed(value))
-        elif isinstance(value, list):
-            for position, item in enumerate(value):
-                if isinstance(item, nodes.Node):
-                    _without_concat(item)
-                if isinstance(item, nodes.Concat):
-                    value[position] = METERed(item)
+@jinja2.pass_context
+def _printable(context: Context, value: Any) -> str:
+    if isinstance(value, jinja2.Undefined):
+        return str(value)  # raises, naming what is missing
+    return METER.took(as_text(value, "a value"))
 
 
-def METERed(node: nodes.Concat) -> nodes.Filter:
-    items = nodes.List(node.nodes, lineno=node.lineno)
-    items.set_environment(ENVIRONMENT)
-    return _filtered(items, "_concat")
+@jinja2.pass_context
+def _each(context: Context, values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        METER.step()
+        yield value
+
+
+@jinja2.pass_context
+def _concat(context: Context, values: list[Any]) -> str:
+    return METER.took("".join(as_text(value, "a value") for value in values))
+
+
+@jinja2.pass_context
+def _walked(context: Context, value: Any) -> Any:
+    return METER.walked(value)
+
+
+def _join(value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
+    items = value if attribute is None else (ENVIRONMENT.getitem(item, attribute) for item in value)
+    texts = [as_text(item, "a value") for item in items]
+    METER.takes(sum(map(len, texts)) + len(d) * len(texts))
+    return d.join(texts)
+
+
+def _replace(value: Any, old: str, new: str, count: int = -1) -> str:
+    text = as_text(value, "a value")
+    METER.takes(len(text) + len(new) * text.count(old))
+    return text.replace(old, new, count)
+
+
+def _string(value: Any) -> str:
+    return METER.took(as_text(value, "a value"))
+
+
+def _tojson(value: Any) -> str:
+    """JSON as it is, not escaped for HTML: it goes into a message."""
+    return METER.took(json.dumps(METER.walked(value), ensure_ascii=False, sort_keys=True, allow_nan=False))
+
+
+def _environment() -> _Environment:
+    environment = _Environment(
+        undefined=jinja2.StrictUndefined,
+        finalize=_printable,
+        keep_trailing_newline=True,
+        optimized=False,  # a constant is computed when it is rendered, where its size is counted
+        autoescape=False,
+    )
+    environment.globals = {name: environment.globals[name] for name in ("range", "namespace")}
+    environment.filters = {name: environment.filters[name] for name in _FILTERS.split()}
+    environment.filters.update(
+        join=_join,
+        replace=_replace,
+        string=_string,
+        tojson=_tojson,
+        _each=_each,
+        _concat=_concat,
+        _walked=_walked,
+    )
+    return environment
+
+
+ENVIRONMENT = _environment()
+"""The one environment of all prompts."""

@@ -7,7 +7,7 @@ read as templates. It does not know prompts, samples or messages.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jinja2
@@ -38,18 +38,7 @@ class Template:
 
     def __init__(self, source: str, *, what: str) -> None:
         self.what = what
-        try:
-            tree = ENVIRONMENT.parse(source)
-        except jinja2.TemplateSyntaxError as error:
-            raise DefinitionError(
-                f"The {what} cannot be read as a template, line {error.lineno}: {error.message}. "
-                "To write {{ or {% as they are, put {% raw %} before and {% endraw %} after them."
-            ) from None
-        except RecursionError:
-            raise DefinitionError(f"The {what} is nested too deep to be read.") from None
-        if any(tree.find(kind) for kind in _ELSEWHERE):
-            raise DefinitionError(f"The {what} includes or imports another file; a prompt is one text.")
-        undeclared = meta.find_undeclared_variables(tree)
+        tree, undeclared = _parsed(source, what)
         used = dict.fromkeys(node.name for node in tree.find_all(nodes.Name) if node.name in undeclared)
         self.variables = tuple(used)
         optional = _guarded(tree)
@@ -86,12 +75,9 @@ class Template:
         try:
             for position, name in self._slots:
                 value = values[name]
-                texts[position] = value if type(value) is str else as_text(value, name)
+                texts[position] = value if type(value) is str else self._text(value, name)
         except (KeyError, Empty):
-            names = ", ".join(self.missing(values))
-            raise MissingVariables(
-                f"The {self.what} needs {names}, which the sample does not have."
-            ) from None
+            raise self._lacking(self.missing(values)) from None
         text = "".join(texts)
         if len(text) > MOST_CHARACTERS:
             raise DefinitionError(f"The {self.what} gives more than {MOST_CHARACTERS:,} characters.")
@@ -100,17 +86,28 @@ class Template:
     def _rendered(self, compiled: jinja2.Template, values: Mapping[str, Any]) -> str:
         names = self.missing(values)
         if names:
-            raise MissingVariables(
-                f"The {self.what} needs {', '.join(names)}, which the sample does not have."
-            )
+            raise self._lacking(names)
         METER.start()
         try:
             return compiled.render(values)
         except Empty as error:
-            raise MissingVariables(f"The {self.what} prints {error}, which has no value here.") from None
+            raise MissingVariables(f"The {self.what} prints {error} that is empty (None) here.") from None
         except _RENDERING as error:
-            reason = str(error) or type(error).__name__
-            raise DefinitionError(f"The {self.what} cannot be rendered: {reason:.300}.") from None
+            raise self._failed(error) from None
+
+    def _text(self, value: Any, name: str) -> str:
+        METER.start()
+        try:
+            return as_text(value, name)
+        except _RENDERING as error:
+            raise self._failed(error) from None
+
+    def _lacking(self, names: Sequence[str]) -> MissingVariables:
+        return MissingVariables(f"The {self.what} needs {', '.join(names)}, which the sample does not have.")
+
+    def _failed(self, error: Exception) -> DefinitionError:
+        reason = str(error) or type(error).__name__
+        return DefinitionError(f"The {self.what} cannot be rendered: {reason.rstrip('.'):.300}.")
 
 
 def text_faults(text: object, *, what: str) -> list[str]:
@@ -124,6 +121,22 @@ def text_faults(text: object, *, what: str) -> list[str]:
     except UnicodeEncodeError as error:
         return [f"The {what} holds half a character (a lone surrogate) at position {error.start:,}."]
     return []
+
+
+def _parsed(source: str, what: str) -> tuple[nodes.Template, set[str]]:
+    """The template's tree, and the names it takes from outside."""
+    try:
+        tree = ENVIRONMENT.parse(source)
+        if any(tree.find(kind) for kind in _ELSEWHERE):
+            raise DefinitionError(f"The {what} includes or imports another file; a prompt is one text.")
+        return tree, meta.find_undeclared_variables(tree)
+    except jinja2.TemplateSyntaxError as error:
+        raise DefinitionError(
+            f"The {what} cannot be read as a template, line {error.lineno}: {error.message}. "
+            "To write {{ or {% as they are, put {% raw %} before and {% endraw %} after them."
+        ) from None
+    except (RecursionError, MemoryError):
+        raise DefinitionError(f"The {what} is nested too deep to be read.") from None
 
 
 def _pieces(tree: nodes.Template) -> list[tuple[str, str]] | None:

@@ -1,0 +1,61 @@
+"""Whether prompts can be asked with samples: everything that is missing, named at once, row by row.
+
+It renders nothing that cannot fail, so it is fast over many rows. It does not know models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from labkit.errors import DefinitionError, MissingVariables
+from labkit.prompts.prompt import Prompt
+from labkit.records import Sample
+
+SHOWN = 5
+"""How many rows a message names before it counts the rest."""
+
+
+def check(prompt: Prompt, samples: Iterable[Sample]) -> list[str]:
+    """What keeps `prompt` from being asked with `samples`, one sentence a reason, rows named by id.
+
+    For a prompt of text and names only this looks at the values; any other is rendered once a sample.
+    """
+    lacking: dict[tuple[str, ...], list[str]] = {}
+    failing: dict[str, list[str]] = {}
+    plain, bare = prompt.is_plain, not prompt.variables and not prompt.defaults
+    for sample in samples:
+        names = prompt.missing(sample.fields)
+        if names:
+            lacking.setdefault(tuple(names), []).append(sample.id)
+        elif not plain:
+            try:
+                prompt.render(sample.fields)
+            except MissingVariables as error:
+                failing.setdefault(str(error), []).append(sample.id)
+            except DefinitionError as error:
+                failing.setdefault(str(error), []).append(sample.id)
+        if bare:
+            break  # it is the same for every sample
+    faults = [
+        f"Prompt {prompt.name!r} needs {' and '.join(names)}, which {_rows(ids)} not have. "
+        "Add a column of that name, or give the prompt a default."
+        for names, ids in lacking.items()
+    ]
+    return faults + [f"{reason} This is so for {_ids(ids)}." for reason, ids in failing.items()]
+
+
+def missing_variables(prompts: Iterable[Prompt], samples: Sequence[Sample]) -> None:
+    """Raise `MissingVariables` with every fault `check` finds in any of `prompts`, or return."""
+    faults = [fault for prompt in prompts for fault in check(prompt, samples)]
+    if faults:
+        raise MissingVariables(faults)
+
+
+def _rows(ids: Sequence[str]) -> str:
+    return f"{_ids(ids)} {'does' if len(ids) == 1 else 'do'}"
+
+
+def _ids(ids: Sequence[str]) -> str:
+    shown = ", ".join(repr(one) for one in ids[:SHOWN])
+    rest = f" and {len(ids) - SHOWN:,} more" if len(ids) > SHOWN else ""
+    return f"sample{'' if len(ids) == 1 else 's'} {shown}{rest}"
