@@ -1,0 +1,210 @@
+"""What a view of a board is told: the head, the columns, the rows, and each panel's words and new text.
+
+Python composes every word, so the browser only sets text; nothing here is markup. A `Pencil` remembers
+what its views have been told and gives the difference. It sends nothing.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from labkit.widgets.board import Board, Row
+from labkit.widgets.panel import SHOWN_CHARS, Panel
+from labkit.widgets.shapes import cut, shown
+from labkit.widgets.tally import Tally, cost_words, duration, usd
+from labkit.widgets.window import Window
+
+STATES = {
+    "queued": "queued",
+    "waiting": "waiting",
+    "asking": "asked, no text yet",
+    "streaming": "streaming",
+    "done": "done",
+    "known": "known, not asked again",
+    "failed": "failed",
+    "partial": "broken off",
+    "stopped": "not asked",
+}
+CLOCKS_EVERY_S = 0.5
+"""How often the words of a panel that streams are brought up to date; its text is with every message."""
+
+
+class Pencil:
+    """Draws one board for one widget, as differences to what was drawn before."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.window = Window(board)
+        self._told: dict[int, _Told] = {}
+        self._layout: list[Any] = []
+        self._head: dict[str, Any] = {}
+
+    def whole(self) -> dict[str, Any]:
+        """Everything, for a view that knows nothing."""
+        self._told, self._layout, self._head = {}, [], {}
+        return self.changes()
+
+    def changes(self) -> dict[str, Any]:
+        """What is new since the last call: `head`, `rows` and `panels`, each only where there is something."""
+        rows = self.window.rows()
+        found: dict[str, Any] = {}
+        layout = [_placed(row, self.board) for row in rows]
+        if layout != self._layout:
+            self._layout = found["rows"] = layout
+        panels = [panel for row in rows for panel in row.panels.values()]
+        there = {panel.number for panel in panels}
+        self._told = {number: told for number, told in self._told.items() if number in there}
+        if drawn := [change for panel in panels if (change := self._draw(panel))]:
+            found["panels"] = drawn
+        head = self.head()
+        if head != self._head:
+            self._head = found["head"] = head
+        return found
+
+    def head(self) -> dict[str, Any]:
+        """The line above the grid, its bar, the columns' heads, the place in the pages."""
+        board, tallies = self.board, list(self.board.tallies.items())
+        window = self.window
+        return {
+            "title": shown(cut(board.title, limit=300)),
+            "line": shown(line(board)),
+            "state": _state(board),
+            "trouble": shown(cut(board.last_failure, limit=300)),
+            "bar": [sum(getattr(t, name) for _, t in tallies) for name in _BAR],
+            "total": sum(tally.total for _, tally in tallies),
+            "models": [_column(model, tally) for model, tally in tallies],
+            "where": window.words,
+            "page": window.page,
+            "pages": window.pages,
+            "steers": board.controls is not None and not board.over.is_set(),
+        }
+
+    def _draw(self, panel: Panel) -> dict[str, Any] | None:
+        told = self._told.get(panel.number)
+        take = panel.take  # before the text: see Panel.begin_anew
+        now = monotonic()
+        stale = told is not None and panel.state == "streaming" and now - told.at_s >= CLOCKS_EVERY_S
+        if told is not None and told.version == panel.version and not stale:
+            return None
+        version, text = panel.version, panel.text
+        change: dict[str, Any] = {"i": panel.number}
+        if told is None or told.take != take:
+            change["t"] = shown(text)
+        elif len(text) > told.chars:
+            change["+"] = shown(text[told.chars :])
+        words = _words(panel, self.board.rates.get(panel.model))
+        ticking = told is not None and told.words[0] == words[0] == "streaming" and not stale
+        if told is None or (words != told.words and not ticking):
+            change["s"], change["w"], change["f"], change["n"] = words
+        else:
+            words, now = told.words, told.at_s
+        self._told[panel.number] = _Told(version, take, len(text), words, now)
+        return change if len(change) > 1 else None
+
+
+class _Told:
+    """What the views know of one panel."""
+
+    __slots__ = ("at_s", "chars", "take", "version", "words")
+
+    def __init__(
+        self, version: int, take: int, chars: int, words: tuple[str, str, str, str], at_s: float
+    ) -> None:
+        self.version, self.take, self.chars, self.words, self.at_s = version, take, chars, words, at_s
+
+
+_BAR = ("settled", "replayed", "answered", "failed", "stopped")
+
+
+def line(board: Board) -> str:
+    """The whole run in one line: progress, what is not as it should be, cost, speed, time left."""
+    tallies = board.tallies.values()
+    ended, total = sum(t.ended for t in tallies), sum(t.total for t in tallies)
+    parts = [f"{ended:,}/{total:,}"]
+    for name, word in (
+        ("failed", "failed"),
+        ("stopped", "not asked"),
+        ("replayed", "known"),
+        ("settled", "done by an earlier launch"),
+        ("waiting", "waiting"),
+    ):
+        if count := sum(getattr(t, name) for t in tallies):
+            parts.append(f"{count:,} {word}")
+    of = "" if board.budget_usd is None else f" of {usd(board.budget_usd)}"
+    parts.append(cost_words(tallies) + of)
+    asked = sum(t.answered + t.failed for t in tallies)
+    elapsed_s = (board.ended_at or monotonic()) - board.began_at
+    if asked and elapsed_s > 0.5:
+        parts.append(f"{asked / elapsed_s:.1f} answers/s")
+        if (left := total - ended) and not board.over.is_set() and not board.paused:
+            parts.append(f"about {duration(left * elapsed_s / asked)} left")
+    if board.over.is_set():
+        parts.append(f"took {duration(elapsed_s)}")
+    parts += [f"{model} waits: {t.waiting_why}" for model, t in board.tallies.items() if t.waiting > 0]
+    return " · ".join(parts)
+
+
+def _state(board: Board) -> str:
+    if board.over.is_set():
+        return "stopped" if board.stopping else "finished"
+    if board.stopping:
+        return "stopping: what is in flight is finished and kept"
+    return "paused: what is in flight goes on" if board.paused else "running"
+
+
+def _column(model: str, tally: Tally) -> dict[str, Any]:
+    counts = f"{tally.ended:,}/{tally.total:,}"
+    if tally.failed:
+        counts += f" · {tally.failed:,} failed"
+    over = bool(tally.total) and tally.ended >= tally.total
+    return {
+        "id": model,
+        "name": shown(cut(model, limit=80)),
+        "counts": counts,
+        "words": shown(cut(tally.words, limit=200)),
+        "state": "ended" if over else "stopping" if tally.stopping else "",
+    }
+
+
+def _placed(row: Row, board: Board) -> dict[str, Any]:
+    key = row.key
+    version = "" if key.prompt_version is None else f"@{key.prompt_version}"
+    repeat = f" · repeat {key.repeat}" if key.repeat else ""
+    return {
+        "id": row.number,
+        "name": shown(cut(f"{key.prompt}{version} · {key.sample_id}{repeat}", limit=120)),
+        "sample": shown(cut(board.sample(key.sample_id), limit=160)),
+        "panels": {model: panel.number for model, panel in row.panels.items()},
+    }
+
+
+def _words(panel: Panel, rate_usd: float | None) -> tuple[str, str, str, str]:
+    """State, the state in words, facts, and a note."""
+    note = panel.note
+    if panel.over and panel.length > SHOWN_CHARS:
+        note = f"{note} cut here: {panel.length - SHOWN_CHARS:,} more characters are in the lab".strip()
+    elif panel.stop_reason not in ("", "stop", "stop_sequence"):
+        note = f"{note} ended by {panel.stop_reason}".strip()
+    word = STATES[panel.state]
+    if panel.attempt > 1:
+        word += f" (attempt {panel.attempt})"
+    return panel.state, word, " · ".join(_facts(panel, rate_usd)), shown(cut(note, limit=400))
+
+
+def _facts(panel: Panel, rate_usd: float | None) -> list[str]:
+    facts = []
+    if panel.ttft_s is not None:
+        facts.append(f"TTFT {panel.ttft_s:.2f} s")
+    if panel.state == "streaming":
+        passed_s = monotonic() - panel.first_at
+        if passed_s > 0.3 and len(panel.pieces) > 2:
+            facts.append(f"≈ {len(panel.pieces) / passed_s:.0f} tokens/s")
+            if rate_usd:
+                facts.append(f"≈ USD {usd(len(panel.pieces) * rate_usd)}")
+    elif panel.latency_s and panel.output_tokens:
+        facts.append(f"{panel.output_tokens / panel.latency_s:.0f} tokens/s")
+        facts.append(f"{panel.output_tokens:,} tokens")
+    if panel.cost_usd is not None and panel.state != "known":
+        facts.append(f"USD {usd(panel.cost_usd)}")
+    return facts

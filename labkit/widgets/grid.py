@@ -1,0 +1,151 @@
+"""The live grid: a run's board as one anywidget, with buttons to pause and stop it.
+
+One thread sends at most ten messages a second for the whole grid: a snapshot to a view that asks, then
+numbered differences. A view that misses a number asks again, so a page reload loses nothing. It knows
+a run only as a board and its controls.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from time import monotonic
+from typing import Any, Protocol
+
+import anywidget
+import traitlets
+
+from labkit.records import Generation
+from labkit.widgets import still
+from labkit.widgets.board import Board
+from labkit.widgets.drawing import Pencil, line
+from labkit.widgets.routing import answer_while_busy
+
+EVERY_S = 0.1
+STILL_EVERY_S = 15.0
+"""How often the saved table is renewed while the run goes."""
+STATIC = Path(__file__).parent / "static"
+
+
+class Watchable(Protocol):
+    """A run that can be shown: one that goes has a board, one from history its rows."""
+
+    @property
+    def progress(self) -> Board | None: ...
+
+    def generations(self) -> Any: ...
+
+
+class LiveGrid(anywidget.AnyWidget):
+    """A column per model, a row per prompt and sample; tokens arrive together.
+
+    With many cells it shows those in flight and the latest, and pages through the rest. Above it:
+    progress, cost against the budget, time left, failures, and the buttons *Pause* and *Stop*, one of
+    them per model. Several grids, and several views of one, show the same run. Where scripts do not
+    run, and in the saved notebook, a table with the answers cut at 200 characters stands in its place.
+
+    `run` is a run of `plan.start()`, or one from history.
+
+    >>> run = plan.start()             # doctest: +SKIP
+    >>> LiveGrid(run)                  # doctest: +SKIP
+    """
+
+    _esm = STATIC / "grid.js"
+    _css = STATIC / "grid.css"
+    still = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, run: Watchable | Board) -> None:
+        self._board = run if isinstance(run, Board) else _board(run)
+        self._pencil = Pencil(self._board)
+        self._number = 0
+        self._drawing = threading.Lock()
+        self._wake = threading.Event()
+        self._shown: Any = None
+        super().__init__()
+        self.layout.width = "100%"
+        answer_while_busy(self)
+        self.on_msg(self._heard)
+        if self._board.over.is_set():
+            self.still = still.rows(self._board)
+        else:
+            threading.Thread(target=self._follow, name="labkit-grid", daemon=True).start()
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    def show(self) -> None:
+        """Display it here, and keep the saved table of this output up to date."""
+        from IPython.display import DisplayHandle
+
+        self._shown = DisplayHandle()  # type: ignore[no-untyped-call]
+        self._shown.display(self._bundle(), raw=True)
+
+    def _follow(self) -> None:
+        renewed = monotonic()
+        while not self._board.over.wait(EVERY_S):
+            self._tell()
+            if monotonic() - renewed > STILL_EVERY_S:
+                self._keep()
+                renewed = monotonic()
+        self._tell()
+        self._keep()
+
+    def _tell(self) -> None:
+        with self._drawing:
+            if not self._number:
+                return  # nobody looks yet; the first who does gets everything
+            if changes := self._pencil.changes():
+                self._number += 1
+                self.send({"kind": "some", "number": self._number, **changes})
+
+    def _keep(self) -> None:
+        self.still = still.rows(self._board)
+        if self._shown is not None:
+            self._shown.update(self._bundle(), raw=True)
+
+    def _whole(self) -> None:
+        with self._drawing:
+            self._number += 1
+            self.send({"kind": "all", "number": self._number, **self._pencil.whole()})
+
+    # -- hearing ---------------------------------------------------------------------------------
+
+    def _heard(self, _: Any, content: Any, buffers: Any) -> None:
+        try:
+            self._obey(content)
+        except Exception as error:  # noqa: BLE001 - a callback's exception is shown nowhere else
+            self.send({"kind": "trouble", "words": f"{type(error).__name__}: {error}"})
+
+    def _obey(self, content: dict[str, Any]) -> None:
+        asked = content.get("kind")
+        if asked == "hello":
+            self._whole()
+        elif asked == "stop":
+            self._board.stop(model=content.get("model"))
+        elif asked == "pause":
+            self._board.pause(bool(content.get("on")))
+        elif asked == "page":
+            self._pencil.window.turn(content.get("page"))
+        if asked != "hello" and self._board.over.is_set():
+            self._tell()
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"LiveGrid({line(self._board)})"
+
+    def _bundle(self) -> dict[str, Any]:
+        return self._repr_mimebundle_()[0]
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        view, metadata = super()._repr_mimebundle_() or ({}, {})
+        return {**view, "text/plain": repr(self), "text/html": still.table(self._board)}, metadata
+
+
+def _board(run: Watchable) -> Board:
+    if run.progress is not None:
+        return run.progress
+    names = Generation.__struct_fields__
+    frame = run.generations()
+    table = frame[[name for name in names if name in frame.columns and name != "raw"]]
+    listed = table.astype(object).where(table.notna(), None).to_dict("records")
+    return Board.of(Generation(**row) for row in listed)

@@ -1,0 +1,382 @@
+// One view of the live grid. Python composes every word; this file sets text and nothing else: no markup
+// from data, no arithmetic, no request. State: a snapshot, then numbered differences. What arrives between
+// two frames is drawn together, all reading of scroll positions before all writing.
+
+const GLYPHS = {
+  queued: "○", waiting: "◷", asking: "◌", streaming: "◐",
+  done: "✓", known: "↺", failed: "✕", partial: "✂", stopped: "–",
+};
+const NEAR_END_PX = 24;
+const BAR = ["settled", "replayed", "answered", "failed", "stopped"];
+
+// A saved table is renewed now and then, which makes JupyterLab draw the view anew: what had the focus
+// and how far one had scrolled must outlive that. One module belongs to one widget.
+const held = { focus: null, scroll: new Map() };
+
+function make(tag, className, attributes = {}) {
+  const element = document.createElement(tag);
+  element.className = className;
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+function say(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+function button(label, name, act) {
+  const made = make("button", "lk-button", { type: "button", "aria-label": name });
+  made.dataset.focus = `button:${name}`;
+  made.append(label);
+  made.addEventListener("click", act);
+  return made;
+}
+
+class Grid {
+  constructor(model, el) {
+    this.model = model;
+    this.number = null;
+    this.columns = [];
+    this.heads = new Map();
+    this.rows = new Map();
+    this.panels = new Map();
+    this.pending = [];
+    this.due = false;
+    this.seen = false;
+    this.build(el);
+  }
+
+  // -- building -----------------------------------------------------------------------------------
+
+  build(el) {
+    this.root = make("section", "lk-grid", { "aria-label": "labkit run" });
+    this.title = make("div", "lk-title");
+    this.line = make("div", "lk-line", { role: "status" });
+    this.trouble = make("div", "lk-trouble", { role: "alert" });
+    this.pause = button("Pause", "Pause", () => this.send({ kind: "pause", on: !this.paused }));
+    this.stop = button("Stop all", "Stop all", () => this.send({ kind: "stop" }));
+    this.stop.classList.add("lk-danger");
+    this.bar = make("div", "lk-bar", { role: "progressbar", "aria-label": "cells ended", "aria-valuemin": "0" });
+    this.segments = BAR.map((name) => this.bar.appendChild(make("span", `lk-${name}`)));
+    const words = make("div", "lk-words");
+    words.append(this.title, this.line, this.trouble);
+    const steering = make("div", "lk-steering");
+    steering.append(this.pause, this.stop);
+    const head = make("div", "lk-head");
+    head.append(words, steering);
+    this.table = make("div", "lk-table");
+    this.table.tabIndex = -1;
+    this.columnsHead = make("div", "lk-columns");
+    this.body = make("div", "lk-body");
+    this.table.append(this.columnsHead, this.body);
+    this.where = make("span", "lk-where", { role: "status" });
+    this.latest = button("In flight and latest", "In flight and latest", () => this.turn(null));
+    this.earlier = button("‹", "Previous rows", () => this.turn(this.page === null ? this.pages - 1 : this.page - 1));
+    this.later = button("›", "Next rows", () => this.turn(this.page === null ? 0 : this.page + 1));
+    this.foot = make("nav", "lk-foot", { "aria-label": "rows of the run" });
+    this.foot.append(this.earlier, this.where, this.later, this.latest);
+    this.root.append(head, this.bar, this.table, this.foot);
+    this.root.addEventListener("focusin", (event) => { held.focus = event.target.dataset.focus || null; });
+    this.root.addEventListener("focusout", (event) => {
+      if (event.relatedTarget && !this.root.contains(event.relatedTarget)) held.focus = null;
+    });
+    el.append(this.root);
+    this.steer({ steers: false, pages: 1, page: null });
+  }
+
+  row(placed) {
+    const row = make("div", "lk-row", { role: "group", "aria-label": placed.name });
+    const label = make("div", "lk-label");
+    label.append(placed.name);
+    if (placed.sample) {
+      const sample = make("span", "lk-sample");
+      sample.append(placed.sample);
+      label.append(" ", sample);
+    }
+    row.append(label);
+    const cells = this.columns.map(({ id }) => {
+      const number = placed.panels[id];
+      const cell = number === undefined ? make("div", "lk-gap") : this.panel(number, id, placed.name);
+      row.append(cell);
+      return number;
+    });
+    return { row, cells: cells.filter((number) => number !== undefined), key: JSON.stringify([placed, this.shape]) };
+  }
+
+  panel(number, id, name) {
+    const column = this.columns.find((one) => one.id === id);
+    const root = make("div", "lk-panel", {
+      role: "log", "aria-label": `${column.name}, ${name}`, "aria-live": "off",
+    });
+    root.tabIndex = 0;
+    root.dataset.focus = `panel:${number}`;
+    root.dataset.panel = number;
+    const bar = make("div", "lk-facts");
+    const glyph = make("span", "lk-glyph", { "aria-hidden": "true" });
+    const state = make("span", "lk-state");
+    const facts = make("div", "lk-clocks");
+    bar.append(glyph, state);
+    const scroller = make("div", "lk-text");
+    const text = document.createTextNode("");
+    scroller.append(text);
+    const note = make("div", "lk-note");
+    root.append(bar, scroller, note, facts);
+    // A screen reader hears the one panel it is on, not forty-eight at once.
+    root.addEventListener("focus", () => root.setAttribute("aria-live", "polite"));
+    root.addEventListener("blur", () => root.setAttribute("aria-live", "off"));
+    root.addEventListener("keydown", (event) => {
+      if (event.target === root && event.key === "Enter") root.classList.toggle("lk-tall");
+      else if (event.key === "ArrowDown") scroller.scrollTop += 40;
+      else if (event.key === "ArrowUp") scroller.scrollTop -= 40;
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    root.addEventListener("dblclick", () => root.classList.toggle("lk-tall"));
+    const panel = { root, glyph, state, facts, scroller, text, note };
+    this.panels.set(number, panel);
+    return root;
+  }
+
+  column(one) {
+    const root = make("div", "lk-column");
+    const name = make("div", "lk-model");
+    name.append(one.name);
+    name.title = one.name;
+    const stop = button("Stop", `Stop ${one.name}`, () => this.send({ kind: "stop", model: one.id }));
+    const counts = make("div", "lk-counts");
+    const words = make("div", "lk-clocks");
+    const top = make("div", "lk-top");
+    top.append(name, stop);
+    root.append(top, counts, words);
+    this.heads.set(one.id, { stop, counts, words });
+    return root;
+  }
+
+  // -- hearing ------------------------------------------------------------------------------------
+
+  hear(message) {
+    if (message.kind === "trouble") return say(this.trouble, message.words);
+    if (message.kind === "all") {
+      this.number = message.number;
+    } else {
+      if (this.number === null) return undefined;
+      if (message.number <= this.number) return undefined;
+      if (message.number !== this.number + 1) return this.hello();
+      this.number = message.number;
+    }
+    this.pending.push(message);
+    return this.schedule();
+  }
+
+  hello() {
+    this.number = null;
+    this.send({ kind: "hello" });
+  }
+
+  send(message) {
+    try {
+      this.model.send(message);
+    } catch (error) {
+      say(this.trouble, `The kernel cannot be reached (${error}). This is how the run stood.`);
+    }
+  }
+
+  turn(page) {
+    this.send({ kind: "page", page });
+  }
+
+  schedule() {
+    if (this.due) return;
+    this.due = true;
+    const draw = () => { this.due = false; this.draw(); };
+    // A hidden page has no frames; its text must go on all the same.
+    if (document.hidden) setTimeout(draw, 50);
+    else requestAnimationFrame(draw);
+  }
+
+  // -- drawing ------------------------------------------------------------------------------------
+
+  draw() {
+    if (this.seen && !this.root.isConnected) return this.close();
+    this.seen = this.seen || this.root.isConnected;
+    const messages = this.pending;
+    this.pending = [];
+    const changes = new Map();
+    let head = null;
+    for (const message of messages) {
+      if (message.head) head = message.head;
+      if (message.head) this.shapeOf(message.head.models);
+      if (message.rows) this.place(message.rows);
+      for (const change of message.panels || []) this.gather(changes, change);
+    }
+    for (const number of [...changes.keys()]) if (!this.panels.has(number)) changes.delete(number);
+    const following = new Set();
+    for (const number of changes.keys()) {
+      const { scroller } = this.panels.get(number);
+      if (scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END_PX) following.add(number);
+    }
+    for (const [number, change] of changes) this.write(this.panels.get(number), change);
+    if (head) this.sayHead(head);
+    for (const number of following) this.panels.get(number).scroller.scrollTop = 1e7;
+    return this.refocus();
+  }
+
+  gather(changes, change) {
+    if (!this.panels.has(change.i)) return;
+    const sum = changes.get(change.i) || { more: "" };
+    if (change.t !== undefined) { sum.text = change.t; sum.more = ""; }
+    if (change["+"] !== undefined) sum.more += change["+"];
+    if (change.s !== undefined) sum.words = change;
+    changes.set(change.i, sum);
+  }
+
+  write(panel, change) {
+    if (change.text !== undefined) panel.text.data = change.text + change.more;
+    else if (change.more) panel.text.appendData(change.more);
+    if (!change.words) return;
+    const { s, w, f, n } = change.words;
+    if (panel.root.dataset.state !== s) {
+      panel.root.dataset.state = s;
+      say(panel.glyph, GLYPHS[s] || "·");
+    }
+    say(panel.state, w);
+    say(panel.facts, f);
+    say(panel.note, n);
+  }
+
+  shapeOf(models) {
+    const shape = JSON.stringify(models.map(({ id }) => id));
+    if (shape === this.shape) return;
+    this.shape = shape;
+    this.columns = models;
+    this.heads.clear();
+    this.columnsHead.replaceChildren(...models.map((one) => this.column(one)));
+    this.root.style.setProperty("--lk-columns", String(Math.max(1, models.length)));
+  }
+
+  place(rows) {
+    const wanted = new Set(rows.map(({ id }) => id));
+    for (const [id, made] of this.rows) {
+      if (!wanted.has(id)) this.drop(id, made);
+    }
+    rows.forEach((placed, position) => {
+      let made = this.rows.get(placed.id);
+      if (!made || made.key !== JSON.stringify([placed, this.shape])) made = this.renew(placed, made);
+      const there = this.body.children[position];
+      if (there !== made.row) this.body.insertBefore(made.row, there || null);
+    });
+  }
+
+  renew(placed, old) {
+    // A cell more in a row that is shown: its other panels keep their text and their place.
+    const texts = new Map((old ? old.cells : []).map((number) => [number, this.panels.get(number)]));
+    const made = this.row(placed);
+    for (const number of made.cells) {
+      const kept = texts.get(number);
+      if (kept) {
+        this.panels.get(number).root.replaceWith(kept.root);
+        this.panels.set(number, kept);
+        texts.delete(number);
+      }
+    }
+    for (const number of texts.keys()) this.panels.delete(number);
+    if (old) old.row.remove();
+    this.rows.set(placed.id, made);
+    return made;
+  }
+
+  drop(id, made) {
+    made.row.remove();
+    for (const number of made.cells) this.panels.delete(number);
+    this.rows.delete(id);
+  }
+
+  sayHead(head) {
+    say(this.title, head.title);
+    say(this.line, `${head.state} · ${head.line}`);
+    say(this.trouble, head.trouble);
+    const ended = head.bar.reduce((sum, count) => sum + count, 0);
+    this.bar.setAttribute("aria-valuemax", String(head.total));
+    this.bar.setAttribute("aria-valuenow", String(ended));
+    this.bar.setAttribute("aria-valuetext", head.line);
+    this.segments.forEach((segment, i) => {
+      segment.style.width = head.total ? `${(100 * head.bar[i]) / head.total}%` : "0";
+    });
+    for (const one of head.models) {
+      const { stop, counts, words } = this.heads.get(one.id);
+      say(counts, one.state === "stopping" ? `${one.counts} · stopping` : one.counts);
+      say(words, one.words);
+      stop.hidden = !head.steers || one.state !== "";
+    }
+    say(this.where, head.where);
+    this.steer(head);
+  }
+
+  steer(head) {
+    this.page = head.page;
+    this.pages = head.pages;
+    this.paused = String(head.state).startsWith("paused");
+    const stopping = String(head.state).startsWith("stop");
+    this.pause.hidden = this.stop.hidden = !head.steers || stopping;
+    const name = this.paused ? "Go on" : "Pause";
+    say(this.pause, name);
+    this.pause.setAttribute("aria-label", name);
+    this.foot.hidden = head.pages <= 1;
+    this.latest.setAttribute("aria-pressed", String(head.page === null));
+    this.earlier.disabled = head.page === 0;
+    this.later.disabled = head.page !== null && head.page >= head.pages - 1;
+  }
+
+  refocus() {
+    if (!held.focus || document.activeElement !== document.body || !this.root.isConnected) return;
+    for (const element of this.root.querySelectorAll("[data-focus]")) {
+      if (element.dataset.focus === held.focus) element.focus({ preventScroll: true });
+    }
+  }
+
+  // -- without a kernel ---------------------------------------------------------------------------
+
+  drawStill(still) {
+    if (!still || !still.models || this.number !== null) return;
+    const models = still.models.map((name, i) => ({ id: String(i), name }));
+    this.shapeOf(models);
+    let number = -1;
+    const panels = [];
+    const rows = still.rows.map((row, id) => {
+      const numbers = {};
+      row.panels.forEach(([s, text, note], column) => {
+        if (!s) return;
+        numbers[String(column)] = number;
+        panels.push({ i: number, t: text, s, w: s, f: "", n: note });
+        number -= 1;
+      });
+      return { id: -1 - id, name: row.name, sample: "", panels: numbers };
+    });
+    this.place(rows);
+    for (const change of panels) this.write(this.panels.get(change.i), { text: change.t, more: "", words: change });
+    for (const { stop } of this.heads.values()) stop.hidden = true;
+    say(this.title, still.title);
+    const left = still.left ? ` · ${still.left} more rows are in the lab` : "";
+    say(this.line, `as saved, answers cut at 200 characters · ${still.line}${left}`);
+  }
+
+  open() {
+    this.listener = (message) => this.hear(message);
+    this.model.on("msg:custom", this.listener);
+    this.drawStill(this.model.get("still"));
+    this.hello();
+  }
+
+  close() {
+    this.model.off("msg:custom", this.listener);
+  }
+}
+
+function render({ model, el }) {
+  const grid = new Grid(model, el);
+  grid.open();
+  return () => grid.close();
+}
+
+export default { render };

@@ -1,0 +1,83 @@
+"""Which rows of a board are looked at: those in flight and the latest, or one page of all.
+
+A row keeps its place while it is shown, so that nobody reads a moving target; once nothing of it is in
+flight, its place may go to another. It draws nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+from labkit.widgets.board import Board, Row
+
+PANELS = 48
+"""Panels shown at once, at most."""
+FEWEST_ROWS = 2
+
+
+class Window:
+    """At most `size` rows of `board`. `page` None follows the run; 0, 1, … are fixed pages."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._places: list[Row] = []
+        self.page: int | None = None
+
+    @property
+    def size(self) -> int:
+        return max(FEWEST_ROWS, PANELS // max(1, len(self._board.tallies)))
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-len(self._board.order) // self.size))
+
+    def turn(self, page: int | None) -> None:
+        """Look at a page, or (None) follow the run. A page beyond the last is the last."""
+        self.page = None if page is None else min(max(0, page), self.pages - 1)
+
+    def rows(self) -> list[Row]:
+        """The rows to show now, in their places."""
+        if self.page is not None:
+            return self._board.order[self.page * self.size : (self.page + 1) * self.size]
+        self._follow()
+        return list(self._places)
+
+    @property
+    def words(self) -> str:
+        """Where one is."""
+        count = len(self._board.order)
+        if count <= self.size:
+            return f"all {count} rows" if count != 1 else "1 row"
+        if self.page is None:
+            return f"in flight and latest: {len(self._places)} of {count:,} rows"
+        first = self.page * self.size
+        return f"rows {first + 1:,}–{min(first + self.size, count):,} of {count:,}"
+
+    def _follow(self) -> None:
+        board, size = self._board, self.size
+        if len(board.order) <= size:
+            self._places = list(board.order)
+            return
+        del self._places[size:]
+        active = list(board.active.values())
+        latest = list(board.latest)[::-1]
+        shown = {row.number for row in self._places}
+        for row in _new(chain(active, latest, islice(board.order, size)), shown):
+            if len(self._places) >= size:
+                break
+            self._places.append(row)
+            shown.add(row.number)
+        free = sorted(
+            (row.touched, place) for place, row in enumerate(self._places) if row.number not in board.active
+        )
+        # A quarter of the places at a time: a run of thousands a second would else repaint everything.
+        free = free[: max(1, size // 4)]
+        for row in _new(chain(active, latest), shown):
+            if not free or (row.number not in board.active and row.touched <= free[0][0]):
+                break
+            self._places[free.pop(0)[1]] = row
+
+
+def _new(rows: Iterator[Row], shown: set[int]) -> Iterator[Row]:
+    return (row for row in rows if row.number not in shown)
