@@ -72,7 +72,7 @@ class Design:
         )
 
     def cell(self, place: Place, *, run_id: str, versions: Mapping[str, int], user: str | None) -> Cell:
-        """The cell as a record of a run; `versions` maps a prompt's hash to its number in the lab."""
+        """The cell as a record of a run; `versions` maps a prompt's name to its number in the lab."""
         prompt, model = self.prompts[place.prompt], self.models[place.model]
         return Cell(
             generation_id=self.generation_id(place, run_id),
@@ -80,7 +80,7 @@ class Design:
             experiment=self.experiment,
             workspace=self.workspace,
             prompt=prompt.name,
-            prompt_version=versions.get(prompt.hash),
+            prompt_version=versions.get(prompt.name),
             model=model.id,
             provider=model.provider,
             sample_id=self.dataset.samples[place.sample].id,
@@ -93,8 +93,8 @@ class Design:
     def generation_id(self, place: Place, run_id: str) -> str:
         """The cell's identity within a run: a hash of its place, so a resume finds the same."""
         prompt = self.prompts[place.prompt]
-        where = (run_id, prompt.name, prompt.hash, self.models[place.model].id)
-        where += (self.dataset.samples[place.sample].id, str(place.repeat))
+        model, sample = self.models[place.model].id, self.dataset.samples[place.sample].id
+        where = (run_id, prompt.name, prompt.hash, model, sample, str(place.repeat))
         return "g1:" + hashlib.blake2b("\0".join(where).encode(), digest_size=16).hexdigest()
 
 

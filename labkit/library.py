@@ -84,7 +84,7 @@ class Library:
         for folder in [self._folder, *self._folder.parents][: LEVELS_UP + 1]:
             if (prompts := folder / "data" / "prompts").is_dir():
                 loaded = [
-                    Prompt.load(path) for path in sorted(prompts.glob("*.md")) if path.name != "README.md"
+                    Prompt.load(prompts / f"{name}.md") for name in names_in(prompts) if name != "README"
                 ]
                 return {prompt.name: prompt for prompt in loaded}
         return {}

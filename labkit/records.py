@@ -53,10 +53,9 @@ class Usage(Record, frozen=True, kw_only=True):
         cached = (self.cache_read_tokens or 0) + (self.cache_write_tokens or 0)
         if self.input_tokens is not None and cached > self.input_tokens:
             raise ValueError(f"{cached} cached tokens are more than {self.input_tokens} input tokens")
-        if self.output_tokens is not None and (self.reasoning_tokens or 0) > self.output_tokens:
-            raise ValueError(
-                f"{self.reasoning_tokens} reasoning tokens are more than {self.output_tokens} output tokens"
-            )
+        reasoning = self.reasoning_tokens or 0
+        if self.output_tokens is not None and reasoning > self.output_tokens:
+            raise ValueError(f"{reasoning} reasoning tokens are more than {self.output_tokens} output tokens")
 
 
 class Request(Record, frozen=True, kw_only=True):
@@ -233,7 +232,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
     started_at: datetime
     user: str | None
     provenance: dict[str, Any]
-    """labkit, Python and SDK versions, git commit and dirty flag, notebook, host, prices, seed, concurrency."""
+    """Versions of labkit, Python and SDKs, git commit and dirty flag, notebook, host, prices, seed."""
 
 
 class RunEvent(Record, frozen=True, kw_only=True):
@@ -259,7 +258,7 @@ class Listener(Protocol):
 
 
 class Sink(Protocol):
-    """Where the engine puts what it learns. Never blocks; `stored` is called once the row is on disk."""
+    """Where the engine puts what it learns. Never blocks; calls `stored` once the row is on disk."""
 
     def intent(self, intent: Intent) -> None: ...
 
@@ -318,7 +317,8 @@ class RequestHasher:
     before the messages is hashed once, so a plan of 100,000 cells pays only for the messages.
 
     >>> ask = RequestHasher("openai", "openai", "https://api.openai.com/v1", "gpt-4o", {"seed": 1})
-    >>> ask.request_id([{"role": "user", "content": "hi"}]) == ask.request_id([{"content": "hi", "role": "user"}])
+    >>> turn, turned = {"role": "user", "content": "hi"}, {"content": "hi", "role": "user"}
+    >>> ask.request_id([turn]) == ask.request_id([turned])
     True
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ KEY_WORDS = ("API_KEY", "TOKEN", "SECRET")
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key of the person who runs the tests is ever seen by them."""
     for name in list(os.environ):
-        if any(word in name for word in KEY_WORDS) or name in ("LABKIT_LAB", "LABKIT_FRESH", "OPENAI_BASE_URL"):
+        if any(word in name for word in KEY_WORDS) or name in ("LABKIT_LAB", "LABKIT_FRESH"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LABKIT_PROGRESS", "none")
 
@@ -44,10 +44,10 @@ def _is_here(host: str) -> bool:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder of the test's own."""
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
+    return tmp_path
 
 
 @pytest.fixture

@@ -92,4 +92,8 @@ def test_the_request_holds_what_is_sent() -> None:
     made = design(["Say {{ w }}"], [{"w": "hi"}])
     request = made.request(made.places[0])
     assert request.messages == ({"role": "user", "content": "Say hi"},)
-    assert (request.model, request.name, request.request_id) == ("scripted/m0", "m0", made.places[0].request_id)
+    assert (request.model, request.name, request.request_id) == (
+        "scripted/m0",
+        "m0",
+        made.places[0].request_id,
+    )

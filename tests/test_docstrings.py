@@ -42,6 +42,7 @@ def test_public_names_have_an_example() -> None:
     without = [
         name
         for name, found in public
-        if (inspect.isclass(found) or inspect.isfunction(found)) and ">>>" not in (inspect.getdoc(found) or "")
+        if (inspect.isclass(found) or inspect.isfunction(found))
+        and ">>>" not in (inspect.getdoc(found) or "")
     ]
     assert not without

@@ -10,7 +10,14 @@ import pandas as pd
 import pytest
 
 import labkit as lk
-from labkit.errors import DefinitionError, MissingKey, MissingVariables, RateLimited, UnknownModel, UnknownPrompt
+from labkit.errors import (
+    DefinitionError,
+    MissingKey,
+    MissingVariables,
+    RateLimited,
+    UnknownModel,
+    UnknownPrompt,
+)
 from labkit.records import Generation, Request
 
 ROWS = [{"text": "a", "target": "a"}, {"text": "b", "target": "x"}]
@@ -29,7 +36,7 @@ class Counting:
 
 
 def test_one_row_per_cell_with_the_documented_columns(lab: lk.Lab, echo: Echo) -> None:
-    """A run gives one finished row per cell, columns in the documented order, then sample and score columns."""
+    """A run gives one finished row per cell: documented columns first, then sample and score columns."""
     plan = lab.plan(
         prompts=["{{ text }}", lk.Prompt("loud", "{{ text }}!")],
         models=[echo("m1"), echo("m2")],
@@ -111,7 +118,9 @@ def test_editing_one_prompt_asks_only_that_one(lab: lk.Lab, echo: Echo) -> None:
     """Of two prompts the changed one is asked again, and the plan says that it changed."""
     counting = Counting()
     models = [echo(answers=counting)]
-    lab.plan(prompts=[lk.Prompt("p", "{{ text }}"), lk.Prompt("q", "{{ text }}?")], models=models, dataset=ROWS).run()
+    lab.plan(
+        prompts=[lk.Prompt("p", "{{ text }}"), lk.Prompt("q", "{{ text }}?")], models=models, dataset=ROWS
+    ).run()
     plan = lab.plan(
         prompts=[lk.Prompt("p", "{{ text }}"), lk.Prompt("q", "{{ text }}??")], models=models, dataset=ROWS
     )
@@ -158,7 +167,7 @@ def test_a_failed_cell_is_asked_again_by_the_next_run(lab: lk.Lab, echo: Echo) -
 
 
 def test_all_faults_of_a_definition_come_at_once(lab: lk.Lab, echo: Echo) -> None:
-    """Unknown model, unknown prompt, missing variable and bad repeats are told in one error, before asking."""
+    """Unknown model and prompt, missing variable and bad repeats are told in one error, before asking."""
     with pytest.raises(DefinitionError) as raised:
         lab.plan(
             prompts=["{{ nowhere }}", "unsaved@3"],
@@ -175,7 +184,7 @@ def test_all_faults_of_a_definition_come_at_once(lab: lk.Lab, echo: Echo) -> Non
 def test_faults_of_one_kind_keep_their_class(lab: lk.Lab, echo: Echo) -> None:
     """A plan whose only fault is an unknown model, prompt or variable raises exactly that class."""
     with pytest.raises(UnknownModel):
-        lab.plan(prompts=["hi"], models=["nosuch/model-x1"])
+        lab.plan(prompts=["Say hi"], models=["nosuch/model-x1"])
     with pytest.raises(UnknownPrompt):
         lab.plan(prompts=["nosuch"], models=[echo()])
     with pytest.raises(MissingVariables):
@@ -183,8 +192,8 @@ def test_faults_of_one_kind_keep_their_class(lab: lk.Lab, echo: Echo) -> None:
 
 
 def test_a_missing_key_stops_the_run_and_not_the_plan(lab: lk.Lab) -> None:
-    """A plan with a model whose key is missing can be looked at; running it raises before anything is sent."""
-    plan = lab.plan(prompts=["hi"], models=["openai/gpt-4o"])
+    """A plan whose model lacks a key can be looked at; running it raises before anything is sent."""
+    plan = lab.plan(prompts=["Say hi"], models=["openai/gpt-4o"])
     assert "OPENAI_API_KEY" in plan._repr_html_()
     with pytest.raises(MissingKey, match="OPENAI_API_KEY"):
         plan.run()
@@ -194,7 +203,7 @@ def test_a_missing_key_stops_the_run_and_not_the_plan(lab: lk.Lab) -> None:
 def test_two_models_of_one_name_are_refused(lab: lk.Lab, echo: Echo) -> None:
     """Rows of two models called the same could not be told apart, so the plan is refused."""
     with pytest.raises(DefinitionError, match="2 models are called 'scripted/echo'"):
-        lab.plan(prompts=["hi"], models=[echo(), echo()])
+        lab.plan(prompts=["Say hi"], models=[echo(), echo()])
 
 
 def test_the_same_question_twice_is_asked_twice_or_shared(lab: lk.Lab, echo: Echo) -> None:
@@ -255,7 +264,9 @@ def test_blocks_stand_in_front_and_are_kept(lab: lk.Lab, echo: Echo) -> None:
     run = lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=ROWS[:1], context=[block]).run()
     text = run.generations()["text"].item()
     assert text.index("Refunds take five days.") < text.rindex("a")
-    assert lab.sql("select hash, text from blocks").to_dict("records") == [{"hash": block.hash, "text": block.text}]
+    assert lab.sql("select hash, text from blocks").to_dict("records") == [
+        {"hash": block.hash, "text": block.text}
+    ]
 
 
 def test_history_is_filtered(lab: lk.Lab, echo: Echo, here: Path) -> None:
@@ -296,7 +307,7 @@ def test_provenance_stands_on_the_run(lab: lk.Lab, echo: Echo) -> None:
     """A run records versions, host, user, seed, prices and the git state it came from."""
     import json
 
-    lab.plan(prompts=["hi"], models=[echo()], seed=7).run()
+    lab.plan(prompts=["Say hi"], models=[echo()], seed=7).run()
     row = lab.runs().iloc[0]
     found = json.loads(row["provenance"])
     assert found["seed"] == 7

@@ -38,7 +38,11 @@ def test_the_tree_is_the_disks() -> None:
         drawn.add("".join(above).rstrip("/"))
     missing = [path for path in drawn if not (ROOT / path).exists()]
     assert not missing
-    rooms = [path for path in (ROOT / "labkit").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
+    rooms = [
+        path
+        for path in (ROOT / "labkit").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    ]
     real = {f"labkit/{path.name}" for path in rooms}
     assert not real - drawn
 

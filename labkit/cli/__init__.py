@@ -1,4 +1,4 @@
-"""`labkit` on the command line: fetch models, execute notebooks, read a lab. `--json` wherever it prints data."""
+"""`labkit` on the command line: fetch models, run notebooks, read a lab; `--json` where it prints data."""
 
 from labkit.cli.main import main
 

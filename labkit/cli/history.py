@@ -74,7 +74,8 @@ def show(run_id: str, hint: bool, as_json: bool, path: str | None) -> None:
 
 
 def _python(lab: Lab) -> str:
-    return f"python -c \"import duckdb; print(duckdb.connect('{lab.path}', read_only=True).sql('from generations'))\""
+    code = f"print(duckdb.connect('{lab.path}', read_only=True).sql('from generations'))"
+    return f'python -c "import duckdb; {code}"'
 
 
 @click.command()

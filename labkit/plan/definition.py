@@ -116,14 +116,15 @@ def _prompt(given: Any, library: Library, context: Sequence[Block]) -> Prompt:
     elif isinstance(given, str):
         prompt = library[given] if is_ref(given) else Prompt.of(given)
     else:
-        raise DefinitionError(
-            f"A prompt is a text, a saved name, an lk.Prompt or a .md file; got {type(given).__name__} {given!r:.60}."
-        )
+        kind = f"{type(given).__name__} {given!r:.60}"
+        raise DefinitionError(f"A prompt is a text, a saved name, an lk.Prompt or a .md file; got {kind}.")
     return prompt.replace(blocks=(*context, *prompt.blocks)) if context else prompt
 
 
 def _model(given: Any, catalog: Catalog) -> Model:
-    if isinstance(given, Model | str):
+    if isinstance(given, Model):
+        return catalog.checked(given)
+    if isinstance(given, str):
         return catalog.get(given)
     raise DefinitionError(
         f"A model is an id, an alias or an lk.Model; got {type(given).__name__} {given!r:.60}."
@@ -141,7 +142,8 @@ def _distinct(names: Sequence[str], noun: str, faults: Faults) -> None:
     for name, count in Counter(names).items():
         if count > 1:
             faults.add(
-                f"{count} {noun}s are called '{name}'; give each a name of its own, so that rows can be told apart."
+                f"{count} {noun}s are called '{name}'; give each a name of its own, "
+                "so that their rows can be told apart."
             )
 
 

@@ -97,6 +97,7 @@ class Estimate:
         )
 
     def _repr_html_(self) -> str:
+        shown = html.escape(str(self))
         rows = "".join(
             f"<tr><td style='text-align:left'>{html.escape(part.model)}</td><td>{part.requests}</td>"
             f"<td>{_range(part.input_low_tokens, part.input_high_tokens)}</td>"
@@ -106,12 +107,13 @@ class Estimate:
         )
         heads = ("model", "to ask", "input tokens", "output tokens", "USD", "assuming")
         head = "".join(f"<th>{name}</th>" for name in heads)
-        return f"<div>{html.escape(str(self))}</div><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        head = f"<thead><tr>{head}</tr></thead>"
+        return f"<div>{shown}</div><table>{head}<tbody>{rows}</tbody></table>"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What the lab saw of one prompt on one model: output tokens (5th and 95th percentile), latency (mean)."""
+    """One prompt on one model as the lab saw it: output tokens (5th, 95th percentile), mean latency."""
 
     output_low_tokens: float
     output_high_tokens: float

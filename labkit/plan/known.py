@@ -9,14 +9,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labkit.design import Design
+from labkit.design import Design, Place
+from labkit.records import canonical_json
 
 if TYPE_CHECKING:
     from labkit.store import Store
 
 UNIDENTIFIED = "its endpoint has no identity, so its answers are never replayed"
 NEVER = "never asked"
+LESS_OFTEN = "asked less often before"
 FAILED = "asked before, without a finished answer"
+PARAMS = "the params changed since it was asked"
+ENDPOINT = "the model's endpoint changed since it was asked"
+TEXT = "the prompt's text or the sample changed since it was asked"
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Known:
         have = store.known(keys, columns=("request_id", "draw"))
         answered = set(zip(have["request_id"].to_pylist(), have["draw"].to_pylist(), strict=True))
         before = _asked_before(design, store) if len(answered) < len(places) else {}
+        requests = {request_id for request_id, _ in answered}
         reasons: list[str] = []
         for place in places:
             if design.endpoints[place.model] is None:
@@ -44,12 +50,7 @@ class Known:
             elif (place.request_id, place.draw) in answered:
                 reasons.append("")
             else:
-                cell = (
-                    design.prompts[place.prompt].name,
-                    design.models[place.model].id,
-                    design.dataset.samples[place.sample].id,
-                )
-                reasons.append(_why(place.request_id, before.get(cell)))
+                reasons.append(_why(design, place, before, requests))
         return cls(tuple(reasons))
 
     def reasons(self) -> dict[str, int]:
@@ -60,11 +61,11 @@ class Known:
         return f"Known({self.why.count('')} of {len(self.why)})"
 
 
-Earlier = dict[str, tuple[str, str]]
-"""request_id → params and endpoint as stored."""
+Earlier = dict[tuple[str, str, str], dict[str, tuple[str, str]]]
+"""Prompt, model and sample → the requests sent for them: request_id → params and endpoint, as stored."""
 
 
-def _asked_before(design: Design, store: Store) -> dict[tuple[str, str, str], Earlier]:
+def _asked_before(design: Design, store: Store) -> Earlier:
     found = store.table(
         """
         select distinct g.prompt, g.model, g.sample_id, g.request_id, r.params::varchar as params, r.endpoint
@@ -73,16 +74,24 @@ def _asked_before(design: Design, store: Store) -> dict[tuple[str, str, str], Ea
         """,
         [[prompt.name for prompt in design.prompts], [model.id for model in design.models]],
     )
-    before: dict[tuple[str, str, str], Earlier] = {}
+    before: Earlier = {}
     for row in found.to_pylist():
         cell = before.setdefault((row["prompt"], row["model"], row["sample_id"]), {})
         cell[row["request_id"]] = (row["params"], row["endpoint"])
     return before
 
 
-def _why(request_id: str, earlier: Earlier | None) -> str:
+def _why(design: Design, place: Place, before: Earlier, answered: set[str]) -> str:
+    model = design.models[place.model]
+    cell = design.prompts[place.prompt].name, model.id, design.dataset.samples[place.sample].id
+    earlier = before.get(cell)
     if not earlier:
         return NEVER
-    if request_id in earlier:
-        return FAILED
-    return "the prompt, the sample or the params changed since it was asked"
+    if place.request_id in earlier:
+        return LESS_OFTEN if place.request_id in answered else FAILED
+    params = canonical_json(dict(design.params[place.model])).decode()
+    if not any(params == sent for sent, _ in earlier.values()):
+        return PARAMS
+    if not any(design.endpoints[place.model] == endpoint for _, endpoint in earlier.values()):
+        return ENDPOINT
+    return TEXT

@@ -44,7 +44,10 @@ def _history(design: Design, bench: Bench) -> Mapping[tuple[str, str], Seen]:
     names = [prompt.name for prompt in design.prompts], [model.id for model in design.models]
     return {
         (row["prompt"], row["model"]): Seen(
-            output_low_tokens=row["low"], output_high_tokens=row["high"], latency_s=row["latency_s"], n=row["n"]
+            output_low_tokens=row["low"],
+            output_high_tokens=row["high"],
+            latency_s=row["latency_s"],
+            n=row["n"],
         )
         for row in bench.store.table(HISTORY, list(names)).to_pylist()
     }

@@ -102,8 +102,9 @@ class Plan:
         else:
             mask = np.asarray(chosen)
             if mask.dtype != bool or mask.shape != (len(self),):
+                got = f"{mask.dtype} of shape {mask.shape}"
                 raise DefinitionError(
-                    f"select takes a mask of {len(self)} booleans or rows of plan.frame(); got {mask.dtype} of shape {mask.shape}"
+                    f"select takes a mask of {len(self)} booleans or rows of plan.frame(); got {got}."
                 )
             positions = [int(position) for position in np.flatnonzero(mask)]
         strangers = [position for position in positions if not 0 <= position < len(self)]
@@ -199,7 +200,8 @@ class Plan:
             f"<tr><td style='text-align:left'>{html.escape(why)}</td><td>{count}</td></tr>"
             for why, count in self.known.reasons().items()
         )
-        why = f"<table><thead><tr><th>to ask, because</th><th>cells</th></tr></thead><tbody>{reasons}</tbody></table>"
+        head = "<thead><tr><th>to ask, because</th><th>cells</th></tr></thead>"
+        why = f"<table>{head}<tbody>{reasons}</tbody></table>"
         missing = self.bench.missing_keys(self.design.models)
         keys = "".join(f"<div>{html.escape(fault)}</div>" for fault in missing)
         return (

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from labkit import keys
+from labkit.catalog import prices
 from labkit.catalog.catalog import Catalog
 from labkit.catalog.model import Model
-from labkit.catalog import prices
 from labkit.catalog.prices import Pricer
 from labkit.errors import DefinitionError, MissingKey
 from labkit.keys import Key

@@ -9,15 +9,15 @@ import asyncio
 import html
 import secrets
 import threading
-from contextlib import ExitStack
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from labkit.design import Design
-from labkit.errors import LabkitError
+from labkit.errors import DefinitionError, LabkitError
 from labkit.run.bench import Bench
 from labkit.run.launch import Launch, Settings
 from labkit.scoring import Scorer
@@ -45,6 +45,19 @@ class Run:
         self._driving = ExitStack()
 
     @classmethod
+    def find(cls, run_id: str, bench: Bench) -> Run:
+        """A run of the lab by its id, or the `latest`. Raises `DefinitionError` where there is none."""
+        if run_id == "latest":
+            latest = bench.store.runs(limit=1)
+            if latest.empty:
+                raise DefinitionError("This lab has no run yet. Make a plan and run it.")
+            run_id = str(latest["run_id"].iloc[0])
+        elif bench.store.run_row(run_id) is None:
+            known = ", ".join(bench.store.runs(limit=3)["run_id"])
+            raise DefinitionError(f"This lab has no run '{run_id}'; the latest are {known or 'none'}.")
+        return cls(run_id, bench=bench)
+
+    @classmethod
     def start(
         cls,
         design: Design,
@@ -60,7 +73,13 @@ class Run:
         bench.store.check_writable()
         unfinished = bench.store.unfinished(design.plan_id, fresh=settings.fresh)
         run_id = unfinished or new_run_id()
-        shown = Progress(title=title, style=progress)
+        shown = Progress(
+            title=title,
+            style=progress,
+            budget_usd=settings.budget_usd,
+            rates=_output_rates(design, bench),
+            sample=_sample_words(design),
+        )
         launch = Launch(
             design,
             run_id=run_id,
@@ -73,14 +92,15 @@ class Run:
         )
         run = cls(run_id, bench=bench, launch=launch)
         run.progress = shown
+        shown.steer(run)
         run._driving.enter_context(bench.store.drive(run_id))
+        shown.start()  # here and not in the thread: what it shows belongs to this cell
         threading.Thread(target=run._drive, name=f"labkit-{run_id}", daemon=True).start()
         return run
 
     def _drive(self) -> None:
         assert self._launch is not None
         assert self.progress is not None
-        self.progress.start()
         try:
             with self._driving:
                 self._launch.drive()
@@ -143,13 +163,28 @@ class Run:
             yield from asyncio.wrap_future(self._over).__await__()
         return self
 
-    def stop(self, reason: str = "stopped by you") -> None:
-        """Ask nothing more; answers in flight are kept. Returns at once."""
+    def stop(self, reason: str = "stopped by you", *, model: str | None = None) -> None:
+        """Ask nothing more, or nothing more of one `model`; answers in flight are kept. Returns at once."""
+        launch = self._driven()
+        if model is None:
+            launch.stop(reason)
+        else:
+            launch.stop_model(model, reason)
+
+    def pause(self) -> None:
+        """Send nothing for now; what is in flight goes on. Returns at once."""
+        self._driven().pause(True)
+
+    def go_on(self) -> None:
+        """Send again after `pause`."""
+        self._driven().pause(False)
+
+    def _driven(self) -> Launch:
         if self._launch is None:
             raise LabkitError(
                 f"Run {self.run_id} is not driven from here, so it cannot be stopped from here."
             )
-        self._launch.stop(reason)
+        return self._launch
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -190,12 +225,33 @@ class Run:
             return f"Run({self.status}: {self.progress.line()})"
         return f"Run({self.status})"
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        if self.progress is None or self._over.done() or self.progress.is_shown_here:
+            html = "" if self.status == "running" else self._repr_html_()
+            return {"text/plain": repr(self), **({"text/html": html} if html else {})}
+        return dict(self.progress.grid._repr_mimebundle_()[0])
+
     def _repr_html_(self) -> str:
         from labkit import summary
 
         frame = self.generations()
         head = f"<div><b>run {html.escape(self.run_id)}</b>: {html.escape(self.status)}</div>"
         return head + summary.html(summary.summarize(frame, by=KEYS)) if len(frame) else head
+
+
+def _output_rates(design: Design, bench: Bench) -> dict[str, float]:
+    """USD per output token, by model, where it is known."""
+    pricers = {model.id: bench.pricer(model, given) for model, given in zip(design.models, design.params, strict=True)}
+    rates = {model: pricer.usd_mtok("output") for model, pricer in pricers.items()}
+    return {model: usd / 1e6 for model, usd in rates.items() if usd is not None}
+
+
+def _sample_words(design: Design) -> Callable[[str], str]:
+    """What a person reads of a sample: its columns' values, the target apart."""
+    samples = {sample.id: sample.fields for sample in design.dataset.samples}
+    return lambda sample_id: " · ".join(
+        str(value) for name, value in samples.get(sample_id, {}).items() if name != "target"
+    )
 
 
 def new_run_id() -> str:

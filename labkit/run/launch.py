@@ -28,7 +28,7 @@ from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
 from labkit.run import definitions, marking
 from labkit.run.bench import Bench
 from labkit.scoring import Scorer
-from labkit.store import Writer
+from labkit.store.writer import Writer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +67,15 @@ class Launch:
         self._keys = keys
         self._watcher = watcher
         self._executor: Executor | None = None
+        self._halted: list[tuple[str, str]] = []
+        self._paused = False
         self._lock = threading.Lock()
 
     def drive(self) -> None:
         """Do the whole launch; returns when every row is on disk. Raises `StoreError`."""
         store = self._bench.store
         writer = store.writer()
-        versions = definitions.save(self.design, store, writer)
+        versions = definitions.save(self.design, self.run_id, self._bench)
         self._begin(writer)
         try:
             cells = self._missing(versions)
@@ -95,6 +97,20 @@ class Launch:
     def stop(self, reason: str) -> None:
         """Ask nothing more; answers in flight are kept."""
         self._end(reason, lambda executor: executor.stop(reason))
+
+    def stop_model(self, model: str, reason: str) -> None:
+        """Ask nothing more of one model; a resume of the run asks it again."""
+        with self._lock:
+            self._halted.append((model, reason))
+            if self._executor is not None:
+                self._executor.stop_model(model, reason)
+
+    def pause(self, paused: bool) -> None:
+        """Send nothing for now, or go on."""
+        with self._lock:
+            self._paused = paused
+            if self._executor is not None:
+                self._executor.pause() if paused else self._executor.go_on()
 
     def abort(self, reason: str) -> None:
         """Stop, and do not wait for answers in flight."""
@@ -195,6 +211,10 @@ class Launch:
         )
         with self._lock:
             self._executor = executor
+            for model, reason in self._halted:
+                executor.stop_model(model, reason)
+            if self._paused:
+                executor.pause()
             if self.stopped:
                 executor.stop(self.stopped)
         loop.run(executor.execute(self._jobs(writer, shuffled))).result()

@@ -21,7 +21,7 @@ def mark(run_id: str, scorers: Sequence[Scorer], store: Store) -> int:
     written = 0
     for generation in _answers(run_id, store):
         sample = samples.get(generation.sample_id, Sample(id=generation.sample_id, fields={}))
-        for row in score(scorers, generation, sample, datetime.now(UTC)):
+        for row in score(scorers, generation=generation, sample=sample, at=datetime.now(UTC)):
             writer.put(row)
             written += 1
     writer.flush()

@@ -32,7 +32,9 @@ def call(here: Path) -> Call:
 def filled(lab: lk.Lab, echo: Callable[..., Any]) -> lk.Lab:
     """A lab with one run of two answers."""
     rows = [{"text": "a", "target": "a"}, {"text": "b", "target": "x"}]
-    lab.plan(prompts=[lk.Prompt("p", "{{ text }}")], models=[echo()], dataset=rows, scorers=[lk.exact()]).run()
+    lab.plan(
+        prompts=[lk.Prompt("p", "{{ text }}")], models=[echo()], dataset=rows, scorers=[lk.exact()]
+    ).run()
     return lab
 
 
@@ -98,7 +100,7 @@ def test_doctor_names_keys_without_showing_them(call: Call, monkeypatch: pytest.
 
 
 def test_run_executes_a_notebook_with_parameters(call: Call, here: Path) -> None:
-    """`labkit run` executes every cell with the parameters given, prints their output, and writes both files."""
+    """`labkit run` executes each cell with the parameters given, shows what they print, keeps both files."""
     book(here / "n.ipynb", "times = 1", "print('said', times * 2)")
     done = call("run", "n.ipynb", "-p", "times", "21")
     assert "said 42" in done.stdout
@@ -126,9 +128,14 @@ def slow(request):
 model = lk.Model("scripted/slow", client=lk.Script(slow, version="1"), concurrency=1)
 lk.Lab("lab.duckdb").plan(prompts=["{{ n }}"], models=[model], dataset=[{"n": "1"}, {"n": "2"}]).run()
 """
-    book(here / "n.ipynb", "x = 1", source.replace("lk.Script.Reply", "Reply").replace(
-        "import labkit as lk, threading", "import labkit as lk\nfrom labkit.providers.scripted import Reply"
-    ))
+    book(
+        here / "n.ipynb",
+        "x = 1",
+        source.replace("lk.Script.Reply", "Reply").replace(
+            "import labkit as lk, threading",
+            "import labkit as lk\nfrom labkit.providers.scripted import Reply",
+        ),
+    )
     done = call("run", "n.ipynb", "--timeout", "15", "--no-html", check=False)
     assert done.returncode == 124, done.stderr
     frame = lk.Lab(here / "lab.duckdb").generations()
@@ -139,7 +146,7 @@ def test_a_page_fetches_nothing(call: Call, here: Path) -> None:
     """The HTML of a notebook with a chart holds the chart's own script and names no other address to load."""
     import re
 
-    source = "import labkit as lk, plotly.graph_objects as go\nimport plotly.io\nplotly.io.renderers.default = 'plotly_mimetype'\ngo.Figure(go.Scatter(x=[1], y=[2]))"
+    source = "import plotly.graph_objects as go\ngo.Figure(go.Scatter(x=[1], y=[2]))"
     book(here / "n.ipynb", "x = 1", source)
     call("run", "n.ipynb")
     page = (here / "build" / "n.html").read_text()

@@ -1,0 +1,235 @@
+"""labkit.endpoints: which addresses a key and a prompt may be sent to (groups B2 and S17)."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labkit.endpoints import addresses_of, check_base_url, is_loopback, is_own_host
+
+
+@pytest.mark.parametrize(
+    ("url", "normal"),
+    [
+        ("https://api.openai.com/v1", "https://api.openai.com/v1"),
+        ("HTTPS://API.Example.com:443/v1/", "https://api.example.com/v1"),
+        ("https://example.com", "https://example.com"),
+        ("https://example.com.:8443/a/b//", "https://example.com:8443/a/b"),
+        ("http://localhost:11434/v1", "http://localhost:11434/v1"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
+        ("https://10.0.0.5/v1", "https://10.0.0.5/v1"),
+        ("https://my-host_1.internal/v1", "https://my-host_1.internal/v1"),
+    ],
+)
+def test_good_addresses_get_one_form(url, normal):
+    """B2: encrypted addresses, and plain ones on this machine, are taken in one normal form."""
+    assert check_base_url(url) == (normal, [])
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("", "empty"),
+        ("   ", "empty"),
+        ("api.example.com/v1", "must begin with https"),
+        ("//api.example.com/v1", "must begin with https"),
+        ("ftp://example.com", "must begin with https"),
+        ("file:///etc/passwd", "must begin with https"),
+        ("https://", "names no host"),
+        ("https:///v1", "names no host"),
+        ("http://example.com/v1", "not encrypted"),
+        ("http://localhost.example.com/v1", "not encrypted"),
+        ("http://127.0.0.1.example.com/v1", "not encrypted"),
+        ("https://example.com/v1/v1", "/v1 twice"),
+        ("https://example.com/v1/v1/", "/v1 twice"),
+        ("https://user:secret@example.com/v1", "user or a password"),
+        ("https://user@example.com/v1", "user or a password"),
+        ("https://127.0.0.1@evil.example/v1", "user or a password"),
+        ("https://example.com\\@evil.example/v1", "backslashes"),
+        ("https://example.com/v1?api_key=1", "query"),
+        ("https://example.com/v1#x", "fragment"),
+        ("https://example.com/v1 ", "blanks"),
+        ("https://exa\tmple.com/v1", "blanks"),
+        ("https://example.com/v1\r\nX-Evil: 1", "blanks"),
+        ("https://ex\u00e4mple.com/v1", "not ASCII"),
+        ("https://\uff11\uff12\uff17.0.0.1/v1", "not ASCII"),
+        ("https://example.com:99999/v1", "cannot be read"),
+        ("https://example.com:abc/v1", "cannot be read"),
+        ("https://example.com:0/v1", "port 0"),
+        ("https://example.com/a/../b", "goes up"),
+        ("https://example.com/v1/chat/completions", "/chat/completions"),
+        ("https://api.anthropic.com/v1/messages/", "/messages"),
+        ("https://exam ple.com", "blanks"),
+        ("https://-x.com/v1", "no name"),
+        ("https://a..b/v1", "no name"),
+        (f"https://{'a' * 300}.com/v1", "no name"),
+        ("https://[::1/v1", "cannot be read"),
+    ],
+)
+def test_bad_addresses_are_refused_with_a_reason(url, why):
+    """B2: each way an address can be wrong is refused by name."""
+    normal, faults = check_base_url(url)
+    assert normal is None
+    assert any(why in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254",
+        "169.254.0.1",
+        "0.0.0.0",
+        "0.1.2.3",
+        "255.255.255.255",
+        "224.0.0.1",
+        "240.0.0.1",
+        "100.100.100.200",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "0177.0.0.1",
+        "127.1",
+        "1.2.3",
+        "127.0.0.01",
+        "[fd00::1]",
+        "[fe80::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:169.254.169.254]",
+        "[64:ff9b::a9fe:a9fe]",
+        "[2002:a9fe:a9fe::1]",
+        "[ff02::1]",
+        "metadata.google.internal",
+        "metadata",
+    ],
+)
+def test_hosts_that_lead_astray_are_refused(host):
+    """S17: link-local and metadata addresses, and numbers in disguise, are refused, encrypted or not."""
+    for scheme in ("http", "https"):
+        normal, faults = check_base_url(f"{scheme}://{host}/v1")
+        assert normal is None, host
+        assert faults
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://gpu-box:8000/v1", "gpu-box"),
+        ("http://10.0.0.5/v1", "10.0.0.5"),
+        ("http://169.254.169.254/v1", "169.254.169.254"),
+        ("https://[fd00::1]/v1", "fd00::1"),
+    ],
+)
+def test_a_host_can_be_allowed_by_name(url, host):
+    """S17: what is meant can be said: the host is then taken, and no other."""
+    assert check_base_url(url)[0] is None
+    assert check_base_url(url, allow_host=host) == (url, [])
+    normal, faults = check_base_url(url, allow_host="other.example")
+    assert normal is None
+    assert "is not the host" in faults[0]
+
+
+def test_numbers_for_hosts_are_refused_even_when_allowed():
+    """S17: a host written as a number reads differently to different readers, so it is never taken."""
+    assert check_base_url("http://2130706433/", allow_host="2130706433")[0] is None
+
+
+@pytest.mark.parametrize(
+    ("address", "taken"),
+    [
+        ("93.184.216.34", True),
+        ("10.1.2.3", True),
+        ("169.254.169.254", False),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("fe80::1%eth0", False),
+    ],
+)
+def test_a_name_is_held_to_the_rules_of_its_addresses(address, taken):
+    """S17: a name that resolves to a forbidden address is refused, unless it is allowed by name."""
+    url = "https://innocent.example/v1"
+    assert (check_base_url(url, resolve=lambda host: [address])[0] == url) is taken
+    assert check_base_url(url, resolve=lambda host: [address], allow_host="innocent.example")[0] == url
+
+
+def test_passwords_and_queries_are_not_shown():
+    """A fault about an address shows neither the password nor the query in it."""
+    for url in (
+        "https://me:hunter2@example.com/v1",
+        "https://example.com/v1?key=hunter2",
+        "ftp://a:hunter2@x",
+    ):
+        _, faults = check_base_url(url)
+        assert faults
+        assert "hunter2" not in " ".join(faults)
+
+
+def test_this_machine_is_known_by_its_addresses_and_its_name():
+    """Loopback is 127.0.0.0/8, ::1 and localhost, and nothing that merely looks like it."""
+    for url in ("http://localhost:1/v1", "http://127.9.9.9", "https://[::1]/", "http://LOCALHOST./"):
+        assert is_loopback(url)
+    for url in ("http://localhost.example.com", "http://127.0.0.1.example.com", "http://[::1", "", "x"):
+        assert not is_loopback(url)
+
+
+def test_a_providers_own_host_is_its_own_encrypted_host_only():
+    """A key may go without being named only to the provider's own encrypted host."""
+    assert is_own_host("https://api.openai.com/v1", "openai")
+    assert not is_own_host("http://api.openai.com/v1", "openai")
+    assert not is_own_host("https://api.openai.com.evil.example/v1", "openai")
+    assert not is_own_host("https://api.openai.com@evil.example/v1", "openai")
+    assert not is_own_host("https://api.anthropic.com", "openai")
+    assert not is_own_host("https://example.com", "vllm")
+    assert not is_own_host("https://[", "openai")
+
+
+def test_addresses_of_this_machine():
+    """The name server's answer is a list of addresses, empty for a name without any."""
+    assert "127.0.0.1" in addresses_of("localhost")
+    assert addresses_of("no such host \u00df" * 50) == []
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_written_there_is_an_answer(text):
+    """No text makes the check fail: there is a normal form, or there are faults, never both."""
+    for url in (text, "https://" + text, "http://[" + text):
+        normal, faults = check_base_url(url)
+        assert (normal is None) == bool(faults)
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ordinary_address_in_plain_is_this_machine(address):
+    """No IPv4 address but loopback is ever taken unencrypted."""
+    normal, _ = check_base_url(f"http://{address}/v1")
+    assert (normal is not None) == address.is_loopback
+
+
+@given(st.ip_addresses(v=6))
+def test_encrypted_ipv6_is_public_or_this_machine(address):
+    """No private, mapped or special IPv6 address is taken, in whatever spelling."""
+    for spelling in (str(address), address.exploded):
+        normal, _ = check_base_url(f"https://[{spelling}]/v1")
+        if normal is not None:
+            host = ipaddress.ip_address(normal[9:-4])
+            assert host == address
+            assert host.is_loopback or not (host.is_private or host.is_link_local or host.ipv4_mapped)
+
+
+@given(
+    st.from_regex(
+        r"https://[a-z][a-z0-9-]{0,20}[a-z0-9](\.[a-z]{2,5}){1,2}(:[1-9][0-9]{1,3})?(/[a-z0-9]{1,8}){0,3}/?",
+        fullmatch=True,
+    )
+)
+def test_a_normal_form_is_its_own_normal_form(url):
+    """Normalising twice gives the same as normalising once."""
+    normal, faults = check_base_url(url)
+    if normal is not None:
+        assert check_base_url(normal) == (normal, [])
+    else:
+        assert faults
