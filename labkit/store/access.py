@@ -67,7 +67,12 @@ class Access:
             why = sealed or opened.why_not
             if why is None:
                 why = self._bring_up_to_date(opened.connection)
-            else:
+                if why is not None:
+                    # A connection on which a commit failed may be of no more use.
+                    opened.connection.close()
+                    opened = database.connect(self.path, wait_s=max(0.0, deadline - time.monotonic()))
+                    stack.callback(opened.connection.close)
+            if why is not None:
                 _must_be_a_lab(opened.connection, self.path)
             unfolded = sum(size for _, size in self.unfolded()) if why else 0
             yield Reading(opened.connection, unfolded, why)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError
 from labkit.store.database import STORAGE_VERSION, name, text
-from labkit.store.folder import sync_folder
+from labkit.store.folder import put_in_place
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,10 +35,11 @@ def copy(connection: duckdb.DuckDBPyConnection, target: Path) -> Path:
         attached = True
         os.chmod(part, 0o600)
         connection.execute(f"copy from database {name(row[0])} to labkit_copy")
+        # Detaching does not write the log into the file where the lab's own settings say so.
+        connection.execute("checkpoint labkit_copy")
         connection.execute("detach labkit_copy")
         attached = False
-        os.link(part, target)
-        sync_folder(target.parent)
+        put_in_place(part, target)
     except (duckdb.Error, OSError) as error:
         raise StoreError(f"The copy {target} could not be made: {error}") from None
     finally:

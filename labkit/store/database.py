@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError, StoreLocked, StoreTooNew
 from labkit.store import migrate
-from labkit.store.folder import Folder, sync_folder
+from labkit.store.folder import Folder, put_in_place
 
 if TYPE_CHECKING:
     import duckdb
@@ -219,11 +219,11 @@ def create(path: Path, folder: Folder) -> None:
             connection.execute("use lab")
             migrate.apply(connection, migrate.steps())
             connection.execute("use memory")
+            connection.execute("checkpoint lab")
             connection.execute("detach lab")
         os.chmod(new, 0o600)
         with contextlib.suppress(FileExistsError):
-            os.link(new, path)
-        sync_folder(path.parent)
+            put_in_place(new, path)
     except (duckdb.Error, OSError) as error:
         raise StoreError(f"The lab {path.name} cannot be made: {error}") from None
     finally:

@@ -175,6 +175,20 @@ def sync_folder(path: Path) -> None:
         os.close(fd)
 
 
+def put_in_place(new: Path, path: Path) -> None:
+    """Give a finished file its name. Raises `FileExistsError` if the name is taken."""
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links. Nobody else makes this name: the caller holds the gate.
+        if path.exists():
+            raise FileExistsError(f"{path} is there already") from None
+        os.rename(new, path)
+    sync_folder(path.parent)
+
+
 def network_file_system(path: Path) -> str | None:
     """The kind of network file system `path` lies on, or None if it is local or cannot be told.
 

@@ -1,182 +1,149 @@
 """The lab's rows as pandas frames, by grain: generations, runs, attempts, scores, and what was asked with.
 
-Times are UTC with their zone, counts that may be missing are `Int64`, texts are pandas' own `str`. It
-does not open the lab itself, and computes nothing.
+Times are UTC with their zone, counts that may be missing are `Int64`, those that never are `int64`,
+texts are pandas' own `str`. It does not know how the lab is opened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from labkit.records import Generation
-from labkit.store import filters
+from labkit.store import driving, rows
 from labkit.store.access import Reading
-from labkit.store.database import name
-from labkit.store.tidy import to_frame
+from labkit.store.folder import Folder
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
-
-Open = Callable[[], AbstractContextManager[Reading]]
-GENERATION_COLUMNS = Generation.__struct_fields__
-_RANK = "if(status = 'done', 1152921504606846976, 0) + epoch_us(written_at)"
-_COUNTED = (
-    "repeat", "attempts", "maybe_paid", "draw", "step", "cells", "done", "failed", "partial", "stopped",
-    "replayed", "cost_unknown", "unsettled", "attempt", "version", "position",
-)  # fmt: skip
-_STARTED = "coalesce(started_at, written_at)"
 
 
-def generations(
-    opened: Open,
-    *,
-    run: Any = None,
-    experiment: Any = None,
-    model: Any = None,
-    prompt: Any = None,
-    workspace: Any = None,
-    status: Any = None,
-    since: Any = None,
-    until: Any = None,
-    limit: int | None = None,
-    columns: Sequence[str] | None = None,
-) -> pd.DataFrame:
-    """One row per generation: see `Store.generations`."""
-    wanted = filters.columns(columns, known=GENERATION_COLUMNS, prefixes=("sample.", "score."))
-    # These never change within a generation, so they may cut the rows before the latest is looked for.
-    fixed, fixed_params = filters.names(
-        {"run_id": run, "experiment": experiment, "model": model, "prompt": prompt, "workspace": workspace}
-    )
-    later, later_params = filters.names({"status": status})
-    timed, timed_params = filters.times(_STARTED, since=since, until=until)
-    most = filters.limit(limit)
-    own = [column for column in wanted or GENERATION_COLUMNS if "." not in column]
-    keys = {"generation_id", "run_id", "sample_id"} - set(own)
-    read = [*own, *sorted(keys)]
-    before = " and ".join(fixed) or "true"
-    query = (
-        f"select {', '.join(map(name, read))} from log.generations where {before} and rowid in "  # noqa: S608
-        f"(select max_by(rowid, {_RANK}) from log.generations where {before} group by generation_id)"
-        + "".join(f" and {condition}" for condition in [*later, *timed])
-        + (" order by written_at" if most is None else f" order by written_at desc limit {most}")
-    )
-    params = [*fixed_params, *fixed_params, *later_params, *timed_params]
-    with opened() as reading:
-        table = reading.connection.execute(query, params).to_arrow_table()
-        parts = [to_frame(table.select(own), never_missing=_COUNTED)]
-        if wanted is None or any(column.startswith("sample.") for column in wanted):
-            parts.append(_sample_columns(reading, table))
-        if wanted is None or any(column.startswith("score.") for column in wanted):
-            parts.append(_score_columns(reading, table))
-    import pandas as pd
+class Frames(ABC):
+    """What a lab can be read as. `Store` is one."""
 
-    frame = pd.concat(parts, axis=1) if len(parts) > 1 else parts[0]
-    if wanted is not None:
-        frame = frame.reindex(columns=wanted)
-    return _announced(frame, reading)
+    @abstractmethod
+    def _reading(self, run_id: str | None = None) -> AbstractContextManager[Reading]:
+        """Open the lab, folded."""
 
+    @abstractmethod
+    def _folder(self) -> Folder:
+        """The folder beside the lab."""
 
-def _sample_columns(reading: Reading, table: pa.Table) -> pd.DataFrame:
-    """The dataset's own columns for each row, found by its run's dataset and its sample."""
-    import pandas as pd
+    def generations(
+        self,
+        *,
+        run: Any = None,
+        experiment: Any = None,
+        model: Any = None,
+        prompt: Any = None,
+        workspace: Any = None,
+        status: Any = None,
+        since: Any = None,
+        until: Any = None,
+        limit: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """One row per generation, the columns of `labkit.records.Generation` in their order, then
+        `sample.<column>` for the dataset's own columns, then `score.<scorer>` (float64, NaN: not scored).
 
-    reading.connection.register("labkit_rows", table.select(["run_id", "sample_id"]))
-    try:
-        pairs = reading.connection.execute(
-            "with wanted as (select distinct run_id, sample_id from labkit_rows), "
-            "of_run as (select run_id, any_value(dataset) as dataset from log.runs group by run_id) "
-            "select run_id, sample_id, s.fields "
-            "from wanted join of_run using (run_id) join samples as s using (dataset, sample_id) "
-            "order by dataset, s.position"
-        ).fetchall()
-    finally:
-        reading.connection.unregister("labkit_rows")
-    texts = {text: number for number, text in enumerate(dict.fromkeys(fields for _, _, fields in pairs))}
-    decoded = [msgspec.json.decode(text) for text in texts]
-    columns = dict.fromkeys(column for fields in decoded for column in fields)
-    place = {(run_id, sample_id): texts[fields] for run_id, sample_id, fields in pairs}
-    rows = [
-        place.get(pair, -1)
-        for pair in zip(table["run_id"].to_pylist(), table["sample_id"].to_pylist(), strict=True)
-    ]
-    frame = pd.DataFrame(
-        {f"sample.{column}": [fields.get(column) for fields in decoded] for column in columns},
-        index=range(len(decoded)),
-    )
-    return frame.reindex(rows).reset_index(drop=True)
+        Filters take a text or several. `since` (from) and `until` (before) are compared with
+        `started_at`, or with when the row was written if it was never asked; a plain date as `until` means
+        that whole day, a time without a zone is UTC. Rows come as they were written; with `limit` the
+        newest so many, newest first. `columns` chooses columns, and is much faster without `text` and
+        `raw`. Counts are int64, those a provider may not report Int64; times are UTC.
+        Raises `DefinitionError` for a filter or column that makes no sense, `StoreLocked`.
 
+        >>> Store("none.duckdb").generations(model="openai/gpt-4o", columns=["text", "cost_usd"]).empty
+        True
+        """
+        return rows.generations(
+            lambda: self._reading(run if isinstance(run, str) else None),
+            run=run,
+            experiment=experiment,
+            model=model,
+            prompt=prompt,
+            workspace=workspace,
+            status=status,
+            since=since,
+            until=until,
+            limit=limit,
+            columns=columns,
+        )
 
-def _score_columns(reading: Reading, table: pa.Table) -> pd.DataFrame:
-    """The value of each scorer for each row."""
-    reading.connection.register("labkit_rows", table.select(["generation_id"]))
-    try:
-        scores = reading.connection.execute(
-            "select generation_id, scorer, value from scores semi join labkit_rows using (generation_id)"
-        ).to_arrow_table()
-    finally:
-        reading.connection.unregister("labkit_rows")
-    wide = scores.to_pandas().pivot(index="generation_id", columns="scorer", values="value")
-    wide = wide.reindex(table["generation_id"].to_pandas()).reset_index(drop=True)
-    named: pd.DataFrame = wide.astype("float64").add_prefix("score.")
-    return named
+    def runs(
+        self,
+        *,
+        run: Any = None,
+        experiment: Any = None,
+        workspace: Any = None,
+        status: Any = None,
+        since: Any = None,
+        until: Any = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """One row per run, oldest first (with `limit` newest first): status, counts of cells, cost_usd
+        without replays (`cost_unknown` says for how many rows there is none), provenance (JSON text).
 
+        `status` is `finished`, `stopped`, `failed`, `running` while some process drives it, and else
+        `unfinished`.
+        """
+        frame = rows.select(
+            self._reading,
+            "runs",
+            named={"run_id": run, "experiment": experiment, "workspace": workspace},
+            time="started_at",
+            since=since,
+            until=until,
+            limit=None,
+            order="started_at",
+        )
+        return rows.with_live_status(
+            frame, lambda run_id: driving.is_driven(self._folder(), run_id), status, limit
+        )
 
-def select(
-    opened: Open,
-    view: str,
-    *,
-    named: dict[str, Any],
-    time: str | None = None,
-    since: Any = None,
-    until: Any = None,
-    limit: int | None = None,
-    order: str,
-    where: str = "true",
-    params: Sequence[Any] = (),
-) -> pd.DataFrame:
-    """The rows of one of labkit's own views. `order` is by time, oldest first; with `limit` newest first."""
-    conditions, bound = filters.names(named)
-    timed, timed_params = filters.times(time, since=since, until=until) if time else ([], [])
-    most = filters.limit(limit)
-    query = f"from {view} where {' and '.join([where, *conditions, *timed])} order by " + (
-        order if most is None else f"{order} desc limit {most}"
-    )
-    with opened() as reading:
-        table = reading.connection.execute(query, [*params, *bound, *timed_params]).to_arrow_table()
-    return _announced(to_frame(table, never_missing=_COUNTED), reading)
+    def attempts(
+        self, *, run: Any = None, since: Any = None, until: Any = None, limit: int | None = None
+    ) -> pd.DataFrame:
+        """One row per HTTP request that was sent and told of, oldest first (with `limit` newest first)."""
+        return rows.select(
+            lambda: self._reading(run if isinstance(run, str) else None),
+            "attempts",
+            named={"run_id": run},
+            time="sent_at",
+            since=since,
+            until=until,
+            limit=limit,
+            order="sent_at",
+        )
 
+    def unsettled(self, *, run: Any = None) -> pd.DataFrame:
+        """What was sent without a word of how it ended: it may have been paid for. While a run goes on
+        these are its requests in flight; after a kill they are what was in flight then."""
+        return rows.select(self._reading, "unsettled", named={"run_id": run}, order="sent_at")
 
-def with_live_status(
-    frame: pd.DataFrame, is_driven: Callable[[str], bool], status: Any, limit: int | None
-) -> pd.DataFrame:
-    """Runs with `running` as the status of those that are driven now; then filtered, then the newest."""
-    filters.names({"status": status})
-    most = filters.limit(limit)
-    for row, (run_id, known) in enumerate(zip(frame["run_id"], frame["status"], strict=True)):
-        if known == "unfinished" and is_driven(run_id):
-            frame.loc[row, "status"] = "running"
-    if status is not None:
-        frame = frame[frame["status"].isin([status] if isinstance(status, str) else list(status))]
-    if most is not None:
-        frame = frame.iloc[::-1].head(most)
-    return frame.reset_index(drop=True)
+    def scores(self, *, run: Any = None, scorer: Any = None, limit: int | None = None) -> pd.DataFrame:
+        """The latest value of each scorer for each generation, oldest first (with `limit` newest first)."""
+        where, params = rows.of_runs(run)
+        return rows.select(
+            self._reading,
+            "scores",
+            named={"scorer": scorer},
+            where=where,
+            params=params,
+            limit=limit,
+            order="scored_at",
+        )
 
+    def prompts(self, *, prompt: Any = None) -> pd.DataFrame:
+        """Every saved version, oldest first; blocks and defaults are JSON text."""
+        return rows.select(self._reading, "prompts", named={"name": prompt}, order="created_at, version")
 
-def of_runs(run: Any) -> tuple[str, list[Any]]:
-    """A condition, and its parameters, that a row's generation is of one of these runs."""
-    conditions, params = filters.names({"run_id": run})
-    if not conditions:
-        return "true", []
-    generations_of = f"select generation_id from log.generations where {conditions[0]}"  # noqa: S608 - bound
-    return f"generation_id in ({generations_of})", params
+    def requests(self, *, request: Any = None, model: Any = None) -> pd.DataFrame:
+        """Each distinct rendered request once: messages and params as JSON text."""
+        named = {"request_id": request, "model": model}
+        return rows.select(self._reading, "requests", named=named, order="request_id")
 
-
-def _announced(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
-    if reading.why:
-        frame.attrs["labkit"] = {"unfolded_bytes": reading.unfolded_bytes, "why": reading.why}
-    return frame
+    def damage(self) -> pd.DataFrame:
+        """Journal lines that could not be taken in: where, why, and the `.bad` file that keeps them."""
+        return rows.select(self._reading, "log.damage", named={}, order="found_at")

@@ -49,20 +49,20 @@ class Hold:
 
     @classmethod
     def _try(cls, path: Path) -> Hold | None:
-        fd = os.open(path, _FLAGS, 0o600)
-        locked = False
+        hold = cls(path, os.open(path, _FLAGS, 0o600))
         try:
-            locked = lock_descriptor(fd, blocking=False)
-        finally:
-            if not locked:
-                os.close(fd)
-        if not locked:
-            return None
-        hold = cls(path, fd)
-        if not hold.stands:
-            hold.release()
+            # The file may have been removed, or removed and made again, between open and lock.
+            taken = lock_descriptor(hold._fd if hold._fd is not None else -1, blocking=False) and hold.stands
+        except BaseException:
+            hold._forget()
+            raise
+        if not taken:
+            hold._forget()
             return None
         return hold
+
+    def __del__(self) -> None:
+        self._forget()
 
     @property
     def stands(self) -> bool:
@@ -75,16 +75,18 @@ class Hold:
 
     def sign(self) -> None:
         """Write into the file who holds it, for those who wait."""
-        assert self._fd is not None
+        if self._fd is None:
+            return
         note = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "program": os.path.basename(sys.executable or "python"),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        os.ftruncate(self._fd, 0)
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        os.write(self._fd, msgspec.json.encode(note))
+        with contextlib.suppress(OSError):  # on a full disk nobody can sign, and holds all the same
+            os.ftruncate(self._fd, 0)
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            os.write(self._fd, msgspec.json.encode(note))
 
     def release(self, *, remove: bool = False) -> None:
         """Let go; `remove` deletes the file while it is still held."""

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError, StoreError, StoreLocked
 from labkit.records import Sample
-from labkit.store import backup, database, definitions, driving, frames, ledger, locked, tidy
+from labkit.store import backup, database, definitions, driving, ledger, locked, tidy
 from labkit.store.access import WAIT_S, Access, Reading
 from labkit.store.background import Background
 from labkit.store.fold import Report
+from labkit.store.folder import Folder
+from labkit.store.frames import Frames
 from labkit.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
     from labkit.datasets import Dataset
     from labkit.prompts import Prompt
 
+OWN_S = 2.0
+"""How long a run that is driven here waits for the lab before it is read from this process's journal."""
 
-class Store:
+
+class Store(Frames):
     """The lab at `path`: a DuckDB file and, beside it, `<path>.journal` with what is not folded yet.
 
     Every reading folds first, so it shows all that is on disk. While somebody else holds the file,
@@ -191,126 +196,6 @@ class Store:
         with self._reading() as reading:
             return definitions.samples_of(reading.connection, run_id)
 
-    # -- frames ----------------------------------------------------------------------------------
-
-    def generations(
-        self,
-        *,
-        run: Any = None,
-        experiment: Any = None,
-        model: Any = None,
-        prompt: Any = None,
-        workspace: Any = None,
-        status: Any = None,
-        since: Any = None,
-        until: Any = None,
-        limit: int | None = None,
-        columns: Sequence[str] | None = None,
-    ) -> pd.DataFrame:
-        """One row per generation, the columns of `labkit.records.Generation` in their order, then
-        `sample.<column>` for the dataset's own columns, then `score.<scorer>` (float64, NaN: not scored).
-
-        Filters take a text or several. `since` (from) and `until` (before) are compared with
-        `started_at`, or with when the row was written if it was never asked; a plain date as `until` means
-        that whole day, a time without a zone is UTC. Rows come as they were written; with `limit` the
-        newest so many, newest first. `columns` chooses columns, and is much faster without `text` and
-        `raw`. Counts are int64, those a provider may not report Int64; times are UTC.
-        Raises `DefinitionError` for a filter or column that makes no sense, `StoreLocked`.
-
-        >>> Store("none.duckdb").generations(model="openai/gpt-4o", columns=["text", "cost_usd"]).empty
-        True
-        """
-        return frames.generations(
-            lambda: self._reading(run if isinstance(run, str) else None),
-            run=run,
-            experiment=experiment,
-            model=model,
-            prompt=prompt,
-            workspace=workspace,
-            status=status,
-            since=since,
-            until=until,
-            limit=limit,
-            columns=columns,
-        )
-
-    def runs(
-        self,
-        *,
-        run: Any = None,
-        experiment: Any = None,
-        workspace: Any = None,
-        status: Any = None,
-        since: Any = None,
-        until: Any = None,
-        limit: int | None = None,
-    ) -> pd.DataFrame:
-        """One row per run, oldest first (with `limit` newest first): status, counts of cells, cost_usd
-        without replays (`cost_unknown` says for how many rows there is none), provenance (JSON text).
-
-        `status` is `finished`, `stopped`, `failed`, `running` while some process drives it, and else
-        `unfinished`.
-        """
-        frame = frames.select(
-            self._reading,
-            "runs",
-            named={"run_id": run, "experiment": experiment, "workspace": workspace},
-            time="started_at",
-            since=since,
-            until=until,
-            limit=None,
-            order="started_at",
-        )
-        return frames.with_live_status(
-            frame, lambda run_id: driving.is_driven(self._desk.access.folder, run_id), status, limit
-        )
-
-    def attempts(
-        self, *, run: Any = None, since: Any = None, until: Any = None, limit: int | None = None
-    ) -> pd.DataFrame:
-        """One row per HTTP request that was sent and told of, oldest first (with `limit` newest first)."""
-        return frames.select(
-            lambda: self._reading(run if isinstance(run, str) else None),
-            "attempts",
-            named={"run_id": run},
-            time="sent_at",
-            since=since,
-            until=until,
-            limit=limit,
-            order="sent_at",
-        )
-
-    def unsettled(self, *, run: Any = None) -> pd.DataFrame:
-        """What was sent without a word of how it ended: it may have been paid for. While a run goes on
-        these are its requests in flight; after a kill they are what was in flight then."""
-        return frames.select(self._reading, "unsettled", named={"run_id": run}, order="sent_at")
-
-    def scores(self, *, run: Any = None, scorer: Any = None, limit: int | None = None) -> pd.DataFrame:
-        """The latest value of each scorer for each generation, oldest first (with `limit` newest first)."""
-        where, params = frames.of_runs(run)
-        return frames.select(
-            self._reading,
-            "scores",
-            named={"scorer": scorer},
-            where=where,
-            params=params,
-            limit=limit,
-            order="scored_at",
-        )
-
-    def prompts(self, *, prompt: Any = None) -> pd.DataFrame:
-        """Every saved version, oldest first; blocks and defaults are JSON text."""
-        return frames.select(self._reading, "prompts", named={"name": prompt}, order="created_at, version")
-
-    def requests(self, *, request: Any = None, model: Any = None) -> pd.DataFrame:
-        """Each distinct rendered request once: messages and params as JSON text."""
-        named = {"request_id": request, "model": model}
-        return frames.select(self._reading, "requests", named=named, order="request_id")
-
-    def damage(self) -> pd.DataFrame:
-        """Journal lines that could not be taken in: where, why, and the `.bad` file that keeps them."""
-        return frames.select(self._reading, "log.damage", named={}, order="found_at")
-
     # -- SQL and copies --------------------------------------------------------------------------
 
     def table(self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pa.Table:
@@ -339,6 +224,9 @@ class Store:
 
     # -- within ----------------------------------------------------------------------------------
 
+    def _folder(self) -> Folder:
+        return self._desk.access.folder
+
     def _wait(self, wait_s: float | None) -> float:
         return self.wait_s if wait_s is None else wait_s
 
@@ -346,15 +234,26 @@ class Store:
     def _reading(self, run_id: str | None = None) -> Iterator[Reading]:
         """The folded lab; while somebody else holds it, for a run driven here, this process's journal."""
         access = self._desk.access
+        here = run_id in self._desk.driven
         with contextlib.ExitStack() as stack:
-            here = run_id in self._desk.driven
-            try:
-                reading = stack.enter_context(access.reading(wait_s=0.0 if here else self.wait_s))
-            except StoreLocked:
-                if not here:
-                    raise
-                reading = stack.enter_context(access.own(self._desk.writer.process))
+            reading = (
+                self._at_once_or_own(stack)
+                if here
+                else stack.enter_context(access.reading(wait_s=self.wait_s))
+            )
             yield reading
+
+    def _at_once_or_own(self, stack: contextlib.ExitStack) -> Reading:
+        access = self._desk.access
+        with contextlib.ExitStack() as trying:
+            try:
+                reading = trying.enter_context(access.reading(wait_s=min(OWN_S, self.wait_s)))
+            except StoreLocked:
+                return stack.enter_context(access.own(self._desk.writer.process))
+            if not reading.unfolded_bytes:
+                stack.enter_context(trying.pop_all())
+                return reading
+        return stack.enter_context(access.own(self._desk.writer.process))
 
 
 class _Desk:

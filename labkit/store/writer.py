@@ -11,7 +11,6 @@ import atexit
 import errno
 import logging
 import os
-import secrets
 import threading
 import time
 import weakref
@@ -22,9 +21,8 @@ from dataclasses import dataclass, field
 from labkit.errors import StoreError
 from labkit.records import Attempt, Generation, Intent, Record, Request
 from labkit.store import line
-from labkit.store.folder import SCHEMA, Folder, JournalName
-from labkit.store.holds import Hold
-from labkit.store.journal import Journal
+from labkit.store.folder import Folder
+from labkit.store.stream import Life, Stream, Waiting
 
 log = logging.getLogger("labkit.store")
 
@@ -33,19 +31,7 @@ GATHER_S = 0.005
 RETRY_S = 1.0
 EXIT_S = 5.0
 COMMIT_BYTES = 8 * 2**20
-ROTATE_BYTES = 256 * 2**20
 FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A queued line, or with no record a `flush` that waits for all before it."""
-
-    record: type[Record] | None
-    json: bytes
-    stored: Callable[[], None] | None
-    frame: bytes = b""
-    stamp: int = 0
 
 
 @dataclass(slots=True)
@@ -57,81 +43,81 @@ class _Flush:
 class Writer:
     """This process's pen for one lab. `Store.writer()` gives it; it implements `labkit.records.Sink`.
 
-    `on_trouble` is called, in the writer's thread, with the `StoreError` when writing begins to fail, so
-    that nothing more is asked; `trouble` is that error until writing works again. A child made by `fork`
-    begins its own journals and writes none of its parent's lines.
+    `trouble` is a `StoreError` from when writing begins to fail until it works again: ask nothing more
+    while it stands. A child made by `fork` begins its own journals and writes none of its parent's lines.
     """
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self.on_trouble: Callable[[StoreError], None] | None = None
         self._begin()
         _writers.add(self)
 
     def _begin(self) -> None:
-        self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.trouble: StoreError | None = None
-        self._queue: deque[_Waiting | _Flush] = deque()
+        self._life = Life(self._folder)
+        self._main = Stream(self._life)
+        self._intents = Stream(self._life, "-intents")
+        self._intending = threading.Lock()
+        self._queue: deque[Waiting | _Flush] = deque()
         self._wake = threading.Event()
         self._starting = threading.Lock()
-        self._stamping = threading.Lock()
-        self._intending = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = False
-        self._hold: Hold | None = None
-        self._main = _Stream(self, "")
-        self._intents = _Stream(self, "-intents")
-        self._last_stamp = 0
         self._requests: set[str] = set()
+
+    @property
+    def process(self) -> str:
+        """How this process's journals are named."""
+        return self._life.process
 
     # -- putting ---------------------------------------------------------------------------------
 
     def put(self, record: Record, stored: Callable[[], None] | None = None) -> None:
         """Queue a record; returns at once. `stored` is called in the writer's thread once it is on disk.
 
-        Raises `DefinitionError` if a value in it has no JSON form. A request that the lab has, as
-        far as this process knows, is not written again.
+        A request that the lab has, as far as this process knows, is not written again. Raises
+        `DefinitionError` if a value in it has no JSON form.
         """
         if isinstance(record, Request):
             if record.request_id in self._requests:
                 if stored is not None:
-                    self._enqueue(_Waiting(None, b"", stored))
+                    self._enqueue(Waiting(None, b"", stored))
                 return
             self._requests.add(record.request_id)
-        self._enqueue(_Waiting(type(record), line.body(record), stored))
+        self._enqueue(Waiting(type(record), line.body(record), stored))
 
     def generation(self, generation: Generation, stored: Callable[[], None]) -> None:
         """Queue the row of a generation that ended."""
-        self._enqueue(_Waiting(Generation, line.body(generation), stored))
+        self._enqueue(Waiting(Generation, line.body(generation), stored))
 
     def attempt(self, attempt: Attempt) -> None:
         """Queue the row of an attempt."""
-        self._enqueue(_Waiting(Attempt, line.body(attempt), None))
+        self._enqueue(Waiting(Attempt, line.body(attempt)))
 
     def intent(self, intent: Intent) -> None:
         """Write, now, that a request is about to be sent: a kill of this process does not lose it.
 
-        One `write` of some 200 bytes into the page cache, without a sync, in the caller's thread; that
+        One `write` of some 200 bytes into the page cache, without a sync, in the caller's thread: it
         takes microseconds, and only so the line is there before the request leaves.
         """
-        json = line.body(intent)
+        entry = Waiting(Intent, line.body(intent))
         if self.trouble is None:
-            try:
-                with self._intending:
-                    self._intents.write([_Waiting(Intent, json, None)])
-                    self._intents.keep()
-                return
-            except (OSError, StoreError):
-                with self._intending:
+            with self._intending:
+                try:
+                    self._intents.write([entry])
+                except (OSError, StoreError):
                     self._intents.abandon()
-        self._enqueue(_Waiting(Intent, json, None))
+                else:
+                    self._intents.keep()
+                    return
+        self._enqueue(Waiting(Intent, line.body(intent)))
 
     def remember(self, request_ids: Iterable[str]) -> None:
         """These requests are in the lab already: `put` passes them over."""
         self._requests.update(request_ids)
 
     def prepare(self) -> None:
-        """Open the journals now, so that the first intent does not wait for that. Raises `OSError` or
+        """Open the journal of intents now, so that the first does not wait for that. Raises `OSError` or
         `StoreError`."""
         with self._intending:
             self._intents.prepare()
@@ -151,7 +137,10 @@ class Writer:
             raise ticket.error
 
     def close(self) -> None:
-        """Write what waits, close the journals and end the thread. Raises `StoreError` as `flush` does."""
+        """Write what waits, close the journals and end the thread; the next `put` begins anew.
+
+        Raises `StoreError` if something could not be written: it is lost then.
+        """
         try:
             self.flush()
         finally:
@@ -159,17 +148,15 @@ class Writer:
                 self._closing = True
                 self._wake.set()
                 self._thread.join()
-            self._main.end()
-            self._intents.end()
-            if self._hold is not None:
-                self._hold.release()
+            self._end()
             self._begin()
 
-    def own(self) -> list[JournalName]:
-        """The journals this process has written, oldest first."""
-        return [name for name, _ in self._folder.journals() if name.process == self.process]
+    def _end(self) -> None:
+        self._main.end()
+        self._intents.end()
+        self._life.end()
 
-    def _enqueue(self, entry: _Waiting | _Flush) -> None:
+    def _enqueue(self, entry: Waiting | _Flush) -> None:
         self._queue.append(entry)
         if not self._wake.is_set():
             self._wake.set()
@@ -185,7 +172,7 @@ class Writer:
     # -- writing, in the thread ------------------------------------------------------------------
 
     def _work(self) -> None:
-        pending: list[_Waiting] = []
+        pending: list[Waiting] = []
         ended_s = 0.0
         while True:
             self._wake.wait(RETRY_S if pending else None)
@@ -202,7 +189,7 @@ class Writer:
             if self._closing and (not self._queue or pending):
                 return
 
-    def _take(self, pending: list[_Waiting]) -> list[_Flush]:
+    def _take(self, pending: list[Waiting]) -> list[_Flush]:
         flushes = []
         while self._queue:
             entry = self._queue.popleft()
@@ -212,139 +199,56 @@ class Writer:
                 pending.append(entry)
         return flushes
 
-    def _commit(self, pending: list[_Waiting]) -> None:
+    def _commit(self, pending: list[Waiting]) -> None:
         """Make `pending` durable in pieces, taking from it what is. After a failure, once more."""
-        tried = 0
+        failed = False
         while pending:
-            count = size = 0
-            while count < len(pending) and size < COMMIT_BYTES:
-                size += len(pending[count].json)
-                count += 1
-            piece = pending[:count]
+            piece = _first(pending, COMMIT_BYTES)
             try:
                 self._main.write(piece)
                 self._main.sync()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the thread goes on
                 self._main.abandon()
-                if isinstance(error, OSError) and error.errno in FULL:
+                if getattr(error, "errno", None) in FULL:
                     self._folder.spend_reserve()
-                tried += 1
-                if tried > 1:
+                if failed:
                     self._report(error, len(pending))
                     return
+                failed = True
             else:
-                tried = 0
-                del pending[:count]
-                self._acknowledge(piece)
+                failed = False
+                del pending[: len(piece)]
+                _acknowledge(piece)
         self.trouble = None
 
-    def _acknowledge(self, piece: list[_Waiting]) -> None:
-        for entry in piece:
-            if entry.stored is not None:
-                try:
-                    entry.stored()
-                except Exception:
-                    log.exception("A callback failed; its record is on disk")
-
     def _report(self, error: Exception, waiting: int) -> None:
-        new = self.trouble is None
-        cause = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        cause = getattr(error, "strerror", None) or str(error)
         advice = "Make room on the disk" if getattr(error, "errno", None) in FULL else "Check the disk"
-        self.trouble = StoreError(
+        trouble = StoreError(
             f"The journal in {self._folder.path.name} cannot be written: {cause}. {advice}: "
             f"{waiting} records wait in memory and are tried again every {RETRY_S:g} s."
         )
-        if new:
-            log.error("%s", self.trouble)
-            if self.on_trouble is not None:
-                try:
-                    self.on_trouble(self.trouble)
-                except Exception:
-                    log.exception("on_trouble failed")
-
-    # -- what the streams share ------------------------------------------------------------------
-
-    def stamp(self) -> int:
-        """The next stamp of this process: microseconds, always rising."""
-        with self._stamping:
-            self._last_stamp = max(self._last_stamp + 1, time.time_ns() // 1000)
-            return self._last_stamp
-
-    def claim(self) -> Folder:
-        """The folder, made if need be, with this process marked as alive, so that no fold removes its
-        journals. Raises `StoreError` or `OSError`."""
-        if self._hold is None or not self._hold.stands:
-            with self._starting:
-                if self._hold is None or not self._hold.stands:
-                    self._folder.make()
-                    hold = Hold.take(self._folder.process_lock(self.process), wait_s=1.0)
-                    if hold is None:
-                        raise StoreError(f"{self._folder.path} refuses a lock for process {self.process}.")
-                    hold.sign()
-                    if self._hold is not None:
-                        self._hold.release()
-                    self._hold = hold
-        return self._folder
+        if self.trouble is None:
+            log.error("%s", trouble)
+        self.trouble = trouble
 
 
-class _Stream:
-    """The journals of one kind of this process, one after the other."""
+def _first(pending: list[Waiting], most_bytes: int) -> list[Waiting]:
+    size = 0
+    for count, entry in enumerate(pending, 1):
+        size += len(entry.json) + len(entry.frame)
+        if size >= most_bytes:
+            return pending[:count]
+    return pending[:]
 
-    def __init__(self, writer: Writer, suffix: str) -> None:
-        self._writer = writer
-        self._suffix = suffix
-        self._number = 0
-        self._journal: Journal | None = None
-        self._bytes = 0
 
-    def write(self, entries: list[_Waiting]) -> None:
-        """Append the entries' lines. They get their stamps here, and keep them if they are tried again."""
-        for entry in entries:
-            if not entry.frame and entry.record is not None:
-                entry.stamp = self._writer.stamp()
-                entry.frame = line.frame(entry.record, entry.stamp, entry.json)
-                entry.json = b""
-        lines = b"".join(entry.frame for entry in entries)
-        if not lines:
-            return
-        if not self._suffix:
-            self._writer.claim()
-        if self._journal is None or self._bytes > ROTATE_BYTES:
-            self.end()
-            self._open(next(entry.stamp for entry in entries if entry.frame))
-        assert self._journal is not None
-        self._journal.append(lines)
-        self._bytes += len(lines)
-
-    def keep(self) -> None:
-        if self._journal is not None:
-            self._journal.keep(self._bytes)
-
-    def sync(self) -> None:
-        if self._journal is not None and self._journal.kept_bytes < self._bytes:
-            self._journal.sync(self._bytes)
-
-    def prepare(self) -> None:
-        if self._journal is None:
-            self._open(self._writer.stamp())
-
-    def abandon(self) -> None:
-        if self._journal is not None:
-            self._journal.abandon()
-            self._journal = None
-
-    def end(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
-
-    def _open(self, first: int) -> None:
-        folder = self._writer.claim()
-        self._number += 1
-        stream = self._writer.process + self._suffix
-        name = JournalName(stream, self._number, first, SCHEMA, self._writer.process)
-        self._journal = Journal(folder, name)
-        self._bytes = 0
+def _acknowledge(piece: list[Waiting]) -> None:
+    for entry in piece:
+        if entry.stored is not None:
+            try:
+                entry.stored()
+            except Exception:
+                log.exception("A callback failed; its record is on disk")
 
 
 _writers: weakref.WeakSet[Writer] = weakref.WeakSet()
@@ -352,8 +256,7 @@ _writers: weakref.WeakSet[Writer] = weakref.WeakSet()
 
 def _begin_anew_in_child() -> None:
     for writer in list(_writers):
-        writer._main.end()
-        writer._intents.end()
+        writer._end()
         writer._begin()
 
 
