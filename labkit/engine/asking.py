@@ -6,6 +6,7 @@ It raises nothing of what a call can fail with, and decides nothing about what f
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -18,7 +19,12 @@ from labkit.records import Intent
 
 
 async def ask(
-    provider: Provider | None, errand: Errand, landing: Landing, in_flight: int, sent_number: int
+    provider: Provider | None,
+    errand: Errand,
+    landing: Landing,
+    in_flight: int,
+    sent_number: int,
+    accepted: Callable[[], None],
 ) -> Attempted:
     """Send the errand's request once and tell how it went."""
     assert provider is not None
@@ -34,7 +40,7 @@ async def ask(
         )
     )
     landing.tell("sent", cell, errand.attempts)
-    ear = Ear(cell, landing.show)
+    ear = Ear(cell, landing.show, accepted)
     if errand.first_sent is None:
         errand.first_sent = ear.sent
     attempted = Attempted(ear=ear, sent_at=sent_at, sent_number=sent_number, in_flight=in_flight)

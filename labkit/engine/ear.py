@@ -12,12 +12,28 @@ from labkit.records import Cell
 
 
 class Ear:
-    """The `Listener` of one attempt. Times are seconds since `sent`, which is when it was made."""
+    """The `Listener` of one attempt. Times are seconds since `sent`, which is when it was made.
 
-    __slots__ = ("_cell", "_pieces", "_show", "first_event_s", "headers", "heard", "sent", "ttft_s")
+    `accepted` is called when the provider begins to answer, `show` with each piece of text.
+    """
 
-    def __init__(self, cell: Cell, show: Callable[[Cell, str], None] | None) -> None:
+    __slots__ = (
+        "_accepted",
+        "_cell",
+        "_pieces",
+        "_show",
+        "first_event_s",
+        "headers",
+        "heard",
+        "sent",
+        "ttft_s",
+    )
+
+    def __init__(
+        self, cell: Cell, show: Callable[[Cell, str], None] | None, accepted: Callable[[], None]
+    ) -> None:
         self._cell = cell
+        self._accepted = accepted
         self._show = show
         self._pieces: list[str] = []
         self.headers: Mapping[str, str] = {}
@@ -29,6 +45,7 @@ class Ear:
         """The response's head arrived."""
         self.headers = headers
         self.heard = perf_counter()
+        self._accepted()
 
     def event(self) -> None:
         """Something arrived that is no visible text."""

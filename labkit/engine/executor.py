@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from random import Random
 from time import perf_counter
 from typing import Any
@@ -76,6 +77,7 @@ class Executor:
         self._open = 0
         self._unstored = 0
         self._pull_due = False
+        self._held = False
         self._stopped: Stopped | None = None
         self._fault: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -96,6 +98,8 @@ class Executor:
         self._over = self._loop.create_future()
         self._landing = Landing(self._sink, self._watcher, self._loop, self._landed)
         self._traffic.begin(jobs, self._entered)
+        for endpoint in self._traffic.endpoints:
+            endpoint.grown = partial(self._loop.call_soon, self._dispatch, endpoint)
         if self._stopped is not None:
             self._stop(self._stopped)
         watchdog = Watchdog(self.policy, self._traffic.asked, self._tick)
@@ -131,6 +135,15 @@ class Executor:
     def abort(self) -> None:
         """Stop, and cancel what is in flight. Its text so far is kept; it may be charged all the same."""
         self._from_outside(self._abort)
+
+    def pause(self) -> None:
+        """Send nothing for now; what is in flight goes on. The time is part of `queue_s` or `retry_s`."""
+        self._held = True
+
+    def go_on(self) -> None:
+        """Send again after `pause`."""
+        self._held = False
+        self._from_outside(self._advance)
 
     def set_concurrency(self, model_id: str, concurrency: int) -> None:
         """Allow more or fewer requests in flight at a model's endpoint, while the run goes."""
@@ -218,7 +231,7 @@ class Executor:
         self._advance()
 
     def _dispatch(self, endpoint: Endpoint) -> None:
-        if self._unstored <= _UNSTORED and self._landing.trouble is None:
+        if self._unstored <= _UNSTORED and self._landing.trouble is None and not self._held:
             self._traffic.dispatch(endpoint)
 
     def _entered(self, job: Job) -> None:
@@ -237,7 +250,9 @@ class Executor:
     async def _ask(self, lane: Lane, errand: Errand, in_flight: int) -> None:
         number = lane.endpoint.limiter.sent
         try:
-            attempted = await asking.ask(lane.provider, errand, self._landing, in_flight, number)
+            attempted = await asking.ask(
+                lane.provider, errand, self._landing, in_flight, number, lane.endpoint.accepted
+            )
             self._conclude(lane, errand, attempted)
         except Exception as error:  # noqa: BLE001 - a fault of the engine's own ends the run, it does not hang
             lane.asking.discard(errand)

@@ -7,6 +7,7 @@ another, and lanes of one endpoint take turns.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -77,11 +78,18 @@ class Endpoint:
         self.name = name
         self.limiter = limiter
         self.lanes: deque[Lane] = deque()
+        self.grown: Callable[[], object] = lambda: None
+        """Called when more may be in flight than before."""
 
     def add(self, lane: Lane) -> None:
         """Let `lane` take its turns here."""
         lane.endpoint = self
         self.lanes.append(lane)
+
+    def accepted(self) -> None:
+        """The endpoint began to answer a request."""
+        if self.limiter.accepted():
+            self.grown()
 
     def next_lane(self, now: float, *, money: bool) -> Lane | None:
         """The lane whose turn it is, of those that may send."""

@@ -1,7 +1,7 @@
 """How many requests may be in flight at one endpoint with one key.
 
-The limit grows by one with every answer until the endpoint first asks to slow down; after that it is
-halved at each such refusal and grows by one a round (Chiu and Jain, "Analysis of the increase and
+The limit grows by one with every answer that begins, until the endpoint first asks to slow down; then it
+is halved at each such refusal and grows by one a round (Chiu and Jain, "Analysis of the increase and
 decrease algorithms for congestion avoidance", 1989). It knows neither clock nor queue.
 """
 
@@ -56,11 +56,14 @@ class Limiter:
         """Give a place back."""
         self.in_flight -= 1
 
-    def succeeded(self) -> None:
-        """An answer came: grow."""
-        if self._level < self.ceiling:
-            step = 1.0 if self._ramping else self._random.uniform(0.5, 1.5) / self._level
-            self._level = min(float(self.ceiling), self._level + step)
+    def accepted(self) -> bool:
+        """The endpoint began to answer: grow. True: there is room for more now than before."""
+        if self._level >= self.ceiling:
+            return False
+        before = self.limit
+        step = 1.0 if self._ramping else self._random.uniform(0.5, 1.5) / self._level
+        self._level = min(float(self.ceiling), self._level + step)
+        return self.limit > before
 
     def refused(self, sent_number: int) -> None:
         """The endpoint asked to slow down. Refusals of what left before the last decrease say nothing new."""

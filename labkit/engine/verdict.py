@@ -53,7 +53,6 @@ def judge(
 
 
 def _answered(lane: Lane, errand: Errand, attempted: Attempted, now: float) -> Verdict:
-    lane.endpoint.limiter.succeeded()
     lane.circuit.answered()
     row = errand.answered_row(attempted)
     if row.input_tokens is not None and row.output_tokens is not None:

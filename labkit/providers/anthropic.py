@@ -17,7 +17,7 @@ from labkit.catalog.model import Model
 from labkit.endpoints import is_own_host
 from labkit.errors import MalformedAnswer
 from labkit.keys import Key
-from labkit.providers import refusals, wire
+from labkit.providers import http, refusals, wire
 from labkit.records import Answer, Listener, Message, Request, StopReason, Usage
 
 BASE_URL = "https://api.anthropic.com"
@@ -111,7 +111,7 @@ def connect(model: Model, key: Key | None) -> AnthropicProvider:
         api_key=secret,
         base_url=url,
         max_retries=0,
-        http_client=wire.http_client(DefaultAioHttpClient, url),
+        http_client=http.client(DefaultAioHttpClient, url),
         default_headers=None if own else wire.withheld("ANTHROPIC_CUSTOM_HEADERS", Omit()),
         open_telemetry=False,
     )

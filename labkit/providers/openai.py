@@ -15,7 +15,7 @@ from labkit.catalog.model import Model
 from labkit.endpoints import is_own_host
 from labkit.errors import InvalidRequest, MalformedAnswer, ProviderError
 from labkit.keys import Key
-from labkit.providers import refusals, wire
+from labkit.providers import http, refusals, wire
 from labkit.records import Answer, Listener, Request, StopReason, Usage
 
 BASE_URL = "https://api.openai.com/v1"
@@ -96,7 +96,7 @@ def connect(model: Model, key: Key | None) -> OpenAIProvider:
         api_key=secret,
         base_url=url,
         max_retries=0,
-        http_client=wire.http_client(DefaultAioHttpClient, url),
+        http_client=http.client(DefaultAioHttpClient, url),
         default_headers=wire.withheld("OPENAI_CUSTOM_HEADERS", Omit()) if foreign else None,
     )
     if foreign:

@@ -12,16 +12,16 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
+import httpx2
+
 from labkit.catalog.model import Model
-from labkit.endpoints import check_base_url, is_loopback
+from labkit.endpoints import check_base_url
 from labkit.errors import DefinitionError, MalformedAnswer, ProviderError
 from labkit.keys import Key
 from labkit.providers import failures
 from labkit.providers.sse import EventParser
 from labkit.records import Answer, Listener
 
-CONNECT_S = 10.0
-_CONNECTIONS = 4096
 _CLOSING_S = 2.0
 _ERROR_CHARS = 2000
 _OPTIONS = {"max_retries": 0, "follow_redirects": False}
@@ -62,22 +62,6 @@ def withheld(variable: str, omit: Any) -> dict[str, Any]:
     return {line.partition(":")[0].strip(): omit for line in lines if ":" in line}
 
 
-def http_client(kind: type[Any], base_url: str) -> Any:
-    """An HTTP client for an SDK, of the SDK's own `DefaultAioHttpClient` class (`kind`).
-
-    Without redirects, since a redirect could carry a prompt to a host nobody chose; without read
-    time-out, since the engine watches for silence; around any proxy for this machine itself.
-    """
-    import httpx2
-
-    return kind(
-        follow_redirects=False,
-        trust_env=not is_loopback(base_url),
-        timeout=httpx2.Timeout(None, connect=CONNECT_S),
-        limits=httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
-    )
-
-
 class Reading(Protocol):
     """Puts one answer together in one dialect."""
 
@@ -95,13 +79,12 @@ class Wire:
     """Asks one endpoint through one SDK client, and turns whatever goes wrong into a `ProviderError`."""
 
     def __init__(self, client: Any, *, who: str, keys: Sequence[Key] = (), owned: bool = True) -> None:
-        import httpx2
-
         self._client = client
         self._who = who
         self._keys = tuple(keys)
         self._owned = owned
-        self._response = httpx2.Response
+        # The SDKs join base URL and path anew for every request, which parses both each time.
+        self._base = str(client.base_url).rstrip("/") if owned else ""
 
     def __repr__(self) -> str:
         return f"Wire({self._who})"
@@ -142,7 +125,7 @@ class Wire:
 
     async def _post(self, path: str, body: Mapping[str, Any], **more: Any) -> Any:
         return await self._client.post(
-            path, body=dict(body), cast_to=self._response, options=_OPTIONS, **more
+            self._base + path, body=dict(body), cast_to=httpx2.Response, options=_OPTIONS, **more
         )
 
     async def _stream(

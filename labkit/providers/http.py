@@ -1,0 +1,93 @@
+"""The SDKs' own aiohttp client, without what a stateless JSON API has no use for.
+
+Passed to an SDK as its `http_client`. It is the SDK's `DefaultAioHttpClient` with the same transport; on
+the way there it leaves out cookies, redirects, auth flows and header guessing, which together cost more
+than the request itself. Whatever is not a plain POST of bytes goes the ordinary way. It knows no dialect.
+
+Redirects are never followed: one could carry a prompt, or a key, to a host nobody chose. There is no
+read time-out: the engine watches for silence. Nothing meant for this machine goes through a proxy.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from labkit.endpoints import is_loopback
+
+CONNECT_S = 10.0
+_CONNECTIONS = 4096
+_KEPT = 64
+_LATIN = "iso-8859-1"
+_UNUSUAL = ("params", "files", "data", "json", "cookies")
+
+if TYPE_CHECKING:
+    _Base = httpx2.AsyncClient
+else:
+    # Each SDK has a class of its own to lay this over.
+    _Base = object
+
+
+def client(kind: Any, base_url: str) -> httpx2.AsyncClient:
+    """An HTTP client for an SDK; `kind` is that SDK's `DefaultAioHttpClient`."""
+    lean: type[httpx2.AsyncClient] = _lean(kind)
+    return lean(
+        follow_redirects=False,
+        trust_env=not is_loopback(base_url),
+        timeout=httpx2.Timeout(None, connect=CONNECT_S),
+        limits=httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
+    )
+
+
+@lru_cache
+def _lean(kind: Any) -> type[httpx2.AsyncClient]:
+    return type("LeanClient", (_Lean, kind), {})
+
+
+class _Lean(_Base):
+    """What is laid over an SDK's client class; see the module."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._targets: dict[str, httpx2.URL] = {}
+        self._heads: dict[tuple[tuple[str, str], ...], httpx2.Headers] = {}
+
+    def build_request(self, method: str, url: Any, **parts: Any) -> httpx2.Request:
+        content, given = parts.get("content"), parts.get("headers")
+        if not isinstance(content, bytes) or not isinstance(given, list) or any(map(parts.get, _UNUSUAL)):
+            return super().build_request(method, url, **parts)
+        target, head = self._targets.get(str(url)), self._heads.get(tuple(given))
+        if target is None or head is None:
+            # The first of its kind is built the ordinary way; the next ones take after it.
+            request = super().build_request(method, url, **parts)
+            if len(self._heads) < _KEPT and len(self._targets) < _KEPT:
+                self._targets[str(url)] = request.url
+                self._heads[tuple(given)] = request.headers
+            return request
+        headers = httpx2.Headers(head, encoding=_LATIN)
+        headers["content-length"] = str(len(content))
+        timeout = httpx2.Timeout(parts.get("timeout", self.timeout)).as_dict()
+        body = httpx2.ByteStream(content)
+        request = httpx2.Request(
+            method, target, headers=headers, stream=body, extensions={"timeout": timeout}
+        )
+        request.read()
+        return request
+
+    async def send(self, request: httpx2.Request, *, stream: bool = False, **flow: Any) -> httpx2.Response:
+        if flow.get("follow_redirects") or flow.get("auth") is not None:
+            return await super().send(request, stream=stream, **flow)
+        if self.is_closed:
+            raise RuntimeError("this client is closed: the loop it belonged to has ended")
+        response = await self._transport_for_url(request.url).handle_async_request(request)
+        response.request = request
+        response.headers.encoding = _LATIN
+        if not stream:
+            try:
+                await response.aread()
+            except BaseException:
+                await response.aclose()
+                raise
+        return response
