@@ -7,7 +7,8 @@
     prices = { input = 0.0, output = 0.0 }
     capabilities = ["streaming", "tools"]
 
-The fields are those of `Model`; `weights` is a table with the fields of `Weights`.
+The fields are those of `Model`; `weights` is a table with the fields of `Weights`, where a chat template
+may stand in a file beside the TOML file: `chat_template_file = "mine.jinja"`.
 It does not know which models are already there.
 """
 
@@ -17,8 +18,8 @@ import dataclasses
 import difflib
 import os
 import tomllib
+from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -28,55 +29,67 @@ from labkit.errors import DefinitionError
 from labkit.paths import read_text
 
 LARGEST_BYTES = 10_000_000
+_BUNDLED = Path(__file__).with_name("overlay.toml")
 _FIELDS = {field.name for field in dataclasses.fields(Model)} - {"client"}
 
 
 @cache
 def bundled() -> tuple[Model, ...]:
     """The models labkit itself lists."""
-    text = files("labkit.catalog").joinpath("overlay.toml").read_text(encoding="utf-8")
-    return tuple(_model(entry, "overlay.toml")[0] for entry in tomllib.loads(text)["model"])
+    entries = tomllib.loads(_BUNDLED.read_text(encoding="utf-8"))["model"]
+    return tuple(_model(entry, _BUNDLED) for entry in entries)
 
 
 def read(path: str | os.PathLike[str]) -> list[Model]:
-    """The models in the TOML file `path`; `DefinitionError` naming all that is wrong in it."""
+    """The models in the TOML file `path`; `DefinitionError` naming all that is wrong in it.
+
+    Paths in it are relative to the file.
+    """
     shown = os.fspath(path)
     try:
         found = tomllib.loads(read_text(path, what="model file", limit_bytes=LARGEST_BYTES))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DefinitionError(f"The model file {shown!r} is no TOML: {error!s:.200}.") from None
-    entries = found.get("model")
-    if (
-        set(found) != {"model"}
-        or not isinstance(entries, list)
-        or not all(isinstance(e, dict) for e in entries)
-    ):
+    entries = found.pop("model", None)
+    tables = isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
+    if found or not entries or not tables:
         raise DefinitionError(f"The model file {shown!r} is to hold [[model]] tables, and nothing else.")
-    models, wrong = [], []
+    models: list[Model] = []
+    wrong: list[str] = []
     for number, entry in enumerate(entries, 1):
         try:
-            model, unknown = _model(entry, shown)
-            wrong += unknown + [f"{fault} ({shown!r}, entry {number})" for fault in faults(model)]
-            models.append(model)
-        except (TypeError, ValueError, AttributeError) as error:
+            models.append(_model(entry, Path(path)))
+            wrong += [f"{fault} ({shown!r}, entry {number})" for fault in faults(models[-1])]
+        except DefinitionError as error:
+            wrong += [f"{fault} ({shown!r}, entry {number})" for fault in error.faults]
+        except (TypeError, ValueError) as error:
             wrong.append(f"The model file {shown!r}, entry {number}, cannot be read: {error!s:.200}.")
     if wrong:
         raise DefinitionError(wrong)
     return models
 
 
-def _model(entry: dict[str, Any], shown: str) -> tuple[Model, list[str]]:
+def _model(entry: Mapping[str, Any], file: Path) -> Model:
+    unknown = [name for name in entry if name not in _FIELDS]
+    if unknown:
+        raise DefinitionError(_unknown(name) for name in unknown)
     values = dict(entry)
-    id = values.pop("id", "")
-    unknown = []
-    for name in [name for name in values if name not in _FIELDS]:
-        near = difflib.get_close_matches(name, _FIELDS, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(sorted(_FIELDS))}."
-        unknown.append(f"The model file {shown!r} has {name!r} for {id!r:.60}. {hint}")
-        del values[name]
     if "weights" in values:
-        weights = dict(values["weights"])
-        if "path" in weights:
-            weights["path"] = Path(weights["path"])
-        values["weights"] = Weights(**weights)
-    return Model(id, **values), unknown
+        values["weights"] = _weights(values["weights"], file)
+    return Model(values.pop("id", ""), **values)
+
+
+def _weights(given: Mapping[str, Any], file: Path) -> Weights:
+    values = dict(given)
+    if "path" in values:
+        values["path"] = file.parent / values["path"]
+    if "chat_template_file" in values:
+        template = file.parent / values.pop("chat_template_file")
+        values["chat_template"] = read_text(template, what="chat template", limit_bytes=LARGEST_BYTES)
+    return Weights(**values)
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, _FIELDS, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(sorted(_FIELDS))}."
+    return f"A model has no {name!r:.60}. {hint}"

@@ -40,7 +40,8 @@ class Key:
         return self._text
 
     def __repr__(self) -> str:
-        return f"<key from {self.source}>"
+        # A traceback may show a key that was refused before it was made.
+        return f"<key from {getattr(self, 'source', 'nowhere')}>"
 
     def __format__(self, spec: str) -> str:
         return format(repr(self), spec)
