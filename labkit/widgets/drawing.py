@@ -46,7 +46,7 @@ class Pencil:
         return self.changes()
 
     def changes(self) -> dict[str, Any]:
-        """What is new since the last call: `head`, `rows` and `panels`, each only where there is something."""
+        """What is new since the last call: `head`, `rows` and `panels`, each only where it changed."""
         rows = self.window.rows()
         found: dict[str, Any] = {}
         layout = [_placed(row, self.board) for row in rows]

@@ -1,71 +1,145 @@
-"""How a selector is drawn with ipywidgets: a search box, a list, a status line, a button for its code.
+"""A list of things to tick, with a search box, filters and pages, for a selector.
 
-It holds no choice of its own: the selector does.
+It draws the selector's state and tells it what was ticked. Rows are made once and filled anew, so a
+list of thousands costs a page.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import ipywidgets
 
-if TYPE_CHECKING:
-    from labkit.widgets.selector import Selector
+from labkit.summary.visible import visible
+from labkit.widgets.forms import WIDE, WRAPPED, Status, button, text
+from labkit.widgets.selector import Choice, Selector
 
-WIDE = ipywidgets.Layout(width="100%", max_width="60em")
+ROWS = 12
+Extra = Callable[[Choice], Sequence[ipywidgets.Widget]]
 
 
 class Listbox:
-    """Draws one selector. A callback that fails says so in the status line."""
+    """Draws `selector`. `filters` maps a filter's name to tags by what they are called; `extra` gives
+    further widgets of a row."""
 
-    def __init__(self, selector: Selector, *, title: str) -> None:
+    def __init__(
+        self,
+        selector: Selector,
+        *,
+        noun: str,
+        heads: Sequence[str],
+        status: Status,
+        filters: dict[str, dict[str, str]] | None = None,
+        extra: Extra | None = None,
+        extra_width: str = "0",
+    ) -> None:
         self._selector = selector
+        self._status = status
+        self._extra = extra
+        self._page = 0
         self._drawing = False
-        self._search = ipywidgets.Text(description="Search", placeholder=f"find {title}", layout=WIDE)
-        self._list = ipywidgets.SelectMultiple(description=title.capitalize(), rows=8, layout=WIDE)
-        self._code = ipywidgets.Button(description="Show code", tooltip="the Python that makes this choice")
-        self._status = ipywidgets.HTML()
-        self._status.add_class("labkit-status")
-        self._search.observe(self._guarded(lambda change: self.refresh()), "value")
-        self._list.observe(self._guarded(self._choose), "value")
-        self._code.on_click(self._guarded(lambda button: self._say(self._selector.code)))
-        self._box = ipywidgets.VBox([self._search, self._list, ipywidgets.HBox([self._code, self._status])])
+        self._search = ipywidgets.Text(
+            description="Search", placeholder=f"find {noun}", layout=ipywidgets.Layout(width="24em")
+        )
+        self._filters = [
+            ipywidgets.Dropdown(
+                description=name,
+                options=[("any", ""), *((label, tag) for label, tag in tags.items())],
+                layout=ipywidgets.Layout(width="16em"),
+            )
+            for name, tags in (filters or {}).items()
+        ]
+        self._heads = _heads(noun, heads, extra_width)
+        self._rows = [_Row(self._tick, extra_width) for _ in range(ROWS)]
+        self._list = ipywidgets.VBox(layout=WIDE)
+        self._list.add_class("lk-list")
+        self._where = ipywidgets.HTML()
+        self._before = button("Previous", status.guarded(lambda _: self._turn(-1)), tip="previous page")
+        self._after = button("Next", status.guarded(lambda _: self._turn(1)), tip="next page")
+        for box in (self._search, *self._filters):
+            box.observe(status.guarded(lambda _: self._turn(None)), "value")
+        self.widget = ipywidgets.VBox(
+            [
+                ipywidgets.HBox([self._search, *self._filters], layout=WRAPPED),
+                self._list,
+                ipywidgets.HBox([self._where, self._before, self._after]),
+            ],
+            layout=WIDE,
+        )
+        selector.on_change(self.refresh)
         self.refresh()
-
-    def bundle(self) -> dict[str, Any]:
-        """The MIME bundle of the live view."""
-        bundle: dict[str, Any] = self._box._repr_mimebundle_()
-        return bundle
 
     def refresh(self) -> None:
         """Draw the selector's state anew."""
-        found = self._selector.found(self._search.value)
+        tags = [box.value for box in self._filters if box.value]
+        found = self._selector.found(self._search.value, tags=tags)
+        pages = max(1, -(-len(found) // ROWS))
+        self._page = min(self._page, pages - 1)
+        listed = found[self._page * ROWS : (self._page + 1) * ROWS]
+        chosen = set(self._selector.chosen)
         self._drawing = True
         try:
-            self._list.options = [(choice.line, choice.value) for choice in found]
-            listed = {choice.value for choice in found}
-            self._list.value = tuple(value for value in self._selector.value if value in listed)
+            for row, choice in zip(self._rows, listed, strict=False):
+                row.fill(choice, choice.value in chosen, self._extra(choice) if self._extra else ())
         finally:
             self._drawing = False
-        self._say(repr(self._selector))
+        self._list.children = [self._heads, *(row.widget for row in self._rows[: len(listed)])]
+        first = self._page * ROWS + 1
+        where = f"{first}–{first + len(listed) - 1} of {len(found)}" if pages > 1 else f"{len(found)} listed"
+        self._where.value = f"<span class='lk-soft'>{where} · {len(chosen)} chosen</span>"
+        for one in (self._before, self._after):
+            one.layout.display = "" if pages > 1 else "none"
+        self._before.disabled, self._after.disabled = self._page == 0, self._page >= pages - 1
 
-    def _choose(self, change: Any) -> None:
-        if self._drawing:
-            return
-        listed = {value for _, value in self._list.options}
-        hidden = [value for value in self._selector.value if value not in listed]
-        self._selector.value = (*hidden, *self._list.value)
+    def _turn(self, step: int | None) -> None:
+        self._page = 0 if step is None else max(0, self._page + step)
+        self.refresh()
 
-    def _say(self, words: str) -> None:
-        import html
+    def _tick(self, choice: Choice, on: bool) -> None:
+        if not self._drawing:
+            self._status.guarded(lambda _: self._selector.toggle(choice.value, on))(None)
 
-        self._status.value = f"<span role='status'>{html.escape(words)}</span>"
 
-    def _guarded(self, call: Any) -> Any:
-        def guarded(event: Any) -> None:
-            try:
-                call(event)
-            except Exception as error:  # noqa: BLE001 - a callback's exception is shown nowhere else
-                self._say(f"{type(error).__name__}: {error}")
+class _Row:
+    """One line of the list: a box to tick, facts, and what else belongs to it."""
 
-        return guarded
+    def __init__(self, tick: Callable[[Choice, bool], None], extra_width: str) -> None:
+        self._choice: Choice | None = None
+        self._tick = tick
+        self._box = ipywidgets.Checkbox(indent=False)
+        self._facts = ipywidgets.HTML()
+        self._extra = ipywidgets.HBox(layout=_extra_layout(extra_width))
+        self.widget = ipywidgets.HBox([self._box, self._facts, self._extra], layout=WIDE)
+        self.widget.add_class("lk-item")
+        self._box.observe(self._ticked, "value")
+
+    def fill(self, choice: Choice, on: bool, extra: Sequence[ipywidgets.Widget]) -> None:
+        """Show this choice."""
+        self._choice = choice
+        self._box.description = visible(choice.name, limit=60)
+        self._box.tooltip = visible(choice.value, limit=200)
+        self._box.value = on
+        spans = "".join(f"<span title='{text(fact)}'>{text(fact)}</span>" for fact in choice.facts)
+        self._facts.value = f"<div class='lk-cols'>{spans}</div>"
+        if self._extra.children != tuple(extra):
+            self._extra.children = tuple(extra)
+
+    def _ticked(self, change: Any) -> None:
+        if self._choice is not None:
+            self._tick(self._choice, bool(change["new"]))
+
+
+def _heads(noun: str, heads: Sequence[str], extra_width: str) -> ipywidgets.Widget:
+    columns = "".join(f"<span>{text(head)}</span>" for head in heads)
+    name = ipywidgets.HTML(f"<span class='lk-soft'>{text(noun)}</span>")
+    facts = ipywidgets.HTML(f"<div class='lk-cols lk-soft'>{columns}</div>")
+    made = ipywidgets.HBox([name, facts, ipywidgets.HBox(layout=_extra_layout(extra_width))], layout=WIDE)
+    made.add_class("lk-item")
+    made.add_class("lk-heads")
+    name.add_class("lk-name")
+    return made
+
+
+def _extra_layout(width: str) -> ipywidgets.Layout:
+    return ipywidgets.Layout(width=width, flex="0 0 auto", justify_content="flex-end")

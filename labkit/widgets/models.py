@@ -1,61 +1,158 @@
-"""Choose models: price, context window, and whether the key was found stand beside each. It asks nobody."""
+"""Choose models and their params: price, context window and key stand beside each. It asks nobody.
+
+`.value` is what `lab.plan(models=…)` takes, with and without a browser.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from labkit.errors import DefinitionError
+from labkit.widgets.pulling import weights_here
 from labkit.widgets.selector import Choice, Selector
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from labkit.catalog.model import Model
+    from labkit.widgets.modelform import ModelForm
+
+CAPABILITIES = ("vision", "tools", "json", "reasoning")
+FACTS = ("context (tokens)", "USD per million tokens", "key or weights")
+EFFORTS = ("minimal", "low", "medium", "high")
 
 
 class HasModels(Protocol):
-    """What the selector needs of a lab: `models.frame()`, one row per model."""
+    """What the selector needs of a lab: its catalog, with a `frame()` of one row per model."""
 
     @property
     def models(self) -> Any: ...
 
 
 class ModelSelector(Selector):
-    """A searchable list of the lab's models; `.value` is what `lab.plan(models=…)` takes.
+    """The lab's models to choose from, with search, filters, and params for each.
 
-    Without `value=` every local model whose weights are here is chosen, so *Run All* works without a key.
+    `.value` is a tuple: ids, and where params were set, models that carry them. Without `value=` every
+    local model whose weights are here is chosen, so *Run All* works without a key. `params` maps a
+    model's id to its params. Raises `DefinitionError` naming what the lab does not list.
 
     >>> models = ModelSelector(lab)             # doctest: +SKIP
     >>> plan = lab.plan(prompts=["{{ text }}"], models=models.value)   # doctest: +SKIP
     """
 
-    def __init__(self, lab: HasModels, *, value: Sequence[str] | None = None) -> None:
-        frame: pd.DataFrame = lab.models.frame()
-        rows = [
-            row for row in frame.to_dict("records") if row["retired"] is None or row["id"] in (value or ())
-        ]
-        choices = [Choice(row["id"], _line(row), _facts(row)) for row in rows]
-        ready = [row["id"] for row in rows if row["key"] == "not needed"]
+    def __init__(
+        self,
+        lab: HasModels,
+        *,
+        value: Sequence[str] | None = None,
+        params: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self._catalog = lab.models
+        wanted = [self._id(one) for one in ([value] if isinstance(value, str) else value or ())]
+        rows: list[dict[Any, Any]] = lab.models.frame().to_dict("records")
+        here = weights_here() if any(row["provider"] == "local" for row in rows) else frozenset()
+        listed = [row for row in rows if _is_none(row["retired"]) or row["id"] in wanted]
+        choices = [_choice(row, here) for row in listed]
+        ready = [choice.value for choice in choices if choice.tags.issuperset({"local", "ready"})]
+        self._params: dict[str, dict[str, Any]] = {}
         super().__init__(
             choices,
-            value=ready if value is None else value,
-            title="models",
-            heads=("model", "context", "USD per million tokens in / out", "key"),
+            value=ready if value is None else wanted,
             call="lk.ModelSelector",
+            heads=("model", *FACTS),
+        )
+        for model, given in (params or {}).items():
+            self.set_params(self._id(model), **given)
+
+    @property
+    def value(self) -> tuple[str | Model, ...]:
+        """The chosen models in the list's order: ids, or models with the params set here."""
+        return tuple(
+            self._catalog[id].replace(params={**self._catalog[id].params, **self._params[id]})
+            if self._params.get(id)
+            else id
+            for id in self.chosen
         )
 
+    @value.setter
+    def value(self, chosen: Sequence[str]) -> None:
+        self.choose([self._id(one) for one in ([chosen] if isinstance(chosen, str) else chosen)])
 
-def _facts(row: dict[str, Any]) -> tuple[str, ...]:
+    def params(self, model: str) -> dict[str, Any]:
+        """The params set here for one model."""
+        return dict(self._params.get(model, {}))
+
+    def set_params(self, model: str, **params: Any) -> None:
+        """Set params of one model; None takes one back."""
+        if model not in self._choices:
+            raise DefinitionError(f"lk.ModelSelector does not list {model!r}.")
+        kept = {**self._params.get(model, {}), **params}
+        self._params[model] = {name: value for name, value in kept.items() if value is not None}
+        self.changed()
+
+    def renew(self, model: str) -> None:
+        """Look again whether a model's weights are here."""
+        rows = self._catalog.frame().to_dict("records")
+        row = next(row for row in rows if row["id"] == model)
+        self._choices[model] = _choice(row, weights_here())
+        self.changed()
+
+    @property
+    def code(self) -> str:
+        """The Python that makes this choice."""
+        own = {id: self.params(id) for id in self.chosen if self.params(id)}
+        params = f", params={own!r}" if own else ""
+        return f"{self._call}(lab, value={list(self.chosen)!r}{params})"
+
+    @property
+    def value_code(self) -> list[str]:
+        """One Python expression per chosen model, as `lab.plan(models=[…])` takes them."""
+        return [
+            f"lab.models[{id!r}].replace(params={ {**self._catalog[id].params, **self._params[id]}!r})"
+            if self._params.get(id)
+            else repr(id)
+            for id in self.chosen
+        ]
+
+    def _id(self, name: str) -> str:
+        """The id behind an alias; what is unknown stays as it is, to be named in the error."""
+        return str(self._catalog[name].id) if name in self._catalog else name
+
+    def _make_form(self) -> ModelForm:
+        from labkit.widgets.modelform import ModelForm
+
+        return ModelForm(self)
+
+
+def _choice(row: Mapping[Any, Any], here: frozenset[str]) -> Choice:
+    provider, name = str(row["provider"]), str(row["id"]).partition("/")[2]
+    key, ready = _key(row, name in here)
+    tags = {
+        f"provider:{provider}",
+        *(["local"] if provider == "local" else []),
+        *(["ready"] if ready else []),
+    }
+    tags |= {f"can:{able}" for able in CAPABILITIES if row.get(able) is True}
+    return Choice(str(row["id"]), str(row["id"]), (_window(row), _price(row), key), frozenset(tags))
+
+
+def _key(row: Mapping[Any, Any], here: bool) -> tuple[str, bool]:
+    if row["provider"] == "local":
+        return ("weights here", True) if here else ("weights missing", False)
+    words = {"found": "key found", "missing": "key missing", "not needed": "no key needed"}
+    return words.get(row["key"], f"key {row['key']}"), row["key"] != "missing"
+
+
+def _window(row: Mapping[Any, Any]) -> str:
     window = row["context_window"]
-    context = "unknown" if window is None or window != window else f"{int(window):,} tokens"
-    return str(row["id"]), context, _price(row), f"key {row['key']}"
+    return "unknown" if _is_none(window) else f"{int(window):,}"
 
 
-def _price(row: dict[str, Any]) -> str:
+def _price(row: Mapping[Any, Any]) -> str:
     prices = [row["input_usd_mtok"], row["output_usd_mtok"]]
-    if any(price is None or price != price for price in prices):
-        return "price unknown"
-    return " / ".join(f"{price:g}" for price in prices)
+    if any(map(_is_none, prices)):
+        return "unknown"
+    return "free" if not any(prices) else f"{prices[0]:g} in · {prices[1]:g} out"
 
 
-def _line(row: dict[str, Any]) -> str:
-    _, context, price, key = _facts(row)
-    return f"{row['id']} — {price} USD/Mtok — {context} — {key}"
+def _is_none(value: Any) -> bool:
+    return value is None or value != value or str(value) in ("<NA>", "NaT")

@@ -1,49 +1,215 @@
-"""Choose prompts: those saved in the lab and those in `data/prompts`. It does not know how they are kept."""
+"""Choose prompts and write new ones: saved versions, files of `data/prompts`, and one typed in place.
+
+`.value` is what `lab.plan(prompts=…)` takes, with and without a browser. It does not know how prompts
+are kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
-from labkit.prompts import Prompt
+from labkit.prompts import Block, Prompt, parse_ref
+from labkit.widgets.draft import Draft
 from labkit.widgets.selector import Choice, Selector
+
+if TYPE_CHECKING:
+    from labkit.widgets.promptform import PromptForm
+
+FACTS = ("version", "variables", "text")
+
+
+class Shelf(Protocol):
+    """Where prompts are: iterable, by name or `name@version`, and one can be saved."""
+
+    def __iter__(self) -> Iterator[Prompt]: ...
+
+    def __getitem__(self, ref: str) -> Prompt: ...
+
+    def save(self, prompt: Prompt) -> Prompt: ...
+
+    def frame(self) -> Any: ...
 
 
 class HasPrompts(Protocol):
     """What the selector needs of a lab."""
 
     @property
-    def prompts(self) -> Iterable[Prompt]: ...
+    def prompts(self) -> Shelf: ...
 
 
 class PromptSelector(Selector):
-    """A searchable list of the lab's prompts; `.value` is what `lab.plan(prompts=…)` takes.
+    """The lab's prompts to choose from, with their versions, and a new one to be typed in place.
 
-    Without `value=` everything is chosen when there are at most four prompts, else the first.
+    `.value` is a tuple: names such as `triage`, names with a version such as `triage@2`, and the typed
+    prompt as an `lk.Prompt` where it is used. `.draft` is what is typed; `.values` are its variables'
+    values, to be given as `dataset=`. Without `value=` everything is chosen when there are at most
+    four prompts, else the first. `blocks` can be ticked beside those of the lab's prompts.
 
     >>> prompts = PromptSelector(lab)            # doctest: +SKIP
     >>> plan = lab.plan(prompts=prompts.value, models=["gpt-4o"])   # doctest: +SKIP
     """
 
-    def __init__(self, lab: HasPrompts, *, value: Sequence[str] | None = None) -> None:
-        listed = list(lab.prompts)
-        choices = [
-            Choice(prompt.name, _line(prompt), (prompt.name, _version(prompt), ", ".join(prompt.variables)))
-            for prompt in listed
-        ]
-        first = [choice.value for choice in choices][: len(choices) if len(choices) <= 4 else 1]
-        super().__init__(
-            choices,
-            value=first if value is None else value,
-            title="prompts",
-            heads=("prompt", "version", "variables"),
-            call="lk.PromptSelector",
-        )
+    def __init__(
+        self,
+        lab: HasPrompts,
+        *,
+        value: Sequence[str | Prompt] | None = None,
+        blocks: Sequence[Block] = (),
+    ) -> None:
+        self._shelf = lab.prompts
+        self._own_blocks = tuple(blocks)
+        self._versions: dict[str, list[int]] = {}
+        self._picked: dict[str, int] = {}
+        self.draft = Draft()
+        self.uses_draft = False
+        names, choices = self._listed()
+        first = names[: len(names) if len(names) <= 4 else 1]
+        super().__init__(choices, value=(), call="lk.PromptSelector", heads=("prompt", *FACTS))
+        self._set(first if value is None else [value] if isinstance(value, str | Prompt) else value)
 
+    # -- the choice ------------------------------------------------------------------------------
 
-def _version(prompt: Prompt) -> str:
-    return "not yet saved" if prompt.version is None else f"@{prompt.version}"
+    @property
+    def value(self) -> tuple[str | Prompt, ...]:
+        """The chosen prompts: names, names with a version, and the typed one where it is used."""
+        refs: list[str | Prompt] = [self._ref(name) for name in self.chosen]
+        return (*refs, self.draft.prompt()) if self.uses_draft else tuple(refs)
 
+    @value.setter
+    def value(self, chosen: Sequence[str | Prompt]) -> None:
+        self._set([chosen] if isinstance(chosen, str | Prompt) else chosen)
+        self.changed()
 
-def _line(prompt: Prompt) -> str:
-    return f"{prompt.name} ({_version(prompt)}) — {', '.join(prompt.variables) or 'no variables'}"
+    @property
+    def values(self) -> dict[str, str]:
+        """The typed prompt's variables and the values tried: one sample."""
+        return self.draft.fields()
+
+    def versions(self, name: str) -> tuple[int, ...]:
+        """The saved versions of a prompt."""
+        return tuple(self._versions.get(name, ()))
+
+    def version(self, name: str) -> int | None:
+        """The version chosen; None stands for the file, or the latest."""
+        return self._picked.get(name)
+
+    def pick(self, name: str, version: int | None) -> None:
+        """Choose which version of a prompt is meant."""
+        if version is None:
+            self._picked.pop(name, None)
+        else:
+            self._shelf[f"{name}@{version}"]
+            self._picked[name] = version
+        self.changed()
+
+    def prompt(self, name: str) -> Prompt:
+        """A listed prompt, in the version chosen."""
+        return self._shelf[self._ref(name)]
+
+    # -- the draft -------------------------------------------------------------------------------
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Blocks there are to tick: those given, and those of listed prompts and the draft, by name."""
+        known = [*self._own_blocks, *self.draft.blocks]
+        known += [block for choice in self.choices for block in self.prompt(choice.value).blocks]
+        return tuple({block.name: block for block in reversed(known)}.values())
+
+    def use_draft(self, on: bool) -> None:
+        """Count the typed prompt among the chosen. Raises `DefinitionError` where it is none yet."""
+        if on:
+            self.draft.prompt()
+        self.uses_draft = on
+        self.changed()
+
+    def edit(self, name: str) -> None:
+        """Begin a draft as a copy of a listed prompt."""
+        self.draft = Draft.of(self.prompt(name))
+        self.changed()
+
+    def last(self) -> Prompt | None:
+        """The saved prompt that the draft would follow."""
+        name = self.draft.name.strip()
+        versions = self.versions(name)
+        if versions:
+            return self._shelf[f"{name}@{versions[-1]}"]
+        return self._shelf[name] if name in self._choices else None
+
+    def save(self) -> Prompt:
+        """Keep the draft as the next version of its name, and choose it in the draft's place."""
+        saved = self._shelf.save(self.draft.prompt())
+        _, choices = self._listed()
+        self._choices = {choice.value: choice for choice in choices}
+        if saved.version is not None and self._shelf[saved.name].hash != saved.hash:
+            self._picked[saved.name] = saved.version  # a file of that name says something else
+        else:
+            self._picked.pop(saved.name, None)
+        self._chosen.add(saved.name)
+        self.uses_draft = False
+        self.changed()
+        return saved
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    @property
+    def value_code(self) -> list[str]:
+        """One Python expression per chosen prompt, as `lab.plan(prompts=[…])` takes them."""
+        names = [repr(self._ref(name)) for name in self.chosen]
+        return [*names, self.draft.code()] if self.uses_draft else names
+
+    @property
+    def code(self) -> str:
+        """The Python that makes this choice."""
+        return f"{self._call}(lab, value=[{', '.join(self.value_code)}])"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows = super()._rows()
+        if self.uses_draft:
+            prompt = self.draft.prompt()
+            rows.append((prompt.name, "not saved", ", ".join(prompt.variables), prompt.text))
+        return rows
+
+    def _set(self, chosen: Sequence[str | Prompt]) -> None:
+        picked: dict[str, int] = {}
+        names: list[str] = []
+        typed = [one for one in chosen if isinstance(one, Prompt)]
+        for ref in chosen:
+            if isinstance(ref, str):
+                name, version = parse_ref(ref)
+                names.append(name)
+                if version is not None:
+                    picked[name] = version
+        self._choose(names)
+        for name, version in picked.items():
+            self._shelf[f"{name}@{version}"]
+        self._picked = picked
+        self.uses_draft = bool(typed)
+        if typed:
+            self.draft = Draft.of(typed[-1])
+
+    def _ref(self, name: str) -> str:
+        version = self._picked.get(name)
+        return name if version is None else f"{name}@{version}"
+
+    def _listed(self) -> tuple[list[str], list[Choice]]:
+        saved = self._shelf.frame()
+        self._versions = {}
+        for name, version in zip(saved["name"], saved["version"], strict=True):
+            self._versions.setdefault(str(name), []).append(int(version))
+        for numbers in self._versions.values():
+            numbers.sort()
+        choices = [self._choice(prompt) for prompt in self._shelf]
+        return [choice.value for choice in choices], choices
+
+    def _choice(self, prompt: Prompt) -> Choice:
+        versions = self._versions.get(prompt.name, [])
+        of = f"@{prompt.version}" if prompt.version is not None else "file"
+        many = f", {len(versions)} saved" if len(versions) > 1 else ""
+        facts = (of + many, ", ".join(prompt.variables) or "no variables", prompt.description or prompt.text)
+        return Choice(prompt.name, prompt.name, facts)
+
+    def _make_form(self) -> PromptForm:
+        from labkit.widgets.promptform import PromptForm
+
+        return PromptForm(self)

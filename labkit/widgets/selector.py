@@ -1,93 +1,129 @@
-"""A searchable list to choose several things from: the shape both selectors share.
+"""A choice of several things from a list: the state both selectors share, without any drawing.
 
-State and drawing only: what there is to choose is given, what is chosen is `.value`. It works without
-a browser, and carries a table of the choice for where widgets cannot be drawn.
+What there is to choose is given, what is chosen is `.value`; both work without a browser. It carries a
+table of the choice for where widgets cannot be drawn.
 """
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
+
+from labkit.errors import DefinitionError
+from labkit.summary.visible import visible
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One thing to choose: its value, its line in the list, and facts for the table, in column order."""
+    """One thing to choose: its value, what it is called, facts in the order of the heads, and its tags."""
 
     value: str
-    line: str
+    name: str
     facts: tuple[str, ...] = ()
+    tags: frozenset[str] = frozenset()
+
+    def has(self, words: Sequence[str]) -> bool:
+        """Whether every word is in its name or facts, whatever the case."""
+        shown = " ".join((self.value, self.name, *self.facts)).casefold()
+        return all(word in shown for word in words)
 
 
 class Selector:
-    """A list with a search box. `.value` is a tuple of chosen values, in the list's order; it can be set."""
+    """Things to choose from; `chosen` are the values of those that are, in the list's order."""
 
     def __init__(
-        self, choices: Sequence[Choice], *, value: Sequence[str], title: str, heads: Sequence[str], call: str
+        self, choices: Sequence[Choice], *, value: Sequence[str], call: str, heads: Sequence[str]
     ) -> None:
-        self._choices = tuple(choices)
-        self._title = title
-        self._heads = tuple(heads)
+        self._choices = {choice.value: choice for choice in choices}
         self._call = call
+        self._heads = tuple(heads)
         self._chosen: set[str] = set()
-        self._box: Any = None
-        self.value = tuple(value)
+        self._heard: list[Callable[[], None]] = []
+        self._form: Any = None
+        self._choose(value)
 
     @property
-    def value(self) -> tuple[str, ...]:
-        """What is chosen, in the list's order."""
-        return tuple(choice.value for choice in self._choices if choice.value in self._chosen)
+    def choices(self) -> tuple[Choice, ...]:
+        """All there is to choose."""
+        return tuple(self._choices.values())
 
-    @value.setter
-    def value(self, chosen: Sequence[str]) -> None:
-        known = {choice.value for choice in self._choices}
-        if strangers := [name for name in chosen if name not in known]:
-            raise ValueError(
-                f"{self._call} does not list {', '.join(map(repr, strangers))}; it lists {', '.join(known)}"
-            )
-        self._chosen = set(chosen)
-        if self._box is not None:
-            self._box.refresh()
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """What is chosen, in the list's order."""
+        return tuple(value for value in self._choices if value in self._chosen)
+
+    def choose(self, values: Sequence[str]) -> None:
+        """Choose these and nothing else. Raises `DefinitionError` naming what is not in the list."""
+        self._choose(values)
+        self.changed()
+
+    def toggle(self, value: str, on: bool) -> None:
+        """Choose one more, or one less."""
+        self._choose([*(self._chosen - {value}), *([value] if on else [])])
+        self.changed()
+
+    def found(self, words: str = "", *, tags: Sequence[str] = ()) -> tuple[Choice, ...]:
+        """The choices in which every word occurs and that have all the tags, chosen ones first."""
+        wanted = words.casefold().split()
+        listed = [c for c in self._choices.values() if c.has(wanted) and c.tags.issuperset(tags)]
+        return tuple(sorted(listed, key=lambda choice: choice.value not in self._chosen))
+
+    def on_change(self, heard: Callable[[], None]) -> None:
+        """Call `heard` after each change of the choice."""
+        self._heard.append(heard)
+
+    def changed(self) -> None:
+        """Tell all who listen."""
+        for heard in list(self._heard):
+            heard()
+
+    def _choose(self, values: Sequence[str]) -> None:
+        wanted = [values] if isinstance(values, str) else list(values)
+        if strangers := [value for value in wanted if value not in self._choices]:
+            listed = ", ".join(list(self._choices)[:8]) + (", …" if len(self._choices) > 8 else "")
+            named = ", ".join(f"{name!r:.80}" for name in strangers)
+            raise DefinitionError(f"{self._call} does not list {named}; it lists {listed or 'nothing'}.")
+        self._chosen = set(wanted)
+
+    # -- showing ---------------------------------------------------------------------------------
 
     @property
     def code(self) -> str:
         """The Python that makes this choice."""
-        return f"{self._call}(lab, value={list(self.value)!r})"
+        return f"{self._call}(lab, value={list(self.chosen)!r})"
 
-    def found(self, words: str) -> tuple[Choice, ...]:
-        """The choices whose line or facts contain every word, whatever the case."""
-        wanted = words.lower().split()
-        return tuple(
-            choice
-            for choice in self._choices
-            if all(word in " ".join((choice.line, *choice.facts)).lower() for word in wanted)
-        )
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [(choice.name, *choice.facts) for choice in map(self._choices.__getitem__, self.chosen)]
+
+    def _make_form(self) -> Any:
+        raise NotImplementedError
 
     def __repr__(self) -> str:
-        return f"{self._call}({len(self.value)} of {len(self._choices)} chosen: {', '.join(self.value)})"
+        names = ", ".join(visible(name, limit=60) for name in self.chosen)
+        return f"{self._call}({len(self.chosen)} of {len(self._choices)} chosen: {names})"
 
     def _repr_html_(self) -> str:
-        heads = "".join(f"<th style='text-align:left'>{html.escape(head)}</th>" for head in self._heads)
+        left = "style='text-align:left'"
+        heads = "".join(f"<th scope='col' {left}>{escape(head)}</th>" for head in self._heads)
         rows = "".join(
-            "<tr>"
-            + "".join(f"<td style='text-align:left'>{html.escape(fact)}</td>" for fact in choice.facts)
-            + "</tr>"
-            for choice in self._choices
-            if choice.value in self._chosen
+            "<tr>" + "".join(f"<td {left}>{escape(visible(cell))}</td>" for cell in row) + "</tr>"
+            for row in self._rows()
         )
-        count = f"{len(self.value)} of {len(self._choices)} chosen"
+        count = f"{len(self.chosen)} of {len(self._choices)} chosen"
         return (
-            f"<table><caption style='text-align:left'>{html.escape(self._title)}: {count}</caption>"
-            f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-            f"<code>{html.escape(self.code)}</code>"
+            f"<table><caption {left}>{count}</caption><thead><tr>{heads}</tr></thead>"
+            f"<tbody>{rows}</tbody></table><code>{escape(self.code)}</code>"
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._repr_html_()}
-        from labkit.widgets.listbox import Listbox
+    @property
+    def form(self) -> Any:
+        """The form as an ipywidget; one for all its views."""
+        if self._form is None:
+            self._form = self._make_form()
+        return self._form
 
-        if self._box is None:
-            self._box = Listbox(self, title=self._title)
-        return {**self._box.bundle(), **bundle}
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        bundle: Mapping[str, Any] = self.form.widget._repr_mimebundle_()
+        return {**bundle, "text/plain": repr(self), "text/html": self._repr_html_()}

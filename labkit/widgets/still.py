@@ -21,13 +21,18 @@ _TABLE = "border-collapse:collapse;width:100%;table-layout:fixed;text-align:left
 _RULE = "border-bottom:1px solid var(--jp-border-color2,#8886)"
 
 
+_STYLE = (
+    f"<style>.lk-still td,.lk-still th{{{_RULE};padding:4px 8px;vertical-align:top;text-align:left;"
+    "white-space:pre-wrap;overflow-wrap:anywhere}</style>"
+)
+
+
 def table(board: Board) -> str:
     """The board as HTML: a line, then a column per model and a row per prompt and sample."""
     models = list(board.tallies)
-    style = f"<style>.lk-still td,.lk-still th{{{_RULE};padding:4px 8px;vertical-align:top;text-align:left;white-space:pre-wrap;overflow-wrap:anywhere}}</style>"
     heads = "".join(f"<th scope='col'>{_text(model, 80)}</th>" for model in ("", *models))
     head = f"<div><b>{_text(board.title, 300)}</b> {_text(line(board), 600)}</div>"
-    parts = [style, head, f"<table class='lk-still' style='{_TABLE}'><thead><tr>{heads}</tr></thead><tbody>"]
+    parts = [_STYLE, head, f"<table class='lk-still' style='{_TABLE}'><thead><tr>{heads}</tr></thead><tbody>"]
     size = sum(map(len, parts))
     shown_rows = 0
     for row in list(board.order):

@@ -1,0 +1,92 @@
+"""A prompt being written: its text, its variables as they are found, values to try it with, its next version.
+
+State only; it does not know how it is drawn or where prompts are kept.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from labkit.errors import DefinitionError
+from labkit.prompts import Block, Prompt
+from labkit.records import Message
+
+
+@dataclass
+class Draft:
+    """What is typed so far. `values` are tried values of variables; they are no part of the prompt."""
+
+    name: str = ""
+    text: str = ""
+    system: str = ""
+    blocks: tuple[Block, ...] = ()
+    values: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, prompt: Prompt) -> Draft:
+        """A draft that begins as a copy of `prompt`."""
+        return cls(prompt.name, prompt.text, prompt.system or "", tuple(prompt.blocks))
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.text.strip() or self.system.strip())
+
+    def prompt(self) -> Prompt:
+        """The prompt as it stands; without a name it is named after its first words.
+
+        Raises `DefinitionError` with all that is wrong.
+        """
+        system = self.system if self.system.strip() else None
+        name = self.name.strip() or Prompt.of(self.text).name
+        return Prompt(name, self.text, system=system, blocks=self.blocks)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What keeps it from being a prompt, as it stands."""
+        try:
+            self.prompt()
+        except DefinitionError as error:
+            return error.faults
+        return ()
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names it uses; none while it cannot be read."""
+        return () if self.is_empty or self.faults else self.prompt().variables
+
+    def fields(self) -> dict[str, str]:
+        """The tried value of each variable, one sample for a plan."""
+        return {name: self.values.get(name, "") for name in self.variables}
+
+    def messages(self) -> list[Message]:
+        """What would be sent with the tried values. Raises `DefinitionError`."""
+        return self.prompt().render(self.fields())
+
+    def code(self) -> str:
+        """The Python that makes this prompt."""
+        prompt = self.prompt()
+        parts = [repr(prompt.name), repr(prompt.text)]
+        if prompt.system is not None:
+            parts.append(f"system={prompt.system!r}")
+        if prompt.blocks:
+            blocks = ", ".join(f"lk.Block({block.name!r}, {block.text!r})" for block in prompt.blocks)
+            parts.append(f"blocks=[{blocks}]")
+        return f"lk.Prompt({', '.join(parts)})"
+
+
+def difference(old: Prompt | None, new: Prompt) -> list[tuple[str, str]]:
+    """Line by line what changed: pairs of `+`, `-` or a blank, and the line. Empty where nothing did."""
+    before, after = _lines(old), _lines(new)
+    if before == after:
+        return []
+    return [(line[:1], line[2:]) for line in difflib.ndiff(before, after) if not line.startswith("?")]
+
+
+def _lines(prompt: Prompt | None) -> Sequence[str]:
+    if prompt is None:
+        return []
+    parts = [f"[block {block.name}]\n{block.text}" for block in prompt.blocks]
+    parts += [f"[system]\n{prompt.system}"] if prompt.system is not None else []
+    return "\n".join([*parts, prompt.text]).split("\n")

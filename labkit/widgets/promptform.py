@@ -1,0 +1,240 @@
+"""How a `PromptSelector` is drawn: the list, a preview, and a place to write the next version.
+
+It holds no choice and no text of its own: the selector and its draft do.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import ipywidgets
+
+from labkit.errors import DefinitionError
+from labkit.prompts import Block, Prompt
+from labkit.summary.visible import visible
+from labkit.widgets import forms
+from labkit.widgets.draft import Draft, difference
+from labkit.widgets.forms import WIDE, WRAPPED, Status, button, framed
+from labkit.widgets.listbox import Listbox
+from labkit.widgets.prompts import FACTS, PromptSelector
+from labkit.widgets.selector import Choice
+
+HALF = {"width": "auto", "min_width": "0", "flex": "1 1 20em"}
+MARKS = {"+": "lk-add", "-": "lk-del"}
+
+
+class PromptForm:
+    """Draws one selector; `widget` is the whole of it."""
+
+    def __init__(self, selector: PromptSelector) -> None:
+        self._selector = selector
+        self._status = Status()
+        self._row_extras: dict[str, list[ipywidgets.Widget]] = {}
+        self._drawing = False
+        self._list = Listbox(
+            selector, noun="prompts", heads=FACTS, status=self._status, extra=self._extra, extra_width="11em"
+        )
+        self._name = _typed(ipywidgets.Text, "Name", "named after its first words if left empty")
+        self._system = _typed(
+            ipywidgets.Textarea, "System", "optional: who the model is, how to answer", rows=2
+        )
+        self._text = _typed(ipywidgets.Textarea, "Prompt", "Classify in one word: {{ text }}", rows=6)
+        self._found = ipywidgets.HTML(layout=WIDE)
+        self._values = ipywidgets.VBox(layout=WIDE)
+        self._value_boxes: dict[str, ipywidgets.Textarea] = {}
+        self._blocks = ipywidgets.VBox(layout=WIDE)
+        self._use = ipywidgets.Checkbox(description="Use this prompt as it stands", indent=False, layout=WIDE)
+        self._preview = ipywidgets.HTML(layout=WIDE)
+        guarded = self._status.guarded
+        self._save = button("Save as new version", guarded(lambda _: self._saved()))
+        self._code = ipywidgets.HTML(layout=WIDE)
+        show = button(
+            "Show code", guarded(lambda _: self._show_code()), tip="the Python that makes this choice"
+        )
+        for box in (self._name, self._system, self._text):
+            box.observe(guarded(lambda _: self._type()), "value")
+        self._use.observe(guarded(self._used), "value")
+        left = [self._name, self._system, self._text, self._blocks, ipywidgets.HBox([self._use, self._save])]
+        writing = ipywidgets.HBox(
+            [
+                ipywidgets.VBox(left, layout=HALF),
+                ipywidgets.VBox([self._found, self._values, self._preview], layout=HALF),
+            ],
+            layout=WRAPPED,
+        )
+        self._accordion = ipywidgets.Accordion(
+            [writing], titles=["Write a prompt"], layout=WIDE, selected_index=None
+        )
+        self.widget = framed(
+            [self._list.widget, self._accordion, ipywidgets.HBox([show, self._status.widget]), self._code]
+        )
+        selector.on_change(self._refresh)
+        self._refresh()
+
+    # -- from the selector -----------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        self._drawing = True
+        try:
+            draft = self._selector.draft
+            for box, words in (
+                (self._name, draft.name),
+                (self._system, draft.system),
+                (self._text, draft.text),
+            ):
+                if box.value != words:
+                    box.value = words
+            self._use.value = self._selector.uses_draft
+        finally:
+            self._drawing = False
+        self._draw_blocks()
+        self._draw()
+        if self._code.value:
+            self._code.value = forms.code(self._selector.code)
+
+    def _draw(self) -> None:
+        """What follows from the text as it stands: variables, their fields, preview, difference."""
+        draft = self._selector.draft
+        variables = draft.variables
+        names = ", ".join(f"<code>{forms.text(name)}</code>" for name in variables)
+        self._found.value = f"<span role='status' class='lk-soft'>{_found(draft, names)}</span>"
+        for name in variables:
+            if name not in self._value_boxes:
+                self._value_boxes[name] = self._value_box(name)
+        self._values.children = [self._value_boxes[name] for name in variables]
+        self._save.disabled = draft.is_empty or bool(draft.faults)
+        self._preview.value = "" if draft.is_empty else self._previewed(draft)
+
+    def _previewed(self, draft: Draft) -> str:
+        try:
+            prompt = draft.prompt()
+            messages = draft.messages()
+        except DefinitionError as error:
+            return f"<pre class='lk-box lk-bad'>{forms.text(error, limit=2000)}</pre>"
+        sent = "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in messages)
+        shown = (
+            f"<div class='lk-soft'>What is sent</div><pre class='lk-box'>{forms.text(sent, limit=6000)}</pre>"
+        )
+        last = self._selector.last()
+        return shown if last is None else shown + _difference(last, prompt)
+
+    def _draw_blocks(self) -> None:
+        ticked = {block.name for block in self._selector.draft.blocks}
+        boxes = []
+        for block in self._selector.blocks:
+            box = ipywidgets.Checkbox(
+                value=block.name in ticked, description=visible(f"Block {block.name}", limit=60), indent=False
+            )
+            box.tooltip = visible(block.text, limit=300)
+            box.observe(self._status.guarded(partial(self._block, block)), "value")
+            boxes.append(box)
+        self._blocks.children = boxes
+
+    # -- to the selector -------------------------------------------------------------------------
+
+    def _type(self) -> None:
+        if self._drawing:
+            return
+        draft = self._selector.draft
+        draft.name, draft.system, draft.text = self._name.value, self._system.value, self._text.value
+        if self._selector.uses_draft and draft.faults:
+            self._selector.use_draft(False)
+        elif self._selector.uses_draft:
+            self._selector.changed()
+        else:
+            self._draw()
+
+    def _used(self, change: Any) -> None:
+        if self._drawing:
+            return
+        try:
+            self._selector.use_draft(bool(change["new"]))
+        except DefinitionError:
+            self._refresh()
+            raise
+
+    def _block(self, block: Block, change: Any) -> None:
+        on = bool(change["new"])
+        draft = self._selector.draft
+        kept = [one for one in draft.blocks if one.name != block.name]
+        draft.blocks = (*kept, block) if on else tuple(kept)
+        self._selector.changed() if self._selector.uses_draft else self._draw()
+
+    def _value_box(self, name: str) -> ipywidgets.Textarea:
+        box = _typed(ipywidgets.Textarea, visible(name, limit=40), "a value to try", rows=2)
+        box.value = self._selector.draft.values.get(name, "")
+
+        def read(change: Any) -> None:
+            self._selector.draft.values[name] = change["new"]
+            self._selector.changed() if self._selector.uses_draft else self._draw()
+
+        box.observe(self._status.guarded(read), "value")
+        return box
+
+    def _saved(self) -> None:
+        saved = self._selector.save()
+        self._row_extras.clear()
+        self._list.refresh()
+        self._status.say(f"saved as {saved.name}@{saved.version}")
+
+    def _show_code(self) -> None:
+        self._code.value = "" if self._code.value else forms.code(self._selector.code)
+
+    # -- rows ------------------------------------------------------------------------------------
+
+    def _extra(self, choice: Choice) -> list[ipywidgets.Widget]:
+        name = choice.value
+        if name not in self._row_extras:
+            edit = button(
+                "Edit", self._status.guarded(lambda _: self._edit(name)), tip=f"begin a new version of {name}"
+            )
+            versions = self._selector.versions(name)
+            self._row_extras[name] = [*([self._version(name)] if len(versions) > 1 else []), edit]
+        return self._row_extras[name]
+
+    def _version(self, name: str) -> ipywidgets.Dropdown:
+        prompt = next(prompt for prompt in self._selector._shelf if prompt.name == name)
+        first = "file" if prompt.version is None else "latest"
+        box = ipywidgets.Dropdown(
+            options=[
+                (first, 0),
+                *((f"@{number}", number) for number in self._selector.versions(name)[::-1]),
+            ],
+            value=self._selector.version(name) or 0,
+            layout=ipywidgets.Layout(width="7em"),
+            tooltip=f"version of {visible(name)}",
+        )
+        box.observe(
+            self._status.guarded(lambda change: self._selector.pick(name, change["new"] or None)), "value"
+        )
+        return box
+
+    def _edit(self, name: str) -> None:
+        self._selector.edit(name)
+        self._accordion.selected_index = 0
+        self._status.say(f"editing a copy of {name}")
+
+
+def _typed(kind: Any, name: str, hint: str, **given: Any) -> Any:
+    return kind(description=name, placeholder=hint, continuous_update=True, layout=WIDE, **given)
+
+
+def _found(draft: Draft, names: str) -> str:
+    if draft.is_empty:
+        return "Type a prompt; {{ variables }} are found as you type."
+    if draft.faults:
+        return "not a prompt yet"
+    return f"variables: {names}" if names else "no variables"
+
+
+def _difference(last: Prompt, prompt: Prompt) -> str:
+    version = "the file" if last.version is None else f"@{last.version}"
+    changed = difference(last, prompt)
+    if not changed:
+        return f"<div class='lk-soft'>the same as {version}</div>"
+    lines = "\n".join(
+        f"<span class='{MARKS.get(mark, '')}'>{mark} {forms.text(line, limit=1000)}</span>"
+        for mark, line in changed
+    )
+    return f"<div class='lk-soft'>against {version}</div><pre class='lk-box'>{lines}</pre>"
