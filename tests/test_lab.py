@@ -303,6 +303,16 @@ def test_a_plan_over_sql_and_frames(lab: lk.Lab, echo: Echo) -> None:
     assert plan.run().generations()["text"].str.startswith("Was this good?").all()
 
 
+def test_the_summary_shows_what_a_constant_answer_scores(lab: lk.Lab, echo: Echo) -> None:
+    """Where labels repeat, the summary has the majority's share, and says which cells lie above it."""
+    rows = [{"text": "a", "target": "a"}] * 30 + [{"text": "b", "target": "b"}] * 10
+    run = lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=rows, scorers=[lk.exact()]).run()
+    row = run.summary().iloc[0]
+    assert (row["baseline"], row["above_baseline"], row["score"]) == (0.75, True, 1.0)
+    alone = lab.plan(prompts=["{{ text }}?"], models=[echo()], dataset=ROWS, scorers=[lk.exact()]).run()
+    assert "baseline" not in alone.summary().columns
+
+
 def test_provenance_stands_on_the_run(lab: lk.Lab, echo: Echo) -> None:
     """A run records versions, host, user, seed, prices and the git state it came from."""
     import json

@@ -197,15 +197,22 @@ class Run:
         return self._bench.store.attempts(run=self.run_id)
 
     def summary(
-        self, by: str | Sequence[str] = ("prompt", "model"), *, score: str | None = None
+        self,
+        by: str | Sequence[str] = ("prompt", "model"),
+        *,
+        score: str | None = None,
+        baseline: str | None = "target",
     ) -> pd.DataFrame:
         """n, failures, score with interval, latency, TTFT, tokens/s and cost per group.
 
         See `labkit.summary.summarize` for the columns. `score` names the scorer; by default the only one.
+        `baseline` names the sample column whose most frequent value is what always giving the same
+        answer would score; it is left out where the samples have no such column, or hardly a value twice.
         """
         from labkit.summary import summarize
 
-        return summarize(self.generations(), by=by, score=score)
+        frame = self.generations()
+        return summarize(frame, by=by, score=score, baseline=_majority(frame, baseline))
 
     def outputs(self) -> pd.DataFrame:
         """Answers side by side: one row per sample and repeat, one column per prompt and model (text)."""
@@ -234,9 +241,8 @@ class Run:
     def _repr_html_(self) -> str:
         from labkit import summary
 
-        frame = self.generations()
         head = f"<div><b>run {html.escape(self.run_id)}</b>: {html.escape(self.status)}</div>"
-        return head + summary.html(summary.summarize(frame, by=KEYS)) if len(frame) else head
+        return head + summary.html(self.summary())
 
 
 def _output_rates(design: Design, bench: Bench) -> dict[str, float]:
@@ -252,6 +258,17 @@ def _sample_words(design: Design) -> Callable[[str], str]:
     return lambda sample_id: " · ".join(
         str(value) for name, value in samples.get(sample_id, {}).items() if name != "target"
     )
+
+
+def _majority(frame: pd.DataFrame, column: str | None) -> tuple[Any, float] | None:
+    """The most frequent label and its share among the samples, where there are labels that repeat."""
+    from labkit.summary import baseline
+
+    name = f"sample.{column}"
+    if column is None or name not in frame.columns:
+        return None
+    targets = frame.drop_duplicates("sample_id")[name].dropna()
+    return baseline(targets) if targets.map(str).nunique() * 2 <= len(targets) else None
 
 
 def new_run_id() -> str:

@@ -1,0 +1,312 @@
+"""How often labkit's intervals hold what they say, and how often its tests cry wolf: by simulation.
+
+    python benchmarks/coverage.py            # 2,000 studies a cell; writes benchmarks/coverage.md
+    python benchmarks/coverage.py 200        # fewer, printed only
+
+Every cell draws whole studies from a known truth and counts. Data are hard on purpose: rates of .02
+and .98, repeats that agree (a share `likeness` of samples is always answered alike; that is the
+correlation within samples), lognormal latencies, ties, a third of the answers missing.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+
+from labkit import stats
+from labkit.stats.intervals import Interval
+
+SIZES = (20, 50, 200)
+LIKENESS = (0.0, 0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One kind of study: `holds` draws one and says whether the claim held; `least` is the claimed share."""
+
+    kind: str
+    method: str
+    data: str
+    n: int
+    nominal: float
+    least: float
+    holds: Callable[[Generator], bool]
+
+    @property
+    def name(self) -> str:
+        """Method, data and size."""
+        return f"{self.method} | {self.data} | {self.n}"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a cell came to."""
+
+    cell: Cell
+    held: float
+    studies: int
+
+
+def answers(
+    rng: Generator, n: int, repeats: int, rates: tuple[float, ...], likeness: float
+) -> list[np.ndarray]:
+    """0/1 answers of models with these rates to the same samples; shape (n, repeats) each."""
+    alike = rng.random((n, 1)) < likeness
+    luck = rng.random((n, 1))
+    return [np.where(alike, luck < rate, rng.random((n, repeats)) < rate).astype(float) for rate in rates]
+
+
+def waits(rng: Generator, n: int, repeats: int, likeness: float, shift: float = 0.0) -> np.ndarray:
+    """Lognormal latencies (median e^shift, sigma 1) with that correlation of logarithms within samples."""
+    shared, own = rng.normal(size=(n, 1)), rng.normal(size=(n, repeats))
+    return np.exp(shift + np.sqrt(likeness) * shared + np.sqrt(1 - likeness) * own)
+
+
+def which(n: int, repeats: int) -> np.ndarray:
+    """The sample of each row."""
+    return np.repeat(np.arange(n), repeats)
+
+
+def covers(found: Interval, truth: float) -> bool:
+    """Whether the interval holds the truth (rounding aside)."""
+    return bool(found.low - 1e-12 <= truth <= found.high + 1e-12)
+
+
+def _rate(rng: Generator, *, n: int, repeats: int, rate: float, likeness: float, missing: float) -> bool:
+    (values,) = answers(rng, n, repeats, (rate,), likeness)
+    values[rng.random(values.shape) < missing] = np.nan
+    return covers(stats.rate_interval(values.ravel(), samples=which(n, repeats)), rate)
+
+
+def _clustered_rate(rng: Generator, *, n: int, rate: float) -> bool:
+    (values,) = answers(rng, n // 5, 5, (rate,), 0.5)
+    return covers(stats.rate_interval(values.ravel(), clusters=which(n // 5, 5)), rate)
+
+
+def _wilson(rng: Generator, *, n: int, rate: float) -> bool:
+    return covers(stats.wilson(rng.binomial(n, rate), n), rate)
+
+
+def _mean(rng: Generator, *, n: int, data: str, bootstrap: bool) -> bool:
+    if data == "lognormal":
+        values, truth = rng.lognormal(size=(n, 1)), float(np.exp(0.5))
+    else:
+        values, truth = rng.normal(size=(n, 1)) + rng.normal(size=(n, 3)), 0.0
+    if data == "normal, 80 % ties at 0":
+        values = np.where(rng.random((n, 1)) < 0.8, 0.0, values)
+    samples = which(n, values.shape[1])
+    if bootstrap:
+        seed = int(rng.integers(2**31))
+        return covers(
+            stats.bootstrap_interval(values.ravel(), samples=samples, resamples=1000, seed=seed), truth
+        )
+    return covers(stats.mean_interval(values.ravel(), samples=samples), truth)
+
+
+def _quantile(rng: Generator, *, n: int, repeats: int, q: float, likeness: float, ties: bool) -> bool:
+    from scipy.special import ndtri
+
+    values, truth = waits(rng, n, repeats, likeness), float(np.exp(ndtri(q)))
+    if ties:
+        values, truth = np.ceil(values * 4), float(np.ceil(truth * 4))
+    samples = which(n, repeats) if repeats > 1 else None
+    return covers(stats.quantile_interval(values.ravel(), q, samples=samples), truth)
+
+
+def _difference(
+    rng: Generator, *, n: int, repeats: int, rates: tuple[float, float], likeness: float, missing: float
+) -> bool:
+    one, two = (values.mean(axis=1) for values in answers(rng, n, repeats, rates, likeness))
+    one[rng.random(n) < missing] = np.nan
+    return covers(stats.paired_difference(one, two, binary=True).interval(0), rates[0] - rates[1])
+
+
+def _graded(rng: Generator, *, n: int, ties: float) -> bool:
+    one, two = rng.normal(0.3, 1, n), rng.normal(0, 1, n)
+    two = np.where(rng.random(n) < ties, one, two)
+    return covers(stats.paired_difference(one, two).interval(0), 0.3 * (1 - ties))
+
+
+def _ratio(rng: Generator, *, n: int, typical: bool, clusters: bool) -> bool:
+    groups, each = (n // 5, 5) if clusters else (n, 1)
+    one, two = (waits(rng, groups, each, 0.5, shift).ravel() for shift in (0.7, 0.0))
+    cluster = which(groups, each) if clusters else None
+    ratio = stats.ratio_of_typical if typical else stats.ratio_of_means
+    return covers(ratio(one, two, clusters=cluster), float(np.exp(0.7)))
+
+
+def _sequential(rng: Generator, *, n: int, rate: float) -> bool:
+    # The interval after n samples is the meeting of all before it, so holding now is having held always.
+    return covers(stats.sequential_interval((rng.random(n) < rate) * 1.0), rate)
+
+
+def _worst_case(rng: Generator, *, n: int) -> bool:
+    one, two = (values.mean(axis=1) for values in answers(rng, n, 1, (0.7, 0.6), 0.5))
+    # The first model fails to answer mostly where it would have been wrong.
+    one[(rng.random(n) < 0.5) & (one == 0)] = np.nan
+    table = stats.Table(
+        np.column_stack([one, two]), np.ones((n, 2), dtype=np.intp), np.arange(n), np.arange(2)
+    )
+    return covers(stats.worst_case(table, 0, 1), 0.1)
+
+
+def _silent(rng: Generator, *, n: int, test: str, rate: float, repeats: int, likeness: float) -> bool:
+    """Whether a test keeps silent about two models that are equally good."""
+    one, two = (values.mean(axis=1) for values in answers(rng, n, repeats, (rate, rate), likeness))
+    if test == "McNemar":
+        return stats.mcnemar(one, two).p_value >= 0.05
+    if test == "sign test":
+        return stats.sign_test(one - two).p_value >= 0.05
+    return bool(stats.paired_difference(one, two, binary=True).p_value[0] >= 0.05)
+
+
+def _family(rng: Generator, *, n: int, adjust: Callable[..., np.ndarray]) -> bool:
+    every = answers(rng, n, 1, (0.6,) * 8, 0.3)
+    table = stats.sample_table(
+        np.concatenate([values.ravel() for values in every]), np.tile(np.arange(n), 8), which(8, n)
+    )
+    return not bool((adjust(stats.pairwise(table).p_value) < 0.05).any())
+
+
+def _margin(rng: Generator, *, n: int, what: str) -> bool:
+    """Whether nothing is claimed where the true difference is exactly the margin."""
+    one, two = (values.mean(axis=1) for values in answers(rng, n, 3, (0.6, 0.7), 0.5))
+    found = stats.within_margin(stats.paired_difference(one, two, binary=True), 0.1)
+    return not bool(getattr(found, what)[0])
+
+
+def cells() -> Iterator[Cell]:
+    """Every cell, with the share of studies in which its claim is to hold at least."""
+    for n in SIZES:
+        yield from _cells_of_rates(n)
+        yield from _cells_of_values(n)
+        yield from _cells_of_differences(n)
+        yield from _cells_of_tests(n)
+
+
+def _cells_of_rates(n: int) -> Iterator[Cell]:
+    interval = partial(Cell, "interval", n=n, nominal=0.95)
+    for rate in (0.02, 0.5, 0.98):
+        yield interval("wilson", f"rate {rate}", least=0.91, holds=partial(_wilson, n=n, rate=rate))
+        kinds = [(1, 0.0, 0.0), *((5, likeness, 0.0) for likeness in LIKENESS), (5, 0.5, 0.3)]
+        for repeats, likeness, missing in kinds:
+            data = f"rate {rate}, {repeats} repeats, likeness {likeness:g}" + ", 30 % missing" * bool(missing)
+            holds = partial(_rate, n=n, repeats=repeats, rate=rate, likeness=likeness, missing=missing)
+            yield interval("rate_interval", data, least=0.93, holds=holds)
+        yield interval(
+            "sequential_interval", f"rate {rate}", least=0.95, holds=partial(_sequential, n=n, rate=rate)
+        )
+    holds = partial(_clustered_rate, n=n, rate=0.5)
+    yield interval("rate_interval", "rate 0.5, clusters of 5", least=0.93, holds=holds)
+
+
+def _cells_of_values(n: int) -> Iterator[Cell]:
+    interval = partial(Cell, "interval", n=n, nominal=0.95)
+    short = {20: 0.83, 50: 0.88, 200: 0.915}[n]
+    for data, least in (("normal, 3 repeats", 0.93), ("normal, 80 % ties at 0", 0.87), ("lognormal", short)):
+        tied = {20: 0.85, 50: 0.92, 200: 0.93}[n] if "ties" in data else least
+        for method, bootstrap in (("mean_interval", False), ("bootstrap_interval", True)):
+            floor = min(tied, 0.91) if bootstrap else tied
+            holds = partial(_mean, n=n, data=data, bootstrap=bootstrap)
+            yield interval(method, data, least=floor, holds=holds)
+    for q in (0.5, 0.95):
+        for repeats, likeness, ties in [(1, 0.0, False), (1, 0.0, True), *((5, x, False) for x in LIKENESS)]:
+            data = f"lognormal, q {q}, {repeats} repeats, likeness {likeness:g}" + ", ties" * ties
+            holds = partial(_quantile, n=n, repeats=repeats, q=q, likeness=likeness, ties=ties)
+            yield interval("quantile_interval", data, least=0.92, holds=holds)
+    for method, typical in (("ratio_of_means", False), ("ratio_of_typical", True)):
+        for clusters in (False, True):
+            data = "lognormal" + ", clusters of 5" * clusters
+            holds = partial(_ratio, n=n, typical=typical, clusters=clusters)
+            least = 0.93 if typical else (0.90 if clusters else 0.92)
+            yield interval(method, data, least=least, holds=holds)
+
+
+def _cells_of_differences(n: int) -> Iterator[Cell]:
+    interval = partial(Cell, "interval", n=n, nominal=0.95)
+    for rates in ((0.02, 0.02), (0.02, 0.07), (0.5, 0.5), (0.5, 0.6), (0.98, 0.9)):
+        kinds = [(1, x, 0.0) for x in (0.0, 0.5)] + [(5, x, 0.0) for x in LIKENESS] + [(5, 0.5, 0.3)]
+        for repeats, likeness, missing in kinds:
+            data = f"rates {rates[0]} and {rates[1]}, {repeats} repeats, likeness {likeness:g}"
+            holds = partial(
+                _difference, n=n, repeats=repeats, rates=rates, likeness=likeness, missing=missing
+            )
+            data += ", 30 % missing" * bool(missing)
+            yield interval("pairwise", data, least=0.92, holds=holds)
+    for ties in (0.0, 0.8):
+        data = f"normal, {ties:.0%} ties"
+        yield interval("pairwise", data, least=0.93, holds=partial(_graded, n=n, ties=ties))
+    data = "wrong answers missing by half"
+    yield interval("worst_case", data, least=0.95, holds=partial(_worst_case, n=n))
+
+
+def _cells_of_tests(n: int) -> Iterator[Cell]:
+    silent = partial(Cell, "test", n=n, nominal=0.95, least=0.94)
+    for rate in (0.02, 0.5, 0.98):
+        for test, repeats in (("McNemar", 1), ("sign test", 5), ("pairwise", 1), ("pairwise", 5)):
+            for likeness in (0.0, 0.5):
+                data = f"both {rate}, {repeats} repeats, likeness {likeness:g}"
+                holds = partial(_silent, n=n, test=test, rate=rate, repeats=repeats, likeness=likeness)
+                yield silent(test, data, holds=holds)
+    for name in ("holm", "benjamini_hochberg"):
+        holds = partial(_family, n=n, adjust=getattr(stats, name))
+        yield silent(name, "28 pairs of 8 equal models", holds=holds)
+    for what in ("no_worse", "equivalent"):
+        data = f"{what}, difference at the margin"
+        yield silent("within_margin", data, holds=partial(_margin, n=n, what=what))
+
+
+def count(cell: Cell, *, studies: int) -> Counted:
+    """Run a cell; the same cell draws the same studies every time."""
+    rng = np.random.default_rng([*cell.name.encode()])
+    return Counted(cell, sum(cell.holds(rng) for _ in range(studies)) / studies, studies)
+
+
+def table(found: list[Counted]) -> str:
+    """Markdown, worst first: those below their level, then those far above."""
+    lines = []
+    for kind, title, word in (
+        ("interval", "Intervals: share of studies in which the truth lay inside", "coverage"),
+        ("test", "Tests: share of studies without a false claim", "silent"),
+    ):
+        some = sorted((one for one in found if one.cell.kind == kind), key=lambda one: one.held)
+        lines += [f"## {title}", "", f"| method | data | n | {word} | nominal | apart (points) |"]
+        lines += ["|---|---|--:|--:|--:|--:|"]
+        for one in some:
+            apart = 100 * (one.held - one.cell.nominal)
+            lines.append(
+                f"| `{one.cell.method}` | {one.cell.data} | {one.cell.n} | {one.held:.3f} "
+                f"| {one.cell.nominal:.2f} | {apart:+.1f} |"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Count every cell; with the full number of studies, write the table beside this file."""
+    studies = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    began, found = time.monotonic(), []
+    for cell in cells():
+        found.append(count(cell, studies=studies))
+        if found[-1].held < cell.least:
+            print(f"below its claim of {cell.least}: {cell.name}: {found[-1].held:.3f}", flush=True)
+    print(f"{len(found)} cells of {studies} studies in {time.monotonic() - began:.0f} s")
+    error = 100 * (0.95 * 0.05 / studies) ** 0.5
+    head = (Path(__file__).with_suffix(".md")).read_text().partition("<!-- table -->")[0]
+    said = f"{studies:,} studies a cell; the simulation's own error is about {error:.1f} points."
+    text = f"{head}<!-- table -->\n{said}\n\n{table(found)}"
+    if studies >= 2000:
+        Path(__file__).with_suffix(".md").write_text(text)
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()
