@@ -199,7 +199,7 @@ def _cells_of_rates(n: int) -> Iterator[Cell]:
         for repeats, likeness, missing in kinds:
             data = f"rate {rate}, {repeats} repeats, likeness {likeness:g}" + ", 30 % missing" * bool(missing)
             holds = partial(_rate, n=n, repeats=repeats, rate=rate, likeness=likeness, missing=missing)
-            yield interval("rate_interval", data, least=0.93, holds=holds)
+            yield interval("rate_interval", data, least=0.92, holds=holds)
         yield interval(
             "sequential_interval", f"rate {rate}", least=0.95, holds=partial(_sequential, n=n, rate=rate)
         )
@@ -209,13 +209,18 @@ def _cells_of_rates(n: int) -> Iterator[Cell]:
 
 def _cells_of_values(n: int) -> Iterator[Cell]:
     interval = partial(Cell, "interval", n=n, nominal=0.95)
-    short = {20: 0.83, 50: 0.88, 200: 0.915}[n]
-    for data, least in (("normal, 3 repeats", 0.93), ("normal, 80 % ties at 0", 0.87), ("lognormal", short)):
-        tied = {20: 0.85, 50: 0.92, 200: 0.93}[n] if "ties" in data else least
-        for method, bootstrap in (("mean_interval", False), ("bootstrap_interval", True)):
-            floor = min(tied, 0.91) if bootstrap else tied
-            holds = partial(_mean, n=n, data=data, bootstrap=bootstrap)
-            yield interval(method, data, least=floor, holds=holds)
+    floors = {
+        ("normal, 3 repeats", False): (0.93, 0.93, 0.93),
+        ("normal, 3 repeats", True): (0.90, 0.92, 0.93),
+        ("normal, 80 % ties at 0", False): (0.86, 0.92, 0.93),
+        ("normal, 80 % ties at 0", True): (0.81, 0.85, 0.92),
+        ("lognormal", False): (0.86, 0.89, 0.92),
+        ("lognormal", True): (0.86, 0.89, 0.92),
+    }
+    for (data, bootstrap), floor in floors.items():
+        method = "bootstrap_interval" if bootstrap else "mean_interval"
+        holds = partial(_mean, n=n, data=data, bootstrap=bootstrap)
+        yield interval(method, data, least=floor[SIZES.index(n)], holds=holds)
     for q in (0.5, 0.95):
         for repeats, likeness, ties in [(1, 0.0, False), (1, 0.0, True), *((5, x, False) for x in LIKENESS)]:
             data = f"lognormal, q {q}, {repeats} repeats, likeness {likeness:g}" + ", ties" * ties
@@ -225,7 +230,7 @@ def _cells_of_values(n: int) -> Iterator[Cell]:
         for clusters in (False, True):
             data = "lognormal" + ", clusters of 5" * clusters
             holds = partial(_ratio, n=n, typical=typical, clusters=clusters)
-            least = 0.93 if typical else (0.90 if clusters else 0.92)
+            least = 0.93 if typical else 0.91
             yield interval(method, data, least=least, holds=holds)
 
 

@@ -10,11 +10,30 @@ from typing import Any
 
 _HOMES = {
     "Interval": "intervals",
+    "Margin": "significance",
+    "PairedTest": "significance",
+    "Pairs": "paired",
+    "Table": "table",
+    "benjamini_hochberg": "significance",
     "bootstrap_interval": "intervals",
+    "holm": "significance",
+    "mcnemar": "significance",
     "mean_interval": "intervals",
+    "paired_difference": "paired",
+    "pairwise": "paired",
     "quantile_interval": "quantiles",
     "rate_interval": "intervals",
+    "ratio_of_means": "ratios",
+    "ratio_of_typical": "ratios",
+    "sample_table": "table",
+    "samples_for_width": "planning",
+    "samples_to_decide": "planning",
+    "sequential_interval": "sequential",
+    "sign_p_values": "significance",
+    "sign_test": "significance",
     "wilson": "intervals",
+    "within_margin": "significance",
+    "worst_case": "missing",
 }
 
 __all__ = sorted(_HOMES)

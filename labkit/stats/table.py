@@ -1,0 +1,80 @@
+"""A table of sample means: one row per sample, one column per contender (a model, a prompt, both).
+
+It is what comparisons start from: repeats are averaged here and never looked at again. It knows
+arrays only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from labkit.stats.units import Floats
+
+
+@dataclass(frozen=True)
+class Table:
+    """`means[s, c]`: the mean of contender `c` over its repeats of sample `s`; NaN where it has none."""
+
+    means: Floats
+    counts: NDArray[np.intp]
+    """How many values each mean is of."""
+    samples: NDArray[Any]
+    contenders: NDArray[Any]
+    clusters: NDArray[np.intp] | None = None
+    """The cluster of each sample, as codes; None: each sample is its own."""
+    binary: bool = False
+    """Whether every value that went into the means is 0 or 1."""
+
+    @property
+    def missing(self) -> NDArray[np.intp]:
+        """How many samples each contender has no value for."""
+        return np.asarray((self.counts == 0).sum(axis=0), dtype=np.intp)
+
+
+def sample_table(
+    values: ArrayLike, samples: ArrayLike, contenders: ArrayLike, *, clusters: ArrayLike | None = None
+) -> Table:
+    """Gather rows into a table; NaN values count as missing, a sample without any value keeps its row.
+
+    All arguments have one entry per row. Names may be strings; integers group much faster. Raises
+    ValueError where lengths differ, a value is infinite, or a sample lies in two clusters.
+
+    >>> found = sample_table([1, 0, 1, 1], ["a", "a", "a", "b"], ["x", "x", "y", "y"])
+    >>> found.means.tolist()
+    [[0.5, 1.0], [nan, 1.0]]
+    """
+    value = np.asarray(values, dtype=np.float64)
+    if np.isinf(value).any():
+        raise ValueError("values hold an infinity; leave out (NaN) what was not measured")
+    names, row = np.unique(np.asarray(samples), return_inverse=True)
+    who, column = np.unique(np.asarray(contenders), return_inverse=True)
+    if not value.shape == row.shape == column.shape:
+        raise ValueError(f"{value.size} values, {row.size} samples and {column.size} contenders do not match")
+    shape = (len(names), len(who))
+    cell, keep = row * len(who) + column, ~np.isnan(value)
+    size = len(names) * len(who)
+    counts = np.bincount(cell[keep], minlength=size).reshape(shape)
+    sums = np.bincount(cell[keep], weights=value[keep], minlength=size).reshape(shape)
+    means = np.full(shape, np.nan)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    binary = bool(np.isin(value[keep], (0.0, 1.0)).all())
+    return Table(means, counts, names, who, _cluster_of_sample(clusters, row, len(names)), binary)
+
+
+def _cluster_of_sample(
+    clusters: ArrayLike | None, row: NDArray[np.intp], samples: int
+) -> NDArray[np.intp] | None:
+    if clusters is None:
+        return None
+    code = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    if code.shape != row.shape:
+        raise ValueError(f"clusters has {code.size} entries for {row.size} rows")
+    found = np.zeros(samples, dtype=np.intp)
+    found[row] = code
+    if not np.array_equal(found[row], code):
+        raise ValueError("a sample lies in two clusters; each sample needs exactly one")
+    return found

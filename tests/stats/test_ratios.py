@@ -1,0 +1,77 @@
+"""labkit.stats.ratios: how many times dearer or slower."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from labkit.stats.ratios import ratio_of_means, ratio_of_typical
+
+BOTH = pytest.mark.parametrize("ratio", [ratio_of_means, ratio_of_typical])
+
+
+def test_the_ratio_of_means_is_the_ratio_of_bills():
+    """It is Σ ÷ Σ over common samples."""
+    found = ratio_of_means([1.0, 3.0, math.nan], [2.0, 6.0, 100.0])
+    assert (found.estimate, found.n) == (0.5, 2)
+
+
+def test_the_typical_ratio_is_scipys_t_on_logarithms():
+    """Its limits are those of a paired t interval of logarithms."""
+    rng = np.random.default_rng(0)
+    one, two = rng.lognormal(0.3, 1, 25), rng.lognormal(0, 1, 25)
+    theirs = scipy.stats.ttest_rel(np.log(one), np.log(two)).confidence_interval(0.95)
+    found = ratio_of_typical(one, two)
+    assert (found.low, found.high) == pytest.approx((math.exp(theirs.low), math.exp(theirs.high)))
+
+
+@BOTH
+def test_turned_around_it_is_the_inverse(ratio):
+    """a ÷ b and b ÷ a are inverse, limits too."""
+    rng = np.random.default_rng(1)
+    one, two = rng.lognormal(size=20), rng.lognormal(size=20)
+    there, back = ratio(one, two), ratio(two, one)
+    assert there.estimate == pytest.approx(1 / back.estimate)
+    assert there.low == pytest.approx(1 / back.high)
+
+
+@BOTH
+def test_always_twice_is_twice_without_doubt(ratio):
+    """Where each sample costs exactly twice as much the ratio is 2."""
+    found = ratio([2.0, 4.0, 10.0], [1.0, 2.0, 5.0])
+    assert (found.low, found.estimate, found.high) == pytest.approx((2, 2, 2))
+
+
+@BOTH
+@pytest.mark.parametrize(("one", "two"), [([], []), ([0.0, 0.0], [1.0, 1.0]), ([1.0, -1.0], [1.0, 1.0])])
+def test_no_ratio_is_nan(ratio, one, two):
+    """Nothing, free of charge, or negative: there is no ratio."""
+    assert math.isnan(ratio(one, two).estimate)
+
+
+@BOTH
+def test_one_sample_has_no_limits(ratio):
+    """A single pair gives a ratio without an interval."""
+    found = ratio([2.0], [1.0])
+    assert found.estimate == pytest.approx(2)
+    assert found.high == math.inf
+
+
+@BOTH
+def test_lengths_have_to_match(ratio):
+    """Sample means of different samples are refused."""
+    with pytest.raises(ValueError, match="do not match"):
+        ratio([1.0], [1.0, 2.0])
+
+
+@BOTH
+def test_clusters_widen(ratio):
+    """Copies within clusters narrow nothing."""
+    rng = np.random.default_rng(2)
+    one, two = rng.lognormal(size=12), rng.lognormal(size=12)
+    plain = ratio(one, two)
+    copied = ratio(np.repeat(one, 5), np.repeat(two, 5), clusters=np.repeat(np.arange(12), 5))
+    assert (copied.low, copied.high) == pytest.approx((plain.low, plain.high))
