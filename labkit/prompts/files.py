@@ -107,9 +107,13 @@ def _read(front: str, shown: str) -> dict[Any, Any]:
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            keys = [key.value for key, _ in node.value]
-            if len(keys) != len(set(map(str, keys))):
-                raise yaml.YAMLError(f"a key stands twice in line {node.start_mark.line + 2}")
+            seen = set()
+            for key, _ in node.value:
+                if str(key.value) in seen:
+                    raise yaml.YAMLError(
+                        f"{key.value!s:.60} stands twice, again in line {key.start_mark.line + 2}"
+                    )
+                seen.add(str(key.value))
             return dict(super().construct_mapping(node, deep))
 
     try:

@@ -6,12 +6,12 @@ would be unsafe or unreadable in any of these is refused. It does not know which
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
 
 from labkit.errors import DefinitionError
-from labkit.records import content_hash
 
 LONGEST = 100
 _JOINER = "\u200d"  # joins emoji into one; the only invisible character with a place in a name
@@ -86,7 +86,11 @@ def name_for(text: str) -> str:
     'classify-in-one-word-...'
     """
     words = re.findall(r"[a-z0-9]+", re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " ", text).lower())[:4]
-    return "-".join([*(word[:15] for word in words), content_hash("n", text)[2:8]])
+    return "-".join([*(word[:15] for word in words), _digits(text)])
+
+
+def _digits(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
 
 
 def _bytes(name: str) -> int:

@@ -25,6 +25,7 @@ from labkit.errors import DefinitionError
 T = TypeVar("T")
 MOST_STEPS = 1_000_000
 MOST_CHARACTERS = 8_000_000
+_CALL = 30
 _FILTERS = (
     "abs capitalize count d default dictsort first float groupby int items last length list lower map max "
     "min reject rejectattr reverse round select selectattr sort sum title trim truncate unique upper "
@@ -52,9 +53,9 @@ class Meter(threading.local):
         """A rendering begins."""
         self.steps, self.characters = MOST_STEPS, MOST_CHARACTERS
 
-    def step(self) -> None:
-        """One more turn of a loop, call, operation or item."""
-        self.steps -= 1
+    def step(self, weight: int = 1) -> None:
+        """One more turn of a loop, operation or item; a call weighs as much as it takes longer."""
+        self.steps -= weight
         if self.steps < 0:
             raise OverflowError(f"it takes more than {MOST_STEPS:,} steps")
 
@@ -72,7 +73,9 @@ class Meter(threading.local):
     def walked(self, value: T) -> T:
         """A list or mapping, with everything in it counted: a small tree can stand for a huge one."""
         self.step()
-        if isinstance(value, str):
+        if isinstance(value, jinja2.Undefined):
+            str(value)  # raises, naming what is missing
+        elif isinstance(value, str):
             self.takes(len(value))
         elif isinstance(value, Mapping):
             for key, item in value.items():
@@ -110,7 +113,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         """`str.format` is no method of a template: a width in it takes any amount of memory."""
 
     def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
-        METER.step()
+        METER.step(_CALL)
         return super().call(context, obj, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
