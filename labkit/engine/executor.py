@@ -319,6 +319,9 @@ class Executor:
         now = perf_counter()
         for lane in self._traffic.lanes.values():
             lane.circuit.overslept(overslept_s)
+            for errand in self._traffic.overdue(lane, now, self.policy.deadline_s):
+                # It waits in vain for its next attempt: the last one is how it ended.
+                self._land(errand.unanswered_row(None))
             opens_s = lane.opens_in_s(now)
             if opens_s is not None and opens_s > self.policy.retry_after_cap_s:
                 why = f"{lane.model.id} was put aside: its limit is used up for another {opens_s:,.0f} s"

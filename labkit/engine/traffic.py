@@ -132,6 +132,15 @@ class Traffic:
         lane.queue.appendleft(errand)
         self.dispatch(lane.endpoint)
 
+    def overdue(self, lane: Lane, now: float, deadline_s: float) -> list[Errand]:
+        """Take out of the queue what was asked before and is out of time."""
+        late = [one for one in lane.queue if one.attempts and one.elapsed_s(now) > deadline_s]
+        for errand in late:
+            lane.queue.remove(errand)
+            if errand.reserved_usd:
+                self.settle(errand, 0.0)
+        return late
+
     def _reserve(self, errand: Errand) -> bool:
         worst_usd = errand.worst_usd or 0.0
         if not self._purse.reserve(worst_usd):

@@ -65,6 +65,7 @@ class _Event(msgspec.Struct):
     delta: _Block | None = None
     content_block: _Block | None = None
     usage: _Usage | None = None
+    error: Any = None
 
 
 class _Whole(msgspec.Struct):
@@ -185,7 +186,7 @@ class Reading:
         if event.type == "content_block_delta" and delta is not None and delta.text is not None:
             self._text(delta.text)
             return False
-        if event.type == "error":
+        if event.type == "error" or event.error is not None:
             raise refusals.from_payload(data, {}, who=self._who)
         if event.type == "message_stop":
             self._closed = True

@@ -64,7 +64,7 @@ class _Chunk(msgspec.Struct):
     model: str | None = None
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
-    error: msgspec.Raw | None = None
+    error: Any = None
 
 
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
@@ -209,7 +209,7 @@ class Reading:
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             fault = str(error)
         else:
-            if chunk.error is not None and bytes(chunk.error) != b"null":
+            if chunk.error is not None:
                 raise self._broken_off(data)
             if self._id is None:
                 self._id, self._model = chunk.id, chunk.model

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from labkit.providers.sse import EventParser
 from labkit.records import Answer, Listener
 
 _CLOSING_S = 2.0
+_STREAM = "text/event-stream"
 _ERROR_CHARS = 2000
 _OPTIONS = {"max_retries": 0, "follow_redirects": False}
 
@@ -98,12 +99,20 @@ class Wire:
         """Send `body` to `path`, let `reading` read what comes back, and give what it makes of it."""
         failure: ProviderError
         try:
-            if body.get("stream"):
-                await self._stream(path, body, listener, reading.take)
-            else:
-                response = await self._post(path, body)
-                listener.opened(_headers(response))
-                reading.whole(response.content)
+            response = await self._post(path, body, stream=True, stream_cls=_NoTypedStream)
+            try:
+                headers = _headers(response)
+                listener.opened(headers)
+                kind = headers.get("content-type", _STREAM)
+                async with aclosing(response.aiter_bytes()) as chunks:
+                    if not body.get("stream"):
+                        reading.whole(await _together(chunks, listener))
+                    elif kind.startswith(_STREAM):
+                        await _events(chunks, listener, reading)
+                    else:
+                        raise await self._not_a_stream(chunks, kind)
+            finally:
+                await response.aclose()
             return reading.answer()
         except Exception as error:  # noqa: BLE001 - every failure of a call becomes a row, none may pass by
             failure = failures.translate(error, who=self._who, keys=self._keys)
@@ -128,38 +137,12 @@ class Wire:
             self._base + path, body=dict(body), cast_to=httpx2.Response, options=_OPTIONS, **more
         )
 
-    async def _stream(
-        self, path: str, body: Mapping[str, Any], listener: Listener, take: Callable[[bytes], bool]
-    ) -> None:
-        response = await self._post(path, body, stream=True, stream_cls=_NoTypedStream)
-        try:
-            headers = _headers(response)
-            listener.opened(headers)
-            kind = headers.get("content-type", "text/event-stream")
-            if not kind.startswith("text/event-stream"):
-                raise await self._not_a_stream(response, kind)
-            async with aclosing(response.aiter_bytes()) as chunks:
-                await self._read(chunks, take)
-        finally:
-            await response.aclose()
-
-    async def _read(self, chunks: AsyncIterator[bytes], take: Callable[[bytes], bool]) -> None:
-        parser = EventParser()
-        async for chunk in chunks:
-            for data in parser.feed(chunk):
-                if take(data):
-                    await _drain(chunks)
-                    return
-        for data in parser.rest():
-            take(data)
-
-    async def _not_a_stream(self, response: Any, kind: str) -> MalformedAnswer:
+    async def _not_a_stream(self, chunks: AsyncIterator[bytes], kind: str) -> MalformedAnswer:
         begin = b""
-        async with aclosing(response.aiter_bytes()) as chunks:
-            async for chunk in chunks:
-                begin += chunk
-                if len(begin) > _ERROR_CHARS:
-                    break
+        async for chunk in chunks:
+            begin += chunk
+            if len(begin) > _ERROR_CHARS:
+                break
         text = begin[:_ERROR_CHARS].decode("utf-8", "replace")
         return MalformedAnswer(
             f"{self._who} answered 200 with {kind.partition(';')[0]} instead of a stream: {text[:200]!r}",
@@ -170,6 +153,31 @@ class Wire:
 
 class _NoTypedStream:
     """Stands where the SDKs want the class of a typed stream; a raw response never makes one."""
+
+
+async def _events(chunks: AsyncIterator[bytes], listener: Listener, reading: Reading) -> None:
+    """Let `reading` take event after event, as they come."""
+    parser = EventParser()
+    async for chunk in chunks:
+        events = parser.feed(chunk)
+        if not events:
+            # Half an event is a sign of life all the same.
+            listener.event()
+        for data in events:
+            if reading.take(data):
+                await _drain(chunks)
+                return
+    for data in parser.rest():
+        reading.take(data)
+
+
+async def _together(chunks: AsyncIterator[bytes], listener: Listener) -> bytes:
+    """All chunks as one."""
+    parts = []
+    async for chunk in chunks:
+        listener.event()
+        parts.append(chunk)
+    return b"".join(parts)
 
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:

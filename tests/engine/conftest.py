@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -79,6 +81,9 @@ class Memory:
         if name in self.on:
             self.on[name](*what)
 
+    def planned(self, total: Any, settled: Any) -> None:
+        self._tell("planned", total, settled)
+
     def queued(self, cell: Cell) -> None:
         self._tell("queued", cell)
 
@@ -151,6 +156,12 @@ class Ran:
     executor: Executor
     sink: MemorySink
     memory: Memory
+
+
+@pytest.fixture
+def kit() -> ModuleType:
+    """This module: the classes and functions above."""
+    return sys.modules[__name__]
 
 
 @pytest.fixture

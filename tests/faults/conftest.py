@@ -1,0 +1,145 @@
+"""The fault server, started once, and a channel of it for each test; jobs and sinks are the engine's."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from labkit.catalog.model import Model
+from labkit.keys import Key
+
+HERE = Path(__file__).parent
+
+
+def _beside(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("labkit_engine_test_kit", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+_engine = _beside(HERE.parent / "engine" / "conftest.py")
+ask = _engine.ask
+kit = _engine.kit
+KEY = Key("sk-test-0123456789abcdef", source="the test")
+
+
+@dataclass
+class Channel:
+    """One test's place at the fault server."""
+
+    server: str
+    name: str
+    dialect: str
+
+    def script(self, *behaviours: dict[str, Any], then: dict[str, Any] | None = None) -> None:
+        """What happens to the next requests, one each, and to all after them."""
+        self._call("script", {"script": list(behaviours), "then": then or {}})
+
+    def seen(self) -> list[dict[str, Any]]:
+        """What arrived: time, path, headers, body."""
+        seen: list[dict[str, Any]] = self._call("seen")["seen"]
+        return seen
+
+    def peak(self) -> int:
+        """Most requests out at once."""
+        return int(self._call("seen")["peak"])
+
+    def model(self, name: str = "m", **more: Any) -> Model:
+        """A model that is asked here."""
+        tail = "/v1" if self.dialect == "openai" else ""
+        base = f"{self.server}/c/{self.name}{tail}"
+        return Model(f"faulty/{name}", dialect=self.dialect, base_url=base, **more)
+
+    def _call(self, what: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(f"{self.server}/{what}/{self.name}", data, timeout=10) as response:
+            return json.load(response)
+
+
+def start(port: int = 0) -> tuple[subprocess.Popen[str], str]:
+    """The fault server in a process of its own, and its address."""
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "server.py"), str(port)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    return process, f"http://127.0.0.1:{int(process.stdout.readline())}"
+
+
+@pytest.fixture(scope="session")
+def fault_server() -> Iterator[str]:
+    """The address of the fault server."""
+    process, address = start()
+    yield address
+    process.terminate()
+    process.wait()
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def channel_for(fault_server: str) -> Callable[[str], Channel]:
+    """A new channel for a dialect."""
+    return lambda dialect: Channel(fault_server, f"{dialect}-{next(_numbers)}-{time.monotonic_ns()}", dialect)
+
+
+@pytest.fixture(params=["openai", "anthropic"])
+def channel(request: pytest.FixtureRequest, channel_for: Callable[[str], Channel]) -> Channel:
+    """A channel, once for each dialect."""
+    return channel_for(request.param)
+
+
+@pytest.fixture
+def late_server() -> Iterator[tuple[int, Callable[[], None]]]:
+    """A port where nobody listens yet, and a function that starts the fault server on it."""
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+    running: list[subprocess.Popen[str]] = []
+    yield port, lambda: running.append(start(port)[0])
+    for process in running:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def key() -> Key:
+    """The key every model is asked with."""
+    return KEY
+
+
+@pytest.fixture
+def put(ask: Callable[..., Any], kit: Any, key: Key) -> Callable[..., Any]:
+    """Ask a channel's model `count` times, with little patience, and give what came of it."""
+
+    def run(*models: Model, count: int = 1, params: dict[str, Any] | None = None, **settings: Any) -> Any:
+        from labkit.engine.retry import Policy
+
+        patience = {"backoff_s": 0.01, "backoff_cap_s": 0.05, "timeout_s": 5.0, "deadline_s": 20.0}
+        settings["policy"] = Policy(**{**patience, **settings.pop("policy", {})})
+        usd = settings.pop("usd", 0.0)
+        return ask(
+            models,
+            kit.jobs_for(models, count, params=params, usd=usd),
+            keys={model.id: key for model in models},
+            **settings,
+        )
+
+    return run

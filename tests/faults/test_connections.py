@@ -1,0 +1,133 @@
+"""Connections that fail, break or fall silent: what may have been paid for is counted, and all of it ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from labkit.catalog.model import Model
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+def test_a_server_that_comes_up_late_answers_all(
+    dialect: str, late_server: tuple[int, Callable[[], None]], put: Callable[..., Any]
+) -> None:
+    """While nobody listens, nothing is paid and nothing given up; then all are answered."""
+    port, start = late_server
+    tail = "/v1" if dialect == "openai" else ""
+    model = Model("late/m", dialect=dialect, base_url=f"http://127.0.0.1:{port}/c/late{tail}")
+    threading.Timer(1.5, start).start()
+    ran = put(model, count=5)
+    assert ran.sink.statuses() == {"done": 5}
+    assert sum(row.maybe_paid for row in ran.sink.generations) == 0
+    kinds = {attempt.error_type for attempt in ran.sink.attempts}
+    assert kinds == {"ConnectionFailed", None}
+    assert not any(attempt.maybe_paid for attempt in ran.sink.attempts)
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+def test_a_server_that_never_comes_up_is_given_up(dialect: str, put: Callable[..., Any]) -> None:
+    """An endpoint that cannot be reached is put aside in a time that is set, with rows that say so."""
+    model = Model("gone/m", dialect=dialect, base_url="http://127.0.0.1:9")
+    ran = put(model, count=30, policy={"deadline_s": 1.0, "unreachable_s": 1.5})
+    assert set(ran.sink.statuses()) <= {"failed", "stopped"}
+    assert {row.error_type for row in ran.sink.generations} == {"ConnectionFailed"}
+    assert sum(row.maybe_paid for row in ran.sink.generations) == 0
+
+
+@pytest.mark.parametrize(
+    "how", [{"hang": True}, {"half_head": True}, {"stall_after": 5}, {"stall_after": 0}], ids=str
+)
+def test_silence_ends_by_its_timeout(how: dict[str, Any], channel: Any, put: Callable[..., Any]) -> None:
+    """A server that falls silent is asked once more, then given up; both may have been paid for."""
+    channel.script(then=how)
+    begun = time.monotonic()
+    ran = put(channel.model(), policy={"timeout_s": 0.3})
+    (row,) = ran.sink.generations
+    assert time.monotonic() - begun < 5
+    assert (row.error_type, row.attempts, row.maybe_paid) == ("TimedOut", 2, 2)
+    assert row.status == ("partial" if how.get("stall_after") == 5 else "failed")
+    assert len(channel.seen()) == 2
+
+
+def test_a_trickle_ends_by_its_deadline(channel: Any, put: Callable[..., Any]) -> None:
+    """A byte now and then keeps no request alive beyond its deadline."""
+    channel.script(then={"drip_s": 0.02})
+    begun = time.monotonic()
+    ran = put(channel.model(), policy={"timeout_s": 0.5, "deadline_s": 1.0})
+    (row,) = ran.sink.generations
+    assert 1.0 <= time.monotonic() - begun < 4
+    assert row.error_type == "TimedOut"
+    assert "deadline_s=1" in row.error_message
+
+
+def test_a_slow_answer_is_not_silent(channel: Any, put: Callable[..., Any]) -> None:
+    """An answer that takes longer than the time-out, but never pauses so long, is heard to its end."""
+    channel.script(then={"gap_s": 0.15, "events": 6})
+    (row,) = put(channel.model(), policy={"timeout_s": 0.6}).sink.generations
+    assert row.status == "done"
+    assert row.latency_s > 0.9
+    assert row.attempts == 1
+
+
+def test_an_answer_finished_after_the_timeout_is_counted(channel: Any, put: Callable[..., Any]) -> None:
+    """A provider that finishes what nobody waits for any more may have been paid: the row says once."""
+    channel.script({"first_s": 1.0})
+    ran = put(channel.model(), params={"stream": False, "max_tokens": 9}, policy={"timeout_s": 0.4})
+    (row,) = ran.sink.generations
+    assert (row.status, row.attempts, row.maybe_paid) == ("done", 2, 1)
+    assert len(channel.seen()) == 2
+
+
+def test_how_often_a_timeout_is_asked_again_is_settable(channel: Any, put: Callable[..., Any]) -> None:
+    """Who wants no answer to be paid for twice sets one attempt."""
+    channel.script(then={"hang": True})
+    ran = put(channel.model(), policy={"timeout_s": 0.2, "attempts": {"TimedOut": 1}})
+    assert len(channel.seen()) == 1
+    assert ran.sink.generations[0].maybe_paid == 1
+
+
+def test_a_connection_closed_without_a_word(channel: Any, put: Callable[..., Any]) -> None:
+    """A request that was sent and never answered may have been paid for, and is sent once more."""
+    channel.script(then={"reset": True})
+    (row,) = put(channel.model()).sink.generations
+    assert (row.status, row.error_type) == ("failed", "ConnectionLost")
+    assert (row.attempts, row.maybe_paid) == (2, 2)
+
+
+def test_it_is_heard_as_it_comes(channel: Any, put: Callable[..., Any]) -> None:
+    """Text arrives while the server still holds the rest back: nothing waits for the end of an answer."""
+    channel.script(then={"stall_after": 5, "events": 6})
+    ran = put(channel.model(), policy={"timeout_s": 0.5, "attempts": {"TimedOut": 1}})
+    (row,) = ran.sink.generations
+    assert row.ttft_s < 0.4
+    assert row.latency_s >= 0.5
+    assert "".join(delta for _, delta in ran.memory.named("text")) == row.text
+
+
+@pytest.mark.parametrize("params", [None, {"stream": False, "max_tokens": 10}])
+def test_the_clocks_agree_with_the_server(params: Any, channel: Any, put: Callable[..., Any]) -> None:
+    """Latency is the server's own, and the first text is as late as the server sent it."""
+    channel.script(then={"first_s": 0.3, "gap_s": 0.02})
+    ran = put(channel.model(), params=params, count=8)
+    for row, seen in zip(
+        sorted(ran.sink.generations, key=lambda row: row.started_at), channel.seen(), strict=True
+    ):
+        assert row.latency_s == pytest.approx(seen["ended"] - seen["at"], abs=0.2)
+        assert row.ttft_s >= 0.3
+        assert row.first_event_s <= row.ttft_s <= row.latency_s
+
+
+def test_many_at_once_need_no_place_in_a_pool(
+    channel_for: Callable[[str], Any], put: Callable[..., Any]
+) -> None:
+    """Five hundred requests out at once get five hundred connections, and none waits for another's."""
+    channel = channel_for("openai")
+    channel.script(then={"first_s": 0.5})
+    ran = put(channel.model(concurrency=500), count=1000, policy={"timeout_s": 30, "deadline_s": 60})
+    assert ran.sink.statuses() == {"done": 1000}
+    assert channel.peak() > 300

@@ -1,0 +1,130 @@
+"""Refusals that no waiting mends: one request each, and a model without key or credit is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
+def test_a_refused_request_is_sent_once(status: int, channel: Any, put: Callable[..., Any]) -> None:
+    """A request that the provider will never take is sent once, and the others are asked."""
+    channel.script({"status": status, "body": {"error": {"message": "no such thing"}}})
+    ran = put(channel.model(concurrency=1), count=3)
+    assert len(channel.seen()) == 3
+    assert ran.sink.statuses() == {"done": 2, "failed": 1}
+    failed = next(row for row in ran.sink.generations if row.status == "failed")
+    assert (failed.error_type, failed.attempts, failed.maybe_paid) == ("InvalidRequest", 1, 0)
+    assert f"{status}: no such thing" in failed.error_message
+    assert failed.text is None
+    assert failed.cost_usd is None
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_bad_key_stops_its_model(
+    status: int, channel_for: Callable[[str], Any], put: Callable[..., Any]
+) -> None:
+    """The first refusal of a key stops that model's other cells; the other model is asked to the end."""
+    bad, good = channel_for("openai"), channel_for("anthropic")
+    bad.script(
+        then={"status": status, "body": {"error": {"message": "bad key", "type": "authentication_error"}}}
+    )
+    ran = put(bad.model("bad", concurrency=1), good.model("good"), count=10)
+    assert len(bad.seen()) == 1
+    assert len(good.seen()) == 10
+    assert ran.sink.statuses() == {"done": 10, "failed": 1, "stopped": 9}
+    assert {row.error_type for row in ran.sink.generations if row.status != "done"} == {
+        "AuthenticationFailed"
+    }
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"status": 429, "body": {"error": {"code": "insufficient_quota", "message": "no credit"}}},
+        {"status": 429, "headers": {"retry-after": "0.1"}, "body": {"error": {"type": "insufficient_quota"}}},
+        {"status": 402, "body": {"error": {"message": "pay first"}}},
+        {"status": 400, "body": {"error": {"message": "Your credit balance is too low to access the API."}}},
+    ],
+)
+def test_an_empty_account_is_asked_once(
+    refusal: dict[str, Any], channel: Any, put: Callable[..., Any]
+) -> None:
+    """Without credit nothing is asked again, whatever status says so, and the rows name the cause."""
+    channel.script(then=refusal)
+    ran = put(channel.model(concurrency=1), count=4)
+    assert len(channel.seen()) == 1
+    assert ran.sink.statuses() == {"failed": 1, "stopped": 3}
+    assert {row.error_type for row in ran.sink.generations} == {"QuotaExceeded"}
+
+
+def test_a_broken_prompt_ends_inside_its_budget(
+    channel_for: Callable[[str], Any], put: Callable[..., Any]
+) -> None:
+    """A provider that breaks on one prompt for ever costs that row its attempts; the others are answered."""
+    bad, good = channel_for("openai"), channel_for("openai")
+    bad.script(then={"status": 500, "body": "oops"})
+    ran = put(bad.model("bad"), good.model("good"), count=1, policy={"attempts": {"Overloaded": 4}})
+    rows = ran.sink.by_sample()
+    assert (rows["faulty/bad#0"].status, rows["faulty/bad#0"].attempts) == ("failed", 4)
+    assert rows["faulty/bad#0"].error_type == "Overloaded"
+    assert rows["faulty/good#0"].status == "done"
+    assert len(bad.seen()) == 4
+
+
+def test_fail_fast_asks_nothing_twice(channel: Any, put: Callable[..., Any]) -> None:
+    """Who would rather have an error than a wait gets the first one."""
+    channel.script(then={"status": 503, "body": "busy"})
+    ran = put(channel.model(), count=3, policy={"fail_fast": True})
+    assert len(channel.seen()) == 3
+    assert ran.sink.statuses() == {"failed": 3}
+
+
+def test_the_same_error_again_and_again_pauses_the_model(
+    channel_for: Callable[[str], Any], put: Callable[..., Any]
+) -> None:
+    """After twenty like errors the model pauses, says so, probes with one request, and goes on."""
+    channel = channel_for("openai")
+    channel.script(*[{"status": 503, "body": "busy"}] * 21)
+    ran = put(channel.model(concurrency=2), count=15, policy={"deadline_s": 60})
+    assert ran.sink.statuses() == {"done": 15}
+    waits = [why for _, _, why in ran.memory.named("waiting") if "again and again" in why]
+    assert waits
+    times = [seen["at"] for seen in channel.seen()]
+    assert max(b - a for a, b in pairwise(times)) > 0.5
+
+
+def test_a_redirect_is_not_followed(channel: Any, put: Callable[..., Any]) -> None:
+    """An endpoint that sends elsewhere is refused with that address, and the other place sees nothing."""
+    elsewhere = f"{channel.server}/c/elsewhere/v1/chat/completions"
+    channel.script(then={"status": 307, "headers": {"location": elsewhere}, "body": ""})
+    ran = put(channel.model())
+    (row,) = ran.sink.generations
+    assert row.error_type == "InvalidRequest"
+    assert "redirects elsewhere" in row.error_message
+    channel.name = "elsewhere"
+    assert channel.seen() == []
+
+
+def test_no_key_is_in_any_row(channel: Any, put: Callable[..., Any], key: Any) -> None:
+    """A server that echoes the key, whole or in part, in body and headers, gets it into no row."""
+    secret = key.reveal()
+    channel.script(
+        {
+            "status": 400,
+            "body": {"error": {"message": f"bad: Bearer {secret}"}},
+            "headers": {"x-echo": secret},
+        },
+        {"raw": f"<html>authorization: {secret}", "content_type": "text/html"},
+        {"error_after": 2, "error": {"error": {"type": "api_error", "message": f"{secret[:14]}…"}}},
+        {"status": 401, "body": f"unknown key {secret[3:]}"},
+    )
+    ran = put(channel.model(concurrency=1), count=4, policy={"fail_fast": True})
+    rows = repr([list(map(repr, ran.sink.generations)), ran.sink.attempts]) + "".join(
+        f"{row.error_message}{row.raw}" for row in ran.sink.generations
+    )
+    assert not ran.sink.statuses()["done"]
+    assert not [piece for piece in (secret[i : i + 8] for i in range(len(secret) - 7)) if piece in rows]

@@ -1,0 +1,128 @@
+"""Refusals that ask to wait: what is waited for, for how long, and who else has to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+LIMIT = {"error": {"type": "rate_limit_error", "message": "slow down"}}
+
+
+def refusal(after: str | None = None, status: int = 429, **headers: str) -> dict[str, Any]:
+    """A refusal that asks to wait."""
+    told = {} if after is None else {"retry-after": after}
+    return {"status": status, "headers": {**told, **headers}, "body": LIMIT}
+
+
+def test_every_retry_after_is_waited_for(channel: Any, put: Callable[..., Any]) -> None:
+    """Three refusals of half a second each give four requests, half a second apart, and one answer."""
+    channel.script(*[refusal("0.5")] * 3)
+    ran = put(channel.model())
+    times = [seen["at"] for seen in channel.seen()]
+    assert [b - a >= 0.5 for a, b in pairwise(times)] == [True] * 3
+    (row,) = ran.sink.generations
+    assert (row.status, row.attempts, row.maybe_paid) == ("done", 4, 0)
+    assert row.retry_s == pytest.approx(times[-1] - times[0], abs=0.3)
+    assert [attempt.retry_after_s for attempt in ran.sink.attempts] == [0.5, 0.5, 0.5, None]
+    assert all(attempt.wait_s >= 0.5 for attempt in ran.sink.attempts[:3])
+    assert ran.sink.attempts[-1].wait_s is None
+    assert [attempt.status_code for attempt in ran.sink.attempts] == [429, 429, 429, 200]
+    assert len(ran.memory.named("waiting")) == 3
+
+
+def test_a_date_is_waited_for(channel: Any, put: Callable[..., Any]) -> None:
+    """A Retry-After that is a date is taken against the server's own clock, however wrong that is."""
+    hour_ago = time.time() - 3600
+    date = {"date": formatdate(hour_ago, usegmt=True)}
+    channel.script(refusal(formatdate(hour_ago + 1, usegmt=True), **date))
+    ran = put(channel.model())
+    assert ran.sink.attempts[0].retry_after_s == 1.0
+    assert ran.sink.statuses() == {"done": 1}
+
+
+@pytest.mark.parametrize("nonsense", ["-1", "nan", "inf", "soon", ""])
+def test_nonsense_is_no_wait(nonsense: str, channel: Any, put: Callable[..., Any]) -> None:
+    """A Retry-After that means nothing is as good as none: the next request leaves by the backoff."""
+    channel.script(refusal(nonsense))
+    ran = put(channel.model())
+    assert ran.sink.statuses() == {"done": 1}
+    assert ran.sink.attempts[0].retry_after_s is None
+    assert ran.sink.attempts[0].wait_s < 1
+
+
+@pytest.mark.parametrize("after", ["200", "86400", "1e300"])
+def test_nobody_sleeps_beyond_the_cap(
+    after: str, channel_for: Callable[[str], Any], put: Callable[..., Any]
+) -> None:
+    """A wait beyond the cap puts that model aside, with a row that says until when; the other goes on."""
+    slow, quick = channel_for("openai"), channel_for("anthropic")
+    slow.script(then=refusal(after))
+    ran = put(slow.model("slow", concurrency=1), quick.model("quick"), count=5)
+    assert len(slow.seen()) == 1
+    assert ran.sink.statuses() == {"done": 5, "stopped": 4, "failed": 1}
+    stopped = [row for row in ran.sink.generations if row.status == "stopped"]
+    assert {row.error_type for row in stopped} == {"RateLimited"}
+    assert all("until 2" in row.error_message for row in stopped)
+
+
+def test_a_wait_delays_only_its_own_request(
+    channel_for: Callable[[str], Any], put: Callable[..., Any]
+) -> None:
+    """While one request waits a second, the others are asked and answered."""
+    channel = channel_for("openai")
+    channel.script(refusal("1"))
+    begun = time.monotonic()
+    ran = put(channel.model(concurrency=1), count=6)
+    done = [seen["ended"] - begun for seen in channel.seen()]
+    assert ran.sink.statuses() == {"done": 6}
+    assert sum(seconds < 0.9 for seconds in done) == 6
+    assert len(done) == 7
+
+
+def test_a_refusal_lowers_the_limit_and_answers_raise_it(
+    channel_for: Callable[[str], Any], put: Callable[..., Any]
+) -> None:
+    """After a burst of 529 fewer requests are out at once, and all are answered in the end."""
+    channel = channel_for("anthropic")
+    busy = {
+        "status": 529,
+        "body": {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}},
+    }
+    channel.script(*[busy] * 12, then={"first_s": 0.01})
+    ran = put(channel.model(), count=60)
+    assert ran.sink.statuses() == {"done": 60}
+    (limits,) = ran.executor.limits()
+    assert limits["limit"] < limits["ceiling"] == 32
+    assert len(channel.seen()) == 72
+
+
+def test_a_storm_ends_with_every_answer(channel_for: Callable[[str], Any], put: Callable[..., Any]) -> None:
+    """With three in ten requests refused on four models, all are answered by less than 1.6 requests."""
+    channels = [channel_for(dialect) for dialect in ("openai", "anthropic") * 2]
+    busy = {"status": 529, "body": {"error": {"type": "overloaded_error", "message": "busy"}}}
+    for channel in channels:
+        channel.script(*[busy, {}, {}, busy, {}, {}, busy, {}, {}, {}] * 10)
+    models = [channel.model(f"m{number}") for number, channel in enumerate(channels)]
+    ran = put(*models, count=60)
+    assert ran.sink.statuses() == {"done": 240}
+    assert sum(len(channel.seen()) for channel in channels) / 240 < 1.6
+
+
+def test_limits_told_in_headers_are_kept(channel_for: Callable[[str], Any], put: Callable[..., Any]) -> None:
+    """Where the headers say that nothing is left, the next request waits for the refill they tell of."""
+    channel = channel_for("openai")
+    told = {
+        "x-ratelimit-limit-requests": "120",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "60s",
+    }
+    channel.script({"headers": told}, {"headers": told})
+    ran = put(channel.model(concurrency=1), count=2, policy={"retry_after_cap_s": 5})
+    first, second = channel.seen()
+    assert second["at"] - first["ended"] >= 0.4
+    assert ran.sink.statuses() == {"done": 2}
