@@ -4,6 +4,26 @@ from __future__ import annotations
 
 from labkit.scoring.matching import contains, exact, regex
 from labkit.scoring.numbers import numeric
+from labkit.scoring.overlap import normalised, rouge_l, token_f1
 from labkit.scoring.scorer import Function, Scorer, Value, score, scorers
+from labkit.scoring.structure import json_field, json_schema
+from labkit.scoring.traits import length, refusal
 
-__all__ = ["Function", "Scorer", "Value", "contains", "exact", "numeric", "regex", "score", "scorers"]
+__all__ = [
+    "Function",
+    "Scorer",
+    "Value",
+    "contains",
+    "exact",
+    "json_field",
+    "json_schema",
+    "length",
+    "normalised",
+    "numeric",
+    "refusal",
+    "regex",
+    "rouge_l",
+    "score",
+    "scorers",
+    "token_f1",
+]

@@ -1,0 +1,162 @@
+"""Scorers for answers that are to be JSON: valid against a schema, and a field equal to a column.
+
+The answer may stand in one code fence; two documents, a key given twice, NaN and Infinity are no
+JSON. Nothing is fetched: a schema that refers elsewhere is refused. A schema's own `pattern`s run
+with Python's `re`, so write none that can run away on long texts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from labkit.errors import DefinitionError
+from labkit.records import Generation, Sample
+from labkit.scoring.matching import answer_text, explained, target_value
+from labkit.scoring.scorer import Scorer, Value
+
+MAX_CHARACTERS = 1_000_000
+
+_FENCE = re.compile(r"\s*```[a-zA-Z]{0,12}[ \t]*\n(?P<inside>.*?)\n?```\s*", re.DOTALL)
+
+
+class NoJson(ValueError):
+    """Why a text is not one JSON document."""
+
+
+def json_schema(schema: Mapping[str, Any], *, name: str = "json_schema") -> Scorer:
+    """1 where the answer is JSON that fits `schema` (JSON Schema, 2020-12 unless it says otherwise), else 0.
+
+    The explanation says where it first does not fit. Raises DefinitionError where the schema is none
+    or refers to a document outside itself.
+
+    >>> json_schema({"type": "object", "required": ["label"]})
+    Scorer('json_schema')
+    """
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import Draft202012Validator, validator_for
+    from referencing import Registry
+
+    kind = validator_for(dict(schema), default=Draft202012Validator)
+    try:
+        kind.check_schema(dict(schema))
+    except SchemaError as error:
+        raise DefinitionError(f"the schema of scorer {name!r} is none: {error.message}") from None
+    if outside := sorted(_outside(schema)):
+        raise DefinitionError(f"the schema of scorer {name!r} refers to {', '.join(outside)}; put it inside")
+    validator = kind(dict(schema), registry=Registry())
+
+    def compare(generation: Generation, sample: Sample) -> Value:
+        try:
+            document = read_json(answer_text(generation))
+        except NoJson as why:
+            return {"value": 0, "explanation": str(why)}
+        fault = next(iter(validator.iter_errors(document)), None)
+        if fault is None:
+            return 1.0
+        return {"value": 0, "explanation": f"{fault.json_path}: {fault.message}"[:500]}
+
+    return Scorer(name, explained(compare))
+
+
+def json_field(
+    path: str,
+    *,
+    target: str | None = None,
+    ignore_case: bool = False,
+    unreadable: float | None = 0.0,
+    name: str | None = None,
+) -> Scorer:
+    """1 where the field at `path` of a JSON answer equals the sample's column `target`, else 0.
+
+    `path` has dots for depth and numbers for places in lists ("items.0.label"); `target` is by
+    default the path itself. 3 equals 3.0 and "3"; true equals "true" but not 1. An answer that is no
+    JSON, or has no such field, counts as `unreadable`: 0, or None for "not scored".
+
+    >>> json_field("label").name
+    'label'
+    """
+    column = target if target is not None else path
+
+    def compare(generation: Generation, sample: Sample) -> Value:
+        wanted = target_value(sample, column)
+        try:
+            found = _at(read_json(answer_text(generation)), path)
+        except NoJson as why:
+            return {"value": unreadable, "explanation": str(why)}
+        return float(_plain(found, ignore_case) == _plain(wanted, ignore_case))
+
+    return Scorer(name or path, explained(compare), (column,))
+
+
+def read_json(text: str) -> Any:
+    """The one JSON document in `text`, which may stand in one code fence. Raises NoJson.
+
+    >>> read_json('```json\\n{"a": 1}\\n```')
+    {'a': 1}
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise NoJson(f"the answer has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read")
+    fenced = _FENCE.fullmatch(text)
+    try:
+        return json.loads(
+            fenced["inside"] if fenced else text, parse_constant=_refused, object_pairs_hook=_once
+        )
+    except RecursionError:
+        raise NoJson("not read as JSON: nested too deeply") from None
+    except ValueError as error:
+        raise NoJson(f"no JSON: {error}") from None
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON value")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is given twice")
+    return found
+
+
+def _at(document: Any, path: str) -> Any:
+    for step in path.split("."):
+        if isinstance(document, dict) and step in document:
+            document = document[step]
+        elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
+            document = document[int(step)]
+        else:
+            raise NoJson(f"there is no {step!r} on the way to {path!r}")
+    return document
+
+
+def _plain(value: Any, ignore_case: bool) -> Any:
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return str(int(value)) if isinstance(value, int) or value.is_integer() else str(value)
+    if isinstance(value, str):
+        text = value.strip()
+        text = text.lower() if text in ("True", "False") else text
+        return text.casefold() if ignore_case else text
+    if isinstance(value, dict):
+        return {key: _plain(one, ignore_case) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one, ignore_case) for one in value]
+    return value
+
+
+def _outside(schema: Any) -> set[str]:
+    if isinstance(schema, Mapping):
+        own = {
+            str(schema[key])
+            for key in ("$ref", "$dynamicRef")
+            if isinstance(schema.get(key), str) and not str(schema[key]).startswith("#")
+        }
+        return own.union(*map(_outside, schema.values()))
+    if isinstance(schema, (list, tuple)):
+        return set().union(*map(_outside, schema))
+    return set()
