@@ -14,6 +14,7 @@ from typing import Any
 import ipywidgets
 
 from labkit.errors import LabkitError
+from labkit.summary.visible import visible
 from labkit.widgets.shapes import cut, shown
 
 # Not Layout values: those would be shared, and hiding one button would hide them all.
@@ -62,6 +63,11 @@ def framed(children: Iterable[ipywidgets.Widget]) -> ipywidgets.VBox:
     made = ipywidgets.VBox([style, *children], layout=ipywidgets.Layout(width="100%"))
     made.add_class("labkit")
     return made
+
+
+def plain(words: object, *, limit: int = 200) -> str:
+    """Anything as one line in which every character can be seen, for what ipywidgets sets as text."""
+    return visible(words, limit=limit)
 
 
 def text(words: object, *, limit: int = 200) -> str:

@@ -1,0 +1,166 @@
+"""What a run came to, in tabs: answers side by side, the summary, charts, the rows.
+
+It follows a run that goes, drawing only the tab that is looked at. Charts are made by the run and shown
+as they are; nothing is calculated here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import ipywidgets
+
+from labkit.widgets import answers, forms
+from labkit.widgets.forms import WIDE, WRAPPED, Status, button
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FOLLOW_S = 2.0
+ROWS = 50
+CHARTS = {
+    "cost_latency": "cost against latency",
+    "scores": "score",
+    "ttft": "time to first token (ECDF)",
+    "latency": "latency (ECDF)",
+    "tokens_cost": "tokens and cost",
+}
+COLUMNS = (
+    "prompt", "model", "sample_id", "repeat", "status", "text", "ttft_s", "latency_s",
+    "output_tokens", "cost_usd", "error_type",
+)  # fmt: skip
+
+
+class Readable(Protocol):
+    """A run as its results are read."""
+
+    run_id: str
+
+    @property
+    def status(self) -> str: ...
+
+    def generations(self) -> pd.DataFrame: ...
+
+    def summary(self) -> pd.DataFrame: ...
+
+    def chart(self, kind: str) -> Any: ...
+
+
+class Results:
+    """The tabs of one run at a time; `show` begins with another."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+        self._run: Readable | None = None
+        self._turn = 0
+        self._pages = [0, 0]
+        self._drawing = threading.RLock()
+        self._answers = ipywidgets.HTML(layout=WIDE)
+        self._summary = ipywidgets.HTML(layout=WIDE)
+        self._rows = ipywidgets.HTML(layout=WIDE)
+        self._kind = ipywidgets.Dropdown(
+            description="Chart", options=[(words, kind) for kind, words in CHARTS.items()]
+        )
+        self._chart = ipywidgets.Output(layout={"width": "auto", "min_height": "460px"})
+        self._against = ipywidgets.Dropdown(description="Compare to", layout={"width": "30em"})
+        self._differing = ipywidgets.Checkbox(description="only where answers differ", indent=False)
+        for box in (self._kind, self._against, self._differing):
+            box.observe(status.guarded(lambda _: self._draw()), "value")
+        tools = ipywidgets.HBox([self._against, self._differing], layout=WRAPPED)
+        parts = [
+            ipywidgets.VBox([tools, self._answers, self._pager(0)]),
+            self._summary,
+            ipywidgets.VBox([self._kind, self._chart]),
+            ipywidgets.VBox([self._rows, self._pager(1)]),
+        ]
+        self.tabs = ipywidgets.Tab(parts, titles=["Answers", "Summary", "Charts", "Rows"], layout=WIDE)
+        self.tabs.observe(status.guarded(lambda _: self._draw()), "selected_index")
+        self.widget = ipywidgets.VBox(layout=WIDE)
+
+    def show(self, run: Readable, *, goes: Callable[[float], bool] | None = None) -> None:
+        """Show `run`. `goes` waits so many seconds and says whether it still goes; None: it is over."""
+        self._run, self._pages = run, [0, 0]
+        self._turn += 1
+        self.widget.children = [self.tabs]
+        self._draw()
+        if goes is not None:
+            turn = self._turn
+            threading.Thread(
+                target=self._follow, args=(turn, goes), name="labkit-results", daemon=True
+            ).start()
+
+    def _follow(self, turn: int, goes: Callable[[float], bool]) -> None:
+        while goes(FOLLOW_S) and turn == self._turn:
+            self._guarded_draw()
+        if turn == self._turn:
+            self._guarded_draw()
+
+    def _guarded_draw(self) -> None:
+        self._status.guarded(lambda _: self._draw())(None)
+
+    def _draw(self) -> None:
+        if self._run is None:
+            return
+        with self._drawing:
+            draw = (self._draw_answers, self._draw_summary, self._draw_chart, self._draw_rows)
+            draw[self.tabs.selected_index or 0](self._run)
+
+    def _draw_answers(self, run: Readable) -> None:
+        frame = run.generations()
+        heads = [f"{prompt} · {model}" for prompt, model in answers.columns(frame)] if len(frame) else []
+        options = [(forms.plain(head, limit=80), i) for i, head in enumerate(heads)]
+        if tuple(options) != tuple(self._against.options):
+            with self._against.hold_trait_notifications():
+                self._against.options = options
+        page = self._pages[0] = min(self._pages[0], answers.pages(frame) - 1)
+        self._answers.value = answers.table(
+            frame, page=page, against=self._against.value or 0, only_different=self._differing.value
+        )
+
+    def _draw_summary(self, run: Readable) -> None:
+        from labkit import summary
+
+        self._summary.value = summary.html(run.summary())
+
+    def _draw_chart(self, run: Readable) -> None:
+        figure = run.chart(self._kind.value)
+        data = {
+            "application/vnd.plotly.v1+json": json.loads(figure.to_json()),
+            "text/plain": f"{CHARTS[self._kind.value]}: plotly figure",
+        }
+        self._chart.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+
+    def _draw_rows(self, run: Readable) -> None:
+        frame = run.generations()
+        last = max(0, -(-len(frame) // ROWS) - 1)
+        page = self._pages[1] = min(self._pages[1], last)
+        shown = frame[[*COLUMNS, *(c for c in frame.columns if str(c).startswith("score."))]]
+        rows = [
+            [_value(value) for value in row]
+            for row in shown.iloc[page * ROWS : (page + 1) * ROWS].itertuples(index=False)
+        ]
+        where = (
+            f"rows {page * ROWS + 1:,}–{page * ROWS + len(rows):,} of {len(frame):,}" if rows else "no rows"
+        )
+        self._rows.value = f"<div class='lk-soft'>{where}</div>{forms.table(list(shown.columns), rows)}"
+
+    def _pager(self, part: int) -> ipywidgets.HBox:
+        def turn(step: int) -> Callable[[Any], None]:
+            def turned(_: Any) -> None:
+                self._pages[part] = max(0, self._pages[part] + step)
+                self._draw()
+
+            return self._status.guarded(turned)
+
+        return ipywidgets.HBox(
+            [button("Previous", turn(-1), tip="previous page"), button("Next", turn(1), tip="next page")]
+        )
+
+
+def _value(value: Any) -> str:
+    if value is None or value != value or str(value) == "<NA>":
+        return ""
+    return forms.text(f"{value:.4g}" if isinstance(value, float) else value, limit=200)

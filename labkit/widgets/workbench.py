@@ -1,0 +1,225 @@
+"""The workbench: prompts, models, samples and repeats chosen together, a plan of them, and its run.
+
+State only, so it works headless: `plan()`, `start()`, `code`. `workform` draws it. It reaches the lab
+through the few things in `Bench` and starts nothing by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from labkit import scoring
+from labkit.errors import DefinitionError
+from labkit.prompts import Block, Prompt
+from labkit.summary.visible import visible
+from labkit.widgets import sources
+from labkit.widgets.models import ModelSelector
+from labkit.widgets.prompts import PromptSelector
+from labkit.widgets.sources import TYPED, Source
+
+if TYPE_CHECKING:
+    from labkit.widgets.workform import WorkForm
+
+SCORERS: dict[str, tuple[str, Callable[[], Any] | None]] = {
+    "no score": ("", None),
+    "contains the target": ("lk.contains('target')", scoring.contains),
+    "equals the target": ("lk.exact('target')", scoring.exact),
+    "is the target's number": ("lk.numeric('target')", scoring.numeric),
+}
+EXPERIMENT = "workbench"
+
+
+class Bench(Protocol):
+    """What the workbench needs of a lab."""
+
+    path: Path
+    workspace: str
+
+    @property
+    def models(self) -> Any: ...
+
+    @property
+    def prompts(self) -> Any: ...
+
+    def plan(self, **given: Any) -> Any: ...
+
+
+class Workbench:
+    """Choose, see what it will cost, run, watch, and read, in one widget.
+
+    What is given here is chosen at first: `prompts` and `models` as for the selectors, `dataset` a path,
+    a frame or None (then values for the prompts' variables are typed), `rows` so many samples of it
+    (0: all), `repeats`, `budget_usd`, `score` one of `no score`, `contains the target`,
+    `equals the target`, `is the target's number`. `plan()` and `start()` work headless; `run` is the
+    latest run. Raises `DefinitionError`.
+
+    >>> bench = Workbench(lab, models=["local/smollm2-135m"])     # doctest: +SKIP
+    >>> bench.start().wait().summary()                            # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        lab: Bench,
+        *,
+        prompts: Sequence[str | Prompt] | None = None,
+        models: Sequence[str] | None = None,
+        dataset: Any = None,
+        rows: int = 0,
+        repeats: int = 1,
+        budget_usd: float | None = None,
+        score: str = "no score",
+        experiment: str = EXPERIMENT,
+        blocks: Sequence[Block] = (),
+    ) -> None:
+        self.lab = lab
+        self.prompts = PromptSelector(lab, value=prompts, blocks=blocks)
+        self.models = ModelSelector(lab, value=models)
+        self.values: dict[str, str] = {}
+        """Typed values of variables, where there is no dataset."""
+        self.rows, self.repeats, self.budget_usd = rows, repeats, budget_usd
+        self.experiment = experiment
+        self.run: Any = None
+        self._source = TYPED if dataset is None else self._named(dataset)
+        self._score = "no score"
+        self._heard: list[Callable[[], None]] = []
+        self._form: Any = None
+        self.set(score=score)
+        self.prompts.on_change(self.changed)
+        self.models.on_change(self.changed)
+
+    # -- the choice ------------------------------------------------------------------------------
+
+    def sources(self) -> list[Source]:
+        """What the samples can come from now: typed values, frames of the notebook, files of the project."""
+        found = [TYPED, *sources.frames(sources.notebook_names()), *sources.files(Path.cwd())]
+        names = {source.name for source in found}
+        return found if self._source.name in names else [self._source, *found]
+
+    @property
+    def source(self) -> Source:
+        """Where the samples come from."""
+        return self._source
+
+    @property
+    def score(self) -> str:
+        """How answers are scored."""
+        return self._score
+
+    def set(self, **changes: Any) -> None:
+        """Change `source`, `score`, `rows`, `repeats`, `budget_usd` or `experiment`."""
+        if "score" in changes and changes["score"] not in SCORERS:
+            raise DefinitionError(f"score is {changes['score']!r:.60}; it can be {', '.join(SCORERS)}.")
+        for name, value in changes.items():
+            setattr(self, f"_{name}" if name in ("source", "score") else name, value)
+        self.changed()
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables of the chosen prompts."""
+        chosen = [self.prompts.prompt(name) for name in self.prompts.chosen]
+        if self.prompts.uses_draft:
+            chosen.append(self.prompts.draft.prompt())
+        return tuple(dict.fromkeys(name for prompt in chosen for name in prompt.variables))
+
+    def on_change(self, heard: Callable[[], None]) -> None:
+        """Call `heard` after each change of any choice."""
+        self._heard.append(heard)
+
+    def changed(self) -> None:
+        """Tell all who listen."""
+        for heard in list(self._heard):
+            heard()
+
+    # -- what follows from it --------------------------------------------------------------------
+
+    def plan(self) -> Any:
+        """The plan of the present choice. Raises `DefinitionError` naming all that is wrong."""
+        make = SCORERS[self._score][1]
+        plan = self.lab.plan(
+            prompts=list(self.prompts.value),
+            models=list(self.models.value),
+            dataset=self._dataset(),
+            repeats=self.repeats,
+            scorers=[make()] if make else [],
+            experiment=self.experiment,
+        )
+        return plan.head(self.rows) if self.rows and self._source is not TYPED else plan
+
+    def start(self) -> Any:
+        """Start the plan; returns the run at once. It is shown in the workbench."""
+        self.run = self.plan().start(budget_usd=self.budget_usd, progress="none")
+        return self.run
+
+    @property
+    def code(self) -> str:
+        """The Python of the present choice, to be pasted into a cell; all names are literals."""
+        names = sources.notebook_names()
+        lab = sources.name_of(self.lab, names)
+        lines = ["import labkit as lk", ""]
+        if lab is None:
+            lines += [f"lab = lk.Lab({str(self.lab.path)!r}, workspace={self.lab.workspace!r})"]
+        elif lab != "lab":
+            lines += [f"lab = {lab}"]
+        given = {
+            "prompts": _listed(self.prompts.value_code),
+            "models": _listed(self.models.value_code),
+            "dataset": self._source.code or (repr(self._dataset()) if self.variables else ""),
+            "repeats": "" if self.repeats == 1 else repr(self.repeats),
+            "scorers": _listed([code]) if (code := SCORERS[self._score][0]) else "",
+            "experiment": repr(self.experiment),
+        }
+        lines += ["plan = lab.plan("]
+        lines += [f"    {name}={value}," for name, value in given.items() if value]
+        head = f").head({self.rows!r})" if self.rows and self._source is not TYPED else ")"
+        budget = "" if self.budget_usd is None else f"budget_usd={self.budget_usd!r}"
+        return "\n".join([*lines, head, f"run = plan.run({budget})", "run"])
+
+    def _dataset(self) -> Any:
+        if self._source is not TYPED:
+            return self._source.given
+        tried: Mapping[str, str] = self.prompts.draft.values
+        fields = {name: self.values.get(name) or tried.get(name, "") for name in self.variables}
+        return [fields] if fields else None
+
+    def _named(self, given: Any) -> Source:
+        if isinstance(given, str | Path):
+            return Source(visible(given), str(given), repr(str(given)))
+        name = sources.name_of(given, sources.notebook_names())
+        return Source(f"{name or 'a table'}: frame", given, name or "dataset")
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    @property
+    def form(self) -> WorkForm:
+        """The form as an ipywidget; one for all its views."""
+        if self._form is None:
+            from labkit.widgets.workform import WorkForm
+
+            self._form = WorkForm(self)
+        form: WorkForm = self._form
+        return form
+
+    def __repr__(self) -> str:
+        chosen = f"{len(self.prompts.value)} prompts, {len(self.models.chosen)} models"
+        return f"Workbench({chosen}, {visible(self._source.name, limit=60)}, repeats={self.repeats})"
+
+    def _repr_html_(self) -> str:
+        from labkit.widgets import forms
+
+        parts = [self.prompts._repr_html_(), self.models._repr_html_(), forms.code(self.code)]
+        if self.run is not None:
+            parts.append(self.run._repr_html_())
+        return "".join(f"<div>{part}</div>" for part in parts)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        bundle = self.form.widget._repr_mimebundle_()
+        return {**bundle, "text/plain": repr(self), "text/html": self._repr_html_()}
+
+
+def _listed(expressions: Sequence[str]) -> str:
+    short = f"[{', '.join(expressions)}]"
+    if len(short) <= 90:
+        return short
+    return "[\n" + "".join(f"        {one},\n" for one in expressions) + "    ]"
