@@ -120,8 +120,10 @@ def _notes(summary: pd.DataFrame) -> list[str]:
         notes.append(f"baseline: {first['baseline']:.3f}, what always giving the same answer scores")
     if (summary["replayed"] > 0).any():
         notes.append("latencies: of fresh answers only; replayed ones have none of their own")
-    if not summary["cost_known"].all():
+    if (~summary["cost_known"] & summary["cost_usd"].notna()).any():
         notes.append("≥: at least; the cost of some calls is not known")
+    if summary["cost_usd"].isna().any():
+        notes.append("unknown: no price is known for these answers")
     return notes
 
 

@@ -47,6 +47,8 @@ def test_unknown_and_partly_known_costs_are_said(rows):
     assert "≥ 0.500" in shown
     assert "unknown" in shown
     assert "at least" in shown
+    assert "no price is known" in shown
+    assert "at least" not in text(summarize(rows(cost_usd=None)))
 
 
 def test_rare_counts_are_shown_only_where_there_are_any(rows):

@@ -1,0 +1,95 @@
+"""How long the numbers take: pairwise comparison of 100 models, charts and summary of 1,000,000 rows.
+
+    python benchmarks/numbers.py
+
+Prints seconds, ratios to a plain pandas group-by over the same frame, peak memory and chart sizes.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.io
+
+from labkit import charts, stats
+from labkit.summary import summarize
+
+ROWS = 1_000_000
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds of the faster of two calls, and what it gave."""
+    seconds = []
+    for _ in range(2):
+        began = time.perf_counter()
+        found = call()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds), found
+
+
+def peak_mb() -> float:
+    """The most memory this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def pairs() -> None:
+    """100 models × 1,000 samples × 5 repeats, every pair."""
+    models, samples, repeats = 100, 1000, 5
+    rng = np.random.default_rng(0)
+    values = (rng.random((samples, models, repeats)) < 0.6) * 1.0
+    values[rng.random(values.shape) < 0.02] = np.nan
+    sample = np.repeat(np.arange(samples), models * repeats)
+    model = np.tile(np.repeat(np.arange(models), repeats), samples)
+
+    def compare() -> stats.Pairs:
+        found = stats.pairwise(stats.sample_table(values.ravel(), sample, model))
+        stats.holm(found.p_value)
+        return found
+
+    seconds, found = timed(compare)
+    print(f"{len(found):,} pairs of 100 models × 1,000 samples × 5 repeats: {seconds:.2f} s (wanted: 10)")
+    print(f"peak memory so far: {peak_mb():,.0f} MB (wanted: 1,000)")
+
+
+def frame() -> pd.DataFrame:
+    """A million generations of four models."""
+    rng = np.random.default_rng(0)
+    seconds = rng.lognormal(size=ROWS)
+    columns = {
+        "model": np.array(["local/a", "openai/b", "openai/c", "anthropic/d"])[rng.integers(0, 4, ROWS)],
+        "prompt": np.array(["p", "q"])[rng.integers(0, 2, ROWS)],
+        "sample_id": np.char.add("s", rng.integers(0, 20_000, ROWS).astype(str)),
+        "status": "done",
+        "latency_s": seconds,
+        "ttft_s": seconds / 3,
+        "input_tokens": rng.integers(1, 500, ROWS),
+        "output_tokens": rng.integers(1, 500, ROWS),
+        "cost_usd": rng.lognormal(size=ROWS) / 1000,
+        "maybe_paid": 0,
+        "replayed_from": None,
+        "started_at": pd.Timestamp("2026-11-23", tz="UTC"),
+        "score.exact": rng.integers(0, 2, ROWS) * 1.0,
+    }
+    return pd.DataFrame(columns)
+
+
+def million() -> None:
+    """Summary and charts over a million rows."""
+    rows = frame()
+    plain, _ = timed(lambda: rows.groupby(["prompt", "model"])["latency_s"].quantile([0.5, 0.95]))
+    seconds, _ = timed(lambda: summarize(rows))
+    print(f"summary of {ROWS:,} rows: {seconds:.2f} s, {seconds / plain:.1f} × two grouped quantiles")
+    for name in charts.__all__:
+        seconds, figure = timed(lambda name=name: getattr(charts, name)(rows))
+        weight = len(plotly.io.to_html(figure, include_plotlyjs=False)) / 1e3
+        print(f"{name}: {seconds:.2f} s (wanted: 3), {weight:.0f} kB (wanted: 300), {seconds / plain:.1f} ×")
+
+
+if __name__ == "__main__":
+    pairs()
+    million()
