@@ -88,7 +88,8 @@ class Dataset:
     def _with(self, samples: Sequence[Sample]) -> Dataset:
         if not samples:
             raise DefinitionError(f"Nothing is left of dataset {self.name!r}.")
-        return Dataset(self.name, tuple(samples), self.columns, hash_of(samples), self.source)
+        rows = ((sample.id, canonical_json(sample.fields)) for sample in samples)
+        return Dataset(self.name, tuple(samples), self.columns, hash_of(rows), self.source)
 
     def __repr__(self) -> str:
         rows = f"{len(self):,} sample{'' if len(self) == 1 else 's'}"
@@ -104,10 +105,11 @@ class Dataset:
         return f"<div><strong>{escape(repr(self))}</strong>{table}</div>"
 
 
-def hash_of(samples: Iterable[Sample]) -> str:
-    """The hash of these samples, whatever their order."""
-    rows = (canonical_json([sample.id, sample.fields]) for sample in samples)
-    digests = sorted(hashlib.blake2b(row, digest_size=16).digest() for row in rows)
+def hash_of(rows: Iterable[tuple[str, bytes]]) -> str:
+    """The hash of rows, each by its id and the canonical JSON of its fields, whatever their order."""
+    digests = sorted(
+        hashlib.blake2b(b"%s\n%s" % (id.encode(), row), digest_size=16).digest() for id, row in rows
+    )
     return "t1:" + hashlib.blake2b(b"".join(digests), digest_size=16).hexdigest()
 
 

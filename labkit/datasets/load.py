@@ -26,7 +26,7 @@ from labkit.datasets.tables import (
 )
 from labkit.datasets.values import Unkeepable, plain
 from labkit.errors import DefinitionError
-from labkit.paths import read_text
+from labkit.paths import plain_file, read_text
 from labkit.records import Sample, canonical_json
 
 if TYPE_CHECKING:
@@ -72,11 +72,9 @@ def load(
     table, kind, origin = _table(source, sql)
     what = f"dataset {name or origin!r}"
     columns = _plain_columns(table, what)
-    length = len(next(iter(columns.values()))) if columns else (1 if source is None or source == {} else 0)
-    if length == 0:
+    if table.length == 0:
         raise DefinitionError(f"The {what} has no rows.")
-    samples = _samples(columns, length, id, table, what)
-    digest = hash_of(samples)
+    samples, digest = _samples(columns, id, table, what)
     kept = tuple(column for column in columns if column != "id")
     return Dataset(name or kind or f"{origin}-{digest[3:9]}", samples, kept, digest, origin)
 
@@ -91,17 +89,18 @@ def _table(source: Any, sql: Callable[[str], pd.DataFrame] | None) -> tuple[Tabl
         if suffix == ".sql":
             return (
                 _query(read_text(text, what="SQL file", limit_bytes=10_000_000), sql),
-                Path(text).stem,
+                _name(text),
                 text,
             )
         if suffix not in _READERS:
+            plain_file(text, what="dataset")
             raise DefinitionError(
                 f"The dataset {text[:200]!r} is neither SQL nor a file of a known kind: "
-                f"{', '.join(_READERS)}."
+                f"{', '.join(_READERS)}, .sql."
             )
-        return _READERS[suffix](text), Path(text).stem, text
+        return _READERS[suffix](text), _name(text), text
     if source is None:
-        return Table({}, str), None, "single"
+        return Table({}, 1, str), None, "single"
     if type(source).__module__.partition(".")[0] == "pandas" and hasattr(source, "columns"):
         return from_frame(source, what="frame"), None, "frame"
     if hasattr(source, "__arrow_c_stream__"):
@@ -113,6 +112,11 @@ def _table(source: Any, sql: Callable[[str], pd.DataFrame] | None) -> tuple[Tabl
     raise DefinitionError(
         f"A dataset is a path, SQL, a frame or a list of dicts, not {type(source).__name__}."
     )
+
+
+def _name(path: str) -> str:
+    """The file's name without its ending, in characters that a name may have."""
+    return re.sub(r"[^\w. -]+|\.\.+", "-", Path(path).stem).strip(" .-")[:100] or "dataset"
 
 
 def _query(query: str, sql: Callable[[str], pd.DataFrame] | None) -> Table:
@@ -142,8 +146,9 @@ def _plain_columns(table: Table, what: str) -> dict[str, list[Any]]:
 
 
 def _samples(
-    columns: dict[str, list[Any]], length: int, id: str, table: Table, what: str
-) -> tuple[Sample, ...]:
+    columns: dict[str, list[Any]], id: str, table: Table, what: str
+) -> tuple[tuple[Sample, ...], str]:
+    """The samples and their hash."""
     if id != "id" and id not in columns:
         raise DefinitionError(f"The {what} has no column {id!r} for its ids; it has {', '.join(columns)}.")
     ids = columns.get(id)
@@ -153,10 +158,11 @@ def _samples(
             dict(zip(names, cells, strict=True)) for cells in zip(*(columns[n] for n in names), strict=True)
         ]
     else:
-        rows = [{} for _ in range(length)]
+        rows = [{} for _ in range(table.length)]
     canonical = _canonical(rows, table, what)
     keys = _derived(canonical) if ids is None else _checked_ids(ids, id, table, what)
-    return tuple(Sample(id=key, fields=row) for key, row in zip(keys, rows, strict=True))
+    samples = tuple(Sample(id=key, fields=row) for key, row in zip(keys, rows, strict=True))
+    return samples, hash_of(zip(keys, canonical, strict=True))
 
 
 def _canonical(rows: list[dict[str, Any]], table: Table, what: str) -> list[bytes]:

@@ -27,9 +27,10 @@ _SNIFFED = 200_000
 
 
 class Table(NamedTuple):
-    """Columns by name; `rows` says how a row is called in messages."""
+    """Columns by name, each of `length` values; `row_names` says how a row is called in messages."""
 
     columns: dict[str, list[Any]]
+    length: int
     row_names: Callable[[int], str]
 
 
@@ -72,7 +73,7 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
     columns = {
         name: _numbers(list(cells)) for name, cells in zip(head, zip(*rows, strict=True), strict=False)
     }
-    return Table(columns or {name: [] for name in head}, lambda i: f"line {lines[i]:,}")
+    return Table(columns or {name: [] for name in head}, len(rows), lambda i: f"line {lines[i]:,}")
 
 
 def read_jsonl(path: str | os.PathLike[str]) -> Table:
@@ -126,7 +127,8 @@ def from_arrow(table: Any, *, what: str) -> Table:
 
     table = table if isinstance(table, pyarrow.Table) else pyarrow.table(table)
     _check_names(table.column_names, what)
-    return Table({name: table.column(name).to_pylist() for name in table.column_names}, _row)
+    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    return Table(columns, table.num_rows, _row)
 
 
 def from_frame(frame: Any, *, what: str) -> Table:
@@ -146,7 +148,7 @@ def from_frame(frame: Any, *, what: str) -> Table:
         if isinstance(series.dtype, pd.CategoricalDtype):
             series = series.astype(object)
         columns[name] = series.tolist()
-    return Table(columns, _row)
+    return Table(columns, len(frame), _row)
 
 
 def from_rows(rows: Iterable[Any], *, row_names: Callable[[int], str] | None = None, what: str) -> Table:
@@ -168,7 +170,7 @@ def from_rows(rows: Iterable[Any], *, row_names: Callable[[int], str] | None = N
     if faults:
         raise DefinitionError(_capped(faults))
     _check_names(list(names), what)
-    return Table({name: [row.get(name) for row in kept] for name in names}, row_names)
+    return Table({name: [row.get(name) for row in kept] for name in names}, len(kept), row_names)
 
 
 def _row(position: int) -> str:

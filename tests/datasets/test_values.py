@@ -1,0 +1,122 @@
+"""labkit.datasets.values: what a cell may hold (groups B4, B5)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labkit.datasets.values import Unkeepable, plain
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(json_values)
+def test_plain_values_stay_as_they_are(value):
+    """What JSON can hold is kept, type and all."""
+    assert plain(value) == value
+    assert type(plain(value)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (float("nan"), None),
+        (np.nan, None),
+        (np.float32("nan"), None),
+        (pd.NA, None),
+        (pd.NaT, None),
+        (np.datetime64("NaT"), None),
+        (Decimal("NaN"), None),
+        (np.int64(3), 3),
+        (np.uint8(3), 3),
+        (np.float64(1.5), 1.5),
+        (np.bool_(True), True),
+        (np.str_("x"), "x"),
+        (np.array([1, 2]), [1, 2]),
+        (np.array([[1.0, np.nan]]), [[1.0, None]]),
+        (np.array(5), 5),
+        (Decimal("1.50"), 1.5),
+        (dt.date(1, 1, 1), "0001-01-01"),
+        (dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC), "9999-12-31T23:59:00+00:00"),
+        (dt.time(1, 2), "01:02:00"),
+        (pd.Timestamp("2026-11-01 12:00", tz="UTC"), "2026-11-01T12:00:00+00:00"),
+        (np.datetime64("2026-11-01"), "2026-11-01"),
+        ((1, (2, 3)), [1, [2, 3]]),
+        ({"a": {"b": np.int8(1)}}, {"a": {"b": 1}}),
+        (enum.IntEnum("Level", "LOW").LOW, 1),
+    ],
+)
+def test_scalars_of_other_libraries_become_pythons_own(value, kept):
+    """B4, B5: numpy, pandas, Decimal and date values become plain ones; NaN, NaT and NA become None."""
+    assert plain(value) == kept
+    assert type(plain(value)) is type(kept)
+
+
+def test_an_hour_that_comes_twice_keeps_its_offset():
+    """B14: the two readings of one wall time, when clocks go back, stay two texts."""
+    zone = ZoneInfo("Europe/Berlin")
+    first, second = (dt.datetime(2026, 10, 25, 2, 30, tzinfo=zone, fold=fold) for fold in (0, 1))
+    assert plain(first) != plain(second)
+
+
+class Odd:
+    """A class labkit knows nothing of."""
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (float("inf"), "infinite"),
+        (-np.inf, "infinite"),
+        (Decimal("Infinity"), "infinite"),
+        (b"x", "bytes"),
+        (bytearray(b"x"), "bytearray"),
+        ({1, 2}, "set"),
+        (frozenset(), "frozenset"),
+        (object(), "object"),
+        (Odd(), "Odd"),
+        (1j, "complex"),
+        (np.complex64(1), "complex"),
+        (np.void(b"x"), "bytes|void"),
+        (np.array([object()]), "object"),
+        (pd.Timedelta("1h"), "Timedelta"),
+        (pd.Period("2026-01"), "Period"),
+        (pd.Interval(0, 1), "Interval"),
+        (lambda: 1, "function"),
+        ({1: "x"}, "keys are not all text"),
+        (2**64, "64 bits"),
+        (-(2**63) - 1, "64 bits"),
+        ([1, {"a": {2}}], "set"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(value, why):
+    """B4, B5: what has no plain form is refused by its type, also deep inside."""
+    with pytest.raises(Unkeepable, match=why):
+        plain(value)
+
+
+def test_what_holds_itself_is_refused():
+    """B12: a list or mapping that holds itself ends in a fault."""
+    endless: list = []
+    endless.append(endless)
+    mapping: dict = {}
+    mapping["a"] = mapping
+    for value in (endless, mapping):
+        with pytest.raises(Unkeepable, match="deep"):
+            plain(value)
