@@ -1,6 +1,6 @@
 """How long the numbers take: pairwise comparison of 100 models, charts and summary of 1,000,000 rows.
 
-    python benchmarks/numbers.py
+    python benchmarks/arithmetic.py
 
 Prints seconds, ratios to a plain pandas group-by over the same frame, peak memory and chart sizes.
 """
