@@ -1,0 +1,145 @@
+"""The `local` dialect: a GGUF file on this machine, asked in the `openai` dialect of its own server.
+
+The server is a process of labkit's (see `servers`), on a free loopback port with a random key.
+
+**Equal questions, equal answers?** Only with `slots=1`. With more slots llama.cpp computes answers in
+batches, and the last bits of its sums depend on what else is in the batch: at temperature 0 with a fixed
+seed, 2 to 6 of 40 one-word answers of a small model differed between runs with 4 slots, and also with
+1 slot where the work on an earlier prompt was used again. So one slot means: each prompt is read anew
+(`cache_prompt: false`), none of 40 differed, and it takes about twice as long. A param
+`cache_prompt` of your own overrules this.
+
+It does not know the engine's limits, nor how weights are fetched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from labkit import weights
+from labkit.catalog.model import Model, Weights
+from labkit.errors import ConnectionFailed, DefinitionError, MissingPackage, WeightsError
+from labkit.keys import Key
+from labkit.paths import plain_file
+from labkit.providers import openai, servers
+from labkit.providers.base import Provider
+from labkit.records import Answer, Listener, Request, content_hash
+
+MAX_TOKENS = 1024
+"""Sent where no `max_tokens` is given: small models often repeat themselves until they are stopped."""
+_COUNT_PATH = "/v1/chat/completions/input_tokens"
+_COUNTED = ("tools", "tool_choice", "response_format", "chat_template_kwargs")
+
+
+def identity(model: Model) -> str:
+    """What decides this model's answers beside the request: weights, chat template, context, runtime.
+
+    Raises `DefinitionError` where the weights are not here, `MissingPackage` without `xllamacpp`.
+    """
+    of = _settings(model)
+    template = "own" if of.chat_template is None else content_hash("t1", of.chat_template)
+    return f"gguf {of.sha256} template {template} context {of.context_tokens} xllamacpp {_runtime()}"
+
+
+def defaults(model: Model) -> dict[str, Any]:
+    """The params that are sent where none are given."""
+    of = model.weights or Weights()
+    wanted = {"max_tokens": min(model.max_output or MAX_TOKENS, MAX_TOKENS, of.context_tokens)}
+    return wanted | {"cache_prompt": False} if of.slots == 1 else wanted
+
+
+def connect(model: Model, key: Key | None) -> LocalProvider:
+    """A provider for `model`, its server started. Slow (loading takes seconds): call it off the loop.
+
+    Raises as `identity` does, and `WeightsError` where llama.cpp cannot serve the file.
+    """
+    _runtime()
+    server = servers.take(_settings(model))
+    try:
+        inner = openai.connect(
+            Model(model.id, dialect="openai", base_url=f"{server.url}/v1", key_env=""), server.key
+        )
+    except BaseException:
+        servers.release(server)
+        raise
+    return LocalProvider(model.id, server, inner)
+
+
+class LocalProvider:
+    """Asks one local model. Its server may be shared with other providers."""
+
+    def __init__(self, id: str, server: servers.Server, inner: Provider) -> None:
+        self._id = id
+        self._server = server
+        self._inner = inner
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"LocalProvider({self._id})"
+
+    async def ask(self, request: Request, listener: Listener) -> Answer:
+        """Send `request`; see `labkit.providers.base.Provider.ask`. A server that died is started anew."""
+        await self._awake()
+        return await self._inner.ask(request, listener)
+
+    async def count_tokens(self, request: Request) -> int | None:
+        """The exact number of input tokens, by the model's own template and tokenizer."""
+        await self._awake()
+        body = {"messages": list(request.messages)}
+        body |= {name: request.params[name] for name in _COUNTED if name in request.params}
+        answer = await asyncio.to_thread(self._server.post, _COUNT_PATH, body)
+        return int(answer["input_tokens"])
+
+    async def close(self) -> None:
+        """Release the connections, and the server with its last user."""
+        if not self._closed:
+            self._closed = True
+            await self._inner.close()
+            await asyncio.to_thread(servers.release, self._server)
+
+    async def _awake(self) -> None:
+        if self._closed:
+            raise ConnectionFailed(f"the connection to {self._id} was closed")
+        if not self._server.alive:
+            try:
+                await asyncio.to_thread(self._server.start)
+            except WeightsError as error:
+                raise ConnectionFailed(f"the server of {self._id} ended: {error}") from None
+
+
+def _settings(model: Model) -> servers.Settings:
+    of = model.weights or Weights()
+    path = plain_file(of.path, what="model file") if of.path is not None else _pulled(model)
+    try:
+        digest = weights.sha256(path)
+    except OSError as error:
+        raise DefinitionError(f"The model file {str(path)!r} cannot be read: {error.strerror}.") from None
+    return servers.Settings(
+        path=path.resolve(),
+        sha256=digest,
+        name=model.name,
+        chat_template=of.chat_template,
+        context_tokens=of.context_tokens,
+        slots=of.slots,
+    )
+
+
+def _pulled(model: Model) -> Path:
+    path = weights.find(model.name)
+    if path is None:
+        way = f"Fetch them: labkit pull {model.name}"
+        if model.name not in weights.REGISTRY:
+            here = ", ".join(found.name for found in weights.pulled()) or "none yet"
+            way = f"Give a file, local:/path/to/model.gguf, or one of those pulled: {here}."
+        raise DefinitionError(f"The weights of {model.id[:200]} are not here. {way}")
+    return path
+
+
+def _runtime() -> str:
+    try:
+        return version("xllamacpp")
+    except PackageNotFoundError:
+        raise MissingPackage("Local models need xllamacpp: pip install 'labkit[local]'") from None
