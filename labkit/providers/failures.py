@@ -144,10 +144,17 @@ def translate(error: BaseException, *, who: str, keys: Sequence[Key]) -> Provide
             if kind == BY_STATUS:
                 return _from_response(cause, who=who, keys=keys)
             if isinstance(kind, type):
-                said = scrub(str(cause)[:2000], keys)[:300]
+                said = _words(cause, keys)
                 return kind(f"{who}: {_SAID[kind]}: {type(cause).__name__}{f' ({said})' if said else ''}")
-    said = scrub(str(error)[:2000], keys)[:300]
-    return MalformedAnswer(f"{who}: an unforeseen {type(error).__name__} while asking: {said}")
+    return MalformedAnswer(f"{who}: an unforeseen {type(error).__name__} while asking: {_words(error, keys)}")
+
+
+def _words(error: BaseException, keys: Sequence[Key]) -> str:
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - some of aiohttp's cannot be written without their connection
+        return ""
+    return scrub(text[:2000], keys)[:300]
 
 
 def _in(table: dict[str, Kind], exception: type[BaseException]) -> Kind | None:

@@ -1,0 +1,246 @@
+"""The messages dialect, through the SDK's own HTTP client argument."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import anthropic
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labkit.catalog.model import Model
+from labkit.errors import InvalidRequest, MalformedAnswer, Overloaded
+from labkit.keys import Key
+from labkit.providers import anthropic as dialect
+from labkit.records import Usage
+
+START = {
+    "type": "message_start",
+    "message": {"id": "m1", "model": "c-1", "usage": {"input_tokens": 5, "output_tokens": 1}},
+}
+STOP = {"type": "message_stop"}
+
+
+def said(*pieces: str) -> list[dict[str, Any]]:
+    """Deltas of text."""
+    return [
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}
+        for piece in pieces
+    ]
+
+
+def end(reason: str = "end_turn", **usage: int) -> dict[str, Any]:
+    """How a message ends."""
+    return {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 2, **usage}}
+
+
+def test_the_body(mock: Any, stream: Any) -> None:
+    """System messages move to `system`, a `stop` becomes `stop_sequences`, the rest goes through."""
+    asked = mock(
+        "anthropic", stream(START, *said("a"), end(), STOP), params={"max_tokens": 5, "stop": "X", "top_k": 3}
+    )
+    assert asked.body == {
+        "model": "m",
+        "system": "Be kind.",
+        "messages": [{"role": "user", "content": "Hi?"}],
+        "max_tokens": 5,
+        "stop_sequences": ["X"],
+        "top_k": 3,
+        "stream": True,
+    }
+    assert str(asked.sent[0].url) == "https://example.com/v1/v1/messages"
+    assert "anthropic-version" in asked.sent[0].headers
+
+
+def test_several_system_messages_are_joined(mock: Any, stream: Any) -> None:
+    """Texts are joined by a blank line; where one is made of blocks, all become blocks."""
+    block = {"type": "text", "text": "B", "cache_control": {"type": "ephemeral"}}
+    user = {"role": "user", "content": "Hi?"}
+    answer = stream(START, *said("a"), end(), STOP)
+    texts = ({"role": "system", "content": "A"}, {"role": "system", "content": "B"}, user)
+    assert mock("anthropic", answer, messages=texts).body["system"] == "A\n\nB"
+    blocks = ({"role": "system", "content": "A"}, {"role": "system", "content": [block]}, user)
+    assert mock("anthropic", answer, messages=blocks).body["system"] == [{"type": "text", "text": "A"}, block]
+    assert "system" not in mock("anthropic", answer, messages=(user,)).body
+
+
+def test_max_tokens_is_always_sent(mock: Any, stream: Any) -> None:
+    """The dialect demands a limit: it is part of the params by default, never above the model's own."""
+    assert dialect.defaults(Model("anthropic/m")) == {"max_tokens": 4096}
+    assert dialect.defaults(Model("anthropic/m", max_output=1000)) == {"max_tokens": 1000}
+    assert dialect.defaults(Model("anthropic/m", max_output=64000)) == {"max_tokens": 4096}
+    assert mock("anthropic", stream(START, *said("a"), end(), STOP), params={}).body["max_tokens"] == 4096
+
+
+def test_a_streamed_answer(mock: Any, stream: Any) -> None:
+    """Text is told as it comes; the counts of the first and the last event are put together."""
+    begin = {
+        "type": "message_start",
+        "message": {
+            "id": "m1",
+            "model": "c-1",
+            "usage": {
+                "input_tokens": 10,
+                "cache_read_input_tokens": 1000,
+                "cache_creation_input_tokens": 200,
+                "output_tokens": 1,
+            },
+        },
+    }
+    block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    close = {"type": "content_block_stop", "index": 0}
+    asked = mock("anthropic", stream(begin, block, {"type": "ping"}, *said("Hel", "lo"), close, end(), STOP))
+    assert asked.listener.heard == [None, None, None, "Hel", "lo", None, None]
+    answer = asked.answer
+    assert answer.usage == Usage(
+        input_tokens=1210, cache_read_tokens=1000, cache_write_tokens=200, output_tokens=2
+    )
+    assert (answer.stop_reason, answer.response_id, answer.response_model) == ("stop", "m1", "c-1")
+    raw = json.loads(answer.raw)
+    assert raw["usage"]["cache_read_input_tokens"] == 1000
+    assert raw["usage"]["output_tokens"] == 2
+    assert raw["delta"]["stop_reason"] == "end_turn"
+
+
+def test_a_plain_answer(mock: Any) -> None:
+    """With `stream` off the text of all blocks is told in one piece."""
+    content = [
+        {"type": "thinking", "thinking": "hmm"},
+        {"type": "text", "text": "Hel"},
+        {"type": "text", "text": "lo"},
+    ]
+    body = {
+        "id": "m2",
+        "model": "c-2",
+        "content": content,
+        "stop_reason": "max_tokens",
+        "usage": {"input_tokens": 3, "output_tokens": 4},
+    }
+    asked = mock("anthropic", {"json": body}, params={"stream": False, "max_tokens": 3})
+    assert asked.listener.said == "Hello"
+    assert asked.answer.stop_reason == "max_tokens"
+    assert asked.answer.usage == Usage(input_tokens=3, output_tokens=4)
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [
+        ("end_turn", "stop"), ("max_tokens", "max_tokens"), ("stop_sequence", "stop_sequence"),
+        ("tool_use", "tool_calls"), ("refusal", "refusal"), ("pause_turn", "unknown"), ("new", "unknown"),
+    ],
+)  # fmt: skip
+def test_stop_reasons(reason: str, kept: str, mock: Any, stream: Any) -> None:
+    """Every way a message can end has one of labkit's names; a new one is `unknown`, not an error."""
+    assert mock("anthropic", stream(START, *said("a"), end(reason), STOP)).answer.stop_reason == kept
+
+
+def test_thinking_and_tools_are_events_and_no_text(mock: Any, stream: Any) -> None:
+    """What a model thinks, or hands to a tool, moves the first event, not the first text."""
+    deltas = [
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "hmm"}},
+        {
+            "type": "content_block_delta",
+            "index": 1,
+            "delta": {"type": "input_json_delta", "partial_json": "{}"},
+        },
+    ]
+    asked = mock("anthropic", stream(START, *deltas, *said("a"), end(), STOP))
+    assert asked.listener.heard == [None, None, None, "a", None]
+
+
+@pytest.mark.parametrize(
+    "events", [[START], [START, *said("a")], [START, *said("a"), end()], [START, *said("a"), STOP]]
+)
+def test_a_message_cut_short_is_no_answer(events: list[Any], mock: Any, stream: Any) -> None:
+    """Without both a stop reason and its last event a message is malformed: the SDK itself says nothing."""
+    assert isinstance(mock("anthropic", stream(*events)).error, MalformedAnswer)
+
+
+def test_an_error_event_is_the_error_it_names(mock: Any, stream: Any) -> None:
+    """`overloaded_error` in mid-stream is an overload that may have been paid for."""
+    error = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
+    asked = mock("anthropic", stream(START, *said("a"), error))
+    assert isinstance(asked.error, Overloaded)
+    assert asked.error.maybe_paid
+    assert asked.listener.said == "a"
+
+
+parts = st.none() | st.integers(0, 10**9)
+
+
+@given(st.integers(0, 10**9), parts, parts, st.integers(0, 10**9))
+def test_the_total_is_the_sum(plain: int, read: int | None, written: int | None, out: int) -> None:
+    """Anthropic counts its cache beside the input; labkit's input is all of it, so both dialects agree."""
+    given_counts = {"input_tokens": plain, "output_tokens": out}
+    given_counts |= {} if read is None else {"cache_read_input_tokens": read}
+    given_counts |= {} if written is None else {"cache_creation_input_tokens": written}
+    found = dialect.usage(given_counts)
+    assert found.input_tokens == plain + (read or 0) + (written or 0)
+    assert found.input_tokens - (found.cache_read_tokens or 0) - (found.cache_write_tokens or 0) == plain
+    assert found.output_tokens == out
+
+
+def test_tokens_are_counted_by_the_endpoint(request_to: Callable[..., Any]) -> None:
+    """The endpoint's own count is asked for, with what counts and nothing else, and its failure is told."""
+    bodies = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        bodies.append((request.url.path, json.loads(request.content)))
+        if len(bodies) == 1:
+            return httpx2.Response(200, json={"input_tokens": 42})
+        return httpx2.Response(404, json={"error": {"message": "no such path"}})
+
+    client = anthropic.AsyncAnthropic(
+        api_key="sk-test-0123456789",
+        base_url="https://example.com",
+        http_client=httpx2.AsyncClient(transport=httpx2.MockTransport(handle)),
+    )
+    provider = dialect.AnthropicProvider(client)
+
+    async def twice() -> int | None:
+        counted = await provider.count_tokens(request_to("anthropic"))
+        with pytest.raises(InvalidRequest):
+            await provider.count_tokens(request_to("anthropic"))
+        return counted
+
+    assert asyncio.run(twice()) == 42
+    assert bodies[0] == (
+        "/v1/messages/count_tokens",
+        {"model": "m", "system": "Be kind.", "messages": [{"role": "user", "content": "Hi?"}]},
+    )
+
+
+def test_the_environment_reaches_no_foreign_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers, tokens and base URL that the environment holds for Anthropic stay with Anthropic."""
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Secret: abc")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://elsewhere.example")
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "tok-0123456789")
+    key = Key("sk-test-0123456789", source="the test")
+
+    def built(model: Model, key: Key | None) -> tuple[str, dict[str, str]]:
+        client = dialect.connect(model, key)._wire._client
+        options = anthropic._models.FinalRequestOptions.construct(
+            method="post", url="/v1/messages", json_data={}
+        )
+        request = client._build_request(options)
+        return str(request.url), dict(request.headers)
+
+    url, foreign = built(Model("acme/m", dialect="anthropic", base_url="https://example.com"), None)
+    assert url == "https://example.com/v1/messages"
+    assert "x-secret" not in foreign
+    assert "tok-0123456789" not in repr(foreign)
+    url, own = built(Model("anthropic/m"), key)
+    assert url == "https://api.anthropic.com/v1/messages"
+    assert own["x-secret"] == "abc"
+    assert "tok-0123456789" not in repr(own)
+
+
+def test_no_spans_are_recorded() -> None:
+    """The SDK's tracing is off: nobody is told of a request but the endpoint."""
+    client = dialect.connect(Model("anthropic/m"), Key("sk-test-0123456789", source="the test"))._wire._client
+    assert client._tracer is None

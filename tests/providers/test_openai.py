@@ -1,0 +1,239 @@
+"""The chat completions dialect, through the SDK's own HTTP client argument."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labkit.catalog.model import Model
+from labkit.errors import InvalidRequest, MalformedAnswer, RateLimited
+from labkit.keys import Key
+from labkit.providers import openai as dialect
+from labkit.records import Usage
+
+END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+
+
+def said(*pieces: str) -> list[dict[str, Any]]:
+    """Chunks of text."""
+    return [{"id": "c1", "model": "m-1", "choices": [{"index": 0, "delta": {"content": p}}]} for p in pieces]
+
+
+def test_the_body(mock: Any, stream: Any) -> None:
+    """A request becomes a streamed one that asks for usage; its params go through as they are."""
+    asked = mock("openai", stream(*said("a"), END), params={"max_tokens": 5, "seed": 7, "odd": {"a": [1]}})
+    assert asked.body == {
+        "model": "m",
+        "messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi?"}],
+        "max_tokens": 5,
+        "seed": 7,
+        "odd": {"a": [1]},
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    (sent,) = asked.sent
+    assert str(sent.url) == "https://example.com/v1/chat/completions"
+    assert sent.headers["authorization"] == "Bearer sk-test-0123456789"
+    assert sent.headers["content-type"] == "application/json"
+
+
+def test_openai_itself_is_told_the_new_name(mock: Any, stream: Any) -> None:
+    """OpenAI's own endpoint gets `max_completion_tokens`; others know only the old name."""
+    asked = mock("openai", stream(*said("a"), END), base_url="https://api.openai.com/v1")
+    assert asked.body["max_completion_tokens"] == 5
+    assert "max_tokens" not in asked.body
+
+
+def test_a_streamed_answer(mock: Any, stream: Any) -> None:
+    """Text is told as it comes; counts, ids and the payload that ended it are in the answer."""
+    usage = {
+        "prompt_tokens": 10,
+        "completion_tokens": 7,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 3},
+    }
+    role = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}
+    asked = mock("openai", stream(role, *said("Hel", "lo"), END, {"choices": [], "usage": usage}, "[DONE]"))
+    assert asked.listener.heard == [None, "Hel", "lo", None, None]
+    answer = asked.answer
+    assert answer.stop_reason == "stop"
+    assert answer.usage == Usage(input_tokens=10, cache_read_tokens=4, output_tokens=7, reasoning_tokens=3)
+    raw = json.loads(answer.raw)
+    assert raw["usage"] == usage
+    assert raw["choices"] == END["choices"]
+
+
+def test_ids_are_kept(mock: Any, stream: Any) -> None:
+    """The model that answered and the answer's id are the provider's own."""
+    answer = mock("openai", stream(*said("x"), END)).answer
+    assert (answer.response_id, answer.response_model) == ("c1", "m-1")
+
+
+def test_a_plain_answer(mock: Any) -> None:
+    """With `stream` off the answer comes in one piece and is told in one."""
+    message = {"role": "assistant", "content": "Hello"}
+    body = {"id": "c2", "model": "m-2", "choices": [{"message": message, "finish_reason": "length"}]}
+    asked = mock("openai", {"json": body}, params={"stream": False})
+    assert asked.listener.said == "Hello"
+    assert asked.answer.stop_reason == "max_tokens"
+    assert asked.answer.usage == Usage()
+    assert json.loads(asked.answer.raw) == body
+    assert asked.body["stream"] is False
+    assert "stream_options" not in asked.body
+
+
+def test_a_refusal_is_text_and_a_stop_reason(mock: Any, stream: Any) -> None:
+    """A refusal is shown as what was said, and is told from an answer by its stop reason."""
+    refusal = {"choices": [{"index": 0, "delta": {"refusal": "I cannot."}}]}
+    asked = mock("openai", stream(refusal, END))
+    assert (asked.listener.said, asked.answer.stop_reason) == ("I cannot.", "refusal")
+
+
+def test_tool_calls_are_kept_raw(mock: Any, stream: Any) -> None:
+    """A call of a tool is no text; its pieces are in the raw payload."""
+    call = {"index": 0, "function": {"name": "f", "arguments": "{"}}
+    rest = {"index": 0, "function": {"arguments": "}"}}
+    chunks = [{"choices": [{"index": 0, "delta": {"tool_calls": [one]}}]} for one in (call, rest)]
+    end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
+    asked = mock("openai", stream(*chunks, end))
+    assert asked.answer.stop_reason == "tool_calls"
+    assert json.loads(asked.answer.raw)["tool_calls"] == [call, rest]
+
+
+def test_only_the_first_choice_counts(mock: Any, stream: Any) -> None:
+    """Text of a second choice never gets between the words of the first."""
+    other = {"choices": [{"index": 1, "delta": {"content": "NO"}}]}
+    assert mock("openai", stream(*said("a"), other, *said("b"), END)).listener.said == "ab"
+
+
+def test_several_answers_are_refused(mock: Any) -> None:
+    """A request for several answers at once is refused before it is sent: repeats are for that."""
+    asked = mock("openai", {}, params={"n": 3})
+    assert isinstance(asked.error, InvalidRequest)
+    assert asked.sent == []
+
+
+def test_reasoning_is_an_event_and_no_text(mock: Any, stream: Any) -> None:
+    """What a model thinks aloud moves the first event, not the first text."""
+    thought = {"choices": [{"index": 0, "delta": {"reasoning_content": "hmm"}}]}
+    assert mock("openai", stream(thought, *said("a"), END)).listener.heard == [None, "a", None]
+
+
+@pytest.mark.parametrize("after", [[], said("Hel"), [*said("Hel"), "[DONE]"]])
+def test_without_a_finish_reason_it_is_no_answer(after: list[Any], mock: Any, stream: Any) -> None:
+    """A stream that ends well but says nothing of why is malformed: the SDK itself says nothing."""
+    assert isinstance(mock("openai", stream(*after)).error, MalformedAnswer)
+
+
+def test_the_error_has_no_past(mock: Any) -> None:
+    """What is raised is not chained to the SDK's own error, which holds the key."""
+    asked = mock("openai", httpx2.Response(429, json={"error": {"message": "slow"}}))
+    assert isinstance(asked.error, RateLimited)
+    assert asked.error.__cause__ is None
+    assert asked.error.__context__ is None
+
+
+counts = st.integers(0, 10**9)
+
+
+@given(counts, st.none() | counts, counts, st.none() | counts)
+def test_totals_hold_their_parts(plain: int, cached: int | None, out: int, thought: int | None) -> None:
+    """OpenAI counts cached and reasoning tokens inside its totals, and so does labkit."""
+    inside = plain + (cached or 0)
+    found = dialect.usage(
+        dialect._Usage(
+            prompt_tokens=inside,
+            completion_tokens=out + (thought or 0),
+            prompt_tokens_details=dialect._InputDetails(cached_tokens=cached),
+            completion_tokens_details=dialect._OutputDetails(reasoning_tokens=thought),
+        )
+    )
+    assert (found.input_tokens, found.cache_read_tokens) == (inside, cached)
+    assert (found.output_tokens, found.reasoning_tokens) == (out + (thought or 0), thought)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "known"),
+    [
+        (None, "https://api.openai.com/v1"),
+        ("HTTPS://API.OpenAI.com:443/v1/", "https://api.openai.com/v1"),
+        ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"),
+    ],
+)
+def test_one_identity_for_every_spelling(base_url: str | None, known: str) -> None:
+    """However a base URL is written, the endpoint is the same one."""
+    assert dialect.identity(Model("openai/m", base_url=base_url)) == known
+
+
+def test_the_environment_reaches_no_foreign_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Organisation, project, headers and base URL that the environment holds for OpenAI stay with OpenAI."""
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Secret: abc\nX-Other: def")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://elsewhere.example")
+    key = Key("sk-test-0123456789", source="the test")
+
+    def headers(model: Model) -> tuple[str, dict[str, str]]:
+        client = dialect.connect(model, key)._wire._client
+        request = client._build_request(
+            openai._models.FinalRequestOptions.construct(method="post", url="/chat/completions", json_data={})
+        )
+        return str(request.url), dict(request.headers)
+
+    url, foreign = headers(Model("acme/m", base_url="https://example.com/v1"))
+    assert url == "https://example.com/v1/chat/completions"
+    assert not {"x-secret", "x-other", "openai-organization", "openai-project"} & set(foreign)
+    url, own = headers(Model("openai/m"))
+    assert url == "https://api.openai.com/v1/chat/completions"
+    assert own["openai-organization"] == "org-1"
+    assert own["x-secret"] == "abc"
+
+
+def test_a_client_of_the_users_own_is_used_and_left_open(
+    stream: Callable[..., Any], request_to: Callable[..., Any], listener: Any
+) -> None:
+    """An SDK client such as Azure's is used as it is, asked once without retries, and not closed."""
+    import asyncio
+
+    seen = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        seen.append(str(request.url))
+        if len(seen) == 1:
+            return httpx2.Response(200, **stream(*said("x"), END))
+        return httpx2.Response(500, text="oops")
+
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(handle))
+    client = openai.AsyncAzureOpenAI(
+        api_key="k" * 20,
+        azure_endpoint="https://acme.openai.azure.com",
+        api_version="2026-01-01",
+        http_client=http,
+    )
+    model = Model("azure/m", client=client)
+    assert dialect.identity(model) == "https://acme.openai.azure.com/openai"
+    provider = dialect.connect(model, None)
+
+    async def twice() -> None:
+        await provider.ask(request_to("openai"), listener)
+        with pytest.raises(Exception, match="answered 500"):
+            await provider.ask(request_to("openai"), listener)
+        await provider.close()
+
+    asyncio.run(twice())
+    assert len(seen) == 2
+    assert seen[0].startswith("https://acme.openai.azure.com/openai/deployments/m/chat/completions")
+    assert not http.is_closed
+
+
+def test_no_key_is_shown() -> None:
+    """Neither the provider nor anything it holds prints the key."""
+    provider = dialect.connect(Model("openai/m"), Key("sk-test-0123456789", source="the test"))
+    assert "0123" not in repr([provider, provider._wire, vars(provider)])
