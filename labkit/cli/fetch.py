@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from labkit import tokens, weights
@@ -19,18 +17,14 @@ def pull(names: tuple[str, ...], as_json: bool) -> None:
     `tokenizers` fetches tiktoken's vocabularies, for exact counts of OpenAI models' input. What is here
     already is not fetched again.
     """
+    say = None if as_json else click.echo
     fetched: dict[str, str] = {}
     for name in names:
-        fetched[name] = str(
-            _tokenizers() if name == "tokenizers" else weights.pull(name, progress=_say(as_json))
-        )
+        if name == "tokenizers":
+            fetched |= {vocabulary: str(tokens.fetch(vocabulary)) for vocabulary in tokens.VOCABULARIES}
+        else:
+            fetched[name] = str(weights.pull(name, progress=say))
     if as_json:
         show_json(fetched)
-
-
-def _tokenizers() -> Path:
-    return tokens.fetch()
-
-
-def _say(quiet: bool):  # type: ignore[no-untyped-def]
-    return None if quiet else click.echo
+    elif "tokenizers" in names:
+        click.echo(f"tokenizers: {', '.join(tokens.VOCABULARIES)} are in tiktoken's cache")

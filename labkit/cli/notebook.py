@@ -54,7 +54,6 @@ def execute(
     """Run the notebook in its own folder; 0, or 1 where a cell failed, or 124 where one took too long."""
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill import PapermillException, execute_notebook
-    from papermill.parameterize import parameterize_notebook  # noqa: F401 - fails early where papermill is broken
 
     os.environ["LABKIT_PROGRESS"] = "lines"
     os.environ["LABKIT_NOTEBOOK"] = notebook.name
@@ -68,6 +67,7 @@ def execute(
             progress_bar=False,
             stdout_file=None if quiet else sys.stdout,
             stderr_file=None if quiet else sys.stderr,
+            extra_arguments=["--log-level=ERROR"],
         )
     except CellTimeoutError:
         click.echo(

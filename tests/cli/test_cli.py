@@ -120,22 +120,18 @@ def test_a_failing_notebook_fails_the_command(call: Call, here: Path) -> None:
 def test_nothing_is_lost_on_a_time_out(call: Call, here: Path) -> None:
     """A cell that takes too long gives exit code 124; the answers that came before are in the lab."""
     source = """
-import labkit as lk, threading
+import labkit as lk
+from labkit.providers.scripted import Reply
+
 asked = []
-def slow(request):
-    asked.append(1)
-    return "fast" if len(asked) == 1 else lk.Script.Reply("slow", delay_s=600)
-model = lk.Model("scripted/slow", client=lk.Script(slow, version="1"), concurrency=1)
+def answer(request):
+    asked.append(request)
+    return "fast" if len(asked) == 1 else Reply("late", first_token_s=600)
+
+model = lk.Model("scripted/slow", client=lk.Script(answer, version="1"), concurrency=1)
 lk.Lab("lab.duckdb").plan(prompts=["{{ n }}"], models=[model], dataset=[{"n": "1"}, {"n": "2"}]).run()
 """
-    book(
-        here / "n.ipynb",
-        "x = 1",
-        source.replace("lk.Script.Reply", "Reply").replace(
-            "import labkit as lk, threading",
-            "import labkit as lk\nfrom labkit.providers.scripted import Reply",
-        ),
-    )
+    book(here / "n.ipynb", "x = 1", source)
     done = call("run", "n.ipynb", "--timeout", "15", "--no-html", check=False)
     assert done.returncode == 124, done.stderr
     frame = lk.Lab(here / "lab.duckdb").generations()
