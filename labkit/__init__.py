@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     from labkit.providers.scripted import Script
     from labkit.run import Run
     from labkit.scoring import Scorer, contains, exact, numeric, regex
+    from labkit.widgets.grid import LiveGrid
+    from labkit.widgets.history import History
     from labkit.widgets.models import ModelSelector
     from labkit.widgets.prompts import PromptSelector
+    from labkit.widgets.workbench import Workbench
 
 _HOMES = {
     "Block": "labkit.prompts",
+    "History": "labkit.widgets.history",
     "Lab": "labkit.lab",
+    "LiveGrid": "labkit.widgets.grid",
     "Model": "labkit.catalog.model",
     "ModelSelector": "labkit.widgets.models",
     "Plan": "labkit.plan",
@@ -39,6 +44,7 @@ _HOMES = {
     "Scorer": "labkit.scoring",
     "Script": "labkit.providers.scripted",
     "Weights": "labkit.catalog.model",
+    "Workbench": "labkit.widgets.workbench",
     "charts": "labkit.charts",
     "contains": "labkit.scoring",
     "errors": "labkit.errors",
@@ -49,7 +55,9 @@ _HOMES = {
 
 __all__ = [
     "Block",
+    "History",
     "Lab",
+    "LiveGrid",
     "Model",
     "ModelSelector",
     "Plan",
@@ -59,6 +67,7 @@ __all__ = [
     "Scorer",
     "Script",
     "Weights",
+    "Workbench",
     "charts",
     "contains",
     "errors",
@@ -79,3 +88,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """`%load_ext labkit`: registers `%%prompt` and `%models`, and does nothing else."""
+    from labkit import magics
+
+    magics.load_ipython_extension(ipython)

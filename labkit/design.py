@@ -157,7 +157,11 @@ def _plan_id(design: Design, places: Sequence[Place]) -> str:
     state = hashlib.blake2b(canonical_json([design.experiment, design.workspace]), digest_size=16)
     names = [f"{prompt.name}\0{prompt.hash}" for prompt in design.prompts]
     samples = design.dataset.samples
-    for p, m, s, repeat, request_id, draw in places:
-        cell = (names[p], design.models[m].id, samples[s].id, str(repeat), request_id, str(draw))
-        state.update("\0".join(cell).encode() + b"\n")
+    cells = (
+        "\0".join((names[p], design.models[m].id, samples[s].id, str(repeat), request_id, str(draw)))
+        for p, m, s, repeat, request_id, draw in places
+    )
+    # Sorted: the same cells are the same plan, in whatever order prompts and models were written down.
+    for cell in sorted(cells):
+        state.update(cell.encode() + b"\n")
     return "d1:" + state.hexdigest()

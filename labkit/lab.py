@@ -15,6 +15,7 @@ from labkit import keys, provenance
 from labkit.catalog.catalog import Catalog
 from labkit.library import Library
 from labkit.plan import Plan
+from labkit.plan.again import recall
 from labkit.plan.definition import define
 from labkit.plan.warmup import warm_up
 from labkit.prompts import Block
@@ -118,6 +119,22 @@ class Lab:
         )
         warm_up(design.models)
         return Plan(design=design, scorers=as_scorers(scorers), seed=seed, bench=self._bench)
+
+    def again(self, run_id: str, *, scorers: Sequence[Scorer | Callable[..., Any]] = ()) -> Plan:
+        """The plan of an earlier run, or of the `latest`: the same prompts, models, params and samples.
+
+        Running it continues the run where it is unfinished, else begins a new one, with replay. Scorers
+        are functions and are not kept: give them. Raises `DefinitionError` where the lab does not know
+        enough.
+        """
+        known = recall(self.run(run_id).run_id, store=self.store, catalog=self.models, library=self.prompts)
+        cells = known.pop("cells")
+        plan = self.plan(**known, scorers=scorers)
+        if cells is None:
+            return plan
+        frame = plan.frame()
+        keys = zip(frame["prompt"], frame["model"], frame["sample_id"], frame["repeat"], strict=True)
+        return plan.select([key in cells for key in keys])
 
     def run(self, run_id: str) -> Run:
         """A run of this lab by its id, or by `latest`: its rows, summary and scores."""

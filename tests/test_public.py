@@ -34,7 +34,7 @@ def test_all_lists_what_is_there() -> None:
 
 def test_an_unknown_name_says_what_there_is() -> None:
     """A misspelt name raises AttributeError with the names labkit has."""
-    with pytest.raises(AttributeError, match="Lab, Model"):
+    with pytest.raises(AttributeError, match="Lab, LiveGrid"):
         labkit.Labb  # noqa: B018
 
 

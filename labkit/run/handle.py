@@ -25,6 +25,7 @@ from labkit.widgets.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
 
 KEYS = ["prompt", "model"]
 
@@ -220,6 +221,18 @@ class Run:
         wide = frame.pivot(index=["sample_id", "repeat"], columns=KEYS, values="text")
         return wide.sort_index(axis=1)
 
+    def chart(self, kind: str) -> go.Figure:
+        """A chart of `labkit.charts` of this run: `cost_latency`, `latency`, `scores`, `tokens_cost`, `ttft`.
+
+        Raises `DefinitionError` where there is no such chart.
+        """
+        from labkit import charts
+
+        if kind not in charts.__all__:
+            raise DefinitionError(f"There is no chart {kind!r:.60}; there are {', '.join(charts.__all__)}.")
+        figure: go.Figure = getattr(charts, kind)(self)
+        return figure
+
     def score(self, *scorers: Scorer) -> pd.DataFrame:
         """Score the run's answers, again or for the first time; asks nobody. Returns `generations()`."""
         from labkit.run.marking import mark
@@ -247,8 +260,8 @@ class Run:
 
 def _output_rates(design: Design, bench: Bench) -> dict[str, float]:
     """USD per output token, by model, where it is known."""
-    pricers = {model.id: bench.pricer(model, given) for model, given in zip(design.models, design.params, strict=True)}
-    rates = {model: pricer.usd_mtok("output") for model, pricer in pricers.items()}
+    asked = zip(design.models, design.params, strict=True)
+    rates = {model.id: bench.pricer(model, params).usd_mtok("output") for model, params in asked}
     return {model: usd / 1e6 for model, usd in rates.items() if usd is not None}
 
 
