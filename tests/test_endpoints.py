@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.endpoints import addresses_of, check_base_url, is_loopback, is_own_host
@@ -194,6 +194,7 @@ def test_addresses_of_this_machine():
     assert addresses_of("no such host \u00df" * 50) == []
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_whatever_is_written_there_is_an_answer(text):
     """No text makes the check fail: there is a normal form, or there are faults, never both."""
@@ -202,6 +203,7 @@ def test_whatever_is_written_there_is_an_answer(text):
         assert (normal is None) == bool(faults)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_an_ordinary_address_in_plain_is_this_machine(address):
     """No IPv4 address but loopback is ever taken unencrypted."""
@@ -209,6 +211,7 @@ def test_an_ordinary_address_in_plain_is_this_machine(address):
     assert (normal is not None) == address.is_loopback
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=6))
 def test_encrypted_ipv6_is_public_or_this_machine(address):
     """No private, mapped or special IPv6 address is taken, in whatever spelling."""
@@ -220,6 +223,7 @@ def test_encrypted_ipv6_is_public_or_this_machine(address):
             assert host.is_loopback or not (host.is_private or host.is_link_local or host.ipv4_mapped)
 
 
+@settings(deadline=None)
 @given(
     st.from_regex(
         r"https://[a-z][a-z0-9-]{0,20}[a-z0-9](\.[a-z]{2,5}){1,2}(:[1-9][0-9]{1,3})?(/[a-z0-9]{1,8}){0,3}/?",

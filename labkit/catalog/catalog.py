@@ -94,12 +94,15 @@ class Catalog:
         """
         wrong = [fault for model in models for fault in check.faults(model)]
         together = {**self._models, **{str(model.id): model for model in models}}
-        taken = {alias: one.id for one in together.values() for alias in _aliases(one)}
         for model in models:
-            for alias in _aliases(model):
-                owner = alias if alias in together else taken[alias]
-                if owner != model.id:
-                    wrong.append(f"The alias {alias!r:.120} of {model.id} stands for {owner} already.")
+            for alias in sorted(_aliases(model)):
+                owners = {one.id for one in together.values() if alias in {one.id, *_aliases(one)}} - {
+                    model.id
+                }
+                if owners:
+                    wrong.append(
+                        f"The alias {alias!r:.120} of {model.id} stands for {' and '.join(sorted(owners))}."
+                    )
         if wrong:
             raise DefinitionError(dict.fromkeys(wrong))
         self._models.update((model.id, model) for model in models)

@@ -26,7 +26,7 @@ def scrub(text: str, keys: Iterable[Key | None]) -> str:
     Also hides what looks like a key though it is none of `keys`: servers like to echo what they got.
 
     >>> scrub("Incorrect API key provided: sk-abcd****wxyz.", [])
-    'Incorrect API key provided: [key]'
+    'Incorrect API key provided: [key].'
     """
     pieces: set[str] = set()
     for key in keys:

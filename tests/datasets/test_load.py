@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.datasets import load
@@ -114,6 +114,7 @@ def test_equal_rows_are_all_kept_and_told_apart():
     assert len({sample.id for sample in dataset}) == 4
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.fixed_dictionaries({"a": st.integers(0, 3), "b": st.sampled_from(["x", "y", None])}), min_size=1

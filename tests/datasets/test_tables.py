@@ -100,7 +100,7 @@ def test_numbers_are_only_what_python_writes_the_same(write, cells, kept):
     assert read_csv(write("a,b\n" + "".join(f"{cell},x\n" for cell in cells))).columns["a"] == kept
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.text(max_size=8), st.text(max_size=8)), min_size=1, max_size=5))
 def test_what_python_writes_is_read_back(rows):
     """Any text written by Python's csv writer comes back: as itself, or as the number written the same."""

@@ -7,7 +7,7 @@ import string
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.keys import Key, resembles_key, scrub
@@ -38,6 +38,7 @@ def test_pieces_are_hidden():
         assert SECRET[i : i + 8] not in scrub(f"({SECRET[i : i + 8]})", [KEY])
 
 
+@settings(deadline=None)
 @given(secret=secrets, before=st.binary(max_size=7), after=st.binary(max_size=7))
 def test_encoded_keys_are_hidden(secret, before, after):
     """S1: a key inside base64 (both alphabets, any offset) or URL-encoded leaves no 8 characters of it."""
@@ -52,6 +53,7 @@ def test_encoded_keys_are_hidden(secret, before, after):
     assert not _has_piece(scrub(quote(f"key={secret}", safe=""), [key]), quote(secret, safe=""))
 
 
+@settings(deadline=None)
 @given(secret=secrets, texts=st.lists(st.text(max_size=30), max_size=4))
 def test_no_piece_survives_wherever_it_stands(secret, texts):
     """S1: whatever stands around a key, no 8 characters of it are left."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.errors import DefinitionError
@@ -97,12 +97,14 @@ def test_a_bare_text_is_named_after_its_words_and_its_hash():
     assert name == name_for("Classify in one word: {{ text }}")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_every_text_gets_a_name_that_is_taken(text):
     """Whatever the text is, the name made from it is a good one."""
     assert name_faults(name_for(text)) == []
 
 
+@settings(deadline=None)
 @given(st.text(max_size=120))
 def test_a_name_without_faults_is_a_safe_file_name(name):
     """S13: a name that is taken cannot leave the folder its file lies in."""

@@ -6,7 +6,7 @@ import copy
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.errors import DefinitionError, MissingVariables
@@ -167,6 +167,7 @@ def test_it_shows_itself_in_one_line_and_safely():
     assert "&lt;img" in shown
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1).filter(lambda text: text.strip()))
 def test_a_value_is_never_read_as_a_template(value):
     """S14: whatever a cell holds comes out as it went in."""

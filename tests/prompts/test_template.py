@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jinja2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.errors import DefinitionError, MissingVariables
@@ -145,6 +145,7 @@ values = st.one_of(
 texts = st.text(st.characters(exclude_characters="{}#%\r", exclude_categories=["Cs"]), max_size=20)
 
 
+@settings(deadline=None)
 @given(
     pieces=st.lists(st.tuples(texts, st.sampled_from(["a", "b", "c"])), max_size=6),
     given_values=st.tuples(values, values, values),
@@ -168,12 +169,14 @@ def text_or_fault(source):
     assert isinstance(found, str)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_template_or_a_fault(source):
     """No text makes the reading of a template fail in another way than by a fault."""
     text_or_fault(source)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

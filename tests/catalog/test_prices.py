@@ -1,0 +1,290 @@
+"""labkit.catalog.prices: what a usage costs at a date, as genai-prices computes it (group B10)."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import genai_prices
+import pytest
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import ModelPrice
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labkit.catalog import listed
+from labkit.catalog.model import Model
+from labkit.catalog.prices import Pricer, _compiled, pricer
+from labkit.records import Usage
+
+AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
+USAGE = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
+PROVIDERS = {provider.id: provider for provider in get_snapshot().providers}
+ALL = [(provider.id, info.id) for provider in PROVIDERS.values() for info in provider.models]
+KNOWN = [(provider, name) for provider, name in ALL if provider in ("openai", "anthropic")]
+
+
+@st.composite
+def usages(draw):
+    """Usages whose parts are no larger than their wholes, also beyond the tiers' thresholds."""
+    entered = draw(st.integers(0, 1_500_000))
+    read = draw(st.integers(0, entered))
+    left = draw(st.integers(0, 200_000))
+    return Usage(
+        input_tokens=entered,
+        cache_read_tokens=read,
+        cache_write_tokens=draw(st.integers(0, entered - read)),
+        output_tokens=left,
+        reasoning_tokens=draw(st.integers(0, left)),
+    )
+
+
+dates = st.datetimes(datetime(2023, 1, 1), datetime(2027, 6, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+def as_they_price(provider, name, usage, at, context=None):
+    """What genai-prices says, which expects inclusive totals as `Usage` has them."""
+    theirs = genai_prices.Usage(
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        output_tokens=usage.output_tokens,
+        output_reasoning_tokens=usage.reasoning_tokens,
+    )
+    return float(
+        genai_prices.calc_price(
+            theirs, name, provider_id=provider, genai_request_timestamp=at, price_context=context
+        ).total_price
+    )
+
+
+@settings(deadline=None, max_examples=400)
+@given(model=st.sampled_from(ALL), usage=usages(), at=dates)
+def test_a_cost_is_what_genai_prices_computes(model, usage, at):
+    """For every listed model, usage and date: dated, tiered and cached prices give genai-prices' own cost."""
+    provider, name = model
+    ours = _compiled(provider, None, name, at, ()).price(usage)
+    if ours.cost_usd is None:
+        assert ours.price_id.startswith("unknown: ")
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert ours.cost_usd == pytest.approx(
+                as_they_price(provider, name, usage, at), rel=1e-9, abs=1e-12
+            )
+
+
+def test_every_chat_model_of_both_providers_is_priced():
+    """Of OpenAI's and Anthropic's models only those without a price for text in and out are unknown."""
+    for provider, name in KNOWN:
+        info = next(info for info in PROVIDERS[provider].models if info.id == name)
+        if info.is_match(name):  # a few entries are prefixes of fine-tuned models, and no models themselves
+            found = pricer(Model(f"{provider}/{name}"), AT).price(USAGE)
+            keys = {key for key, value in info.get_prices(AT).__dict__.items() if value is not None}
+            assert (found.cost_usd is not None) == {"input_mtok", "output_mtok"}.issubset(keys), name
+
+
+@pytest.mark.parametrize("entered", [1_000, 300_000])
+def test_every_listed_model_costs_what_genai_prices_computes(entered):
+    """All of the data's models, below and above the tiers, cost to us what they cost to genai-prices."""
+    usage = Usage(
+        input_tokens=entered,
+        cache_read_tokens=entered // 4,
+        cache_write_tokens=entered // 8,
+        output_tokens=777,
+        reasoning_tokens=77,
+    )
+    agreed = 0
+    for provider, name in ALL:
+        ours = _compiled(provider, None, name, AT, ()).price(usage).cost_usd
+        if ours is not None:
+            agreed += 1
+            assert ours == pytest.approx(as_they_price(provider, name, usage, AT), rel=1e-9), (provider, name)
+    assert agreed > 0.8 * len(ALL)  # the others are embeddings, images, or without a price
+
+
+def test_prices_are_those_of_the_date():
+    """o3 became cheaper on 10 June 2025: a request is priced by the day it was sent, in UTC."""
+    model = Model("openai/o3")
+    before, after = (pricer(model, datetime(2025, 6, day, 12, tzinfo=UTC)) for day in (9, 10))
+    assert (before.usd_mtok("input"), after.usd_mtok("input")) == (10.0, 2.0)
+    assert (before.holds_from, after.holds_from) == (None, date(2025, 6, 10))
+    assert after.price_id.endswith("openai:o3 from 2025-06-10")
+    late = datetime(2025, 6, 9, 23, tzinfo=timezone(timedelta(hours=-5)))
+    assert pricer(model, late).price_id == after.price_id
+    assert pricer(model, datetime(2025, 6, 10, 12)).price_id == after.price_id  # noqa: DTZ001
+
+
+def test_tiers_hold_for_all_the_tokens():
+    """Claude Haiku 5.5 costs five times as much, all of it, once a prompt passes 100,000 tokens."""
+    found = pricer(Model("anthropic/claude-haiku-5-5"), AT)
+    below, above = (
+        found.price(Usage(input_tokens=n, output_tokens=1000)).cost_usd for n in (100_000, 100_001)
+    )
+    assert below == pytest.approx(0.1 * 0.1 + 0.0005)
+    assert above == pytest.approx(0.100001 * 0.5 + 0.0025)
+
+
+def test_cached_tokens_have_their_own_prices():
+    """Input includes what was read from and written to a cache; each part has its price."""
+    usage = Usage(input_tokens=1000, cache_read_tokens=600, cache_write_tokens=300, output_tokens=0)
+    cost = pricer(Model("anthropic/claude-haiku-4-5"), AT).price(usage).cost_usd
+    assert cost == pytest.approx((100 * 1.0 + 600 * 0.1 + 300 * 1.25) / 1e6)
+    assert pricer(Model("openai/gpt-4-turbo"), AT).price(usage).cost_usd == pytest.approx(1000 * 10 / 1e6)
+
+
+def test_a_faster_service_has_its_own_price():
+    """The parameters that select another price, such as OpenAI's service tier, are priced and shown."""
+    model = Model("openai/gpt-6-luna", params={"service_tier": "priority"})
+    found = pricer(model, AT)
+    assert found.price_id.endswith("service_tier=priority")
+    usage = Usage(
+        input_tokens=1000, output_tokens=1000, cache_read_tokens=0, cache_write_tokens=0, reasoning_tokens=0
+    )
+    context = {"service_tier": "priority"}
+    assert found.price(usage).cost_usd == pytest.approx(
+        as_they_price("openai", "gpt-6-luna", usage, AT, context)
+    )
+    assert found.price(usage).cost_usd > pricer(model, AT, params={}).price(usage).cost_usd
+
+
+def test_the_matched_id_is_shown():
+    """Matching by prefix prices `gpt-5.1-codex` as `gpt-5.1`: the price's id says so."""
+    assert ":gpt-5.1" in pricer(Model("openai/gpt-5.1-codex"), AT).price_id
+    assert pricer(Model("openai/gpt-4o"), AT).price_id == (
+        f"genai-prices {genai_prices.__version__} openai:gpt-4o"
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (Model("openai/no-such-model"), "no price for no-such-model at openai"),
+        (Model("house/x", base_url="http://127.0.0.1:8000/v1"), "who answers at http://127.0.0.1:8000"),
+        (Model("openai/gpt-4o", base_url="https://proxy.example/v1"), "who answers at https://proxy.example"),
+        (Model("my-openai-proxy/gpt-4o", client=object()), "no provider my-openai-proxy"),
+        (Model("openai/whisper-1"), "no price for input tokens"),
+    ],
+)
+def test_an_unknown_price_is_no_cost_and_says_why(model, why):
+    """B10: a model without a price costs None, never 0, and the reason stands in the price's id."""
+    found = pricer(model, AT)
+    cost, price_id = found.price(USAGE)
+    assert cost is None
+    assert price_id.startswith("unknown: ")
+    assert why in price_id
+    assert found.worst_usd(1, 1) is None
+    assert found.usd_mtok("input") is None
+
+
+@pytest.mark.parametrize(
+    ("base_url", "provider"),
+    [
+        ("https://api.groq.com/openai/v1", "groq"),
+        ("https://openrouter.ai/api/v1", "openrouter"),
+        ("https://api.deepseek.com", "deepseek"),
+    ],
+)
+def test_a_known_endpoint_has_its_own_prices(base_url, provider):
+    """With a base URL the price is that of whoever answers there."""
+    name = next(info.id for info in PROVIDERS[provider].models if isinstance(info.prices, ModelPrice))
+    found = pricer(Model(f"x/{name}", base_url=base_url), AT)
+    assert f" {provider}:" in found.price_id
+
+
+def test_the_providers_own_address_changes_nothing():
+    """Writing the provider's own address out is the same as leaving it out."""
+    written = Model("openai/gpt-4o", base_url="https://api.openai.com/v1")
+    assert pricer(written, AT).price_id == pricer(Model("openai/gpt-4o"), AT).price_id
+
+
+def test_given_prices_win():
+    """A user's own prices are used as they are; parts without a price of their own cost like the whole."""
+    model = Model("openai/gpt-4o", prices={"input": 1, "output": 2, "cache_read": 0.5})
+    found = pricer(model, AT)
+    usage = Usage(
+        input_tokens=100, cache_read_tokens=50, cache_write_tokens=10, output_tokens=10, reasoning_tokens=5
+    )
+    assert found.price(usage) == (
+        pytest.approx((50 * 1 + 50 * 0.5 + 10 * 2) / 1e6),
+        "given: prices of openai/gpt-4o",
+    )
+
+
+@pytest.mark.parametrize("id", ["local/smollm2-135m", "scripted/echo"])
+def test_what_runs_here_costs_nothing_by_declaration(id):
+    """Local and scripted models have a declared cost of 0, which is a price and not a gap."""
+    found = pricer(Model(id), AT)
+    assert found.price(USAGE) == (0.0, f"declared: {id.partition('/')[0]} models cost nothing")
+    assert found.worst_usd(10**9, 10**9) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("usage", "what"),
+    [
+        (Usage(), "input"),
+        (Usage(input_tokens=5), "output"),
+        (Usage(output_tokens=5), "input"),
+        (Usage(cache_read_tokens=5, output_tokens=1), "input"),
+    ],
+)
+def test_unreported_totals_are_no_cost(usage, what):
+    """A usage without a total has no cost, and the reason says which total was not reported."""
+    assert pricer(Model("openai/gpt-4o"), AT).price(usage) == (
+        None,
+        f"unknown: {what} tokens were not reported",
+    )
+
+
+def test_unreported_parts_are_none():
+    """A usage that reports no cache and no reasoning is priced by its totals."""
+    found = pricer(Model("openai/gpt-4o"), AT)
+    assert found.price(Usage(input_tokens=1000, output_tokens=100)).cost_usd == pytest.approx(0.0035)
+    assert found.price(Usage(input_tokens=0, output_tokens=0)).cost_usd == 0.0
+
+
+@settings(deadline=None)
+@given(
+    model=st.sampled_from(KNOWN),
+    usage=usages(),
+    slack=st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)),
+)
+def test_the_worst_case_is_never_passed(model, usage, slack):
+    """No usage within the bounds costs more than the worst case, whatever its parts and tiers."""
+    found = pricer(Model("/".join(model)), AT)
+    cost = found.price(usage).cost_usd
+    worst = found.worst_usd(usage.input_tokens + slack[0], usage.output_tokens + slack[1])
+    if worst is not None:
+        assert cost <= worst * (1 + 1e-9) + 1e-12
+    elif usage.output_tokens:
+        assert cost is None
+
+
+def test_a_pricer_is_compiled_once_per_model_and_date():
+    """The same model at the same date has the same pricer, so plans of many cells pay for one look-up."""
+    assert pricer(Model("openai/gpt-4o"), AT) is pricer(Model("openai/gpt-4o"), AT)
+
+
+def test_a_price_for_output_only_where_there_is_output():
+    """A model priced for input only, such as an embedding, has a cost as long as nothing came out."""
+    found = pricer(Model("openai/text-embedding-3-small"), AT)
+    assert found.price(Usage(input_tokens=1_000_000, output_tokens=0)).cost_usd == pytest.approx(0.02)
+    assert found.price(USAGE).cost_usd is None
+    assert found.price(USAGE).price_id.startswith("unknown: ")
+
+
+def test_prices_a_usage_cannot_tell_apart_are_unknown(monkeypatch):
+    """A price for a kind of token that a usage does not tell apart makes the whole unknown, not wrong."""
+    from decimal import Decimal
+
+    odd = ModelPrice(input_mtok=Decimal(1), output_mtok=Decimal(1), input_text_mtok=Decimal(9))
+    monkeypatch.setattr(listed, "find", lambda *args, **kwargs: _entry(odd))
+    found = _compiled.__wrapped__("x", None, "odd", AT, ())
+    assert isinstance(found, Pricer)
+    assert "is priced by input_text_mtok" in found.price(USAGE).price_id
+
+
+def _entry(prices):
+    owner = PROVIDERS["openai"]
+    info = type(owner.models[0])(id="odd", match=owner.models[0].match, prices=prices)
+    return owner, info
