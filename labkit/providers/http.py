@@ -64,7 +64,7 @@ class _Lean(_Base):
             request = super().build_request(method, url, **parts)
             if len(self._heads) < _KEPT and len(self._targets) < _KEPT:
                 self._targets[str(url)] = request.url
-                self._heads[tuple(given)] = request.headers
+                self._heads[tuple(given)] = httpx2.Headers(request.headers)
             return request
         headers = httpx2.Headers(head, encoding=_LATIN)
         headers["content-length"] = str(len(content))

@@ -9,8 +9,6 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from labkit.catalog.model import Model
 from labkit.errors import InvalidRequest, MalformedAnswer, RateLimited
@@ -138,25 +136,6 @@ def test_the_error_has_no_past(mock: Any) -> None:
     assert isinstance(asked.error, RateLimited)
     assert asked.error.__cause__ is None
     assert asked.error.__context__ is None
-
-
-counts = st.integers(0, 10**9)
-
-
-@given(counts, st.none() | counts, counts, st.none() | counts)
-def test_totals_hold_their_parts(plain: int, cached: int | None, out: int, thought: int | None) -> None:
-    """OpenAI counts cached and reasoning tokens inside its totals, and so does labkit."""
-    inside = plain + (cached or 0)
-    found = dialect.usage(
-        dialect._Usage(
-            prompt_tokens=inside,
-            completion_tokens=out + (thought or 0),
-            prompt_tokens_details=dialect._InputDetails(cached_tokens=cached),
-            completion_tokens_details=dialect._OutputDetails(reasoning_tokens=thought),
-        )
-    )
-    assert (found.input_tokens, found.cache_read_tokens) == (inside, cached)
-    assert (found.output_tokens, found.reasoning_tokens) == (out + (thought or 0), thought)
 
 
 @pytest.mark.parametrize(
