@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("labkit.store")
 
 WAIT_S = 10.0
+SLICE_S = 1.0
+"""So long one opening folds; then others get their turn, however much there is to fold."""
+TURN_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,25 +60,16 @@ class Access:
             with database.in_memory() as connection:
                 yield Reading(connection)
             return
-        deadline = time.monotonic() + wait_s
         with contextlib.ExitStack() as stack:
-            sealed = self._pass_gate(stack, wait_s)
-            if sealed is None and not self.path.exists():
-                database.create(self.path, self.folder)
-            opened = database.connect(self.path, wait_s=max(0.0, deadline - time.monotonic()))
-            stack.callback(opened.connection.close)
-            why = sealed or opened.why_not
-            if why is None:
-                why = self._bring_up_to_date(opened.connection)
-                if why is not None:
-                    # A connection on which a commit failed may be of no more use.
-                    opened.connection.close()
-                    opened = database.connect(self.path, wait_s=max(0.0, deadline - time.monotonic()))
-                    stack.callback(opened.connection.close)
-            if why is not None:
-                _must_be_a_lab(opened.connection, self.path)
-            unfolded = sum(size for _, size in self.unfolded()) if why else 0
-            yield Reading(opened.connection, unfolded, why)
+            wanted = dict(self.unfolded())
+            while True:
+                with contextlib.ExitStack() as attempt:
+                    reading = self._open(attempt, wait_s)
+                    if reading.why is not None or self._have(wanted):
+                        stack.enter_context(attempt.pop_all())
+                        break
+                time.sleep(TURN_S)
+            yield reading
 
     def fold(
         self,
@@ -91,42 +85,30 @@ class Access:
         Raises `StoreLocked` after `wait_s`, `StoreTooNew` and `StoreDamaged` where the lab may not be
         written, and `StoreError` if the fold failed; the journals then keep everything.
         """
-        import duckdb
-
-        if not (force or checkpoint or self.unfolded()):
-            return Report()
-        deadline = time.monotonic() + wait_s
-        with gate.passed(self.folder, wait_s=wait_s):
-            if not self.path.exists():
-                database.create(self.path, self.folder)
-            left_s = max(0.0, deadline - time.monotonic())
-            opened = database.connect(self.path, wait_s=left_s, write=True)
-            with contextlib.closing(opened.connection) as connection:
-                try:
-                    self._upgrade(connection)
-                    report = self._fold(connection, stop)
+        wanted = dict(self.unfolded())
+        report = Report()
+        if not (wanted or force or checkpoint):
+            return report
+        while True:
+            with self._opened_to_write(wait_s) as connection, self._telling_faults():
+                report.add(self._fold(connection, stop))
+                if self._have(wanted) or stop():
                     if checkpoint:
                         connection.execute("checkpoint")
-                except (duckdb.Error, OSError) as error:
-                    raise StoreError(
-                        f"The journals could not be folded into {self.path.name}: {error}. "
-                        "They keep everything; it is tried again."
-                    ) from error
-        return report
+                    return report
+            time.sleep(TURN_S)
 
     @contextlib.contextmanager
     def writing(self, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
         """Fold, and give the open lab for one change by `refold` or a copy. Raises as `fold` does."""
-        deadline = time.monotonic() + wait_s
-        with gate.passed(self.folder, wait_s=wait_s):
-            if not self.path.exists():
-                database.create(self.path, self.folder)
-            left_s = max(0.0, deadline - time.monotonic())
-            opened = database.connect(self.path, wait_s=left_s, write=True)
-            with contextlib.closing(opened.connection) as connection:
-                self._upgrade(connection)
-                self._fold(connection)
-                yield connection
+        wanted = dict(self.unfolded())
+        while True:
+            with self._opened_to_write(wait_s) as connection:
+                self.refold(connection)
+                if self._have(wanted):
+                    yield connection
+                    return
+            time.sleep(TURN_S)
 
     @contextlib.contextmanager
     def sealed(self, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -145,8 +127,9 @@ class Access:
             yield connection
 
     def refold(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Fold what came since `writing` opened, in the same opening."""
-        self._fold(connection)
+        """Fold what came since `writing` opened, in the same opening. Raises `StoreError`."""
+        with self._telling_faults():
+            self._fold(connection)
 
     @contextlib.contextmanager
     def own(self, process: str) -> Iterator[Reading]:
@@ -156,14 +139,64 @@ class Access:
             yield Reading(connection, why="the lab is held by another, so this is what this process wrote")
 
     def unfolded(self) -> list[tuple[JournalName, int]]:
-        """The journals that hold more than this process knows to be in the tables, and by how many bytes."""
+        """The journals that hold more than this process knows to be in the tables, and their sizes."""
         return [
-            (name, status.st_size - self._folded.get(name, 0))
+            (name, status.st_size)
             for name, status in self.folder.journals()
             if status.st_size > self._folded.get(name, 0)
         ]
 
-    # -- within the gate -------------------------------------------------------------------------
+    # -- one opening -------------------------------------------------------------------------
+
+    def _open(self, stack: contextlib.ExitStack, wait_s: float) -> Reading:
+        deadline = time.monotonic() + wait_s
+        sealed = self._pass_gate(stack, wait_s)
+        if sealed is None and not self.path.exists():
+            database.create(self.path, self.folder)
+        opened = database.connect(self.path, wait_s=max(0.0, deadline - time.monotonic()))
+        stack.callback(opened.connection.close)
+        why = sealed or opened.why_not
+        if why is None:
+            why = self._bring_up_to_date(opened.connection)
+            if why is not None:
+                # A connection on which a commit failed may be of no more use.
+                opened.connection.close()
+                opened = database.connect(self.path, wait_s=max(0.0, deadline - time.monotonic()))
+                stack.callback(opened.connection.close)
+        if why is not None:
+            _must_be_a_lab(opened.connection, self.path)
+        unfolded = sum(size - self._folded.get(name, 0) for name, size in self.unfolded()) if why else 0
+        return Reading(opened.connection, unfolded, why)
+
+    @contextlib.contextmanager
+    def _telling_faults(self) -> Iterator[None]:
+        import duckdb
+
+        try:
+            yield
+        except (duckdb.Error, OSError) as error:
+            raise StoreError(
+                f"The journals could not be folded into {self.path.name}: {error}. "
+                "They keep everything; it is tried again."
+            ) from error
+
+    @contextlib.contextmanager
+    def _opened_to_write(self, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+        deadline = time.monotonic() + wait_s
+        with gate.passed(self.folder, wait_s=wait_s):
+            if not self.path.exists():
+                database.create(self.path, self.folder)
+            left_s = max(0.0, deadline - time.monotonic())
+            opened = database.connect(self.path, wait_s=left_s, write=True)
+            with contextlib.closing(opened.connection) as connection:
+                self._upgrade(connection)
+                yield connection
+
+    def _have(self, wanted: dict[JournalName, int]) -> bool:
+        """Whether all that was there when it was asked for is in the tables, or will never be."""
+        return not self.last_report.cut_short or all(
+            self._folded.get(name, 0) >= size for name, size in wanted.items()
+        )
 
     def _pass_gate(self, stack: contextlib.ExitStack, wait_s: float) -> str | None:
         """Hold the gate, or say why this lab can only be read: its folder is not ours to write."""
@@ -204,9 +237,10 @@ class Access:
         marks = read_marks(connection, self.folder)
         if opened_afresh(connection):
             sweep(self.folder, marks)
-        fold = Fold(connection, self.folder, marks)
+        enough_s = time.monotonic() + SLICE_S
+        fold = Fold(connection, self.folder, marks, stop=lambda: stop() or time.monotonic() >= enough_s)
         try:
-            self.last_report = fold.run(stop=stop)
+            self.last_report = fold.run()
         finally:
             _make_private(self.path)
         self._folded = fold.done

@@ -66,7 +66,7 @@ class Background:
             del access
 
     def once(self, access: Access) -> None:
-        """Fold now, if there is need and nobody did within the period."""
+        """Fold now, if there is need and nobody did within the period; much at once is done in turns."""
         if gate.age_s(access.folder) < self.period_s * 0.7:
             return
         try:

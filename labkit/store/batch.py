@@ -6,7 +6,7 @@ One bad row does not stop the others: it is found by halving and handed back. It
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A line as it was found: where, and what it says."""
 
     journal: str

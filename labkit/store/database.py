@@ -162,6 +162,11 @@ def refuse_foreign(path: Path) -> None:
     child process: closing a file drops every lock this process has on it, also those of a connection
     that is open here.
     """
+    if "?" in str(path):
+        raise StoreError(
+            f"The path {path} has a question mark in it, which DuckDB takes for the start of a query. "
+            "Choose a path without."
+        )
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -207,6 +212,7 @@ def create(path: Path, folder: Folder) -> None:
     """Make an empty lab at `path`, complete or not at all. The caller holds the gate."""
     import duckdb
 
+    refuse_foreign(path)
     for left in folder.path.glob("new-*.duckdb*"):
         left.unlink(missing_ok=True)
     wal = path.with_name(path.name + ".wal")

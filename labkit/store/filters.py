@@ -115,6 +115,8 @@ def columns(
     if wanted is None:
         return None
     chosen = [wanted] if isinstance(wanted, str) else list(wanted)
+    if not chosen:
+        raise DefinitionError(f"columns is empty. Name some of: {', '.join(known)}; or None for all.")
     faults = [
         f"{column!r:.80} is no column. There are: {', '.join(known)}"
         + "".join(f", {prefix}<name>" for prefix in prefixes)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labkit.store import line
 from labkit.store.batch import Bad, Found, insert, refused
@@ -49,6 +49,16 @@ class Report:
     bad: list[Bad] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
     """What was left alone, by name, and why."""
+    cut_short: bool = False
+    """Whether `stop` ended it before all was read."""
+
+    def add(self, later: Report) -> None:
+        """Take in what a later fold did, as if it were one."""
+        self.rows += later.rows
+        self.transactions += later.transactions
+        self.bad += later.bad
+        self.left = later.left
+        self.cut_short = later.cut_short
 
 
 def read_marks(connection: duckdb.DuckDBPyConnection, folder: Folder) -> dict[JournalName, Mark]:
@@ -67,7 +77,7 @@ def read_marks(connection: duckdb.DuckDBPyConnection, folder: Folder) -> dict[Jo
 
 class Fold:
     """One fold over one open database. `marks` is what the tables said when it was opened; with
-    `process`, only that process's journals are read."""
+    `process`, only that process's journals are read. `stop` is asked between two transactions."""
 
     def __init__(
         self,
@@ -76,10 +86,12 @@ class Fold:
         marks: dict[JournalName, Mark],
         *,
         process: str | None = None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._connection = connection
         self._folder = folder
         self._process = process
+        self._stop = stop
         self._marks = dict(marks)
         self._report = Report()
         self._found: list[Found] = []
@@ -92,8 +104,8 @@ class Fold:
         """How far each journal is in the tables now."""
         return {name: mark.upto for name, mark in self._marks.items()}
 
-    def run(self, *, stop: Callable[[], bool] = lambda: False) -> Report:
-        """Fold everything there is, or until `stop` says so between two transactions.
+    def run(self) -> Report:
+        """Fold everything there is, or until `stop` says so.
 
         Raises `duckdb.Error` or `OSError`; all that was committed before is in.
         """
@@ -101,39 +113,59 @@ class Fold:
         self._connection.execute("set wal_autocheckpoint = '4MB'")
         self._report.left.update(self._folder.strangers())
         journals = [name for name, _ in self._folder.journals() if self._process in (None, name.process)]
+        streams: dict[str, set[JournalName]] = {}
+        for name in (*journals, *self._marks):
+            streams.setdefault(name.stream, set()).add(name)
         for name in journals:
             if name.schema > SCHEMA:
                 self._report.left[str(name)] = "a newer labkit wrote it, and will fold it"
-            elif not stop():
-                self._fold_journal(name, {*journals, *self._marks})
+            elif not self._report.cut_short:
+                self._fold_journal(name, streams[name.stream])
         self._commit()
-        for bad in self._report.bad:
-            log.warning("%s, byte %d: %s. Kept in %s.", bad.journal, bad.at_byte, bad.why, bad.kept_in)
+        if self._report.bad:
+            first = self._report.bad[0]
+            log.warning(
+                "%d journal lines could not be taken in and are kept in .bad files. The first: %s, byte %d: %s.",
+                len(self._report.bad),
+                first.journal,
+                first.at_byte,
+                first.why,
+            )
         return self._report
 
-    def _fold_journal(self, name: JournalName, known: set[JournalName]) -> None:
+    def _fold_journal(self, name: JournalName, stream: set[JournalName]) -> None:
         # Lines that failed to become durable come again in the stream's next journal, under the same
         # stamps. Those that were taken from an earlier journal nevertheless are passed over here, and
         # those that a later journal has are left to it.
-        stream = [other for other in known if other.stream == name.stream]
         earlier = [self._marks.get(other, Mark()).stamp for other in stream if other.number < name.number]
         after = max(earlier, default=0)
         before = min((other.first for other in stream if other.number > name.number), default=_NEVER)
+        journal = str(name)
+        stamp = self._marks.get(name, Mark()).stamp
+        upto = None
         for at_byte, raw in self._lines(name, closed=before < _NEVER):
-            mark = self._marks.get(name, Mark())
-            stamp = mark.stamp
+            upto = at_byte + len(raw)
             try:
                 parsed = _whole(raw)
             except line.BrokenLine as error:
-                self._bad.append(Bad(str(name), at_byte, raw, str(error)))
+                self._bad.append(Bad(journal, at_byte, raw, str(error)))
             else:
                 if after < parsed.stamp < before:
                     stamp = max(stamp, parsed.stamp)
-                    self._found.append(Found(str(name), at_byte, raw, parsed, name.process))
-            self._moved[name] = self._marks[name] = Mark(at_byte + len(raw), stamp)
+                    self._found.append(Found(journal, at_byte, raw, parsed, name.process))
             self._bytes += len(raw)
             if len(self._found) >= BATCH_LINES or self._bytes >= BATCH_BYTES:
+                self._move(name, Mark(upto, stamp))
+                upto = None
                 self._commit()
+                if self._stop():
+                    self._report.cut_short = True
+                    return
+        if upto is not None:
+            self._move(name, Mark(upto, stamp))
+
+    def _move(self, name: JournalName, mark: Mark) -> None:
+        self._moved[name] = self._marks[name] = mark
 
     def _lines(self, name: JournalName, *, closed: bool) -> Iterator[tuple[int, bytes]]:
         """The journal's lines from its mark on, each with its offset. The last may lack its newline, if
@@ -186,22 +218,27 @@ class Fold:
         self._connection.execute("begin")
         try:
             insert(self._connection, self._found)
-            for one in bad:
-                self._connection.execute(
-                    "insert into log.damage values (?, ?, ?, ?, now()::timestamptz at time zone 'UTC')",
-                    [one.journal, one.at_byte, one.why, one.kept_in],
-                )
-            for name, mark in self._moved.items():
-                self._connection.execute("delete from log.journals where journal = ?", [str(name)])
-                self._connection.execute(
-                    "insert into log.journals values (?, ?, ?, ?, now()::timestamptz at time zone 'UTC')",
-                    [str(name), name.process, mark.upto, mark.stamp],
-                )
+            if bad:
+                self._insert("damage", [(one.journal, one.at_byte, one.why, one.kept_in) for one in bad])
+            moved = [(str(n), n.process, mark.upto, mark.stamp) for n, mark in self._moved.items()]
+            # The only rows that ever go: how far the journal was read before.
+            self._connection.execute(
+                "delete from log.journals where journal in (select unnest(?))", [[row[0] for row in moved]]
+            )
+            self._insert("journals", moved)
             self._connection.execute("commit")
         except BaseException:
             self._roll_back()
             raise
         self._report.bad += bad
+
+    def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        values = ", ".join("unnest(?)" for _ in columns)
+        self._connection.execute(
+            f"insert into log.{table} select {values}, now()::timestamptz at time zone 'UTC'",  # noqa: S608
+            columns,
+        )
 
     def _roll_back(self) -> None:
         import duckdb

@@ -11,9 +11,8 @@ no text can look like the end of a line. This module does no I/O.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -35,8 +34,7 @@ def _plain(value: Any) -> Any:
 _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A whole line, read back."""
 
     kind: Kind

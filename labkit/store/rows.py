@@ -54,20 +54,20 @@ def generations(
     later, later_params = filters.names({"status": status})
     timed, timed_params = filters.times(_STARTED, since=since, until=until)
     most = filters.limit(limit)
-    own = [column for column in wanted or GENERATION_COLUMNS if "." not in column]
-    keys = {"generation_id", "run_id", "sample_id"} - set(own)
-    read = [*own, *sorted(keys)]
+    own = [column for column in (GENERATION_COLUMNS if wanted is None else wanted) if "." not in column]
+    read = dict.fromkeys([*own, "generation_id", "run_id", "sample_id", "written_at"])
     before = " and ".join(fixed) or "true"
-    query = (
-        f"select {', '.join(map(name, read))} from log.generations where {before} and rowid in "  # noqa: S608
-        f"(select max_by(rowid, {_RANK}) from log.generations where {before} group by generation_id)"
-        + "".join(f" and {condition}" for condition in [*later, *timed])
-        + (" order by written_at" if most is None else f" order by written_at desc limit {most}")
-    )
+    latest = f"select max_by(rowid, {_RANK}) from log.generations where {before} group by generation_id"  # noqa: S608
+    chosen = " and ".join([before, f"rowid in ({latest})", *later, *timed])
+    if most is not None:
+        # Which rows is settled over two narrow columns; only those are then read whole.
+        newest = f"select rowid from log.generations where {chosen} order by written_at desc limit {most}"  # noqa: S608
+        chosen = f"rowid in ({newest})"
+    query = f"select {', '.join(map(name, read))} from log.generations where {chosen}"  # noqa: S608
     params = [*fixed_params, *fixed_params, *later_params, *timed_params]
     with opened() as reading:
         table = reading.connection.execute(query, params).to_arrow_table()
-        parts = [to_frame(table.select(own), never_missing=_COUNTED)]
+        parts = [to_frame(table.select(own), never_missing=_COUNTED)] if own else []
         if wanted is None or any(column.startswith("sample.") for column in wanted):
             parts.append(_sample_columns(reading, table))
         if wanted is None or any(column.startswith("score.") for column in wanted):
@@ -77,7 +77,19 @@ def generations(
     frame = pd.concat(parts, axis=1) if len(parts) > 1 else parts[0]
     if wanted is not None:
         frame = frame.reindex(columns=wanted)
-    return _announced(frame, reading)
+    return _announced(_ordered(frame, table["written_at"], down=most is not None), reading)
+
+
+def _ordered(frame: pd.DataFrame, written_at: pa.ChunkedArray, *, down: bool) -> pd.DataFrame:
+    """The rows by when they were written. They mostly lie so: then nothing is moved."""
+    import numpy as np
+
+    written = written_at.to_numpy().view("int64")
+    if down:
+        written = -written
+    if bool((np.diff(written) >= 0).all()):
+        return frame
+    return frame.iloc[np.argsort(written, kind="stable")].reset_index(drop=True)
 
 
 def _sample_columns(reading: Reading, table: pa.Table) -> pd.DataFrame:

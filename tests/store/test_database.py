@@ -1,0 +1,343 @@
+"""Opening the file: no foreign file is touched, and whoever holds it is named."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from labkit.errors import StoreError, StoreLocked, StoreTooNew
+from labkit.store import Store, database
+
+Put = Callable[..., None]
+
+
+def newer_duckdb_file(path: Path) -> None:
+    duckdb.connect(str(path)).close()
+    head = bytearray(path.read_bytes())
+    head[12:20] = struct.pack("<Q", 999)
+    path.write_bytes(head)
+    with pytest.raises(duckdb.IOException) as told:
+        duckdb.connect(str(path))
+    checksum = re.search(r"computed checksum (\d+)", str(told.value))
+    assert checksum is not None
+    head[:8] = struct.pack("<Q", int(checksum[1]))
+    path.write_bytes(head)
+
+
+def sqlite_file(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("create table mine (a)")
+
+
+def lookalike(path: Path) -> None:
+    """A SQLite file of the very size of an empty DuckDB file."""
+    sqlite_file(path)
+    path.write_bytes(path.read_bytes().ljust(12_288, b"\0"))
+
+
+FOREIGN = {
+    "text": (lambda path: path.write_text("my notes\n" * 5_000), "not a DuckDB file"),
+    "short text": (lambda path: path.write_text("hi"), "not a DuckDB file"),
+    "empty": (lambda path: path.touch(), "empty file"),
+    "SQLite": (sqlite_file, "SQLite file"),
+    "SQLite of the same size": (lookalike, "SQLite file"),
+    "folder": (lambda path: path.mkdir(), "is a folder"),
+    "pipe": (lambda path: os.mkfifo(path), "not an ordinary file"),
+    "newer DuckDB": (newer_duckdb_file, "newer DuckDB"),
+    "Parquet": (lambda path: path.write_bytes(b"PAR1" * 100), "not a DuckDB file"),
+    "a person's DuckDB": (
+        lambda path: duckdb.connect(str(path)).execute("create table mine as select 1").close(),
+        "tables of its own",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_foreign_files_are_refused_and_left_as_they_are(what: str, path: Path) -> None:
+    """What is no lab is named for what it is, before anything is asked, and not one byte of it changes."""
+    FOREIGN[what][0](path)
+    before = path.read_bytes() if path.is_file() else None
+    store = Store(path, wait_s=0.0)
+    with pytest.raises(StoreError, match=FOREIGN[what][1]):
+        store.check_writable()
+    with pytest.raises(StoreError, match=FOREIGN[what][1]):
+        store.generations()
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.duckdb", "what?.duckdb", "#1.duckdb", "it's.duckdb", 'say "x".duckdb', "%20.duckdb", "ü😀.duckdb", "-rf", "a:b.duckdb", "sqlite:x", "x;drop table y", ":memory:"]
+)  # fmt: skip
+def test_odd_names_are_only_names(name: str, tmp_path: Path, make: Any) -> None:
+    """A file name with blanks, quotes or signs that mean something elsewhere is an ordinary lab, also for
+    its backup."""
+    store = Store(tmp_path / name)
+    store.check_writable()
+    store.writer().put(make.generation())
+    store.close()
+    assert len(store.generations()) == 1
+    assert (tmp_path / name).is_file()
+    copy = store.backup(tmp_path / f"copy of {name}")
+    assert len(Store(copy).generations()) == 1
+    assert store.sql("select count(*) as n from generations")["n"].tolist() == [1]
+
+
+@pytest.mark.parametrize("place", ["what?.duckdb", "why?/lab.duckdb"])
+def test_a_question_mark_is_refused(place: str, tmp_path: Path) -> None:
+    """DuckDB cannot keep its log beside such a file, so the path is refused, and nothing is made."""
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    with pytest.raises(StoreError, match="question mark"):
+        Store(tmp_path / place).check_writable()
+    assert not list(tmp_path.rglob("*.journal"))
+
+
+def test_a_new_lab_is_made_whole_and_private(path: Path) -> None:
+    """A new lab has its schema, is 0600 and of the file format of DuckDB 1.5, under a umask of 0."""
+    before = os.umask(0)
+    try:
+        store = Store(path)
+        store.check_writable()
+    finally:
+        os.umask(before)
+    assert oct(path.stat().st_mode & 0o777) == "0o600"
+    with duckdb.connect(str(path)) as plain:
+        assert plain.sql(
+            "select tags['storage_version'] from duckdb_databases() where path is not null"
+        ).fetchone() == ("v1.5.0+",)
+    assert not list(Path(f"{path}.journal").glob("new-*"))
+    store.close()
+
+
+def test_the_log_is_private_too(store: Store, put: Put, make: Any, path: Path) -> None:
+    """DuckDB's own log, which it makes under the umask, ends up 0600."""
+    store.check_writable()
+    before = os.umask(0)
+    try:
+        put(make.generation())
+        store.fold()
+    finally:
+        os.umask(before)
+    wal = path.with_name(path.name + ".wal")
+    assert oct(wal.stat().st_mode & 0o777) == "0o600"
+
+
+def test_another_processs_connection_is_named(
+    store: Store, put: Put, make: Any, held_by_another: Any, path: Path
+) -> None:
+    """While a person holds the file elsewhere puts go on, and a read names the process; after it all is there."""
+    put(make.generation("a"))
+    store.fold()
+    store.wait_s = 0.2
+    with held_by_another(path) as process:
+        put(make.generation("b"))
+        with pytest.raises(
+            StoreLocked,
+            match=rf"held by process {process.pid} \(python.*End it or close its connection.*safe in the journal",
+        ):
+            store.generations()
+        assert not store.checkpoint()
+        store.check_writable()
+        with pytest.raises(StoreLocked):
+            store.sql("from generations")
+    store.wait_s = 5.0
+    assert sorted(store.generations()["generation_id"]) == ["a", "b"]
+
+
+def test_a_suspended_holder_is_named_and_waited_for_in_vain(
+    store: Store, put: Put, make: Any, held_by_another: Any, path: Path
+) -> None:
+    """A holder that sleeps, as a laptop's kernel does, stops no put; a read ends after its wait."""
+    put(make.generation("a"))
+    store.fold()
+    store.wait_s = 0.2
+    with held_by_another(path) as process:
+        process.send_signal(signal.SIGSTOP)
+        put(*(make.generation(f"b{number}") for number in range(20)))
+        with pytest.raises(StoreLocked, match=str(process.pid)):
+            store.generations()
+        process.send_signal(signal.SIGCONT)
+    assert len(store.generations()) == 21
+
+
+def test_another_processs_read_only_connection_lets_us_read(
+    store: Store, put: Put, make: Any, held_by_another: Any, path: Path
+) -> None:
+    """Beside a person's read-only connection reads go on without folding, and say what they lack and why."""
+    put(make.generation("a"))
+    store.checkpoint()
+    with held_by_another(path, "read") as process:
+        put(make.generation("b"))
+        frame = store.generations()
+        assert frame["generation_id"].tolist() == ["a"]
+        assert frame.attrs["labkit"]["unfolded_bytes"] > 0
+        assert f"held by process {process.pid}" in frame.attrs["labkit"]["why"]
+        assert store.sql("select count(*) as n from generations")["n"].tolist() == [1]
+    assert len(store.generations()) == 2
+
+
+def test_a_plain_connection_in_this_kernel_is_shared(store: Store, put: Put, make: Any, path: Path) -> None:
+    """A plain `duckdb.connect` in this very process stops nothing: folds go on and it sees them."""
+    put(make.generation("a"))
+    store.fold()
+    with duckdb.connect(str(path)) as person:
+        put(make.generation("b"))
+        assert len(store.generations()) == 2
+        assert person.sql("select count(*) from generations").fetchone() == (2,)
+        store.wait_s = 0.1
+        with pytest.raises(StoreLocked, match="this kernel"):
+            store.sql("from generations")
+
+
+def test_a_read_only_connection_in_this_kernel_lets_us_read(
+    store: Store, put: Put, make: Any, path: Path
+) -> None:
+    """Beside the person's read-only connection in this process reads go on without folding, and say so."""
+    put(make.generation("a"))
+    store.checkpoint()
+    with duckdb.connect(str(path), read_only=True):
+        put(make.generation("b"))
+        frame = store.generations()
+        assert frame["generation_id"].tolist() == ["a"]
+        assert "this kernel" in frame.attrs["labkit"]["why"]
+    assert len(store.generations()) == 2
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_configured_connection_in_this_kernel_is_named(
+    store: Store, put: Put, make: Any, path: Path, read_only: bool
+) -> None:
+    """A connection under settings of its own shuts us out: a read says that this kernel holds the file."""
+    put(make.generation("a"))
+    store.checkpoint()
+    store.wait_s = 0.1
+    with duckdb.connect(str(path), read_only=read_only, config={"threads": 1}):
+        put(make.generation("b"))
+        with pytest.raises(
+            StoreLocked, match=rf"held by this kernel \(process {os.getpid()}\).*Close that connection"
+        ):
+            store.generations()
+    assert len(store.generations()) == 2
+
+
+def test_a_run_driven_here_is_read_from_its_journal(
+    store: Store, put: Put, make: Any, held_by_another: Any, path: Path
+) -> None:
+    """While another holds the file, a run that is driven here shows its rows all the same, and says so."""
+    put(make.generation("old", run_id="run-0"))
+    store.checkpoint()
+    store.wait_s = 0.1
+    with store.drive("run-1"), held_by_another(path):
+        put(make.run(), make.generation("a"), make.score("a"))
+        frame = store.generations(run="run-1")
+        assert frame["generation_id"].tolist() == ["a"]
+        assert frame["score.exact"].tolist() == [1.0]
+        assert "what this process wrote" in frame.attrs["labkit"]["why"]
+        with pytest.raises(StoreLocked):
+            store.generations()
+    with store.drive("run-1"), held_by_another(path, "read"):
+        put(make.generation("b"))
+        assert store.generations(run="run-1")["generation_id"].tolist() == ["a", "b"]
+
+
+def test_reading_the_head_keeps_the_locks_of_this_process(
+    store: Store, put: Put, make: Any, path: Path, python: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Looking at a file a person has open here, as a new store does, does not drop that connection's lock."""
+    put(make.generation("a"))
+    store.checkpoint()
+    database._known_files.clear()
+    with duckdb.connect(str(path)) as person:
+        person.execute("checkpoint")
+        database.refuse_foreign(path)
+        store.backup(path.with_name("copy.duckdb"))
+        other = python("import duckdb, sys; duckdb.connect(sys.argv[1])", path)
+        _, err = other.communicate(timeout=60)
+        assert "Could not set lock" in err
+
+
+NOBODY = 65534
+AS_NOBODY = """
+import os, sys
+import duckdb, pandas, pyarrow, sqlite3
+from labkit.errors import StoreError
+from labkit.store import Store
+Store("nowhere/nothing.duckdb").generations()     # so that all is imported
+os.setgid(65534); os.setuid(65534)
+store = Store(sys.argv[1], wait_s=0.1)
+try:
+    store.check_writable()
+    print("writable")
+except StoreError as error:
+    print(error)
+try:
+    print(len(store.generations()))
+except StoreError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt" or os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize(
+    ("folder_mode", "file_mode", "says", "reads"),
+    [
+        (0o555, 0o644, "cannot be written: Permission denied", "1"),
+        (0o777, 0o444, "cannot be opened: permission denied", "1"),
+        (0o777, 0o000, "cannot be opened", "cannot be opened"),
+    ],
+)
+def test_what_may_not_be_written_is_refused_before_it_is_paid_for(
+    make: Any,
+    python: Callable[..., subprocess.Popen[str]],
+    folder_mode: int,
+    file_mode: int,
+    says: str,
+    reads: str,
+) -> None:
+    """A read-only folder or file is refused by `check_writable`, and can be read where it may be."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(dir="/tmp") as home:
+        os.chmod(home, 0o755)
+        folder = Path(home) / "shared"
+        folder.mkdir()
+        path = folder / "lab.duckdb"
+        store = Store(path)
+        store.writer().put(make.generation())
+        store.close()
+        store.checkpoint()
+        shutil.rmtree(f"{path}.journal")
+        path.chmod(file_mode)
+        folder.chmod(folder_mode)
+        out, err = python(AS_NOBODY, path).communicate(timeout=60)
+        first, second = (out.splitlines() + ["", ""])[:2]
+        assert says in first, (out, err)
+        assert second.startswith(reads) or reads in second, (out, err)
+
+
+def test_a_log_without_its_lab_is_put_aside(store: Store, put: Put, make: Any, path: Path) -> None:
+    """If somebody removed the lab but not DuckDB's log, the log is renamed, and the journals fill a new lab."""
+    put(make.generation("a"))
+    store.fold()
+    assert path.with_name(path.name + ".wal").exists()
+    path.unlink()
+    assert store.generations()["generation_id"].tolist() == ["a"]
+    assert len(list(path.parent.glob("*.wal.left-*"))) == 1
+
+
+def test_names_and_texts_are_quoted() -> None:
+    """A quote in a value cannot end it."""
+    assert database.text("it's") == "'it''s'"
+    assert database.name('a"b') == '"a""b"'
+    assert sys.executable

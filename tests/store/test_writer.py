@@ -1,0 +1,394 @@
+"""What is acknowledged is on disk; what is not stays queued; nothing is written twice."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labkit.errors import DefinitionError, StoreError
+from labkit.records import Request
+from labkit.store import line, stream, writer
+from labkit.store.folder import Folder
+from labkit.store.writer import Writer
+
+
+@pytest.fixture
+def folder(path: Path) -> Folder:
+    return Folder(path)
+
+
+@pytest.fixture
+def pen(folder: Folder) -> Iterator[Writer]:
+    made = Writer(folder)
+    yield made
+    made.close()
+
+
+def lines_in(folder: Folder) -> list[Any]:
+    """All whole lines in all journals, parsed, in the order of files."""
+    found = []
+    for name, _ in folder.journals():
+        for raw in (folder.path / str(name)).read_bytes().split(b"\n")[:-1]:
+            found.append(line.parse(raw))
+    return found
+
+
+def ids_in(folder: Folder) -> list[str]:
+    return [parsed.row.generation_id for parsed in lines_in(folder) if parsed.kind.tag == "generation"]
+
+
+class Failing:
+    """Fails a system call of this process's journals at chosen calls; all others pass."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Folder, call: str, *errors: Any) -> None:
+        self.calls = 0
+        real = getattr(os, call)
+        left = list(errors)
+
+        def failing(fd: int, *rest: Any) -> Any:
+            target = os.readlink(f"/proc/self/fd/{fd}")
+            if target.endswith(".journal") or (".jsonl" in target and "-intents" not in target):
+                self.calls += 1
+                if left:
+                    error = left.pop(0)
+                    if error == "short":
+                        return real(fd, bytes(rest[0])[: len(rest[0]) // 2])
+                    if error is not None:
+                        raise OSError(error, os.strerror(error))
+            return real(fd, *rest)
+
+        monkeypatch.setattr(os, call, failing)
+
+
+def test_acknowledged_means_on_disk(pen: Writer, folder: Folder, make: Any) -> None:
+    """When `stored` is called, the line is in the file and synced."""
+    seen: list[bool] = []
+    for number in range(50):
+        name = f"g{number}"
+        pen.generation(make.generation(name), lambda name=name: seen.append(name in ids_in(folder)))
+    pen.flush()
+    assert seen == [True] * 50
+
+
+def test_stored_is_called_after_the_sync(pen: Writer, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line is acknowledged before `fdatasync` has returned."""
+    order: list[str] = []
+    real = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda fd: (real(fd), order.append("sync")))
+    pen.generation(make.generation(), lambda: order.append("stored"))
+    pen.flush()
+    assert order == ["sync", "stored"]
+
+
+def test_a_flood_shares_its_syncs(pen: Writer, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand records of several threads need far fewer syncs, and every one is acknowledged once."""
+    syncs = 0
+    real = os.fdatasync
+
+    def counting(fd: int) -> None:
+        nonlocal syncs
+        syncs += 1
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", counting)
+    stored: list[str] = []
+
+    def put(part: int) -> None:
+        for number in range(2_500):
+            name = f"g{part}-{number}"
+            pen.generation(make.generation(name), lambda name=name: stored.append(name))
+
+    threads = [threading.Thread(target=put, args=(part,)) for part in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    pen.flush()
+    assert len(stored) == len(set(stored)) == 10_000
+    assert syncs < 2_000
+
+
+def test_an_intent_is_in_the_file_when_put_returns(pen: Writer, folder: Folder, make: Any) -> None:
+    """Before the request leaves, its intent is in the page cache, where a kill cannot reach it."""
+    pen.intent(make.intent("g7"))
+    assert [parsed.row.generation_id for parsed in lines_in(folder)] == ["g7"]
+
+
+def test_stamps_rise_even_if_the_clock_goes_back(
+    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line of a process has a greater stamp than all before it."""
+    clock = iter([5_000_000, 4_000_000, 4_000_000, 9_000_000] + [1_000_000] * 100)
+    monkeypatch.setattr(stream.time, "time_ns", lambda: next(clock) * 1000)
+    for number in range(6):
+        pen.put(make.generation(f"g{number}"))
+    pen.flush()
+    stamps = [parsed.stamp for parsed in lines_in(folder)]
+    assert stamps == sorted(set(stamps))
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("write", "short"),
+        ("write", errno.EINTR),
+        ("write", errno.EIO),
+        ("write", errno.ENOSPC),
+        ("write", errno.EDQUOT),
+        ("fdatasync", errno.EIO),
+        ("fdatasync", errno.ENOSPC),
+        ("ftruncate", errno.EIO),
+        ("fstat", errno.EIO),
+        ("fsync", errno.EIO),
+    ],
+)
+def test_each_system_call_may_fail_once(
+    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, call: str, error: Any
+) -> None:
+    """One failure of any call is survived: all is acknowledged, and each line counts once."""
+    if call != "fsync":  # that is for the folder, once a file is new
+        pen.put(make.generation("before"))
+        pen.flush()
+    failing = Failing(monkeypatch, folder, call, error)
+    if call == "ftruncate":
+        Failing(monkeypatch, folder, "write", errno.EIO)
+    stored: list[str] = []
+    pen.generation(make.generation("during"), lambda: stored.append("during"))
+    pen.flush()
+    assert failing.calls > 0
+    assert stored == ["during"]
+    assert pen.trouble is None
+    monkeypatch.undo()
+    assert ids_in(folder) == (["during"] if call == "fsync" else ["before", "during"])
+
+
+@pytest.mark.parametrize("call", ["write", "fdatasync"])
+def test_lasting_failure_keeps_everything_for_later(
+    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any, call: str
+) -> None:
+    """While nothing can be written nothing is acknowledged; once it can be, all is, once."""
+    monkeypatch.setattr(writer, "RETRY_S", 0.01)
+    pen.put(make.generation("before"))
+    pen.flush()
+    Failing(monkeypatch, folder, call, *[errno.EIO] * 1_000_000)
+    stored: list[str] = []
+    pen.generation(make.generation("during"), lambda: stored.append("during"))
+    with pytest.raises(StoreError, match=r"cannot be written: Input/output error.*1 records wait"):
+        pen.flush()
+    assert stored == []
+    assert pen.trouble is not None
+    pen.intent(make.intent("later"))
+    pen.generation(make.generation("later"), lambda: stored.append("later"))
+    monkeypatch.undo()
+    until(lambda: len(stored) == 2)
+    pen.flush()
+    assert pen.trouble is None
+    assert ids_in(folder) == ["before", "during", "later"]
+
+
+def test_a_full_disk_takes_the_reserve(
+    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On ENOSPC the reserve is given up and what is in flight is written with it."""
+    folder.make()
+    folder.keep_reserve()
+    Failing(monkeypatch, folder, "write", errno.ENOSPC)
+    pen.put(make.generation("in flight"))
+    pen.flush()
+    assert ids_in(folder) == ["in flight"]
+    assert not folder.reserve.exists()
+
+
+def test_a_journal_that_failed_to_sync_is_not_written_again(
+    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a failed `fdatasync` the lines go to a new file, and the old one keeps only what was durable."""
+    pen.put(make.generation("before"))
+    pen.flush()
+    (first, _) = next(folder.journals())
+    size = (folder.path / str(first)).stat().st_size
+    Failing(monkeypatch, folder, "fdatasync", errno.EIO)
+    pen.put(make.generation("during"))
+    pen.flush()
+    names = [name for name, _ in folder.journals()]
+    assert [name.number for name in names] == [1, 2]
+    assert (folder.path / str(first)).stat().st_size == size
+    assert lines_in(folder)[1].stamp == names[1].first
+
+
+def test_a_removed_journal_is_written_again(pen: Writer, folder: Folder, make: Any) -> None:
+    """If somebody removes the file, or the whole folder, the next commit brings back all its lines."""
+    import shutil
+
+    pen.put(make.generation("a"))
+    pen.flush()
+    (name, _) = next(folder.journals())
+    (folder.path / str(name)).unlink()
+    pen.put(make.generation("b"))
+    pen.flush()
+    assert ids_in(folder) == ["a", "b"]
+    shutil.rmtree(folder.path)
+    pen.put(make.generation("c"))
+    pen.flush()
+    assert ids_in(folder) == ["a", "b", "c"]
+    assert [str(name) for name, _ in folder.journals()] == [str(name)]
+    assert folder.process_lock(pen.process).exists()
+
+
+def test_a_request_is_written_once(pen: Writer, folder: Folder) -> None:
+    """The same request is written once a process, never if the lab has it, and always acknowledged."""
+
+    def request(name: str) -> Request:
+        return Request(
+            request_id=name,
+            provider="p",
+            dialect="d",
+            endpoint="e",
+            model="m",
+            name="n",
+            messages=(),
+            params={},
+        )
+
+    pen.remember(["known"])
+    stored: list[int] = []
+    for number, name in enumerate(["a", "a", "known", "b", "a"]):
+        pen.put(request(name), lambda number=number: stored.append(number))
+    pen.flush()
+    assert [parsed.row.request_id for parsed in lines_in(folder)] == ["a", "b"]
+    assert stored == [0, 1, 2, 3, 4]
+
+
+def test_what_cannot_be_written_is_refused_at_once(pen: Writer, folder: Folder, make: Any) -> None:
+    """A record with an object in it raises where it is put, and nothing of it is queued."""
+    with pytest.raises(DefinitionError):
+        pen.put(make.score(metadata={"x": object()}))
+    pen.put(make.generation("good"))
+    pen.flush()
+    assert ids_in(folder) == ["good"]
+
+
+def test_a_failing_callback_does_not_stop_the_others(pen: Writer, make: Any) -> None:
+    """A callback that raises is reported; the rest are called and writing goes on."""
+    stored: list[str] = []
+
+    def bad() -> None:
+        raise RuntimeError("mine")
+
+    pen.generation(make.generation("a"), bad)
+    pen.generation(make.generation("b"), lambda: stored.append("b"))
+    pen.flush()
+    assert stored == ["b"]
+
+
+def test_flush_of_nothing_makes_nothing(folder: Folder) -> None:
+    """A writer that was given nothing makes no folder, no file and no thread."""
+    before = threading.active_count()
+    pen = Writer(folder)
+    pen.flush()
+    pen.close()
+    assert not folder.path.exists()
+    assert threading.active_count() == before
+
+
+def test_a_flush_that_takes_too_long_says_so(pen: Writer, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush with a time-out raises, and what it waited for is still written."""
+    gate = threading.Event()
+    real = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda fd: (gate.wait(), real(fd)))
+    stored: list[int] = []
+    pen.generation(make.generation(), lambda: stored.append(1))
+    with pytest.raises(StoreError, match=r"not on disk after 0\.01 s"):
+        pen.flush(timeout_s=0.01)
+    gate.set()
+    pen.flush()
+    assert stored == [1]
+
+
+def test_close_ends_the_thread_and_a_later_put_begins_anew(folder: Folder, make: Any) -> None:
+    """After `close` the process holds nothing; writing again begins a journal of a new life."""
+    pen = Writer(folder)
+    pen.put(make.generation("a"))
+    first = pen.process
+    pen.close()
+    assert "labkit-writer" not in [thread.name for thread in threading.enumerate()]
+    pen.put(make.generation("b"))
+    pen.close()
+    assert sorted(ids_in(folder)) == ["a", "b"]
+    assert len({name.process for name, _ in folder.journals()}) == 2
+    assert first != pen.process
+
+
+def test_long_journals_are_followed_by_new_ones(
+    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal beyond the limit is closed, and the next takes up its stamps."""
+    monkeypatch.setattr(stream, "ROTATE_BYTES", 1_000)
+    for number in range(5):
+        pen.put(make.generation(f"g{number}", text="x" * 600))
+        pen.flush()
+    names = [name for name, _ in folder.journals()]
+    assert len(names) >= 3
+    assert ids_in(folder) == [f"g{number}" for number in range(5)]
+    assert [name.first for name in names] == sorted(name.first for name in names)
+
+
+FORK = """
+import json, os, sys, threading
+sys.path[:0] = json.loads(sys.argv[2])
+from pathlib import Path
+from datetime import datetime, UTC
+from labkit.records import Score
+from labkit.store.folder import Folder
+from labkit.store.writer import Writer
+
+def score(name):
+    return Score(generation_id=name, scorer="s", value=1.0, scored_at=datetime.now(UTC))
+
+pen = Writer(Folder(Path(sys.argv[1])))
+pen.put(score("parent before")); pen.flush()
+block = threading.Event()
+real = os.fdatasync
+os.fdatasync = lambda fd: (block.wait(), real(fd))
+pen.put(score("parent during"))          # the writer's thread is in the middle of a commit
+if (child := os.fork()) == 0:
+    os.fdatasync = real
+    pen.put(score("child")); pen.flush()
+    print(pen.process, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+block.set()
+pen.flush()
+print(pen.process, flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_writes_its_own_journal(folder: Folder, python: Callable[..., Any]) -> None:
+    """A child begins a journal of its own, also if its parent was writing; no line is written by both."""
+    import sys
+
+    out, err = python(FORK, folder.lab, json.dumps(sys.path)).communicate(timeout=60)
+    child, parent = out.split()
+    written: dict[str, list[str]] = {}
+    for name, _ in folder.journals():
+        raw = (folder.path / str(name)).read_bytes().split(b"\n")[:-1]
+        written[name.process] = [line.parse(one).row.generation_id for one in raw]
+    assert written == {child: ["child"], parent: ["parent before", "parent during"]}, err
+
+
+def test_what_waits_at_the_end_of_a_process_is_written(folder: Folder, python: Callable[..., Any]) -> None:
+    """A script that puts and ends without a flush loses nothing."""
+    code = FORK[: FORK.index("pen.put")] + "for i in range(1000): pen.put(score(str(i)))\n"
+    import sys
+
+    process = python(code, folder.lab, json.dumps(sys.path))
+    assert process.wait(60) == 0
+    assert [parsed.row.generation_id for parsed in lines_in(folder)] == [str(i) for i in range(1000)]
