@@ -39,7 +39,8 @@ AIOHTTP: dict[str, Kind] = {
     "ServerTimeoutError": TimedOut,
     "ServerDisconnectedError": ConnectionLost,
     "ServerFingerprintMismatch": ConnectionFailed,
-    "ClientConnectionResetError": ConnectionLost,
+    # Raised where the request was to be written and the connection was closing: nothing was sent whole.
+    "ClientConnectionResetError": ConnectionFailed,
     "ClientOSError": ConnectionLost,
     "ClientConnectionError": ConnectionLost,
     "ClientPayloadError": ConnectionLost,

@@ -18,6 +18,9 @@ import httpx2
 from labkit.endpoints import is_loopback
 
 CONNECT_S = 10.0
+IDLE_S = 3.0
+"""How long an idle connection is kept. llama.cpp, uvicorn and others close theirs after 5 s, and a request
+written just then would be lost."""
 _CONNECTIONS = 4096
 _KEPT = 64
 _LATIN = "iso-8859-1"
@@ -37,7 +40,9 @@ def client(kind: Any, base_url: str) -> httpx2.AsyncClient:
         follow_redirects=False,
         trust_env=not is_loopback(base_url),
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
-        limits=httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
+        limits=httpx2.Limits(
+            max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=IDLE_S
+        ),
     )
 
 
