@@ -86,6 +86,8 @@ class Board:
         self.began_at = monotonic()
         self.ended_at: float | None = None
         self.last_failure = ""
+        self.broken = False
+        """The run ended by an error of its own."""
         self._keep_text = keep_text
         self._by_id: dict[str, tuple[Row, Panel]] = {}
         self._finished: deque[Panel] = deque()
@@ -152,8 +154,11 @@ class Board:
             panel.begin_anew([])
         self._keep(panel)
 
-    def close(self) -> None:
-        """Nothing more will happen."""
+    def close(self, error: BaseException | None = None) -> None:
+        """Nothing more will happen; `error` is why, where the run could not be driven to its end."""
+        if error is not None:
+            self.last_failure = f"{type(error).__name__}: {error}"
+            self.broken = True
         self.ended_at = monotonic()
         self.over.set()
 

@@ -6,6 +6,7 @@ what its views have been told and gives the difference. It sends nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
@@ -49,7 +50,8 @@ class Pencil:
         """What is new since the last call: `head`, `rows` and `panels`, each only where it changed."""
         rows = self.window.rows()
         found: dict[str, Any] = {}
-        layout = [_placed(row, self.board) for row in rows]
+        columns = {model: str(number) for number, model in enumerate(self.board.tallies)}
+        layout = [_placed(row, self.board, columns) for row in rows]
         if layout != self._layout:
             self._layout = found["rows"] = layout
         panels = [panel for row in rows for panel in row.panels.values()]
@@ -73,7 +75,7 @@ class Pencil:
             "trouble": shown(cut(board.last_failure, limit=300)),
             "bar": [sum(getattr(t, name) for _, t in tallies) for name in _BAR],
             "total": sum(tally.total for _, tally in tallies),
-            "models": [_column(model, tally) for model, tally in tallies],
+            "models": [_column(number, *pair) for number, pair in enumerate(tallies)],
             "where": window.words,
             "page": window.page,
             "pages": window.pages,
@@ -146,6 +148,8 @@ def line(board: Board) -> str:
 
 
 def _state(board: Board) -> str:
+    if board.broken:
+        return "broken off"
     if board.over.is_set():
         return "stopped" if board.stopping else "finished"
     if board.stopping:
@@ -153,13 +157,13 @@ def _state(board: Board) -> str:
     return "paused: what is in flight goes on" if board.paused else "running"
 
 
-def _column(model: str, tally: Tally) -> dict[str, Any]:
+def _column(number: int, model: str, tally: Tally) -> dict[str, Any]:
     counts = f"{tally.ended:,}/{tally.total:,}"
     if tally.failed:
         counts += f" · {tally.failed:,} failed"
     over = bool(tally.total) and tally.ended >= tally.total
     return {
-        "id": model,
+        "id": str(number),
         "name": shown(cut(model, limit=80)),
         "counts": counts,
         "words": shown(cut(tally.words, limit=200)),
@@ -167,7 +171,7 @@ def _column(model: str, tally: Tally) -> dict[str, Any]:
     }
 
 
-def _placed(row: Row, board: Board) -> dict[str, Any]:
+def _placed(row: Row, board: Board, columns: Mapping[str, str]) -> dict[str, Any]:
     key = row.key
     version = "" if key.prompt_version is None else f"@{key.prompt_version}"
     repeat = f" · repeat {key.repeat}" if key.repeat else ""
@@ -175,7 +179,7 @@ def _placed(row: Row, board: Board) -> dict[str, Any]:
         "id": row.number,
         "name": shown(cut(f"{key.prompt}{version} · {key.sample_id}{repeat}", limit=120)),
         "sample": shown(cut(board.sample(key.sample_id), limit=160)),
-        "panels": {model: panel.number for model, panel in row.panels.items()},
+        "panels": {columns[model]: panel.number for model, panel in row.panels.items() if model in columns},
     }
 
 

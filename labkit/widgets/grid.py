@@ -120,7 +120,8 @@ class LiveGrid(anywidget.AnyWidget):
         if asked == "hello":
             self._whole()
         elif asked == "stop":
-            self._board.stop(model=content.get("model"))
+            column = content.get("column")
+            self._board.stop(model=None if column is None else list(self._board.tallies)[int(column)])
         elif asked == "pause":
             self._board.pause(bool(content.get("on")))
         elif asked == "page":

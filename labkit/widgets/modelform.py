@@ -50,16 +50,25 @@ class ModelForm:
             [self._params], titles=["Params of the chosen models"], selected_index=None, layout=WIDE
         )
         self._code = ipywidgets.HTML(layout=WIDE)
-        show = button(
+        self._show = button(
             "Show code",
             self._status.guarded(lambda _: self._show_code()),
             tip="the Python that makes this choice",
         )
         self.widget = framed(
-            [self._list.widget, self._accordion, ipywidgets.HBox([show, self._status.widget]), self._code]
+            [
+                self._list.widget,
+                self._accordion,
+                ipywidgets.HBox([self._show, self._status.widget]),
+                self._code,
+            ]
         )
         selector.on_change(self._refresh)
         self._refresh()
+
+    def embed(self) -> None:
+        """Leave out what a larger form has itself."""
+        self._show.layout.display = "none"
 
     def _refresh(self) -> None:
         if self._code.value:

@@ -64,9 +64,9 @@ class Progress(Board):
         elif self.style == "lines":
             self._begin(self._show_lines)
 
-    def finish(self) -> None:
-        """Show the last state and end."""
-        self.close()
+    def finish(self, error: BaseException | None = None) -> None:
+        """Show the last state and end; `error` is what broke the run, if something did."""
+        self.close(error)
         if self._thread is not None:
             self._thread.join(timeout=5)
 

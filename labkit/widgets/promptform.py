@@ -49,7 +49,7 @@ class PromptForm:
         guarded = self._status.guarded
         self._save = button("Save as new version", guarded(lambda _: self._saved()))
         self._code = ipywidgets.HTML(layout=WIDE)
-        show = button(
+        self._show = button(
             "Show code", guarded(lambda _: self._show_code()), tip="the Python that makes this choice"
         )
         for box in (self._name, self._system, self._text):
@@ -67,12 +67,21 @@ class PromptForm:
             [writing], titles=["Write a prompt"], layout=WIDE, selected_index=None
         )
         self.widget = framed(
-            [self._list.widget, self._accordion, ipywidgets.HBox([show, self._status.widget]), self._code]
+            [
+                self._list.widget,
+                self._accordion,
+                ipywidgets.HBox([self._show, self._status.widget]),
+                self._code,
+            ]
         )
         selector.on_change(self._refresh)
         self._refresh()
 
     # -- from the selector -----------------------------------------------------------------------
+
+    def embed(self) -> None:
+        """Leave out what a larger form has itself."""
+        self._show.layout.display = "none"
 
     def _refresh(self) -> None:
         self._drawing = True

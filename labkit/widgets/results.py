@@ -65,7 +65,7 @@ class Results:
             description="Chart", options=[(words, kind) for kind, words in CHARTS.items()]
         )
         self._chart = ipywidgets.Output(layout={"width": "auto", "min_height": "460px"})
-        self._against = ipywidgets.Dropdown(description="Compare to", layout={"width": "30em"})
+        self._against = ipywidgets.Dropdown(description="Compare to", layout={"width": "34em"})
         self._differing = ipywidgets.Checkbox(description="only where answers differ", indent=False)
         for box in (self._kind, self._against, self._differing):
             box.observe(status.guarded(lambda _: self._draw()), "value")
@@ -113,8 +113,7 @@ class Results:
         heads = [f"{prompt} · {model}" for prompt, model in answers.columns(frame)] if len(frame) else []
         options = [(forms.plain(head, limit=80), i) for i, head in enumerate(heads)]
         if tuple(options) != tuple(self._against.options):
-            with self._against.hold_trait_notifications():
-                self._against.options = options
+            self._against.options = options
         page = self._pages[0] = min(self._pages[0], answers.pages(frame) - 1)
         self._answers.value = answers.table(
             frame, page=page, against=self._against.value or 0, only_different=self._differing.value
@@ -145,7 +144,9 @@ class Results:
         where = (
             f"rows {page * ROWS + 1:,}–{page * ROWS + len(rows):,} of {len(frame):,}" if rows else "no rows"
         )
-        self._rows.value = f"<div class='lk-soft'>{where}</div>{forms.table(list(shown.columns), rows)}"
+        self._rows.value = (
+            f"<div class='lk-soft'>{where}</div>{forms.table(list(shown.columns), rows, name='lk-rows')}"
+        )
 
     def _pager(self, part: int) -> ipywidgets.HBox:
         def turn(step: int) -> Callable[[Any], None]:

@@ -41,6 +41,8 @@ class WorkForm:
         self._detail = ipywidgets.HTML(layout=WIDE)
         self._grid = ipywidgets.VBox(layout=WIDE)
         self._code = ipywidgets.HTML(layout=WIDE)
+        bench.prompts.form.embed()
+        bench.models.form.embed()
         guarded = self._status.guarded
         self._run = button("Run", guarded(lambda _: self._start()), tip="start the plan", kind="primary")
         show = button("Show code", guarded(lambda _: self._show_code()), tip="the Python of this choice")
@@ -103,7 +105,8 @@ class WorkForm:
             description=words,
             placeholder=none,
             continuous_update=False,
-            layout={"width": "15em"},
+            layout={"width": "13em"},
+            style={"description_width": "initial"},
         )
 
         def read(change: Any) -> None:

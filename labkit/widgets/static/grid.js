@@ -143,7 +143,7 @@ class Grid {
     const name = make("div", "lk-model");
     name.append(one.name);
     name.title = one.name;
-    const stop = button("Stop", `Stop ${one.name}`, () => this.send({ kind: "stop", model: one.id }));
+    const stop = button("Stop", `Stop ${one.name}`, () => this.send({ kind: "stop", column: one.id }));
     const counts = make("div", "lk-counts");
     const words = make("div", "lk-clocks");
     const top = make("div", "lk-top");

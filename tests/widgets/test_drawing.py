@@ -1,0 +1,152 @@
+"""What a view is told, and that views that hear it know what the board knows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from labkit.widgets.board import Board
+from labkit.widgets.drawing import Pencil, line
+from labkit.widgets.shapes import shown
+
+
+class View:
+    """Does in Python what the browser does with what it is told."""
+
+    def __init__(self) -> None:
+        self.texts: dict[int, str] = {}
+        self.states: dict[int, str] = {}
+        self.rows: list[Any] = []
+
+    def hear(self, told: dict[str, Any]) -> None:
+        json.dumps(told)
+        if "rows" in told:
+            self.rows = told["rows"]
+            there = {number for row in self.rows for number in row["panels"].values()}
+            self.texts = {number: text for number, text in self.texts.items() if number in there}
+        for change in told.get("panels", []):
+            number = change["i"]
+            self.texts[number] = change.get("t", self.texts.get(number, "")) + change.get("+", "")
+            self.states[number] = change.get("s", self.states.get(number, ""))
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["sent", "text", "waiting", "ended", "look", "hello"]),
+        st.integers(0, 5),
+        st.text(max_size=6),
+    ),
+    max_size=60,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(EVENTS)
+def test_a_view_knows_what_the_board_knows(
+    cell: Callable[..., Any], generation: Callable[..., Any], board: Callable[..., Board], events: Any
+) -> None:
+    """After any story of texts, attempts, ends and looks, no character is lost or doubled."""
+    found = board(("m/one", "m/two"), rows=3)
+    pencil, view = Pencil(found), View()
+    view.hear(pencil.whole())
+    attempts: dict[str, int] = {}
+    for event, where, text in events:
+        one = cell(("m/one", "m/two")[where % 2], f"s{where // 2}")
+        panel = next(p for r in found.order for p in r.panels.values() if p.number == where)
+        if event == "look":
+            view.hear(pencil.changes())
+        elif event == "hello":
+            view = View()
+            view.hear(pencil.whole())
+        elif event == "sent" and panel.state in ("queued", "waiting"):
+            attempts[one.generation_id] = attempts.get(one.generation_id, 0) + 1
+            found.sent(one, attempts[one.generation_id])
+        elif event == "text" and panel.state in ("asking", "streaming") and text:
+            found.text(one, text)
+        elif event == "waiting" and panel.state in ("asking", "streaming"):
+            found.waiting(one, 2.0, "429")
+        elif event == "ended" and not panel.over:
+            found.ended(generation(one, panel.text if where % 2 else text, attempts=1))
+    view.hear(pencil.changes())
+    panels = [panel for row in found.order for panel in row.panels.values()]
+    assert {panel.number: shown(panel.text) for panel in panels} == view.texts
+    assert {panel.number: panel.state for panel in panels} == view.states
+
+
+def test_nothing_new_is_nothing_told(board: Callable[..., Board]) -> None:
+    """Between two looks without an event no message is due."""
+    pencil = Pencil(board())
+    pencil.whole()
+    assert pencil.changes() == {}
+
+
+def test_only_the_new_text_is_told(cell: Callable[..., Any], board: Callable[..., Board]) -> None:
+    """A look tells the text since the last look, not the whole."""
+    found = board()
+    pencil = Pencil(found)
+    found.sent(cell("m/one", "s0"), 1)
+    found.text(cell("m/one", "s0"), "x" * 1000)
+    pencil.whole()
+    found.text(cell("m/one", "s0"), "yz")
+    told = pencil.changes()["panels"]
+    assert [change.get("+") for change in told] == ["yz"]
+    assert "t" not in told[0]
+
+
+def test_turning_a_page_tells_whole_panels(cell: Callable[..., Any], board: Callable[..., Board]) -> None:
+    """Panels that come into view are told whole, also when they had been in view before."""
+    found = board(rows=100)
+    found.sent(cell("m/one", "s0"), 1)
+    found.text(cell("m/one", "s0"), "hello")
+    pencil = Pencil(found)
+    pencil.window.turn(0)
+    pencil.whole()
+    pencil.window.turn(1)
+    pencil.changes()
+    pencil.window.turn(0)
+    told = {change["i"]: change.get("t") for change in pencil.changes()["panels"]}
+    assert told[0] == "hello"
+
+
+def test_hostile_names_are_shown_as_they_are(
+    cell: Callable[..., Any], board: Callable[..., Board], hostile: tuple[str, ...]
+) -> None:
+    """Whatever a model, a prompt or a sample is called, views get its text with nothing hidden in it."""
+    found = Board(title=hostile[0], sample=lambda sample: hostile[7])
+    found.planned(dict.fromkeys(hostile, 1), {})
+    for name in hostile:
+        found.queued(cell(name, name, prompt=name))
+    told = json.dumps(Pencil(found).whole(), ensure_ascii=False)
+    assert not set(told) & set("\u202e\u200b\x1b\u2066")
+    assert "⟨202E⟩" in told
+
+
+def test_the_line_says_what_is_not_as_it_should_be(
+    cell: Callable[..., Any], generation: Callable[..., Any], board: Callable[..., Board]
+) -> None:
+    """Failures, cells not asked, known answers and the budget are in the line, zeros are not."""
+    found = board(("m/one",), rows=4, budget_usd=5.0)
+    found.ended(generation(cell("m/one", "s0"), None, status="failed", error_type="TimedOut"))
+    found.ended(generation(cell("m/one", "s1"), None, status="stopped", attempts=0))
+    found.ended(generation(cell("m/one", "s2"), replayed_from="g"))
+    said = line(found)
+    assert said.startswith("3/4 · 1 failed · 1 not asked · 1 known · ")
+    assert "of 5.00" in said
+    assert "waiting" not in said
+
+
+def test_running_cost_is_marked_as_a_guess(cell: Callable[..., Any], board: Callable[..., Board]) -> None:
+    """While an answer streams its cost is reckoned from the output price, and says so."""
+    from labkit.widgets import drawing
+
+    found = board(("m/one",), rows=1, rates={"m/one": 0.01})
+    found.sent(cell("m/one", "s0"), 1)
+    for _ in range(10):
+        found.text(cell("m/one", "s0"), "word ")
+    panel = found.order[0].panels["m/one"]
+    panel.first_at -= 1.0
+    assert "≈ USD 0.1000" in drawing._facts(panel, 0.01)
