@@ -10,11 +10,11 @@ from typing import Any
 
 from labkit.catalog import params
 from labkit.catalog.model import CAPABILITIES, Model, Weights
+from labkit.catalog.prices import KINDS
 from labkit.endpoints import OWN_HOSTS, check_base_url
 from labkit.paths import plain_file
 
 DIALECTS = ("openai", "anthropic", "local", "scripted")
-PRICES = ("input", "output", "cache_read", "cache_write", "reasoning")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,49}/[A-Za-z0-9@~][A-Za-z0-9._:@/+~=,-]{0,199}")
 
 
@@ -79,8 +79,8 @@ def _price_faults(prices: object, id: str) -> list[str]:
         return [f"prices of {id} is to be a mapping such as {{'input': 0.5, 'output': 1.5}}."]
     found = []
     for kind, usd in prices.items():
-        if kind not in PRICES:
-            found.append(f"prices of {id} has {kind!r:.60}; there are {', '.join(PRICES)}.")
+        if kind not in KINDS:
+            found.append(f"prices of {id} has {kind!r:.60}; there are {', '.join(KINDS)}.")
         elif not _is_number(usd) or not math.isfinite(usd) or usd < 0:
             found.append(f"The price {kind} of {id} is {usd!r:.60}, not USD per million tokens from 0 up.")
     absent = [kind for kind in ("input", "output") if kind not in prices]

@@ -38,7 +38,8 @@ def frame(models: Iterable[Model], *, keys: Callable[[Model], str] | None, at: d
     """
     import pandas as pd
 
-    rows = [_row(model, keys, at) for model in models]
+    told = _once_per_endpoint(keys)
+    rows = [_row(model, told, at) for model in models]
     names = list(_row(Model("none/none", prices={"input": 0, "output": 0}), None, at))
     table = pd.DataFrame(rows, columns=names)
     kinds: dict[str, Any] = dict.fromkeys(_TEXTS, "str")
@@ -50,13 +51,30 @@ def frame(models: Iterable[Model], *, keys: Callable[[Model], str] | None, at: d
 
 def html(models: Iterable[Model], *, keys: Callable[[Model], str] | None, at: datetime) -> str:
     """The table for a notebook: escaped, without script, in the colours of its surroundings."""
+    told = _once_per_endpoint(keys)
     heads = ("model", "context", "max output", "can", "USD / M tokens in", "out", "cached", "key", "until")
-    body = "".join(f"<tr>{''.join(map(_cell, _shown(model, keys, at)))}</tr>" for model in models)
+    body = "".join(f"<tr>{''.join(map(_cell, _shown(model, told, at)))}</tr>" for model in models)
     head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name in heads)
     return (
         '<table style="color:inherit;background:transparent;border-color:var(--jp-border-color2, #8888)">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def _once_per_endpoint(keys: Callable[[Model], str] | None) -> Callable[[Model], str] | None:
+    """`keys`, asked once for all models of an endpoint: looking into a keyring takes time."""
+    if keys is None:
+        return None
+    known: dict[tuple[Any, ...], str] = {}
+
+    def told(model: Model) -> str:
+        endpoint = (model.provider, model.dialect, model.base_url, model.key_env, model.allow_host)
+        where = (*endpoint, model.client is None)
+        if where not in known:
+            known[where] = keys(model)
+        return known[where]
+
+    return told
 
 
 def _row(model: Model, keys: Callable[[Model], str] | None, at: datetime) -> dict[str, Any]:

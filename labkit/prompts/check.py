@@ -30,12 +30,10 @@ def check(prompt: Prompt, samples: Iterable[Sample]) -> list[str]:
         elif not plain:
             try:
                 prompt.render(sample.fields)
-            except MissingVariables as error:
-                failing.setdefault(str(error), []).append(sample.id)
             except DefinitionError as error:
                 failing.setdefault(str(error), []).append(sample.id)
         if bare:
-            break  # it is the same for every sample
+            break  # what it becomes is the same for every sample
     faults = [
         f"Prompt {prompt.name!r} needs {' and '.join(names)}, which {_rows(ids)} not have. "
         "Add a column of that name, or give the prompt a default."

@@ -46,6 +46,13 @@ def test_columns_and_dtypes_are_as_documented(frame):
     assert Catalog([]).frame(at=AT).dtypes.astype(str).to_dict() == DTYPES
 
 
+def test_keys_are_looked_up_once_per_endpoint():
+    """The models of one provider have one key, so it is looked for once."""
+    asked = []
+    Catalog(keys=lambda model: asked.append(model.provider) or "found").frame(at=AT)
+    assert sorted(asked) == ["anthropic", "local", "openai"]
+
+
 def test_what_is_not_known_is_na():
     """Limits, capabilities and prices nobody stated are NA, not 0 and not False."""
     row = Catalog([Model("vllm/x", base_url="http://127.0.0.1:1/v1")]).frame(at=AT).iloc[0]
