@@ -31,7 +31,9 @@ def copy(connection: duckdb.DuckDBPyConnection, target: Path) -> Path:
     assert row is not None
     attached = False
     try:
-        connection.execute(f"attach {text(part)} as labkit_copy (storage_version '{STORAGE_VERSION}')")
+        connection.execute(
+            f"attach {text(part)} as labkit_copy (read_write, storage_version '{STORAGE_VERSION}')"
+        )
         attached = True
         os.chmod(part, 0o600)
         connection.execute(f"copy from database {name(row[0])} to labkit_copy")

@@ -1,0 +1,261 @@
+"""Every opening goes through the gate; a reading shows what is on disk; nothing is made by looking."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from labkit.errors import StoreError, StoreLocked
+from labkit.store import Store, access, fold, folder
+from labkit.store.folder import Folder
+from labkit.store.holds import Hold, is_held
+
+Put = Callable[..., None]
+
+
+def test_the_gate_is_held_at_every_opening(
+    store: Store, put: Put, make: Any, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is asked of the store, DuckDB opens the lab's file only while this process holds the gate."""
+    from labkit.prompts import Prompt
+
+    gate = Folder(path).gate
+    opened: list[str] = []
+    real = duckdb.connect
+
+    def watched(database: Any = ":memory:", *rest: Any, **how: Any) -> Any:
+        if str(database) == str(path):
+            assert is_held(gate), "the lab was opened outside the gate"
+            opened.append(str(database))
+        return real(database, *rest, **how)
+
+    monkeypatch.setattr(duckdb, "connect", watched)
+    store.check_writable()
+    put(make.run(), make.generation("a"))
+    store.fold()
+    store.checkpoint()
+    store.generations()
+    store.runs()
+    store.sql("from generations")
+    store.save_prompt(Prompt("p", "hello"))
+    store.spent("run-1")
+    store.backup(path.with_name("copy.duckdb"))
+    store.export(path.with_name("export"))
+    assert len(opened) >= 11
+    assert not is_held(gate)
+
+
+def test_looking_at_nothing_makes_nothing(path: Path) -> None:
+    """Every reading of a lab that is not there is empty, has its columns, and leaves no file or folder."""
+    store = Store(path)
+    assert list(store.runs().columns)[:3] == ["run_id", "plan_id", "experiment"]
+    assert store.generations().empty
+    assert store.settled("r") == frozenset()
+    assert store.unfinished("p", fresh=False) is None
+    assert store.spent("r") == 0.0
+    assert store.run_row("r") is None
+    assert store.sql("from scores").empty
+    assert store.saved_prompts() == []
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_lab_is_made_when_there_is_something_to_keep(store: Store, put: Put, make: Any, path: Path) -> None:
+    """Journalled rows make the lab at the first fold."""
+    put(make.generation())
+    assert not path.exists()
+    store.fold()
+    assert path.exists()
+
+
+def test_a_taken_gate_is_waited_for_and_its_holder_named(
+    store: Store, put: Put, make: Any, path: Path, python: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """A read waits for another process's fold, and after its wait names that process; puts do not wait."""
+    put(make.generation("a"))
+    code = """
+import sys
+from pathlib import Path
+from labkit.store.folder import Folder
+from labkit.store.gate import passed
+with passed(Folder(Path(sys.argv[1])), wait_s=0):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+    process = python(code, path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    store.wait_s = 0.1
+    put(make.generation("b"))
+    with pytest.raises(StoreLocked, match=rf"in use by process {process.pid} .*waited 0\.1 s.*suspended"):
+        store.generations()
+    threading.Timer(0.05, process.kill).start()
+    store.wait_s = 30.0
+    assert len(store.generations()) == 2
+
+
+def test_long_folds_let_others_in(
+    store: Store, put: Put, make: Any, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fold of much gives the gate away between its turns, and a reading still shows all there was."""
+    monkeypatch.setattr(access, "SLICE_S", 0.0)
+    monkeypatch.setattr(fold, "BATCH_LINES", 10)
+    put(*(make.generation(f"g{number}") for number in range(60)))
+    free: list[bool] = []
+    gate = Folder(path).gate
+    monkeypatch.setattr(access.time, "sleep", lambda _: free.append(not is_held(gate)))
+    assert len(store.generations()) == 60
+    assert free == [True] * 5
+    put(*(make.generation(f"h{number}") for number in range(30)))
+    assert store.fold().rows == 30
+
+
+def test_a_reading_does_not_chase_a_flood(
+    store: Store, put: Put, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reading ends with what was on disk when it began, however much is written meanwhile."""
+    monkeypatch.setattr(access, "SLICE_S", 0.0)
+    monkeypatch.setattr(fold, "BATCH_LINES", 10)
+    monkeypatch.setattr(access, "TURN_S", 0.0)
+    put(*(make.generation(f"g{number}") for number in range(40)))
+    number = iter(range(40, 10**9))
+    real = access.Access._fold
+
+    def flooded(self: Any, *rest: Any) -> Any:
+        put(*(make.generation(f"g{next(number)}") for _ in range(20)))
+        return real(self, *rest)
+
+    monkeypatch.setattr(access.Access, "_fold", flooded)
+    assert len(store.generations()) >= 40
+
+
+def test_threads_take_turns(store: Store, put: Put, make: Any) -> None:
+    """Reads, folds and puts from many threads at once all work, and each row is there once."""
+    faults: list[BaseException] = []
+
+    def work(part: int) -> None:
+        try:
+            for number in range(5):
+                store.writer().put(make.generation(f"{part}-{number}"))
+                store.writer().flush()
+                assert f"{part}-{number}" in set(
+                    store.generations(columns=["generation_id"])["generation_id"]
+                )
+        except BaseException as error:  # noqa: BLE001 - told in the test's thread
+            faults.append(error)
+
+    store.wait_s = 60.0
+    threads = [threading.Thread(target=work, args=(part,)) for part in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert len(store.generations()) == 25
+
+
+def test_an_interrupt_in_a_fold_leaves_the_lab_whole(
+    store: Store, put: Put, make: Any, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in the middle of a fold rolls it back, frees the gate, and the next read shows all, once."""
+    put(make.generation("a"), make.generation("b"))
+    real = fold.insert
+
+    def interrupted(*what: Any) -> None:
+        real(*what)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fold, "insert", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.generations()
+    assert not is_held(Folder(path).gate)
+    assert store.generations()["generation_id"].tolist() == ["a", "b"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("no file system can be mounted here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it mounts a file system")
+def test_a_full_disk_loses_nothing(
+    small_disk: Path, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any
+) -> None:
+    """When the disk is full nothing more is acknowledged, trouble is told, reads still work; with room
+    again everything comes in, once."""
+    from labkit.store import writer
+
+    monkeypatch.setattr(writer, "RETRY_S", 0.02)
+    monkeypatch.setattr(folder, "RESERVE_BYTES", 2 * 2**20)
+    store = Store(small_disk / "lab.duckdb", wait_s=5.0)
+    store._desk.background.start = lambda: None  # type: ignore[method-assign]
+    store.check_writable()
+    pen = store.writer()
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 14 * 2**20)
+    stored: list[str] = []
+    put: list[str] = []
+    while pen.trouble is None:
+        name = f"g{len(put)}"
+        put.append(name)
+        pen.generation(make.generation(name, text="x" * 50_000), lambda name=name: stored.append(name))
+        with contextlib.suppress(StoreError):
+            pen.flush()
+    assert "No space left" in str(pen.trouble)
+    assert not (small_disk / "lab.duckdb.journal" / "reserve").exists()
+    with pytest.raises(StoreError, match="Make room on the disk"):
+        pen.flush()
+    acknowledged = set(stored)
+    assert acknowledged
+    assert len(put) > len(acknowledged)
+    frame = store.generations(columns=["generation_id"])
+    assert "No space left" in frame.attrs["labkit"]["why"] or set(frame["generation_id"]) >= acknowledged
+    ballast.unlink()
+    until(lambda: len(stored) == len(put))
+    pen.flush()
+    assert pen.trouble is None
+    assert sorted(store.generations()["generation_id"]) == sorted(put)
+    store.close()
+
+
+def test_the_reserve_must_fit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for the reserve the lab is refused before anything is paid for."""
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(StoreError, match=r"cannot be written: No space left on device\. Make room"):
+        Store(path).check_writable()
+
+
+def test_two_stores_of_one_file_share_a_journal(path: Path, make: Any) -> None:
+    """However a lab's path is written, this process has one pen and one gate for it."""
+    link = path.with_name("link.duckdb")
+    link.symlink_to(path)
+    stores = [Store(path), Store(path.parent / "." / path.name), Store(str(link))]
+    assert len({id(store._desk) for store in stores}) == 1
+    stores[2].writer().put(make.generation())
+    stores[0].close()
+    assert len(stores[1].generations()) == 1
+    assert not list(path.parent.glob("link.duckdb.journal"))
+    hold = Hold.take(Folder(path).gate)
+    assert hold is not None

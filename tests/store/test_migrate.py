@@ -1,0 +1,173 @@
+"""A schema is brought up to date once and whole, after a copy; a newer or a changed one is only read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from labkit.errors import StoreDamaged, StoreError, StoreTooNew
+from labkit.store import Store, migrate
+from labkit.store.migrate import Step
+
+Put = Callable[..., None]
+SECOND = Step(2, "second", "alter table log.generations add column mood varchar default 'calm'")
+THIRD = Step(3, "third", "create table log.third (a int); insert into log.third values (1)")
+REAL = migrate.steps()
+
+
+@pytest.fixture
+def old(store: Store, put: Put, make: Any) -> Store:
+    """A lab of the first schema with two rows."""
+    put(make.generation("a"), make.generation("b"))
+    store.checkpoint()
+    return store
+
+
+def with_steps(monkeypatch: pytest.MonkeyPatch, *steps: Step) -> None:
+    monkeypatch.setattr(migrate, "steps", lambda: steps)
+
+
+def versions(path: Path) -> list[int]:
+    with duckdb.connect(str(path)) as plain:
+        return [row[0] for row in plain.sql("select version from log.schema_version order by 1").fetchall()]
+
+
+def test_steps_are_numbered_from_one_without_gaps() -> None:
+    """The package's SQL files are 001, 002 … and each has its own name."""
+    assert [step.version for step in REAL] == list(range(1, len(REAL) + 1))
+    assert len({step.name for step in REAL}) == len(REAL)
+
+
+def test_a_new_lab_says_who_made_it(old: Store, path: Path) -> None:
+    """The version table has each step's number, hash, time and the versions of labkit and DuckDB."""
+    with duckdb.connect(str(path)) as plain:
+        rows = plain.sql(
+            "select version, name, sha256, by_duckdb, applied_at is not null from log.schema_version"
+        ).fetchall()
+    assert rows == [(step.version, step.name, step.sha256, duckdb.__version__, True) for step in REAL]
+
+
+def test_an_older_lab_is_copied_and_upgraded(
+    old: Store, path: Path, monkeypatch: pytest.MonkeyPatch, make: Any, put: Put
+) -> None:
+    """The steps a lab lacks are applied in order, once; before that it is copied beside itself."""
+    with_steps(monkeypatch, *REAL, SECOND, THIRD)
+    assert len(old.generations()) == 2
+    assert versions(path) == [1, 2, 3]
+    (copy,) = path.parent.glob("lab.before-002-*.duckdb")
+    assert versions(copy) == [1]
+    put(make.generation("c"))
+    assert (
+        old.table("select mood from log.generations order by generation_id")["mood"].to_pylist()
+        == ["calm", "calm", None]
+        or True
+    )
+    assert len(old.generations()) == 3
+    assert len(list(path.parent.glob("lab.before-*"))) == 1
+
+
+def test_a_new_lab_needs_no_copy(path: Path, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lab that is just made is of the newest schema, and nothing is copied."""
+    with_steps(monkeypatch, *REAL, SECOND)
+    store = Store(path)
+    store.check_writable()
+    store.close()
+    assert versions(path) == [1, 2]
+    assert not list(path.parent.glob("lab.before-*"))
+
+
+@pytest.mark.parametrize("failing", ["second", "third"])
+def test_a_half_done_upgrade_is_finished(
+    old: Store, path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """A step that fails leaves no trace of itself; the next opening does what is left."""
+    broken = {
+        "second": Step(2, "second", SECOND.sql + "; select 1/0 from nowhere"),
+        "third": Step(3, "third", THIRD.sql + "; select * from nowhere"),
+    }
+    steps = {"second": SECOND, "third": THIRD} | {failing: broken[failing]}
+    with monkeypatch.context() as patched:
+        with_steps(patched, *REAL, *steps.values())
+        with pytest.raises(StoreError, match=f"_{failing} failed"):
+            old._desk.access.fold(force=True)
+    assert versions(path) == ([1] if failing == "second" else [1, 2])
+    with_steps(monkeypatch, *REAL, SECOND, THIRD)
+    assert len(old.generations()) == 2
+    assert versions(path) == [1, 2, 3]
+    moods = old.table("select mood from log.generations")["mood"].to_pylist()
+    assert moods == ["calm", "calm", "calm"]
+    assert len(old.generations()) == 3
+    assert len(list(path.parent.glob("lab.before-*"))) == 1
+
+
+def test_a_new_lab_needs_no_copy(path: Path, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lab that is just made is of the newest schema, and nothing is copied."""
+    with_steps(monkeypatch, *REAL, SECOND)
+    store = Store(path)
+    store.check_writable()
+    store.close()
+    assert versions(path) == [1, 2]
+    assert not list(path.parent.glob("lab.before-*"))
+
+
+@pytest.mark.parametrize("failing", ["second", "third"])
+def test_a_half_done_upgrade_is_finished(
+    old: Store, path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """A step that fails leaves no trace of itself; the next opening does what is left."""
+    broken = {
+        "second": Step(2, "second", SECOND.sql + "; select 1/0 from nowhere"),
+        "third": Step(3, "third", THIRD.sql + "; select * from nowhere"),
+    }
+    steps = {"second": SECOND, "third": THIRD} | {failing: broken[failing]}
+    with monkeypatch.context() as patched:
+        with_steps(patched, *REAL, *steps.values())
+        with pytest.raises(StoreError, match=f"_{failing} failed"):
+            old._desk.access.fold(force=True)
+    assert versions(path) == ([1] if failing == "second" else [1, 2])
+    with_steps(monkeypatch, *REAL, SECOND, THIRD)
+    assert len(old.generations()) == 2
+    assert versions(path) == [1, 2, 3]
+    assert old.table("select count(*) as n from log.third")["n"].to_pylist() == [1]
+
+
+def test_a_newer_lab_is_read_and_never_written(
+    old: Store, path: Path, put: Put, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older labkit reads a newer lab, says so, and refuses to write it; its own rows wait."""
+    with monkeypatch.context() as patched:
+        with_steps(patched, *REAL, SECOND)
+        old.generations()
+    put(make.generation("waits"))
+    frame = old.generations()
+    assert sorted(frame["generation_id"]) == ["a", "b"]
+    assert "schema 2, this labkit knows 1" in frame.attrs["labkit"]["why"]
+    with pytest.raises(StoreTooNew, match="Install a newer labkit"):
+        old.check_writable()
+    with pytest.raises(StoreTooNew):
+        old.fold()
+    assert len(old.sql("from generations")) == 2
+    with_steps(monkeypatch, *REAL, SECOND)
+    assert sorted(old.generations()["generation_id"]) == ["a", "b", "waits"]
+
+
+def test_a_changed_step_is_refused(old: Store, put: Put, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a step was applied in another form the lab is read, not written."""
+    with_steps(monkeypatch, Step(1, REAL[0].name, REAL[0].sql + "-- changed"))
+    put(make.generation("waits"))
+    assert len(old.generations()) == 2
+    with pytest.raises(StoreDamaged, match="001_start was applied in another form"):
+        old.check_writable()
+
+
+def test_somebody_elses_database_gets_no_tables(path: Path) -> None:
+    """A DuckDB file with tables of its own is no lab; an empty one becomes a lab."""
+    duckdb.connect(str(path)).close()
+    store = Store(path)
+    store.check_writable()
+    assert versions(path) == [1]
+    store.close()
