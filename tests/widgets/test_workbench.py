@@ -1,0 +1,129 @@
+"""The workbench's state, headless."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import labkit as lk
+from labkit.errors import DefinitionError
+from labkit.widgets import models, sources
+from labkit.widgets.workbench import Workbench
+
+
+@pytest.fixture
+def lab(here: Path, echo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A lab with two scripted models and a prompt."""
+    monkeypatch.setattr(models, "weights_here", frozenset)
+    made = lk.Lab(here / "lab.duckdb", models=[echo("one"), echo("two")])
+    made.prompts.save(lk.Prompt("say", "Say {{ word }}"))
+    return made
+
+
+def test_headless_run(lab: Any) -> None:
+    """Without a browser: choose, plan, start, read."""
+    bench = Workbench(lab, models=["scripted/one", "scripted/two"], repeats=2)
+    bench.values["word"] = "hi"
+    assert len(bench.plan()) == 4
+    run = bench.start().wait()
+    assert bench.run is run
+    assert set(run.generations()["text"]) == {"Say hi"}
+
+
+def test_a_file_and_its_first_rows(lab: Any, here: Path) -> None:
+    """Samples come from a file, and of it the first so many."""
+    pd.DataFrame({"word": ["a", "b", "c"], "target": ["a", "b", "c"]}).to_csv(here / "words.csv", index=False)
+    bench = Workbench(lab, models=["scripted/one"], dataset="words.csv", rows=2, score="contains the target")
+    run = bench.start().wait()
+    assert run.generations()["score.contains"].tolist() == [1.0, 1.0]
+
+
+def test_wrong_choices_are_refused_together(lab: Any) -> None:
+    """What cannot run is said by the plan with all its reasons, before anything is asked."""
+    bench = Workbench(lab, models=[], repeats=0)
+    with pytest.raises(DefinitionError) as error:
+        bench.plan()
+    assert len(error.value.faults) >= 2
+
+
+def test_unknown_scores_are_refused(lab: Any) -> None:
+    """A score that does not exist is refused, with those that do."""
+    with pytest.raises(DefinitionError, match="contains the target"):
+        Workbench(lab, score="vibes")
+
+
+def test_every_change_is_heard(lab: Any) -> None:
+    """A change of prompts, models or anything else reaches who listens, for the estimate to follow."""
+    bench = Workbench(lab, models=["scripted/one"])
+    heard: list[int] = []
+    bench.on_change(lambda: heard.append(1))
+    bench.prompts.choose([])
+    bench.models.toggle("scripted/two", True)
+    bench.models.set_params("scripted/two", seed=1)
+    bench.set(repeats=3)
+    assert len(heard) == 4
+
+
+def test_variables_of_what_is_chosen(lab: Any) -> None:
+    """Values are asked for exactly the chosen prompts' variables, the typed one's included."""
+    bench = Workbench(lab, models=["scripted/one"])
+    bench.prompts.draft.text = "In a {{ tone }} tone: {{ word }}"
+    assert bench.variables == ("word",)
+    bench.prompts.use_draft(True)
+    assert bench.variables == ("word", "tone")
+
+
+def run_code(code: str, names: dict[str, Any]) -> Any:
+    exec(compile(code, "<shown code>", "exec"), names)
+    return names["run"]
+
+
+@pytest.mark.parametrize("dataset", ["frame", "file", "typed"])
+def test_the_code_does_the_same(
+    lab: Any, here: Path, dataset: str, monkeypatch: pytest.MonkeyPatch, hostile: tuple[str, ...]
+) -> None:
+    """Running the code that is shown plans the same cells, whatever strings are in the choice."""
+    words = pd.DataFrame({"word": [*hostile, '"""', "\\"], "target": "x"})
+    words.to_csv(here / "words.csv", index=False)
+    names: dict[str, Any] = {"lab": lab, "words": words}
+    monkeypatch.setattr(sources, "notebook_names", lambda: names)
+    given = {"frame": words, "file": "words.csv", "typed": None}[dataset]
+    bench = Workbench(
+        lab,
+        prompts=["say", lk.Prompt("nasty", "x {{ word }} " + " ".join(hostile[:9]), system="'''\"\"\"\\")],
+        models=["scripted/one", "scripted/two"],
+        dataset=given,
+        rows=3 if dataset != "typed" else 0,
+        repeats=2,
+        score="equals the target",
+        experiment="it's",
+    )
+    bench.models.set_params("scripted/two", seed=4)
+    bench.values["word"] = hostile[1]
+    if dataset == "typed":
+        bench.set(score="no score")
+    run = run_code(bench.code, dict(names))
+    frame = bench.plan().frame()
+    assert sorted(run.generations()["request_id"]) == sorted(frame["request_id"])
+    assert frame["known"].all()
+
+
+def test_the_code_names_the_lab(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code uses the notebook's own lab where it has one, under its name; else it opens it."""
+    bench = Workbench(lab, models=["scripted/one"])
+    monkeypatch.setattr(sources, "notebook_names", lambda: {"mine": lab})
+    assert "lab = mine\n" in bench.code
+    monkeypatch.setattr(sources, "notebook_names", dict)
+    assert f"lk.Lab({str(lab.path)!r}, workspace='default')" in bench.code
+
+
+def test_the_table_is_text(lab: Any, hostile: tuple[str, ...]) -> None:
+    """Without scripts the workbench is its choices and its code, escaped."""
+    bench = Workbench(lab, prompts=[lk.Prompt("x", hostile[0])], models=["scripted/one"])
+    page = bench._repr_html_()
+    assert "<img" not in page
+    assert "&lt;img" in page
