@@ -58,7 +58,7 @@ def rows(
             parts[name] = frame[name]
     return Rows(
         pd.DataFrame({name: getattr(part, "array", part) for name, part in parts.items()}),
-        looks(_providers(frame, model), labels=labels),
+        looks(_providers(frame, model), labels=labels or frame.attrs.get("labels")),
     )
 
 

@@ -21,10 +21,10 @@ def pull(names: tuple[str, ...], as_json: bool) -> None:
     fetched: dict[str, str] = {}
     for name in names:
         if name == "tokenizers":
-            fetched |= {vocabulary: str(tokens.fetch(vocabulary)) for vocabulary in tokens.VOCABULARIES}
+            fetched[name] = str(tokens.fetch())
         else:
             fetched[name] = str(weights.pull(name, progress=say))
     if as_json:
         show_json(fetched)
     elif "tokenizers" in names:
-        click.echo(f"tokenizers: {', '.join(tokens.VOCABULARIES)} are in tiktoken's cache")
+        click.echo(f"tokenizers: {', '.join(tokens.VOCABULARIES)} in {fetched['tokenizers']}")

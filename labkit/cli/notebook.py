@@ -88,6 +88,7 @@ def write_page(executed: Path) -> Path:
 
     book = nbformat.read(executed, as_version=4)
     _draw_charts(book)
+    _show_fallbacks(book)
     exporter = HTMLExporter(
         template_name="lab", mathjax_url="", require_js_url="", jquery_url="", jupyter_widgets_base_url=""
     )
@@ -112,6 +113,14 @@ def _draw_charts(book: object) -> None:
                     )
                 }
                 script = False
+
+
+def _show_fallbacks(book: object) -> None:
+    """A page has no kernel: of a widget it shows the table that the widget carries."""
+    for cell in book.cells:  # type: ignore[attr-defined]
+        for output in cell.get("outputs", ()):
+            if "text/html" in output.get("data", {}):
+                output["data"].pop("application/vnd.jupyter.widget-view+json", None)
 
 
 def _value(text: str) -> object:

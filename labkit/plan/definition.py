@@ -50,7 +50,7 @@ class Faults:
             return
         kinds = {type(error) for error in self._raised}
         kind = kinds.pop() if len(kinds) == 1 else DefinitionError
-        raise kind([fault for error in self._raised for fault in error.faults])
+        raise kind(dict.fromkeys(fault for error in self._raised for fault in error.faults))
 
 
 def define(

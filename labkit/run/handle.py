@@ -106,7 +106,7 @@ class Run:
             with self._driving:
                 self._launch.drive()
         except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits
-            self.progress.finish()
+            self.progress.finish(error)
             self._over.set_exception(error)
         else:
             self.progress.finish()
@@ -190,8 +190,13 @@ class Run:
     # -- reading ---------------------------------------------------------------------------------
 
     def generations(self) -> pd.DataFrame:
-        """One row per cell: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`."""
-        return self._bench.store.generations(run=self.run_id)
+        """One row per cell: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`.
+
+        `attrs["labels"]` says how tables and charts are to call models, by id.
+        """
+        frame = self._bench.store.generations(run=self.run_id)
+        frame.attrs["labels"] = self._bench.store.labels()
+        return frame
 
     def attempts(self) -> pd.DataFrame:
         """One row per HTTP request that was sent."""

@@ -64,7 +64,8 @@ def summarize(
       and `above_baseline` (bool, NA without a score): whether the whole interval lies above it.
       The baseline itself is taken as known.
 
-    What cannot be said is NaN, never 0. Raises DefinitionError where a column is missing.
+    What cannot be said is NaN, never 0. The result shows itself as a table (`labkit.summary.table`); it
+    calls models as `frame.attrs["labels"]` does, where a run put them there. Raises DefinitionError where a column is missing.
 
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"model": "m", "sample_id": ["1", "2"], "status": "done", "score.ok": [1, 0]})
@@ -73,6 +74,8 @@ def summarize(
     (2, 0.5, 0.03)
     """
     import pandas as pd
+
+    from labkit.summary.table import as_summary
 
     keys = [by] if isinstance(by, str) else list(by)
     column = score_column(frame, score)
@@ -96,10 +99,10 @@ def summarize(
             above = pd.NA if row["score_low"] != row["score_low"] else row["score_low"] > rate
             row |= {"baseline": float(rate), "above_baseline": above}
         rows.append(row)
-    if not rows:
-        return _empty(keys, rate)
-    result = pd.DataFrame(rows)
-    return result.astype({"above_baseline": "boolean"}) if rate is not None else result
+    result = pd.DataFrame(rows) if rows else _empty(keys, rate)
+    if rate is not None:
+        result = result.astype({"above_baseline": "boolean"})
+    return as_summary(result, frame.attrs.get("labels"))
 
 
 def baseline(targets: Iterable[Hashable]) -> tuple[Any, float]:
@@ -220,12 +223,15 @@ def _clocks(part: pd.DataFrame) -> dict[str, Any]:
 def _money(part: pd.DataFrame) -> dict[str, Any]:
     answered = part["status"].isin(("done", "partial"))
     maybe = int(part["maybe_paid"].fillna(0).sum())
+    costs = part.loc[answered, "cost_usd"]
+    # Where every answer cost nothing, what may have been paid for did not either.
+    free = len(costs) > 0 and bool((costs == 0).all())
     return {
         "input_tokens": part["input_tokens"].sum(min_count=1),
         "output_tokens": part["output_tokens"].sum(min_count=1),
         "cost_usd": _total(part, answered),
         "spent_usd": _total(part[~part["replayed"]], answered),
-        "cost_known": bool(part.loc[answered, "cost_usd"].notna().all()) and maybe == 0,
+        "cost_known": bool(costs.notna().all()) and (maybe == 0 or free),
         "cost_per_1k_usd": part.loc[part["status"] == "done", "cost_usd"].mean() * 1000,
         "maybe_paid": maybe,
     }

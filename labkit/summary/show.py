@@ -39,7 +39,7 @@ def text(summary: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> s
     >>> text(summarize(rows, by="model")).splitlines()[1].split()[:3]
     ['model', 'n', 'failed']
     """
-    headers, lines, left = _cells(summary, labels)
+    headers, lines, left = _cells(summary, labels or summary.attrs.get("labels"))
     heads = [["", *name.split("\n")][-2:] for name in headers]
     shown = [[head[0] for head in heads], [head[1] for head in heads], *lines]
     widths = [max(map(_width, column)) for column in zip(*shown, strict=True)]
@@ -53,7 +53,7 @@ def text(summary: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> s
 
 def html(summary: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> str:
     """`summary` as an HTML table, escaped, for light and dark themes; the same cells as `text`."""
-    headers, lines, left = _cells(summary, labels)
+    headers, lines, left = _cells(summary, labels or summary.attrs.get("labels"))
 
     def row(tag: str, cells: list[str]) -> str:
         align = ["left" if name in left else "right" for name in headers]

@@ -1,0 +1,323 @@
+"""Every two contenders against each other: differences of score, ratios of cost and latency, intervals.
+
+Numbers only: what may be said of them is told in `labkit.verdict`. It does not know where the frame
+came from, and sees nothing but the tables of a `Contest`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labkit.errors import DefinitionError
+from labkit.stats import (
+    Interval,
+    Pairs,
+    Table,
+    holm,
+    pairwise,
+    ratio_of_means,
+    ratio_of_typical,
+    samples_to_decide,
+    sequential_interval,
+    within_margin,
+)
+from labkit.stats.units import Floats
+from labkit.summary.contest import Contest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST = 10
+"""With fewer common samples nothing is said of how many more it would take."""
+
+COLUMNS = (
+    "first", "second", "n", "samples",
+    "difference", "low", "high", "all_low", "all_high", "p_value", "p_holm", "decided",
+    "equivalent", "no_worse", "wins", "ties", "losses", "effect",
+    "missing", "worst_low", "worst_high", "samples_needed",
+    "first_cost_usd", "second_cost_usd", "cost_ratio", "cost_low", "cost_high", "cost_n",
+    "first_latency_s", "second_latency_s", "latency_ratio", "latency_low", "latency_high", "latency_n",
+    "ttft_ratio", "ttft_low", "ttft_high", "level",
+)  # fmt: skip
+
+
+def duels(
+    given: Contest,
+    *,
+    margin: float | None = None,
+    level: float = 0.95,
+    against: str | None = None,
+    watched: bool = False,
+) -> pd.DataFrame:
+    """One row per pair, the better first (by the difference on common cells), in the order of contenders.
+
+    `against` names one contender: only pairs with it are compared, which asks less of the data.
+    Columns:
+
+    - `first`, `second` (str); `n` (int): common cells; `samples` (int): common samples, the units
+    - `difference` (float): mean score of the first − of the second over common cells; `low`, `high`:
+      its interval at `level` for this pair alone; `all_low`, `all_high`: intervals that hold together
+      for all pairs at `level` (Bonferroni); `p_value`; `p_holm`: Holm's over all pairs; `decided`
+      (bool): `p_holm` below 1 − level
+    - `equivalent` (boolean): the difference lies within the margin, by two one-sided tests with Holm's
+      correction and by the interval; `no_worse` (boolean): the first is worse by less than the margin,
+      by `all_low`. NA without `margin`
+    - `wins`, `ties`, `losses` (int): samples on which the first is better, level, worse; `effect`: d_z
+    - `missing` (int): cells of both designs that lack a score; `worst_low`, `worst_high`: the
+      simultaneous interval whatever those would have been (NaN for scores without bounds)
+    - `samples_needed` (Int64): about how many more samples would decide it, with chance 0.8 if what is
+      seen is true; NA where decided or not to be told
+    - `first_cost_usd`, `second_cost_usd` (USD per answer), `first_latency_s`, `second_latency_s`
+      (geometric means of fresh answers, s): over common cells; `cost_ratio`, `latency_ratio`,
+      `ttft_ratio`: first ÷ second, with simultaneous intervals `…_low`, `…_high`; `cost_n`,
+      `latency_n` (int): the cells they rest on. NaN where a cost or clock is not known
+
+    With `watched` the intervals of differences hold at any moment of stopping (Waudby-Smith & Ramdas
+    2024) and decide alone; p values are NaN. Raises DefinitionError for a margin not above 0, an
+    unknown `against`, or a watched score without bounds.
+
+    >>> import pandas as pd
+    >>> from labkit.summary.contest import contest
+    >>> rows = [{"model": m, "sample_id": s, "status": "done", "score.ok": float(m == "b")}
+    ...         for m in "ab" for s in range(20)]
+    >>> duels(contest(pd.DataFrame(rows)))[["first", "wins", "decided"]].values.tolist()
+    [['b', 20, True]]
+    """
+    import pandas as pd
+
+    if margin is not None and not margin > 0:
+        raise DefinitionError(f"margin={margin!r:.40} is to be above 0, such as 0.02 for 2 points")
+    if not 0 < level < 1:
+        raise DefinitionError(f"level={level!r:.40} is to lie between 0 and 1, as 0.95 does")
+    if watched and not given.bounded:
+        raise DefinitionError(f"score {given.scorer!r:.60} has no bounds 0 to 1, so it cannot be watched")
+    if against is not None and against not in given.names:
+        raise DefinitionError(f"against={against!r:.80} is none of {', '.join(map(repr, given.names))}")
+    opponent = None if against is None else given.names.index(against)
+    pairs = _oriented(pairwise(given.score, level=level, against=opponent))
+    tests = max(1, int(np.isfinite(pairs.p_value).sum()))
+    together = 1 - (1 - level) / tests
+    wide = _reach(given.score, pairs, together)
+    data: dict[str, Any] = {
+        "first": [given.names[place] for place in pairs.first],
+        "second": [given.names[place] for place in pairs.second],
+        "n": pairs.n,
+        "difference": pairs.difference,
+        "low": pairs.low,
+        "high": pairs.high,
+        "all_low": wide[0],
+        "all_high": wide[1],
+        "p_value": pairs.p_value,
+        "p_holm": holm(pairs.p_value),
+        "effect": pairs.effect,
+        "level": level,
+    }
+    data |= _tallies(given, pairs)
+    data["decided"] = np.nan_to_num(data["p_holm"], nan=1.0) < 1 - level
+    if watched:
+        data |= _watched(given, pairs, together)
+    data |= _margins(pairs, data, margin, 1 - level)
+    data |= _worst(given, pairs, together)
+    data |= _ratios(given, pairs, together)
+    data["samples_needed"] = _needed(data, pairs, margin, (1 - level) / tests)
+    return pd.DataFrame(data, columns=list(COLUMNS))
+
+
+def _oriented(pairs: Pairs) -> Pairs:
+    """The same pairs, each with the contender first that is ahead."""
+    turn = np.nan_to_num(pairs.difference) < 0
+
+    def sign(values: Floats) -> Floats:
+        return np.where(turn, -values, values)
+
+    return replace(
+        pairs,
+        first=np.where(turn, pairs.second, pairs.first),
+        second=np.where(turn, pairs.first, pairs.second),
+        difference=sign(pairs.difference),
+        low=np.where(turn, -pairs.high, pairs.low),
+        high=np.where(turn, -pairs.low, pairs.high),
+        wins=np.where(turn, pairs.losses, pairs.wins),
+        losses=np.where(turn, pairs.wins, pairs.losses),
+        effect=sign(pairs.effect),
+        centre=sign(pairs.centre),
+    )
+
+
+def _reach(table: Table, pairs: Pairs, level: float) -> tuple[Floats, Floats]:
+    """The pairs' intervals at another level."""
+    from labkit.stats.intervals import student
+
+    steps = {int(free): student(int(free), level) for free in np.unique(pairs.freedom)}
+    reach = np.array([steps[int(free)] for free in pairs.freedom]) * pairs.error
+    present = table.means[table.counts > 0]
+    edge = 1.0 if len(present) and present.min() >= 0 and present.max() <= 1 else math.inf
+    return np.clip(pairs.centre - reach, -edge, edge), np.clip(pairs.centre + reach, -edge, edge)
+
+
+def _apart(given: Contest, first: int, second: int) -> tuple[Floats, NDArray[np.intp]]:
+    """The mean difference of each sample that the two have in common, and which samples these are."""
+    apart = given.score.means[:, first] - given.score.means[:, second]
+    common = ~np.isnan(apart)
+    samples = given.sample[common]
+    count = np.bincount(samples)
+    found = np.flatnonzero(count)
+    return np.bincount(samples, weights=apart[common])[found] / count[found], found
+
+
+def _tallies(given: Contest, pairs: Pairs) -> dict[str, Any]:
+    if not given.over:
+        return {"samples": pairs.n, "wins": pairs.wins, "ties": pairs.ties, "losses": pairs.losses}
+    rows = []
+    for first, second in zip(pairs.first, pairs.second, strict=True):
+        apart = _apart(given, first, second)[0]
+        # Sums over prompts of what is equal leave a rest like 1e-17.
+        rows.append((len(apart), *(int(found.sum()) for found in (apart > 1e-12, apart < -1e-12))))
+    samples, wins, losses = np.array(rows, dtype=np.intp).reshape(-1, 3).T
+    return {"samples": samples, "wins": wins, "ties": samples - wins - losses, "losses": losses}
+
+
+def _watched(given: Contest, pairs: Pairs, level: float) -> dict[str, Any]:
+    rank = np.argsort(given.order)
+    low, high = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
+    for place, (first, second) in enumerate(zip(pairs.first, pairs.second, strict=True)):
+        apart, samples = _apart(given, first, second)
+        if len(apart):
+            asked = apart[np.argsort(rank[samples], kind="stable")]
+            found = sequential_interval(np.clip(asked, -1, 1), low=-1, high=1, level=level)
+            low[place], high[place] = found.low, found.high
+    nothing = np.full(len(pairs), np.nan)
+    return {
+        "low": low,
+        "high": high,
+        "all_low": low,
+        "all_high": high,
+        "p_value": nothing,
+        "p_holm": nothing,
+        "decided": (low > 0) | (high < 0),
+    }
+
+
+def _margins(pairs: Pairs, data: dict[str, Any], margin: float | None, alpha: float) -> dict[str, Any]:
+    import pandas as pd
+
+    if margin is None:
+        nothing = pd.array([pd.NA] * len(pairs), dtype="boolean")
+        return {"equivalent": nothing, "no_worse": nothing}
+    low, high = np.nan_to_num(data["all_low"], nan=-np.inf), np.nan_to_num(data["all_high"], nan=np.inf)
+    inside = (low > -margin) & (high < margin)
+    if np.isfinite(data["p_value"]).any():
+        inside &= np.nan_to_num(holm(within_margin(pairs, margin).p_equivalent), nan=1.0) < alpha
+    return {
+        "equivalent": pd.array(inside, dtype="boolean"),
+        "no_worse": pd.array(low > -margin, dtype="boolean"),
+    }
+
+
+def _worst(given: Contest, pairs: Pairs, level: float) -> dict[str, Any]:
+    table, k = given.score, len(given.names)
+    gone = given.asked & np.isnan(table.means)
+    missing = np.array(
+        [
+            int(((gone[:, one] & given.asked[:, two]) | (gone[:, two] & given.asked[:, one])).sum())
+            for one, two in zip(pairs.first, pairs.second, strict=True)
+        ],
+        dtype=np.intp,
+    )
+    if not given.bounded:
+        nothing = np.full(len(pairs), np.nan)
+        return {"missing": missing, "worst_low": nothing, "worst_high": nothing}
+    least, most = _reach(table, pairs, level)
+    low, high = (np.where(gone, end, table.means) for end in (0.0, 1.0))
+    for first in np.unique(pairs.first[missing > 0]):
+        # Column 0 is this contender with its missing scores at 0, column 1 at 1; the others follow.
+        means = np.column_stack([low[:, first], high[:, first], low, high])
+        filled = replace(table, means=means, counts=(~np.isnan(means)).astype(np.intp))
+        at_worst, at_best = (pairwise(filled, level=level, against=side) for side in (0, 1))
+        for place in np.flatnonzero((pairs.first == first) & (missing > 0)):
+            second = int(pairs.second[place])
+            least[place] = -at_worst.high[at_worst.first == 2 + k + second][0]
+            most[place] = -at_best.low[at_best.first == 2 + second][0]
+    return {"missing": missing, "worst_low": least, "worst_high": most}
+
+
+def _ratios(given: Contest, pairs: Pairs, level: float) -> dict[str, Any]:
+    rows: list[dict[str, float]] = []
+    clusters = given.score.clusters
+    for one, two in zip(pairs.first, pairs.second, strict=True):
+        priced = bool(given.cost_known[one] and given.cost_known[two])
+        cost = _ratio(given.cost, one, two, ratio_of_means, clusters, level, known=priced)
+        seconds = _ratio(given.latency, one, two, ratio_of_typical, clusters, level)
+        first = _ratio(given.ttft, one, two, ratio_of_typical, clusters, level)
+        dollars = _common(given.cost, one, two, np.mean) if priced else (math.nan, math.nan)
+        times = _common(given.latency, one, two, lambda found: np.exp(np.mean(np.log(found))))
+        rows.append(
+            {
+                "first_cost_usd": dollars[0],
+                "second_cost_usd": dollars[1],
+                "first_latency_s": times[0],
+                "second_latency_s": times[1],
+                "cost_n": cost.n,
+                "latency_n": seconds.n,
+            }
+            | _limits("cost", cost)
+            | _limits("latency", seconds)
+            | _limits("ttft", first)
+        )
+    return {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}
+
+
+def _limits(name: str, found: Interval) -> dict[str, float]:
+    return {f"{name}_ratio": found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def _ratio(
+    table: Table,
+    first: int,
+    second: int,
+    method: Callable[..., Interval],
+    clusters: NDArray[np.intp] | None,
+    level: float,
+    *,
+    known: bool = True,
+) -> Interval:
+    one, two = table.means[:, first], table.means[:, second]
+    if not known:
+        return Interval(math.nan, math.nan, math.nan, 0, "not known", level)
+    return method(one, two, clusters=clusters, level=level)
+
+
+def _common(table: Table, first: int, second: int, mean: Callable[[Floats], Any]) -> tuple[float, float]:
+    one, two = table.means[:, first], table.means[:, second]
+    both = ~np.isnan(one) & ~np.isnan(two)
+    if not both.any():
+        return math.nan, math.nan
+    return float(mean(one[both])), float(mean(two[both]))
+
+
+def _needed(data: dict[str, Any], pairs: Pairs, margin: float | None, alpha: float) -> Any:
+    import pandas as pd
+
+    found: list[int | None] = []
+    for place in range(len(pairs)):
+        settled = bool(data["decided"][place]) or (margin is not None and bool(data["equivalent"][place]))
+        samples = int(data["samples"][place])
+        if settled or samples < FEWEST:
+            found.append(None)
+            continue
+        totals = [samples_to_decide(pairs, place, alpha=alpha, margin=m) for m in (0.0, margin or 0.0)]
+        known = [total for total in totals if total is not None]
+        if not known:
+            found.append(None)
+            continue
+        # Totals count common cells; more samples bring as many cells as these did, gaps included.
+        more = min(known) * samples / int(pairs.n[place]) - samples
+        answered = int(pairs.n[place]) / max(1, int(pairs.n[place]) + int(data["missing"][place]))
+        found.append(max(1, math.ceil(more / answered)))
+    return pd.array(found, dtype="Int64")
