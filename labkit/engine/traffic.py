@@ -83,7 +83,7 @@ class Traffic:
         return self.more
 
     def _hungry(self) -> bool:
-        return any(
+        return not self.lanes or any(
             lane.stopped is not None or len(lane.queue) < _AHEAD * lane.endpoint.limiter.ceiling
             for lane in self.lanes.values()
         )

@@ -15,7 +15,7 @@ from labkit.engine.errand import Errand
 from labkit.engine.retry import Policy
 
 _LOOK_S = 0.5
-_OVERSLEPT_S = 5.0
+_OVERSLEPT_S = 2.0
 
 
 class Watchdog:

@@ -1,0 +1,98 @@
+"""Concurrency: it ramps, halves, grows again, and never leaves its bounds."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labkit.engine.limits import Limiter
+
+
+@given(st.integers(1, 300), st.lists(st.sampled_from(["send", "accept", "refuse", "end"]), max_size=300))
+def test_it_stays_in_its_bounds(ceiling: int, doings: list[str]) -> None:
+    """Whatever happens, at least one and at most the ceiling may be out."""
+    limiter = Limiter(ceiling, random=Random(1))
+    for doing in doings:
+        if doing == "send" and limiter.free:
+            limiter.acquire()
+        elif doing == "end" and limiter.in_flight:
+            limiter.release()
+        elif doing == "accept":
+            limiter.accepted()
+        elif doing == "refuse":
+            limiter.refused(limiter.sent)
+        assert 1 <= limiter.limit <= ceiling
+        assert 0 <= limiter.in_flight <= ceiling
+
+
+def test_it_ramps_up_by_what_is_accepted() -> None:
+    """It begins low and grows by one with each answer that begins: doubled within a round."""
+    limiter = Limiter(256)
+    assert limiter.limit == 16
+    assert all(limiter.accepted() for _ in range(16))
+    assert limiter.limit == 32
+    for _ in range(1000):
+        limiter.accepted()
+    assert limiter.limit == 256
+    assert not limiter.accepted()
+
+
+def test_a_burst_of_refusals_counts_once() -> None:
+    """Refusals of requests that left before the last decrease say nothing new."""
+    limiter = Limiter(64)
+    for _ in range(48):
+        limiter.accepted()
+    numbers = [limiter.acquire() and limiter.sent for _ in range(64)]
+    for number in numbers:
+        limiter.refused(number)
+    assert limiter.limit == 32
+    limiter.acquire()
+    limiter.refused(limiter.sent)
+    assert limiter.limit == 16
+
+
+def test_after_a_refusal_it_grows_slowly() -> None:
+    """It grows by about one a round, not by one an answer."""
+    limiter = Limiter(64, random=Random(1))
+    limiter.acquire()
+    limiter.refused(limiter.sent)
+    assert limiter.limit == 8
+    for _ in range(8):
+        limiter.accepted()
+    assert limiter.limit in (8, 9)
+    for _ in range(2000):
+        limiter.accepted()
+    assert limiter.limit > 30
+
+
+def test_a_fixed_limit_is_fixed() -> None:
+    """A server of known slots is used fully from the start, and no refusal changes that."""
+    limiter = Limiter(4, adaptive=False)
+    limiter.acquire()
+    limiter.refused(limiter.sent)
+    assert limiter.limit == 4
+    limiter.set_ceiling(6)
+    assert limiter.limit == 6
+
+
+def test_the_ceiling_can_move() -> None:
+    """A lower ceiling holds at once; a higher one is grown into."""
+    limiter = Limiter(64)
+    limiter.set_ceiling(5)
+    assert limiter.limit == 5
+    limiter.set_ceiling(10)
+    assert limiter.limit == 5
+    limiter.accepted()
+    assert limiter.limit == 6
+
+
+@pytest.mark.parametrize("ceiling", [0, -1])
+def test_nothing_at_all_is_refused(ceiling: int) -> None:
+    """A limit at which nothing could ever be sent is a mistake, not a limit."""
+    with pytest.raises(ValueError, match="at least one"):
+        Limiter(ceiling)
+    with pytest.raises(ValueError, match="at least one"):
+        Limiter(3).set_ceiling(ceiling)

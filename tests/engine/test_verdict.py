@@ -1,0 +1,143 @@
+"""What follows an attempt, and what the lane learns from it."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from labkit.engine.ear import Ear
+from labkit.engine.errand import Attempted, Errand, Stopped
+from labkit.engine.lane import Endpoint, Lane
+from labkit.engine.limits import Limiter
+from labkit.engine.retry import Policy
+from labkit.engine.verdict import Verdict, judge
+from labkit.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ConnectionLost,
+    InvalidRequest,
+    Overloaded,
+    ProviderError,
+)
+from labkit.records import Answer, Usage
+
+
+@pytest.fixture
+def lane(kit: Any) -> Lane:
+    """A lane with a limit of 16."""
+    made = Lane(kit.Model("scripted/a"), Random(1))
+    Endpoint("here", Limiter(64)).add(made)
+    return made
+
+
+@pytest.fixture
+def after(kit: Any, lane: Lane) -> Any:
+    """The verdict after an attempt that ended so."""
+    errand = Errand(kit.jobs_for([lane.model], 1, usd=0.01)[0], lane.model, 0.0)
+
+    def run(*, now: float = 1.0, headers: Any = None, said: str = "", **how: Any) -> Verdict:
+        ear = Ear(errand.job.cell, None, lambda: None)
+        if said:
+            ear.text(said)
+        ear.headers = headers or {}
+        errand.first_sent = errand.first_sent or 0.0
+        errand.attempts += 1
+        lane.endpoint.limiter.acquire()
+        attempted = Attempted(
+            ear=ear,
+            sent_at=None,
+            sent_number=lane.endpoint.limiter.sent,
+            in_flight=1,
+            **how,  # type: ignore[arg-type]
+        )
+        policy = Policy(unreachable_s=100)
+        return judge(lane, errand, attempted, policy=policy, random=Random(1), now=now)
+
+    run.errand = errand  # type: ignore[attr-defined]
+    return run
+
+
+def test_an_answer_is_the_end(after: Any) -> None:
+    """An answer gives its row and its cost."""
+    answer = Answer(stop_reason="stop", usage=Usage(input_tokens=2, output_tokens=3))
+    found = after(answer=answer, said="x")
+    assert found.row.status == "done"
+    assert found.cost_usd == pytest.approx(0.05)
+    assert found.wait_s is None
+
+
+@pytest.mark.parametrize(
+    ("error", "cost_usd", "again"),
+    [
+        (Overloaded("busy"), 0.0, True),
+        (ConnectionFailed("down"), 0.0, True),
+        (ConnectionLost("cut"), None, True),
+        (InvalidRequest("no"), 0.0, False),
+    ],
+)
+def test_a_failure_costs_what_it_may(after: Any, error: ProviderError, cost_usd: Any, again: bool) -> None:
+    """What reached nobody costs nothing; what may have been answered keeps all that was set aside."""
+    found = after(error=error)
+    assert found.cost_usd == cost_usd
+    assert (found.wait_s is not None) == again
+    assert (found.row is None) == again
+    assert found.why == str(error)
+
+
+def test_text_before_a_refusal_keeps_its_cost(after: Any) -> None:
+    """A refusal after text may have been paid for, whatever its class."""
+    assert after(error=Overloaded("busy"), said="Hel").cost_usd is None
+
+
+def test_a_refusal_to_go_so_fast_lowers_the_limit(after: Any, lane: Lane) -> None:
+    """429 and overload halve the limit; other failures leave it."""
+    after(error=InvalidRequest("no"))
+    after(error=ConnectionLost("cut"))
+    assert lane.endpoint.limiter.limit == 16
+    after(error=Overloaded("busy"))
+    assert lane.endpoint.limiter.limit == 8
+
+
+def test_a_stopped_lane_asks_nothing_again(after: Any, lane: Lane) -> None:
+    """After a stop a failure is final, and the row says what went wrong, not that it was stopped."""
+    lane.stopped = Stopped("RunStopped", "stop")
+    found = after(error=Overloaded("busy"))
+    assert found.wait_s is None
+    assert (found.row.status, found.row.error_type) == ("failed", "Overloaded")
+
+
+def test_a_dead_key_stops_the_model(after: Any) -> None:
+    """The verdict names the model and why it is put aside."""
+    found = after(error=AuthenticationFailed("bad key"))
+    assert found.row.status == "failed"
+    assert found.stops_model.error_type == "AuthenticationFailed"
+    assert "scripted/a was put aside: its key was refused" in found.stops_model.message
+
+
+def test_nothing_but_failures_puts_the_model_aside(after: Any, lane: Lane) -> None:
+    """An endpoint that fails every call for longer than the policy allows is given up."""
+    for number in range(20):
+        assert after(error=ConnectionFailed("down"), now=float(number)).stops_model is None
+    found = after(error=ConnectionFailed("down"), now=101.0)
+    assert "nothing but ConnectionFailed for 101 s" in found.stops_model.message
+    lane.circuit.answered()
+    assert after(error=ConnectionFailed("down"), now=500.0).stops_model is None
+
+
+def test_headers_are_heeded_of_answers_and_refusals(after: Any, lane: Lane) -> None:
+    """What a provider says of its limits counts, whether it answered or refused."""
+    told = {"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "7"}
+    after(answer=Answer(stop_reason="stop", usage=Usage()), headers=told)
+    assert lane.buckets.state()["requests"].level == 7
+    told["x-ratelimit-remaining-requests"] = "3"
+    after(error=Overloaded("busy", headers=told))
+    assert lane.buckets.state()["requests"].level == 3
+
+
+def test_what_was_aborted_is_a_row(after: Any) -> None:
+    """An attempt that was cancelled ends its cell, at the cost of all that was set aside."""
+    found = after(stopped=Stopped("RunAborted", "Aborted."), said="Hel")
+    assert (found.row.status, found.row.text, found.row.maybe_paid) == ("partial", "Hel", 1)
+    assert found.cost_usd is None
