@@ -23,7 +23,8 @@ import labkit as lk
 lab = lk.Lab("lab.duckdb")
 dialect, url = sys.argv[1:]
 began = time.time()
-model = lk.Model(f"{dialect}/none", dialect=dialect, base_url=url, key_env="", prices={"input": 0, "output": 0})
+free = {"input": 0, "output": 0}
+model = lk.Model(f"{dialect}/none", dialect=dialect, base_url=url, key_env="", prices=free)
 run = lab.plan(prompts=["Say {{ word }}"], models=[model], dataset=[{"word": "hi"}]).start(progress="none")
 print(began, flush=True)
 run.wait()
@@ -55,7 +56,8 @@ class Refusing(BaseHTTPRequestHandler):
 
 def import_s() -> float:
     """Seconds `import labkit` takes in a fresh process."""
-    return float(subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True).stdout)
+    done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True)
+    return float(done.stdout)
 
 
 def first_request_s(dialect: str, witness: Witness) -> float:

@@ -205,7 +205,7 @@ class Plan:
         missing = self.bench.missing_keys(self.design.models)
         keys = "".join(f"<div>{html.escape(fault)}</div>" for fault in missing)
         return (
-            f"<div><b>{html.escape(self.design.experiment)}</b>: {html.escape(_product(self.design))}</div>{keys}"
+            f"<div><b>{html.escape(self.design.experiment)}</b>: {_product(self.design)}</div>{keys}"
             f"{self.estimate(exact=False)._repr_html_()}{why if reasons else ''}"
         )
 

@@ -65,7 +65,8 @@ def summarize(
       The baseline itself is taken as known.
 
     What cannot be said is NaN, never 0. The result shows itself as a table (`labkit.summary.table`); it
-    calls models as `frame.attrs["labels"]` does, where a run put them there. Raises DefinitionError where a column is missing.
+    calls models as `frame.attrs["labels"]` does, where a run put them there. Raises DefinitionError
+    where a column is missing.
 
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"model": "m", "sample_id": ["1", "2"], "status": "done", "score.ok": [1, 0]})

@@ -24,12 +24,15 @@ Echo = Callable[..., Any]
 DRIVER = """
 import labkit as lk
 
+ROWS = [{"n": str(i)} for i in range(1, 5)]
+
 def answer(request):
     print("asked", flush=True)
     return request.messages[-1]["content"]
 
-model = lk.Model("scripted/slow", client=lk.Script(answer, version="1", first_token_s=1), concurrency=1)
-plan = lk.Lab("lab.duckdb").plan(prompts=["{{ n }}"], models=[model], dataset=[{"n": str(i)} for i in range(1, 5)])
+script = lk.Script(answer, version="1", first_token_s=1)
+model = lk.Model("scripted/slow", client=script, concurrency=1)
+plan = lk.Lab("lab.duckdb").plan(prompts=["{{ n }}"], models=[model], dataset=ROWS)
 try:
     plan.run(progress="none")
 except KeyboardInterrupt:
@@ -86,7 +89,8 @@ def test_a_resume_asks_only_what_is_missing(driver: Any, here: Path, echo: Echo)
 def test_a_second_interrupt_ends_at_once(here: Path) -> None:
     """F22: a second SIGINT raises KeyboardInterrupt within two seconds although an answer is in flight."""
     code = DRIVER.replace("first_token_s=1", "first_token_s=600")
-    with subprocess.Popen([sys.executable, "-c", code], cwd=here, stdout=subprocess.PIPE, text=True) as process:
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(words, cwd=here, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -131,15 +135,15 @@ def test_stop_leaves_rows_that_say_why(lab: lk.Lab, echo: Echo) -> None:
         return "x"
 
     model = lk.Model("scripted/one", client=lk.Script(answer, version="1"), concurrency=1)
-    run = lab.plan(prompts=["Say {{ n }}"], models=[model], dataset=[{"n": str(i)} for i in range(5)]).start()
+    rows = [{"n": str(i)} for i in range(5)]
+    run = lab.plan(prompts=["Say {{ n }}"], models=[model], dataset=rows).start()
     run_of.append(run)
     frame = run.wait().generations()
     assert frame["status"].value_counts().to_dict() == {"stopped": 4, "done": 1}
     assert frame.loc[frame["status"] == "stopped", "error_message"].str.contains("enough seen").all()
     assert run.status == "stopped"
-    assert json.loads(lab.sql("select detail from log.run_events where event = 'stopped'")["detail"].item()) == {
-        "reason": "enough seen"
-    }
+    told = lab.sql("select detail from log.run_events where event = 'stopped'")["detail"].item()
+    assert json.loads(told) == {"reason": "enough seen"}
 
 
 def test_a_run_can_be_awaited(lab: lk.Lab, echo: Echo) -> None:
