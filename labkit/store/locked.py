@@ -57,5 +57,5 @@ def query(
         bound = dict(params) if isinstance(params, Mapping) else list(params or ())
         result = connection.execute(statements[0], bound)
         return to_frame(result.to_arrow_table())
-    except (duckdb.Error, UnicodeEncodeError, TypeError) as error:
+    except (duckdb.Error, UnicodeEncodeError, TypeError, RuntimeError) as error:
         raise DefinitionError(f"The query failed: {error}") from None

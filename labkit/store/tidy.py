@@ -39,4 +39,5 @@ def to_frame(table: pa.Table, *, never_missing: Sequence[str] = ()) -> pd.DataFr
 
     types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     frame: pd.DataFrame = utc(table).to_pandas(types_mapper=types.get)
-    return frame.astype({column: "int64" for column in never_missing if column in frame.columns})
+    counted = [column for column in never_missing if column in frame.columns]
+    return frame.astype({column: "int64" for column in counted if frame[column].dtype == "Int64"})
