@@ -24,7 +24,7 @@ from labkit.catalog.model import Model, Weights
 from labkit.errors import ConnectionFailed, DefinitionError, MissingPackage, WeightsError
 from labkit.keys import Key
 from labkit.paths import plain_file
-from labkit.providers import openai, servers
+from labkit.providers import http, openai, servers, wire
 from labkit.providers.base import Provider
 from labkit.records import Answer, Listener, Request, content_hash
 
@@ -59,13 +59,10 @@ def connect(model: Model, key: Key | None) -> LocalProvider:
     _runtime()
     server = servers.take(_settings(model))
     try:
-        inner = openai.connect(
-            Model(model.id, dialect="openai", base_url=f"{server.url}/v1", key_env=""), server.key
-        )
+        return LocalProvider(model.id, server, _speaker(model.id, server))
     except BaseException:
         servers.release(server)
         raise
-    return LocalProvider(model.id, server, inner)
 
 
 class LocalProvider:
@@ -108,6 +105,23 @@ class LocalProvider:
                 await asyncio.to_thread(self._server.start)
             except WeightsError as error:
                 raise ConnectionFailed(f"the server of {self._id} ended: {error}") from None
+
+
+def _speaker(id: str, server: servers.Server) -> openai.OpenAIProvider:
+    from openai import AsyncOpenAI, DefaultAioHttpClient, Omit
+
+    url = f"{server.url}/v1"
+    client = AsyncOpenAI(
+        api_key=server.key.reveal(),
+        base_url=url,
+        max_retries=0,
+        http_client=http.client(DefaultAioHttpClient, url),
+        # The server closes a connection after each stream without saying so beforehand: what is sent
+        # over it next would be lost.
+        default_headers={"connection": "close", **wire.withheld("OPENAI_CUSTOM_HEADERS", Omit())},
+    )
+    client.organization = client.project = None
+    return openai.OpenAIProvider(client, who=id)
 
 
 def _settings(model: Model) -> servers.Settings:

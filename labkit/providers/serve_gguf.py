@@ -54,7 +54,8 @@ def start(order: dict[str, Any]) -> Any:
     params.n_ctx = order["slots"] * order["context_tokens"]
     # What is asked for is what is given: no shrinking of the context to what it thinks fits.
     params.fit_params = False
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = order["threads"]
+    params.cpuparams_batch.n_threads = order["reading_threads"]
+    params.cpuparams.n_threads = order["answering_threads"]
     # Prompts once seen would be kept in up to 8 GB of memory; the slots' own are enough.
     params.cache_ram_mib = 0
     # With a full cache for sliding windows too, a prompt that begins like the last one is not read anew.

@@ -142,16 +142,21 @@ def close() -> None:
         server.stop()
 
 
-def threads() -> int:
-    """How many threads a server computes with: the cores this process may use, half of them beyond four.
+def threads() -> tuple[int, int]:
+    """How many threads a server reads prompts with, and how many it answers with.
 
-    Where there are many, half of what the system counts are usually second threads of the same core.
+    Reading uses the cores this process may use, half of them beyond four: where there are many, half of
+    what the system counts are usually second threads of the same core. Answering waits for its slowest
+    thread at each token, so one core is left to others (on two cores one thread gave 116 tokens a
+    second, two gave 70).
     """
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return available if available <= 4 else max(4, available // 2)
+    reading = available if available <= 4 else max(4, available // 2)
+    return reading, max(1, reading - 1)
 
 
 def _launch(settings: Settings, key: Key, port: int) -> tuple[subprocess.Popen[str], str]:
+    reading, answering = threads()
     order = {
         "path": str(settings.path),
         "name": settings.name,
@@ -159,7 +164,8 @@ def _launch(settings: Settings, key: Key, port: int) -> tuple[subprocess.Popen[s
         "port": port,
         "slots": settings.slots,
         "context_tokens": settings.context_tokens,
-        "threads": threads(),
+        "reading_threads": reading,
+        "answering_threads": answering,
         "chat_template": settings.chat_template,
     }
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
