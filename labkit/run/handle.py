@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +69,12 @@ class Run:
         settings: Settings,
         progress: str | None,
         title: str,
+        run_id: str | None = None,
     ) -> Run:
         """Check what can be checked before anything is paid for, then begin in a thread of its own."""
         keys = bench.find_keys(design.models)
         bench.store.check_writable()
-        unfinished = bench.store.unfinished(design.plan_id, fresh=settings.fresh)
+        unfinished = run_id or bench.store.unfinished(design.plan_id, fresh=settings.fresh)
         run_id = unfinished or new_run_id()
         shown = Progress(
             title=title,
@@ -171,6 +173,24 @@ class Run:
             launch.stop(reason)
         else:
             launch.stop_model(model, reason)
+
+    def resume(self, *, budget_usd: float | None = None, progress: str | None = None) -> Run:
+        """Ask what has no finished answer yet, in the same run; waits, as `plan.run` does.
+
+        `budget_usd` is the run's total over all its launches; None keeps the last. For a run of an
+        earlier session use `lab.again(run_id).run()`.
+        """
+        launch = self._driven()
+        kept = launch.settings.budget_usd if budget_usd is None else budget_usd
+        return Run.start(
+            launch.design,
+            bench=self._bench,
+            scorers=launch.scorers,
+            settings=replace(launch.settings, budget_usd=kept),
+            progress=progress,
+            title=self.progress.title if self.progress else "",
+            run_id=self.run_id,
+        ).wait()
 
     def pause(self) -> None:
         """Send nothing for now; what is in flight goes on. Returns at once."""

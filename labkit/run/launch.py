@@ -23,12 +23,18 @@ from labkit.design import Design, Place
 from labkit.engine import loop
 from labkit.engine.executor import Executor, Job
 from labkit.engine.retry import Policy
+from labkit.errors import DefinitionError
 from labkit.keys import Key
 from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
 from labkit.run import definitions, marking
 from labkit.run.bench import Bench
 from labkit.scoring import Scorer
 from labkit.store.writer import Writer
+
+NOT_ASKED = """
+    select error_message as why, sum(count(*)) over () as cells from generations
+    where run_id = ? and status = 'stopped' group by error_message order by count(*) desc limit 1
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +46,14 @@ class Settings:
     allow_unpriced: bool = False
     policy: Policy = field(default_factory=Policy)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        budget = self.budget_usd
+        if budget is None:
+            return
+        number = isinstance(budget, int | float) and not isinstance(budget, bool)
+        if not number or not 0 <= budget < float("inf"):
+            raise DefinitionError(f"budget_usd is {budget!r}; use a number of US dollars from 0 up.")
 
 
 class Launch:
@@ -88,7 +102,8 @@ class Launch:
             self._tell(writer, "failed", error=f"{type(error).__name__}: {error}")
             raise
         marking.mark(self.run_id, self.scorers, store)
-        self._tell(writer, "stopped" if self.stopped else "finished", reason=self.stopped)
+        reason = self.stopped or self._why_not_all()
+        self._tell(writer, "stopped" if reason else "finished", reason=reason)
         writer.flush()
         store.checkpoint()
 
@@ -240,6 +255,11 @@ class Launch:
         writer.flush()
         for _, cell in self._replay(writer, sharing):
             self._put(writer, _unshared(cell))
+
+    def _why_not_all(self) -> str | None:
+        """Why cells were not asked (budget, key, quota …); None where every cell was."""
+        found = self._bench.store.table(NOT_ASKED, [self.run_id]).to_pylist()
+        return f"{found[0]['cells']} cells were not asked: {found[0]['why']}" if found else None
 
     def _put(self, writer: Writer, generation: Generation) -> None:
         writer.generation(generation, lambda: self._watcher.ended(generation))
