@@ -85,9 +85,14 @@ def test_a_held_file_is_no_trouble(
     [duckdb.IOException("IO Error: No space left"), OSError(5, "Input/output error"), ValueError("?")],
 )
 def test_a_fault_is_kept_and_told_once(
-    store: Store, put: Put, make: Any, background: Background, monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture, error: Exception,
-) -> None:  # fmt: skip
+    store: Store,
+    put: Put,
+    make: Any,
+    background: Background,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
     """A fold that fails is logged once and kept in `trouble` until one works; nobody else hears of it."""
     put(make.generation())
 

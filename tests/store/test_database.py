@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from labkit.errors import StoreError, StoreLocked, StoreTooNew
+from labkit.errors import StoreError, StoreLocked
 from labkit.store import Store, database
 
 Put = Callable[..., None]
@@ -78,8 +78,21 @@ def test_foreign_files_are_refused_and_left_as_they_are(what: str, path: Path) -
 
 
 @pytest.mark.parametrize(
-    "name", ["a b.duckdb", "#1.duckdb", "it's.duckdb", 'say "x".duckdb', "%20.duckdb", "ü😀.duckdb", "-rf", "a:b.duckdb", "sqlite:x", "x;drop table y", ":memory:"]
-)  # fmt: skip
+    "name",
+    [
+        "a b.duckdb",
+        "#1.duckdb",
+        "it's.duckdb",
+        'say "x".duckdb',
+        "%20.duckdb",
+        "ü😀.duckdb",
+        "-rf",
+        "a:b.duckdb",
+        "sqlite:x",
+        "x;drop table y",
+        ":memory:",
+    ],
+)
 def test_odd_names_are_only_names(name: str, tmp_path: Path, make: Any) -> None:
     """A file name with blanks, quotes or signs that mean something elsewhere is an ordinary lab, also for
     its backup."""
@@ -136,7 +149,7 @@ def test_the_log_is_private_too(store: Store, put: Put, make: Any, path: Path) -
 def test_another_processs_connection_is_named(
     store: Store, put: Put, make: Any, held_by_another: Any, path: Path
 ) -> None:
-    """While a person holds the file elsewhere puts go on, and a read names the process; after it all is there."""
+    """While a person holds the file elsewhere puts go on, and a read names the process; then all is there."""
     put(make.generation("a"))
     store.fold()
     store.wait_s = 0.2
@@ -144,7 +157,7 @@ def test_another_processs_connection_is_named(
         put(make.generation("b"))
         with pytest.raises(
             StoreLocked,
-            match=rf"held by process {process.pid} \(python.*End it or close its connection.*safe in the journal",
+            match=rf"held by process {process.pid} \(python.*End it or close its.*safe in the journal",
         ):
             store.generations()
         assert not store.checkpoint()
@@ -321,13 +334,13 @@ def test_what_may_not_be_written_is_refused_before_it_is_paid_for(
         path.chmod(file_mode)
         folder.chmod(folder_mode)
         out, err = python(AS_NOBODY, path).communicate(timeout=60)
-        first, second = (out.splitlines() + ["", ""])[:2]
+        first, second = [*out.splitlines(), "", ""][:2]
         assert says in first, (out, err)
         assert second.startswith(reads) or reads in second, (out, err)
 
 
 def test_a_log_without_its_lab_is_put_aside(store: Store, put: Put, make: Any, path: Path) -> None:
-    """If somebody removed the lab but not DuckDB's log, the log is renamed, and the journals fill a new lab."""
+    """If somebody removed the lab but not DuckDB's log, it is renamed, and the journals fill a new lab."""
     put(make.generation("a"))
     store.fold()
     assert path.with_name(path.name + ".wal").exists()

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001, DTZ901
 """Filters are checked, times understood, and nothing a caller gives becomes SQL."""
 
 from __future__ import annotations
@@ -48,7 +49,22 @@ def test_a_plain_date_as_the_end_means_the_whole_day() -> None:
     assert filters.times("t", since=None, until="2026-11-30T00:00")[1] == [datetime(2026, 11, 30)]
 
 
-@pytest.mark.parametrize("wrong", ["yesterday", "2026-13-01", "", 20261101, 1.5, pd.NaT, object(), [], True, timedelta(1), "2026-11-01T25:00"])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "yesterday",
+        "2026-13-01",
+        "",
+        20261101,
+        1.5,
+        pd.NaT,
+        object(),
+        [],
+        True,
+        timedelta(1),
+        "2026-11-01T25:00",
+    ],
+)
 def test_what_is_no_time_is_refused(wrong: Any) -> None:
     """A filter that is no time is named with what it could be, both faults at once."""
     with pytest.raises(DefinitionError, match=r"is no time.*2026-11-01") as told:

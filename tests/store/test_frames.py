@@ -18,7 +18,15 @@ from labkit.store.kept import SampleRecord
 
 Put = Callable[..., None]
 WHOLE = {"repeat", "attempts", "maybe_paid", "draw", "step"}
-MAYBE = {"prompt_version", "in_flight", "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens"}  # fmt: skip
+MAYBE = {
+    "prompt_version",
+    "in_flight",
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+}
 
 
 def sample(sample_id: str, dataset: str = "t1:x", position: int = 0, **fields: Any) -> SampleRecord:
@@ -50,10 +58,29 @@ def test_columns_and_types_do_not_depend_on_the_rows(store: Store, put: Put, mak
 def test_every_value_comes_back(store: Store, put: Put, make: Any) -> None:
     """A generation read from the frame is the one that was put."""
     row = make.generation(
-        "a", text="é\0\n", error_type="E", error_message="m", queue_s=0.1, first_event_s=0.2, ttft_s=0.3, retry_s=0.0,
-        in_flight=3, cache_read_tokens=1, cache_write_tokens=2, reasoning_tokens=1, maybe_paid=2, replayed_from="r",
-        response_model="m", response_id="i", raw="{}", draw=1, parent_id="p", step=2, user="u", started_at=datetime(2026, 1, 1, 3, tzinfo=UTC),
-    )  # fmt: skip
+        "a",
+        text="é\0\n",
+        error_type="E",
+        error_message="m",
+        queue_s=0.1,
+        first_event_s=0.2,
+        ttft_s=0.3,
+        retry_s=0.0,
+        in_flight=3,
+        cache_read_tokens=1,
+        cache_write_tokens=2,
+        reasoning_tokens=1,
+        maybe_paid=2,
+        replayed_from="r",
+        response_model="m",
+        response_id="i",
+        raw="{}",
+        draw=1,
+        parent_id="p",
+        step=2,
+        user="u",
+        started_at=datetime(2026, 1, 1, 3, tzinfo=UTC),
+    )
     put(row)
     back = store.generations().iloc[0].to_dict()
     for name in Generation.__struct_fields__:
@@ -134,16 +161,24 @@ def test_rows_folded_late_stand_in_their_place(store: Store, make: Any) -> None:
 
 
 def test_samples_and_scores_are_joined(store: Store, put: Put, make: Any) -> None:
-    """The dataset's own columns follow as `sample.<column>`, scores as `score.<scorer>`, both by their row."""
+    """The dataset's own columns follow as `sample.<column>`, scores as `score.<scorer>`, each by its row."""
     put(
-        make.run("r1", dataset="t1:x"), make.run("r2", dataset="t1:y"), make.run("r3"),
-        sample("s1", text="one", target="yes"), sample("s2", position=1, text="two", extra=[1]),
+        make.run("r1", dataset="t1:x"),
+        make.run("r2", dataset="t1:y"),
+        make.run("r3"),
+        sample("s1", text="one", target="yes"),
+        sample("s2", position=1, text="two", extra=[1]),
         sample("s1", dataset="t1:y", text="other"),
-        make.generation("a", run_id="r1", sample_id="s2"), make.generation("b", run_id="r1", sample_id="s1"),
-        make.generation("c", run_id="r2", sample_id="s1"), make.generation("d", run_id="r3", sample_id="s1"),
+        make.generation("a", run_id="r1", sample_id="s2"),
+        make.generation("b", run_id="r1", sample_id="s1"),
+        make.generation("c", run_id="r2", sample_id="s1"),
+        make.generation("d", run_id="r3", sample_id="s1"),
         make.generation("e", run_id="r1", sample_id="gone"),
-        make.score("a", value=0.0), make.score("a", value=1.0), make.score("b", value=None), make.score("c", "other", value=0.5),
-    )  # fmt: skip
+        make.score("a", value=0.0),
+        make.score("a", value=1.0),
+        make.score("b", value=None),
+        make.score("c", "other", value=0.5),
+    )
     frame = store.generations().set_index("generation_id")
     columns = [column for column in frame.columns if "." in column]
     assert columns == ["sample.text", "sample.target", "sample.extra", "score.exact", "score.other"]
@@ -172,7 +207,7 @@ def test_chosen_columns_come_in_the_chosen_order(store: Store, put: Put, make: A
 def test_hostile_names_are_only_names(store: Store, put: Put, make: Any) -> None:
     """Scorers and columns of a dataset may be called anything."""
     names = ['a"; drop table log.scores; --', "b.c", "", "é", "generation_id", "<script>"]
-    put(make.run(dataset="t1:x"), sample("s1", **{name: 1 for name in names}), make.generation("a"))
+    put(make.run(dataset="t1:x"), sample("s1", **dict.fromkeys(names, 1)), make.generation("a"))
     put(*(make.score("a", name) for name in names))
     frame = store.generations()
     assert [column for column in frame.columns if column.startswith("sample.")] == [
@@ -187,11 +222,17 @@ def test_other_grains(store: Store, put: Put, make: Any) -> None:
     """Attempts, scores and runs have a frame each, with filters and newest-first limits."""
     later = make.moment + timedelta(hours=1)
     put(
-        make.run("r1"), make.run("r2", started_at=later, workspace="other"),
-        make.attempt("a", run_id="r1"), make.attempt("a", run_id="r1", attempt=2, sent_at=later), make.attempt("b", run_id="r2"),
-        make.generation("a", run_id="r1"), make.generation("b", run_id="r2"),
-        make.score("a"), make.score("a", "other", scored_at=later), make.score("b"),
-    )  # fmt: skip
+        make.run("r1"),
+        make.run("r2", started_at=later, workspace="other"),
+        make.attempt("a", run_id="r1"),
+        make.attempt("a", run_id="r1", attempt=2, sent_at=later),
+        make.attempt("b", run_id="r2"),
+        make.generation("a", run_id="r1"),
+        make.generation("b", run_id="r2"),
+        make.score("a"),
+        make.score("a", "other", scored_at=later),
+        make.score("b"),
+    )
     assert store.attempts(run="r1")["attempt"].tolist() == [1, 2]
     assert store.attempts(limit=1)["attempt"].tolist() == [2]
     assert store.attempts(since=later)["attempt"].tolist() == [2]

@@ -39,8 +39,21 @@ def test_generations_has_exactly_the_fields_of_a_generation(lab: duckdb.DuckDBPy
 
 
 @pytest.mark.parametrize(
-    "view", ["runs", "generations", "attempts", "requests", "prompts", "blocks", "samples", "scores", "ratings", "models", "unsettled"]
-)  # fmt: skip
+    "view",
+    [
+        "runs",
+        "generations",
+        "attempts",
+        "requests",
+        "prompts",
+        "blocks",
+        "samples",
+        "scores",
+        "ratings",
+        "models",
+        "unsettled",
+    ],
+)
 def test_every_view_can_be_read_by_its_name(view: str, lab: duckdb.DuckDBPyConnection) -> None:
     """A person reads each kind of row by `from <name>`, in an empty lab too."""
     assert lab.execute(f"from {view}").fetchall() == []

@@ -76,7 +76,16 @@ def test_known_requests_are_not_written_again(store: Store, put: Put, make: Any)
     from labkit.records import Request
 
     def request(name: str) -> Request:
-        return Request(request_id=name, provider="p", dialect="d", endpoint="e", model="m", name="n", messages=({"role": "user"},), params={"a": 1})  # fmt: skip
+        return Request(
+            request_id=name,
+            provider="p",
+            dialect="d",
+            endpoint="e",
+            model="m",
+            name="n",
+            messages=({"role": "user"},),
+            params={"a": 1},
+        )
 
     put(request("r1:a"))
     store.fold()
@@ -213,14 +222,23 @@ def test_what_was_in_flight_at_a_kill_is_listed(store: Store, put: Put, make: An
     """A request whose process told nothing after sending it is unsettled, for ever, also if a later launch
     asked again and was answered."""
     write_dead(
-        store, "1-00000000", 1_000,
+        store,
+        "1-00000000",
+        1_000,
         make.run(),
-        make.intent("answered"), make.attempt("answered"), make.generation("answered"),
-        make.intent("without attempt row"), make.generation("without attempt row"),
-        make.intent("failed"), make.attempt("failed", error_type="Overloaded"), make.generation("failed", status="failed"),
+        make.intent("answered"),
+        make.attempt("answered"),
+        make.generation("answered"),
+        make.intent("without attempt row"),
+        make.generation("without attempt row"),
+        make.intent("failed"),
+        make.attempt("failed", error_type="Overloaded"),
+        make.generation("failed", status="failed"),
         make.intent("in flight"),
-        make.intent("second attempt"), make.attempt("second attempt", error_type="TimedOut"), make.intent("second attempt", attempt=2),
-    )  # fmt: skip
+        make.intent("second attempt"),
+        make.attempt("second attempt", error_type="TimedOut"),
+        make.intent("second attempt", attempt=2),
+    )
     put(make.intent("in flight"), make.attempt("in flight"), make.generation("in flight"))
     frame = store.unsettled(run="run-1")
     assert sorted(zip(frame["generation_id"], frame["attempt"], strict=True)) == [
@@ -236,15 +254,47 @@ CASES: dict[str, tuple[list[Any], float]] = {
     "answered, price unknown": ([("intent", {}), ("attempt", {}), ("generation", {"cost_usd": None})], 1.0),
     "in flight at a kill": ([("intent", {})], 1.0),
     "price of the reservation unknown": ([("intent", {"reserved_usd": None})], 0.0),
-    "refused": ([("intent", {}), ("attempt", {"error_type": "InvalidRequest"}), ("generation", {"status": "failed", "cost_usd": None})], 0.0),
-    "timed out": ([("intent", {}), ("attempt", {"error_type": "TimedOut", "maybe_paid": True}), ("generation", {"status": "failed", "cost_usd": None, "maybe_paid": 1})], 1.0),
-    "timed out, then answered": ([("intent", {}), ("attempt", {"error_type": "TimedOut", "maybe_paid": True}), ("intent", {"attempt": 2}), ("attempt", {"attempt": 2}), ("generation", {"cost_usd": 0.25})], 1.25),
+    "refused": (
+        [
+            ("intent", {}),
+            ("attempt", {"error_type": "InvalidRequest"}),
+            ("generation", {"status": "failed", "cost_usd": None}),
+        ],
+        0.0,
+    ),
+    "timed out": (
+        [
+            ("intent", {}),
+            ("attempt", {"error_type": "TimedOut", "maybe_paid": True}),
+            ("generation", {"status": "failed", "cost_usd": None, "maybe_paid": 1}),
+        ],
+        1.0,
+    ),
+    "timed out, then answered": (
+        [
+            ("intent", {}),
+            ("attempt", {"error_type": "TimedOut", "maybe_paid": True}),
+            ("intent", {"attempt": 2}),
+            ("attempt", {"attempt": 2}),
+            ("generation", {"cost_usd": 0.25}),
+        ],
+        1.25,
+    ),
     "killed before the answer's row": ([("intent", {}), ("attempt", {})], 1.0),
     "no attempt row": ([("intent", {}), ("generation", {"cost_usd": 0.5})], 0.5),
     "replayed": ([("generation", {"replayed_from": "x", "cost_usd": 7.0})], 0.0),
-    "stopped, then asked again here": ([("intent", {}), ("generation", {"status": "stopped", "cost_usd": None, "maybe_paid": 1}), ("intent", {}), ("attempt", {}), ("generation", {"cost_usd": 0.25})], 1.25),
+    "stopped, then asked again here": (
+        [
+            ("intent", {}),
+            ("generation", {"status": "stopped", "cost_usd": None, "maybe_paid": 1}),
+            ("intent", {}),
+            ("attempt", {}),
+            ("generation", {"cost_usd": 0.25}),
+        ],
+        1.25,
+    ),
     "nothing": ([], 0.0),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -269,8 +319,11 @@ def test_the_view_is_as_a_model_says(told: list[tuple[str, str]], tmp_path_facto
     """Whatever rows come in whatever order, each generation shows its last finished one, else its last."""
     store = Store(tmp_path_factory.mktemp("view") / "lab.duckdb")
     write_dead(
-        store, "1-00000000", 1_000, *(make.generation(name, status=status, text=str(n)) for n, (name, status) in enumerate(told))
-    )  # fmt: skip
+        store,
+        "1-00000000",
+        1_000,
+        *(make.generation(name, status=status, text=str(n)) for n, (name, status) in enumerate(told)),
+    )
     want: dict[str, tuple[str, str]] = {}
     for number, (name, status) in enumerate(told):
         if status == "done" or want.get(name, ("",))[0] != "done":

@@ -71,10 +71,14 @@ def test_a_surrogate_pair_becomes_its_character() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**40), 10**40) | st.floats(allow_nan=False, allow_infinity=False) | ANY_TEXT,
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**40), 10**40)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | ANY_TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
     max_leaves=20,
-)  # fmt: skip
+)
 
 
 @given(st.dictionaries(ANY_TEXT, JSON, max_size=5))
@@ -120,8 +124,16 @@ def test_any_bytes_are_a_line_or_broken(noise: bytes) -> None:
 
 @pytest.mark.parametrize(
     "rest",
-    [b"generation 1", b"generation x {}", b"planet 1 {}", b"generation 1 []", b"score 1 {\"value\": \"high\"}", b"score 1 {", b"score 1 " + b"[" * 100_000],
-)  # fmt: skip
+    [
+        b"generation 1",
+        b"generation x {}",
+        b"planet 1 {}",
+        b"generation 1 []",
+        b'score 1 {"value": "high"}',
+        b"score 1 {",
+        b"score 1 " + b"[" * 100_000,
+    ],
+)
 def test_a_whole_line_of_the_wrong_form_is_broken(rest: bytes) -> None:
     """A right checksum over something that is no record is not taken for one."""
     import zlib
@@ -133,13 +145,22 @@ def test_a_whole_line_of_the_wrong_form_is_broken(rest: bytes) -> None:
 def test_scalars_of_numpy_and_pandas_are_kept() -> None:
     """Numbers and times of data frames have their plain values."""
     fields = {
-        "i": np.int64(3), "f": np.float32(0.5), "b": np.bool_(True), "t": pd.Timestamp("2026-01-01"), "d": Decimal("1.50"),
+        "i": np.int64(3),
+        "f": np.float32(0.5),
+        "b": np.bool_(True),
+        "t": pd.Timestamp("2026-01-01"),
+        "d": Decimal("1.50"),
         "nan": float("nan"),
-    }  # fmt: skip
+    }
     row = line.parse(framed(sample(fields))[:-1]).row
     assert json.loads(bytes(row.fields)) == {
-        "i": 3, "f": 0.5, "b": True, "t": "2026-01-01T00:00:00", "d": "1.50", "nan": None,
-    }  # fmt: skip
+        "i": 3,
+        "f": 0.5,
+        "b": True,
+        "t": "2026-01-01T00:00:00",
+        "d": "1.50",
+        "nan": None,
+    }
 
 
 def test_what_has_no_json_form_is_refused_at_once() -> None:
@@ -154,7 +175,18 @@ def test_what_has_no_json_form_is_refused_at_once() -> None:
 def test_numbers_no_count_can_have_do_not_break_a_generation() -> None:
     """A token count of 10^30, which a server may claim, can be written down."""
     absurd = Generation(
-        generation_id="g", run_id="r", experiment="e", workspace="w", prompt="p", prompt_version=1, model="m/x",
-        provider="m", sample_id="s", repeat=0, status="done", request_id="r1:", input_tokens=10**30,
-    )  # fmt: skip
+        generation_id="g",
+        run_id="r",
+        experiment="e",
+        workspace="w",
+        prompt="p",
+        prompt_version=1,
+        model="m/x",
+        provider="m",
+        sample_id="s",
+        repeat=0,
+        status="done",
+        request_id="r1:",
+        input_tokens=10**30,
+    )
     assert line.parse(framed(absurd)[:-1]).row.input_tokens == 10**30

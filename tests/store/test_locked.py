@@ -119,9 +119,22 @@ def test_no_python_variable_can_be_read(any_lab: Store) -> None:
     assert len(local_frame) == 1
 
 
-HOSTILE = st.text(min_size=1, max_size=30) | st.sampled_from(
-    ["'; drop table log.generations; --", '"', "''", "\0", "a\0b", "$1", "?", "%", "\\", "\ud800", "{}", "x' or '1'='1"]
-)  # fmt: skip
+HOSTILE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30) | st.sampled_from(
+    [
+        "'; drop table log.generations; --",
+        '"',
+        "''",
+        "\0",
+        "a\0b",
+        "$1",
+        "?",
+        "%",
+        "\\",
+        "\ud800",
+        "{}",
+        "x' or '1'='1",
+    ]
+)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -133,12 +146,9 @@ def test_a_bound_value_is_only_a_value(value: str, tmp_path_factory: Any, make: 
     assert set(found["model"]) <= {value}
     assert len(store.attempts(run=value)) == 0
     assert len(store.runs(experiment=[value])) == 0
-    try:
-        assert store.sql("select count(*) as n from generations where model = ?", [value])["n"].tolist() == [
-            0
-        ]
-    except DefinitionError as error:
-        assert "\ud800" in value or "surrogates" in str(error)
+    if "\ud800" not in value:
+        count = store.sql("select count(*) as n from generations where model = ?", [value])
+        assert count["n"].tolist() == [0]
     assert store.generations(columns=["generation_id"])["generation_id"].tolist() == ["g1"]
     assert store.sql("select count(*) as n from duckdb_tables() where schema_name = 'log'")["n"].tolist() == [
         15
@@ -173,8 +183,13 @@ def test_results_have_plain_types(store: Store, put: Put, make: Any) -> None:
         "1.5::decimal(10, 2) as d, null::bigint as missing, count(*) as n from generations"
     )
     assert frame.dtypes.astype(str).to_dict() == {
-        "total": "Int64", "last": "datetime64[us, UTC]", "most": "Int64", "d": "float64", "missing": "Int64", "n": "Int64",
-    }  # fmt: skip
+        "total": "Int64",
+        "last": "datetime64[us, UTC]",
+        "most": "Int64",
+        "d": "float64",
+        "missing": "Int64",
+        "n": "Int64",
+    }
     assert frame["total"].tolist() == [10]
 
 

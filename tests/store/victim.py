@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow  # noqa: F401 - so that the children have it
+import duckdb  # noqa: F401 - so that the children have it
+import pyarrow  # noqa: F401 - and this
 
 from labkit.errors import StoreError
 from labkit.records import Generation
@@ -27,9 +27,17 @@ from labkit.store.database import Opened, connect
 
 PHASES = ("journal", "fold", "checkpoint", "migration")
 FAKE_STEPS = (
-    migrate.Step(2, "copy", "create table log.twins as select * from log.generations; insert into log.twins from log.twins"),
-    migrate.Step(3, "column", "alter table log.generations add column mood varchar default 'calm'; create table log.third (a int)"),
-)  # fmt: skip
+    migrate.Step(
+        2,
+        "copy",
+        "create table log.twins as select * from log.generations; insert into log.twins from log.twins",
+    ),
+    migrate.Step(
+        3,
+        "column",
+        "alter table log.generations add column mood varchar default 'calm'; create table log.third (a int)",
+    ),
+)
 
 
 class Marks:
@@ -103,10 +111,22 @@ def watch(marks: Marks) -> None:
 
 def row(name: str, size: int) -> Generation:
     return Generation(
-        generation_id=name, run_id="r", experiment="e", workspace="w", prompt="p", prompt_version=1, model="m/x",
-        provider="m", sample_id="s", repeat=0, status="done", text="x" * size, started_at=datetime.now(UTC),
-        request_id=f"r1:{name}", attempts=1,
-    )  # fmt: skip
+        generation_id=name,
+        run_id="r",
+        experiment="e",
+        workspace="w",
+        prompt="p",
+        prompt_version=1,
+        model="m/x",
+        provider="m",
+        sample_id="s",
+        repeat=0,
+        status="done",
+        text="x" * size,
+        started_at=datetime.now(UTC),
+        request_id=f"r1:{name}",
+        attempts=1,
+    )
 
 
 def write(folder: Path, slot: int, seed: int) -> None:
@@ -163,7 +183,6 @@ def upgrade(folder: Path, slot: int, seed: int) -> None:
 def main() -> None:
     folder = Path(sys.argv[1])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    duckdb.__version__
     roles = {"write": write, "read": read, "upgrade": upgrade}
     for command in sys.stdin:
         _, role, slot, seed = command.split()
@@ -171,7 +190,7 @@ def main() -> None:
         if child == 0:
             try:
                 roles[role](folder, int(slot), int(seed))
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - told through a file
                 import traceback
 
                 (folder / f"error-{role}-{slot}-{os.getpid()}").write_text(traceback.format_exc())

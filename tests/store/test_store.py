@@ -1,0 +1,88 @@
+"""The front of the floor: checked before anything is paid for, closed without loss."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labkit.errors import DefinitionError, StoreError
+from labkit.store import Store
+
+
+def test_making_a_store_touches_nothing(path: Path) -> None:
+    """A store is a value until it is used, with a plain repr."""
+    store = Store(path)
+    assert repr(store) == f"Store({str(path)!r})"
+    assert list(path.parent.iterdir()) == []
+    with pytest.raises(DefinitionError, match="NUL"):
+        Store("a\0b")
+
+
+def test_a_relative_path_stays_where_it_was_meant(
+    path: Path, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Changing the working folder later does not move the lab."""
+    monkeypatch.chdir(path.parent)
+    store = Store("lab.duckdb")
+    monkeypatch.chdir("/")
+    store.writer().put(make.generation())
+    store.close()
+    assert len(store.generations()) == 1
+    assert path.exists()
+
+
+def test_a_checked_lab_is_ready(store: Store, path: Path) -> None:
+    """After `check_writable` the lab, its journal of intents and its reserve are there; again is free."""
+    store.check_writable()
+    store.check_writable()
+    names = {
+        file.name.split("-")[-1] if "intents" not in file.name else "intents"
+        for file in Path(f"{path}.journal").iterdir()
+    }
+    assert path.exists()
+    assert "intents" in names
+    assert "reserve" in names
+
+
+def test_close_writes_what_waits(path: Path, make: Any) -> None:
+    """Closing loses nothing, and the store can be used again after it."""
+    store = Store(path)
+    for number in range(100):
+        store.writer().put(make.generation(f"g{number}"))
+    store.close()
+    store.writer().put(make.generation("later"))
+    store.close()
+    assert len(store.generations()) == 101
+
+
+def test_a_failing_disk_is_told_at_close(path: Path, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the last rows cannot be written, closing says so."""
+    store = Store(path)
+    store.writer().prepare()
+
+    def failing(*_: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.fdatasync", failing)
+    store.writer().put(make.generation())
+    with pytest.raises(StoreError, match="Input/output error"):
+        store.close()
+
+
+def test_importing_the_store_loads_nothing_heavy() -> None:
+    """The floor is imported without DuckDB, pandas or pyarrow; they come with the first reading."""
+    heavy = ("duckdb", "pandas", "pyarrow", "numpy")
+    code = f"import sys, labkit.store; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_copied_records_are_all_exported() -> None:
+    """`labkit.store` exports what its `__all__` names."""
+    import labkit.store
+
+    assert all(hasattr(labkit.store, name) for name in labkit.store.__all__)
