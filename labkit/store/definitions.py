@@ -52,7 +52,10 @@ def numbered(
                 hash=prompt.hash,
                 system=prompt.system,
                 text=prompt.text,
-                blocks=[{"name": block.name, "hash": block.hash} for block in prompt.blocks],
+                blocks=[
+                    {"name": block.name, "hash": block.hash} | ({"cache": True} if block.cache else {})
+                    for block in prompt.blocks
+                ],
                 defaults=dict(prompt.defaults),
                 description=prompt.description,
                 created_at=now,
@@ -77,7 +80,10 @@ def saved(connection: duckdb.DuckDBPyConnection, name: str | None = None) -> lis
             name,
             text,
             system=system,
-            blocks=[Block(block["name"], texts[block["hash"]]) for block in msgspec.json.decode(blocks)],
+            blocks=[
+                Block(block["name"], texts[block["hash"]], cache=block.get("cache", False))
+                for block in msgspec.json.decode(blocks)
+            ],
             defaults=msgspec.json.decode(defaults),
             description=description,
             version=version,

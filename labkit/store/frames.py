@@ -54,6 +54,7 @@ class Frames(ABC):
         `raw`. Counts are int64, those a provider may not report Int64; times are UTC.
         Raises `DefinitionError` for a filter or column that makes no sense, `StoreLocked`.
 
+        >>> from labkit.store import Store
         >>> Store("none.duckdb").generations(model="openai/gpt-4o", columns=["text", "cost_usd"]).empty
         True
         """

@@ -19,8 +19,9 @@ class PromptRecord(Record, frozen=True, kw_only=True):
     hash: str
     system: str | None
     text: str
-    blocks: list[dict[str, str]]
-    """`{"name", "hash"}` of each block in front, in order; their texts are in `blocks`."""
+    blocks: list[dict[str, Any]]
+    """`{"name", "hash"}` of each block in front, in order, with `"cache": True` where it is marked; their
+    texts are in `blocks`."""
     defaults: dict[str, Any]
     description: str | None
     created_at: datetime
