@@ -1,0 +1,5 @@
+"""What a comparison allows to say: a frame, a table and plain sentences."""
+
+from labkit.verdict.value import Verdict, verdict
+
+__all__ = ["Verdict", "verdict"]

@@ -1,0 +1,126 @@
+"""Numbers as words: ranges are rounded outwards, so that none says more than its interval.
+
+Three places after the point are the most that is ever shown. It knows no frame and no sentence.
+"""
+
+from __future__ import annotations
+
+import math
+
+
+def span(low: float, high: float) -> tuple[str, str]:
+    """The limits of an interval, rounded outwards to what its width deserves.
+
+    A limit above 0 never becomes 0 unless it is smaller than any number shown.
+
+    >>> span(4.4, 8.6)
+    ('4', '9')
+    >>> span(0.31, 8.6)
+    ('0.3', '8.6')
+    >>> span(-2.5, 8.7)
+    ('−3', '9')
+    """
+    width = high - low
+    places = max(0, -math.floor(math.log10(width / 2))) if width > 0 else 1
+    least = min((abs(end) for end in (low, high) if end), default=1.0)
+    if low > 0 or high < 0:
+        places = max(places, -math.floor(math.log10(least)))
+    places = min(3, places)
+    return _fixed(_down(low, places), places), _fixed(_up(high, places), places)
+
+
+def number(value: float) -> str:
+    """Three significant digits, at least one place for what is below 10.
+
+    >>> number(3.14159), number(0.0), number(12.3456)
+    ('3.1', '0', '12')
+    """
+    if value == 0:
+        return "0"
+    places = min(3, max(0, 1 - math.floor(math.log10(abs(value)))))
+    return _fixed(value, places)
+
+
+def times(value: float) -> str:
+    """A ratio with its sign: two places near 1, two significant digits far from it.
+
+    >>> times(0.604), times(12.4), times(1.0)
+    ('0.60×', '12.4×', '1.00×')
+    """
+    return f"{_fixed(value, _places(value))}×"
+
+
+def times_span(low: float, high: float) -> str:
+    """The interval of a ratio, rounded outwards; a limit beside 1 stays beside 1.
+
+    >>> times_span(0.553, 0.661), times_span(1.002, 1.4), times_span(2.0, 2.0)
+    ('0.55× to 0.67×', '1.002× to 1.40×', '2.00×')
+    """
+    lowest, highest = _places(low), _places(high)
+    if low > 1 and _down(low, lowest) <= 1:
+        lowest = 3
+    if high < 1 and _up(high, highest) >= 1:
+        highest = 3
+    ends = [f"{_fixed(_down(low, lowest), lowest)}×", f"{_fixed(_up(high, highest), highest)}×"]
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+
+
+def usd(value: float) -> str:
+    """An amount, two significant digits and never an exponent.
+
+    >>> usd(0.0312), usd(1234.5), usd(2)
+    ('USD 0.031', 'USD 1,234', 'USD 2.0')
+    """
+    if value == 0:
+        return "USD 0"
+    places = min(9, max(0, 1 - math.floor(math.log10(abs(value)))))
+    return f"USD {value:,.{places}f}"
+
+
+def about(count: int) -> str:
+    """A number of samples to two significant digits, upwards, since more is not known.
+
+    >>> about(137), about(8), about(12345)
+    ('140', '8', '13,000')
+    """
+    step: int = 10 ** max(0, len(str(count)) - 2)
+    return f"{math.ceil(count / step) * step:,}"
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """`count` with its noun.
+
+    >>> counted(1, "sample"), counted(1200, "sample")
+    ('1 sample', '1,200 samples')
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def listed(words: list[str], *, most: int = 5, joint: str = "and") -> str:
+    """Words as an English list.
+
+    >>> listed(["a", "b", "c"]), listed(list("abcdefg"), most=2)
+    ('a, b and c', 'a, b and 5 more')
+    """
+    shown = words if len(words) <= most + 1 else [*words[:most], f"{len(words) - most} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {joint} {shown[-1]}"
+
+
+def _places(value: float) -> int:
+    if not value > 0 or not math.isfinite(value) or value >= 100:
+        return 0
+    return 1 if value >= 10 else 2 if value >= 0.1 else min(6, 1 - math.floor(math.log10(value)))
+
+
+def _down(value: float, places: int) -> float:
+    return float(math.floor(value * 10**places + 1e-9) / 10**places)
+
+
+def _up(value: float, places: int) -> float:
+    return float(math.ceil(value * 10**places - 1e-9) / 10**places)
+
+
+def _fixed(value: float, places: int) -> str:
+    # A minus sign that is one, and no minus before nothing.
+    text = f"{value:,.{places}f}"
+    return text.removeprefix("-") if not text.strip("-0.,") else text.replace("-", "−")

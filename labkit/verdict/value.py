@@ -1,0 +1,168 @@
+"""The verdict: frames in, a value out that is a frame, a table and plain sentences.
+
+It does not know runs or labs; whoever has a frame of generations may ask for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labkit.errors import DefinitionError
+from labkit.summary import summarize, visible
+from labkit.summary.contest import BETWEEN, Contest, contest
+from labkit.summary.duels import duels
+from labkit.verdict import show
+from labkit.verdict.overall import headline, notes, records
+from labkit.verdict.words import Terms, sentence
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_SAID = 12
+"""Sentences that `str` and HTML show; all are in `sentences`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What a comparison allows to say. Made by `run.verdict()` or `verdict(frame)`; frozen.
+
+    `str(verdict)` is the headline, the sentences and the notes; in a notebook it is a table.
+    """
+
+    by: tuple[str, ...]
+    scorer: str
+    level: float
+    margin: float | None
+    better: str
+    watched: bool
+    """Whether its intervals hold at any moment of stopping, as for a study that was watched."""
+    headline: str
+    sentences: tuple[str, ...]
+    """One per pair, in the order of `frame()`, after one per contender without any score."""
+    notes: tuple[str, ...]
+    """What the sentences rest on: samples, levels, corrections, missing answers, clocks."""
+    contenders: pd.DataFrame
+    """One row per contender, best first: the columns of `labkit.summary.summarize`, and `name`."""
+    pairs: pd.DataFrame
+
+    def frame(self) -> pd.DataFrame:
+        """One row per pair, the better one first: see `labkit.summary.duels.duels` for the columns."""
+        return self.pairs.copy()
+
+    def __str__(self) -> str:
+        said = [self.headline, *self.sentences[:MOST_SAID]]
+        if more := len(self.sentences) - MOST_SAID:
+            said += [f"… and {more:,} more pairs: see .sentences and .frame()."] if more > 0 else []
+        return "\n".join([*said, *(f"({note})" for note in self.notes)])
+
+    def __repr__(self) -> str:
+        decided = int(self.pairs["decided"].sum())
+        by = " and ".join(self.by)
+        pairs = f"{len(self.pairs)} pair{'' if len(self.pairs) == 1 else 's'}"
+        return f"Verdict({visible(self.scorer, limit=40)} by {by}: {pairs}, {decided} decided)"
+
+    def _repr_html_(self) -> str:
+        return show.html(
+            self.headline, self.sentences[:MOST_SAID], self.notes, self.pairs, self.contenders, self.by
+        )
+
+
+def verdict(
+    frame: pd.DataFrame,
+    score: str | None = None,
+    *,
+    by: str | Sequence[str] = "model",
+    margin: float | None = None,
+    level: float = 0.95,
+    against: str | None = None,
+    clusters: str | None = None,
+    better: str = "higher",
+    watched: bool = False,
+    labels: Mapping[str, str] | None = None,
+) -> Verdict:
+    """Compare models, prompts, or prompts on models, by a score, with price and speed beside it.
+
+    `frame` is one of generations, with a column `score.<name>` per scorer; `score` names one, by default
+    the first. `by` is `"model"`, `"prompt"` or `["prompt", "model"]`; the other of the two is held
+    equal. `margin` is the difference that would not matter (0.02: 2 points); with it labkit can say
+    that two are equal. `against` compares only with one contender. `clusters` names a column of samples
+    that belong together (`sample.author`). `better="lower"` turns the score round. `watched` says that
+    the study was looked at while it grew. `labels` gives other names to models.
+
+    Samples are the units; repeats and the levels of what is not compared stay within them. A pair is
+    decided by Holm's correction over all pairs; ranges in sentences hold together for all pairs at
+    `level`. Raises DefinitionError for what cannot be compared.
+
+    >>> import pandas as pd
+    >>> rows = [{"model": m, "sample_id": s, "status": "done", "score.ok": float(m == "b" or s % 4 == 0)}
+    ...         for m in "ab" for s in range(40)]
+    >>> verdict(pd.DataFrame(rows)).sentences[0]
+    'b beats a by 55 to 88 points.'
+    """
+    if better not in ("higher", "lower"):
+        raise DefinitionError(f"better={better!r:.40} is to be 'higher' or 'lower'")
+    found = contest(frame, by=by, score=score, clusters=clusters)
+    turned = found if better == "higher" else found.turned()
+    pairs = duels(turned, margin=margin, level=level, against=against, watched=watched)
+    shown = _shown(found, labels or {})
+    contenders = summarize(frame, by=list(found.by), score=score, level=level)
+    contenders["name"] = [BETWEEN.join(map(str, key)) for key in contenders[list(found.by)].to_numpy()]
+    best_first = contenders.sort_values("score", ascending=better == "lower", kind="stable")
+    contenders = best_first.reset_index(drop=True)
+    rank = {name: place for place, name in enumerate(contenders["name"])}
+    ranks = pairs[["first", "second"]].apply(lambda column: column.map(rank))
+    pairs = pairs.loc[ranks.sort_values(["first", "second"], kind="stable").index].reset_index(drop=True)
+    terms = Terms(
+        scorer=visible(found.scorer, limit=60),
+        bounded=found.bounded,
+        level=level,
+        margin=margin,
+        better=better,
+        watched=watched,
+        unpriced=frozenset(
+            name for name, known in zip(found.names, found.cost_known, strict=True) if not known
+        ),
+        clocks=dict(zip(found.names, found.clocks, strict=True)),
+    )
+    return Verdict(
+        by=found.by,
+        scorer=found.scorer,
+        level=level,
+        margin=margin,
+        better=better,
+        watched=watched,
+        headline=headline(contenders, pairs, shown, terms, found.by),
+        sentences=_sentences(contenders, pairs, shown, terms),
+        notes=notes(found, contenders, pairs, shown, terms),
+        contenders=contenders,
+        pairs=pairs,
+    )
+
+
+def _shown(found: Contest, labels: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: visible(BETWEEN.join(labels.get(value, value) for value in key), limit=80)
+        for name, key in zip(found.names, found.keys, strict=True)
+    }
+
+
+def _sentences(
+    contenders: pd.DataFrame, pairs: pd.DataFrame, shown: Mapping[str, str], terms: Terms
+) -> tuple[str, ...]:
+    silent = contenders[contenders["score_n"] == 0]
+    said = [
+        f"{shown[row['name']]} has no scored answer ({_why(row)}), so nothing can be said of it."
+        for row in records(silent)
+    ]
+    gone = set(silent["name"])
+    for row in records(pairs):
+        if row["first"] not in gone and row["second"] not in gone:
+            said.append(sentence(row, terms, (shown[row["first"]], shown[row["second"]])))
+    return tuple(said)
+
+
+def _why(row: Mapping[str, object]) -> str:
+    counts = [f"{row[name]:,} {name}" for name in ("failed", "partial", "stopped") if row[name]]
+    return f"of {row['n']:,} asked, {', '.join(counts)}" if counts else f"{row['n']:,} asked, none scored"
