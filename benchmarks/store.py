@@ -29,9 +29,24 @@ from labkit.records import Generation, Intent, RunEvent, RunRecord, Score
 from labkit.store import SampleRecord, Store
 
 NUMBERS = [
-    "run_id", "prompt", "model", "sample_id", "repeat", "status", "started_at", "queue_s", "first_event_s",
-    "ttft_s", "latency_s", "retry_s", "attempts", "in_flight", "input_tokens", "output_tokens", "cost_usd",
-]  # fmt: skip
+    "run_id",
+    "prompt",
+    "model",
+    "sample_id",
+    "repeat",
+    "status",
+    "started_at",
+    "queue_s",
+    "first_event_s",
+    "ttft_s",
+    "latency_s",
+    "retry_s",
+    "attempts",
+    "in_flight",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+]
 MODELS = ["openai/gpt-4o", "openai/gpt-4o-mini", "anthropic/claude-3-5-haiku", "local/smollm2-135m"]
 WORDS = [blake2b(str(i).encode(), digest_size=4).hexdigest() for i in range(3000)]
 
@@ -143,10 +158,18 @@ def put_all(store: Store, rows: int, runs: int) -> list[dict[str, float]]:
         provenance = {"labkit": "0.1.0", "packages": dict.fromkeys(WORDS[:20], "1.0")}
         writer.put(
             RunRecord(
-                run_id=f"run-{run:06d}", plan_id=f"plan-{run}", experiment="e", workspace="benchmark", fresh=False,
-                cells=rows // runs, dataset="t1:x", started_at=now, user="benchmark", provenance=provenance,
+                run_id=f"run-{run:06d}",
+                plan_id=f"plan-{run}",
+                experiment="e",
+                workspace="benchmark",
+                fresh=False,
+                cells=rows // runs,
+                dataset="t1:x",
+                started_at=now,
+                user="benchmark",
+                provenance=provenance,
             )
-        )  # fmt: skip
+        )
         writer.put(RunEvent(run_id=f"run-{run:06d}", event="finished", at_time=now))
     for row in made:
         writer.put(Score(generation_id=row.generation_id, scorer="exact", value=1.0, scored_at=now))
@@ -243,8 +266,12 @@ def main() -> None:
             (f"known for {rows:,} keys, all columns", lambda: store.known(keys), None),
             ("known, keys only", lambda: store.known(keys, columns=["request_id", "draw"]), None),
             ("spent of a run", lambda: store.spent("run-000500"), None),
-            ("lab.sql, median per model", lambda: store.sql("select model, median(latency_s) from generations group by 1"), None),
-        ]  # fmt: skip
+            (
+                "lab.sql, median per model",
+                lambda: store.sql("select model, median(latency_s) from generations group by 1"),
+                None,
+            ),
+        ]
         for name, work, baseline in reads:
             work()
             taken = median_s(work)

@@ -125,7 +125,7 @@ class Fold:
         if self._report.bad:
             first = self._report.bad[0]
             log.warning(
-                "%d journal lines could not be taken in and are kept in .bad files. The first: %s, byte %d: %s.",
+                "%d journal lines could not be taken in; .bad files keep them. The first: %s, byte %d: %s.",
                 len(self._report.bad),
                 first.journal,
                 first.at_byte,
@@ -236,7 +236,7 @@ class Fold:
         columns = [list(column) for column in zip(*rows, strict=True)]
         values = ", ".join("unnest(?)" for _ in columns)
         self._connection.execute(
-            f"insert into log.{table} select {values}, now()::timestamptz at time zone 'UTC'",  # noqa: S608
+            f"insert into log.{table} select {values}, now()::timestamptz at time zone 'UTC'",
             columns,
         )
 

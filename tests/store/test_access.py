@@ -7,6 +7,7 @@ import errno
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,15 @@ def test_long_folds_let_others_in(
     put(*(make.generation(f"g{number}") for number in range(60)))
     free: list[bool] = []
     gate = Folder(path).gate
-    monkeypatch.setattr(access.time, "sleep", lambda _: free.append(not is_held(gate)))
+    here, real = threading.current_thread(), time.sleep
+
+    def between_turns(seconds: float) -> None:
+        if threading.current_thread() is here:
+            free.append(not is_held(gate))
+        else:
+            real(seconds)
+
+    monkeypatch.setattr(time, "sleep", between_turns)
     assert len(store.generations()) == 60
     assert free == [True] * 5
     put(*(make.generation(f"h{number}") for number in range(30)))

@@ -135,7 +135,7 @@ def test_a_living_process_may_yet_finish_its_line(store: Store, folder: Folder, 
     life.release()
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_a_flipped_bit_loses_one_line_at_most(data: st.DataObject, tmp_path_factory: Any, make: Any) -> None:
     """One wrong bit puts its line aside, byte for byte; all others come in."""
@@ -339,7 +339,7 @@ def test_a_failed_commit_leaves_all_in_the_journal(
     assert len(store.scores()) == 1
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(texts=st.lists(st.text() | st.sampled_from(STRANGE), min_size=1, max_size=6))
 def test_texts_come_back_from_the_tables(texts: list[str], tmp_path_factory: Any, make: Any) -> None:
     """An answer's text comes back from `from generations` byte for byte, but for lone surrogates."""

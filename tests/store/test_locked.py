@@ -137,7 +137,7 @@ HOSTILE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size
 )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=HOSTILE)
 def test_a_bound_value_is_only_a_value(value: str, tmp_path_factory: Any, make: Any) -> None:
     """No name, filter or parameter is ever read as SQL: the tables stay what they are."""
