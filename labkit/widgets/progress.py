@@ -62,6 +62,7 @@ class Progress(Board):
         elif self.style == "table":
             self._begin(self._show_table)
         elif self.style == "lines":
+            print(shown(self.title), flush=True)
             self._begin(self._show_lines)
 
     def finish(self, error: BaseException | None = None) -> None:
@@ -80,9 +81,9 @@ class Progress(Board):
         return self._grid
 
     @property
-    def is_shown_here(self) -> bool:
-        """Whether the running cell shows it already."""
-        return self._shown_in is not None and self._shown_in == _cell()
+    def can_show_grid(self) -> bool:
+        """Whether this is a notebook, in a cell that does not show the grid already."""
+        return in_notebook() and (self._shown_in is None or self._shown_in != _cell())
 
     def line(self) -> str:
         """The whole run in one line."""
