@@ -270,11 +270,17 @@ class Run:
             return f"Run({self.status}: {self.progress.line()})"
         return f"Run({self.status})"
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        if self.progress is None or self._over.done() or self.progress.is_shown_here:
-            html = "" if self.status == "running" else self._repr_html_()
-            return {"text/plain": repr(self), **({"text/html": html} if html else {})}
-        return dict(self.progress.grid._repr_mimebundle_()[0])
+    def _ipython_display_(self) -> None:
+        # While it goes a notebook shows the live grid, unless this cell shows it already.
+        if self.progress is not None and not self._over.done() and self.progress.can_show_grid:
+            self.progress.grid.show()
+            return
+        from IPython.display import display
+
+        shown = {"text/plain": repr(self)}
+        if self.status != "running":
+            shown["text/html"] = self._repr_html_()
+        display(shown, raw=True)  # type: ignore[no-untyped-call]
 
     def _repr_html_(self) -> str:
         from labkit import summary

@@ -71,7 +71,10 @@ class Draft:
         if prompt.system is not None:
             parts.append(f"system={prompt.system!r}")
         if prompt.blocks:
-            blocks = ", ".join(f"lk.Block({block.name!r}, {block.text!r})" for block in prompt.blocks)
+            blocks = ", ".join(
+                f"lk.Block({block.name!r}, {block.text!r}{', cache=True' if block.cache else ''})"
+                for block in prompt.blocks
+            )
             parts.append(f"blocks=[{blocks}]")
         return f"lk.Prompt({', '.join(parts)})"
 

@@ -16,6 +16,7 @@ import ipywidgets
 from labkit.errors import LabkitError
 from labkit.summary.visible import visible
 from labkit.widgets.shapes import cut, shown
+from labkit.widgets.standing import ALIVE
 
 # Not Layout values: those would be shared, and hiding one button would hide them all.
 WIDE = {"width": "auto"}
@@ -62,6 +63,7 @@ def framed(children: Iterable[ipywidgets.Widget]) -> ipywidgets.VBox:
     style.layout.display = "none"
     made = ipywidgets.VBox([style, *children], layout=ipywidgets.Layout(width="100%"))
     made.add_class("labkit")
+    made.add_class(ALIVE)
     return made
 
 

@@ -20,10 +20,13 @@ from labkit.widgets import still
 from labkit.widgets.board import Board
 from labkit.widgets.drawing import Pencil, line
 from labkit.widgets.routing import answer_while_busy
+from labkit.widgets.standing import Standing
 
 EVERY_S = 0.1
 STILL_EVERY_S = 15.0
 """How often the saved table is renewed while the run goes."""
+UNASKED_S = 1.5
+"""How often a snapshot goes to views that could not ask for it yet."""
 STATIC = Path(__file__).parent / "static"
 
 
@@ -60,7 +63,8 @@ class LiveGrid(anywidget.AnyWidget):
         self._number = 0
         self._drawing = threading.Lock()
         self._wake = threading.Event()
-        self._shown: Any = None
+        self._heard_hello = False
+        self._standing: list[Standing] = []
         super().__init__()
         self.layout.width = "100%"
         answer_while_busy(self)
@@ -73,15 +77,18 @@ class LiveGrid(anywidget.AnyWidget):
     # -- telling ---------------------------------------------------------------------------------
 
     def show(self) -> None:
-        """Display it here, and keep the saved table of this output up to date."""
-        from IPython.display import DisplayHandle
+        """Display it here, with a table that stands in for it in the saved notebook."""
+        view, _ = super()._repr_mimebundle_() or ({}, {})
+        self._standing.append(Standing({**view, "text/plain": repr(self)}, still.table(self._board)))
 
-        self._shown = DisplayHandle()  # type: ignore[no-untyped-call]
-        self._shown.display(self._bundle(), raw=True)
+    _ipython_display_ = show
 
     def _follow(self) -> None:
-        renewed = monotonic()
+        renewed = told = monotonic()
         while not self._board.over.wait(EVERY_S):
+            if not self._heard_hello and monotonic() - told > UNASKED_S:
+                self._whole()  # a view's question may have to wait for the end of the cell
+                told = monotonic()
             self._tell()
             if monotonic() - renewed > STILL_EVERY_S:
                 self._keep()
@@ -99,8 +106,8 @@ class LiveGrid(anywidget.AnyWidget):
 
     def _keep(self) -> None:
         self.still = still.rows(self._board)
-        if self._shown is not None:
-            self._shown.update(self._bundle(), raw=True)
+        for standing in self._standing:
+            standing.renew(still.table(self._board))
 
     def _whole(self) -> None:
         with self._drawing:
@@ -118,6 +125,7 @@ class LiveGrid(anywidget.AnyWidget):
     def _obey(self, content: dict[str, Any]) -> None:
         asked = content.get("kind")
         if asked == "hello":
+            self._heard_hello = True
             self._whole()
         elif asked == "stop":
             column = content.get("column")
@@ -133,9 +141,6 @@ class LiveGrid(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"LiveGrid({line(self._board)})"
-
-    def _bundle(self) -> dict[str, Any]:
-        return self._repr_mimebundle_()[0]
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         view, metadata = super()._repr_mimebundle_() or ({}, {})

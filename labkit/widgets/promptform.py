@@ -11,6 +11,7 @@ from typing import Any
 import ipywidgets
 
 from labkit.errors import DefinitionError
+from labkit.messages import shown
 from labkit.prompts import Block, Prompt
 from labkit.summary.visible import visible
 from labkit.widgets import forms
@@ -121,7 +122,7 @@ class PromptForm:
             messages = draft.messages()
         except DefinitionError as error:
             return f"<pre class='lk-box lk-bad'>{forms.text(error, limit=2000)}</pre>"
-        sent = "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in messages)
+        sent = "\n\n".join(f"[{message['role']}]\n{shown(message['content'])}" for message in messages)
         shown = (
             f"<div class='lk-soft'>What is sent</div><pre class='lk-box'>{forms.text(sent, limit=6000)}</pre>"
         )

@@ -6,13 +6,14 @@ table of the choice for where widgets cannot be drawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from labkit.errors import DefinitionError
 from labkit.summary.visible import visible
+from labkit.widgets.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ class Selector:
             self._form = self._make_form()
         return self._form
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        bundle: Mapping[str, Any] = self.form.widget._repr_mimebundle_()
-        return {**bundle, "text/plain": repr(self), "text/html": self._repr_html_()}
+    def _ipython_display_(self) -> None:
+        standing = Standing(
+            {**self.form.widget._repr_mimebundle_(), "text/plain": repr(self)}, self._repr_html_()
+        )
+        self.on_change(lambda: standing.renew(self._repr_html_()))

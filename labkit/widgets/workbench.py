@@ -18,6 +18,7 @@ from labkit.widgets import sources
 from labkit.widgets.models import ModelSelector
 from labkit.widgets.prompts import PromptSelector
 from labkit.widgets.sources import TYPED, Source
+from labkit.widgets.standing import Standing
 
 if TYPE_CHECKING:
     from labkit.widgets.workform import WorkForm
@@ -213,9 +214,11 @@ class Workbench:
             parts.append(self.run._repr_html_())
         return "".join(f"<div>{part}</div>" for part in parts)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        bundle = self.form.widget._repr_mimebundle_()
-        return {**bundle, "text/plain": repr(self), "text/html": self._repr_html_()}
+    def _ipython_display_(self) -> None:
+        standing = Standing(
+            {**self.form.widget._repr_mimebundle_(), "text/plain": repr(self)}, self._repr_html_()
+        )
+        self.on_change(lambda: standing.renew(self._repr_html_()))
 
 
 def _listed(expressions: Sequence[str]) -> str:

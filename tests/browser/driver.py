@@ -24,7 +24,7 @@ import nbformat
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "build" / "screenshots"
-LONG_S = 60
+LONG_S = 40
 SETTINGS: dict[str, dict[str, Any]] = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
@@ -273,9 +273,12 @@ class Notebook:
         )
 
     def busy(self) -> bool:
-        """Whether the kernel executes something."""
-        status = "() => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status"
-        return bool(self.page.evaluate(status) == "busy")
+        """Whether a cell runs. (The kernel's own status is idle as soon as a subshell is.)"""
+        running = (
+            "() => jupyterapp.shell.currentWidget.content.widgets"
+            ".some((cell) => cell.promptNode && cell.promptNode.textContent.includes('*'))"
+        )
+        return bool(self.page.evaluate(running))
 
     def outputs(self, cell: int) -> list[dict[str, Any]]:
         """The outputs of a cell, as saved."""
@@ -309,6 +312,28 @@ class Notebook:
     def shut_down(self) -> None:
         """End the kernel."""
         self.page.evaluate("() => jupyterapp.shell.currentWidget.context.sessionContext.shutdown()")
+
+    def theme(self, name: str) -> None:
+        """Switch JupyterLab to `JupyterLab Light` or `JupyterLab Dark`."""
+        self.page.evaluate("(theme) => jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
+        light = "true" if name.endswith("Light") else "false"
+        self.page.wait_for_function(
+            """([name, light]) => {
+                const body = document.body;
+                const ground = getComputedStyle(body).getPropertyValue('--jp-layout-color1').trim();
+                return body.dataset.jpThemeName === name && body.dataset.jpThemeLight === light
+                  && (ground === '#fff' || ground === 'white' || ground === '#ffffff') === (light === 'true');
+            }""",
+            arg=[name, light],
+        )
+
+    def pictures(self, name: str, *, selector: str | None = None) -> list[Path]:
+        """The same picture in the light and in the dark theme."""
+        found = []
+        for theme in ("Dark", "Light"):
+            self.theme(f"JupyterLab {theme}")
+            found.append(self.picture(f"{name}-{theme.lower()}", selector=selector))
+        return found[::-1]
 
     def picture(self, name: str, *, selector: str | None = None, path: Path | None = None) -> Path:
         """A screenshot, kept in `build/screenshots`."""

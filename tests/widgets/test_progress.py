@@ -40,7 +40,7 @@ def test_lines_end_with_the_last_state(
     shown.start()
     shown.ended(generation(cell("m\u202e"), None, status="failed", error_type="TimedOut"))
     shown.finish()
-    assert capsys.readouterr().out.startswith("  1/1 · 1 failed · ")
+    assert capsys.readouterr().out.startswith("t\n  1/1 · 1 failed · ")
 
 
 def test_none_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +70,7 @@ def test_a_slow_run_prints_each_line_once(
     shown.start()
     shown.over.wait(30)
     shown.finish()
-    assert capsys.readouterr().out.split() == ["a", "b", "b"]
+    assert capsys.readouterr().out.split() == ["t", "a", "b", "b"]
 
 
 def test_the_table_is_escaped(hostile: tuple[str, ...]) -> None:

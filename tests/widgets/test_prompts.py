@@ -40,7 +40,7 @@ def test_no_prompts_at_all(lab: Any) -> None:
     selector.draft.text = "Hi"
     selector.use_draft(True)
     assert [prompt.text for prompt in selector.value] == ["Hi"]  # type: ignore[union-attr]
-    assert selector._repr_mimebundle_()["text/html"]
+    assert selector._repr_html_()
 
 
 def test_versions(saved: Any) -> None:

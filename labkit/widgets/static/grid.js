@@ -7,11 +7,9 @@ const GLYPHS = {
   done: "✓", known: "↺", failed: "✕", partial: "✂", stopped: "–",
 };
 const NEAR_END_PX = 24;
+const AGAIN_MS = 1500;
+const MOST_TRIES = 100;
 const BAR = ["settled", "replayed", "answered", "failed", "stopped"];
-
-// A saved table is renewed now and then, which makes JupyterLab draw the view anew: what had the focus
-// and how far one had scrolled must outlive that. One module belongs to one widget.
-const held = { focus: null, scroll: new Map() };
 
 function make(tag, className, attributes = {}) {
   const element = document.createElement(tag);
@@ -26,7 +24,6 @@ function say(element, words) {
 
 function button(label, name, act) {
   const made = make("button", "lk-button", { type: "button", "aria-label": name });
-  made.dataset.focus = `button:${name}`;
   made.append(label);
   made.addEventListener("click", act);
   return made;
@@ -42,14 +39,15 @@ class Grid {
     this.panels = new Map();
     this.pending = [];
     this.due = false;
-    this.seen = false;
+    this.tries = 0;
     this.build(el);
   }
 
   // -- building -----------------------------------------------------------------------------------
 
   build(el) {
-    this.root = make("section", "lk-grid", { "aria-label": "labkit run" });
+    // JupyterLab's shortcuts would take Enter and the arrows from whoever has the focus here.
+    this.root = make("section", "lk-grid lk-alive", { "aria-label": "labkit run", "data-lm-suppress-shortcuts": "true" });
     this.title = make("div", "lk-title");
     this.line = make("div", "lk-line", { role: "status" });
     this.trouble = make("div", "lk-trouble", { role: "alert" });
@@ -76,10 +74,6 @@ class Grid {
     this.foot = make("nav", "lk-foot", { "aria-label": "rows of the run" });
     this.foot.append(this.earlier, this.where, this.later, this.latest);
     this.root.append(head, this.bar, this.table, this.foot);
-    this.root.addEventListener("focusin", (event) => { held.focus = event.target.dataset.focus || null; });
-    this.root.addEventListener("focusout", (event) => {
-      if (event.relatedTarget && !this.root.contains(event.relatedTarget)) held.focus = null;
-    });
     el.append(this.root);
     this.steer({ steers: false, pages: 1, page: null });
   }
@@ -109,7 +103,6 @@ class Grid {
       role: "log", "aria-label": `${column.name}, ${name}`, "aria-live": "off",
     });
     root.tabIndex = 0;
-    root.dataset.focus = `panel:${number}`;
     root.dataset.panel = number;
     const bar = make("div", "lk-facts");
     const glyph = make("span", "lk-glyph", { "aria-hidden": "true" });
@@ -170,8 +163,13 @@ class Grid {
   }
 
   hello() {
+    // Asked again until it is answered: the first question may wait behind a running cell.
+    clearTimeout(this.asking);
     this.number = null;
     this.send({ kind: "hello" });
+    this.tries += 1;
+    if (this.tries > MOST_TRIES) return;
+    this.asking = setTimeout(() => { if (this.number === null) this.hello(); }, AGAIN_MS);
   }
 
   send(message) {
@@ -198,8 +196,6 @@ class Grid {
   // -- drawing ------------------------------------------------------------------------------------
 
   draw() {
-    if (this.seen && !this.root.isConnected) return this.close();
-    this.seen = this.seen || this.root.isConnected;
     const messages = this.pending;
     this.pending = [];
     const changes = new Map();
@@ -219,7 +215,6 @@ class Grid {
     for (const [number, change] of changes) this.write(this.panels.get(number), change);
     if (head) this.sayHead(head);
     for (const number of following) this.panels.get(number).scroller.scrollTop = 1e7;
-    return this.refocus();
   }
 
   gather(changes, change) {
@@ -328,13 +323,6 @@ class Grid {
     this.later.disabled = head.page !== null && head.page >= head.pages - 1;
   }
 
-  refocus() {
-    if (!held.focus || document.activeElement !== document.body || !this.root.isConnected) return;
-    for (const element of this.root.querySelectorAll("[data-focus]")) {
-      if (element.dataset.focus === held.focus) element.focus({ preventScroll: true });
-    }
-  }
-
   // -- without a kernel ---------------------------------------------------------------------------
 
   drawStill(still) {
@@ -369,6 +357,8 @@ class Grid {
   }
 
   close() {
+    clearTimeout(this.asking);
+    this.number = -1;
     this.model.off("msg:custom", this.listener);
   }
 }

@@ -1,0 +1,290 @@
+"""The live grid in a real JupyterLab: nothing lost, everything reachable, a table left behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from models import words
+
+Open = Callable[..., Any]
+
+SETUP = """
+import labkit as lk
+from models import counting, talking
+lab = lk.Lab("{name}.duckdb", models=[{models}])
+plan = lab.plan(
+    prompts=[lk.Prompt("count", "Count for {{{{ n }}}}")],
+    models=[{ids}],
+    dataset=[{{"id": f"row-{{n:03}}", "n": str(n)}} for n in range({rows})],
+)
+"""
+
+
+def setup(name: str, *models: str, rows: int, **given: float) -> str:
+    """A cell with a lab of counting models and a plan over `rows` samples."""
+    options = "".join(f", {key}={value}" for key, value in given.items())
+    made = ", ".join(f"counting({model!r}{options})" for model in models)
+    ids = ", ".join(repr(f"scripted/{model}") for model in models)
+    return SETUP.format(name=name, models=made, ids=ids, rows=rows)
+
+
+def texts(notebook: Any, grid: int = 0) -> dict[str, str]:
+    """What a grid shows: each panel's name and text."""
+    found: dict[str, str] = notebook.page.evaluate(
+        """(grid) => Object.fromEntries(
+            [...document.querySelectorAll('.lk-grid')[grid].querySelectorAll('.lk-panel')].map(
+              (panel) => [panel.getAttribute('aria-label'), panel.querySelector('.lk-text').textContent]))""",
+        grid,
+    )
+    return found
+
+
+def expected(models: list[str], rows: int, count: int) -> dict[str, str]:
+    """What a grid is to show when all is done."""
+    return {
+        f"scripted/{model}, count@1 · row-{row:03}": words(model, str(row), count)
+        for model in models
+        for row in range(rows)
+    }
+
+
+def until(notebook: Any, state: str) -> None:
+    """Wait until a run says it is `finished`, `stopped`, …"""
+    notebook.page.wait_for_function(
+        "(state) => [...document.querySelectorAll('.lk-line')]"
+        ".some((one) => one.textContent.startsWith(state))",
+        arg=state,
+    )
+
+
+def test_reload_in_mid_stream_loses_nothing(open_notebook: Open) -> None:
+    """After a reload in mid-stream the grid is there again; in the end every word is, once and in order."""
+    notebook = open_notebook(
+        [setup("reload", "a", "b", rows=3, count=120, delay_s=8.0), "run = plan.start()"]
+    )
+    notebook.run_all()
+    notebook.page.wait_for_selector(".lk-panel[data-state=streaming]")
+    notebook.save()
+    notebook.goto(reset=False)
+    notebook.page.wait_for_selector(".lk-panel[data-state=streaming]")
+    assert all(text for text in texts(notebook).values())
+    until(notebook, "finished")
+    assert texts(notebook) == expected(["a", "b"], 3, 120)
+
+
+def test_a_blocking_run_streams_and_stops(open_notebook: Open) -> None:
+    """While `plan.run()` keeps the kernel busy text arrives and Stop works; the cell run again resumes."""
+    notebook = open_notebook(
+        [
+            setup("blocking", "a", rows=24, count=20, delay_s=1.0, at_once=2),
+            "run = plan.run()",
+            "run.generations()['status'].value_counts().to_dict()",
+            "run.run_id",
+        ]
+    )
+    notebook.run(0)
+    notebook.run(1, wait=False)
+    notebook.page.wait_for_selector(".lk-panel[data-state=streaming]")
+    assert notebook.busy()
+    notebook.page.get_by_role("button", name="Stop all").click()
+    notebook.wait()
+    until(notebook, "stopped")
+    notebook.run(2)
+    notebook.run(3)
+    counts = eval(notebook.outputs(2)[0]["data"]["text/plain"])
+    assert counts["stopped"] > 0
+    first = notebook.outputs(3)[0]["data"]["text/plain"]
+    for cell in (1, 2, 3):
+        notebook.run(cell)
+    assert eval(notebook.outputs(2)[0]["data"]["text/plain"]) == {"done": 24}
+    assert notebook.outputs(3)[0]["data"]["text/plain"] == first
+
+
+def test_pause_and_stop_one_model(open_notebook: Open) -> None:
+    """Pause sends nothing more until Go on; one model's Stop ends that model and leaves the other."""
+    notebook = open_notebook(
+        [
+            setup("pausing", "a", "b", rows=20, count=10, delay_s=0.5, at_once=2),
+            "run = plan.start()",
+            "run.wait().generations().groupby('model')['status'].agg(lambda s: sorted(set(s))).to_dict()",
+        ]
+    )
+    notebook.run(0)
+    notebook.run(1)
+    page = notebook.page
+    page.wait_for_selector(".lk-panel[data-state=streaming]")
+    page.get_by_role("button", name="Pause").click()
+    until(notebook, "paused")
+    page.wait_for_function("() => !document.querySelector('[data-state=streaming], [data-state=asking]')")
+    notebook.pictures("paused")
+    page.get_by_role("button", name="Stop scripted/b").click()
+    page.get_by_role("button", name="Go on").click()
+    until(notebook, "finished")
+    notebook.run(2)
+    found = eval(notebook.outputs(2)[0]["data"]["text/plain"])
+    assert found["scripted/a"] == ["done"]
+    assert found["scripted/b"] == ["done", "stopped"]
+
+
+def test_forty_eight_panels(open_notebook: Open, tmp_path: Path) -> None:
+    """48 answers at 50 words a second: every character arrives, at most ten messages a second."""
+    models = ["a", "b", "c", "d"]
+    notebook = open_notebook(
+        [
+            setup("panels", *models, rows=12, count=200, delay_s=4.0),
+            "run = plan.start()",
+            "(run.progress.grid._number, run.progress.ended_at - run.progress.began_at)",
+        ],
+        size=(1400, 1900),
+    )
+    notebook.run(0)
+    notebook.page.evaluate(
+        """() => {
+            window.frames_seen = 0; window.counting = true;
+            const count = () => {
+              window.frames_seen += 1;
+              if (window.counting) requestAnimationFrame(count);
+            };
+            requestAnimationFrame(count);
+        }"""
+    )
+    notebook.run(1)
+    notebook.page.wait_for_selector(".lk-panel[data-state=streaming]")
+    notebook.pictures("panels-48-live")
+    until(notebook, "finished")
+    frames = notebook.page.evaluate("() => { window.counting = false; return window.frames_seen; }")
+    assert frames > 20
+    notebook.run(2)
+    messages, seconds = eval(notebook.outputs(2)[0]["data"]["text/plain"])
+    assert messages <= 10 * seconds + 2
+    assert texts(notebook) == expected(models, 12, 200)
+    notebook.pictures("panels-48")
+
+
+def test_two_views_agree(open_notebook: Open) -> None:
+    """A run shown in another cell, and in a grid of its own, shows the same while it goes and after."""
+    notebook = open_notebook(
+        [
+            setup("views", "a", "b", rows=2, count=60, delay_s=3.0),
+            "run = plan.start()",
+            "run",
+            "lk.LiveGrid(run)",
+        ]
+    )
+    notebook.run_all()
+    notebook.page.wait_for_function("() => document.querySelectorAll('.lk-grid').length === 3")
+    notebook.page.wait_for_selector(".lk-panel[data-state=streaming]")
+    until(notebook, "finished")
+    notebook.page.wait_for_function(
+        "() => [...document.querySelectorAll('.lk-panel')].every((panel) => panel.dataset.state === 'done')"
+    )
+    whole = expected(["a", "b"], 2, 60)
+    assert [texts(notebook, grid) for grid in range(3)] == [whole] * 3
+
+
+def test_pages(open_notebook: Open) -> None:
+    """With more rows than fit, one pages through all of them; each row is seen once."""
+    notebook = open_notebook(
+        [setup("pages", "a", "b", rows=50, count=3, delay_s=0.0, first_token_s=0.0), "run = plan.run()"]
+    )
+    notebook.run_all()
+    page = notebook.page
+    until(notebook, "finished")
+    seen: dict[str, str] = {}
+    page.get_by_role("button", name="Next rows").click()
+    for first in (1, 25, 49):
+        page.wait_for_function(
+            "(first) => document.querySelector('.lk-where').textContent.startsWith(`rows ${first}–`)",
+            arg=first,
+        )
+        assert not set(texts(notebook)) & set(seen)
+        seen |= texts(notebook)
+        if first < 49:
+            page.get_by_role("button", name="Next rows").click()
+    assert seen == expected(["a", "b"], 50, 3)
+    assert page.get_by_role("button", name="Next rows").is_disabled()
+
+
+def test_keyboard_only(open_notebook: Open) -> None:
+    """Tab reaches every button and panel by name, Enter and Space press; focus stays while text arrives."""
+    notebook = open_notebook([setup("keys", "a", "b", rows=2, count=200, delay_s=20.0), "run = plan.start()"])
+    notebook.run_all()
+    page = notebook.page
+    page.wait_for_selector(".lk-panel[data-state=streaming]")
+    focused = (
+        "() => { const e = document.activeElement; return e.getAttribute('aria-label') || e.textContent; }"
+    )
+    page.evaluate("() => document.querySelector('.lk-grid button').focus()")
+    seen = [page.evaluate(focused)]
+    for _ in range(7):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(focused))
+    assert seen[:2] == ["Pause", "Stop all"]
+    assert seen[2:4] == ["Stop scripted/a", "Stop scripted/b"]
+    assert seen[4:] == list(texts(notebook))
+    before = page.evaluate("() => document.activeElement.querySelector('.lk-text').textContent.length")
+    page.wait_for_function(
+        "(before) => document.activeElement.querySelector('.lk-text').textContent.length > before + 20",
+        arg=before,
+    )
+    assert page.evaluate(focused) == seen[-1]
+    assert page.evaluate("() => document.activeElement.getAttribute('aria-live')") == "polite"
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.activeElement.classList.contains('lk-tall')")
+    notebook.pictures("keyboard")
+    for _ in range(6):
+        page.keyboard.press("Shift+Tab")
+    assert page.evaluate(focused) == "Stop all"
+    page.keyboard.press("Space")
+    until(notebook, "stopp")
+    snapshot = page.locator(".lk-grid").aria_snapshot()
+    assert 'log "scripted/a, count@1 · row-000"' in snapshot
+    assert "status" in snapshot
+    assert "progressbar" in snapshot
+
+
+def test_saved_and_reopened_without_a_kernel(open_notebook: Open, server: Any) -> None:
+    """The saved notebook holds a readable table, cut and escaped, whether it is opened trusted or not."""
+    notebook = open_notebook(
+        [setup("saved", "a", "b", rows=150, count=60, delay_s=0.0, first_token_s=0.0), "run = plan.run()"]
+    )
+    path: Path = server.work / notebook.name
+    notebook.run(0)
+    notebook.save()
+    size = path.stat().st_size
+    notebook.run(1)
+    until(notebook, "finished")
+    notebook.page.wait_for_function(
+        "() => JSON.stringify(jupyterapp.shell.currentWidget.content.model.cells.get(1).outputs.toJSON())"
+        ".includes('300/300')"
+    )
+    notebook.save()
+    assert path.stat().st_size - size < 200_000
+    data = json.loads(path.read_text())["cells"][1]["outputs"][1]["data"]
+    page = "".join(data["text/html"])
+    assert "a:0:0 a:0:1" in page
+    assert "more characters)" in page
+    notebook.restart()
+    notebook.goto(reset=False)
+    notebook.page.wait_for_selector("table.lk-still")
+    shown = notebook.page.locator(".jp-OutputArea").nth(1).inner_text()
+    assert "a:0:0 a:0:1" in shown
+    assert "model not found" not in shown
+    notebook.pictures("reopened")
+
+
+def test_a_kernel_restart_leaves_the_text(open_notebook: Open) -> None:
+    """When the kernel goes away in mid-run, what was shown stays readable."""
+    notebook = open_notebook([setup("restart", "a", rows=2, count=100, delay_s=20.0), "run = plan.start()"])
+    notebook.run_all()
+    notebook.page.wait_for_function(
+        "() => [...document.querySelectorAll('.lk-text')].some((text) => text.textContent.length > 40)"
+    )
+    notebook.restart()
+    notebook.page.wait_for_function(
+        "() => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status === 'idle'"
+    )
+    assert "a:0:0 a:0:1" in notebook.page.locator(".jp-OutputArea").nth(1).inner_text()
