@@ -6,6 +6,7 @@ Making a `Store` opens, makes and contacts nothing. It does not know plans, mode
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -18,7 +19,7 @@ from labkit.store import backup, database, definitions, driving, ledger, locked,
 from labkit.store.access import WAIT_S, Access, Reading
 from labkit.store.background import Background
 from labkit.store.fold import Report
-from labkit.store.folder import Folder
+from labkit.store.folder import Folder, network_file_system
 from labkit.store.frames import Frames
 from labkit.store.writer import Writer
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from labkit.datasets import Dataset
     from labkit.prompts import Prompt
+
+log = logging.getLogger("labkit.store")
 
 OWN_S = 2.0
 """How long a run that is driven here waits for the lab before it is read from this process's journal."""
@@ -71,12 +74,19 @@ class Store(Frames):
     def check_writable(self) -> None:
         """Raise `StoreError` if answers could not be kept here; call it before anything is paid for.
 
-        Makes the journal's folder (and the lab's, if only that is missing) and sets the reserve aside. A
-        lab that somebody else holds is writable: only its folding waits.
+        Makes the journal's folder (and the lab's, if only that is missing) and sets the reserve aside;
+        warns of a network disk. A lab that somebody else holds is writable: only its folding waits.
         """
         access = self._desk.access
         database.refuse_foreign(access.path)
         access.folder.make()
+        kind = network_file_system(access.path)
+        if kind is not None:
+            log.warning(
+                "The lab %s lies on a network disk (%s), where locks fail or lie. Use a local disk.",
+                self.path.name,
+                kind,
+            )
         try:
             access.folder.keep_reserve()
             self._desk.writer.prepare()

@@ -48,6 +48,15 @@ def test_a_checked_lab_is_ready(store: Store, path: Path) -> None:
     assert "reserve" in names
 
 
+def test_a_network_disk_is_warned_of(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where locks lie the lab is used all the same, with a warning."""
+    monkeypatch.setattr("labkit.store.store.network_file_system", lambda _: "nfs4")
+    store.check_writable()
+    assert "lies on a network disk (nfs4)" in caplog.text
+
+
 def test_close_writes_what_waits(path: Path, make: Any) -> None:
     """Closing loses nothing, and the store can be used again after it."""
     store = Store(path)
