@@ -17,6 +17,7 @@ import msgspec
 from labkit import providers
 from labkit.catalog.model import Model
 from labkit.datasets import Dataset
+from labkit.messages import unmarked
 from labkit.prompts import Prompt
 from labkit.records import Cell, Message, Request, RequestHasher, canonical_json
 
@@ -120,7 +121,7 @@ def build(
     for p, prompt in enumerate(prompts):
         for s, sample in enumerate(dataset.samples):
             rendered = messages[p, s] = prompt.render(sample.fields)
-            canonical = msgspec.Raw(canonical_json(rendered))
+            canonical = msgspec.Raw(canonical_json(unmarked(rendered)))
             for m, hasher in enumerate(hashers):
                 request_id = hasher.request_id(canonical)
                 places.extend(Place(p, m, s, repeat, request_id, 0) for repeat in range(repeats))

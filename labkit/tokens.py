@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from labkit.errors import DefinitionError, WeightsError
+from labkit.messages import Part, images_in, text_of
 from labkit.records import Message, canonical_json
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ TURN_TOKENS = 3
 BOUND_TURN_TOKENS = 16
 BOUND_REQUEST_TOKENS = 64
 BOUND_TOOL_TOKENS = 1024
+IMAGE_PIXELS_PER_TOKEN = 750
+"""Of an image as Anthropic counts it; OpenAI's models are of the same order. An address has no size yet."""
+IMAGE_TOKENS = 1500
+BOUND_IMAGE_TOKENS = 50_000
+"""More than any model in use makes of one image: gpt-4o-mini, which counts most, makes up to 48,169."""
 
 
 class Asked(Protocol):
@@ -66,6 +72,10 @@ def estimate(model: Asked, text: str | Sequence[Message]) -> Count:
     A text for an OpenAI model whose vocabulary is cached is exact. Messages add what the chat format
     is known to add, which is close but not promised. Everything else is bytes divided by 4.
     """
+    if not isinstance(text, str) and any(True for _ in images_in(text)):
+        of_text = estimate(model, [{**message, "content": text_of(message["content"])} for message in text])
+        tokens = of_text.tokens + sum(map(_image_tokens, images_in(text)))
+        return Count(tokens, False, f"{of_text.how}, and images by their size")
     texts = [text] if isinstance(text, str) else [_text(message) for message in text]
     turns = 0 if isinstance(text, str) else TURN_TOKENS * (len(texts) + 1)
     name = vocabulary(model)
@@ -91,7 +101,8 @@ def bound(text: str | Sequence[Message], *, params: Mapping[str, Any] | None = N
     if isinstance(text, str):
         return _bytes(text) + 1
     total = BOUND_REQUEST_TOKENS + sum(BOUND_TURN_TOKENS + _bytes(_text(message)) for message in text)
-    for name in ("tools", "functions", "response_format", "output_config", "system"):
+    total += BOUND_IMAGE_TOKENS * sum(1 for _ in images_in(text))
+    for name in ("tools", "functions", "response_format", "output_config", "text", "system"):
         if params and params.get(name):
             total += BOUND_TOOL_TOKENS + len(canonical_json(params[name]))
     return total
@@ -160,6 +171,11 @@ def _folder() -> Path | None:
 def _digest(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _image_tokens(part: Part) -> int:
+    pixels = part.get("width", 0) * part.get("height", 0)
+    return min(max(pixels // IMAGE_PIXELS_PER_TOKEN, 85), 4800) if pixels else IMAGE_TOKENS
 
 
 def _text(message: Message) -> str:

@@ -25,15 +25,21 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection to anywhere but this machine fails, and says where it wanted to go."""
-    connect = socket.socket.connect
+    """A connection to anywhere but this machine fails, and says where it wanted to go; no name is looked up."""
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
 
     def guarded(self: socket.socket, address: Any) -> None:
         if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
             raise AssertionError(f"a test wanted to connect to {address}")
         connect(self, address)
 
+    def unknown(host: Any, *more: Any, **settings: Any) -> Any:
+        if host is None or _is_here(host if isinstance(host, str) else bytes(host).decode()):
+            return look_up(host, *more, **settings)
+        raise socket.gaierror(socket.EAI_NONAME, "tests look up no names")
+
     monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
 
 
 def _is_here(host: str) -> bool:

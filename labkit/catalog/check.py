@@ -14,7 +14,8 @@ from labkit.catalog.prices import KINDS
 from labkit.endpoints import OWN_HOSTS, check_base_url
 from labkit.paths import plain_file
 
-DIALECTS = ("openai", "anthropic", "local", "scripted")
+DIALECTS = ("openai", "openai-responses", "anthropic", "local", "scripted")
+_AT_HOME = ("local", "scripted")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,49}/[A-Za-z0-9@~][A-Za-z0-9._:@/+~=,-]{0,199}")
 
 
@@ -54,7 +55,7 @@ def _endpoint_faults(model: Model) -> list[str]:
     found = []
     if model.dialect not in DIALECTS:
         found.append(f"{model.id} has the dialect {model.dialect!r:.60}; there are {', '.join(DIALECTS)}.")
-    elif model.dialect in OWN_HOSTS and not (model.base_url or model.client or model.provider in OWN_HOSTS):
+    elif model.dialect not in _AT_HOME and not _has_address(model):
         found.append(
             f"labkit does not know where {model.provider} answers: {model.id} needs base_url=… "
             "(an endpoint that speaks the OpenAI or the Anthropic dialect) or client=…"
@@ -70,6 +71,10 @@ def _endpoint_faults(model: Model) -> list[str]:
             'which the key is kept, such as "MY_KEY", never the key itself.'
         )
     return found
+
+
+def _has_address(model: Model) -> bool:
+    return bool(model.base_url or model.client or model.provider in OWN_HOSTS)
 
 
 def _price_faults(prices: object, id: str) -> list[str]:

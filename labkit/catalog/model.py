@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,8 @@ from typing import Any
 
 from labkit.errors import DefinitionError
 
+APIS = {"chat": "openai", "responses": "openai-responses"}
+"""The APIs an OpenAI endpoint may have, and the dialect each is spoken in."""
 CAPABILITIES = ("streaming", "vision", "tools", "json", "reasoning")
 
 
@@ -41,11 +43,16 @@ class Model:
     'gpt-4o'
     >>> Model("vllm/qwen3", base_url="http://127.0.0.1:8000/v1", key_env="VLLM_KEY").dialect
     'openai'
+    >>> Model("openai/gpt-5", api="responses").dialect
+    'openai-responses'
     """
 
     id: str
     dialect: str = field(default="", kw_only=True)
-    """`openai`, `anthropic`, `local` or `scripted`; by default the provider's own, else `openai`."""
+    """`openai` (chat completions), `openai-responses`, `anthropic`, `local` or `scripted`; by default the
+    provider's own, else `openai`."""
+    api: InitVar[str | None] = field(default=None, kw_only=True)
+    """Of an OpenAI endpoint: `chat` (the default) or `responses`; a short way to say the dialect."""
     base_url: str | None = field(default=None, kw_only=True)
     key_env: str | None = field(default=None, kw_only=True)
     """The name of the variable that holds its key; "" says that it needs none. Never the key itself."""
@@ -71,7 +78,7 @@ class Model:
     client: Any = field(default=None, kw_only=True, repr=False, hash=False)
     """An SDK client of your own (Azure, Bedrock, Vertex …), or the `Script` of a scripted model."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, api: str | None) -> None:
         if not isinstance(self.id, str) or not isinstance(self.params, Mapping):
             raise DefinitionError(
                 "A model is its id as text, with params as a mapping if there are any: "
@@ -83,6 +90,13 @@ class Model:
         if not self.dialect:
             known = ("openai", "anthropic", "local", "scripted")
             object.__setattr__(self, "dialect", self.provider if self.provider in known else "openai")
+        if api is not None:
+            if api not in APIS or self.dialect not in APIS.values():
+                raise DefinitionError(
+                    f"api of {self.id:.200} is {api!r:.60}; an OpenAI endpoint has {' and '.join(APIS)}, "
+                    "others have no choice."
+                )
+            object.__setattr__(self, "dialect", APIS[api])
         object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
         if isinstance(self.prices, Mapping):
             object.__setattr__(self, "prices", MappingProxyType(dict(self.prices)))
@@ -99,6 +113,8 @@ class Model:
 
     def __repr__(self) -> str:
         given = [repr(self.id)]
+        if self.dialect == APIS["responses"]:
+            given.append("api='responses'")
         if self.base_url is not None:
             given.append(f"base_url={re.sub('(?<=//)[^/?#]*@|[?#].*', '…', str(self.base_url))!r}")
         if self.key_env and str(self.key_env).isidentifier():

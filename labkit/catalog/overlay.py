@@ -30,7 +30,7 @@ from labkit.paths import read_text
 
 LARGEST_BYTES = 10_000_000
 _BUNDLED = Path(__file__).with_name("overlay.toml")
-_FIELDS = {field.name for field in dataclasses.fields(Model)} - {"client"}
+_FIELDS = {field.name for field in dataclasses.fields(Model)} - {"client"} | {"api"}
 
 
 @cache

@@ -1,7 +1,12 @@
 """What is sent beside the messages: whether it can be sent, and whether the model can take it.
 
-Parameters labkit does not know pass through as they are; those whose meaning is the same everywhere
-are held to their limits here, so that a wrong one is named before anything is paid for.
+Parameters labkit does not know pass through as they are, and are recorded; those whose meaning is the same
+everywhere are held to their limits here, so that a wrong one is named before anything is paid for. Four
+are written one way and sent in each dialect's own: `max_tokens`, `stop`, `reasoning_effort`, and
+`response_format` with a JSON schema:
+
+    {"type": "json_schema", "json_schema": {"name": "label", "strict": True, "schema": {…}}}
+
 This module does not know prompts, keys or what a provider makes of a parameter.
 """
 
@@ -26,7 +31,11 @@ _RANGES = {
     "presence_penalty": (-2.0, 2.0),
 }
 _SECRETS = {"api_key", "apikey", "authorization", "x-api-key", "x_api_key", "auth_token", "extra_headers"}
-_OWN = {"model", "messages", "system", "stream", "stream_options", "base_url", "timeout", "max_retries"}
+_OWN = {
+    "model", "messages", "input", "system", "instructions", "stream", "stream_options", "base_url",
+    "timeout", "max_retries",
+}  # fmt: skip
+_FORMATS = ("text", "json_object", "json_schema")
 
 
 class _Unsendable(ValueError):
@@ -84,6 +93,40 @@ def _limit(name: str, value: Any, model: Model) -> str | None:
         return "not a whole number"
     if name in ("stop", "stop_sequences"):
         return _stop(value, model)
+    if name == "reasoning_effort" and not (isinstance(value, str) and value):
+        return "not a word such as low, medium or high"
+    if name == "response_format":
+        return _format(value, model)
+    return None
+
+
+def schema_of(params: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The JSON schema an answer under these params is to fit, in whichever dialect's words it is asked for.
+
+    >>> schema_of({"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}})
+    {'type': 'object'}
+    """
+    asked = params.get("response_format")
+    if isinstance(asked, Mapping):
+        asked = asked.get("json_schema", asked)
+    else:
+        homes = (params.get("text"), params.get("output_config"))
+        asked = next((home.get("format") for home in homes if isinstance(home, Mapping)), None)
+    found = asked.get("schema") if isinstance(asked, Mapping) else None
+    return found if isinstance(found, Mapping) else None
+
+
+def _format(value: Any, model: Model) -> str | None:
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    if kind not in _FORMATS:
+        return f"not a mapping with a type of {', '.join(_FORMATS)}"
+    inner = value.get("json_schema")
+    if kind == "json_schema" and not (
+        isinstance(inner, Mapping) and inner.get("name") and isinstance(inner.get("schema"), Mapping)
+    ):
+        return "without json_schema={'name': …, 'schema': {…}}"
+    if kind == "json_object" and model.dialect == "anthropic":
+        return "but that dialect answers in JSON by a schema only: give type json_schema"
     return None
 
 

@@ -1,15 +1,20 @@
 """What a cell may hold: text, numbers, truth values, lists and mappings of these, or nothing.
 
-Everything else is turned into one of them, or refused with its place. It does not know tables.
+Everything else is turned into one of them, or refused with its place: a path becomes its text, the bytes of
+an image a `data:` text. It does not know tables.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
+import os
 import sys
 from decimal import Decimal
 from typing import Any
+
+from labkit import images
+from labkit.errors import DefinitionError
 
 DEEPEST = 50
 LARGEST_INT = 2**63
@@ -55,9 +60,20 @@ def _scalar(value: Any, depth: int) -> Any:
         return None
     if isinstance(value, (dt.datetime, dt.date, dt.time)):
         return value.isoformat()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return _image(value)
     if type(value).__module__ == "numpy" or hasattr(value, "__array__"):
         return _from_numpy(value, depth)
     raise Unkeepable(f"is {type(value).__name__}, which cannot be kept; turn it into text or numbers")
+
+
+def _image(value: bytes | bytearray | memoryview) -> str:
+    try:
+        return images.data_url(bytes(value))
+    except DefinitionError:
+        raise Unkeepable(f"is {type(value).__name__} and no image, so turn it into text") from None
 
 
 def _from_numpy(value: Any, depth: int) -> Any:

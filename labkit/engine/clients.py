@@ -15,7 +15,7 @@ from labkit.catalog.model import Model
 from labkit.engine import loop
 from labkit.providers.base import Provider
 
-_SHARED_DIALECTS = ("openai", "anthropic")
+_SHARED_DIALECTS = ("openai", "openai-responses", "anthropic")
 _open: dict[asyncio.AbstractEventLoop, dict[tuple[Any, ...], asyncio.Future[Provider]]] = {}
 
 

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from labkit.catalog.model import Model
 
-SDKS = {"openai": "openai", "anthropic": "anthropic", "local": "openai"}
+SDKS = {"openai": "openai", "openai-responses": "openai", "anthropic": "anthropic", "local": "openai"}
 
 
 def warm_up(models: Sequence[Model]) -> None:

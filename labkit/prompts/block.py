@@ -32,12 +32,18 @@ class Block:
     `hash` (`b1:` over name and text). Raises `DefinitionError` for an empty text, or one that holds
     `</block>`, by which the model could not tell where it ends.
 
+    `cache=True` marks the end of this block as the end of a beginning that the provider is to keep
+    (Anthropic's `cache_control`; OpenAI keeps beginnings by itself, and is sent no mark). Writing it costs
+    about a quarter more than plain input, reading it a tenth: `cache_write_tokens`, `cache_read_tokens` and
+    `cost_usd` say what came of it. It changes no answer, so answers known without it are replayed.
+
     >>> Block("style", "Write plainly.")
     Block('style', 14 characters)
     """
 
     name: str
     text: str
+    cache: bool = field(default=False, kw_only=True)
     hash: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -47,15 +53,17 @@ class Block:
         faults += text_faults(self.text, what=f"block {self.name!r:.60}")
         if isinstance(self.text, str) and "</block>" in self.text:
             faults.append(f"The text of block {self.name!r:.60} holds '</block>', which ends a block.")
+        if not isinstance(self.cache, bool):
+            faults.append(f"cache of block {self.name!r:.60} is {self.cache!r:.40}, not True or False.")
         if faults:
             raise DefinitionError(faults)
         object.__setattr__(self, "hash", content_hash("b1", [self.name, self.text]))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, name: str | None = None) -> Block:
+    def load(cls, path: str | os.PathLike[str], *, name: str | None = None, cache: bool = False) -> Block:
         """The block in a text file (UTF-8), named after the file unless `name` is given."""
         text = read_text(path, what="block file", limit_bytes=LARGEST_BYTES)
-        return cls(Path(path).stem if name is None else name, text.strip("\n"))
+        return cls(Path(path).stem if name is None else name, text.strip("\n"), cache=cache)
 
     @property
     def rendered(self) -> str:
@@ -63,7 +71,7 @@ class Block:
         return f'<block name="{self.name}">\n{self.text}\n</block>'
 
     def __repr__(self) -> str:
-        return f"Block({self.name!r}, {len(self.text):,} characters)"
+        return f"Block({self.name!r}, {len(self.text):,} characters{', cached' if self.cache else ''})"
 
     def _repr_html_(self) -> str:
         return f"<details><summary>{escape(repr(self))}</summary><pre>{escape(self.text)}</pre></details>"

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from types import MappingProxyType
 from typing import Any
 
+from labkit import images
 from labkit.errors import DefinitionError
+from labkit.messages import Part
 from labkit.prompts.block import Block
 from labkit.prompts.names import name_faults, name_for, twin_faults
 from labkit.prompts.template import Template, text_faults
 from labkit.records import Message, content_hash
+
+MOST_MARKS = 4
+"""Beginnings that Anthropic keeps of one request."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Prompt:
 
     `system` is an optional system part, a template too. `blocks` are put in front of the user part
     (see `Block`). `defaults` are values for variables a sample does not have or has no value for.
+    `{{ photo | image }}` in the user part sends the image that column `photo` names: see `labkit.images`.
     `version` is its number under its name in a lab, set by the lab. `hash` (`p1:`) is over text,
     system, blocks and defaults, so the same prompt under two names has one hash.
     Raises `DefinitionError` naming all that is wrong.
@@ -49,7 +55,8 @@ class Prompt:
     """The names it uses, in the order of their first use: system part first."""
     _user: Template = field(init=False, compare=False)
     _system: Template | None = field(init=False, compare=False)
-    _front: str = field(init=False, compare=False)
+    _front: tuple[Part, ...] = field(init=False, compare=False)
+    _front_text: str | None = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         faults = name_faults(self.name) + text_faults(self.text, what=f"prompt {self.name!r:.60}")
@@ -67,7 +74,9 @@ class Prompt:
                 f"it uses {', '.join(names) or 'no variables'}."
             )
         blocks = tuple(self.blocks)
-        content = [self.text, self.system, [block.hash for block in blocks], dict(self.defaults)]
+        marked = [[block.hash, "cache"] if block.cache else block.hash for block in blocks]
+        content = [self.text, self.system, marked, dict(self.defaults)]
+        front = tuple(_front(blocks))
         made = {
             "blocks": blocks,
             "defaults": MappingProxyType(dict(self.defaults)),
@@ -75,7 +84,8 @@ class Prompt:
             "variables": tuple(names),
             "_user": user,
             "_system": system,
-            "_front": "".join(block.rendered + "\n\n" for block in blocks),
+            "_front": front,
+            "_front_text": None if any("cache" in part for part in front) else _text(front),
         }
         for name, value in made.items():
             object.__setattr__(self, name, value)
@@ -104,10 +114,14 @@ class Prompt:
             raise DefinitionError(
                 f"The prompt {self.name!r} is blank for this sample: there is nothing to ask."
             )
-        user = {"role": "user", "content": self._front + text}
+        user = {"role": "user", "content": self._content(text)}
         if self._system is None:
             return [user]
         system = self._system.render(values)
+        if not isinstance(images.split(system), str):
+            raise DefinitionError(
+                f"The system part of prompt {self.name!r} has an image; put it in the text."
+            )
         return [{"role": "system", "content": system}, user] if system.strip() else [user]
 
     def missing(self, fields: Mapping[str, Any]) -> list[str]:
@@ -126,6 +140,14 @@ class Prompt:
         """Whether it is text and `{{ names }}` only: it cannot be blank or fail on values that are there."""
         system_plain = self._system is None or self._system.is_plain
         return self._user.has_text and system_plain
+
+    def _content(self, text: str) -> str | list[Part]:
+        found = text if self._user.is_plain else images.split(text)
+        if isinstance(found, str):
+            if self._front_text is not None:
+                return self._front_text + found
+            found = [{"type": "text", "text": found}]
+        return [*self._front, *found]
 
     def _values(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         values = dict(self.defaults)
@@ -175,6 +197,22 @@ def _templates(prompt: Prompt) -> tuple[Template | None, Template]:
     return made[0], user
 
 
+def _front(blocks: Sequence[Block]) -> Iterator[Part]:
+    """The blocks as parts of the message: one for each beginning that is to be cached, one for the rest."""
+    text = ""
+    for block in blocks:
+        text += block.rendered + "\n\n"
+        if block.cache:
+            yield {"type": "text", "text": text, "cache": True}
+            text = ""
+    if text:
+        yield {"type": "text", "text": text}
+
+
+def _text(parts: Sequence[Part]) -> str:
+    return "".join(part["text"] for part in parts)
+
+
 def _default_faults(defaults: object, name: str) -> list[str]:
     if not isinstance(defaults, Mapping):
         return [f"The defaults of prompt {name!r:.60} are to be a mapping such as {{'tone': 'neutral'}}."]
@@ -197,6 +235,11 @@ def _block_faults(blocks: object, name: str) -> list[str]:
     names = [block.name for block in blocks]
     twice = sorted({one for one in names if names.count(one) > 1})
     faults = [f"The prompt {name!r:.60} has two blocks named {one!r}." for one in twice]
+    marks = sum(block.cache for block in blocks)
+    if marks > MOST_MARKS:
+        faults.append(
+            f"The prompt {name!r:.60} has {marks} blocks with cache=True; {MOST_MARKS} can be sent."
+        )
     return faults + twin_faults(names, what="block")
 
 

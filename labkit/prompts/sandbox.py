@@ -20,6 +20,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from labkit import images
 from labkit.errors import DefinitionError
 
 T = TypeVar("T")
@@ -210,6 +211,16 @@ def _tojson(value: Any) -> str:
     return METER.took(json.dumps(METER.walked(value), ensure_ascii=False, sort_keys=True, allow_nan=False))
 
 
+def _image(value: Any) -> str:
+    """What stands for the image that a sample's value names, until the message is made of its parts."""
+    if isinstance(value, jinja2.Undefined):
+        return str(value)  # raises, naming what is missing
+    if value is None:
+        raise Empty("an image")
+    METER.step(_CALL)
+    return METER.took(images.mark(value))
+
+
 def _environment() -> _Environment:
     environment = _Environment(
         undefined=jinja2.StrictUndefined,
@@ -224,6 +235,7 @@ def _environment() -> _Environment:
         join=_join,
         replace=_replace,
         string=_string,
+        image=_image,
         tojson=_tojson,
         _each=_each,
         _concat=_concat,

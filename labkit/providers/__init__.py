@@ -7,6 +7,7 @@ from types import ModuleType
 
 DIALECTS = {
     "openai": "labkit.providers.openai",
+    "openai-responses": "labkit.providers.responses",
     "anthropic": "labkit.providers.anthropic",
     "local": "labkit.providers.local",
     "scripted": "labkit.providers.scripted",

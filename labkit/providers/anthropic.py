@@ -1,8 +1,8 @@
 """The `anthropic` dialect: messages, at Anthropic or at any endpoint that speaks them.
 
-A request becomes a body (system messages move to `system`), sent through an SDK client; what comes back
-is read by `anthropic_events`. It reads no clock, retries nothing and prices nothing; the sockets belong
-to `wire`.
+A request becomes a body (system messages move to `system`, cache marks and a schema to where this dialect
+has them), sent through an SDK client; what comes back is read by `anthropic_events`. It reads no clock,
+retries nothing and prices nothing; the sockets belong to `wire`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from typing import Any
 
 import msgspec
 
+from labkit import images
 from labkit.catalog.model import Model
+from labkit.catalog.params import schema_of
 from labkit.endpoints import is_own_host
 from labkit.keys import Key
+from labkit.messages import Part
 from labkit.providers import anthropic_events as events
-from labkit.providers import http, wire
+from labkit.providers import bodies, hosts, http, wire
 from labkit.records import Answer, Listener, Message, Request
 
 BASE_URL = "https://api.anthropic.com"
@@ -24,7 +27,7 @@ COUNT_PATH = "/v1/messages/count_tokens"
 MAX_TOKENS = 4096
 """Sent where no `max_tokens` is given, since the dialect demands one. A greater value would have the
 purse reserve more for each request than most answers ever cost; one that was cut says so."""
-_COUNTED = ("system", "messages", "tools", "tool_choice", "thinking")
+_COUNTED = ("system", "messages", "tools", "tool_choice", "thinking", "output_config")
 
 
 class _Counted(msgspec.Struct):
@@ -53,11 +56,10 @@ def connect(model: Model, key: Key | None) -> AnthropicProvider:
         return AnthropicProvider(model.client, who=model.provider, owned=False)
     from anthropic import AsyncAnthropic, DefaultAioHttpClient, Omit
 
-    secret = key.reveal() if key is not None else wire.NO_KEY
-    url = model.base_url or BASE_URL
+    url = hosts.vetted(model, BASE_URL)
     own = is_own_host(url, "anthropic")
     client = AsyncAnthropic(
-        api_key=secret,
+        api_key=key.reveal() if key is not None else wire.NO_KEY,
         base_url=url,
         max_retries=0,
         http_client=http.client(DefaultAioHttpClient, url),
@@ -78,7 +80,7 @@ class AnthropicProvider:
 
     async def ask(self, request: Request, listener: Listener) -> Answer:
         """Send `request`; see `labkit.providers.base.Provider.ask`."""
-        body = self._body(request)
+        body = await bodies.made(self._body, request)
         return await self._wire.ask(PATH, body, listener, events.Reading(listener, self._wire.who))
 
     async def count_tokens(self, request: Request) -> int | None:
@@ -86,7 +88,7 @@ class AnthropicProvider:
 
         Raises a `ProviderError` where the endpoint does not answer.
         """
-        body = self._body(request)
+        body = await bodies.made(self._body, request)
         kept = {name: body[name] for name in ("model", *_COUNTED) if name in body}
         payload = await self._wire.fetch(COUNT_PATH, kept)
         try:
@@ -100,16 +102,52 @@ class AnthropicProvider:
 
     def _body(self, request: Request) -> dict[str, Any]:
         system = [message for message in request.messages if message["role"] == "system"]
-        turns = [message for message in request.messages if message["role"] != "system"]
+        turns = [_spoken(message) for message in request.messages if message["role"] != "system"]
         body: dict[str, Any] = {"model": request.name, "messages": turns, **request.params}
         if system and "system" not in body:
             body["system"] = _joined(system)
         if "stop" in body:
             stops = body.pop("stop")
             body.setdefault("stop_sequences", [stops] if isinstance(stops, str) else list(stops))
+        _configure(body)
+        bodies.refuse_several(body)
         body.setdefault("max_tokens", MAX_TOKENS)
         body.setdefault("stream", True)
         return body
+
+
+def _configure(body: dict[str, Any]) -> None:
+    """A schema and an effort, written as in the other dialects, as this one's `output_config`."""
+    schema = schema_of({"response_format": body.pop("response_format", None)})
+    effort = body.pop("reasoning_effort", None)
+    asked: dict[str, Any] = {}
+    if schema is not None:
+        asked["format"] = {"type": "json_schema", "schema": schema}
+    if effort is not None:
+        asked["effort"] = effort
+    if asked:
+        body["output_config"] = {**asked, **(body.get("output_config") or {})}
+
+
+def _spoken(message: Message) -> Message:
+    """The message in the dialect's words: cache marks, and images by address or in base64."""
+    content = message["content"]
+    if isinstance(content, str):
+        return message
+    return {**message, "content": [_part(part) for part in content]}
+
+
+def _part(part: Part) -> Part:
+    if part.get("type") == "text" and "cache" in part:
+        marked = {"cache_control": {"type": "ephemeral"}} if part["cache"] else {}
+        return {"type": "text", "text": part["text"], **marked}
+    if part.get("type") != "image":
+        return part
+    if "url" in part:
+        source = {"type": "url", "url": part["url"]}
+    else:
+        source = {"type": "base64", "media_type": part["media_type"], "data": images.encoded(part)}
+    return {"type": "image", "source": source}
 
 
 def _joined(system: list[Message]) -> Any:

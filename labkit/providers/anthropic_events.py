@@ -26,11 +26,19 @@ _STOPS: dict[str, StopReason] = {
 }
 
 
+_COUNTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+
+
+class _Details(msgspec.Struct):
+    thinking_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct, omit_defaults=True):
     input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     output_tokens: int | None = None
+    output_tokens_details: _Details | None = None
 
 
 class _Block(msgspec.Struct):
@@ -150,11 +158,10 @@ class Reading:
     def _count(self, counts: _Usage | None) -> None:
         # The last event repeats the input counts of the first in some versions of the dialect.
         if counts is not None:
-            self._counts |= {
-                name: value
-                for name in counts.__struct_fields__
-                if (value := getattr(counts, name)) is not None
-            }
+            self._counts |= {name: value for name in _COUNTS if (value := getattr(counts, name)) is not None}
+            details = counts.output_tokens_details
+            if details is not None and details.thinking_tokens is not None:
+                self._counts["thinking_tokens"] = details.thinking_tokens
 
     def _usage(self) -> Usage:
         try:
@@ -170,9 +177,12 @@ class Reading:
                 **ended,
                 "id": head.id,
                 "model": head.model,
-                "usage": {**(ended.get("usage") or {}), **self._counts},
+                "usage": {**(ended.get("usage") or {}), **self._told()},
             }
         ).decode()
+
+    def _told(self) -> dict[str, int]:
+        return {name: count for name, count in self._counts.items() if name in _COUNTS}
 
     def _decoded(self, decode: Any, data: bytes) -> Any:
         try:
@@ -199,4 +209,5 @@ def usage(counts: Mapping[str, int]) -> Usage:
         cache_read_tokens=read,
         cache_write_tokens=written,
         output_tokens=counts.get("output_tokens"),
+        reasoning_tokens=counts.get("thinking_tokens"),
     )

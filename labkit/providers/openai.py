@@ -10,11 +10,11 @@ from typing import Any
 
 from labkit.catalog.model import Model
 from labkit.endpoints import is_own_host
-from labkit.errors import InvalidRequest
 from labkit.keys import Key
-from labkit.providers import http, wire
+from labkit.messages import Part, unmarked
+from labkit.providers import bodies, hosts, http, wire
 from labkit.providers import openai_events as events
-from labkit.records import Answer, Listener, Request
+from labkit.records import Answer, Listener, Message, Request
 
 BASE_URL = "https://api.openai.com/v1"
 PATH = "/chat/completions"
@@ -37,13 +37,17 @@ def connect(model: Model, key: Key | None) -> OpenAIProvider:
     """
     if model.client is not None:
         return OpenAIProvider(model.client, who=model.provider, owned=False)
+    return OpenAIProvider(sdk_client(model, key), who=model.provider)
+
+
+def sdk_client(model: Model, key: Key | None) -> Any:
+    """An `openai.AsyncOpenAI` for the endpoint of `model`; see `connect`."""
     from openai import AsyncOpenAI, DefaultAioHttpClient, Omit
 
-    secret = key.reveal() if key is not None else wire.NO_KEY
-    url = model.base_url or BASE_URL
+    url = hosts.vetted(model, BASE_URL)
     foreign = not is_own_host(url, "openai")
     client = AsyncOpenAI(
-        api_key=secret,
+        api_key=key.reveal() if key is not None else wire.NO_KEY,
         base_url=url,
         max_retries=0,
         http_client=http.client(DefaultAioHttpClient, url),
@@ -52,7 +56,7 @@ def connect(model: Model, key: Key | None) -> OpenAIProvider:
     if foreign:
         # These come from the environment too.
         client.organization = client.project = None
-    return OpenAIProvider(client, who=model.provider)
+    return client
 
 
 class OpenAIProvider:
@@ -67,7 +71,7 @@ class OpenAIProvider:
 
     async def ask(self, request: Request, listener: Listener) -> Answer:
         """Send `request`; see `labkit.providers.base.Provider.ask`."""
-        body = self._body(request)
+        body = await bodies.made(self._body, request)
         return await self._wire.ask(PATH, body, listener, events.Reading(listener, self._wire.who))
 
     async def count_tokens(self, request: Request) -> int | None:
@@ -79,12 +83,26 @@ class OpenAIProvider:
         await self._wire.close()
 
     def _body(self, request: Request) -> dict[str, Any]:
-        body = {"model": request.name, "messages": list(request.messages), **request.params}
+        messages = [_spoken(message) for message in unmarked(request.messages)]
+        body = {"model": request.name, "messages": messages, **request.params}
         if body.setdefault("stream", True):
             body["stream_options"] = {"include_usage": True, **(body.get("stream_options") or {})}
         if self._official and "max_tokens" in body and "max_completion_tokens" not in body:
             # OpenAI's own models refuse the old name where they reason; others know only that one.
             body["max_completion_tokens"] = body.pop("max_tokens")
-        if body.get("n", 1) != 1:
-            raise InvalidRequest("params n: one request gives one answer; use repeats instead of n")
+        bodies.refuse_several(body)
         return body
+
+
+def _spoken(message: Message) -> Message:
+    """The message in the dialect's words: images as addresses, those at hand in base64."""
+    content = message["content"]
+    if isinstance(content, str):
+        return message
+    return {**message, "content": [_part(part) for part in content]}
+
+
+def _part(part: Part) -> Part:
+    if part.get("type") != "image":
+        return part
+    return {"type": "image_url", "image_url": {"url": bodies.image_url(part)}}
