@@ -97,11 +97,8 @@ def rounds(
     found: dict[str, list[dict[str, float]]] = {name: [] for name in who}
     for _ in range(repeats):
         for name in [*who, *reversed(who)]:
-            fewer = (
-                count // 4
-                if mode == "stream-300" or (name in ("openai", "anthropic") and mode != "plain")
-                else count
-            )
+            slow = name in ("openai", "anthropic") and mode != "plain"
+            fewer = count // 4 if slow else count // 2 if mode == "stream-300" else count
             found[name].append(run_one(name, mode, level, max(fewer, level), base))
     return found
 
@@ -273,10 +270,23 @@ def labkit(
     pricer = pricer_for(model, datetime.now(UTC))
     key = Key("sk-bench-000000", source="the benchmark")
 
+    class Counting(Writer):
+        """The store's writer, which also counts what is done."""
+
+        done = 0
+        fault: str | None = None
+
+        def generation(self, generation: Any, stored: Callable[[], None]) -> None:
+            if generation.status == "done":
+                self.done += 1
+            else:
+                self.fault = f"{generation.error_type}: {generation.error_message}"
+            super().generation(generation, stored)
+
     with tempfile.TemporaryDirectory(dir=os.environ.get("LABKIT_BENCH_DIR")) as folder:
         place = Folder(Path(folder) / "lab.duckdb")
         place.make()
-        writer = Writer(place)
+        writer = Counting(place)
 
         def go(first: int, number: int) -> None:
             executor = Executor({model.id: model}, {model.id: key}, sink=writer, seed=1)
@@ -286,10 +296,13 @@ def labkit(
         go(count, max(WARM, level))
         if profile is not None:
             profiled(lambda: go(0, count), profile)
+        writer.done = 0
         cpu, wall = cpu_s(), time.perf_counter()
         go(0, count)
         spent = cpu_s() - cpu, time.perf_counter() - wall
         writer.close()
+        if writer.done != count:
+            raise SystemExit(f"{writer.done} of {count} generations are done: {writer.fault}")
         return spent
 
 

@@ -149,7 +149,7 @@ class Answering(asyncio.Protocol):
         self.stats.peak = max(self.stats.peak, self.stats.out)
         if b'"stream":true' in body or b'"stream": true' in body:
             chunks = streamed(dialect, int(found[2] or self.events))
-            first_s = latency_s * 0.4
+            first_s = min(0.3, latency_s * 0.4)
             begin = self.loop.time() + first_s
             self.loop.call_later(first_s, self.stream, chunks, 0, begin, latency_s - first_s)
         else:

@@ -40,6 +40,8 @@ class EventParser:
 
         Raises `EventTooLarge` where one event grows beyond the limit.
         """
+        if self._begun and not self._held and _is_one(chunk):
+            return [chunk[6:-2]]
         text = self._held + chunk if self._held else chunk
         if not self._begun:
             if len(text) < 3 and b"\xef\xbb\xbf".startswith(text):
@@ -64,6 +66,16 @@ class EventParser:
             elif (data := _data_of(block)) is not None:
                 events.append(data)
         return events
+
+
+def _is_one(chunk: bytes) -> bool:
+    """Whether it is exactly one event of one line, as most that arrive are."""
+    return (
+        chunk.startswith(b"data: ")
+        and chunk.endswith(b"\n\n")
+        and chunk.find(b"\n") == len(chunk) - 2
+        and b"\r" not in chunk
+    )
 
 
 def _data_of(block: bytes) -> bytes | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -104,7 +104,7 @@ class Wire:
                 headers = _headers(response)
                 listener.opened(headers)
                 kind = headers.get("content-type", _STREAM)
-                async with aclosing(response.aiter_bytes()) as chunks:
+                async with aclosing(_chunks(response, headers)) as chunks:
                     if not body.get("stream"):
                         reading.whole(await _together(chunks, listener))
                     elif kind.startswith(_STREAM):
@@ -153,6 +153,13 @@ class Wire:
 
 class _NoTypedStream:
     """Stands where the SDKs want the class of a typed stream; a raw response never makes one."""
+
+
+def _chunks(response: Any, headers: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+    """The body as it comes; decoded where it is encoded, and otherwise without the layers that would."""
+    plain = headers.get("content-encoding", "identity") == "identity"
+    chunks: AsyncGenerator[bytes, None] = aiter(response.stream) if plain else response.aiter_bytes()
+    return chunks
 
 
 async def _events(chunks: AsyncIterator[bytes], listener: Listener, reading: Reading) -> None:

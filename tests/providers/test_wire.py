@@ -1,0 +1,138 @@
+"""The wire: raw responses read as they come, whatever way they are wrapped, and closed in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+
+from labkit.errors import ConnectionLost, MalformedAnswer
+from labkit.providers import wire
+from labkit.providers.openai import OpenAIProvider
+
+DONE = {"choices": [{"index": 0, "delta": {"content": "hello"}, "finish_reason": "stop"}]}
+EVENT = f"data: {json.dumps(DONE)}\n\n".encode()
+
+
+class Body(httpx2.AsyncByteStream):
+    """A body in pieces; an exception among them is raised, a number is slept."""
+
+    def __init__(self, *pieces: Any) -> None:
+        self.pieces, self.closed, self.read = pieces, 0, 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            if isinstance(piece, float):
+                await asyncio.sleep(piece)
+                continue
+            self.read += 1
+            yield piece
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+def ask(body: Body, request: Any, listener: Any, **headers: str) -> Any:
+    """What a provider makes of a streamed response with that body."""
+    fields = {"content-type": "text/event-stream", **headers}
+    transport = httpx2.MockTransport(lambda sent: httpx2.Response(200, headers=fields, stream=body))
+    http = httpx2.AsyncClient(transport=transport)
+    client = openai.AsyncOpenAI(
+        api_key="sk-test-0123456789", base_url="https://example.com/v1", http_client=http
+    )
+    provider = OpenAIProvider(client, who="acme")
+    return asyncio.run(asyncio.wait_for(provider.ask(request, listener), 10))
+
+
+def test_a_compressed_stream_is_read(request_to: Any, listener: Any) -> None:
+    """An endpoint that compresses its events is understood."""
+    packed = gzip.compress(EVENT)
+    body = Body(packed[:10], packed[10:])
+    answer = ask(body, request_to("openai"), listener, **{"content-encoding": "gzip"})
+    assert (answer.stop_reason, listener.said) == ("stop", "hello")
+    assert body.closed
+
+
+def test_an_answer_stands_when_its_connection_breaks_after_the_end(request_to: Any, listener: Any) -> None:
+    """After the last event a broken connection takes nothing away."""
+    body = Body(EVENT, b"data: [DONE]\n\n", httpx2.ReadError("gone"))
+    assert ask(body, request_to("openai"), listener).stop_reason == "stop"
+    assert body.closed
+
+
+def test_an_answer_waits_for_no_late_goodbye(
+    request_to: Any, listener: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last event a connection that stays open is closed after a moment."""
+    monkeypatch.setattr(wire, "_CLOSING_S", 0.05)
+    body = Body(EVENT, b"data: [DONE]\n\n", 60.0)
+    assert ask(body, request_to("openai"), listener).stop_reason == "stop"
+    assert body.closed
+
+
+def test_what_follows_the_last_event_is_read_away(request_to: Any, listener: Any) -> None:
+    """The rest of a body is read, so that the connection can be used again."""
+    body = Body(EVENT, b"data: [DONE]\n\n", b": bye\n\n", b"")
+    ask(body, request_to("openai"), listener)
+    assert body.read == 4
+
+
+def test_half_an_event_is_a_sign_of_life(request_to: Any, listener: Any) -> None:
+    """Bytes that complete no event are told all the same, so that nobody takes them for silence."""
+    body = Body(*(EVENT[i : i + 1] for i in range(len(EVENT))))
+    ask(body, request_to("openai"), listener)
+    assert listener.heard.count(None) == len(EVENT) - 1
+    assert listener.said == "hello"
+
+
+@pytest.mark.parametrize(
+    "broken", [httpx2.ReadError("cut"), httpx2.RemoteProtocolError("cut"), OSError("cut")]
+)
+def test_a_body_that_breaks_is_closed(broken: Exception, request_to: Any, listener: Any) -> None:
+    """A connection that breaks in the middle is an error, and is closed."""
+    body = Body(EVENT, broken)
+    with pytest.raises(ConnectionLost):
+        ask(body, request_to("openai"), listener)
+    assert body.closed
+
+
+def test_a_cancelled_answer_is_closed(request_to: Any, listener: Any) -> None:
+    """Whoever is cancelled in the middle of an answer leaves no connection open."""
+    body = Body(EVENT, 60.0)
+
+    async def cancelled() -> None:
+        transport = httpx2.MockTransport(
+            lambda sent: httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=body)
+        )
+        client = openai.AsyncOpenAI(
+            api_key="sk-x",
+            base_url="https://example.com",
+            http_client=httpx2.AsyncClient(transport=transport),
+        )
+        task = asyncio.create_task(OpenAIProvider(client).ask(request_to("openai"), listener))
+        while not listener.said:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert body.closed
+
+
+def test_a_page_instead_of_a_stream_is_not_read_to_its_end(request_to: Any, listener: Any) -> None:
+    """Of a 200 that is no stream only the beginning is read and kept."""
+    body = Body(*[b"<html>" + b"x" * 1000] * 100)
+    with pytest.raises(MalformedAnswer, match="text/html instead of a stream") as caught:
+        ask(body, request_to("openai"), listener, **{"content-type": "text/html; charset=utf-8"})
+    assert body.read < 10
+    assert len(caught.value.raw or "") <= 2000
+    assert body.closed
