@@ -16,7 +16,7 @@ from labkit.catalog.catalog import Catalog
 from labkit.library import Library
 from labkit.plan import Plan
 from labkit.plan.again import recall
-from labkit.plan.definition import define
+from labkit.plan.definition import define, with_structure
 from labkit.plan.warmup import warm_up
 from labkit.prompts import Block
 from labkit.run import Bench, Run
@@ -101,7 +101,9 @@ class Lab:
         the lab, or None for prompts without variables. `params` go to every model, over its own.
         `context`: blocks in front of every prompt. `experiment` is by default the dataset's name.
         `duplicates`: `ask` gives cells that send the same request an answer each, `share` one for all.
-        `seed` decides the order of asking. Raises one `DefinitionError` naming all that is wrong.
+        Where a model is asked for JSON of a schema (`response_format`), each answer is kept as it came and
+        scored by whether it fits: `score.structure`. `seed` decides the order of asking. Raises one
+        `DefinitionError` naming all that is wrong.
         """
         design = define(
             prompts=prompts,
@@ -118,7 +120,8 @@ class Lab:
             sql=self.sql,
         )
         warm_up(design.models)
-        return Plan(design=design, scorers=as_scorers(scorers), seed=seed, bench=self._bench)
+        marking = with_structure(design, as_scorers(scorers))
+        return Plan(design=design, scorers=marking, seed=seed, bench=self._bench)
 
     def again(self, run_id: str, *, scorers: Sequence[Scorer | Callable[..., Any]] = ()) -> Plan:
         """The plan of an earlier run, or of the `latest`: the same prompts, models, params and samples.

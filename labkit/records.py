@@ -236,7 +236,8 @@ class RunRecord(Record, frozen=True, kw_only=True):
 
 
 class RunEvent(Record, frozen=True, kw_only=True):
-    """Something that happened to a run: `started`, `resumed`, `stopped`, `finished` or `failed`."""
+    """Something that happened to a run: `started`, `resumed`, `unfounded` (stored answers were not replayed,
+    since they do not match their requests), `stopped`, `finished` or `failed`."""
 
     run_id: str
     event: str

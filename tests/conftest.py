@@ -25,7 +25,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection to anywhere but this machine fails, and says where it wanted to go; no name is looked up."""
+    """A connection to anywhere but this machine fails, saying where it wanted to go; no name is looked up."""
     connect, look_up = socket.socket.connect, socket.getaddrinfo
 
     def guarded(self: socket.socket, address: Any) -> None:

@@ -19,7 +19,7 @@ from labkit.store import Store
 
 CELLS = "select distinct prompt, prompt_version, model, sample_id, repeat from generations where run_id = ?"
 PARAMS = """
-    select g.model, any_value(r.params::varchar) as params
+    select g.model, any_value(r.params::varchar) as params, any_value(r.dialect) as dialect
     from (select distinct model, request_id from generations where run_id = ?) g
     join requests r using (request_id) group by g.model
 """
@@ -37,7 +37,10 @@ def recall(run_id: str, *, store: Store, catalog: Catalog, library: Library) -> 
     seen = store.table(CELLS, [run_id]).to_pylist()
     if not seen:
         raise DefinitionError(f"Run {run_id} has no answers yet, so its plan cannot be told. Plan it anew.")
-    sent = {one["model"]: json.loads(one["params"]) for one in store.table(PARAMS, [run_id]).to_pylist()}
+    sent = {
+        one["model"]: {"params": json.loads(one["params"]), "dialect": one["dialect"]}
+        for one in store.table(PARAMS, [run_id]).to_pylist()
+    }
     prompts = [
         _prompt(name, version, library) for name, version in _distinct(seen, "prompt", "prompt_version")
     ]
@@ -80,4 +83,4 @@ def _models(ids: Sequence[str], sent: dict[str, Any], catalog: Catalog) -> list[
             f"The lab does not list {', '.join(map(repr, strangers))} now. "
             "Give the run's own models to it: lk.Lab(..., models=[lk.Model(...)])."
         )
-    return [catalog.get(id).replace(params=sent.get(id, {})) for id in ids]
+    return [catalog.get(id).replace(**sent.get(id, {"params": {}})) for id in ids]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from labkit import providers
+from labkit import keys, providers
 from labkit.catalog import params as parameters
 from labkit.catalog.catalog import Catalog
 from labkit.catalog.model import Model
@@ -19,8 +19,12 @@ from labkit.datasets import Dataset, load
 from labkit.design import Design, build
 from labkit.errors import DefinitionError
 from labkit.library import Library
+from labkit.plan import vision
 from labkit.prompts import Block, Prompt, missing_variables, name_faults, twin_faults
 from labkit.prompts.names import is_ref
+from labkit.records import canonical_json
+from labkit.scoring import Scorer
+from labkit.scoring.structure import STRUCTURE, as_asked
 
 T = TypeVar("T")
 MOST_REPEATS = 10_000
@@ -77,18 +81,22 @@ def define(
     _distinct([model.id for model in chosen_models], "model", faults)
     samples = faults.trying(lambda: load(dataset, sql=sql))
     merged = [_params(model, params or {}, faults) for model in chosen_models]
+    faults.trying(lambda: as_asked(_schemas(chosen_models, merged)))
     _whole(repeats, "repeats", most=MOST_REPEATS, faults=faults)
     if duplicates not in ("ask", "share"):
         faults.add(f"duplicates is {duplicates!r}; use 'ask' (each cell its own answer) or 'share'.")
     name = experiment if experiment is not None else (samples.name if samples else "")
     for what, given in (("experiment", name), ("workspace", workspace)):
         faults.add(*name_faults(given, what=what))
+        _no_key(given, f"The {what}", faults)
+    for model in chosen_models:
+        _no_key(model.base_url, f"base_url of {model.id}", faults)
     if samples is not None:
         rows = samples.samples
         faults.trying(lambda: missing_variables(chosen_prompts, rows))
     faults.raise_all()
     assert isinstance(samples, Dataset)
-    return build(
+    design = build(
         experiment=name,
         workspace=workspace,
         prompts=chosen_prompts,
@@ -98,6 +106,22 @@ def define(
         repeats=int(repeats),
         share=duplicates == "share",
     )
+    vision.check(design)
+    return design
+
+
+def with_structure(design: Design, scorers: Sequence[Scorer]) -> tuple[Scorer, ...]:
+    """The scorers, and `structure` after them where a model is asked for JSON of a schema, unless one of
+    them has that name."""
+    schemas = _schemas(design.models, design.params)
+    if not schemas or any(scorer.name == STRUCTURE for scorer in scorers):
+        return tuple(scorers)
+    return (*scorers, as_asked(schemas))
+
+
+def _schemas(models: Sequence[Model], params: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    pairs = zip(models, params, strict=True)
+    return {model.id: schema for model, given in pairs if (schema := parameters.schema_of(given)) is not None}
 
 
 def _each(given: Any, what: str, make: Callable[[Any], T], faults: Faults) -> list[T]:
@@ -135,7 +159,15 @@ def _params(model: Model, given: Mapping[str, Any], faults: Faults) -> Mapping[s
     defaults = providers.load(model.dialect).defaults(model)
     merged, wrong = parameters.check({**defaults, **model.params, **given}, model)
     faults.add(*wrong)
+    for name, value in merged.items():
+        _no_key(value, f"The param {name} of {model.id}", faults)
     return merged
+
+
+def _no_key(given: Any, what: str, faults: Faults) -> None:
+    """What is stored with every run, and shown, is no place for a key."""
+    if keys.resembles_key(given if isinstance(given, str) else canonical_json(given).decode()):
+        faults.add(f"{what} looks like a key, and would be stored. Keep keys in the environment or in .env.")
 
 
 def _distinct(names: Sequence[str], noun: str, faults: Faults) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from labkit.store import Store
 
 UNIDENTIFIED = "its endpoint has no identity, so its answers are never replayed"
+UNFOUNDED = "what is stored for it does not match the request it claims to answer"
 NEVER = "never asked"
 LESS_OFTEN = "asked less often before"
 FAILED = "asked before, without a finished answer"
@@ -39,8 +40,11 @@ class Known:
         keys = pa.table(
             {"request_id": [place.request_id for place in places], "draw": [place.draw for place in places]}
         )
-        have = store.known(keys, columns=("request_id", "draw"))
-        answered = set(zip(have["request_id"].to_pylist(), have["draw"].to_pylist(), strict=True))
+        have = store.known(keys, columns=("request_id", "draw", "model")).to_pylist()
+        asked = store.founded({row["request_id"] for row in have}) if have else {}
+        answered = {
+            (row["request_id"], row["draw"]): asked.get(row["request_id"]) == row["model"] for row in have
+        }
         before = _asked_before(design, store) if len(answered) < len(places) else {}
         requests = {request_id for request_id, _ in answered}
         reasons: list[str] = []
@@ -48,7 +52,7 @@ class Known:
             if design.endpoints[place.model] is None:
                 reasons.append(UNIDENTIFIED)
             elif (place.request_id, place.draw) in answered:
-                reasons.append("")
+                reasons.append("" if answered[place.request_id, place.draw] else UNFOUNDED)
             else:
                 reasons.append(_why(design, place, before, requests))
         return cls(tuple(reasons))

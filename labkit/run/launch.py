@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from msgspec.structs import replace
-
 from labkit import provenance, tokens
 from labkit.catalog.model import Model
 from labkit.catalog.prices import Pricer
@@ -26,7 +24,7 @@ from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
 from labkit.keys import Key
 from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
-from labkit.run import definitions, marking
+from labkit.run import definitions, marking, replaying
 from labkit.run.bench import Bench
 from labkit.scoring import Scorer
 from labkit.store.writer import Writer
@@ -94,7 +92,7 @@ class Launch:
         try:
             cells = self._missing(versions)
             asked = cells if self.settings.fresh else self._replay(writer, cells)
-            first, sharing = _share(asked) if self.design.share else (asked, [])
+            first, sharing = replaying.share(asked) if self.design.share else (asked, [])
             self._ask(writer, first)
             self._copy(writer, first, sharing)
             writer.flush()
@@ -189,23 +187,17 @@ class Launch:
 
     def _replay(self, writer: Writer, cells: list[tuple[Place, Cell]]) -> list[tuple[Place, Cell]]:
         """Write the answers the lab has; return the cells it has none for."""
-        import pyarrow as pa
-
-        identified = [pair for pair in cells if self.design.endpoints[pair[0].model] is not None]
-        keys = pa.table(
-            {
-                "request_id": pa.array([cell.request_id for _, cell in identified], pa.string()),
-                "draw": pa.array([cell.draw for _, cell in identified], pa.int64()),
-            }
-        )
-        found = {(row["request_id"], row["draw"]): row for row in self._bench.store.known(keys).to_pylist()}
+        identified = [cell for place, cell in cells if self.design.endpoints[place.model] is not None]
+        found, unfounded = replaying.answers(self._bench.store, identified)
+        if unfounded:
+            self._tell(writer, "unfounded", requests=unfounded)
         missing = []
         for place, cell in cells:
             row = found.get((cell.request_id, cell.draw))
             if row is None or self.design.endpoints[place.model] is None:
                 missing.append((place, cell))
             else:
-                self._put(writer, replay(Generation(**row), cell))
+                self._put(writer, replaying.replay(row, cell))
         return missing
 
     def _ask(self, writer: Writer, cells: list[tuple[Place, Cell]]) -> None:
@@ -254,7 +246,7 @@ class Launch:
             return
         writer.flush()
         for _, cell in self._replay(writer, sharing):
-            self._put(writer, _unshared(cell))
+            self._put(writer, replaying.unshared(cell))
 
     def _why_not_all(self) -> str | None:
         """Why cells were not asked (budget, key, quota …); None where every cell was."""
@@ -263,39 +255,3 @@ class Launch:
 
     def _put(self, writer: Writer, generation: Generation) -> None:
         writer.generation(generation, lambda: self._watcher.ended(generation))
-
-
-def replay(original: Generation, cell: Cell) -> Generation:
-    """An answer given before, as this cell's row: same text, usage and cost; no clocks, no attempts."""
-    place = {name: getattr(cell, name) for name in cell.__struct_fields__}
-    return replace(
-        original,
-        **place,
-        queue_s=None,
-        first_event_s=None,
-        ttft_s=None,
-        latency_s=None,
-        retry_s=None,
-        in_flight=None,
-        attempts=0,
-        maybe_paid=0,
-        replayed_from=original.generation_id,
-    )
-
-
-def _unshared(cell: Cell) -> Generation:
-    place = {name: getattr(cell, name) for name in cell.__struct_fields__}
-    why = "the cell whose answer it shares has none; run the plan again, or use duplicates='ask'"
-    return Generation(**place, status="failed", error_type="NoSharedAnswer", error_message=why)
-
-
-def _share(cells: list[tuple[Place, Cell]]) -> tuple[list[tuple[Place, Cell]], list[tuple[Place, Cell]]]:
-    first: dict[tuple[str, int], tuple[Place, Cell]] = {}
-    sharing = []
-    for pair in cells:
-        key = pair[1].request_id, pair[1].draw
-        if key in first:
-            sharing.append(pair)
-        else:
-            first[key] = pair
-    return list(first.values()), sharing

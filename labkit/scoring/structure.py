@@ -18,6 +18,7 @@ from labkit.scoring.matching import answer_text, explained, target_value
 from labkit.scoring.scorer import Scorer, Value
 
 MAX_CHARACTERS = 1_000_000
+STRUCTURE = "structure"
 
 _FENCE = re.compile(r"\s*```[a-zA-Z]{0,12}[ \t]*\n(?P<inside>.*?)\n?```\s*", re.DOTALL)
 
@@ -35,6 +36,38 @@ def json_schema(schema: Mapping[str, Any], *, name: str = "json_schema") -> Scor
     >>> json_schema({"type": "object", "required": ["label"]})
     Scorer('json_schema')
     """
+    validator = _validator(schema, f"scorer {name!r}")
+    return Scorer(name, explained(lambda generation, sample: _fits(validator, generation)))
+
+
+def as_asked(schemas: Mapping[str, Mapping[str, Any]]) -> Scorer:
+    """The scorer `structure`, which a plan adds by itself where a model is asked for JSON of a schema.
+
+    1 where the answer fits the schema its model was asked with, else 0 and why; the answer itself is kept
+    as it came. A model that is not in `schemas`, which are by model id, is not scored. Raises
+    DefinitionError naming every schema that is none.
+
+    >>> as_asked({"openai/gpt-4o": {"type": "object"}})
+    Scorer('structure')
+    """
+    validators: dict[str, Any] = {}
+    faults: list[str] = []
+    for model, schema in schemas.items():
+        try:
+            validators[model] = _validator(schema, model)
+        except DefinitionError as error:
+            faults += error.faults
+    if faults:
+        raise DefinitionError(faults)
+
+    def compare(generation: Generation, sample: Sample) -> Value:
+        validator = validators.get(generation.model)
+        return None if validator is None else _fits(validator, generation)
+
+    return Scorer(STRUCTURE, explained(compare))
+
+
+def _validator(schema: Mapping[str, Any], what: str) -> Any:
     from jsonschema.exceptions import SchemaError
     from jsonschema.validators import Draft202012Validator, validator_for
     from referencing import Registry
@@ -43,22 +76,21 @@ def json_schema(schema: Mapping[str, Any], *, name: str = "json_schema") -> Scor
     try:
         kind.check_schema(dict(schema))
     except SchemaError as error:
-        raise DefinitionError(f"the schema of scorer {name!r} is none: {error.message}") from None
+        raise DefinitionError(f"the schema of {what} is none: {error.message}") from None
     if outside := sorted(_outside(schema)):
-        raise DefinitionError(f"the schema of scorer {name!r} refers to {', '.join(outside)}; put it inside")
-    validator = kind(dict(schema), registry=Registry())
+        raise DefinitionError(f"the schema of {what} refers to {', '.join(outside)}; put it inside")
+    return kind(dict(schema), registry=Registry())
 
-    def compare(generation: Generation, sample: Sample) -> Value:
-        try:
-            document = read_json(answer_text(generation))
-        except NoJson as why:
-            return {"value": 0, "explanation": str(why)}
-        fault = next(iter(validator.iter_errors(document)), None)
-        if fault is None:
-            return 1.0
-        return {"value": 0, "explanation": f"{fault.json_path}: {fault.message}"[:500]}
 
-    return Scorer(name, explained(compare))
+def _fits(validator: Any, generation: Generation) -> Value:
+    try:
+        document = read_json(answer_text(generation))
+    except NoJson as why:
+        return {"value": 0, "explanation": str(why)}
+    fault = next(iter(validator.iter_errors(document)), None)
+    if fault is None:
+        return 1.0
+    return {"value": 0, "explanation": f"{fault.json_path}: {fault.message}"[:500]}
 
 
 def json_field(

@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError, StoreError, StoreLocked
 from labkit.records import Sample
-from labkit.store import backup, database, definitions, driving, ledger, locked, tidy
+from labkit.store import backup, database, definitions, driving, founded, ledger, locked, tidy
 from labkit.store.access import WAIT_S, Access, Reading
 from labkit.store.background import Background
 from labkit.store.fold import Report
@@ -137,6 +137,15 @@ class Store(Frames):
         with self._reading() as reading:
             self._desk.writer.remember(ledger.requests_of(reading.connection, keys))
             return tidy.utc(ledger.known(reading.connection, keys, columns=columns))
+
+    def founded(self, request_ids: Iterable[str]) -> dict[str, str]:
+        """Which stored requests are what their ids say, and the model each asks: see `founded`. The others
+        are written again when they are asked."""
+        wanted = set(request_ids)
+        with self._reading() as reading:
+            found = founded.founded(reading.connection, wanted)
+        self._desk.writer.forget(wanted - found.keys())
+        return found
 
     def settled(self, run_id: str) -> frozenset[str]:
         """The generation_ids of the run that are done: a resume asks for all others."""

@@ -116,6 +116,10 @@ class Writer:
         """These requests are in the lab already: `put` passes them over."""
         self._requests.update(request_ids)
 
+    def forget(self, request_ids: Iterable[str]) -> None:
+        """What the lab has of these requests is not to be relied on: `put` writes them again."""
+        self._requests.difference_update(request_ids)
+
     def prepare(self) -> None:
         """Open the journal of intents now, so that the first does not wait for that. Raises `OSError` or
         `StoreError`."""

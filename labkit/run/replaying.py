@@ -1,0 +1,75 @@
+"""Answers given before, and answers shared: which there are, and what their rows become in another run.
+
+It asks the store and decides nothing about what is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from labkit.design import Place
+from labkit.records import Cell, Generation
+from labkit.store import Store
+
+log = logging.getLogger("labkit.run")
+
+
+def answers(store: Store, cells: Sequence[Cell]) -> tuple[dict[tuple[str, int], Generation], list[str]]:
+    """The original answers to the cells' requests by request_id and draw, and the request_ids of those
+    that are not used since what is stored does not match them."""
+    import pyarrow as pa
+
+    keys = pa.table(
+        {
+            "request_id": pa.array([cell.request_id for cell in cells], pa.string()),
+            "draw": pa.array([cell.draw for cell in cells], pa.int64()),
+        }
+    )
+    rows = [Generation(**row) for row in store.known(keys).to_pylist()]
+    asked = store.founded({row.request_id for row in rows}) if rows else {}
+    found = {(row.request_id, row.draw): row for row in rows if asked.get(row.request_id) == row.model}
+    unfounded = sorted({row.request_id for row in rows if asked.get(row.request_id) != row.model})
+    if unfounded:
+        log.warning("Stored answers to %d requests do not match them and are not used.", len(unfounded))
+    return found, unfounded
+
+
+def replay(original: Generation, cell: Cell) -> Generation:
+    """An answer given before, as this cell's row: same text, usage and cost; no clocks, no attempts."""
+    place = {name: getattr(cell, name) for name in cell.__struct_fields__}
+    return replace(
+        original,
+        **place,
+        queue_s=None,
+        first_event_s=None,
+        ttft_s=None,
+        latency_s=None,
+        retry_s=None,
+        in_flight=None,
+        attempts=0,
+        maybe_paid=0,
+        replayed_from=original.generation_id,
+    )
+
+
+def unshared(cell: Cell) -> Generation:
+    """The row of a cell whose answer was to come from another, which has none."""
+    place = {name: getattr(cell, name) for name in cell.__struct_fields__}
+    why = "the cell whose answer it shares has none; run the plan again, or use duplicates='ask'"
+    return Generation(**place, status="failed", error_type="NoSharedAnswer", error_message=why)
+
+
+def share(cells: list[tuple[Place, Cell]]) -> tuple[list[tuple[Place, Cell]], list[tuple[Place, Cell]]]:
+    """The cells to be asked, and those that wait for the answer of one of them."""
+    first: dict[tuple[str, int], tuple[Place, Cell]] = {}
+    sharing = []
+    for pair in cells:
+        key = pair[1].request_id, pair[1].draw
+        if key in first:
+            sharing.append(pair)
+        else:
+            first[key] = pair
+    return list(first.values()), sharing
