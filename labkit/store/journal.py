@@ -58,17 +58,28 @@ class Journal:
         _sync(self._fd)
         self.keep(total_bytes)
 
-    def abandon(self) -> None:
-        """Cut off what does not hold and close for good; an empty file is removed."""
-        try:
+    def abandon(self) -> bool:
+        """Cut off what does not hold and close for good; an empty file is removed.
+
+        False if somebody removed the file, so that what it held is nowhere else: then it stays open, for
+        `rescue`.
+        """
+        # If this fails, the lines past that point come again in the next journal, and the fold knows
+        # them by their stamps.
+        with contextlib.suppress(OSError):
             os.ftruncate(self._fd, self.kept_bytes)
             if self.kept_bytes == 0:
                 self.path.unlink(missing_ok=True)
-        except OSError:
-            # Its lines past that point come again in the next journal, and the fold knows them by stamp.
-            pass
-        finally:
-            self.close()
+            elif os.fstat(self._fd).st_nlink == 0:
+                return False
+        self.close()
+        return True
+
+    def rescue(self) -> None:
+        """Write again what an abandoned journal held, durably, and close it. Raises `OSError`."""
+        self._write_again()
+        _sync(self._fd)
+        self.close()
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -76,14 +87,17 @@ class Journal:
 
     def _write_again(self) -> None:
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
-        fd = os.open(self.path, _FLAGS, 0o600)
+        part = self.path.with_suffix(".again")
+        fd = os.open(part, _FLAGS & ~os.O_EXCL | os.O_TRUNC, 0o600)
         try:
-            offset = 0
             os.lseek(self._fd, 0, os.SEEK_SET)
             while piece := os.read(self._fd, COPY_BYTES):
-                offset += os.write(fd, piece)
+                while piece:
+                    piece = piece[os.write(fd, piece) :]
+            os.rename(part, self.path)
         except OSError:
             os.close(fd)
+            part.unlink(missing_ok=True)
             raise
         os.close(self._fd)
         self._fd = fd

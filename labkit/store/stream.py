@@ -84,12 +84,16 @@ class Stream:
         self._number = 0
         self._journal: Journal | None = None
         self._bytes = 0
+        self._homeless: list[Journal] = []
 
     def write(self, entries: Sequence[Waiting]) -> None:
         """Append the entries' lines. They get their stamps here, and keep them if they are tried again.
 
         Raises `OSError` or `StoreError`; then `abandon`.
         """
+        while self._homeless:
+            self._homeless[-1].rescue()
+            self._homeless.pop()
         for entry in entries:
             if not entry.frame and entry.record is not None:
                 entry.stamp = self._life.stamp()
@@ -124,7 +128,8 @@ class Stream:
     def abandon(self) -> None:
         """Give the journal up; what was not kept is written to the next."""
         if self._journal is not None:
-            self._journal.abandon()
+            if not self._journal.abandon():
+                self._homeless.append(self._journal)
             self._journal = None
 
     def end(self) -> None:

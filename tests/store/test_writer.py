@@ -242,6 +242,37 @@ def test_a_removed_journal_is_written_again(pen: Writer, folder: Folder, make: A
     assert folder.process_lock(pen.process).exists()
 
 
+def test_a_removed_journal_survives_a_full_disk(
+    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any
+) -> None:
+    """If the file is removed while the disk is full, what was acknowledged comes back once there is room."""
+    monkeypatch.setattr(writer, "RETRY_S", 0.01)
+    pen.put(make.generation("acknowledged"))
+    pen.flush()
+    (name, _) = next(folder.journals())
+    (folder.path / str(name)).unlink()
+    real = os.write
+    room = threading.Event()
+
+    def write(fd: int, data: Any) -> int:
+        target = os.readlink(f"/proc/self/fd/{fd}")
+        if not room.is_set() and (".jsonl" in target or ".again" in target):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(fd, data)
+
+    monkeypatch.setattr(os, "write", write)
+    stored: list[str] = []
+    pen.generation(make.generation("waiting"), lambda: stored.append("waiting"))
+    with pytest.raises(StoreError, match="No space"):
+        pen.flush()
+    assert stored == []
+    room.set()
+    until(lambda: stored == ["waiting"])
+    pen.flush()
+    assert ids_in(folder) == ["acknowledged", "waiting"]
+    assert not list(folder.path.glob("*.again"))
+
+
 def test_a_request_is_written_once(pen: Writer, folder: Folder) -> None:
     """The same request is written once a process, never if the lab has it, and always acknowledged."""
 
