@@ -7,12 +7,16 @@ whatever happens to the kernel; the notebook executed so far is kept too.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import click
 
 from labkit.cli.output import json_option, show_json
+from labkit.keys import resembles_key
+
+_SECRET = re.compile(r"(?i)(api_?key|secret|password|auth_?token|access_?token)$")
 
 
 @click.command()
@@ -35,6 +39,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Execute NOTEBOOK headless. The exit code is 1 when a cell fails, 124 when one takes too long."""
+    _refuse_keys(parameters)
     executed = out or Path("build") / notebook.name
     executed.parent.mkdir(parents=True, exist_ok=True)
     code = execute(notebook, executed, dict(parameters), timeout_s=timeout_s, quiet=as_json)
@@ -46,6 +51,16 @@ def run(
         if page:
             click.echo(f"as a page  {page.resolve()}")
     sys.exit(code)
+
+
+def _refuse_keys(parameters: tuple[tuple[str, str], ...]) -> None:
+    """A parameter is written into the executed notebook: no place for a key."""
+    for name, text in parameters:
+        if resembles_key(text) or _SECRET.search(name):
+            raise click.UsageError(
+                f"The parameter {name} looks like a key, and parameters are written into the notebook. "
+                "Keep keys in the environment or in a file .env, where the notebook finds them by itself."
+            )
 
 
 def execute(

@@ -202,7 +202,8 @@ def _grouped(lanes: Mapping[str, Lane], keys: Mapping[str, Any], random: Random)
     for name, lane in lanes.items():
         model, key = lane.model, keys.get(name)
         apart = model.concurrency is not None or model.dialect in ("local", "scripted")
-        where = (model.dialect, model.provider, model.base_url, key and key.reveal(), id(model.client))
+        # By the key itself, which neither prints nor pickles, not by its text: a traceback shows variables.
+        where = (model.dialect, model.provider, model.base_url, key, id(model.client))
         place = name if apart else where
         if place not in endpoints:
             ceiling = model.concurrency or (model.weights.slots if model.weights else REMOTE)

@@ -23,6 +23,9 @@ IDLE_S = 3.0
 written just then would be lost."""
 _CONNECTIONS = 4096
 _KEPT = 64
+_ERROR_BYTES = 256 * 1024
+"""So much of a refusal is read: an SDK would read all of it, whatever it is."""
+_ENCODED = (b"content-encoding", b"content-length", b"transfer-encoding")
 _LATIN = "iso-8859-1"
 _UNUSUAL = ("params", "files", "data", "json", "cookies")
 
@@ -89,6 +92,8 @@ class _Lean(_Base):
         response = await self._transport_for_url(request.url).handle_async_request(request)
         response.request = request
         response.headers.encoding = _LATIN
+        if response.status_code >= 300:
+            return await _cut_short(response, request)
         if not stream:
             try:
                 await response.aread()
@@ -96,3 +101,21 @@ class _Lean(_Base):
                 await response.aclose()
                 raise
         return response
+
+
+async def _cut_short(response: httpx2.Response, request: httpx2.Request) -> httpx2.Response:
+    """A refusal with at most so much of its body, read and decoded."""
+    body = bytearray()
+    try:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) >= _ERROR_BYTES:
+                break
+    finally:
+        await response.aclose()
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _ENCODED]
+    short = httpx2.Response(
+        response.status_code, headers=headers, content=bytes(body[:_ERROR_BYTES]), request=request
+    )
+    short.headers.encoding = _LATIN
+    return short

@@ -19,9 +19,11 @@ from labkit.endpoints import check_base_url
 from labkit.errors import DefinitionError, MalformedAnswer, ProviderError
 from labkit.keys import Key
 from labkit.providers import failures
-from labkit.providers.sse import EventParser
+from labkit.providers.sse import EventParser, EventTooLarge
 from labkit.records import Answer, Listener
 
+LARGEST_BYTES = 64 * 1024 * 1024
+"""Of one answer, decoded: many times what any model writes. A server that means ill could send more."""
 _CLOSING_S = 2.0
 _STREAM = "text/event-stream"
 _ERROR_CHARS = 2000
@@ -165,7 +167,9 @@ def _chunks(response: Any, headers: Mapping[str, str]) -> AsyncGenerator[bytes, 
 async def _events(chunks: AsyncIterator[bytes], listener: Listener, reading: Reading) -> None:
     """Let `reading` take event after event, as they come."""
     parser = EventParser()
+    left = LARGEST_BYTES
     async for chunk in chunks:
+        left = _less(left, chunk)
         events = parser.feed(chunk)
         if not events:
             # Half an event is a sign of life all the same.
@@ -181,10 +185,19 @@ async def _events(chunks: AsyncIterator[bytes], listener: Listener, reading: Rea
 async def _together(chunks: AsyncIterator[bytes], listener: Listener) -> bytes:
     """All chunks as one."""
     parts = []
+    left = LARGEST_BYTES
     async for chunk in chunks:
+        left = _less(left, chunk)
         listener.event()
         parts.append(chunk)
     return b"".join(parts)
+
+
+def _less(left: int, chunk: bytes) -> int:
+    left -= len(chunk)
+    if left < 0:
+        raise EventTooLarge(f"an answer of more than {LARGEST_BYTES:,} bytes")
+    return left
 
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:

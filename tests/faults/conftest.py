@@ -63,7 +63,7 @@ class Channel:
 
     def model(self, name: str = "m", **more: Any) -> Model:
         """A model that is asked here."""
-        tail = "/v1" if self.dialect == "openai" else ""
+        tail = "/v1" if self.dialect.startswith("openai") else ""
         base = f"{self.server}/c/{self.name}{tail}"
         return Model(f"faulty/{name}", dialect=self.dialect, base_url=base, **more)
 

@@ -1,4 +1,4 @@
-"""A server that fails on demand: both dialects, real sockets, a process of its own.
+"""A server that fails on demand: every dialect, real sockets, a process of its own.
 
 Every test has a channel, `http://127.0.0.1:PORT/c/NAME`, with a list of behaviours used up one a request
 and one for all requests after (`then`). What arrived, and when, is kept per channel. A behaviour is a dict:
@@ -79,9 +79,42 @@ def anthropic_events(how: dict[str, Any], count: int) -> list[bytes]:
     return [f"event: {block['type']}\ndata: {json.dumps(block)}\n\n".encode() for block in blocks]
 
 
+def responses_events(how: dict[str, Any], count: int) -> list[bytes]:
+    """The events of a streamed answer in the responses dialect."""
+    begun = {"id": "resp_1", "object": "response", "model": "m-2026", "status": "in_progress", "output": []}
+    blocks: list[dict[str, Any]] = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.in_progress", "response": begun},
+    ]
+    blocks += [
+        {"type": "response.output_text.delta", "output_index": 0, "delta": piece}
+        for piece in _pieces(how.get("text", WORDS), count)
+    ]
+    ended = _response(how)
+    blocks.append({"type": f"response.{ended['status']}", "response": ended})
+    return [f"event: {block['type']}\ndata: {json.dumps(block)}\n\n".encode() for block in blocks]
+
+
+def _response(how: dict[str, Any]) -> dict[str, Any]:
+    cut = how.get("finish", "completed")
+    usage = how.get("usage", {"input_tokens": 7, "output_tokens": 12, "total_tokens": 19})
+    message = {"type": "message", "content": [{"type": "output_text", "text": how.get("text", WORDS)}]}
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "model": "m-2026",
+        "status": "completed" if cut == "completed" else "incomplete",
+        "incomplete_details": None if cut == "completed" else {"reason": cut},
+        "output": [message],
+        "usage": usage,
+    }
+
+
 def whole(dialect: str, how: dict[str, Any]) -> bytes:
     """An answer in one piece."""
     text = how.get("text", WORDS)
+    if dialect == "openai-responses":
+        return json.dumps(_response(how)).encode()
     if dialect == "openai":
         usage = how.get("usage", {"prompt_tokens": 7, "completion_tokens": 12, "total_tokens": 19})
         message = {"role": "assistant", "content": text}
@@ -174,7 +207,8 @@ async def behave(how: dict[str, Any], seen: dict[str, Any], writer: asyncio.Stre
         kind = how.get("content_type", "application/json")
         await send(writer, 200, how["raw"].encode(), {"content-type": kind, **how.get("headers", {})})
         return True
-    dialect = "anthropic" if seen["path"].endswith("/messages") else "openai"
+    ends = {"messages": "anthropic", "responses": "openai-responses"}
+    dialect = ends.get(seen["path"].rpartition("/")[2], "openai")
     if seen["path"].endswith("count_tokens"):
         await send(writer, 200, b'{"input_tokens": 42}')
         return True
@@ -182,8 +216,10 @@ async def behave(how: dict[str, Any], seen: dict[str, Any], writer: asyncio.Stre
         await asyncio.sleep(how.get("first_s", 0))
         await send(writer, 200, whole(dialect, how), how.get("headers"), drip_s=how.get("drip_s", 0))
         return True
-    make = openai_events if dialect == "openai" else anthropic_events
-    return await stream(make(how, how.get("events", 4)), how, dialect, writer)
+    return await stream(MAKERS[dialect](how, how.get("events", 4)), how, dialect, writer)
+
+
+MAKERS = {"openai": openai_events, "openai-responses": responses_events, "anthropic": anthropic_events}
 
 
 async def stream(
