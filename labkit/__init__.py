@@ -92,6 +92,4 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(ipython: Any) -> None:
     """`%load_ext labkit`: registers `%%prompt` and `%models`, and does nothing else."""
-    from labkit import magics
-
-    magics.load_ipython_extension(ipython)
+    import_module("labkit.magics").load_ipython_extension(ipython)

@@ -23,7 +23,11 @@ CAPABILITIES = ("streaming", "vision", "tools", "json", "reasoning")
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """What a local model is made of, beside its file."""
+    """What a local model is made of, beside its file.
+
+    >>> Model("local/mine", weights=Weights(path=Path("mine.gguf"), slots=1)).weights.slots
+    1
+    """
 
     path: Path | None = None
     """A GGUF file; None: found by the model's name among what `labkit pull` fetched."""
