@@ -12,8 +12,14 @@ from typing import Any
 
 _HOMES = {
     "cost_latency": "money",
+    "cost_parts": "parts",
+    "drift": "drifting",
+    "forest": "pairs",
+    "frontier": "tradeoff",
     "latency": "clocks",
     "scores": "quality",
+    "slices": "parted",
+    "speed": "pace",
     "tokens_cost": "money",
     "ttft": "clocks",
 }

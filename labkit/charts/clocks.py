@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 CURVES = 16
 """Above so many models, curves give way to one row of quantiles per model."""
+BANDS = 4
+"""Above so many models, bands would hide each other and are left out."""
+BAND_POINTS = 120
 POINTS = 400
 """Most points of one curve; above, quantiles stand for values."""
 
@@ -28,6 +31,7 @@ POINTS = 400
 def latency(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> go.Figure:
     """The share of answers that were complete after so many seconds, per model (an ECDF).
 
+    With up to four models, bands that hold the whole true curve with 95 %, samples counted once.
     With more than 16 models: one row per model, fastest median on top, from p5 to p95. Latency is
     from the last attempt's sending to the stream's end; waiting in our queue is not in it.
     """
@@ -46,24 +50,36 @@ def ttft(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | None = No
 def _chart(given: Rows, column: str, name: str, title: str) -> go.Figure:
     frame = given.frame
     mask = frame["fresh"] & frame[column].notna()
-    parts = [(look, _floats(part[column])) for look, part in given.per_model(mask)]
+    chosen = list(given.per_model(mask))
+    parts = [(look, _floats(part[column])) for look, part in chosen]
+    samples = {look.model: int(part["sample"].nunique()) for look, part in chosen}
     total = int(mask.sum())
     heading = f"{name} of {counted(len(parts), 'model')}, n = {counted(total, 'answer')}"
     if not parts:
         left = counted(len(frame), "row")
         return without_data(f"{name}, n = 0 answers", f"No finished, fresh answer with a clock in {left}.")
-    drawn = _quantile_rows if len(parts) > CURVES else _curves
-    return drawn(parts, heading, measured(frame, mask), title)
+    if len(parts) > CURVES:
+        return _quantile_rows(parts, heading, measured(frame, mask), title)
+    return _curves(parts, heading, measured(frame, mask), title, samples)
 
 
 def _curves(
-    parts: list[tuple[Look, np.ndarray[Any, Any]]], heading: str, subtitle: str, title: str
+    parts: list[tuple[Look, np.ndarray[Any, Any]]],
+    heading: str,
+    subtitle: str,
+    title: str,
+    samples: Mapping[str, int],
 ) -> go.Figure:
     import numpy as np
     import plotly.graph_objects as go
 
+    banded = len(parts) <= BANDS
+    if banded:
+        subtitle += " · bands: 95 %, the whole curve at once"
     found = figure(heading, subtitle, height=max(420, 160 + ROW_PX * len(parts)))
     for look, values in sorted(parts, key=lambda part: float(np.median(part[1]))):
+        if banded:
+            found.add_traces(_band(look, values, samples[look.model]))
         ordered, shares = _steps(values)
         hover = [
             f"{look.label}<br>{share:.0%} within {value:.3g} s"
@@ -99,6 +115,24 @@ def _curves(
     found.update_yaxes(axis("answers (%)", range=[0, 102]))
     found.update_layout(showlegend=True)
     return found
+
+
+def _band(look: Look, values: np.ndarray[Any, Any], samples: int) -> list[go.Scatter]:
+    """The Dvoretzky-Kiefer-Wolfowitz band (Massart 1990), by samples: repeats of one are not independent."""
+    import numpy as np
+    import plotly.graph_objects as go
+
+    reach = float(np.sqrt(np.log(2 / 0.05) / (2 * samples)))
+    shares = np.linspace(0, 1, min(BAND_POINTS, len(values)) + 1)
+    at = np.quantile(values, shares)
+    red, green, blue = (int(look.colour[place : place + 2], 16) for place in (1, 3, 5))
+    line = {"width": 0, "color": look.colour, "shape": "hv"}
+    both: dict[str, Any] = {"x": at, "mode": "lines", "line": line, "showlegend": False, "hoverinfo": "skip"}
+    fill = f"rgba({red},{green},{blue},0.14)"
+    return [
+        go.Scatter(y=np.clip(shares - reach, 0, 1) * 100, **both),
+        go.Scatter(y=np.clip(shares + reach, 0, 1) * 100, fill="tonexty", fillcolor=fill, **both),
+    ]
 
 
 def _steps(values: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

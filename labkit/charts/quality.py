@@ -15,6 +15,7 @@ from labkit.charts.looks import SYMBOLS, Look, plotly_text
 from labkit.charts.rows import frame_of, rows
 from labkit.records import Generations
 from labkit.summary import score_column, summarize
+from labkit.summary.slim import slim
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +36,13 @@ def scores(
     `labkit.summary.baseline` gives). Best model on top. Answers that are not scored are left out.
     """
     frame = frame_of(x)
-    given = rows(frame, [], labels=labels)
     column = score_column(frame, score)
+    frame = slim(frame, column)
+    given = rows(frame, [], labels=labels)
     if column is None:
         return without_data("Scores, n = 0 answers", "Nothing was scored yet; give the plan scorers=[…].")
     every = frame if "prompt" in frame.columns else frame.assign(prompt="prompt")
-    table = summarize(every, score=score, level=level)
+    table = summarize(every, score=column.removeprefix("score."), level=level)
     name = plotly_text(column.removeprefix("score."), limit=60)
     table = table[table["score_n"] > 0]
     if table.empty:

@@ -159,7 +159,7 @@ def _checked(frame: pd.DataFrame, keys: tuple[str, ...], score: str | None, clus
 def _contenders(
     frame: pd.DataFrame, keys: tuple[str, ...]
 ) -> tuple[NDArray[np.intp], tuple[tuple[str, ...], ...]]:
-    columns = [frame[name].astype(str) for name in keys]
+    columns = [frame[name] for name in keys]
     if len(columns) == 1:
         code, names = _factorized(columns[0])
         return code, tuple((str(name),) for name in names)
@@ -178,7 +178,7 @@ def _cells(
     for name in FACTORS:
         if name in keys or name not in frame.columns:
             continue
-        code, levels = _factorized(frame[name].astype(str))
+        code, levels = _factorized(frame[name])
         if len(levels) > 1:
             over.append(name)
             cell = cell * len(levels) + code
@@ -187,11 +187,14 @@ def _cells(
     return sample, cell, tuple(over)
 
 
-def _factorized(column: pd.Series[str]) -> tuple[NDArray[np.intp], Any]:
+def _factorized(column: pd.Series[Any]) -> tuple[NDArray[np.intp], list[str]]:
     import pandas as pd
 
-    code, levels = pd.factorize(column, sort=True)
-    return np.asarray(code, dtype=np.intp), list(levels)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        kept = column.cat.remove_unused_categories()
+        return np.asarray(kept.cat.codes, dtype=np.intp), [str(level) for level in kept.cat.categories]
+    code, levels = pd.factorize(column.astype(str), sort=True)
+    return np.asarray(code, dtype=np.intp), [str(level) for level in levels]
 
 
 def _codes(column: pd.Series[Any]) -> NDArray[np.intp]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labkit.errors import DefinitionError
-from labkit.summary import summarize, visible
+from labkit.summary import score_column, summarize, visible
 from labkit.summary.contest import BETWEEN, Contest, contest
 from labkit.summary.duels import duels
+from labkit.summary.slim import slim
 from labkit.verdict import show
 from labkit.verdict.overall import headline, notes, records
 from labkit.verdict.words import Terms, sentence
@@ -103,6 +104,10 @@ def verdict(
     """
     if better not in ("higher", "lower"):
         raise DefinitionError(f"better={better!r:.40} is to be 'higher' or 'lower'")
+    labels = labels or frame.attrs.get("labels")
+    column = score_column(frame, score)
+    frame = slim(frame, column, clusters)
+    score = None if column is None else column.removeprefix("score.")
     found = contest(frame, by=by, score=score, clusters=clusters)
     turned = found if better == "higher" else found.turned()
     pairs = duels(turned, margin=margin, level=level, against=against, watched=watched)

@@ -37,6 +37,9 @@ def rows() -> Callable[..., pd.DataFrame]:
         frame["replayed_from"] = None
         frame["started_at"] = pd.Timestamp("2026-11-23T10:00", tz="UTC")
         frame["in_flight"] = 4
+        # Every other sample of one kind, and as a second repeat: enough to group by.
+        frame["repeat"] = np.tile([0, 1], len(frame) // 2 + 1)[: len(frame)]
+        frame["sample.kind"] = np.where(frame["repeat"] == 0, "plain", "ironic")
         frame["score.exact"] = rng.integers(0, 2, len(frame)).astype(float)
         return frame.assign(**columns)
 

@@ -14,8 +14,10 @@ import pytest
 from labkit import charts
 from labkit.errors import DefinitionError
 
-ALL = [charts.cost_latency, charts.latency, charts.ttft, charts.scores, charts.tokens_cost]
+PER_MODEL = [charts.cost_latency, charts.latency, charts.ttft, charts.scores, charts.tokens_cost]
+ALL = [*PER_MODEL, charts.cost_parts, charts.drift, charts.frontier, charts.slices, charts.speed]
 every_chart = pytest.mark.parametrize("chart", ALL, ids=lambda chart: chart.__name__)
+per_model = pytest.mark.parametrize("chart", PER_MODEL, ids=lambda chart: chart.__name__)
 
 HOSTILE = [
     "x/<img src=x onerror=alert(1)>",
@@ -37,7 +39,19 @@ def _texts(found):
 
 def test_the_names_are_complete():
     """`__all__` lists what there is, and nothing else can be had."""
-    assert charts.__all__ == ["cost_latency", "latency", "scores", "tokens_cost", "ttft"]
+    assert charts.__all__ == [
+        "cost_latency",
+        "cost_parts",
+        "drift",
+        "forest",
+        "frontier",
+        "latency",
+        "scores",
+        "slices",
+        "speed",
+        "tokens_cost",
+        "ttft",
+    ]
     assert dir(charts) == charts.__all__
     with pytest.raises(AttributeError, match="pie"):
         getattr(charts, "pie")  # noqa: B009
@@ -54,7 +68,7 @@ def test_a_chart_takes_a_run_or_a_frame(chart, rows):
     assert _texts(chart(Run())) == _texts(chart(rows()))
 
 
-@every_chart
+@per_model
 @pytest.mark.parametrize("number", [1, 2, 12, 16, 17, 40, 60])
 def test_n_and_units_are_told(chart, rows, number):
     """The title says n, the axes have units, and no label is lost, with one model or sixty."""
@@ -65,6 +79,19 @@ def test_n_and_units_are_told(chart, rows, number):
     assert any(unit in across for unit in ("(s", "(USD", "tokens", "mean over samples"))
     drawn = _texts(found)
     assert all(f'm{i}"' in drawn or f"m{i}<" in drawn or f"m{i}," in drawn for i in range(number))
+
+
+@every_chart
+@pytest.mark.parametrize("number", [2, 12, 13, 40])
+def test_the_title_says_n_and_no_model_is_lost(chart, rows, number):
+    """With two models or forty, n stands in the title and each model's name in the figure."""
+    found = chart(rows([f"openai/m{i}" for i in range(number)]))
+    assert f"n = {number * 12:,} answers" in found.layout.title.text
+    drawn = _texts(found)
+    assert all(
+        f'm{i}"' in drawn or f"m{i}<" in drawn or f"m{i}," in drawn or f"m{i} (" in drawn
+        for i in range(number)
+    )
 
 
 @every_chart
@@ -89,9 +116,9 @@ def test_nothing_to_draw_is_a_sentence(chart, rows, what):
 
 @every_chart
 def test_one_row_is_drawn(chart, rows):
-    """A single answer is a point without an interval, not a crash."""
+    """A single answer is a point without an interval, or a sentence; not a crash."""
     found = chart(rows(models=["m"], samples=1))
-    assert found.data
+    assert found.data or found.layout.annotations[0].text
 
 
 @every_chart

@@ -11,7 +11,7 @@ from labkit.charts.clocks import latency, ttft
 def test_a_curve_is_the_ecdf(rows):
     """Each value is a step, and the last one reaches 100 %."""
     frame = rows(models=["openai/b"], samples=5, latency_s=[3.0, 1.0, 2.0, 5.0, 4.0])
-    (trace,) = latency(frame).data
+    *_, trace = latency(frame).data
     assert list(trace.x) == [1, 2, 3, 4, 5]
     assert list(trace.y) == pytest.approx([20, 40, 60, 80, 100])
     assert trace.line.shape == "hv"
@@ -36,7 +36,8 @@ def test_replayed_and_unfinished_rows_are_left_out_and_said(rows):
 def test_many_values_become_quantiles(rows):
     """Above 400 answers of a model the curve has 401 points and the same ends."""
     values = np.random.default_rng(0).lognormal(size=5000)
-    (trace,) = latency(rows(models=["openai/b"], samples=5000, latency_s=values)).data
+    *band, trace = latency(rows(models=["openai/b"], samples=5000, latency_s=values)).data
+    assert all(len(edge.x) == 121 for edge in band)
     assert len(trace.x) == 401
     assert (trace.x[0], trace.x[-1]) == (values.min(), values.max())
     assert trace.x[200] == np.median(values)
@@ -49,3 +50,17 @@ def test_many_models_become_rows_with_the_fastest_on_top(rows):
     frame["latency_s"] = frame["model"].str[-2:].astype(int) + 1.0
     labels = list(latency(frame).layout.yaxis.ticktext)
     assert labels == [f"m{i:02}" for i in reversed(range(20))]
+
+
+def test_up_to_four_curves_have_bands_that_count_samples_once(rows):
+    """The band's half-width is the DKW one with n samples, however many repeats; five models have none."""
+    few = latency(rows(models=["openai/a", "openai/b"], samples=200))
+    lower, upper, curve = few.data[:3]
+    middle = len(lower.y) // 2
+    assert (upper.y[middle] - lower.y[middle]) / 200 == pytest.approx(np.sqrt(np.log(40) / 400), abs=1e-9)
+    assert upper.fill == "tonexty"
+    assert curve.line.color == lower.line.color
+    assert "bands: 95 %" in few.layout.title.subtitle.text
+    many = latency(rows(models=[f"openai/m{i}" for i in range(5)]))
+    assert len(many.data) == 5
+    assert "bands" not in many.layout.title.subtitle.text

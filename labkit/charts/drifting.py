@@ -1,0 +1,157 @@
+"""Whether answers change from repeat to repeat: score and latency of each, per model.
+
+Intervals take samples as wholes. It shows a trend and does not test one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from labkit.charts.clocks import marker, model_rows
+from labkit.charts.house import LINE, ROW_PX, axis, counted, figure, without_data
+from labkit.charts.looks import Look
+from labkit.charts.parted import floats, interval_for, reach, told
+from labkit.charts.rows import Rows, frame_of, rows
+from labkit.records import Generations
+from labkit.stats import Interval, quantile_interval
+from labkit.summary import fresh, score_column
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+MOST_LINES = 12
+"""With more models, lines give way to one row per model."""
+
+
+def drift(
+    x: Generations | pd.DataFrame,
+    score: str | None = None,
+    *,
+    level: float = 0.95,
+    labels: Mapping[str, str] | None = None,
+) -> go.Figure:
+    """Mean score and median latency of each repeat, one line per model: do answers change as one goes on?
+
+    With more than twelve models, only the first and the last repeat, one row per model.
+
+    Repeats of a study are asked in mixed order, so a trend is the provider's, the cache's or chance's;
+    the intervals are those of single points and overlap more than a paired comparison would need.
+    """
+    from plotly.subplots import make_subplots
+
+    frame = frame_of(x)
+    given = rows(frame, [], labels=labels)
+    number = frame["repeat"].nunique() if "repeat" in frame.columns else 0
+    if number < 2:
+        heading = f"Drift of repeats, n = {counted(number, 'repeat')}"
+        return without_data(heading, "Every question was asked once; ask more often with repeats=.")
+    repeats = sorted(int(one) for one in frame["repeat"].unique())
+    answers = int((frame["status"] == "done").sum())
+    many = len(given.looks) > MOST_LINES
+    house = figure(
+        f"Drift over {counted(len(repeats), 'repeat')}, n = {counted(answers, 'answer')}",
+        f"hollow: repeat {repeats[0]} · filled: repeat {repeats[-1]}"
+        if many
+        else f"bars: {level * 100:g} % intervals, samples as wholes",
+        height=max(420, 170 + ROW_PX * len(given.looks)),
+    )
+    grid = make_subplots(rows=1, cols=2, horizontal_spacing=0.1)
+    grid.update_layout(house.layout)
+    measured = _measured(frame, given, score_column(frame, score), level)
+    if not any(cells for both in measured.values() for cells in both):
+        return without_data("Drift of repeats, n = 0 answers", "No answer has a score or a clock yet.")
+    names = sorted(measured, reverse=many)
+    for place, model in enumerate(names):
+        offset = 0.3 * (place - (len(names) - 1) / 2) / len(names)
+        for column, cells in enumerate(measured[model], start=1):
+            if not many:
+                moved = [(repeat + offset, found) for repeat, found in cells]
+                grid.add_trace(_line(given.looks[model], moved, legend=column == 1), row=1, col=column)
+            elif cells:
+                ends = [cells[0][1], cells[-1][1]]
+                grid.add_traces(_ends(given.looks[model], ends, place), rows=1, cols=column)
+    for column, title in ((1, "score (mean over samples)"), (2, "median latency (s)")):
+        if many:
+            grid.update_xaxes(axis(title, zeroline=False), row=1, col=column)
+        else:
+            ticks = repeats[:: max(1, len(repeats) // 12)]
+            grid.update_xaxes(axis("repeat", tickvals=ticks, zeroline=False), row=1, col=column)
+            grid.update_yaxes(axis(title), row=1, col=column)
+    if many:
+        grid.update_yaxes(model_rows([given.looks[model] for model in names]))
+        grid.update_yaxes(showticklabels=False, row=1, col=2)
+    grid.update_layout(showlegend=not many, legend={"tracegroupgap": 0})
+    return grid
+
+
+Cells = list[tuple[int, Interval]]
+
+
+def _measured(
+    frame: pd.DataFrame, given: Rows, scored: str | None, level: float
+) -> dict[str, tuple[Cells, Cells]]:
+    """Per model, its mean score and its median latency in each repeat that has any."""
+    values = floats(frame[scored]) if scored else np.full(len(frame), np.nan)
+    timed = fresh(frame).to_numpy() if "latency_s" in frame.columns else np.zeros(len(frame), dtype=bool)
+    seconds = floats(frame["latency_s"]) if "latency_s" in frame.columns else np.full(len(frame), np.nan)
+    sample = given.frame["sample"].to_numpy()
+    interval = interval_for(values)
+    found: dict[str, tuple[Cells, Cells]] = {}
+    keys = [given.frame["model"], frame["repeat"].reset_index(drop=True)]
+    for key, part in given.frame.groupby(keys, sort=True):
+        model, repeat = cast("tuple[str, int]", key)
+        rows_of = part.index.to_numpy()
+        scores, times = found.setdefault(str(model), ([], []))
+        right = rows_of[~np.isnan(values[rows_of])]
+        if len(right):
+            scores.append((int(repeat), interval(values[right], samples=sample[right], level=level)))
+        clocks = rows_of[timed[rows_of]]
+        if len(clocks):
+            median = quantile_interval(seconds[clocks], 0.5, samples=sample[clocks], level=level)
+            times.append((int(repeat), median))
+    return found
+
+
+def _line(look: Look, cells: list[tuple[float, Interval]], *, legend: bool) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    up, down = reach(cells)
+    bars = {"type": "data", "array": up, "arrayminus": down, "symmetric": False, "color": look.colour}
+    return go.Scatter(
+        x=[place for place, _ in cells],
+        y=[found.estimate for _, found in cells],
+        error_y={**bars, "thickness": 1.2, "width": 3},
+        name=look.label,
+        legendgroup=look.label,
+        showlegend=legend,
+        mode="lines+markers",
+        line={"color": look.colour, "dash": look.dash, "width": 1.6},
+        marker=marker(look, size=9),
+        hoverinfo="text",
+        hovertext=[told(look, found) for _, found in cells],
+    )
+
+
+def _ends(look: Look, ends: list[Interval], row: int) -> list[go.Scatter]:
+    import plotly.graph_objects as go
+
+    across = [one.estimate for one in ends]
+    line = {"color": LINE, "width": 1}
+    return [
+        go.Scatter(x=across, y=[row, row], mode="lines", line=line, hoverinfo="skip"),
+        *(
+            go.Scatter(
+                x=[one.estimate],
+                y=[row],
+                mode="markers",
+                marker=marker(look, size=8, hollow=hollow),
+                hoverinfo="text",
+                hovertext=told(look, one),
+            )
+            for one, hollow in zip(ends, (True, False), strict=True)
+        ),
+    ]

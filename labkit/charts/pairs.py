@@ -1,0 +1,127 @@
+"""The forest of pairs: each difference of scores with its interval, around the line of no difference.
+
+It draws a verdict's frame and decides nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from labkit.charts.clocks import marker
+from labkit.charts.house import FAINT, LINE, ROW_PX, TEXT, axis, counted, figure, without_data
+from labkit.charts.looks import COLOURS, Look, plotly_text
+from labkit.errors import DefinitionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+MOST_PAIRS = 66
+"""Twelve contenders' pairs; beyond, only pairs with the best are drawn."""
+DECIDED = Look("", "", COLOURS[0], "circle", "solid")
+UNDECIDED = Look("", "", COLOURS[6], "circle", "solid")
+
+
+class Verdicts(Protocol):
+    """A verdict, or what can give one (a run)."""
+
+    def frame(self) -> pd.DataFrame: ...
+
+
+def forest(x: Verdicts | pd.DataFrame, *, margin: float | None = None) -> go.Figure:
+    """Every pair's difference of scores, the better one first, with intervals that hold together.
+
+    `x` is a verdict, its frame, or a run (its verdict by model). Filled marks are decided, hollow ones
+    are not. `margin` draws the band within which a difference would not matter. With more than 66
+    pairs only those of the best contender are drawn, and the title says so.
+    """
+    pairs, name, margin = _pairs(x, margin)
+    compared = pairs[pairs["n"] > 0].reset_index(drop=True)
+    if compared.empty:
+        return without_data("Differences, n = 0 pairs", "No two contenders share a scored sample.")
+    shown = compared
+    if len(compared) > MOST_PAIRS:
+        best = str(compared["first"].iloc[0])
+        shown = compared[compared["first"] == best].reset_index(drop=True)
+    points = bool(np.nanmax(shown[["all_low", "all_high"]].abs().to_numpy(dtype=float), initial=0.0) <= 1)
+    factor = 100 if points else 1
+    decided = int(compared["decided"].sum())
+    heading = f"Differences of {name}, n = {counted(len(compared), 'pair')}, {decided:,} decided"
+    level = float(shown["level"].iloc[0]) * 100
+    said = f"bars: {level:g} % intervals that hold together · filled: decided"
+    if len(shown) < len(compared):
+        said += f" · drawn: the {counted(len(shown), 'pair')} of the best"
+    found = figure(heading, said, height=150 + ROW_PX * max(3, len(shown)))
+    for row, pair in enumerate(reversed(shown.to_dict("records"))):
+        found.add_trace(_mark(pair, row, factor))
+    found.add_vline(0, line={"color": TEXT, "width": 1.2})
+    if margin is not None:
+        found.add_vrect(-margin * factor, margin * factor, fillcolor=FAINT, line_width=0, layer="below")
+    unit = "points" if points else "in its own units"
+    found.update_xaxes(axis(f"difference ({unit}), right: the first is better"))
+    found.update_yaxes(
+        axis(
+            "",
+            tickvals=list(range(len(shown))),
+            ticktext=[_label(pair) for pair in reversed(shown.to_dict("records"))],
+            range=[-0.7, len(shown) - 0.3],
+            zeroline=False,
+        )
+    )
+    found.update_layout(showlegend=False)
+    return found
+
+
+def _pairs(x: Any, margin: float | None) -> tuple[pd.DataFrame, str, float | None]:
+    import pandas as pd
+
+    given = x.verdict() if hasattr(x, "verdict") else x
+    pairs: Any = given if isinstance(given, pd.DataFrame) else getattr(given, "frame", dict)()
+    if not isinstance(pairs, pd.DataFrame) or "all_low" not in pairs.columns:
+        raise DefinitionError("A forest takes a verdict: lk.charts.forest(run.verdict())")
+    scorer = plotly_text(getattr(given, "scorer", "score"), limit=60)
+    return pairs, scorer, margin if margin is not None else getattr(given, "margin", None)
+
+
+def _label(pair: dict[Any, Any]) -> str:
+    return f"{_short(pair['first'])} − {_short(pair['second'])}"
+
+
+def _short(name: Any) -> str:
+    # A provider's name is told in the tables; here it would push the chart off its page.
+    parts = [part.partition("/")[2] or part for part in str(name).split(" · ")]
+    text = " · ".join(parts)
+    return plotly_text(text if len(text) <= 34 else f"{text[:16]}…{text[-16:]}")
+
+
+def _mark(pair: dict[Any, Any], row: int, factor: int) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    low, high, seen = (factor * pair[name] for name in ("all_low", "all_high", "difference"))
+    ends = math.isfinite(low) and math.isfinite(high)
+    look = DECIDED if pair["decided"] else UNDECIDED
+    told = f"{seen:+.3g}" + (f" ({low:+.3g} to {high:+.3g})" if ends else "")
+    counts = f"{pair['wins']:,} better, {pair['ties']:,} level, {pair['losses']:,} worse"
+    return go.Scatter(
+        x=[seen],
+        y=[row],
+        error_x={
+            "type": "data",
+            "array": [max(0.0, high - seen) if ends else 0.0],
+            "arrayminus": [max(0.0, seen - low) if ends else 0.0],
+            "symmetric": False,
+            "color": look.colour if pair["decided"] else LINE,
+            "thickness": 1.6,
+            "width": 3,
+        },
+        mode="markers",
+        marker=marker(look, hollow=not pair["decided"]),
+        hoverinfo="text",
+        hovertext=(
+            f"{plotly_text(pair['first'], limit=80)} − {plotly_text(pair['second'], limit=80)}<br>"
+            f"{told}<br>{counts} of {counted(pair['samples'], 'sample')}"
+        ),
+    )

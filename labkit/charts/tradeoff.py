@@ -1,0 +1,236 @@
+"""Quality against price and against speed, with intervals both ways; what is dominated is grey.
+
+A model is grey only where another is shown to be better, no dearer and no slower. The figures are those
+of `labkit.summary`; this module draws.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from labkit.charts.clocks import marker, measured
+from labkit.charts.house import ROW_PX, Scale, axis, counted, figure, scale, without_data
+from labkit.charts.looks import Look, plotly_text
+from labkit.charts.rows import frame_of, rows
+from labkit.records import Generations
+from labkit.stats import Interval, mean_interval, quantile_interval
+from labkit.summary import score_column, summarize
+from labkit.summary.contest import contest
+from labkit.summary.dominated import dominated
+from labkit.summary.duels import duels
+from labkit.summary.slim import slim
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+GREY = "rgba(140,140,140,0.55)"
+
+
+def frontier(
+    x: Generations | pd.DataFrame,
+    score: str | None = None,
+    *,
+    level: float = 0.95,
+    better: str = "higher",
+    labels: Mapping[str, str] | None = None,
+) -> go.Figure:
+    """Score against the cost of 1,000 answers, and beside it against median latency; one mark per model.
+
+    Upper left is better. `score` names the scorer, by default the first. Bars are intervals at `level`,
+    samples as wholes. Grey: another model is significantly better (Holm over all pairs) and shown to be
+    neither dearer nor slower. What has no known price or no fresh clock is missing from that side and
+    named.
+    """
+    frame = frame_of(x)
+    column = score_column(frame, score)
+    if isinstance(column, str):
+        score = column.removeprefix("score.")
+    frame = slim(frame, column)
+    given = rows(frame, [], labels=labels)
+    if column is None or not frame[column].notna().any():
+        return without_data("Quality, price and speed, n = 0 answers", "No answer has a score yet.")
+    pairs = duels(_turned(contest(frame, score=score), better), level=level)
+    beaten = dominated(pairs)
+    table = summarize(frame, by="model", score=score, level=level)
+    scores = {str(row["model"]): row for row in table.to_dict("records") if row["score_n"] > 0}
+    clocks = frame.assign(fresh=given.frame["fresh"].to_numpy())
+    done = clocks[clocks["status"] == "done"].drop(columns=["status", "provider", "prompt"], errors="ignore")
+    points = [
+        _Point(given.looks[str(model)], scores[str(model)], part, beaten.get(str(model)), given.looks, level)
+        for model, part in done.groupby("model", sort=True, observed=True)
+        if str(model) in scores
+    ]
+    name = plotly_text(column.removeprefix("score."), limit=60)
+    return _drawn(points, frame, given.frame, name, level)
+
+
+def _turned(found: Any, better: str) -> Any:
+    return found.turned() if better == "lower" else found
+
+
+class _Point:
+    """One model: its score, cost and latency, each with its interval."""
+
+    def __init__(
+        self,
+        look: Look,
+        row: Mapping[Any, Any],
+        part: pd.DataFrame,
+        beaten_by: str | None,
+        looks: Mapping[str, Look],
+        level: float,
+    ) -> None:
+        self.look = look
+        self.grey = beaten_by is not None
+        self.score = Interval(
+            float(row["score"]),
+            float(row["score_low"]),
+            float(row["score_high"]),
+            int(row["score_n"]),
+            "",
+            level,
+        )
+        self.cost = _cost(part, level)
+        timed = part[part["fresh"]]
+        self.seconds = quantile_interval(
+            _floats(timed, "latency_s"), 0.5, samples=timed["sample_id"].to_numpy(), level=level
+        )
+        lost = f"<br>dominated by {looks[beaten_by].label}" if beaten_by is not None else ""
+        self.lost = lost
+
+    def told(self, found: Interval, unit: str) -> str:
+        ends = f" ({found.low:.3g} to {found.high:.3g})" if math.isfinite(found.high - found.low) else ""
+        mine = self.score
+        score = f"score {mine.estimate:.3f}"
+        if mine.low == mine.low:
+            score += f" ({mine.low:.3f} to {mine.high:.3f})"
+        return (
+            f"{self.look.label}<br>{score}, {counted(mine.n, 'sample')}<br>"
+            f"{found.estimate:.3g} {unit}{ends}{self.lost}"
+        )
+
+
+def _cost(part: pd.DataFrame, level: float) -> Interval:
+    values = _floats(part, "cost_usd") * 1000
+    if np.isnan(values).any():
+        # A mean of what is known would be a price of something else.
+        return Interval(math.nan, math.nan, math.nan, 0, "not known", level)
+    return mean_interval(values, samples=part["sample_id"].to_numpy(), level=level)
+
+
+def _floats(part: pd.DataFrame, column: str) -> Any:
+    if column not in part.columns:
+        return np.full(len(part), np.nan)
+    return part[column].to_numpy(dtype=float, na_value=np.nan)
+
+
+def _drawn(
+    points: list[_Point], frame: pd.DataFrame, timed: pd.DataFrame, name: str, level: float
+) -> go.Figure:
+    from plotly.subplots import make_subplots
+
+    answers = int((frame["status"] == "done").sum())
+    heading = f"Quality, price and speed of {counted(len(points), 'model')}, n = {counted(answers, 'answer')}"
+    said = [measured(timed, timed["fresh"]), f"bars: {level * 100:g} % intervals"]
+    if any(point.grey for point in points):
+        said.append("grey and hollow: significantly dominated")
+    unknown = [point.look.label for point in points if math.isnan(point.cost.estimate)]
+    if unknown:
+        said.append(f"price not known: {', '.join(unknown[:3])}" + (" …" if len(unknown) > 3 else ""))
+    house = figure(heading, " · ".join(filter(None, said)), height=max(460, 170 + ROW_PX * len(points)))
+    grid = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.05)
+    grid.update_layout(house.layout)
+    sides = [
+        (1, "cost of 1,000 answers (USD)", "USD per 1,000", [point.cost for point in points]),
+        (2, "median latency (s)", "s median latency", [point.seconds for point in points]),
+    ]
+    for column, title, unit, found in sides:
+        spread = _spread(found)
+        for point, value in zip(points, found, strict=True):
+            if not math.isnan(value.estimate):
+                grid.add_trace(_mark(point, value, spread, unit), row=1, col=column)
+        grid.update_xaxes(spread.axis(title), row=1, col=column)
+        if all(math.isnan(value.estimate) for value in found):
+            ref = f"x{column if column > 1 else ''} domain"
+            grid.add_annotation(
+                text="not known", x=0.5, y=0.5, xref=ref, yref="paper", showarrow=False, font_size=14
+            )
+    for point in sorted(points, key=lambda point: -point.score.estimate):
+        grid.add_trace(_key(point), row=1, col=1)
+    bounded = all(0 <= end <= 1 for point in points for end in (point.score.estimate, point.score.high))
+    grid.update_yaxes(axis(f"{name} (mean over samples)"), row=1, col=1)
+    grid.update_yaxes(axis(""), row=1, col=2)
+    if bounded and _wide([point.score for point in points]):
+        grid.update_yaxes(range=[-0.02, 1.02])
+    grid.update_layout(showlegend=True, legend={"tracegroupgap": 0})
+    return grid
+
+
+def _wide(scores: list[Interval]) -> bool:
+    ends = [end for one in scores for end in (one.low, one.high, one.estimate) if end == end]
+    return bool(max(ends) - min(ends) > 0.5)
+
+
+def _spread(found: list[Interval]) -> Scale:
+    ends = [end for one in found for end in (one.low, one.high)]
+    return scale([one.estimate for one in found], ends=ends)
+
+
+def _mark(point: _Point, found: Interval, across: Scale, unit: str) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    colour = GREY if point.grey else point.look.colour
+    mine = point.score
+    return go.Scatter(
+        x=[across.place(found.estimate)],
+        y=[mine.estimate],
+        error_x={
+            "type": "data",
+            "array": [found.high - found.estimate if math.isfinite(found.high) else 0.0],
+            "arrayminus": [across.below(found.estimate, found.low) if math.isfinite(found.low) else 0.0],
+            "symmetric": False,
+            "color": colour,
+            "thickness": 1.3,
+            "width": 3,
+        },
+        error_y={
+            "type": "data",
+            "array": [mine.high - mine.estimate if mine.high == mine.high else 0.0],
+            "arrayminus": [mine.estimate - mine.low if mine.low == mine.low else 0.0],
+            "symmetric": False,
+            "color": colour,
+            "thickness": 1.3,
+            "width": 3,
+        },
+        mode="markers",
+        marker=_looks(point),
+        legendgroup=point.look.label,
+        showlegend=False,
+        hoverinfo="text",
+        hovertext=point.told(found, unit),
+    )
+
+
+def _key(point: _Point) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    # Of its own, since a model may be missing from either side.
+    return go.Scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        marker=_looks(point),
+        legendgroup=point.look.label,
+        name=point.look.label + (" (dominated)" if point.grey else ""),
+    )
+
+
+def _looks(point: _Point) -> dict[str, Any]:
+    # Hollow, since one of the eight colours is a grey too.
+    found = marker(point.look, size=12, hollow=point.grey)
+    return {**found, "color": GREY, "line": {"width": 2, "color": GREY}} if point.grey else found
