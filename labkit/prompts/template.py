@@ -129,6 +129,8 @@ def _parsed(source: str, what: str) -> tuple[nodes.Template, set[str]]:
         tree = ENVIRONMENT.parse(source)
         if any(tree.find(kind) for kind in _ELSEWHERE):
             raise DefinitionError(f"The {what} includes or imports another file; a prompt is one text.")
+        if _image_within(tree):
+            raise DefinitionError(f"In the {what} `image` is to be the last filter: {{{{ photo | image }}}}.")
         return tree, meta.find_undeclared_variables(tree)
     except jinja2.TemplateSyntaxError as error:
         raise DefinitionError(
@@ -137,6 +139,12 @@ def _parsed(source: str, what: str) -> tuple[nodes.Template, set[str]]:
         ) from None
     except (RecursionError, MemoryError):
         raise DefinitionError(f"The {what} is nested too deep to be read.") from None
+
+
+def _image_within(tree: nodes.Template) -> bool:
+    """Whether an image is used as if it were text, and not just put out."""
+    put_out = {id(node) for output in tree.find_all(nodes.Output) for node in output.nodes}
+    return any(node.name == "image" and id(node) not in put_out for node in tree.find_all(nodes.Filter))
 
 
 def _pieces(tree: nodes.Template) -> list[tuple[str, str]] | None:

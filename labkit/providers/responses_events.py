@@ -62,7 +62,7 @@ class _Response(msgspec.Struct):
 class _Event(msgspec.Struct):
     type: str = ""
     delta: Any = None
-    response: msgspec.Raw | None = None
+    response: msgspec.Raw = msgspec.Raw(b"")
 
 
 _decode_event = msgspec.json.Decoder(_Event).decode
@@ -94,12 +94,12 @@ class Reading:
             self._refused = True
             self._text(event.delta)
             return False
-        if event.type in _ENDS and event.response is not None:
+        if event.type in _ENDS and bytes(event.response):
             self.whole(bytes(event.response))
             return True
-        if event.type == "response.failed" and event.response is not None:
+        if event.type == "response.failed" and bytes(event.response):
             raise self._failed(self._decoded(_decode_response, bytes(event.response)).error)
-        if event.type == "error" or not event.type.startswith("response."):
+        if event.type == "error":
             raise refusals.from_payload(data, {}, who=self._who)
         self._listener.event()
         return False

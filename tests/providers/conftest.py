@@ -15,6 +15,7 @@ import pytest
 
 from labkit.providers.anthropic import AnthropicProvider
 from labkit.providers.openai import OpenAIProvider
+from labkit.providers.responses import ResponsesProvider
 from labkit.records import Answer, Request
 
 
@@ -100,9 +101,10 @@ def mock() -> Callable[..., Asked]:
 
         http = httpx2.AsyncClient(transport=httpx2.MockTransport(handle))
         provider: Any
-        if dialect == "openai":
+        if dialect.startswith("openai"):
             client = openai.AsyncOpenAI(api_key="sk-test-0123456789", base_url=base_url, http_client=http)
-            provider = OpenAIProvider(client, who="acme")
+            kind = OpenAIProvider if dialect == "openai" else ResponsesProvider
+            provider = kind(client, who="acme")
         else:
             made = anthropic.AsyncAnthropic(api_key="sk-test-0123456789", base_url=base_url, http_client=http)
             provider = AnthropicProvider(made, who="acme")
