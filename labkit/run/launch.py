@@ -6,6 +6,7 @@ notebooks, and decides nothing about what to ask: that is the design's.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,13 +22,15 @@ from labkit.design import Design, Place
 from labkit.engine import loop
 from labkit.engine.executor import Executor, Job
 from labkit.engine.retry import Policy
-from labkit.errors import DefinitionError
+from labkit.errors import DefinitionError, StoreLocked
 from labkit.keys import Key
 from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
 from labkit.run import definitions, marking, replaying
 from labkit.run.bench import Bench
 from labkit.scoring import Scorer
 from labkit.store.writer import Writer
+
+log = logging.getLogger("labkit.run")
 
 NOT_ASKED = """
     select error_message as why, sum(count(*)) over () as cells from generations
@@ -99,9 +102,15 @@ class Launch:
         except BaseException as error:
             self._tell(writer, "failed", error=f"{type(error).__name__}: {error}")
             raise
-        marking.mark(self.run_id, self.scorers, store)
-        reason = self.stopped or self._why_not_all()
-        self._tell(writer, "stopped" if reason else "finished", reason=reason)
+        reason, unscored = self.stopped, None
+        try:
+            marking.mark(self.run_id, self.scorers, store)
+            reason = reason or self._why_not_all()
+        except StoreLocked as locked:
+            # Every answer is safe in the journal; only what reads the tables has to wait.
+            unscored = f"{locked} Then score with lab.run('{self.run_id}').score(…)."
+            log.warning("Run %s is not scored yet. %s", self.run_id, unscored)
+        self._tell(writer, "stopped" if reason else "finished", reason=reason, unscored=unscored)
         writer.flush()
         store.checkpoint()
 

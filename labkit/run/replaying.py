@@ -16,6 +16,9 @@ from labkit.store import Store
 
 log = logging.getLogger("labkit.run")
 
+KEPT = tuple(name for name in Generation.__struct_fields__ if name != "raw")
+"""What a replayed row takes over: the provider's payload stays with the original alone."""
+
 
 def answers(store: Store, cells: Sequence[Cell]) -> tuple[dict[tuple[str, int], Generation], list[str]]:
     """The original answers to the cells' requests by request_id and draw, and the request_ids of those
@@ -28,7 +31,7 @@ def answers(store: Store, cells: Sequence[Cell]) -> tuple[dict[tuple[str, int], 
             "draw": pa.array([cell.draw for cell in cells], pa.int64()),
         }
     )
-    rows = [Generation(**row) for row in store.known(keys).to_pylist()]
+    rows = [Generation(**row) for row in store.known(keys, columns=KEPT).to_pylist()]
     asked = store.founded({row.request_id for row in rows}) if rows else {}
     found = {(row.request_id, row.draw): row for row in rows if asked.get(row.request_id) == row.model}
     unfounded = sorted({row.request_id for row in rows if asked.get(row.request_id) != row.model})
