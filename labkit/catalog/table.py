@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.catalog.model import CAPABILITIES, Model
 from labkit.catalog.prices import pricer
+from labkit.visible import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ def html(models: Iterable[Model], *, keys: Callable[[Model], str] | None, at: da
     told = _once_per_endpoint(keys)
     heads = ("model", "context", "max output", "can", "USD / M tokens in", "out", "cached", "key", "until")
     body = "".join(f"<tr>{''.join(map(_cell, _shown(model, told, at)))}</tr>" for model in models)
-    head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name in heads)
+    head = "".join(f'<th style="text-align:left">{escape(shown(name))}</th>' for name in heads)
     return (
         '<table style="color:inherit;background:transparent;border-color:var(--jp-border-color2, #8888)">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -109,4 +110,4 @@ def _shown(model: Model, keys: Callable[[Model], str] | None, at: datetime) -> l
 
 
 def _cell(text: str) -> str:
-    return f'<td style="text-align:left">{escape(text)}</td>'
+    return f'<td style="text-align:left">{escape(shown(text))}</td>'

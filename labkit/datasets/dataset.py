@@ -16,6 +16,7 @@ import msgspec
 
 from labkit.errors import DefinitionError
 from labkit.records import Sample, canonical_json
+from labkit.visible import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,13 +97,15 @@ class Dataset:
         return f"Dataset({self.name!r}, {rows}, columns: {', '.join(self.columns) or 'none'})"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in ("id", *self.columns))
+        head = "".join(f"<th>{escape(shown(name))}</th>" for name in ("id", *self.columns))
         rows = []
         for sample in self.samples[:5]:
             cells = (sample.id, *(sample.fields.get(name) for name in self.columns))
-            rows.append("<tr>" + "".join(f"<td>{escape(_short(cell))}</td>" for cell in cells) + "</tr>")
+            rows.append(
+                "<tr>" + "".join(f"<td>{escape(shown(_short(cell)))}</td>" for cell in cells) + "</tr>"
+            )
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        return f"<div><strong>{escape(repr(self))}</strong>{table}</div>"
+        return f"<div><strong>{escape(shown(repr(self)))}</strong>{table}</div>"
 
 
 def hash_of(rows: Iterable[tuple[str, bytes]]) -> str:

@@ -17,6 +17,7 @@ from labkit import tokens
 from labkit.catalog.model import Model
 from labkit.design import Design, Place
 from labkit.records import Message
+from labkit.visible import shown
 
 ROUGHLY_TIKTOKEN, ROUGHLY_BYTES = 0.02, 0.25
 """How far a count from tiktoken (the chat format is not promised) or from bytes may be off, each way."""
@@ -97,9 +98,9 @@ class Estimate:
         )
 
     def _repr_html_(self) -> str:
-        shown = html.escape(str(self))
+        told = html.escape(str(self))
         rows = "".join(
-            f"<tr><td style='text-align:left'>{html.escape(part.model)}</td><td>{part.requests}</td>"
+            f"<tr><td style='text-align:left'>{html.escape(shown(part.model))}</td><td>{part.requests}</td>"
             f"<td>{_range(part.input_low_tokens, part.input_high_tokens)}</td>"
             f"<td>{_range(part.output_low_tokens, part.output_high_tokens)}</td><td>{_part_cost(part)}</td>"
             f"<td style='text-align:left'>{html.escape('; '.join(part.assumptions))}</td></tr>"
@@ -108,7 +109,7 @@ class Estimate:
         heads = ("model", "to ask", "input tokens", "output tokens", "USD", "assuming")
         head = "".join(f"<th>{name}</th>" for name in heads)
         head = f"<thead><tr>{head}</tr></thead>"
-        return f"<div>{shown}</div><table>{head}<tbody>{rows}</tbody></table>"
+        return f"<div>{told}</div><table>{head}<tbody>{rows}</tbody></table>"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from labkit.plan.known import Known
 from labkit.plan.outlook import outlook
 from labkit.run import Bench, Run, Settings
 from labkit.scoring import Scorer
+from labkit.visible import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -203,9 +204,9 @@ class Plan:
         head = "<thead><tr><th>to ask, because</th><th>cells</th></tr></thead>"
         why = f"<table>{head}<tbody>{reasons}</tbody></table>"
         missing = self.bench.missing_keys(self.design.models)
-        keys = "".join(f"<div>{html.escape(fault)}</div>" for fault in missing)
+        keys = "".join(f"<div>{html.escape(shown(fault))}</div>" for fault in missing)
         return (
-            f"<div><b>{html.escape(self.design.experiment)}</b>: {_product(self.design)}</div>{keys}"
+            f"<div><b>{html.escape(shown(self.design.experiment))}</b>: {_product(self.design)}</div>{keys}"
             f"{self.estimate(exact=False)._repr_html_()}{why if reasons else ''}"
         )
 

@@ -16,6 +16,7 @@ from labkit.paths import read_text
 from labkit.prompts.names import name_faults
 from labkit.prompts.template import text_faults
 from labkit.records import content_hash
+from labkit.visible import shown
 
 LARGEST_BYTES = 20_000_000
 
@@ -74,4 +75,5 @@ class Block:
         return f"Block({self.name!r}, {len(self.text):,} characters{', cached' if self.cache else ''})"
 
     def _repr_html_(self) -> str:
-        return f"<details><summary>{escape(repr(self))}</summary><pre>{escape(self.text)}</pre></details>"
+        head, body = escape(shown(repr(self))), escape(shown(self.text))
+        return f"<details><summary>{head}</summary><pre>{body}</pre></details>"

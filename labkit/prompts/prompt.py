@@ -20,6 +20,7 @@ from labkit.prompts.block import Block
 from labkit.prompts.names import name_faults, name_for, twin_faults
 from labkit.prompts.template import Template, text_faults
 from labkit.records import Message, content_hash
+from labkit.visible import shown
 
 MOST_MARKS = 4
 """Beginnings that Anthropic keeps of one request."""
@@ -167,13 +168,15 @@ class Prompt:
         return f"Prompt({self.name + version!r}{needs})"
 
     def _repr_html_(self) -> str:
-        parts = [f"<strong>{escape(repr(self))}</strong>"]
+        parts = [f"<strong>{escape(shown(repr(self)))}</strong>"]
         if self.description:
-            parts.append(f"<div>{escape(self.description)}</div>")
-        shown = [(f"block {block.name}", block.text) for block in self.blocks]
-        shown += [("system", self.system)] if self.system is not None else []
-        for title, text in [*shown, ("user", self.text)]:
-            parts.append(f"<div><small>{escape(title)}</small><pre {_STYLE}>{escape(text)}</pre></div>")
+            parts.append(f"<div>{escape(shown(self.description))}</div>")
+        told = [(f"block {block.name}", block.text) for block in self.blocks]
+        told += [("system", self.system)] if self.system is not None else []
+        for title, text in [*told, ("user", self.text)]:
+            parts.append(
+                f"<div><small>{escape(shown(title))}</small><pre {_STYLE}>{escape(shown(text))}</pre></div>"
+            )
         return "<div>" + "".join(parts) + "</div>"
 
 

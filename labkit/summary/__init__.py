@@ -4,6 +4,5 @@ from __future__ import annotations
 
 from labkit.summary.cells import baseline, fresh, score_column, summarize
 from labkit.summary.show import html, text
-from labkit.summary.visible import visible
 
-__all__ = ["baseline", "fresh", "html", "score_column", "summarize", "text", "visible"]
+__all__ = ["baseline", "fresh", "html", "score_column", "summarize", "text"]

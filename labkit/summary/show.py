@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from labkit.summary.visible import visible
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd

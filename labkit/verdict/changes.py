@@ -9,8 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.summary import visible
 from labkit.verdict.amounts import counted, number, span, times, times_span
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd

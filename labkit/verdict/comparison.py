@@ -13,11 +13,11 @@ import numpy as np
 
 from labkit.errors import DefinitionError
 from labkit.stats import Interval, holm, paired_difference, ratio_of_means, ratio_of_typical
-from labkit.summary import visible
 from labkit.summary.cells import fresh, score_column
 from labkit.verdict import show
 from labkit.verdict.amounts import counted
 from labkit.verdict.changes import CHANGES, cause, changes, sentence
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
-from labkit.summary import visible
 from labkit.summary.contest import BETWEEN, FACTORS
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd

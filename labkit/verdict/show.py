@@ -11,8 +11,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from labkit import summary
-from labkit.summary import visible
 from labkit.verdict.amounts import number, span, times, times_span
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labkit.errors import DefinitionError
-from labkit.summary import score_column, summarize, visible
+from labkit.summary import score_column, summarize
 from labkit.summary.contest import BETWEEN, Contest, contest
 from labkit.summary.duels import duels
 from labkit.summary.slim import slim
 from labkit.verdict import show
 from labkit.verdict.overall import headline, notes, records
 from labkit.verdict.words import Terms, sentence
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd

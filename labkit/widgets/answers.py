@@ -10,8 +10,8 @@ import re
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
+from labkit.visible import cut
 from labkit.widgets import forms
-from labkit.widgets.shapes import cut
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,6 +21,8 @@ KEPT_CHARS = 8_000_000
 """Text of finished answers kept for paging through them; of older ones the beginning stays."""
 
 
+BUTTONS = frozenset({"RunStopped", "ModelStopped", "RunAborted"})
+"""Why cells were not asked that a person asked for: no news to that person."""
 LATEST = 64
 """How many of the rows that ended last are remembered as such."""
 
@@ -143,7 +145,8 @@ class Board:
             return
         self._tally(generation.model).end(generation, waited=panel.state == "waiting")
         panel.end(generation)
-        if generation.status in ("failed", "partial"):
+        asked_for = generation.error_type in BUTTONS
+        if generation.status in ("failed", "partial") or (generation.status == "stopped" and not asked_for):
             self.last_failure = f"{generation.model}: {panel.note}"
         row.touched = monotonic()
         if not any(panel.going for panel in row.panels.values()):

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
+from labkit.visible import cut, shown
 from labkit.widgets.board import Board, Row
 from labkit.widgets.panel import SHOWN_CHARS, Panel
-from labkit.widgets.shapes import cut, shown
 from labkit.widgets.tally import Tally, cost_words, duration, usd
 from labkit.widgets.window import Window
 

@@ -14,8 +14,7 @@ from typing import Any
 import ipywidgets
 
 from labkit.errors import LabkitError
-from labkit.summary.visible import visible
-from labkit.widgets.shapes import cut, shown
+from labkit.visible import cut, shown, visible
 from labkit.widgets.standing import ALIVE
 
 # Not Layout values: those would be shared, and hiding one button would hide them all.

@@ -11,7 +11,7 @@ from typing import Any
 
 import ipywidgets
 
-from labkit.summary.visible import visible
+from labkit.visible import visible
 from labkit.widgets.forms import WIDE, WRAPPED, Status, button, text
 from labkit.widgets.selector import Choice, Selector
 
@@ -40,7 +40,10 @@ class Listbox:
         self._page = 0
         self._drawing = False
         self._search = ipywidgets.Text(
-            description="Search", placeholder=f"find {noun}", layout=ipywidgets.Layout(width="24em")
+            description=f"Find {noun}",
+            placeholder="words in any column",
+            layout={"width": "24em"},
+            style={"description_width": "initial"},
         )
         self._filters = [
             ipywidgets.Dropdown(

@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets
 
-from labkit.summary.visible import visible
+from labkit.visible import visible
 from labkit.widgets import forms, pulling
 from labkit.widgets.forms import WIDE, WRAPPED, Status, button, framed
 from labkit.widgets.listbox import Listbox

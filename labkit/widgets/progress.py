@@ -16,9 +16,9 @@ from statistics import median
 from typing import Any
 
 from labkit.errors import DefinitionError
+from labkit.visible import cut, shown
 from labkit.widgets.board import Board
 from labkit.widgets.drawing import line
-from labkit.widgets.shapes import cut, shown
 from labkit.widgets.tally import cost_words
 
 LINES_EVERY_S = 5.0

@@ -13,7 +13,7 @@ import ipywidgets
 from labkit.errors import DefinitionError
 from labkit.messages import shown
 from labkit.prompts import Block, Prompt
-from labkit.summary.visible import visible
+from labkit.visible import visible
 from labkit.widgets import forms
 from labkit.widgets.draft import Draft, difference
 from labkit.widgets.forms import WIDE, WRAPPED, Status, button, framed
@@ -123,11 +123,11 @@ class PromptForm:
         except DefinitionError as error:
             return f"<pre class='lk-box lk-bad'>{forms.text(error, limit=2000)}</pre>"
         sent = "\n\n".join(f"[{message['role']}]\n{shown(message['content'])}" for message in messages)
-        shown = (
+        preview = (
             f"<div class='lk-soft'>What is sent</div><pre class='lk-box'>{forms.text(sent, limit=6000)}</pre>"
         )
         last = self._selector.last()
-        return shown if last is None else shown + _difference(last, prompt)
+        return preview if last is None else preview + _difference(last, prompt)
 
     def _draw_blocks(self) -> None:
         ticked = {block.name for block in self._selector.draft.blocks}

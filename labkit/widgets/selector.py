@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from labkit.errors import DefinitionError
-from labkit.summary.visible import visible
+from labkit.visible import visible
 from labkit.widgets.standing import Standing
 
 

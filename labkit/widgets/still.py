@@ -9,10 +9,10 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from labkit.visible import cut, shown
 from labkit.widgets.board import Board, Row
 from labkit.widgets.drawing import STATES, line
 from labkit.widgets.panel import Panel
-from labkit.widgets.shapes import cut, shown
 
 CUT_CHARS = 200
 MOST_BYTES = 100_000

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from labkit import scoring
 from labkit.errors import DefinitionError
 from labkit.prompts import Block, Prompt
-from labkit.summary.visible import visible
+from labkit.visible import visible
 from labkit.widgets import sources
 from labkit.widgets.models import ModelSelector
 from labkit.widgets.prompts import PromptSelector

@@ -22,7 +22,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
     made = JupyterLab(tmp_path_factory.mktemp("jupyter"))
     shutil.copytree(ROOT / "data", made.work / "data")
     shutil.copytree(ROOT / "notebooks", made.work / "notebooks")
-    shutil.copy(HERE / "models.py", made.work / "models.py")
+    for module in ("models.py", "hostile.py"):
+        shutil.copy(HERE / module, made.work / module)
     yield made
     made.close()
 

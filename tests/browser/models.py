@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import labkit as lk
 
+PRICES = {"input": 1.0, "output": 4.0}
 PRAISE = (
     "The message is friendly in tone and thanks the shop for its quick reply. There is no request in it, "
     "and nothing that would have to be put right, so I would call it praise. "
@@ -35,4 +36,4 @@ def talking(name: str, *, text: str = PRAISE, first_token_s: float = 0.3, delay_
     script = lk.Script(
         lambda request: text, version=f"{name}-1", first_token_s=first_token_s, delay_s=delay_s
     )
-    return lk.Model(f"scripted/{name}", client=script, prices={"input": 1.0, "output": 4.0}, label=name)
+    return lk.Model(f"scripted/{name}", client=script, prices=PRICES, label=name, max_output=1000)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labkit.visible import shown
 from labkit.widgets import answers
-from labkit.widgets.shapes import shown
 
 
 def frame(texts: dict[tuple[str, str], str], **given: Any) -> pd.DataFrame:

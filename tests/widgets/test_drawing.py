@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labkit.visible import shown
 from labkit.widgets.board import Board
 from labkit.widgets.drawing import Pencil, line
-from labkit.widgets.shapes import shown
 
 
 class View:

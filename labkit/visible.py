@@ -1,7 +1,8 @@
 """Text from models and users made safe to show: what would act or hide is shown as what it is.
 
 Control and terminal characters, bidirectional overrides and zero-width characters become visible.
-This module does not escape HTML (`html.escape` does) and knows no frame.
+`visible` gives one line, `shown` leaves line breaks and tabs. This module does not escape HTML
+(`html.escape` does) and knows no frame.
 """
 
 from __future__ import annotations
@@ -35,3 +36,35 @@ def _shown(character: str) -> str:
         return f"⟨{ord(character):02X}⟩"
     # Variation selectors and piled-up accents are marks: kept, they only change the letter before.
     return character
+
+
+class _Shapes(dict[int, str]):
+    """A translation table that fills itself: a character is looked at once."""
+
+    def __missing__(self, code: int) -> str:
+        shown = chr(code) if code in (9, 10) else "" if code == 13 else visible(chr(code))
+        self[code] = shown
+        return shown
+
+
+_SHAPES = _Shapes()
+
+
+def shown(text: str) -> str:
+    """`text` with its hidden characters as codes; each character by itself, so pieces can be joined after.
+
+    >>> shown("a\\u202eb\\n\\tc\\x1b")
+    'a⟨202E⟩b\\n\\tc⟨1B⟩'
+    """
+    return text if text.isascii() and text.isprintable() else text.translate(_SHAPES)
+
+
+def cut(text: str, *, limit: int = 200) -> str:
+    """At most `limit` characters of `text`; where some are left out it says how many.
+
+    >>> cut("abcdef", limit=3)
+    'abc… (cut: 3 more characters)'
+    """
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}… (cut: {len(text) - limit:,} more characters)"
