@@ -17,8 +17,14 @@ from typing import NamedTuple
 _MINUTE_S = 60.0
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
 _SPAN_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
 _KINDS = {"requests": "requests", "tokens": "tokens", "input-tokens": "input", "output-tokens": "output"}
+_HEADERS = [
+    (kind, *(f"x-ratelimit-{part}-{told}" for part in ("limit", "remaining", "reset")))
+    for told, kind in _KINDS.items()
+] + [
+    (kind, *(f"anthropic-ratelimit-{told}-{part}" for part in ("limit", "remaining", "reset")))
+    for told, kind in _KINDS.items()
+]
 
 
 class Tokens(NamedTuple):
@@ -92,14 +98,12 @@ class Buckets:
 
     def heed(self, headers: Mapping[str, str], now: float) -> None:
         """Take over what the provider says of its limits."""
-        for prefix in _PREFIXES:
-            for told, kind in _KINDS.items():
-                limit = _count(headers, f"{prefix}limit-{told}", f"{prefix}{told}-limit")
-                remaining = _count(headers, f"{prefix}remaining-{told}", f"{prefix}{told}-remaining")
-                if limit is None or remaining is None or limit <= 0:
-                    continue
-                reset_s = _reset_s(headers, f"{prefix}reset-{told}", f"{prefix}{told}-reset")
-                self._set(kind, limit, min(remaining, limit), reset_s, now)
+        for kind, told_limit, told_remaining, told_reset in _HEADERS:
+            if told_limit not in headers:
+                continue
+            limit, remaining = _count(headers, told_limit), _count(headers, told_remaining)
+            if limit is not None and remaining is not None and limit > 0:
+                self._set(kind, limit, min(remaining, limit), _reset_s(headers.get(told_reset)), now)
 
     def _set(self, kind: str, limit: float, remaining: float, reset_s: float | None, now: float) -> None:
         # OpenAI's and Anthropic's limits are per minute and refill all the time; the time to the reset
@@ -117,21 +121,16 @@ class Buckets:
         bucket.level = min(bucket.level, remaining)
 
 
-def _count(headers: Mapping[str, str], *names: str) -> float | None:
-    for name in names:
-        text = headers.get(name)
-        if text is not None:
-            try:
-                value = float(text)
-            except ValueError:
-                return None
-            return value if math.isfinite(value) and value >= 0 else None
-    return None
+def _count(headers: Mapping[str, str], name: str) -> float | None:
+    try:
+        value = float(headers.get(name, ""))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None
 
 
-def _reset_s(headers: Mapping[str, str], *names: str) -> float | None:
+def _reset_s(text: str | None) -> float | None:
     """Seconds to the reset: told as a span (`6m0s`, `20ms`), as seconds, or as a moment (RFC 3339)."""
-    text = next((headers[name] for name in names if name in headers), None)
     if text is None:
         return None
     spans = _SPAN.findall(text)

@@ -16,10 +16,10 @@ from labkit.engine.buckets import Tokens
 from labkit.engine.ear import Ear
 from labkit.engine.job import Job, output_bound_tokens, worst_usd
 from labkit.errors import ProviderError
+from labkit.providers.wire import REQUEST_IDS
 from labkit.records import Answer, Attempt, Cell, Generation, Status
 
 _CELL_FIELDS = Cell.__struct_fields__
-_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,7 @@ class Errand:
             retry_after_s=error.retry_after_s if error is not None else None,
             wait_s=wait_s,
             maybe_paid=attempted.maybe_paid,
-            provider_request_id=next(
-                (headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None
-            ),
+            provider_request_id=next((headers[name] for name in REQUEST_IDS if name in headers), None),
         )
 
     def answered_row(self, attempted: Attempted) -> Generation:

@@ -34,6 +34,8 @@ log = logging.getLogger("labkit.engine")
 _UNSTORED = 8192
 """Rows handed over and not yet on disk, at which asking waits for the disk."""
 _ABORT_S = 1.5
+_EARLY_S = 0.001
+"""uvloop's clock counts whole milliseconds, so that a timer may ring one too early."""
 
 
 class Executor:
@@ -271,7 +273,7 @@ class Executor:
             self._land(found.row)
         elif found.wait_s is not None and self._loop is not None:
             lane.waiting.add(errand)
-            errand.timer = self._loop.call_later(found.wait_s, self._again, lane, errand)
+            errand.timer = self._loop.call_later(found.wait_s + _EARLY_S, self._again, lane, errand)
             self._landing.tell("waiting", errand.job.cell, found.wait_s, found.why)
         if found.stops_model is not None:
             self._traffic.stop(lane, found.stops_model)

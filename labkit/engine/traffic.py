@@ -21,6 +21,7 @@ from labkit.engine.purse import Purse
 
 _PULL = 256
 _AHEAD = 2
+_HELD = 4096
 
 
 class Traffic:
@@ -83,13 +84,19 @@ class Traffic:
         return self.more
 
     def _hungry(self) -> bool:
-        return not self.lanes or any(
-            lane.stopped is not None or len(lane.queue) < _AHEAD * lane.endpoint.limiter.ceiling
-            for lane in self.lanes.values()
-        )
+        lanes = self.lanes.values()
+        if any(
+            not lane.stopped and len(lane.queue) < _AHEAD * lane.endpoint.limiter.ceiling for lane in lanes
+        ):
+            return True
+        # The cells of a stopped model are ended as they come, but not at the price of holding all others.
+        stopped = any(lane.stopped for lane in lanes) or not lanes
+        return stopped and sum(len(lane.queue) for lane in lanes) < _HELD
 
     def _enter(self, job: Job, now: float) -> None:
-        lane = self.lanes[job.cell.model]
+        lane = self.lanes.get(job.cell.model)
+        if lane is None:
+            raise ValueError(f"a job for {job.cell.model}, which is none of this run's models")
         errand = Errand(job, lane.model, now)
         self._entered(job)
         lane.costs = lane.costs or errand.worst_usd != 0

@@ -104,6 +104,9 @@ PYTHON: dict[str, Kind] = {
     "DecodeError": MalformedAnswer,
     "MsgspecError": MalformedAnswer,
     "UnicodeError": MalformedAnswer,
+    # what writing a request raises
+    "UnicodeEncodeError": InvalidRequest,
+    "TypeError": InvalidRequest,
     "EventTooLarge": MalformedAnswer,
     # the system's own
     "TimeoutError": TimedOut,

@@ -75,6 +75,24 @@ def test_a_broken_prompt_ends_inside_its_budget(
     assert len(bad.seen()) == 4
 
 
+@pytest.mark.parametrize(
+    ("text", "params"), [("lone \ud800 surrogate", None), ("fine", {"max_tokens": 5, "odd": object()})]
+)
+def test_what_cannot_be_written_is_not_sent(
+    text: str, params: Any, channel: Any, put: Callable[..., Any], kit: Any, ask: Any, key: Any
+) -> None:
+    """A request that has no JSON form is a row that says so, costs nothing, and is tried once."""
+    from msgspec.structs import replace
+
+    model = channel.model()
+    (job,) = kit.jobs_for([model], 1, params=params)
+    request = replace(job.request, messages=({"role": "user", "content": text},))
+    odd = kit.Job(cell=job.cell, request=request, pricer=job.pricer, input_bound_tokens=9)
+    (row,) = ask([model], [odd], keys={model.id: key}).sink.generations
+    assert (row.status, row.error_type, row.attempts, row.maybe_paid) == ("failed", "InvalidRequest", 1, 0)
+    assert channel.seen() == []
+
+
 def test_fail_fast_asks_nothing_twice(channel: Any, put: Callable[..., Any]) -> None:
     """Who would rather have an error than a wait gets the first one."""
     channel.script(then={"status": 503, "body": "busy"})
