@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.design import Design
 from labkit.errors import DefinitionError, LabkitError
 from labkit.run.bench import Bench
+from labkit.run.findings import Findings
 from labkit.run.launch import Launch, Settings
 from labkit.scoring import Scorer
 from labkit.widgets.progress import Progress
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 KEYS = ["prompt", "model"]
 
 
-class Run:
+class Run(Findings):
     """One launch of a plan. Made by `plan.run()` and `plan.start()`, or from history by `lab.run(run_id)`.
 
     >>> run = plan.run()                # doctest: +SKIP

@@ -1,0 +1,207 @@
+"""What a run says once there are answers: verdict, rows that decide, report, card, files.
+
+It reads the lab and asks nobody. How each is made stands in `labkit.verdict` and `labkit.report`.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.errors import DefinitionError
+from labkit.run.bench import Bench
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labkit.verdict import Verdict
+    from labkit.verdict.differences import Differences
+
+TABLES = ("generations", "attempts", "summary")
+
+
+class Findings(ABC):
+    """The part of a run's handle that concludes. `Run` is the one."""
+
+    run_id: str
+    _bench: Bench
+
+    @abstractmethod
+    def generations(self) -> pd.DataFrame:
+        """One row per cell."""
+
+    @abstractmethod
+    def attempts(self) -> pd.DataFrame:
+        """One row per HTTP request."""
+
+    @abstractmethod
+    def summary(
+        self, by: str | Sequence[str] = ("prompt", "model"), *, score: str | None = None
+    ) -> pd.DataFrame:
+        """One row per group."""
+
+    def verdict(
+        self,
+        score: str | None = None,
+        *,
+        by: str | Sequence[str] = "model",
+        margin: float | None = None,
+        level: float = 0.95,
+        against: str | None = None,
+        clusters: str | None = None,
+        better: str = "higher",
+    ) -> Verdict:
+        """Which model, which prompt, how sure, at what price: a frame, a table and plain sentences.
+
+        `score` names the scorer, by default the first. `by` is `"model"`, `"prompt"` or both in a list.
+        `margin` is the difference that would not matter (0.02: 2 points on a score from 0 to 1).
+        `against` compares all with one. `clusters` names a column in which samples belong together
+        (`sample.author`). `better="lower"` turns the score round. A run that was grown by
+        `more(until=…)` has intervals that hold at any moment of stopping. See `labkit.verdict.verdict`.
+        Raises `DefinitionError` where nothing was scored.
+
+        >>> run.verdict("exact", by="model")            # doctest: +SKIP
+        """
+        from labkit.verdict import verdict
+
+        return verdict(
+            self.generations(),
+            score,
+            by=by,
+            margin=margin,
+            level=level,
+            against=against,
+            clusters=clusters,
+            better=better,
+            watched=self.watched,
+        )
+
+    def differences(
+        self, score: str | None = None, *, by: str | Sequence[str] = "model", rows: int = 12
+    ) -> Differences:
+        """The rows that decide: disagreements, flips between repeats, failures, refusals, longest, dearest.
+
+        At most `rows` for each reason, answers side by side; `.frame()`, and `.by("column")` for counts
+        per value of a sample column.
+        """
+        from labkit.verdict.differences import differences
+
+        return differences(self.generations(), score=score, by=by, rows=rows)
+
+    @property
+    def watched(self) -> bool:
+        """Whether the run was grown until something was decided, so that ordinary intervals do not hold."""
+        told = self._bench.store.table(
+            "select 1 from log.run_events where run_id = ? and detail->>'$.until' is not null limit 1",
+            [self.run_id],
+        )
+        return bool(told.num_rows)
+
+    def prices(self) -> dict[str, dict[str, float]]:
+        """USD per million tokens as listed when the run was made: model → `input`, `output`, `cache_read`…"""
+        import json
+
+        rows = self._bench.store.table(
+            "select model, prices from log.models where run_id = ? order by written_at", [self.run_id]
+        )
+        found = {row["model"]: json.loads(row["prices"] or "{}") for row in rows.to_pylist()}
+        return {model: dict(prices.get("usd_per_mtok") or {}) for model, prices in found.items()}
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        question: str | None = None,
+        score: str | None = None,
+        by: str | Sequence[str] = "model",
+        margin: float | None = None,
+        level: float = 0.95,
+        against: str | None = None,
+        clusters: str | None = None,
+        better: str = "higher",
+    ) -> Path:
+        """Write the run as one page (`.html`) that fetches nothing, or as Markdown (`.md`); gives the path.
+
+        `question` is its title; the rest is as for `verdict`. An existing file is replaced. Raises
+        `DefinitionError` for another ending or a folder that is not there.
+        """
+        from labkit import report
+        from labkit.run.gathering import gather
+
+        target = Path(path)
+        made = {".html": report.page, ".htm": report.page, ".md": report.markdown}.get(target.suffix.lower())
+        if made is None:
+            raise DefinitionError(
+                f"A report ends in .html or .md, not {target.suffix!r:.20}: {target.name:.80}"
+            )
+        if not target.parent.is_dir():
+            raise DefinitionError(f"There is no folder {target.parent.name!r:.80} to write the report to.")
+        settings = _settings(score, by, margin, level, against, clusters, better)
+        charts = target.suffix.lower() != ".md"
+        material = gather(self, self._bench, settings, question=question, charts=charts)
+        target.write_text(made(material), encoding="utf-8")
+        return target
+
+    def card(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        question: str | None = None,
+        score: str | None = None,
+        by: str | Sequence[str] = "model",
+        margin: float | None = None,
+        level: float = 0.95,
+        against: str | None = None,
+        clusters: str | None = None,
+        better: str = "higher",
+    ) -> dict[str, Any]:
+        """Design, provenance and findings as plain values; written to `path` as JSON where one is given.
+
+        `labkit replay CARD` rebuilds plan, tables and verdict from the lab and says whether they agree.
+        A card holds no answers.
+        """
+        from labkit import report
+        from labkit.run.gathering import gather
+
+        settings = _settings(score, by, margin, level, against, clusters, better)
+        made = report.as_card(gather(self, self._bench, settings, question=question, charts=False), settings)
+        if path is not None:
+            report.write_card(made, path)
+        return made
+
+    def export(
+        self, path: str | os.PathLike[str], *, table: str = "generations", formula_safe: bool = False
+    ) -> Path:
+        """Write a table as `.csv`, `.parquet` or `.jsonl`, by the path's ending.
+
+        `table` is `generations`, `attempts` or `summary`. `formula_safe` (CSV) puts an apostrophe before
+        what a spreadsheet would run. An existing file is replaced.
+        """
+        from labkit import report
+
+        if table not in TABLES:
+            raise DefinitionError(f"There is no table {table!r:.40}; there are {', '.join(TABLES)}.")
+        return report.export(getattr(self, table)(), path, formula_safe=formula_safe)
+
+
+def _settings(
+    score: str | None,
+    by: str | Sequence[str],
+    margin: float | None,
+    level: float,
+    against: str | None,
+    clusters: str | None,
+    better: str,
+) -> dict[str, Any]:
+    return {
+        "score": score,
+        "by": by if isinstance(by, str) else list(by),
+        "margin": margin,
+        "level": level,
+        "against": against,
+        "clusters": clusters,
+        "better": better,
+    }
