@@ -39,10 +39,10 @@ def allowed(names: list[str]) -> list[lk.Model]:
     return found
 
 
-models = [model("plain", HOSTILE[7] + HOSTILE[1]), *allowed([*HOSTILE, "<b>x", "a&b", "x'y", 'x"y'])][:4]
+models = [model("plain", HOSTILE[1]), *allowed([*HOSTILE, "<b>x", "a&b", "x'y", 'x"y'])][:4]
 ids = [one.id for one in models]
 table = pd.DataFrame(
-    {"id": HOSTILE[4:8], HOSTILE[0]: HOSTILE[:4], "text": HOSTILE[:4], "target": HOSTILE[4:8]}
+    {"id": [*HOSTILE[4:7], HOSTILE[9]], HOSTILE[0]: HOSTILE[:4], "text": HOSTILE[:4], "target": HOSTILE[4:8]}
 )
 experiment = HOSTILE[9].replace("/", "")
 prompt = lk.Prompt(
