@@ -16,7 +16,7 @@ from labkit.engine.buckets import Tokens
 from labkit.engine.ear import Ear
 from labkit.engine.job import Job, output_bound_tokens, worst_usd
 from labkit.errors import ProviderError
-from labkit.providers.wire import REQUEST_IDS
+from labkit.providers.base import REQUEST_IDS
 from labkit.records import Answer, Attempt, Cell, Generation, Status
 
 _CELL_FIELDS = Cell.__struct_fields__

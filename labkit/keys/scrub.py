@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 from labkit.keys.key import Key
@@ -28,13 +29,10 @@ def scrub(text: str, keys: Iterable[Key | None]) -> str:
     >>> scrub("Incorrect API key provided: sk-abcd****wxyz.", [])
     'Incorrect API key provided: [key].'
     """
-    pieces: set[str] = set()
     for key in keys:
         if key is not None:
-            for form in _forms(key.reveal()):
-                pieces.update(form[i : i + _PIECE] for i in range(max(1, len(form) - _PIECE + 1)))
-    for length in {len(piece) for piece in pieces}:
-        text = _without(text, pieces, length)
+            for length, pieces in _pieces(key):
+                text = _without(text, pieces, length)
     return _PATTERN.sub("[key]", text)
 
 
@@ -43,8 +41,21 @@ def resembles_key(text: str) -> bool:
     return _PATTERN.search(text) is not None
 
 
-def _without(text: str, pieces: set[str], length: int) -> str:
+@lru_cache(maxsize=64)
+def _pieces(key: Key) -> tuple[tuple[int, frozenset[str]], ...]:
+    """The pieces of a key in all its forms, by their length: a key shorter than a piece is one itself."""
+    found: dict[int, set[str]] = {}
+    for form in _forms(key.reveal()):
+        for start in range(max(1, len(form) - _PIECE + 1)):
+            piece = form[start : start + _PIECE]
+            found.setdefault(len(piece), set()).add(piece)
+    return tuple((length, frozenset(pieces)) for length, pieces in found.items())
+
+
+def _without(text: str, pieces: frozenset[str], length: int) -> str:
     hits = [i for i in range(len(text) - length + 1) if text[i : i + length] in pieces]
+    if not hits:
+        return text
     parts, end = [], 0
     for i in hits:
         if i >= end:

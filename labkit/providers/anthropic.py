@@ -62,7 +62,7 @@ def connect(model: Model, key: Key | None) -> AnthropicProvider:
         api_key=key.reveal() if key is not None else wire.NO_KEY,
         base_url=url,
         max_retries=0,
-        http_client=http.client(DefaultAioHttpClient, url),
+        http_client=http.client(DefaultAioHttpClient, url, key=key),
         default_headers=None if own else wire.withheld("ANTHROPIC_CUSTOM_HEADERS", Omit()),
         open_telemetry=False,
     )

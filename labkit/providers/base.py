@@ -10,6 +10,9 @@ from typing import Protocol
 
 from labkit.records import Answer, Listener, Request
 
+REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid")
+"""Headers by which a provider finds a request again; they are kept with each attempt."""
+
 
 class Provider(Protocol):
     """A connection to one endpoint with one key. Belongs to the loop it was made for.

@@ -10,12 +10,14 @@ read time-out: the engine watches for silence. Nothing meant for this machine go
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
 from labkit.endpoints import is_loopback
+from labkit.keys import Key, scrub
 
 CONNECT_S = 10.0
 IDLE_S = 3.0
@@ -27,6 +29,8 @@ _ERROR_BYTES = 256 * 1024
 """So much of a refusal is read: an SDK would read all of it, whatever it is."""
 _ENCODED = (b"content-encoding", b"content-length", b"transfer-encoding")
 _LATIN = "iso-8859-1"
+_LOGS = tuple(map(logging.getLogger, ("openai", "anthropic")))
+"""They write the headers of every response, at level DEBUG."""
 _UNUSUAL = ("params", "files", "data", "json", "cookies")
 
 if TYPE_CHECKING:
@@ -36,10 +40,13 @@ else:
     _Base = object
 
 
-def client(kind: Any, base_url: str) -> httpx2.AsyncClient:
-    """An HTTP client for an SDK; `kind` is that SDK's `DefaultAioHttpClient`."""
+def client(kind: Any, base_url: str, *, key: Key | None = None) -> httpx2.AsyncClient:
+    """An HTTP client for an SDK; `kind` is that SDK's `DefaultAioHttpClient`.
+
+    `key` is what the SDK sends: it is taken out of headers that send it back, where they would be logged.
+    """
     lean: type[httpx2.AsyncClient] = _lean(kind)
-    return lean(
+    made = lean(
         follow_redirects=False,
         trust_env=not is_loopback(base_url),
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
@@ -47,6 +54,8 @@ def client(kind: Any, base_url: str) -> httpx2.AsyncClient:
             max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=IDLE_S
         ),
     )
+    made.key = key  # type: ignore[attr-defined]
+    return made
 
 
 @lru_cache
@@ -56,6 +65,8 @@ def _lean(kind: Any) -> type[httpx2.AsyncClient]:
 
 class _Lean(_Base):
     """What is laid over an SDK's client class; see the module."""
+
+    key: Key | None = None
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -92,6 +103,13 @@ class _Lean(_Base):
         response = await self._transport_for_url(request.url).handle_async_request(request)
         response.request = request
         response.headers.encoding = _LATIN
+        told = response.status_code >= 300 or any(log.isEnabledFor(logging.DEBUG) for log in _LOGS)
+        if told and self.key is not None:
+            # A server may send back what it got.
+            response.headers = httpx2.Headers(
+                [(name, scrub(value, [self.key])) for name, value in response.headers.multi_items()],
+                encoding=_LATIN,
+            )
         if response.status_code >= 300:
             return await _cut_short(response, request)
         if not stream:

@@ -50,7 +50,7 @@ def sdk_client(model: Model, key: Key | None) -> Any:
         api_key=key.reveal() if key is not None else wire.NO_KEY,
         base_url=url,
         max_retries=0,
-        http_client=http.client(DefaultAioHttpClient, url),
+        http_client=http.client(DefaultAioHttpClient, url, key=key),
         default_headers=wire.withheld("OPENAI_CUSTOM_HEADERS", Omit()) if foreign else None,
     )
     if foreign:

@@ -10,15 +10,16 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import httpx2
 
 from labkit.catalog.model import Model
 from labkit.endpoints import check_base_url
 from labkit.errors import DefinitionError, MalformedAnswer, ProviderError
-from labkit.keys import Key
+from labkit.keys import Key, scrub
 from labkit.providers import failures
+from labkit.providers.base import REQUEST_IDS
 from labkit.providers.sse import EventParser, EventTooLarge
 from labkit.records import Answer, Listener
 
@@ -92,6 +93,10 @@ class Wire:
     def __repr__(self) -> str:
         return f"Wire({self._who})"
 
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        # A pickled SDK client would hold its key.
+        raise TypeError("a connection cannot be pickled; let the other process make its own")
+
     @property
     def who(self) -> str:
         """The endpoint, as messages name it."""
@@ -103,7 +108,7 @@ class Wire:
         try:
             response = await self._post(path, body, stream=True, stream_cls=_NoTypedStream)
             try:
-                headers = _headers(response)
+                headers = self._told(_headers(response))
                 listener.opened(headers)
                 kind = headers.get("content-type", _STREAM)
                 async with aclosing(_chunks(response, headers)) as chunks:
@@ -133,6 +138,13 @@ class Wire:
         """Close the client, if it was made for this wire: a client of the user's own stays open."""
         if self._owned:
             await self._client.close()
+
+    def _told(self, headers: dict[str, str]) -> dict[str, str]:
+        """The headers, without a key in that which is kept."""
+        for name in REQUEST_IDS:
+            if name in headers:
+                headers[name] = scrub(headers[name], self._keys)
+        return headers
 
     async def _post(self, path: str, body: Mapping[str, Any], **more: Any) -> Any:
         return await self._client.post(
