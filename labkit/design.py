@@ -58,6 +58,24 @@ class Design:
         """The same design with only these cells, by position; draws are counted anew."""
         return _sealed(self, [self.places[position] for position in chosen])
 
+    def widen(self, wider: Design, chosen: Iterable[int]) -> Design:
+        """`wider` cut to its cells `chosen` (by position); cells that this design has keep their draws.
+
+        `wider` begins with this design's prompts, models and samples, in their order. New cells that send
+        a request of this design's get the draws after its own, so no stored answer serves two cells.
+        """
+        own = {place[:4]: place for place in self.places}
+        seen = Counter(place.request_id for place in self.places)
+        places = []
+        for place in (wider.places[position] for position in chosen):
+            if place[:4] in own:
+                places.append(own[place[:4]])
+                continue
+            draw = place.repeat if self.share else seen[place.request_id]
+            seen[place.request_id] += 1
+            places.append(place._replace(draw=draw))
+        return replace(wider, places=tuple(places), plan_id=_plan_id(wider, places))
+
     def request(self, place: Place) -> Request:
         """What the cell sends."""
         model = self.models[place.model]
@@ -155,14 +173,22 @@ def _draws(places: Iterable[Place], *, share: bool) -> Iterator[Place]:
 
 
 def _plan_id(design: Design, places: Sequence[Place]) -> str:
-    state = hashlib.blake2b(canonical_json([design.experiment, design.workspace]), digest_size=16)
-    names = [f"{prompt.name}\0{prompt.hash}" for prompt in design.prompts]
+    names = [(prompt.name, prompt.hash) for prompt in design.prompts]
     samples = design.dataset.samples
-    cells = (
-        "\0".join((names[p], design.models[m].id, samples[s].id, str(repeat), request_id, str(draw)))
-        for p, m, s, repeat, request_id, draw in places
+    return plan_hash(
+        design.experiment,
+        design.workspace,
+        (
+            (*names[p], design.models[m].id, samples[s].id, str(repeat), request_id, str(draw))
+            for p, m, s, repeat, request_id, draw in places
+        ),
     )
+
+
+def plan_hash(experiment: str, workspace: str, cells: Iterable[Iterable[str]]) -> str:
+    """The plan's id from its cells: prompt's name and hash, model, sample, repeat, request_id, draw."""
+    state = hashlib.blake2b(canonical_json([experiment, workspace]), digest_size=16)
     # Sorted: the same cells are the same plan, in whatever order prompts and models were written down.
-    for cell in sorted(cells):
-        state.update(cell.encode() + b"\n")
+    for line in sorted("\0".join(cell) for cell in cells):
+        state.update(line.encode() + b"\n")
     return "d1:" + state.hexdigest()

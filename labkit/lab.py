@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import keys, provenance
 from labkit.catalog.catalog import Catalog
+from labkit.datasets import load
 from labkit.library import Library
 from labkit.plan import Plan
 from labkit.plan.again import recall
 from labkit.plan.definition import define, with_structure
+from labkit.plan.growth import more
 from labkit.plan.warmup import warm_up
 from labkit.prompts import Block
 from labkit.run import Bench, Run
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from labkit.catalog.model import Model
+    from labkit.verdict.comparison import Comparison
 
 When = Any
 """A date or time: text (`2026-11-01`), `date`, `datetime` or pandas Timestamp; without a zone it is UTC."""
@@ -140,8 +143,39 @@ class Lab:
         return plan.select([key in cells for key in keys])
 
     def run(self, run_id: str) -> Run:
-        """A run of this lab by its id, or by `latest`: its rows, summary and scores."""
-        return Run.find(run_id, self._bench)
+        """A run of this lab by its id, or by `latest`: its rows, summary, scores, verdict and report."""
+        run = Run.find(run_id, self._bench)
+        run.grown_by(self._more)
+        return run
+
+    def _more(self, run: Run, *, scorers: Sequence[Scorer] | None, **wanted: Any) -> Run:
+        """How a run of history grows: its plan is put together again, over all samples of its dataset."""
+        plan = self._whole(run.run_id, as_scorers(scorers or ()))
+        return more(plan, run, scorers=None, **wanted)
+
+    def _whole(self, run_id: str, scorers: Sequence[Scorer]) -> Plan:
+        plan = self.again(run_id, scorers=scorers)
+        every = self.store.samples(run_id).values()
+        if len(every) == len(plan.design.dataset.samples):
+            return plan
+        samples = [{"id": sample.id, **sample.fields} for sample in every]
+        return plan.over(load(samples))
+
+    def compare(
+        self, run_a: str | Run, run_b: str | Run, *, score: str | None = None, level: float = 0.95
+    ) -> Comparison:
+        """Run B against run A on the cells that both have: what changed, what explains it, what is noise.
+
+        Runs are given by id, by `latest`, or as themselves. Answers of B that are replays of A's are left
+        out, since a copy shows no noise. See `labkit.verdict.comparison.compare`.
+
+        >>> lab.compare(monday, tuesday)          # doctest: +SKIP
+        """
+        from labkit.verdict.comparison import compare
+
+        runs = [run if isinstance(run, Run) else self.run(run) for run in (run_a, run_b)]
+        before, after = (run.generations() for run in runs)
+        return compare(before, after, score=score, level=level, names=(runs[0].run_id, runs[1].run_id))
 
     @cached_property
     def _bench(self) -> Bench:

@@ -10,6 +10,7 @@ from labkit.cli.doctor import doctor
 from labkit.cli.fetch import pull
 from labkit.cli.history import backup, models, runs, show, sql
 from labkit.cli.notebook import run
+from labkit.cli.replay import replay
 from labkit.errors import LabkitError
 
 
@@ -19,7 +20,7 @@ def labkit() -> None:
     """Which prompt and which model to use, how sure that is, and at what price."""
 
 
-for command in (pull, models, runs, show, run, sql, backup, doctor):
+for command in (pull, models, runs, show, run, sql, backup, doctor, replay):
     labkit.add_command(command)
 
 

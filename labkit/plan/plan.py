@@ -9,14 +9,16 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from labkit.datasets import Dataset
 from labkit.design import Design, Place
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
 from labkit.plan.estimate import Estimate
+from labkit.plan.growth import more
 from labkit.plan.known import Known
 from labkit.plan.outlook import outlook
 from labkit.run import Bench, Run, Settings
@@ -127,6 +129,20 @@ class Plan:
         drawn = set(Random(seed).sample(wanted, min(n, len(wanted))))  # noqa: S311 - a draw, not a secret
         return self._keep(i for i, place in enumerate(self.design.places) if place.sample in drawn)
 
+    def over(self, dataset: Dataset) -> Plan:
+        """The same cells with `dataset` as the one they are drawn from; it holds every sample of them.
+
+        What is not among the cells can then be asked by `run.more(rows=…)`.
+        """
+        design, place_of = self.design, {sample.id: i for i, sample in enumerate(dataset.samples)}
+        samples = design.dataset.samples
+        places = [place._replace(sample=place_of[samples[place.sample].id]) for place in design.places]
+        messages = {
+            (prompt, place_of[samples[sample].id]): sent for (prompt, sample), sent in design.messages.items()
+        }
+        moved = replace(design, dataset=dataset, places=tuple(places), messages=messages)
+        return replace(self, design=moved)
+
     def _keep(self, positions: Iterable[int]) -> Plan:
         return replace(self, design=self.design.keep(positions))
 
@@ -155,7 +171,7 @@ class Plan:
             policy=policy or Policy(),
             seed=self.seed,
         )
-        return Run.start(
+        run = Run.start(
             self.design,
             bench=self.bench,
             scorers=self.scorers,
@@ -163,6 +179,8 @@ class Plan:
             progress=progress,
             title=str(self),
         )
+        run.grown_by(partial(more, self))
+        return run
 
     def run(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,9 @@ from labkit.run.bench import Bench
 if TYPE_CHECKING:
     import pandas as pd
 
+    from labkit.catalog.model import Model
+    from labkit.run.handle import Run
+    from labkit.scoring import Scorer
     from labkit.verdict import Verdict
     from labkit.verdict.differences import Differences
 
@@ -28,6 +31,8 @@ class Findings(ABC):
 
     run_id: str
     _bench: Bench
+    _grow: Callable[..., Run] | None = None
+    """How the study grows: given by the plan, or by the lab for a run of its history."""
 
     @abstractmethod
     def generations(self) -> pd.DataFrame:
@@ -91,14 +96,99 @@ class Findings(ABC):
 
         return differences(self.generations(), score=score, by=by, rows=rows)
 
+    def more(
+        self,
+        *,
+        rows: int | None = None,
+        models: Sequence[str | Model] = (),
+        repeats: int | None = None,
+        until: str | float | None = None,
+        budget_usd: float | None = None,
+        score: str | None = None,
+        by: str | Sequence[str] = "model",
+        margin: float | None = None,
+        level: float = 0.95,
+        batch: int | None = None,
+        params: Mapping[str, Any] | None = None,
+        scorers: Sequence[Scorer] | None = None,
+        allow_unpriced: bool = False,
+        progress: str | None = None,
+    ) -> Run:
+        """Grow this study, balanced over its cells, and wait: a run under the same run_id, old answers in it.
+
+        `rows`: so many more samples of the dataset, drawn at random from those not asked yet; each is
+        asked of every prompt and model as often as the others. `models`: more models, on all samples so
+        far; `params` go to them, by default those that all models of the study share. `repeats`: so many
+        more of each. What did not finish is asked again.
+
+        `until="decided"` asks batch after batch (`batch` samples each, by default a third of what there
+        is) until each pair of `run.verdict(score, by=…, margin=…)` is decided, or the dataset (or `rows`) is
+        used up, or the purse is empty; `until=0.1` until no interval is wider than that. Since it looks
+        after every batch, this run's intervals hold at any moment of stopping from then on. They are
+        wider, and need a score from 0 to 1.
+
+        `budget_usd` is the run's total over all its launches. `scorers` are needed for a run from
+        history. Raises `DefinitionError` before anything is asked.
+
+        >>> run = run.more(rows=50)                       # doctest: +SKIP
+        >>> run = run.more(until="decided", budget_usd=5) # doctest: +SKIP
+        """
+        if self._grow is None:
+            raise DefinitionError(
+                f"Run {self.run_id} does not know its plan here; take lab.run('{self.run_id}')."
+            )
+        return self._grow(
+            self,
+            rows=rows,
+            models=models,
+            repeats=repeats,
+            until=until,
+            budget_usd=budget_usd,
+            score=score,
+            by=by,
+            margin=margin,
+            level=level,
+            batch=batch,
+            params=params,
+            scorers=scorers,
+            allow_unpriced=allow_unpriced,
+            progress=progress,
+        )
+
+    def grown_by(self, grow: Callable[..., Run]) -> None:
+        """Told by whoever knows the plan: how `more` is done."""
+        self._grow = grow
+
     @property
     def watched(self) -> bool:
         """Whether the run was grown until something was decided, so that ordinary intervals do not hold."""
         told = self._bench.store.table(
-            "select 1 from log.run_events where run_id = ? and detail->>'$.until' is not null limit 1",
+            "select 1 from log.run_events where run_id = ? and (detail->>'$.until') is not null limit 1",
             [self.run_id],
         )
         return bool(told.num_rows)
+
+    def design(self) -> pd.DataFrame:
+        """The cells that were planned, as the lab has them: one row each, without answers.
+
+        Columns: `prompt`, `prompt_version`, `model`, `sample_id`, `repeat`, `request_id`, `draw`, and
+        `prompt_hash`, by which the prompt's text is found in `lab.sql("from prompts")`.
+        """
+        from labkit.run.gathering import DESIGN
+
+        cells: pd.DataFrame = self._bench.store.table(DESIGN, [self.run_id]).to_pandas()
+        return cells
+
+    def plan_id(self, design: pd.DataFrame | None = None) -> str:
+        """The plan's id, computed from its cells as the lab has them; it equals the stored one."""
+        from labkit.design import plan_hash
+        from labkit.run.gathering import CELL
+
+        row = self._bench.store.run_row(self.run_id)
+        if row is None:
+            raise DefinitionError(f"This lab has no run '{self.run_id}'.")
+        cells = (self.design() if design is None else design)[list(CELL)].astype(str)
+        return plan_hash(row["experiment"], row["workspace"], cells.itertuples(index=False, name=None))
 
     def prices(self) -> dict[str, dict[str, float]]:
         """USD per million tokens as listed when the run was made: model → `input`, `output`, `cache_read`…"""

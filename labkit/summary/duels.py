@@ -120,7 +120,7 @@ def duels(
     if watched:
         data |= _watched(given, pairs, together)
     data |= _margins(pairs, data, margin, 1 - level)
-    data |= _worst(given, pairs, together)
+    data |= _watched_worst(given, pairs, together) if watched else _worst(given, pairs, together)
     data |= ratios(given, pairs, together)
     data["samples_needed"] = _needed(data, pairs, margin, (1 - level) / tests)
     return pd.DataFrame(data, columns=list(COLUMNS))
@@ -160,9 +160,12 @@ def _reach(table: Table, pairs: Pairs, level: float) -> tuple[Floats, Floats]:
 
 def _apart(given: Contest, first: int, second: int) -> tuple[Floats, NDArray[np.intp]]:
     """The mean difference of each sample that the two have in common, and which samples these are."""
-    apart = given.score.means[:, first] - given.score.means[:, second]
+    return _by_sample(given.score.means[:, first] - given.score.means[:, second], given.sample)
+
+
+def _by_sample(apart: Floats, sample: NDArray[np.intp]) -> tuple[Floats, NDArray[np.intp]]:
     common = ~np.isnan(apart)
-    samples = given.sample[common]
+    samples = sample[common]
     count = np.bincount(samples)
     found = np.flatnonzero(count)
     return np.bincount(samples, weights=apart[common])[found] / count[found], found
@@ -181,14 +184,9 @@ def _tallies(given: Contest, pairs: Pairs) -> dict[str, Any]:
 
 
 def _watched(given: Contest, pairs: Pairs, level: float) -> dict[str, Any]:
-    rank = np.argsort(given.order)
     low, high = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
     for place, (first, second) in enumerate(zip(pairs.first, pairs.second, strict=True)):
-        apart, samples = _apart(given, first, second)
-        if len(apart):
-            asked = apart[np.argsort(rank[samples], kind="stable")]
-            found = sequential_interval(np.clip(asked, -1, 1), low=-1, high=1, level=level)
-            low[place], high[place] = found.low, found.high
+        low[place], high[place] = _always(given, first, second, (np.nan, np.nan), level)
     nothing = np.full(len(pairs), np.nan)
     return {
         "low": low,
@@ -199,6 +197,32 @@ def _watched(given: Contest, pairs: Pairs, level: float) -> dict[str, Any]:
         "p_holm": nothing,
         "decided": (low > 0) | (high < 0),
     }
+
+
+def _watched_worst(given: Contest, pairs: Pairs, level: float) -> dict[str, Any]:
+    missing = _missing(given, pairs)
+    least, most = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
+    for place, (first, second) in enumerate(zip(pairs.first, pairs.second, strict=True)):
+        least[place] = _always(given, first, second, (0.0, 1.0), level)[0]
+        most[place] = _always(given, first, second, (1.0, 0.0), level)[1]
+    return {"missing": missing, "worst_low": least, "worst_high": most}
+
+
+def _always(
+    given: Contest, first: int, second: int, missing: tuple[float, float], level: float
+) -> tuple[float, float]:
+    """Limits of the difference that hold at any moment, with missing scores of the two at these values."""
+    both = []
+    for column, value in zip((first, second), missing, strict=True):
+        means, asked = given.score.means[:, column], given.asked[:, column]
+        both.append(np.where(np.isnan(means) & asked, value, means))
+    apart, samples = _by_sample(both[0] - both[1], given.sample)
+    if not len(apart):
+        return math.nan, math.nan
+    rank = np.argsort(given.order)
+    asked_in = apart[np.argsort(rank[samples], kind="stable")]
+    found = sequential_interval(np.clip(asked_in, -1, 1), low=-1, high=1, level=level)
+    return found.low, found.high
 
 
 def _margins(pairs: Pairs, data: dict[str, Any], margin: float | None, alpha: float) -> dict[str, Any]:
@@ -219,14 +243,7 @@ def _margins(pairs: Pairs, data: dict[str, Any], margin: float | None, alpha: fl
 
 def _worst(given: Contest, pairs: Pairs, level: float) -> dict[str, Any]:
     table, k = given.score, len(given.names)
-    gone = given.asked & np.isnan(table.means)
-    missing = np.array(
-        [
-            int(((gone[:, one] & given.asked[:, two]) | (gone[:, two] & given.asked[:, one])).sum())
-            for one, two in zip(pairs.first, pairs.second, strict=True)
-        ],
-        dtype=np.intp,
-    )
+    gone, missing = given.asked & np.isnan(table.means), _missing(given, pairs)
     if not given.bounded:
         nothing = np.full(len(pairs), np.nan)
         return {"missing": missing, "worst_low": nothing, "worst_high": nothing}
@@ -242,6 +259,15 @@ def _worst(given: Contest, pairs: Pairs, level: float) -> dict[str, Any]:
             least[place] = -at_worst.high[at_worst.first == 2 + k + second][0]
             most[place] = -at_best.low[at_best.first == 2 + second][0]
     return {"missing": missing, "worst_low": least, "worst_high": most}
+
+
+def _missing(given: Contest, pairs: Pairs) -> NDArray[np.intp]:
+    gone = given.asked & np.isnan(given.score.means)
+    counts = [
+        int(((gone[:, one] & given.asked[:, two]) | (gone[:, two] & given.asked[:, one])).sum())
+        for one, two in zip(pairs.first, pairs.second, strict=True)
+    ]
+    return np.array(counts, dtype=np.intp)
 
 
 def _needed(data: dict[str, Any], pairs: Pairs, margin: float | None, alpha: float) -> Any:

@@ -105,7 +105,8 @@ def notes(
     if terms.watched:
         said.append(
             f"the study was watched while it grew, so intervals are {terms.level * 100:g} % at any moment of "
-            f"stopping{f', for all {tested} pairs together' if tested > 1 else ''}"
+            f"stopping{f', for all {tested} pairs together' if tested > 1 else ''}; those of price and time "
+            "are ordinary ones"
         )
     elif tested > 1:
         said.append(
