@@ -38,6 +38,7 @@ class Listbox:
         self._status = status
         self._extra = extra
         self._page = 0
+        self._size = ROWS
         self._drawing = False
         self._search = ipywidgets.Text(
             description=f"Find {noun}",
@@ -73,13 +74,18 @@ class Listbox:
         selector.on_change(self.refresh)
         self.refresh()
 
+    def shorten(self, rows: int) -> None:
+        """Show fewer rows a page."""
+        self._size = min(ROWS, rows)
+        self.refresh()
+
     def refresh(self) -> None:
         """Draw the selector's state anew."""
         tags = [box.value for box in self._filters if box.value]
         found = self._selector.found(self._search.value, tags=tags)
-        pages = max(1, -(-len(found) // ROWS))
+        pages = max(1, -(-len(found) // self._size))
         self._page = min(self._page, pages - 1)
-        listed = found[self._page * ROWS : (self._page + 1) * ROWS]
+        listed = found[self._page * self._size : (self._page + 1) * self._size]
         chosen = set(self._selector.chosen)
         self._drawing = True
         try:
@@ -88,7 +94,7 @@ class Listbox:
         finally:
             self._drawing = False
         self._list.children = [self._heads, *(row.widget for row in self._rows[: len(listed)])]
-        first = self._page * ROWS + 1
+        first = self._page * self._size + 1
         where = f"{first}–{first + len(listed) - 1} of {len(found)}" if pages > 1 else f"{len(found)} listed"
         self._where.value = f"<span class='lk-soft'>{where} · {len(chosen)} chosen</span>"
         for one in (self._before, self._after):

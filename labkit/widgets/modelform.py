@@ -69,6 +69,7 @@ class ModelForm:
     def embed(self) -> None:
         """Leave out what a larger form has itself."""
         self._show.layout.display = "none"
+        self._list.shorten(6)
 
     def _refresh(self) -> None:
         if self._code.value:

@@ -65,7 +65,10 @@ class PromptForm:
             layout=WRAPPED,
         )
         self._accordion = ipywidgets.Accordion(
-            [writing], titles=["Write a prompt"], layout=WIDE, selected_index=None
+            [writing],
+            titles=["Write a prompt"],
+            layout=WIDE,
+            selected_index=0 if selector.uses_draft else None,
         )
         self.widget = framed(
             [
@@ -83,6 +86,7 @@ class PromptForm:
     def embed(self) -> None:
         """Leave out what a larger form has itself."""
         self._show.layout.display = "none"
+        self._list.shorten(6)
 
     def _refresh(self) -> None:
         self._drawing = True

@@ -57,6 +57,7 @@ class Results:
         self._run: Readable | None = None
         self._turn = 0
         self._pages = [0, 0]
+        self._pagers: list[ipywidgets.HBox] = []
         self._drawing = threading.RLock()
         self._answers = ipywidgets.HTML(layout=WIDE)
         self._summary = ipywidgets.HTML(layout=WIDE)
@@ -114,7 +115,8 @@ class Results:
         options = [(forms.plain(head, limit=80), i) for i, head in enumerate(heads)]
         if tuple(options) != tuple(self._against.options):
             self._against.options = options
-        page = self._pages[0] = min(self._pages[0], answers.pages(frame) - 1)
+            self._against.value = 0 if options else None
+        page = self._turned(0, answers.pages(frame))
         self._answers.value = answers.table(
             frame, page=page, against=self._against.value or 0, only_different=self._differing.value
         )
@@ -134,8 +136,7 @@ class Results:
 
     def _draw_rows(self, run: Readable) -> None:
         frame = run.generations()
-        last = max(0, -(-len(frame) // ROWS) - 1)
-        page = self._pages[1] = min(self._pages[1], last)
+        page = self._turned(1, -(-len(frame) // ROWS))
         shown = frame[[*COLUMNS, *(c for c in frame.columns if str(c).startswith("score."))]]
         rows = [
             [_value(value) for value in row]
@@ -148,6 +149,11 @@ class Results:
             f"<div class='lk-soft'>{where}</div>{forms.table(list(shown.columns), rows, name='lk-rows')}"
         )
 
+    def _turned(self, part: int, pages: int) -> int:
+        self._pagers[part].layout.display = "" if pages > 1 else "none"
+        self._pages[part] = min(self._pages[part], max(0, pages - 1))
+        return self._pages[part]
+
     def _pager(self, part: int) -> ipywidgets.HBox:
         def turn(step: int) -> Callable[[Any], None]:
             def turned(_: Any) -> None:
@@ -156,9 +162,11 @@ class Results:
 
             return self._status.guarded(turned)
 
-        return ipywidgets.HBox(
+        made = ipywidgets.HBox(
             [button("Previous", turn(-1), tip="previous page"), button("Next", turn(1), tip="next page")]
         )
+        self._pagers.append(made)
+        return made
 
 
 def _value(value: Any) -> str:

@@ -1,0 +1,85 @@
+"""The form of a prompt selector, driven without a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import labkit as lk
+from labkit.widgets.prompts import PromptSelector
+
+
+@pytest.fixture
+def selector(lab: Any) -> PromptSelector:
+    """A selector over a prompt in two versions and one with a block."""
+    lab.prompts.save(lk.Prompt("tone", "Praise? {{ text }}"))
+    lab.prompts.save(lk.Prompt("tone", "Praise or complaint? {{ text }}"))
+    lab.prompts.save(lk.Prompt("plain", "Hello", blocks=[lk.Block("style", "Be kind.")]))
+    return PromptSelector(lab, value=["tone"])
+
+
+def test_typing_finds_variables_and_previews(selector: PromptSelector) -> None:
+    """While typing, variables appear with fields for their values, and what would be sent."""
+    form = selector.form
+    form._text.value = "Say {{ word }} in {{ tone }}"
+    assert [box.description for box in form._values.children] == ["word", "tone"]
+    form._value_boxes["word"].value = "<b>hi</b>"
+    assert "Say &lt;b&gt;hi&lt;/b&gt; in" in form._preview.value
+    form._text.value = "Say {{ word"
+    assert form._values.children == ()
+    assert "lk-bad" in form._preview.value
+    assert form._save.disabled
+
+
+def test_edit_shows_the_difference_and_saves(selector: PromptSelector) -> None:
+    """Edit copies a prompt, the difference to the last version is shown, Save makes the next."""
+    form = selector.form
+    next(w for w in form._row_extras["tone"] if w.description == "Edit").click()
+    assert "the same as @2" in form._preview.value
+    form._text.value = "In a word: {{ text }}"
+    assert "lk-add" in form._preview.value
+    assert "lk-del" in form._preview.value
+    form._save.click()
+    assert "saved as tone@3" in form._status.widget.value
+    assert selector.value == ("tone",)
+
+
+def test_the_version_picked_is_the_value(selector: PromptSelector) -> None:
+    """The version chosen in a row is the one asked."""
+    form = selector.form
+    versions = next(w for w in form._row_extras["tone"] if hasattr(w, "options"))
+    versions.value = 1
+    assert selector.value == ("tone@1",)
+    versions.value = 0
+    assert selector.value == ("tone",)
+
+
+def test_using_the_draft(selector: PromptSelector) -> None:
+    """The typed prompt is used only while it is one; using nonsense is refused in the status line."""
+    form = selector.form
+    form._use.value = True
+    assert "role='alert'" in form._status.widget.value
+    assert form._use.value is False
+    form._text.value = "Hi there"
+    form._use.value = True
+    assert len(selector.value) == 2
+    form._text.value = "Hi {{ there"
+    assert form._use.value is False
+    assert len(selector.value) == 1
+
+
+def test_blocks_are_ticked_into_the_draft(selector: PromptSelector) -> None:
+    """A ticked block is in front of what is sent."""
+    form = selector.form
+    form._text.value = "Hi there"
+    form._blocks.children[0].value = True
+    assert [block.name for block in selector.draft.blocks] == ["style"]
+    assert "Be kind." in form._preview.value
+
+
+def test_nothing_typed_is_nothing_previewed(selector: PromptSelector) -> None:
+    """An empty form says what to do and saves nothing."""
+    form = selector.form
+    assert "found as you type" in form._found.value
+    assert form._save.disabled

@@ -1,0 +1,100 @@
+"""The form of the workbench, driven without a browser."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import labkit as lk
+from labkit.widgets import models
+from labkit.widgets.workbench import Workbench
+from labkit.widgets.workform import WorkForm, outlook
+
+
+@pytest.fixture
+def bench(here: Path, echo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    """A workbench with one prompt and two scripted models."""
+    monkeypatch.setattr(models, "weights_here", frozenset)
+    lab = lk.Lab(here / "lab.duckdb", models=[echo("one"), echo("two")])
+    lab.prompts.save(lk.Prompt("say", "Say {{ word }}"))
+    return Workbench(lab, models=["scripted/one", "scripted/two"])
+
+
+def settled(form: WorkForm, name: str = "labkit-estimate") -> None:
+    """Wait until no estimate (or other thread of that name) is under way."""
+    for thread in [t for t in threading.enumerate() if t.name == name]:
+        thread.join(30)
+
+
+def test_the_estimate_follows(bench: Workbench) -> None:
+    """After each change the line says how many are known, how many to ask, and the cost."""
+    form = bench.form
+    bench.values["word"] = "hi"
+    bench.changed()
+    settled(form)
+    assert "0 of 2 known, 2 to ask, USD 0.00" in form._estimate.value
+    bench.set(repeats=3)
+    settled(form)
+    assert "0 of 6 known, 6 to ask" in form._estimate.value
+
+
+def test_what_cannot_be_planned_is_said(bench: Workbench) -> None:
+    """Where no plan can be made, the reasons stand in the estimate's place and Run cannot be pressed."""
+    form = bench.form
+    bench.models.choose([])
+    settled(form)
+    assert "lk-bad" in form._estimate.value
+    assert form._run.disabled
+    bench.models.choose(["scripted/one"])
+    settled(form)
+    assert not form._run.disabled
+
+
+def test_missing_keys_are_said(bench: Workbench) -> None:
+    """A chosen model without its key is named, and Run waits for it."""
+    form = bench.form
+    bench.models.choose(["openai/gpt-4o"])
+    settled(form)
+    assert "OPENAI_API_KEY" in form._estimate.value
+    assert form._run.disabled
+
+
+def test_run_shows_grid_and_results(bench: Workbench) -> None:
+    """Run puts the live grid and the results into the form, and the estimate then knows the answers."""
+    bench.values["word"] = "hi"
+    form = bench.form
+    form._run.click()
+    assert bench.run.wait().status == "finished"
+    settled(form, "labkit-await")
+    settled(form, "labkit-results")
+    settled(form)
+    assert form._grid.children == (bench.run.progress.grid,)
+    assert "Say hi" in form._results._answers.value
+    assert "2 of 2 known, 0 to ask" in form._estimate.value
+
+
+def test_fields_change_the_choice(bench: Workbench, here: Path) -> None:
+    """Rows, repeats, budget, score and source are set by their fields; wrong words are said."""
+    (here / "words.csv").write_text("word,target\na,a\nb,b\n")
+    form = bench.form
+    form._look_again()
+    form._source.value = next(value for name, value in form._source.options if name == "words.csv")
+    assert bench.source.given == "words.csv"
+    assert form._values.children == ()
+    settled(form)
+    assert "0 of 4 known" in form._estimate.value
+    assert outlook(bench.plan())[1] == ()
+
+
+def test_typed_values_are_asked_for(bench: Workbench) -> None:
+    """Without a dataset there is a field for each variable of the chosen prompts."""
+    form = bench.form
+    assert [box.description for box in form._values.children] == ["word"]
+    form._value_boxes["word"].value = "ho"
+    assert bench.plan().design.dataset.samples[0].fields == {"word": "ho"}
+    bench.prompts.choose([])
+    assert form._values.children == ()
