@@ -1,4 +1,4 @@
-"""Frames of generations for verdicts: scores as one writes them down, everything else as the store gives it."""
+"""Frames of generations for verdicts: scores as one writes them, everything else as the store gives it."""
 
 from __future__ import annotations
 
@@ -65,8 +65,13 @@ def frame() -> Callable[..., pd.DataFrame]:
     return make
 
 
-def ones(rate: float, n: int, *, seed: int = 0) -> list[int]:
-    """Exactly `rate` of `n` scores are 1, at random places."""
-    values = np.zeros(n, dtype=int)
-    values[: round(rate * n)] = 1
-    return [int(value) for value in np.random.default_rng(seed).permutation(values)]
+@pytest.fixture
+def ones() -> Callable[..., list[int]]:
+    """`ones(0.7, 100)`: a hundred scores of which exactly 70 are 1, at random places."""
+
+    def make(rate: float, n: int, *, seed: int = 0) -> list[int]:
+        values = np.zeros(n, dtype=int)
+        values[: round(rate * n)] = 1
+        return [int(value) for value in np.random.default_rng(seed).permutation(values)]
+
+    return make

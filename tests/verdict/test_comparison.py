@@ -1,0 +1,135 @@
+"""labkit.verdict.comparison: two runs on the same cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labkit.errors import DefinitionError
+from labkit.verdict.comparison import compare
+
+
+def _run(rate, *, seed, n=150, model="x/m", prompt="p", **columns):
+    scores = (np.random.default_rng(seed).random(n) < rate) * 1.0
+    frame = pd.DataFrame(
+        {
+            "generation_id": [f"{seed}-{i}" for i in range(n)],
+            "prompt": prompt,
+            "prompt_version": 1,
+            "model": model,
+            "sample_id": [str(i) for i in range(n)],
+            "status": "done",
+            "response_model": "m-2026-01",
+            "price_id": "list:1",
+            "request_id": [f"r{i}" for i in range(n)],
+            "replayed_from": None,
+            "latency_s": np.random.default_rng(seed + 1).lognormal(0, 0.2, n),
+            "cost_usd": 0.001 * np.random.default_rng(seed + 2).lognormal(0, 0.2, n),
+            "output_tokens": 20,
+            "score.ok": scores,
+        }
+    )
+    return frame.assign(**columns)
+
+
+def test_nothing_changed_is_noise():
+    """Two runs at one rate differ by chance; that is called noise, and nothing recorded had changed."""
+    found = compare(_run(0.7, seed=1), _run(0.7, seed=9))
+    row = found.frame().iloc[0]
+    assert (row["decided"], row["cause"], row["changed"]) == (False, "noise", "")
+    assert "which is within noise" in found.sentences[0]
+    assert "Nothing that labkit records changed." in found.sentences[0]
+
+
+def test_a_changed_resolved_model_explains_a_drop():
+    """One thing changed and the score fell for certain: that is the cause, with both names."""
+    found = compare(_run(0.9, seed=1), _run(0.6, seed=9, response_model="m-2026-10"))
+    assert found.frame()["cause"].item() == "resolved model"
+    assert "became worse by" in found.sentences[0]
+    assert "the resolved model (m-2026-01 → m-2026-10)" in found.sentences[0]
+
+
+def test_two_changes_at_once_cannot_be_told_apart():
+    """Prompt and resolved model changed: the difference is told, its cause is not."""
+    after = _run(0.95, seed=9, response_model="new", prompt_version=2, request_id="r-new")
+    found = compare(_run(0.6, seed=1), after)
+    assert found.frame()["cause"].item() == "several at once"
+    assert "Which of them did it cannot be told." in found.sentences[0]
+    assert "became better" in found.sentences[0]
+
+
+def test_a_price_changes_the_cost_and_not_the_score():
+    """A new price list is told with the ratio of costs, and never as the cause of a score."""
+    after = _run(0.7, seed=9, price_id="list:2")
+    after["cost_usd"] = after["cost_usd"] * 3
+    found = compare(_run(0.7, seed=1), after)
+    assert "the price (list:1 → list:2)" in found.sentences[0]
+    assert "costs 3." in found.sentences[0] or "costs 2." in found.sentences[0]
+    assert found.frame()["cause"].item() == "noise"
+    fallen = compare(_run(0.95, seed=1), _run(0.5, seed=9, price_id="list:2"))
+    assert fallen.frame()["cause"].item() == "nothing that labkit records"
+
+
+def test_changed_params_are_seen_by_the_request():
+    """Another request under the same prompt version means params, endpoint or sample changed."""
+    found = compare(_run(0.9, seed=1), _run(0.5, seed=9, request_id="other"))
+    assert found.frame()["cause"].item() == "params, endpoint or sample"
+
+
+def test_copies_are_left_out():
+    """A replay of run A's answer in run B shows no noise: it is counted and left out."""
+    before = _run(0.7, seed=1)
+    copies = before.assign(replayed_from=before["generation_id"], generation_id="new", latency_s=None)
+    assert "every answer is a replay of the same one" in compare(before, copies).sentences[0]
+    half = copies.copy()
+    fresh = _run(0.7, seed=9)
+    half.iloc[:75] = fresh.iloc[:75]
+    found = compare(before, half)
+    assert found.frame()["copies"].item() == 75
+    assert found.frame()["samples"].item() == 75
+    assert any("75 answers of run B replayed from run A" in note for note in found.notes)
+
+
+def test_one_prompt_in_place_of_another_is_its_successor():
+    """A renamed prompt is compared with the one it replaced, and named as what changed."""
+    found = compare(_run(0.6, seed=1), _run(0.95, seed=9, prompt="p2", request_id="q"))
+    row = found.frame().iloc[0]
+    assert row["prompt"] == "p2"
+    assert "prompt" in row["changed"]
+
+
+def test_cells_of_one_run_only_are_counted():
+    """Rows that the other run does not have are left out and said."""
+    found = compare(_run(0.7, seed=1, n=100), _run(0.7, seed=9, n=60))
+    assert found.frame()["samples"].item() == 60
+    assert any("40 cells only in run A" in note for note in found.notes)
+
+
+def test_runs_that_share_nothing_or_were_not_scored_are_refused():
+    """Nothing in common, or no common scorer, is a DefinitionError."""
+    other = pd.concat([_run(0.5, seed=3, model=f"y/{i}") for i in range(2)], ignore_index=True)
+    with pytest.raises(DefinitionError, match="share no prompt and model"):
+        compare(_run(0.5, seed=1), other)
+    with pytest.raises(DefinitionError, match="same scorer"):
+        compare(_run(0.5, seed=1), _run(0.5, seed=2).rename(columns={"score.ok": "score.other"}))
+
+
+@pytest.mark.parametrize("studies", [20, pytest.param(400, marks=pytest.mark.soak)])
+def test_false_alarms_stay_at_the_level(studies):
+    """Two equal runs over three models raise an alarm in no more than a few per cent (level 5 %)."""
+    alarms = 0
+    for seed in range(studies):
+        before, after = (
+            pd.concat([_run(0.6, seed=s + i, n=40, model=f"x/{i}") for i in range(3)], ignore_index=True)
+            for s in (seed * 10, 5_000 + seed * 10)
+        )
+        alarms += bool(compare(before, after).frame()["decided"].any())
+    assert alarms <= 0.05 * studies + 2.5 * (0.05 * studies) ** 0.5
+
+
+def test_it_shows_itself_escaped():
+    """HTML and text hold no markup of names."""
+    found = compare(_run(0.9, seed=1, model="x/<b>"), _run(0.5, seed=9, model="x/<b>"))
+    assert "<b>" not in found._repr_html_()
+    assert repr(found) == "Comparison(ok: 1 rows, 1 decided)"

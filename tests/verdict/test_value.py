@@ -1,0 +1,336 @@
+"""labkit.verdict: the sentences on the constructed cases, read one by one, and what holds for all of them."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labkit.errors import DefinitionError
+from labkit.verdict import Verdict, verdict
+
+A, B, C = "x/A", "x/B", "x/C"
+COSTS = {A: 0.002, B: 0.0012, C: 0.001}
+
+
+def test_a_clear_win_names_range_price_and_time(frame, ones):
+    """Better, cheaper and faster is said with a range for each, rounded outwards."""
+    scores = {A: ones(0.55, 200, seed=1), B: ones(0.75, 200, seed=2)}
+    found = verdict(frame(scores, cost_usd=COSTS, latency_s={A: 1.0, B: 0.7}))
+    assert found.headline == "x/B is the better model."
+    assert found.sentences == (
+        "x/B beats x/A by 10 to 30 points at 0.58× the price (0.54× to 0.62×). "
+        "x/B took 0.67× the time (0.63× to 0.72×).",
+    )
+    row = found.frame().iloc[0]
+    assert row["all_low"] * 100 >= 10
+    assert row["all_high"] * 100 <= 30
+
+
+def test_a_tie_claims_nothing_and_asks_for_a_margin(frame, ones):
+    """Two equal rates are no proof of equality: the range is told, and what would be needed to say more."""
+    found = verdict(frame({A: ones(0.5, 40, seed=1), B: ones(0.5, 40, seed=2)}))
+    assert found.headline == "Which model is best is undecided between x/A and x/B."
+    assert (
+        "they are level over 40 samples, but anything from x/A 24 points behind to 24 points ahead"
+        in (found.sentences[0])
+    )
+    assert "name a margin=" in found.sentences[0]
+    assert "equal" not in found.headline
+
+
+def test_undecided_says_how_many_more_samples(frame, ones):
+    """An open pair is told with both ends, and with about how many samples would settle it."""
+    found = verdict(frame({A: ones(0.5, 60, seed=1), B: ones(0.6, 60, seed=2)}, cost_usd=COSTS))
+    (said,) = found.sentences
+    assert said.startswith(
+        "x/B against x/A is undecided: x/B is ahead by 10 points over 60 samples, but "
+        "anything from x/B 10 points behind to 29 points ahead fits. About 380 more samples would settle it."
+    )
+    assert "beats" not in said
+
+
+def test_cheaper_and_equal_needs_a_margin_to_be_said(frame):
+    """With a margin two alike are called equal and the cheaper is named; without one they are undecided."""
+    scores = {A: [1] * 190 + [0] * 210, B: [0] + [1] * 190 + [0] * 209}
+    given = frame(scores, cost_usd={A: 0.002, B: 0.0006})
+    found = verdict(given, margin=0.05)
+    assert found.headline == "x/A and x/B are equal within 5 points. The cheapest of them is x/B."
+    assert "are equal within 5 points (anything from x/A 1.0 points behind" in found.sentences[0]
+    assert "undecided" in verdict(given).headline
+    assert "equal within" not in str(verdict(given))
+
+
+def test_better_by_less_than_the_margin_is_both(frame):
+    """A difference that is certain and does not matter is told as both."""
+    scores = {A: [1] * 940 + [0] * 60, B: [1] * 960 + [0] * 40}
+    found = verdict(frame(scores), margin=0.05)
+    assert re.search(r"x/B beats x/A by .* points, which is less than 5 points", found.sentences[0])
+
+
+def test_an_unknown_price_is_said_and_never_a_ratio(frame, ones):
+    """What one costs is not known: no ratio with it, but one between those that are known."""
+    scores = {A: ones(0.5, 200, seed=1), B: ones(0.7, 200, seed=2), C: ones(0.5, 200, seed=7)}
+    found = verdict(frame(scores, cost_usd={A: None}))
+    with_a = [said for said in found.sentences if "x/A" in said]
+    assert all("hat x/A costs is not known" in said for said in with_a)
+    assert not any("×" in said.partition("Their latencies")[0] for said in with_a)
+    assert any("×" in said.partition("Their latencies")[0] for said in found.sentences if "x/A" not in said)
+    assert "(cost not known for all answers of x/A)" in str(found)
+    nobody = verdict(frame({A: scores[A], B: scores[B]}, cost_usd={A: None, B: None}))
+    assert "(what they cost is not known)" in str(nobody)
+    assert "not known" not in nobody.sentences[0]
+
+
+def test_missing_rows_are_counted_and_bounded(frame, ones):
+    """Few missing answers leave the claim standing; many could overturn it, as the headline says."""
+    few = verdict(frame({A: ones(0.5, 200, seed=1), B: [None] * 5 + ones(0.8, 195, seed=2)}))
+    assert (
+        "That holds even if the 5 pairs of answers missing a score had been the worst for x/B."
+        in (few.sentences[0])
+    )
+    many = verdict(frame({A: ones(0.5, 100, seed=1), B: [None] * 30 + ones(0.8, 70, seed=2)}))
+    assert many.headline == "x/B is the better model. Missing answers could overturn that."
+    assert "But 30 pairs of answers lack a score: from their worst to their best" in many.sentences[0]
+    assert "x/B: 30 of 100 without a score (30 failed)" in many.notes
+
+
+def test_one_sample_says_nothing_about_others(frame):
+    """With one sample in common there is no interval, and no claim."""
+    found = verdict(frame({A: [0], B: [1]}))
+    assert found.sentences == (
+        "x/B and x/A have one sample in common (x/B ahead by 100 points); "
+        "that says nothing about other samples.",
+    )
+    assert "undecided" in found.headline
+
+
+def test_all_failed_is_said_per_model(frame, ones):
+    """Where nothing was answered there is nothing to compare, and each model's failures are counted."""
+    found = verdict(frame({A: [None] * 5, B: [None] * 5}))
+    assert found.headline == "No model has a scored answer, so there is nothing to compare."
+    assert (
+        found.sentences[0] == "x/A has no scored answer (of 5 asked, 5 failed), so nothing can be said of it."
+    )
+    one = verdict(frame({A: [None] * 20, B: ones(0.5, 20)}))
+    assert one.headline.startswith("Only x/B has scored answers: 50 points (29 to 71).")
+
+
+def test_identical_answers_are_not_called_equal(frame, ones):
+    """The same score on every sample still leaves a range that fits."""
+    found = verdict(frame({A: ones(0.5, 40), B: ones(0.5, 40)}))
+    assert (
+        "scored the same on all 40 samples; a true difference of up to 7 points either way still fits"
+        in (found.sentences[0])
+    )
+
+
+def test_forty_models_lead_with_the_best(frame, ones):
+    """780 pairs: the headline names who is left, the text shows a dozen sentences, the frame has all."""
+    found = verdict(frame({f"x/m{i:02d}": ones(0.3 + 0.015 * i, 100, seed=i) for i in range(40)}))
+    assert re.fullmatch(
+        r"Which model is best is undecided between x/m39, .* and \d+ more; \d+ other models are beaten\.",
+        found.headline,
+    )
+    assert len(found.frame()) == len(found.sentences) == 780
+    assert all(said.startswith("x/m39") for said in found.sentences[:12])
+    assert "… and 768 more pairs" in str(found)
+    assert len(str(found).splitlines()) < 25
+
+
+def test_latencies_of_other_days_or_concurrency_are_never_compared_silently(frame, ones):
+    """Different days, different numbers in flight, or another machine stand beside the ratio."""
+    scores = {A: ones(0.5, 100, seed=1), B: ones(0.7, 100, seed=2)}
+    found = verdict(frame(scores, latency_s={A: 1, B: 0.4}, days={A: "2026-11-20"}, in_flight={A: 2, B: 16}))
+    assert (
+        "but they were timed under different conditions (2026-11-23 against 2026-11-20, "
+        "16 against 2 requests in flight), which alone may explain it" in found.sentences[0]
+    )
+    local = verdict(frame({"local/a": scores[A], "openai/b": scores[B]}, latency_s={"local/a": 5}))
+    assert "one on this machine and the other over the network" in local.sentences[0]
+
+
+def test_replayed_answers_have_no_latency_to_compare(frame, ones):
+    """Without fresh answers of one of them no time is told, and the note says why."""
+    scores = {A: ones(0.5, 100, seed=1), B: ones(0.7, 100, seed=2)}
+    found = verdict(frame(scores, replayed=[A]))
+    assert "time" not in found.sentences[0]
+    assert "no fresh answer, so no latency: x/A" in found.notes
+    assert "no answer was asked afresh, so latencies are not compared" in (
+        verdict(frame(scores, replayed=[A, B])).notes
+    )
+
+
+def test_free_models_are_told_as_free(frame, ones):
+    """A cost of 0 is known and makes no ratio: who charges what is said."""
+    scores = {"local/a": ones(0.5, 100, seed=1), "openai/b": ones(0.7, 100, seed=2)}
+    found = verdict(frame(scores, cost_usd={"local/a": 0.0}))
+    assert "openai/b charges USD 1.1 for 1,000 answers, local/a nothing." in found.sentences[0]
+    free = {"local/a": scores["local/a"], "local/b": scores["openai/b"]}
+    both = verdict(frame(free, cost_usd={"local/a": 0.0, "local/b": 0.0}))
+    assert "neither charges for an answer" in both.sentences[0]
+
+
+def test_prompts_are_held_equal_when_models_are_compared(frame, ones):
+    """Over two prompts, samples stay the units: 100 samples count as 100, not 200."""
+    first = frame({A: ones(0.5, 100, seed=1), B: ones(0.7, 100, seed=2)}, prompt="p")
+    second = frame({A: ones(0.6, 100, seed=1), B: ones(0.75, 100, seed=2)}, prompt="q")
+    both = pd.concat([first, second], ignore_index=True)
+    row = verdict(both).frame().iloc[0]
+    assert (row["n"], row["samples"]) == (200, 100)
+    assert row["wins"] + row["ties"] + row["losses"] == 100
+    assert "prompts held equal" in verdict(both).notes[0]
+    assert verdict(both, by="prompt").headline == "q is the better prompt."
+    assert len(verdict(both, by=["prompt", "model"]).frame()) == 6
+
+
+def test_a_missing_prompt_of_one_model_does_not_bend_the_comparison(frame):
+    """Where a model lacks answers under the easy prompt, only cells that both have are compared."""
+    easy, hard = frame({A: [1] * 50, B: [1] * 50}), frame({A: [0] * 50, B: [0] * 50}, prompt="hard")
+    easy.loc[easy["model"] == A, ["score.exact", "status"]] = [None, "failed"]
+    row = verdict(pd.concat([easy, hard], ignore_index=True)).frame().iloc[0]
+    assert row["difference"] == 0
+    assert row["missing"] == 50
+
+
+def test_scores_without_bounds_and_lower_is_better(frame):
+    """Differences come in the score's own units; with better='lower' the smaller one wins."""
+    rng = np.random.default_rng(0)
+    given = frame({A: list(rng.normal(20, 5, 100)), B: [None, *rng.normal(24, 5, 99)]})
+    assert verdict(given).headline == "x/B is the better model."
+    found = verdict(given, better="lower")
+    assert found.headline == "x/A is the better model."
+    assert "this score has no bounds, so their worst case cannot be told" in found.sentences[0]
+    assert "points" not in found.sentences[0]
+    assert "lower is better" in found.notes[0]
+    assert found.contenders["name"].tolist() == [A, B]
+
+
+def test_holm_may_decide_what_the_joint_range_does_not_bound(frame, ones):
+    """A pair that only Holm decides is told with an upper end alone."""
+    for seed in range(60):
+        scores = {
+            A: ones(0.5, 80, seed=seed),
+            B: ones(0.66, 80, seed=seed + 100),
+            C: ones(0.95, 80, seed=seed + 200),
+        }
+        found = verdict(frame(scores))
+        rows = found.frame()
+        hit = rows[rows["decided"] & (rows["all_low"] <= 0)]
+        if len(hit):
+            place = int(hit.index[0])
+            assert ", by at most " in found.sentences[place]
+            return
+    pytest.fail("no such study among 60")
+
+
+def test_a_watched_study_uses_intervals_that_hold_at_any_moment(frame, ones):
+    """They are wider, decide alone, give no p value, and the notes say so."""
+    given = frame({A: ones(0.5, 200, seed=1), B: ones(0.8, 200, seed=2)})
+    plain, watched = verdict(given).frame().iloc[0], verdict(given, watched=True).frame().iloc[0]
+    assert watched["all_low"] < plain["all_low"] < plain["all_high"] < watched["all_high"]
+    assert np.isnan(watched["p_holm"])
+    assert bool(watched["decided"]) == (watched["all_low"] > 0)
+    assert "at any moment of stopping" in str(verdict(given, watched=True))
+    with pytest.raises(DefinitionError, match="no bounds"):
+        verdict(given.assign(**{"score.exact": given["score.exact"] * 7}), watched=True)
+
+
+def test_decided_pairs_never_contradict_their_intervals(frame, ones):
+    """In random studies: 'beats' only where Holm decides, never where the pair's own interval has 0."""
+    rng = np.random.default_rng(11)
+    for seed in range(30):
+        scores = {f"x/{n}": ones(rng.uniform(0.2, 0.9), int(rng.integers(12, 90)), seed=seed) for n in "abcd"}
+        found = verdict(frame(scores), margin=0.1)
+        for row, said in zip(found.frame().to_dict("records"), found.sentences, strict=True):
+            assert (" beats " in said) == bool(row["decided"])
+            if row["decided"]:
+                assert row["low"] > 0
+            if row["equivalent"]:
+                assert -0.1 < row["all_low"] <= row["all_high"] < 0.1
+            for low, high in re.findall(r"by ([\d.]+) to ([\d.]+) points", said):
+                assert float(low) <= row["all_low"] * 100 + 1e-6
+                assert float(high) >= row["all_high"] * 100 - 1e-6
+
+
+def test_against_compares_with_one_only(frame, ones):
+    """A named opponent leaves one pair per other contender, and so a smaller correction."""
+    scores = {A: ones(0.5, 60, seed=1), B: ones(0.6, 60, seed=2), C: ones(0.7, 60, seed=3)}
+    found = verdict(frame(scores), against=A)
+    assert len(found.frame()) == 2
+    with pytest.raises(DefinitionError, match="against='nobody'"):
+        verdict(frame(scores), against="nobody")
+
+
+def test_clusters_are_whole(frame):
+    """Samples of one author count together: ten authors are ten units, and the interval is wider."""
+    given = frame({A: [0] * 50 + [1] * 50, B: [1] * 100})
+    given["sample.author"] = given["sample_id"].str[1:4]
+    wide = verdict(given, clusters="sample.author").frame().iloc[0]
+    narrow = verdict(given).frame().iloc[0]
+    assert wide["all_high"] - wide["all_low"] > narrow["all_high"] - narrow["all_low"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"by": "sample_id"}, "compare by 'model'"),
+        ({"by": []}, "compare by 'model'"),
+        ({"score": "nope"}, "no score 'nope'"),
+        ({"margin": 0}, "margin=0"),
+        ({"level": 95}, "level=95"),
+        ({"better": "best"}, "better='best'"),
+        ({"clusters": "sample.nope"}, "no column 'sample.nope'"),
+    ],
+)
+def test_wrong_wishes_are_definition_errors(frame, change, words):
+    """What cannot be compared is refused with what is wrong."""
+    with pytest.raises(DefinitionError, match=re.escape(words)):
+        verdict(frame({A: [1, 0], B: [0, 1]}), **change)
+
+
+def test_nothing_scored_and_nothing_asked_are_said(frame):
+    """Frames without a score or without rows cannot be judged, and the error says what to do."""
+    given = frame({A: [1], B: [0]})
+    with pytest.raises(DefinitionError, match=r"run\.score"):
+        verdict(given.drop(columns="score.exact"))
+    with pytest.raises(DefinitionError, match="run the plan first"):
+        verdict(given.iloc[:0])
+
+
+class _Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def test_hostile_names_make_no_element(frame, ones):
+    """Names of models, prompts and scorers are shown as their characters, whatever they hold."""
+    bad = ["x/<img src=x onerror=alert(1)>", "x/\u202eB</script><script>alert(1)</script>"]
+    given = frame({bad[0]: ones(0.5, 60, seed=1), bad[1]: ones(0.8, 60, seed=2)}, prompt="<svg onload=x>")
+    given = given.rename(columns={"score.exact": "score.<b>x</b>"})
+    found = verdict(given, by=["prompt", "model"])
+    page = _Tags()
+    page.feed(found._repr_html_())
+    assert page.tags <= {"div", "p", "strong", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "br"}
+    assert page.attributes <= {"class", "style", "scope"}
+    assert "\u202e" not in found._repr_html_() + str(found)
+
+
+def test_the_value_shows_itself_in_one_line(frame, ones):
+    """repr is one line; labels of a frame take the place of ids in sentences."""
+    given = frame({A: ones(0.5, 60, seed=1), B: ones(0.8, 60, seed=2)})
+    found = verdict(given)
+    assert repr(found) == "Verdict(exact by model: 1 pair, 1 decided)"
+    assert isinstance(found, Verdict)
+    given.attrs["labels"] = {A: "Model A"}
+    assert "Model A" in verdict(given).sentences[0]
+    assert found.frame() is not found.pairs
