@@ -46,6 +46,18 @@ def plain_file(path: str | os.PathLike[str], *, what: str) -> Path:
     return found
 
 
+def shown(path: str | os.PathLike[str]) -> str:
+    """`path` for a message: from the working folder if it lies in it, else with `~` for the home folder.
+
+    Messages are copied into reports and questions; where a person's folders lie is nobody's business.
+    """
+    given = Path(path)
+    for root, front in ((Path.cwd(), ""), (Path.home(), "~")):
+        if given.is_absolute() and given.is_relative_to(root):
+            return str(Path(front) / given.relative_to(root))
+    return str(given)
+
+
 def read_bytes(path: str | os.PathLike[str], *, what: str, limit_bytes: int) -> bytes:
     """The bytes of the plain file `path`; more than `limit_bytes` is a `DefinitionError`."""
     found = plain_file(path, what=what)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError
+from labkit.paths import shown
 from labkit.store.database import STORAGE_VERSION, name, text
 from labkit.store.folder import put_in_place
 
@@ -24,7 +25,7 @@ def copy(connection: duckdb.DuckDBPyConnection, target: Path) -> Path:
     import duckdb
 
     if target.exists():
-        raise StoreError(f"{target} is there already. Choose a free path for the copy.")
+        raise StoreError(f"{shown(target)} is there already. Choose a free path for the copy.")
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
     row = connection.execute("select current_database()").fetchone()
@@ -43,7 +44,7 @@ def copy(connection: duckdb.DuckDBPyConnection, target: Path) -> Path:
         attached = False
         put_in_place(part, target)
     except (duckdb.Error, OSError) as error:
-        raise StoreError(f"The copy {target} could not be made: {error}") from None
+        raise StoreError(f"The copy {shown(target)} could not be made: {error}") from None
     finally:
         if attached:
             connection.execute("detach labkit_copy")
@@ -65,7 +66,9 @@ def export(connection: duckdb.DuckDBPyConnection, folder: Path) -> Path:
     import duckdb
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StoreError(f"{folder} is there already and not empty. Choose a new folder for the export.")
+        raise StoreError(
+            f"{shown(folder)} is there already and not empty. Choose a new folder for the export."
+        )
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         connection.execute(f"export database {text(folder)} (format parquet)")
@@ -76,5 +79,5 @@ def export(connection: duckdb.DuckDBPyConnection, folder: Path) -> Path:
         for file in folder.iterdir():
             os.chmod(file, 0o600)
     except (duckdb.Error, OSError) as error:
-        raise StoreError(f"The lab could not be exported to {folder}: {error}") from None
+        raise StoreError(f"The lab could not be exported to {shown(folder)}: {error}") from None
     return folder

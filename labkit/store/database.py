@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError, StoreLocked, StoreTooNew
+from labkit.paths import shown
 from labkit.store import migrate
 from labkit.store.folder import Folder, put_in_place
 
@@ -164,7 +165,7 @@ def refuse_foreign(path: Path) -> None:
     """
     if "?" in str(path):
         raise StoreError(
-            f"The path {path} has a question mark in it, which DuckDB takes for the start of a query. "
+            f"The path {shown(path)} has a question mark in it, which DuckDB takes for the start of a query. "
             "Choose a path without."
         )
     try:
@@ -172,7 +173,7 @@ def refuse_foreign(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreError(f"{path} cannot be opened: {error.strerror}.") from None
+        raise StoreError(f"{shown(path)} cannot be opened: {error.strerror}.") from None
     key = (status.st_dev, status.st_ino)
     if key in _known_files:
         return

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import StoreError
+from labkit.paths import shown
 
 RESERVE_BYTES = 16 * 2**20
 SCHEMA = 1
@@ -77,7 +78,7 @@ class Folder:
                 sync_folder(self.lab.parent)
         except FileNotFoundError:
             raise StoreError(
-                f"The folder {self.lab.parent} for the lab does not exist, nor does the folder above it. "
+                f"The folder {shown(self.lab.parent)} does not exist, nor does the folder above. "
                 "Make it, or choose another path."
             ) from None
         except NotADirectoryError:
@@ -91,7 +92,7 @@ class Folder:
             ) from None
         if not self.path.is_dir():
             raise StoreError(
-                f"{self.path} is in the way: labkit keeps its journals in a folder of that name."
+                f"{shown(self.path)} is in the way: labkit keeps its journals in a folder of that name."
             )
 
     def journals(self) -> Iterator[tuple[JournalName, os.stat_result]]:

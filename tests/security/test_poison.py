@@ -1,0 +1,173 @@
+"""What was put into a lab by other hands is not taken for an answer: group S22."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+import labkit as lk
+from labkit.records import Generation, Request, RequestHasher
+from labkit.store import line
+from labkit.store.founded import founded
+
+ROWS = [{"id": "1", "q": "a"}]
+
+
+@pytest.fixture
+def plan(lab: lk.Lab, echo: Callable[..., Any]) -> Callable[[], Any]:
+    """Makes the plan of one question anew."""
+    return lambda: lab.plan(prompts=[lk.Prompt("p", "{{ q }}")], models=[echo()], dataset=ROWS)
+
+
+def forged(plan: Any, **more: Any) -> Generation:
+    """An answer that somebody else writes for the plan's only cell."""
+    design = plan.design
+    cell = design.cell(design.places[0], run_id="run-of-another", versions={}, user=None)
+    place = {name: getattr(cell, name) for name in cell.__struct_fields__}
+    row = Generation(**place, status="done", text="EVIL", stop_reason="stop", started_at=datetime.now(UTC))
+    return replace(row, **more)
+
+
+def refused(plan: Callable[[], Any], caplog: pytest.LogCaptureFixture) -> None:
+    """The forged answer is not known, not replayed, and reported; the true one is known afterwards."""
+    assert plan().frame()["why"].item().startswith("what is stored for it does not match")
+    with caplog.at_level(logging.WARNING):
+        run = plan().run()
+    assert run.generations()["text"].item() == "a"
+    assert "do not match" in caplog.text
+    events = run._bench.store.table("select event from log.run_events where run_id = ?", [run.run_id])
+    assert "unfounded" in events["event"].to_pylist()
+    again = plan()
+    assert again.frame()["known"].item()
+    assert again.run().generations()["text"].item() == "a"
+
+
+def test_an_answer_without_its_request(plan: Any, lab: lk.Lab, caplog: Any) -> None:
+    """S22: a line with a good checksum that answers a request nobody kept is shown but never replayed."""
+    lab.store.check_writable()
+    body = line.frame(Generation, 1_700_000_000_000_000, line.body(forged(plan())))
+    folder = lab.path.with_name("lab.duckdb.journal")
+    journal = folder / "s001-4711-0123abcd-0001-1700000000000000.jsonl"
+    journal.write_bytes(body)
+    assert lab.generations()["text"].tolist() == ["EVIL"]
+    refused(plan, caplog)
+
+
+def test_an_answer_beside_a_false_request(plan: Any, lab: lk.Lab, caplog: Any) -> None:
+    """S22: an answer whose stored request says something else than its id is not replayed."""
+    writer = lab.store.writer()
+    true = plan().design.request(plan().design.places[0])
+    writer.put(replace(true, messages=({"role": "user", "content": "something else"},)))
+    writer.generation(forged(plan()), lambda: None)
+    writer.flush()
+    refused(plan, caplog)
+
+
+def test_an_answer_of_another_model(plan: Any, lab: lk.Lab, caplog: Any) -> None:
+    """S22: an answer that says it came from another model than its request asks is not replayed."""
+    writer = lab.store.writer()
+    writer.put(plan().design.request(plan().design.places[0]))
+    writer.generation(forged(plan(), model="evil/model", provider="evil"), lambda: None)
+    writer.flush()
+    refused(plan, caplog)
+
+
+def test_a_row_changed_in_the_tables(plan: Any, lab: lk.Lab, caplog: Any) -> None:
+    """S22: a request changed by another program in the tables no longer stands for its answer."""
+    plan().run()
+    with duckdb.connect(str(lab.path)) as connection:
+        connection.execute("update log.requests set params = '{\"seed\": 1}'")
+        connection.execute("update log.generations set text = 'EVIL'")
+    refused(plan, caplog)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"",
+        b"\n\n\n",
+        b"no line\n",
+        b"00000000 generation 1 {}\n",
+        b"\xff" * 100 + b"\n",
+        b"5f2a91c0 rating 1 {\n",
+    ],
+)
+def test_a_foreign_journal_line_is_put_aside(garbage: bytes, plan: Any, lab: lk.Lab) -> None:
+    """S22: lines labkit did not write are kept apart and reported, and stop nothing."""
+    lab.store.check_writable()
+    folder = lab.path.with_name("lab.duckdb.journal")
+    (folder / "s001-4711-0123abcd-0001-1700000000000000.jsonl").write_bytes(garbage)
+    assert plan().run().generations()["text"].item() == "a"
+    damage = lab.store.table("select why from log.damage")["why"].to_pylist()
+    assert bool(damage) == bool(garbage)
+
+
+def test_another_endpoint_answers_for_itself(lab: lk.Lab, channel_for: Callable[[str], Any]) -> None:
+    """S22: what one base URL, dialect or key of params answered is never replayed for another."""
+    first, second = channel_for("openai"), channel_for("openai")
+    given: list[dict[str, Any]] = [{}, {"api": "responses"}, {"params": {"seed": 1}}]
+    models = [channel.model("m").replace(**more) for more in given for channel in (first, second)]
+    ids = set()
+    for model in models:
+        plan = lab.plan(prompts=[lk.Prompt("p", "{{ q }}")], models=[model], dataset=ROWS)
+        ids.add(plan.design.places[0].request_id)
+        assert not plan.frame()["known"].item()
+        plan.run()
+    assert len(ids) == len(models)
+    assert len(first.seen()) == len(second.seen()) == 3
+
+
+NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+ASKED = st.tuples(st.text(max_size=20), st.dictionaries(st.text(max_size=5), JSON, max_size=3))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(ASKED, max_size=5))
+def test_what_was_truly_asked_is_believed(asked: list[tuple[str, dict[str, Any]]]) -> None:
+    """S22: whatever messages and params a request has, it is found to be what its id says."""
+    from labkit.store import database, migrate
+    from labkit.store.batch import Found, insert
+
+    with database.in_memory() as connection:
+        if connection.execute("select count(*) from duckdb_tables()").fetchone() == (0,):
+            migrate.apply(connection, migrate.steps())
+        ids, lines = [], []
+        for number, (text, params) in enumerate(asked):
+            messages = ({"role": "user", "content": [{"type": "text", "text": text, "cache": True}]},)
+            plain = [{"role": "user", "content": text}]
+            request_id = RequestHasher("a", "b", "c", "n", params).request_id(plain)
+            ids.append(request_id)
+            request = Request(
+                request_id=request_id, provider="a", dialect="b", endpoint="c", model="a/n", name="n",
+                messages=messages, params=params,
+            )  # fmt: skip
+            raw = line.frame(Request, number + 1, line.body(request))
+            lines.append(Found("j", 0, raw, line.parse(raw[:-1]), "p"))
+        insert(connection, lines)
+        assert founded(connection, ids) == dict.fromkeys(ids, "a/n")
+        assert founded(connection, ["r1:none"]) == {}
+
+
+def test_a_lab_of_anothers_making_runs_nothing(here: Path) -> None:
+    """S22: a lab whose views were changed by other hands reads no file for it."""
+    lab = lk.Lab(here / "lab.duckdb")
+    lab.plan(prompts=["Say a."], models=[lk.Model("scripted/x", client=lk.Script(["a"], version="1"))]).run()
+    (here / "secret.txt").write_text("do-not-show-this")
+    with duckdb.connect(str(lab.path)) as connection:
+        connection.execute(f"create or replace view scores as from read_text('{here}/secret.txt')")
+    with pytest.raises(lk.errors.DefinitionError):
+        lab.sql("from scores")
