@@ -25,7 +25,7 @@ _HELD = 4096
 
 
 class Traffic:
-    """The lanes of a run. `send` is called for an errand that may leave, `end` for one that never will."""
+    """The lanes of a run, and the money and places they share."""
 
     def __init__(
         self,
@@ -35,8 +35,6 @@ class Traffic:
         purse: Purse,
         allow_unpriced: bool,
         random: Random,
-        send: Callable[[Lane, Errand], None],
-        end: Callable[[Errand, Stopped], None],
     ) -> None:
         self.lanes = {name: Lane(model, random) for name, model in models.items()}
         self.endpoints = _grouped(self.lanes, keys, random)
@@ -44,10 +42,10 @@ class Traffic:
         """Whether jobs may still come."""
         self._purse = purse
         self._allow_unpriced = allow_unpriced
-        self._send = send
-        self._end = end
         self._jobs: Iterator[Job] = iter(())
-        self._entered: Callable[[Job], None] = lambda job: None
+        self._entered: Callable[[Job], None]
+        self._send: Callable[[Lane, Errand], None]
+        self._end: Callable[[Errand, Stopped], None]
         self._short: Lane | None = None
 
     @property
@@ -60,10 +58,17 @@ class Traffic:
         for lane in self.lanes.values():
             yield from lane.asking
 
-    def begin(self, jobs: Iterable[Job], entered: Callable[[Job], None]) -> None:
-        """Take jobs from here on; `entered` is told of each."""
+    def begin(
+        self,
+        jobs: Iterable[Job],
+        *,
+        entered: Callable[[Job], None],
+        send: Callable[[Lane, Errand], None],
+        end: Callable[[Errand, Stopped], None],
+    ) -> None:
+        """Take `jobs`. `entered` is told of each, `send` of what may leave, `end` of what never will."""
         self._jobs = iter(jobs)
-        self._entered = entered
+        self._entered, self._send, self._end = entered, send, end
 
     # -- in --------------------------------------------------------------------------------------
 
@@ -137,7 +142,6 @@ class Traffic:
         lane.waiting.discard(errand)
         errand.timer = None
         lane.queue.appendleft(errand)
-        self.dispatch(lane.endpoint)
 
     def overdue(self, lane: Lane, now: float, deadline_s: float) -> list[Errand]:
         """Take out of the queue what was asked before and is out of time."""

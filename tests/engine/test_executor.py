@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -289,6 +290,40 @@ def test_a_stop_before_the_beginning_asks_nothing(kit: Any, ask: Callable[..., A
     assert model.client.asked == []
 
 
+def test_a_paused_run_sends_nothing_until_it_goes_on(kit: Any, ask: Callable[..., Any]) -> None:
+    """Paused, nothing leaves, also nothing that had waited for its second attempt; then all is asked."""
+    model = scripted(faults=[RateLimited("slow", retry_after_s=0.05)], concurrency=2)
+    held: list[Executor] = []
+    memory = kit.Memory()
+    sent_at: list[float] = []
+
+    def waiting(*what: Any) -> None:
+        held[0].pause()
+        threading.Timer(0.3, held[0].go_on).start()
+        sent_at.append(time.monotonic())
+
+    memory.on["waiting"] = waiting
+    memory.on["sent"] = lambda *what: sent_at.append(time.monotonic())
+    ran = ask([model], kit.jobs_for([model], 20), memory=memory, before=held.append, policy=QUICK)
+    assert ran.sink.statuses() == {"done": 20}
+    assert max(b - a for a, b in pairwise(sent_at)) >= 0.28
+    paused = held[0]
+    paused.pause()
+    paused.go_on()
+
+
+def test_a_run_can_begin_paused(kit: Any, ask: Callable[..., Any]) -> None:
+    """A run paused before its beginning waits, and can still be stopped."""
+
+    def before(executor: Executor) -> None:
+        executor.pause()
+        threading.Timer(0.2, lambda: executor.stop("enough")).start()
+
+    model = scripted()
+    assert ask([model], kit.jobs_for([model], 5), before=before).sink.statuses() == {"stopped": 5}
+    assert model.client.asked == []
+
+
 def test_stop_ends_waits(kit: Any, ask: Callable[..., Any]) -> None:
     """A request that waits a minute for its second attempt does not hold up a stop."""
     model = scripted(faults=lambda request: RateLimited("slow", retry_after_s=60))
@@ -394,7 +429,7 @@ def test_a_sink_in_trouble_stops_the_asking(kit: Any) -> None:
 
 def test_a_slow_disk_is_waited_for(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """When rows pile up before a slow disk, asking waits, and goes on when they are stored."""
-    from labkit.engine import executor as module
+    from labkit.engine import course as module
 
     monkeypatch.setattr(module, "_UNSTORED", 20)
     held: list[Callable[[], None]] = []

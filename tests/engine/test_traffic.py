@@ -26,8 +26,6 @@ class Road:
             purse=self.purse,
             allow_unpriced=False,
             random=Random(1),
-            send=self._send,
-            end=lambda errand, stopped: self.ended.append((errand.job.cell.sample_id, stopped.error_type)),
         )
         for lane in self.traffic.lanes.values():
             lane.provider = object()  # type: ignore[assignment]
@@ -35,6 +33,15 @@ class Road:
     def _send(self, lane: Lane, errand: Errand) -> None:
         lane.endpoint.limiter.acquire()
         self.sent.append(errand.job.cell.sample_id)
+
+    def begin(self, jobs: Any) -> None:
+        """Take these jobs."""
+        self.traffic.begin(
+            jobs,
+            entered=lambda job: None,
+            send=self._send,
+            end=lambda errand, stopped: self.ended.append((errand.job.cell.sample_id, stopped.error_type)),
+        )
 
     def go(self) -> None:
         """Send what may be sent."""
@@ -68,7 +75,7 @@ def test_it_sends_as_many_as_there_are_places(kit: Any) -> None:
     """Places are filled in the order of the jobs, and no more than there are."""
     model = Model("scripted/a", concurrency=3)
     road = Road(model)
-    road.traffic.begin(kit.jobs_for([model], 5), lambda job: None)
+    road.begin(kit.jobs_for([model], 5))
     assert not road.traffic.pull()
     assert not road.traffic.more
     road.go()
@@ -80,7 +87,7 @@ def test_what_waited_goes_first(kit: Any) -> None:
     """A request whose time has come does not queue again behind those never asked."""
     model = Model("scripted/a", concurrency=1)
     road = Road(model)
-    road.traffic.begin(kit.jobs_for([model], 3), lambda job: None)
+    road.begin(kit.jobs_for([model], 3))
     road.traffic.pull()
     road.go()
     (lane,) = road.traffic.lanes.values()
@@ -89,6 +96,7 @@ def test_what_waited_goes_first(kit: Any) -> None:
     lane.waiting.add(errand)
     lane.endpoint.limiter.release()
     road.traffic.again(lane, errand)
+    road.go()
     assert road.sent == ["scripted/a#0", "scripted/a#0"]
 
 
@@ -97,7 +105,7 @@ def test_a_stopped_lane_ends_what_comes(kit: Any) -> None:
     model = Model("scripted/a", concurrency=1)
     road = Road(model, purse=Purse(0.5))
     jobs = kit.jobs_for([model], 4, usd=0.01)
-    road.traffic.begin(jobs[:3], lambda job: None)
+    road.begin(jobs[:3])
     road.traffic.pull()
     road.go()
     (lane,) = road.traffic.lanes.values()
@@ -106,7 +114,7 @@ def test_a_stopped_lane_ends_what_comes(kit: Any) -> None:
     road.traffic.stop(lane, Stopped("X", "x"))
     assert road.ended == [("scripted/a#1", "X"), ("scripted/a#2", "X")]
     assert road.purse.reserved_usd == 0.2
-    road.traffic.begin(jobs[3:], lambda job: None)
+    road.begin(jobs[3:])
     road.traffic.more = True
     road.traffic.pull()
     assert road.ended[-1] == ("scripted/a#3", "X")
@@ -121,7 +129,7 @@ def test_nobody_overtakes_who_waits_for_money(kit: Any) -> None:
         *kit.jobs_for([dear], 1, usd=0.045),
         *kit.jobs_for([free], 1, usd=0.0),
     ]
-    road.traffic.begin(jobs, lambda job: None)
+    road.begin(jobs)
     road.traffic.pull()
     road.purse.reserve(0.05)
     road.go()
@@ -140,7 +148,7 @@ def test_overdue_ones_are_taken_out(kit: Any) -> None:
     """What was asked before and is out of time leaves the queue; what was never asked stays."""
     model = Model("scripted/a")
     road = Road(model)
-    road.traffic.begin(kit.jobs_for([model], 3), lambda job: None)
+    road.begin(kit.jobs_for([model], 3))
     road.traffic.pull()
     (lane,) = road.traffic.lanes.values()
     late = lane.queue[1]
