@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -67,15 +69,19 @@ def show(run_id: str, hint: bool, as_json: bool, path: str | None) -> None:
     click.echo(f"run {run.run_id}: {run.status}\n")
     click.echo(summary.text(frame))
     if hint:
-        click.echo(f"\nthe lab    {lab.path.resolve()}")
-        click.echo("the table  " + _python(lab))
-        click.echo("next       make lab          opens the notebook, to change a prompt and run it again")
-        click.echo("           labkit models     other models, their prices and which keys were found")
+        click.echo(_next(lab))
 
 
-def _python(lab: Lab) -> str:
-    code = f"print(duckdb.connect('{lab.path}', read_only=True).sql('from generations'))"
-    return f'python -c "import duckdb; {code}"'
+def _next(lab: Lab) -> str:
+    """Where the lab is, and commands as they can be typed from here."""
+    here, python = Path.cwd(), Path(sys.executable)
+    folder = python.parent.relative_to(here) if python.is_relative_to(here) else python.parent
+    code = f"import duckdb; print(duckdb.connect('{lab.path}', read_only=True).sql('from generations'))"
+    return f"""
+the lab  {lab.path.resolve()}
+as rows  {folder}/python -c "{code}"
+next     make lab                    the notebook in JupyterLab, to change a prompt and run it again
+         {folder}/labkit models     other models, their prices, and which keys were found"""
 
 
 @click.command()
