@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
@@ -59,7 +59,7 @@ class Row:
 
 class Board:
     """The state of one run. `rates` are USD per output token by model, for the cost of what still streams;
-    `sample` gives the words that stand for a sample."""
+    `samples` are the fields of the samples by id, in the order rows are to be read in."""
 
     def __init__(
         self,
@@ -67,13 +67,13 @@ class Board:
         title: str = "",
         budget_usd: float | None = None,
         rates: Mapping[str, float] | None = None,
-        sample: Callable[[str], str] | None = None,
+        samples: Mapping[str, Mapping[str, Any]] | None = None,
         keep_text: bool = True,
     ) -> None:
         self.title = title
         self.budget_usd = budget_usd
         self.rates = dict(rates or {})
-        self.sample = sample or (lambda sample_id: "")
+        self.samples = samples or {}
         self.tallies: dict[str, Tally] = {}
         self.rows: dict[Key, Row] = {}
         self.order: list[Row] = []
@@ -95,6 +95,8 @@ class Board:
         self._finished: deque[Panel] = deque()
         self._kept_chars = 0
         self._panels = 0
+        self._sorted: list[Row] = []
+        self._places: dict[str, int] = {}
 
     @classmethod
     def of(cls, generations: Iterable[Generation], **given: Any) -> Board:
@@ -188,6 +190,26 @@ class Board:
             return
         self.controls.pause() if paused else self.controls.go_on()
         self.paused = paused
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def sample(self, sample_id: str) -> str:
+        """What a person reads of a sample: its values, the target apart."""
+        fields = self.samples.get(sample_id, {})
+        return " · ".join(str(value) for name, value in fields.items() if name != "target")
+
+    def in_order(self) -> list[Row]:
+        """The rows by prompt, then as their samples stand in the dataset, whatever came first."""
+        rows = list(self.order)
+        if len(rows) != len(self._sorted):
+            if not self._places:
+                self._places = {sample_id: place for place, sample_id in enumerate(self.samples)}
+            self._sorted = sorted(rows, key=self._rank)
+        return self._sorted
+
+    def _rank(self, row: Row) -> tuple[str, int, int, int]:
+        place = self._places.get(row.key.sample_id, len(self._places))
+        return row.key.prompt, place, row.key.repeat, row.number
 
     # -- keeping ---------------------------------------------------------------------------------
 

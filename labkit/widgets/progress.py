@@ -36,7 +36,7 @@ class Progress(Board):
         style: str | None = None,
         budget_usd: float | None = None,
         rates: Mapping[str, float] | None = None,
-        sample: Callable[[str], str] | None = None,
+        samples: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.style = style or os.environ.get("LABKIT_PROGRESS") or ("grid" if in_notebook() else "lines")
         if self.style not in STYLES:
@@ -45,7 +45,7 @@ class Progress(Board):
             title=title,
             budget_usd=budget_usd,
             rates=rates,
-            sample=sample,
+            samples=samples,
             keep_text=self.style == "grid" or in_notebook(),
         )
         self._thread: threading.Thread | None = None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labkit.widgets.promptform import PromptForm
 
 FACTS = ("version", "variables", "text")
+FEW = 4
 
 
 class Shelf(Protocol):
@@ -43,8 +44,9 @@ class PromptSelector(Selector):
 
     `.value` is a tuple: names such as `triage`, names with a version such as `triage@2`, and the typed
     prompt as an `lk.Prompt` where it is used. `.draft` is what is typed; `.values` are its variables'
-    values, to be given as `dataset=`. Without `value=` everything is chosen when there are at most
-    four prompts, else the first. `blocks` can be ticked beside those of the lab's prompts.
+    values, to be given as `dataset=`. Without `value=` the files in `data/prompts` are chosen, or where
+    there are none the saved prompts: all of them when they are at most four, else the first. `blocks`
+    can be ticked beside those of the lab's prompts.
 
     >>> prompts = PromptSelector(lab)            # doctest: +SKIP
     >>> plan = lab.plan(prompts=prompts.value, models=["gpt-4o"])   # doctest: +SKIP
@@ -64,7 +66,7 @@ class PromptSelector(Selector):
         self.draft = Draft()
         self.uses_draft = False
         names, choices = self._listed()
-        first = names[: len(names) if len(names) <= 4 else 1]
+        first = names[: len(names) if len(names) <= FEW else 1]
         super().__init__(choices, value=(), call="lk.PromptSelector", heads=("prompt", *FACTS))
         self._set(first if value is None else [value] if isinstance(value, str | Prompt) else value)
 
@@ -200,7 +202,8 @@ class PromptSelector(Selector):
         for numbers in self._versions.values():
             numbers.sort()
         choices = [self._choice(prompt) for prompt in self._shelf]
-        return [choice.value for choice in choices], choices
+        files = [prompt.name for prompt in self._shelf if prompt.version is None]
+        return files or [choice.value for choice in choices], choices
 
     def _choice(self, prompt: Prompt) -> Choice:
         versions = self._versions.get(prompt.name, [])

@@ -21,6 +21,8 @@ _TABLE = "border-collapse:collapse;width:100%;table-layout:fixed;text-align:left
 _RULE = "border-bottom:1px solid var(--jp-border-color2,#8886)"
 
 
+# On each cell, since a notebook that is not trusted keeps no style sheet and aligns cells to the right.
+_LEFT = "style='text-align:left;vertical-align:top'"
 _STYLE = (
     f"<style>.lk-still td,.lk-still th{{{_RULE};padding:4px 8px;vertical-align:top;text-align:left;"
     "white-space:pre-wrap;overflow-wrap:anywhere}</style>"
@@ -30,14 +32,14 @@ _STYLE = (
 def table(board: Board) -> str:
     """The board as HTML: a line, then a column per model and a row per prompt and sample."""
     models = list(board.tallies)
-    heads = "".join(f"<th scope='col'>{_text(model, 80)}</th>" for model in ("", *models))
+    heads = "".join(f"<th scope='col' {_LEFT}>{_text(model, 80)}</th>" for model in ("", *models))
     head = f"<div><b>{_text(board.title, 300)}</b> {_text(line(board), 600)}</div>"
     parts = [_STYLE, head, f"<table class='lk-still' style='{_TABLE}'><thead><tr>{heads}</tr></thead><tbody>"]
     size = sum(map(len, parts))
     shown_rows = 0
-    for row in list(board.order):
-        cells = "".join(f"<td>{_cell(row.panels.get(model))}</td>" for model in models)
-        drawn = f"<tr><th scope='row'>{_name(row)}</th>{cells}</tr>"
+    for row in board.in_order():
+        cells = "".join(f"<td {_LEFT}>{_cell(row.panels.get(model))}</td>" for model in models)
+        drawn = f"<tr><th scope='row' {_LEFT}>{_name(row)}</th>{cells}</tr>"
         size += len(drawn.encode(errors="replace"))
         if size > MOST_BYTES and shown_rows:
             break
@@ -54,7 +56,7 @@ def rows(board: Board, *, most_bytes: int = 70_000) -> dict[str, Any]:
     models = list(board.tallies)
     kept: list[dict[str, Any]] = []
     size = 0
-    for row in list(board.order):
+    for row in board.in_order():
         panels = [_values(row.panels.get(model)) for model in models]
         drawn = {"name": _plain(_label(row), 120), "panels": panels}
         size += len(str(drawn).encode(errors="replace"))

@@ -39,7 +39,7 @@ class Window:
     def rows(self) -> list[Row]:
         """The rows to show now, in their places."""
         if self.page is not None:
-            return self._board.order[self.page * self.size : (self.page + 1) * self.size]
+            return self._board.in_order()[self.page * self.size : (self.page + 1) * self.size]
         self._follow()
         return list(self._places)
 
@@ -57,7 +57,7 @@ class Window:
     def _follow(self) -> None:
         board, size = self._board, self.size
         if len(board.order) <= size:
-            self._places = list(board.order)
+            self._places = list(board.in_order())
             return
         del self._places[size:]
         active = list(board.active.values())

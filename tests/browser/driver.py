@@ -209,6 +209,7 @@ class Notebook:
         query = "reset&" if reset else ""
         self.page.goto(f"{self.server.url}/lab/tree/{self.name}?{query}token={self.server.token}")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        self.page.wait_for_function("() => !document.querySelector('#jupyterlab-splash')")
         self.page.wait_for_function(
             """() => {
                 const button = document.querySelector('.jp-Dialog .jp-mod-accept');
@@ -342,8 +343,19 @@ class Notebook:
         if selector is None:
             self.page.screenshot(path=str(path))
         else:
-            self.page.locator(selector).first.screenshot(path=str(path))
+            self._whole(selector, path)
         return path
+
+    def _whole(self, selector: str, path: Path) -> None:
+        # What is higher than the page is pictured whole: the page grows for the moment.
+        shown = self.page.locator(selector).first
+        size = self.page.viewport_size
+        height = int(shown.evaluate("(element) => element.getBoundingClientRect().height")) + 200
+        if height > size["height"]:
+            self.page.set_viewport_size({"width": size["width"], "height": min(height, 6000)})
+        shown.scroll_into_view_if_needed()
+        shown.screenshot(path=str(path))
+        self.page.set_viewport_size(size)
 
     def _dialog(self, dialog: Any) -> None:
         self.dialogs.append(dialog.message)

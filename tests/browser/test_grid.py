@@ -270,6 +270,7 @@ def test_saved_and_reopened_without_a_kernel(open_notebook: Open, server: Any) -
     notebook.restart()
     notebook.goto(reset=False)
     notebook.page.wait_for_selector("table.lk-still")
+    notebook.page.wait_for_function("() => !document.body.innerText.includes('Loading widget')")
     shown = notebook.page.locator(".jp-OutputArea").nth(1).inner_text()
     assert "a:0:0 a:0:1" in shown
     assert "model not found" not in shown

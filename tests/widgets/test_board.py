@@ -138,3 +138,19 @@ def test_what_broke_the_run_is_told(board: Callable[..., Board]) -> None:
     found.close(OSError("disk full"))
     assert "disk full" in found.last_failure
     assert found.broken
+
+
+def test_rows_are_read_in_the_datasets_order(cell: Callable[..., Any]) -> None:
+    """However a run shuffles its requests, rows are read by prompt, then as the samples stand."""
+    found = Board(samples={"z": {"text": "first", "target": "x"}, "a": {"text": "second"}})
+    found.planned({"m/one": 4}, {})
+    for prompt, sample in (("q", "a"), ("p", "a"), ("q", "z"), ("p", "z")):
+        found.queued(cell("m/one", sample, prompt=prompt))
+    assert [(row.key.prompt, row.key.sample_id) for row in found.in_order()] == [
+        ("p", "z"),
+        ("p", "a"),
+        ("q", "z"),
+        ("q", "a"),
+    ]
+    assert found.sample("z") == "first"
+    assert found.sample("unknown") == ""

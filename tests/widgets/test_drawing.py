@@ -116,7 +116,7 @@ def test_hostile_names_are_shown_as_they_are(
     cell: Callable[..., Any], board: Callable[..., Board], hostile: tuple[str, ...]
 ) -> None:
     """Whatever a model, a prompt or a sample is called, views get its text with nothing hidden in it."""
-    found = Board(title=hostile[0], sample=lambda sample: hostile[7])
+    found = Board(title=hostile[0], samples={hostile[0]: {"text": hostile[7]}})
     found.planned(dict.fromkeys(hostile, 1), {})
     for name in hostile:
         found.queued(cell(name, name, prompt=name))

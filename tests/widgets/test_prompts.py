@@ -33,6 +33,14 @@ def test_many_prompts_are_not(saved: Any) -> None:
     assert len(PromptSelector(saved).value) == 1
 
 
+def test_files_come_first(here: Any, saved: Any) -> None:
+    """Where the project has prompts in files, those are chosen, whatever else the lab has kept."""
+    folder = here / "data" / "prompts"
+    folder.mkdir(parents=True)
+    (folder / "terse.md").write_text("One word: {{ text }}")
+    assert PromptSelector(saved).value == ("terse",)
+
+
 def test_no_prompts_at_all(lab: Any) -> None:
     """A lab without prompts has an empty selector that can be shown and written in."""
     selector = PromptSelector(lab)
