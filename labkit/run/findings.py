@@ -6,13 +6,12 @@ It reads the lab and asks nobody. How each is made stands in `labkit.verdict` an
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
-from labkit.run.bench import Bench
+from labkit.run.rows import Rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,27 +25,11 @@ if TYPE_CHECKING:
 TABLES = ("generations", "attempts", "summary")
 
 
-class Findings(ABC):
+class Findings(Rows):
     """The part of a run's handle that concludes. `Run` is the one."""
 
-    run_id: str
-    _bench: Bench
     _grow: Callable[..., Run] | None = None
     """How the study grows: given by the plan, or by the lab for a run of its history."""
-
-    @abstractmethod
-    def generations(self) -> pd.DataFrame:
-        """One row per cell."""
-
-    @abstractmethod
-    def attempts(self) -> pd.DataFrame:
-        """One row per HTTP request."""
-
-    @abstractmethod
-    def summary(
-        self, by: str | Sequence[str] = ("prompt", "model"), *, score: str | None = None
-    ) -> pd.DataFrame:
-        """One row per group."""
 
     def verdict(
         self,
