@@ -309,7 +309,8 @@ def labkit(
 def jobs_for(model: Any, pricer: Any, first: int, count: int, *, stream: bool) -> Iterator[Any]:
     """`count` jobs, made as they are taken, as a plan makes them."""
     from labkit.engine.executor import Job
-    from labkit.records import Cell, Request, RequestHasher
+    from labkit.identity import RequestHasher
+    from labkit.records import Cell, Request
 
     params = {"max_tokens": MAX_TOKENS} if stream else {"max_tokens": MAX_TOKENS, "stream": False}
     hasher = RequestHasher(model.provider, model.dialect, "bench", model.name, params)

@@ -17,9 +17,10 @@ import msgspec
 from labkit import providers
 from labkit.catalog.model import Model
 from labkit.datasets import Dataset
+from labkit.identity import RequestHasher, canonical_json
 from labkit.messages import unmarked
 from labkit.prompts import Prompt
-from labkit.records import Cell, Message, Request, RequestHasher, canonical_json
+from labkit.records import Cell, Message, Request
 
 
 class Place(NamedTuple):

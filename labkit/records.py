@@ -2,13 +2,11 @@
 
 All values are frozen; change is `msgspec.structs.replace`. A field has the name of its column in
 DuckDB, of its column in frames and of its label in charts, and carries its unit as a suffix.
-This module does no I/O, reads no clock, and does not know where ids come from beyond `request_id`,
-which is a hash of content.
+This module does no I/O, reads no clock, and does not know where ids come from (see `identity`).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -24,8 +22,6 @@ StopReason = Literal[
 ]
 Message = dict[str, Any]
 """One turn: `{"role": "system" | "user" | "assistant", "content": text or list of parts}`."""
-
-_encode_json = msgspec.json.Encoder(order="sorted").encode
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -290,47 +286,3 @@ class Generations(Protocol):
     """What charts and widgets take instead of a frame: anything that can give its generations."""
 
     def generations(self) -> pd.DataFrame: ...
-
-
-def canonical_json(value: Any) -> bytes:
-    """`value` as JSON with sorted keys, no blanks, UTF-8: equal values give equal bytes.
-
-    >>> canonical_json({"b": 1, "a": "é"}).decode()
-    '{"a":"é","b":1}'
-    """
-    return _encode_json(value)
-
-
-def content_hash(tag: str, value: Any) -> str:
-    """A tagged hash of a value's canonical JSON: `tag:` and 32 hex digits (BLAKE2b, 128 bits).
-
-    >>> content_hash("p1", {"text": "hi"})
-    'p1:...'
-    """
-    return f"{tag}:{hashlib.blake2b(_encode_json(value), digest_size=16).hexdigest()}"
-
-
-class RequestHasher:
-    """Gives `request_id`s for one model under one set of params.
-
-    The id is `r1:` and the BLAKE2b-128 of the canonical JSON of
-    `[provider, dialect, endpoint, name, params]`, a newline, and that of `messages`. All that comes
-    before the messages is hashed once, so a plan of 100,000 cells pays only for the messages.
-
-    >>> ask = RequestHasher("openai", "openai", "https://api.openai.com/v1", "gpt-4o", {"seed": 1})
-    >>> turn, turned = {"role": "user", "content": "hi"}, {"content": "hi", "role": "user"}
-    >>> ask.request_id([turn]) == ask.request_id([turned])
-    True
-    """
-
-    def __init__(
-        self, provider: str, dialect: str, endpoint: str, name: str, params: Mapping[str, Any]
-    ) -> None:
-        head = _encode_json([provider, dialect, endpoint, name, dict(params)])
-        self._head = hashlib.blake2b(head + b"\n", digest_size=16)
-
-    def request_id(self, messages: Any) -> str:
-        """The id of the request that sends these messages."""
-        state = self._head.copy()
-        state.update(_encode_json(messages))
-        return "r1:" + state.hexdigest()

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from labkit.errors import DefinitionError, WeightsError
+from labkit.identity import canonical_json
 from labkit.messages import Part, images_in, text_of
-from labkit.records import Message, canonical_json
+from labkit.records import Message
 
 if TYPE_CHECKING:
     import tiktoken

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from labkit.errors import DefinitionError
-from labkit.records import Sample, canonical_json
+from labkit.identity import canonical_json
+from labkit.records import Sample
 from labkit.visible import shown
 
 if TYPE_CHECKING:

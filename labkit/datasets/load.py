@@ -26,8 +26,9 @@ from labkit.datasets.tables import (
 )
 from labkit.datasets.values import Unkeepable, plain
 from labkit.errors import DefinitionError
+from labkit.identity import canonical_json
 from labkit.paths import plain_file, read_text
-from labkit.records import Sample, canonical_json
+from labkit.records import Sample
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,11 +18,11 @@ from labkit.catalog.model import Model
 from labkit.datasets import Dataset, load
 from labkit.design import Design, build
 from labkit.errors import DefinitionError
+from labkit.identity import canonical_json
 from labkit.library import Library
 from labkit.plan import vision
 from labkit.prompts import Block, Prompt, missing_variables, name_faults, twin_faults
 from labkit.prompts.names import is_ref
-from labkit.records import canonical_json
 from labkit.scoring import Scorer
 from labkit.scoring.structure import STRUCTURE, as_asked
 

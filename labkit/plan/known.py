@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labkit.design import Design, Place
-from labkit.records import canonical_json
+from labkit.identity import canonical_json
 
 if TYPE_CHECKING:
     from labkit.store import Store

@@ -12,10 +12,10 @@ from html import escape
 from pathlib import Path
 
 from labkit.errors import DefinitionError
+from labkit.identity import content_hash
 from labkit.paths import read_text
 from labkit.prompts.names import name_faults
 from labkit.prompts.template import text_faults
-from labkit.records import content_hash
 from labkit.visible import shown
 
 LARGEST_BYTES = 20_000_000

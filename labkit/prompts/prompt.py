@@ -15,11 +15,12 @@ from typing import Any
 
 from labkit import images
 from labkit.errors import DefinitionError
+from labkit.identity import content_hash
 from labkit.messages import Part
 from labkit.prompts.block import Block
 from labkit.prompts.names import name_faults, name_for, twin_faults
 from labkit.prompts.template import Template, text_faults
-from labkit.records import Message, content_hash
+from labkit.records import Message
 from labkit.visible import shown
 
 MOST_MARKS = 4

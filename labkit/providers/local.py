@@ -22,11 +22,12 @@ from typing import Any
 from labkit import weights
 from labkit.catalog.model import Model, Weights
 from labkit.errors import ConnectionFailed, DefinitionError, MissingPackage, WeightsError
+from labkit.identity import content_hash
 from labkit.keys import Key
 from labkit.paths import plain_file
 from labkit.providers import http, openai, servers, wire
 from labkit.providers.base import Provider
-from labkit.records import Answer, Listener, Request, content_hash
+from labkit.records import Answer, Listener, Request
 
 MAX_TOKENS = 1024
 """Sent where no `max_tokens` is given: small models often repeat themselves until they are stopped."""

@@ -249,7 +249,7 @@ def _pieces(text: str, chunk: int | None) -> Sequence[str]:
 
 
 def _spelled(messages: Any) -> str:
-    from labkit.records import canonical_json
+    from labkit.identity import canonical_json
 
     return messages if isinstance(messages, str) else canonical_json(messages).decode()
 

@@ -5,6 +5,7 @@ It does not know what the table holds.
 
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,8 @@ def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, formula_safe: b
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     made = export(pd.DataFrame({"text": ["=1+1"]}), Path(folder) / "x.csv", formula_safe=True)
     ...     print(made.read_text().strip())
-    text
-    '=1+1
+    "text"
+    "'=1+1"
     """
     target = Path(path)
     kind = target.suffix.lower()
@@ -70,7 +71,8 @@ def _write(frame: pd.DataFrame, path: Path, kind: str, *, formula_safe: bool) ->
             # Numbers stay numbers: a negative one is none.
             if not _is_numeric(flat[name]):
                 flat[name] = flat[name].map(_defused)
-    flat.to_csv(path, index=False, lineterminator="\n")
+    # All texts are quoted: a lone carriage return in a bare cell would begin a new row, and a formula.
+    flat.to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
 
 
 def _is_numeric(column: Any) -> bool:

@@ -87,5 +87,5 @@ def scrub(text: str) -> str:
     """
     home = str(Path.home())
     if len(home) > 3:
-        text = text.replace(home, "~")
+        text = re.sub(re.escape(home) + r"(?![\w.-])", "~", text)
     return _HOMES.sub("~", text)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from labkit.identity import RequestHasher
 from labkit.messages import unmarked
-from labkit.records import RequestHasher
 
 if TYPE_CHECKING:
     import duckdb

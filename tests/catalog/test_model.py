@@ -63,3 +63,19 @@ def test_it_shows_itself_without_secrets():
     assert repr(Model("a/b", base_url="http://127.0.0.1:1/v1", key_env="K", params={"seed": 1})) == (
         "Model('a/b', base_url='http://127.0.0.1:1/v1', key_env='K', params=dict(seed=1))"
     )
+
+
+def test_the_api_is_a_short_way_to_say_the_dialect():
+    """`api="responses"` is the dialect openai-responses, told apart from chat; others have no such choice."""
+    model = Model("openai/m", api="responses")
+    assert model.dialect == "openai-responses"
+    assert model == Model("openai/m", dialect="openai-responses")
+    assert repr(model) == "Model('openai/m', api='responses')"
+    assert model.replace(params={"seed": 1}).dialect == "openai-responses"
+    assert model.replace(api="chat") == Model("openai/m")
+    for wrong in (
+        lambda: Model("openai/m", api="completions"),
+        lambda: Model("anthropic/m", api="responses"),
+    ):
+        with pytest.raises(DefinitionError, match="chat and responses"):
+            wrong()

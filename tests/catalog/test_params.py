@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.catalog.model import Model
-from labkit.catalog.params import check
+from labkit.catalog.params import check, schema_of
 
 GPT = Model("openai/gpt-4o", max_output=100)
 CLAUDE = Model("anthropic/claude-haiku-4-5")
@@ -219,3 +219,48 @@ def test_whatever_passes_is_json_and_passes_again(params):
     if not faults:
         assert json.loads(json.dumps(normal, allow_nan=False)) == normal
         assert check(normal, VLLM) == (normal, [])
+
+
+SCHEMA = {"type": "object"}
+
+
+@pytest.mark.parametrize(
+    ("params", "dialect", "wrong"),
+    [
+        ({"reasoning_effort": "low"}, "openai", None),
+        ({"reasoning_effort": 3}, "openai", "not a word"),
+        ({"response_format": {"type": "text"}}, "anthropic", None),
+        ({"response_format": {"type": "json_object"}}, "openai", None),
+        ({"response_format": {"type": "json_object"}}, "anthropic", "by a schema only"),
+        ({"response_format": "json"}, "openai", "not a mapping with a type"),
+        ({"response_format": {"type": "xml"}}, "openai", "not a mapping with a type"),
+        ({"response_format": {"type": "json_schema"}}, "openai", "without json_schema"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "n"}}}, "openai", "without"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}},
+            "anthropic",
+            None,
+        ),
+        ({"input": "x"}, "openai", "sets itself"),
+        ({"instructions": "x"}, "openai", "sets itself"),
+    ],
+)
+def test_effort_and_format_are_held_to_their_form(params, dialect, wrong):
+    """B9: what is written one way for all dialects is refused where it is not written that way."""
+    faults = check(params, Model("house/m", dialect=dialect, base_url="http://127.0.0.1:1/v1"))[1]
+    assert faults == [] if wrong is None else wrong in faults[0]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}},
+        {"response_format": {"type": "json_object", "schema": SCHEMA}},
+        {"text": {"format": {"type": "json_schema", "name": "n", "schema": SCHEMA}}},
+        {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+    ],
+)
+def test_a_schema_is_found_in_every_dialects_words(params):
+    """However the schema is asked for, answers can be held to it; without one there is none."""
+    assert schema_of(params) == SCHEMA
+    assert schema_of({"text": "x", "response_format": "y", "output_config": 3}) is None

@@ -11,9 +11,10 @@ import pytest
 from labkit import providers
 from labkit.catalog.model import Model
 from labkit.errors import InvalidRequest, MalformedAnswer, Overloaded, RateLimited
+from labkit.identity import RequestHasher
 from labkit.keys import Key
 from labkit.providers import responses as dialect
-from labkit.records import RequestHasher, Usage
+from labkit.records import Usage
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "n", "strict": True, "schema": SCHEMA}}

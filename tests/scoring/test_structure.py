@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.errors import DefinitionError
-from labkit.records import canonical_json
+from labkit.identity import canonical_json
 from labkit.scoring import json_field, json_schema, score
 from labkit.scoring.structure import NoJson, read_json
 

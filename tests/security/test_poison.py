@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import labkit as lk
-from labkit.records import Generation, Request, RequestHasher
+from labkit.identity import RequestHasher
+from labkit.records import Generation, Request
 from labkit.store import line
 from labkit.store.founded import founded
 
