@@ -1,0 +1,32 @@
+"""labkit.report.markdown: the report as Markdown in which nothing of the data acts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labkit.report.markdown import plain
+
+
+def test_it_has_every_section_and_nothing_that_acts(run: Any, here: Path) -> None:
+    """S9: no raw HTML, picture or link comes from data; home paths are cut."""
+    text = run.report(here / "report.md").read_text(encoding="utf-8")
+    for name in ("Verdict", "Summary", "Rows that decide", "Design", "Missing data", "Provenance", "Methods"):
+        assert f"\n## {name}\n" in text
+    outside = re.sub(r"^    .*$", "", re.sub(r"```.*?```", "", text, flags=re.S), flags=re.M)
+    assert not re.search(r"(?<!\\)[<>]", outside)
+    assert not re.search(r"(?<!\\)!\[|(?<!\\)\]\(", outside)
+    assert "/home/ada" not in text
+    assert "\u202e" not in text
+
+
+@given(st.text(max_size=60))
+def test_plain_text_stays_on_one_line_and_escaped(text: str) -> None:
+    """Whatever a cell holds, it is one line, and each character that acts has a backslash before it."""
+    shown = plain(text)
+    assert "\n" not in shown
+    assert not re.search(r"(?<!\\)(?:\\\\)*[`*_\[\]()#!|<>]", shown)
