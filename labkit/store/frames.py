@@ -148,3 +148,9 @@ class Frames(ABC):
     def damage(self) -> pd.DataFrame:
         """Journal lines that could not be taken in: where, why, and the `.bad` file that keeps them."""
         return rows.select(self._reading, "log.damage", named={}, order="found_at")
+
+    def labels(self) -> dict[str, str]:
+        """How models are called in tables and charts, by id, where a run kept a label."""
+        with self._reading() as reading:
+            rows = reading.connection.execute("select model, label from models where label is not null")
+            return dict(rows.fetchall())

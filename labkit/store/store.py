@@ -215,11 +215,6 @@ class Store(Frames):
         with self._reading() as reading:
             return definitions.samples_of(reading.connection, run_id)
 
-    def labels(self) -> dict[str, str]:
-        """How models are called in tables and charts, by id, where a run kept a label."""
-        found = self.table("select model, label from models where label is not null")
-        return dict(zip(found["model"].to_pylist(), found["label"].to_pylist(), strict=True))
-
     # -- SQL and copies --------------------------------------------------------------------------
 
     def table(self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pa.Table:
