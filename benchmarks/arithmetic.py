@@ -18,6 +18,7 @@ import plotly.io
 
 from labkit import charts, stats
 from labkit.summary import summarize
+from labkit.verdict import verdict
 
 ROWS = 1_000_000
 
@@ -54,6 +55,31 @@ def pairs() -> None:
     seconds, found = timed(compare)
     print(f"{len(found):,} pairs of 100 models × 1,000 samples × 5 repeats: {seconds:.2f} s (wanted: 10)")
     print(f"peak memory so far: {peak_mb():,.0f} MB (wanted: 1,000)")
+    seconds, told = timed(lambda: verdict(judged(values.ravel(), sample, model)))
+    print(
+        f"the same as a verdict, with costs, latencies and {len(told.sentences):,} sentences: {seconds:.2f} s"
+    )
+    print(f"peak memory so far: {peak_mb():,.0f} MB (wanted: 1,000)")
+
+
+def judged(values: np.ndarray[Any, Any], sample: np.ndarray[Any, Any], model: np.ndarray[Any, Any]) -> Any:
+    """The rows of `pairs` as generations with costs and clocks."""
+    rng = np.random.default_rng(1)
+    names = np.char.add("x/m", np.arange(model.max() + 1).astype(str))
+    return pd.DataFrame(
+        {
+            "prompt": "p",
+            "model": names[model],
+            "sample_id": sample.astype(str),
+            "status": "done",
+            "latency_s": rng.lognormal(size=len(values)),
+            "cost_usd": rng.lognormal(size=len(values)) / 1000,
+            "replayed_from": None,
+            "started_at": pd.Timestamp("2026-11-23", tz="UTC"),
+            "in_flight": 8,
+            "score.exact": values,
+        }
+    )
 
 
 def frame() -> pd.DataFrame:

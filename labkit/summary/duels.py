@@ -30,6 +30,8 @@ from labkit.summary.ratios import ratios
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST = 1_000_000_000
+"""More samples than this are as good as never."""
 FEWEST = 10
 """With fewer common samples nothing is said of how many more it would take."""
 
@@ -97,7 +99,7 @@ def duels(
     if against is not None and against not in given.names:
         raise DefinitionError(f"against={against!r:.80} is none of {', '.join(map(repr, given.names))}")
     opponent = None if against is None else given.names.index(against)
-    pairs = _oriented(pairwise(given.score, level=level, against=opponent))
+    pairs = _oriented(_levelled(pairwise(given.score, level=level, against=opponent)))
     tests = max(1, int(np.isfinite(pairs.p_value).sum()))
     together = 1 - (1 - level) / tests
     wide = _reach(given.score, pairs, together)
@@ -124,6 +126,12 @@ def duels(
     data |= ratios(given, pairs, together)
     data["samples_needed"] = _needed(data, pairs, margin, (1 - level) / tests)
     return pd.DataFrame(data, columns=list(COLUMNS))
+
+
+def _levelled(pairs: Pairs) -> Pairs:
+    """Differences that are nothing but the rest of a subtraction become 0."""
+    rest = np.abs(np.nan_to_num(pairs.difference)) < 1e-12
+    return replace(pairs, difference=np.where(rest, 0.0, pairs.difference))
 
 
 def _oriented(pairs: Pairs) -> Pairs:
@@ -288,5 +296,5 @@ def _needed(data: dict[str, Any], pairs: Pairs, margin: float | None, alpha: flo
         # Totals count common cells; more samples bring as many cells as these did, gaps included.
         more = min(known) * samples / int(pairs.n[place]) - samples
         answered = int(pairs.n[place]) / max(1, int(pairs.n[place]) + int(data["missing"][place]))
-        found.append(max(1, math.ceil(more / answered)))
+        found.append(max(1, math.ceil(min(more / answered, MOST))))
     return pd.array(found, dtype="Int64")

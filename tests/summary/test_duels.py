@@ -112,6 +112,22 @@ def test_slim_changes_no_number(rows):
     pd.testing.assert_frame_equal(whole, less)
 
 
+def test_next_to_no_difference_needs_no_impossible_number():
+    """Means that differ by a rounding error are level; tiny differences ask for a number that exists."""
+    rows = [
+        {"model": m, "sample_id": s, "status": "done", "score.ok": ((s % 3) / 3 + (m == "b") * e) / 1.1}
+        for m in "ab"
+        for s in range(30)
+        for e in ((-1) ** s * 0.3 + 1e-13, (-1) ** s * 0.3 + 1e-13)
+    ]
+    row = duels(contest(pd.DataFrame(rows))).iloc[0]
+    assert row["difference"] == 0
+    assert pd.isna(row["samples_needed"])
+    for row in rows[len(rows) // 2 :]:
+        row["score.ok"] += 1e-7
+    assert duels(contest(pd.DataFrame(rows)))["samples_needed"].item() == 1_000_000_000
+
+
 def test_dominated_needs_all_three(rows):
     """Nobody is dominated by one that is only cheaper, or only better."""
     row = {"first": "b", "second": "a", "decided": True, "first_cost_usd": 1.0, "second_cost_usd": 2.0}
