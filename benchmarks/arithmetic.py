@@ -1,8 +1,8 @@
-"""How long the numbers take: pairwise comparison of 100 models, charts and summary of 1,000,000 rows.
+"""How long the numbers take: pairwise comparison and verdict of 100 models, summary of 1,000,000 rows.
 
     python benchmarks/arithmetic.py
 
-Prints seconds, ratios to a plain pandas group-by over the same frame, peak memory and chart sizes.
+Prints seconds, ratios to a plain pandas group-by over the same frame, and peak memory.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.io
 
-from labkit import charts, stats
+from labkit import stats
 from labkit.summary import summarize
 from labkit.verdict import verdict
 
@@ -105,15 +104,11 @@ def frame() -> pd.DataFrame:
 
 
 def million() -> None:
-    """Summary and charts over a million rows."""
+    """The summary of a million rows; their charts are in `charts.py`."""
     rows = frame()
     plain, _ = timed(lambda: rows.groupby(["prompt", "model"])["latency_s"].quantile([0.5, 0.95]))
     seconds, _ = timed(lambda: summarize(rows))
     print(f"summary of {ROWS:,} rows: {seconds:.2f} s, {seconds / plain:.1f} × two grouped quantiles")
-    for name in charts.__all__:
-        seconds, figure = timed(lambda name=name: getattr(charts, name)(rows))
-        weight = len(plotly.io.to_html(figure, include_plotlyjs=False)) / 1e3
-        print(f"{name}: {seconds:.2f} s (wanted: 3), {weight:.0f} kB (wanted: 300), {seconds / plain:.1f} ×")
 
 
 if __name__ == "__main__":
