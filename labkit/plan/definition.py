@@ -125,7 +125,8 @@ def _schemas(models: Sequence[Model], params: Sequence[Mapping[str, Any]]) -> di
 
 
 def _each(given: Any, what: str, make: Callable[[Any], T], faults: Faults) -> list[T]:
-    listed: Iterable[Any] = [given] if isinstance(given, str | Prompt | Model | Path) else given
+    alone = isinstance(given, str | Prompt | Model | Path) or not isinstance(given, Iterable)
+    listed: Iterable[Any] = [given] if alone else given
     made = [found for one in listed if (found := faults.trying(lambda one=one: make(one))) is not None]  # type: ignore[misc]
     if not made and not faults._raised:
         faults.add(f"A plan needs at least one of {what}; got {given!r}.")

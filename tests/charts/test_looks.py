@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.charts.looks import COLOURS, looks, plotly_text
-from labkit.summary import visible
+from labkit.visible import visible
 
 
 @pytest.mark.parametrize("number", [2, 12, 40, 56])
