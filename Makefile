@@ -24,8 +24,8 @@ soak: $(VENV)/.developer lint
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.developer
-	$(BIN)/python benchmarks/executor.py
-	$(BIN)/python benchmarks/store.py
+	for script in startup planning store arithmetic charts executor grid; do \
+		echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 lint: $(VENV)/.developer
 	$(BIN)/ruff check .
