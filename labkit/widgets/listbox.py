@@ -96,7 +96,9 @@ class Listbox:
         self._list.children = [self._heads, *(row.widget for row in self._rows[: len(listed)])]
         first = self._page * self._size + 1
         where = f"{first}–{first + len(listed) - 1} of {len(found)}" if pages > 1 else f"{len(found)} listed"
-        self._where.value = f"<span class='lk-soft'>{where} · {len(chosen)} chosen</span>"
+        self._where.value = (
+            f"<span class='lk-soft'>{where} · {len(chosen)} chosen{self._selector.beside}</span>"
+        )
         for one in (self._before, self._after):
             one.layout.display = "" if pages > 1 else "none"
         self._before.disabled, self._after.disabled = self._page == 0, self._page >= pages - 1

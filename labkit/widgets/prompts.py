@@ -88,6 +88,11 @@ class PromptSelector(Selector):
         """The typed prompt's variables and the values tried: one sample."""
         return self.draft.fields()
 
+    @property
+    def beside(self) -> str:
+        """The typed prompt, where it is used."""
+        return " and the one written below" if self.uses_draft else ""
+
     def versions(self, name: str) -> tuple[int, ...]:
         """The saved versions of a prompt."""
         return tuple(self._versions.get(name, ()))

@@ -55,6 +55,11 @@ class Selector:
         """What is chosen, in the list's order."""
         return tuple(value for value in self._choices if value in self._chosen)
 
+    @property
+    def beside(self) -> str:
+        """What is chosen beside the list, in words."""
+        return ""
+
     def choose(self, values: Sequence[str]) -> None:
         """Choose these and nothing else. Raises `DefinitionError` naming what is not in the list."""
         self._choose(values)

@@ -327,6 +327,7 @@ class Notebook:
             }""",
             arg=[name, light],
         )
+        self.page.wait_for_function("() => !document.querySelector('#jupyterlab-splash')")
 
     def pictures(self, name: str, *, selector: str | None = None) -> list[Path]:
         """The same picture in the light and in the dark theme."""

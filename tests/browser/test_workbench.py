@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from driver import ROOT
+from playwright.sync_api import expect
 
 Open = Callable[..., Any]
 
@@ -134,7 +135,7 @@ def test_params_filters_and_versions(open_notebook: Open) -> None:
     notebook = open_notebook(
         [
             setup("select"),
-            "prompts = lk.PromptSelector(lab)\nprompts",
+            "prompts = lk.PromptSelector(lab, value=['tone'])\nprompts",
             "models = lk.ModelSelector(lab, value=['scripted/a'])\nmodels",
             "prompts.value, models.value, models.value[0].params",
         ],
@@ -148,6 +149,7 @@ def test_params_filters_and_versions(open_notebook: Open) -> None:
     page.get_by_label("openai/gpt-4o", exact=True).check()
     page.get_by_label("Find models").fill("")
     page.get_by_text("Params of the chosen models").click()
+    expect(page.get_by_label("temperature")).to_have_count(2)
     page.get_by_label("temperature").first.fill("0.25")
     page.get_by_label("temperature").first.press("Enter")
     page.locator("select", has_text="latest").select_option("@1")

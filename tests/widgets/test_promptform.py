@@ -64,6 +64,7 @@ def test_using_the_draft(selector: PromptSelector) -> None:
     form._text.value = "Hi there"
     form._use.value = True
     assert len(selector.value) == 2
+    assert "1 chosen and the one written below" in form._list._where.value
     form._text.value = "Hi {{ there"
     assert form._use.value is False
     assert len(selector.value) == 1
