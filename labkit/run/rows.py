@@ -63,7 +63,7 @@ class Rows:
         return wide.sort_index(axis=1)
 
     def chart(self, kind: str) -> go.Figure:
-        """A chart of `labkit.charts` of this run: `cost_latency`, `latency`, `scores`, `tokens_cost`, `ttft`.
+        """A chart of `labkit.charts` of this run by its name: `frontier`, `forest`, `scores`, `latency`, …
 
         Raises `DefinitionError` where there is no such chart.
         """
