@@ -14,6 +14,11 @@ import pytest
 KEY_WORDS = ("API_KEY", "TOKEN", "SECRET")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright keeps an event loop running in this thread until the end."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key of the person who runs the tests is ever seen by them."""
