@@ -113,8 +113,8 @@ def test_it_is_heard_as_it_comes(channel: Any, put: Callable[..., Any]) -> None:
 def test_the_clocks_agree_with_the_server(params: Any, channel: Any, put: Callable[..., Any]) -> None:
     """Latency is the server's own, and the first text is as late as the server sent it.
 
-    No row is quicker than the server was (requests are matched by when they came in); a busy machine may delay some of the eight, so the nearest of
-    them tells how far the clocks are apart.
+    Rows and requests are matched by arrival, and no row is quicker than the server was. A busy machine
+    may delay some of the eight, so the nearest of them tells how far the clocks are apart.
     """
     channel.script(then={"first_s": 0.3, "gap_s": 0.02})
     ran = put(channel.model(), params=params, count=8)
