@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -240,6 +241,9 @@ class Lab:
     def export(self, folder: str | os.PathLike[str]) -> Path:
         """Every table as Parquet, with the SQL that loads them again."""
         return self.store.export(Path(folder))
+
+    def _repr_html_(self) -> str:
+        return f"<div><b>{escape(self.path.name)}</b> · workspace {escape(self.workspace)}</div>"
 
     def __repr__(self) -> str:
         return f"Lab({self.path.name}, workspace={self.workspace!r})"

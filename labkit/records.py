@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
@@ -177,6 +178,11 @@ class Generation(Record, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         shown = self.text if self.text is not None else self.error_message
         return f"Generation({self.model}, {self.prompt}, {self.sample_id}, {self.status}: {shown!r:.80})"
+
+    def _repr_html_(self) -> str:
+        where = f"{self.model} · {self.prompt} · {self.sample_id} · {self.status}"
+        told = self.text if self.text is not None else self.error_message or ""
+        return f"<div><b>{escape(where)}</b><pre style='white-space:pre-wrap'>{escape(told)}</pre></div>"
 
 
 class Score(Record, frozen=True, kw_only=True):

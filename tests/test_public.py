@@ -56,3 +56,17 @@ def test_making_a_lab_opens_and_writes_nothing(here: object) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] []"
+
+
+def test_public_values_show_themselves_escaped(lab: labkit.Lab, here: object) -> None:
+    """A model, a lab and a generation have one line each, and HTML in which nothing of theirs is a tag."""
+    from labkit.records import Generation
+
+    said = Generation(
+        generation_id="g", run_id="r", experiment="e", workspace="w", prompt="p", prompt_version=1, model="m",
+        provider="x", sample_id="<i>", repeat=0, status="done", text="<script>1</script>", request_id="q",
+    )  # fmt: skip
+    for value in (said, labkit.Model("scripted/m", label="<b>x"), labkit.Lab("l.duckdb", workspace="<u>")):
+        assert "\n" not in repr(value)
+        page = value._repr_html_()
+        assert not any(tag in page for tag in ("<script>", "<i>", "<b>x", "<u>"))

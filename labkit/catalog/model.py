@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from datetime import date
+from html import escape
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -128,6 +129,12 @@ class Model:
             shown = (f"{n}={v}" if isinstance(v, (int, float)) else f"{n}=…" for n, v in self.params.items())
             given.append(f"params=dict({', '.join(shown):.200})")
         return f"Model({', '.join(given)})"
+
+    def _repr_html_(self) -> str:
+        can = ", ".join(name for name in CAPABILITIES if name in self.capabilities)
+        window = "unknown" if self.context_window is None else f"{self.context_window:,} tokens"
+        name = f"<b>{escape(str(self.label or self.name))}</b> · <code>{escape(repr(self))}</code>"
+        return f"<div>{name} · context {window} · {escape(can)}</div>"
 
     def replace(self, **changes: Any) -> Model:
         """The same model with some fields changed."""
