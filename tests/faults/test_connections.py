@@ -111,19 +111,19 @@ def test_it_is_heard_as_it_comes(channel: Any, put: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("params", [None, {"stream": False, "max_tokens": 10}])
 def test_the_clocks_agree_with_the_server(params: Any, channel: Any, put: Callable[..., Any]) -> None:
-    """Latency is the server's own, and the first text is as late as the server sent it.
+    """Latency is the server's own for each row, and the first text is as late as the server sent it.
 
-    Rows and requests are matched by arrival, and no row is quicker than the server was. A busy machine
-    may delay some of the eight, so the nearest of them tells how far the clocks are apart.
+    A machine that is too busy delays rows, so there are up to three rounds; in one all eight must agree.
     """
     channel.script(then={"first_s": 0.3, "gap_s": 0.02})
-    ran = put(channel.model(), params=params, count=8)
-    rows = sorted(ran.sink.generations, key=lambda row: row.started_at)
-    beyond_s = [
-        row.latency_s - (seen["ended"] - seen["at"]) for row, seen in zip(rows, channel.seen(), strict=True)
-    ]
-    assert min(beyond_s) > -0.2
-    assert min(beyond_s, key=abs) < 0.2
+    for _ in range(3):
+        ran = put(channel.model(), params=params, count=8)
+        rows = sorted(ran.sink.generations, key=lambda row: row.started_at)
+        pairs = zip(rows, channel.seen()[-8:], strict=True)
+        apart_s = [abs(row.latency_s - (seen["ended"] - seen["at"])) for row, seen in pairs]
+        if max(apart_s) < 0.2:
+            break
+    assert max(apart_s) < 0.2
     for row in rows:
         assert row.ttft_s >= 0.3
         assert row.first_event_s <= row.ttft_s <= row.latency_s
