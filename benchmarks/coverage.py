@@ -230,8 +230,7 @@ def _cells_of_values(n: int) -> Iterator[Cell]:
         for clusters in (False, True):
             data = "lognormal" + ", clusters of 5" * clusters
             holds = partial(_ratio, n=n, typical=typical, clusters=clusters)
-            least = 0.93 if typical else 0.91
-            yield interval(method, data, least=least, holds=holds)
+            yield interval(method, data, least=0.93, holds=holds)
 
 
 def _cells_of_differences(n: int) -> Iterator[Cell]:

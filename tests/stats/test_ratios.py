@@ -75,3 +75,9 @@ def test_clusters_widen(ratio):
     plain = ratio(one, two)
     copied = ratio(np.repeat(one, 5), np.repeat(two, 5), clusters=np.repeat(np.arange(12), 5))
     assert (copied.low, copied.high) == pytest.approx((plain.low, plain.high))
+
+
+def test_a_bill_that_one_sample_makes_bounds_nothing():
+    """Where all the cost lies in one sample the ratio of means has no limits."""
+    found = ratio_of_means([5.0, 0.0, 0.0], [1.0, 1.0, 1.0])
+    assert (found.low, found.high) == (0.0, math.inf)
