@@ -24,6 +24,8 @@ ROWS = 50
 CHARTS = {
     "cost_latency": "cost against latency",
     "scores": "score",
+    "frontier": "score against price and speed",
+    "forest": "differences between models",
     "ttft": "time to first token (ECDF)",
     "latency": "latency (ECDF)",
     "tokens_cost": "tokens and cost",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,30 @@ def browser() -> Iterator[Any]:
     """A headless Chromium."""
     with chromium() as found:
         yield found
+
+
+class Served:
+    """A fast server on loopback, in a process of its own; what its models say is set for each."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def says(self, name: str, text: str, *, a_second: float) -> None:
+        """From now on the model `name` answers with `text`, so many words a second."""
+        how = {"text": text, "events": len(text.split()), "gap_s": 1 / a_second}
+        data = json.dumps({"script": [], "then": how}).encode()
+        urllib.request.urlopen(f"{self.address}/script/{name}", data, timeout=10).close()
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    """The server of the fault tests, which fails only when told to."""
+    program = HERE.parent / "faults" / "server.py"
+    process = subprocess.Popen([sys.executable, str(program), "0"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    yield Served(f"http://127.0.0.1:{int(process.stdout.readline())}")
+    process.terminate()
+    process.wait()
 
 
 FAILED = pytest.StashKey[bool]()

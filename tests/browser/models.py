@@ -31,6 +31,18 @@ def counting(
     )
 
 
+def served(name: str, address: str, *, at_once: int = 64) -> lk.Model:
+    """A model behind a real port that speaks OpenAI's dialect; what it says is set at the server."""
+    return lk.Model(
+        f"served/{name}",
+        dialect="openai",
+        base_url=f"{address}/c/{name}/v1",
+        key_env="SERVED_API_KEY",
+        prices=PRICES,
+        concurrency=at_once,
+    )
+
+
 def talking(name: str, *, text: str = PRAISE, first_token_s: float = 0.3, delay_s: float = 3.0) -> lk.Model:
     """A model that says what a model would say."""
     script = lk.Script(

@@ -12,8 +12,10 @@ from models import words
 Open = Callable[..., Any]
 
 SETUP = """
+import os
 import labkit as lk
-from models import counting, talking
+from models import counting, served, talking
+os.environ["SERVED_API_KEY"] = "sk-served-by-the-test-0123456789"
 lab = lk.Lab("{name}.duckdb", models=[{models}])
 plan = lab.plan(
     prompts=[lk.Prompt("count", "Count for {{{{ n }}}}")],
@@ -23,11 +25,14 @@ plan = lab.plan(
 """
 
 
-def setup(name: str, *models: str, rows: int, **given: float) -> str:
-    """A cell with a lab of counting models and a plan over `rows` samples."""
+def setup(name: str, *models: str, rows: int, address: str | None = None, **given: float) -> str:
+    """A cell with a lab of counting models, or of models served at `address`; a plan over `rows` samples."""
     options = "".join(f", {key}={value}" for key, value in given.items())
-    made = ", ".join(f"counting({model!r}{options})" for model in models)
-    ids = ", ".join(repr(f"scripted/{model}") for model in models)
+    if address is None:
+        made = ", ".join(f"counting({model!r}{options})" for model in models)
+    else:
+        made = ", ".join(f"served({model!r}, {address!r})" for model in models)
+    ids = ", ".join(repr(f"{'served' if address else 'scripted'}/{model}") for model in models)
     return SETUP.format(name=name, models=made, ids=ids, rows=rows)
 
 
@@ -60,11 +65,19 @@ def until(notebook: Any, state: str) -> None:
     )
 
 
-def test_reload_in_mid_stream_loses_nothing(open_notebook: Open) -> None:
-    """After a reload in mid-stream the grid is there again; in the end every word is, once and in order."""
-    notebook = open_notebook(
-        [setup("reload", "a", "b", rows=3, count=120, delay_s=8.0), "run = plan.start()"]
-    )
+def say(served: Any, models: list[str], count: int, *, a_second: float) -> dict[str, str]:
+    """Let each served model say `count` words that no other says; what each says."""
+    told = {model: words(model, "all", count) for model in models}
+    for model, text in told.items():
+        served.says(model, text, a_second=a_second)
+    return told
+
+
+def test_reload_in_mid_stream_loses_nothing(open_notebook: Open, served: Any) -> None:
+    """After a reload in mid-stream, from a real port, the grid is there again; in the end every word is,
+    once and in order."""
+    told = say(served, ["a", "b"], 120, a_second=15)
+    notebook = open_notebook([setup("reload", *told, rows=3, address=served.address), "run = plan.start()"])
     notebook.run_all()
     notebook.page.wait_for_selector(".lk-panel[data-state=streaming]")
     notebook.save()
@@ -72,7 +85,9 @@ def test_reload_in_mid_stream_loses_nothing(open_notebook: Open) -> None:
     notebook.page.wait_for_selector(".lk-panel[data-state=streaming]")
     assert all(text for text in texts(notebook).values())
     until(notebook, "finished")
-    assert texts(notebook) == expected(["a", "b"], 3, 120)
+    assert texts(notebook) == {
+        f"served/{model}, count@1 · row-{row:03}": text for model, text in told.items() for row in range(3)
+    }
 
 
 def test_a_blocking_run_streams_and_stops(open_notebook: Open) -> None:
@@ -129,12 +144,13 @@ def test_pause_and_stop_one_model(open_notebook: Open) -> None:
     assert found["scripted/b"] == ["done", "stopped"]
 
 
-def test_forty_eight_panels(open_notebook: Open, tmp_path: Path) -> None:
-    """48 answers at 50 words a second: every character arrives, at most ten messages a second."""
-    models = ["a", "b", "c", "d"]
+def test_forty_eight_panels(open_notebook: Open, served: Any) -> None:
+    """48 answers at 50 words a second, from a real port: every character arrives, at most ten messages a
+    second."""
+    told = say(served, ["a", "b", "c", "d"], 200, a_second=50)
     notebook = open_notebook(
         [
-            setup("panels", *models, rows=12, count=200, delay_s=4.0),
+            setup("panels", *told, rows=12, address=served.address),
             "run = plan.start()",
             "(run.progress.grid._number, run.progress.ended_at - run.progress.began_at)",
         ],
@@ -160,7 +176,9 @@ def test_forty_eight_panels(open_notebook: Open, tmp_path: Path) -> None:
     notebook.run(2)
     messages, seconds = eval(notebook.outputs(2)[0]["data"]["text/plain"])
     assert messages <= 10 * seconds + 2
-    assert texts(notebook) == expected(models, 12, 200)
+    assert texts(notebook) == {
+        f"served/{model}, count@1 · row-{row:03}": text for model, text in told.items() for row in range(12)
+    }
     notebook.pictures("panels-48")
 
 

@@ -34,8 +34,16 @@ OURS = [
     "lk.charts.cost_latency(run)",
     "lk.charts.scores(run)",
     "lk.charts.ttft(run)",
+    "from IPython.display import display\n"
+    "for name in ('frontier', 'forest', 'speed', 'drift', 'latency', 'cost_parts', 'tokens_cost'):\n"
+    "    display(getattr(lk.charts, name)(run))\n"
+    "lk.charts.slices(run, HOSTILE[0])",
+    "verdict = run.verdict(by='model')\nverdict",
+    "run.differences()",
+    "lab.compare(run, run)",
+    "plan.estimate()",
     "lab.run('latest')",
-    "lab",
+    "run.report('hostile-report.html', question=ALL)\nlab",
 ]
 FRAMES = ["run.generations()", "run.summary()"]
 """Plain pandas: it escapes, and shows what turns text as it is."""
@@ -82,18 +90,23 @@ def test_hostile_strings_everywhere(open_notebook: Open, server: Any, browser: A
     notebook.pictures("hostile")
     notebook.save()
     exported = export(server.work / notebook.name, tmp_path)
+    for path, there in ((exported, "table.lk-still"), (server.work / "hostile-report.html", "table")):
+        stays_harmless(browser, path, there)
+
+
+def stays_harmless(browser: Any, path: Path, there: str) -> None:
+    """A page opened from disk shows the strings, opens no dialog and asks nobody for anything."""
     opened = browser.new_page()
     dialogs: list[str] = []
     leaving: list[str] = []
     opened.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     opened.route("**/*", lambda route: refuse(route, leaving))
-    opened.goto(exported.as_uri(), wait_until="domcontentloaded")
-    opened.wait_for_selector("table.lk-still")
+    opened.goto(path.as_uri(), wait_until="domcontentloaded")
+    opened.wait_for_selector(there)
     assert "<img src=x onerror=alert(1)>" in opened.locator("body").inner_text()
     assert opened.evaluate(MADE_OF_DATA) == []
     assert dialogs == []
     assert [url for url in leaving if "203.0.113" in url] == []
-    opened.screenshot(path=str(tmp_path / "exported.png"))
     opened.close()
 
 
