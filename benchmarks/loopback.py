@@ -6,7 +6,10 @@ number of events. Everything that can be is encoded beforehand, so that what is 
     python benchmarks/loopback.py --latency 0.05 --events 32      prints its port, serves until killed
 
 The path may set them for one request: `/l50/e300/v1/chat/completions` is 50 ms and 300 events.
-`/stats` gives how many requests came, how many were out at once, and the server's own clocks.
+With `/p50/e200/v1/chat/completions` the answer comes at 50 events a second after 0.3 s, in 100 to 300 of
+them, drawn anew for each so that answers begin at any time; its text begins with `TOLD`: the server's own
+microseconds from the whole request to the first text, read when that was sent. `/stats` gives how many
+requests came and how many were out at once.
 """
 
 from __future__ import annotations
@@ -21,11 +24,16 @@ import time
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 WORD = "lorem "
 TOKENS = 256
-_PATH = re.compile(rb"(?:/l(\d+))?(?:/e(\d+))?(/v1/[a-z/_]+)")
+FIRST_S = 0.3
+TOLD = re.compile(r"@(\d{9}) ")
+_UNTOLD = b"@000000000 "
+_LONGEST = 1000
+_PATH = re.compile(rb"(?:/l(\d+))?(?:/p(\d+))?(?:/e(\d+))?(/v1/[a-z/_]+)")
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\nx-request-id: req-1\r\n"
 
 
@@ -65,12 +73,14 @@ def plain(dialect: str) -> bytes:
 
 
 @lru_cache
-def streamed(dialect: str, events: int) -> tuple[bytes, ...]:
-    """The chunks of a streamed answer, one per event; the head goes with the first."""
+def streamed(dialect: str, events: int, begin: str = "") -> tuple[bytes, ...]:
+    """The chunks of a streamed answer, one per event; the head goes with the first, and with `begin`."""
     piece = WORD * max(1, TOKENS // events)
     if dialect == "openai":
         blocks = [_chunk({"role": "assistant", "content": ""})]
         blocks += [_chunk({"content": piece}) for _ in range(events)]
+        if begin:
+            blocks[0] += _chunk({"content": begin})
         usage = {"prompt_tokens": 100, "completion_tokens": TOKENS, "total_tokens": 100 + TOKENS}
         end = [_chunk({}, finish_reason="stop"), _chunk(None, usage=usage), b"data: [DONE]\n\n"]
     else:
@@ -80,6 +90,9 @@ def streamed(dialect: str, events: int) -> tuple[bytes, ...]:
         blocks += [_event("content_block_start", index=0, content_block={"type": "text", "text": ""})]
         delta = {"type": "text_delta", "text": piece}
         blocks += [_event("content_block_delta", index=0, delta=delta) for _ in range(events)]
+        if begin:
+            blocks[0] += blocks.pop(1)
+            blocks[0] += _event("content_block_delta", index=0, delta={**delta, "text": begin})
         stop = {"stop_reason": "end_turn", "stop_sequence": None}
         end = [_event("content_block_stop", index=0)]
         end += [_event("message_delta", delta=stop, usage={"output_tokens": TOKENS}), _event("message_stop")]
@@ -116,6 +129,7 @@ class Answering(asyncio.Protocol):
         self.events = events
         self.held = b""
         self.transport: Any = None
+        self.random = Random()
         self.loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: Any) -> None:
@@ -142,14 +156,19 @@ class Answering(asyncio.Protocol):
             return
         found = _PATH.match(path)
         assert found is not None, path
+        came = time.monotonic()
         latency_s = int(found[1]) / 1000 if found[1] else self.latency_s
-        dialect = "openai" if found[3].endswith(b"completions") else "anthropic"
+        dialect = "openai" if found[4].endswith(b"completions") else "anthropic"
+        events = int(found[3] or self.events)
         self.stats.requests += 1
         self.stats.out += 1
         self.stats.peak = max(self.stats.peak, self.stats.out)
-        if b'"stream":true' in body or b'"stream": true' in body:
-            chunks = streamed(dialect, int(found[2] or self.events))
-            first_s = min(0.3, latency_s * 0.4)
+        if found[2]:
+            count = self.random.randrange(events // 2, events * 3 // 2)
+            self.loop.call_later(FIRST_S, self.paced, dialect, count, 1 / int(found[2]), came)
+        elif b'"stream":true' in body or b'"stream": true' in body:
+            chunks = streamed(dialect, events)
+            first_s = min(FIRST_S, latency_s * 0.4)
             begin = self.loop.time() + first_s
             self.loop.call_later(first_s, self.stream, chunks, 0, begin, latency_s - first_s)
         else:
@@ -167,6 +186,16 @@ class Answering(asyncio.Protocol):
         # One event at a time, unless this server is late.
         self.transport.write(b"".join(chunks[position:due]))
         self.loop.call_later(span_s / len(chunks), self.stream, chunks, due, begin, span_s)
+
+    def paced(self, dialect: str, count: int, gap_s: float, came: float) -> None:
+        # Cut to its length from one list, or each length would be encoded anew.
+        chunks = streamed(dialect, _LONGEST, _UNTOLD.decode())
+        chunks = (*chunks[:count], chunks[-1])
+        if not self.transport.is_closing():
+            took = b"@%09d " % round((time.monotonic() - came) * 1e6)
+            self.transport.write(chunks[0].replace(_UNTOLD, took))
+        begin, span_s = self.loop.time(), count * gap_s
+        self.loop.call_later(gap_s, self.stream, chunks, 1, begin, span_s)
 
     def end(self, data: bytes) -> None:
         self.stats.out -= 1
@@ -217,5 +246,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    started = time.time()
     main()
