@@ -147,9 +147,7 @@ def summary(cpu: Cpu, first_ms: float | None, peaks: list[float]) -> None:
     if peaks:
         lines.append(("peak memory at 10,000", f"{peaks[0]:.0f} MB", "≤ 250 MB", "≤ 200 MB"))
     if len(peaks) > 1:
-        lines.append(
-            ("growth from 10,000 to 50,000", f"{peaks[1] - peaks[0]:+.0f} MB", "≤ 50 MB", "≤ 20 MB")
-        )
+        lines.append(("growth from 10,000 to 50,000", f"{peaks[1] - peaks[0]:+.0f} MB", "≤ 50 MB", "≤ 20 MB"))
     print(f"\n{'figure':52}{'measured':>10}{'must':>10}{'aim':>10}")
     for line in lines:
         if line is not None:
