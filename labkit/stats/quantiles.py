@@ -31,7 +31,7 @@ def quantile_interval(
     section 3.2), whatever the distribution. With repeats (`samples` given and rows sharing one):
     Woodruff's interval (1952) with the effective number of rows (Korn & Graubard 1998). Where the
     rows cannot bound it on one side that limit is infinite: a p95 needs about 60 rows, a median 6.
-    The second method falls up to 3 points short for a p95 of 50 samples with very alike repeats.
+    The second method was simulated at 93 % and more, lowest for a p95 of 50 samples with very alike repeats.
 
     `n` is the number of rows without repeats, else of samples.
 
