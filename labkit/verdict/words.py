@@ -75,7 +75,7 @@ def _alone(row: Row, terms: Terms, names: tuple[str, str]) -> str:
 def _score(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     first, second = names
     if row["decided"]:
-        less = f", which is less than {terms.within()}" if _true(row["equivalent"]) else ""
+        less = f" (less than {terms.within()})" if _true(row["equivalent"]) else ""
         return f"{first} beats {second}{_by(row, terms)}{less}{_at_price(row, terms, names)}."
     if _true(row["equivalent"]):
         said = f"{first} and {second} are equal within {terms.within()} ({_between(row, terms, names)})"
