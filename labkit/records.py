@@ -7,7 +7,7 @@ This module does no I/O, reads no clock, and does not know where ids come from (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -288,7 +288,13 @@ class Watcher(Protocol):
         """The generation is on disk."""
 
 
+_WORDS = ("generation_id", "text", "error_message", "response_id", "request_id", "raw", "parent_id")
+FIGURES = (*(name for name in Generation.__struct_fields__ if name not in _WORDS), "sample.*", "score.*")
+"""The columns that charts, summaries and verdicts read: all but long texts and ids, which take longest."""
+
+
 class Generations(Protocol):
     """What charts and widgets take instead of a frame: anything that can give its generations."""
 
-    def generations(self) -> pd.DataFrame: ...
+    def generations(self, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One row per generation; `columns` as `FIGURES` has them, or None for all."""

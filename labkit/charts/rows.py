@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.charts.looks import Look, looks
 from labkit.errors import DefinitionError
-from labkit.records import Generations
+from labkit.records import FIGURES, Generations
 from labkit.summary import fresh
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def frame_of(x: Generations | pd.DataFrame) -> pd.DataFrame:
         return x
     if not hasattr(x, "generations"):
         raise DefinitionError(f"a chart takes a run or a frame of generations, not a {type(x).__name__}")
-    return x.generations()
+    return x.generations(columns=FIGURES)
 
 
 def _providers(frame: pd.DataFrame, model: pd.Series[str]) -> dict[str, str | None]:

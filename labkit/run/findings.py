@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
+from labkit.records import FIGURES
 from labkit.run.rows import Rows
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Findings(Rows):
         from labkit.verdict import verdict
 
         return verdict(
-            self.generations(),
+            self.generations(columns=FIGURES),
             score,
             by=by,
             margin=margin,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
+from labkit.records import FIGURES
 from labkit.run.bench import Bench
 from labkit.scoring import Scorer
 
@@ -25,12 +26,13 @@ class Rows:
     run_id: str
     _bench: Bench
 
-    def generations(self) -> pd.DataFrame:
+    def generations(self, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per cell: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`.
 
-        `attrs["labels"]` says how tables and charts are to call models, by id.
+        `columns` chooses some (`sample.*`, `score.*`: all of those), which is much faster without `text`
+        and `raw`. `attrs["labels"]` says how tables and charts are to call models, by id.
         """
-        frame = self._bench.store.generations(run=self.run_id)
+        frame = self._bench.store.generations(run=self.run_id, columns=columns)
         frame.attrs["labels"] = self._bench.store.labels()
         return frame
 
@@ -53,7 +55,7 @@ class Rows:
         """
         from labkit.summary import summarize
 
-        frame = self.generations()
+        frame = self.generations(columns=FIGURES)
         return summarize(frame, by=by, score=score, baseline=_majority(frame, baseline))
 
     def outputs(self) -> pd.DataFrame:

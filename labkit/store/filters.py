@@ -119,7 +119,7 @@ def columns(
         raise DefinitionError(f"columns is empty. Name some of: {', '.join(known)}; or None for all.")
     faults = [
         f"{column!r:.80} is no column. There are: {', '.join(known)}"
-        + "".join(f", {prefix}<name>" for prefix in prefixes)
+        + "".join(f", {prefix}<name>, {prefix}*" for prefix in prefixes)
         + "."
         for column in chosen
         if column not in known and not (isinstance(column, str) and column.startswith(tuple(prefixes)))
@@ -127,3 +127,13 @@ def columns(
     if faults:
         raise DefinitionError(faults)
     return list(dict.fromkeys(chosen))
+
+
+def matching(wanted: Sequence[str], there: Iterable[str]) -> list[str]:
+    """The wanted columns, with all that are there in place of a `prefix.*`."""
+    named = [str(column) for column in there]
+    found: list[str] = []
+    for column in wanted:
+        prefix = column.removesuffix("*") if column.endswith(".*") else None
+        found += [column] if prefix is None else [name for name in named if name.startswith(prefix)]
+    return list(dict.fromkeys(found))

@@ -5,7 +5,7 @@ It does not open the lab itself, and computes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,10 @@ from labkit.store.database import name
 from labkit.store.tidy import to_frame
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 Open = Callable[[], AbstractContextManager[Reading]]
 GENERATION_COLUMNS = Generation.__struct_fields__
@@ -76,7 +78,7 @@ def generations(
 
     frame = pd.concat(parts, axis=1) if len(parts) > 1 else parts[0]
     if wanted is not None:
-        frame = frame.reindex(columns=wanted)
+        frame = frame.reindex(columns=filters.matching(wanted, frame.columns))
     return _announced(_ordered(frame, table["written_at"], down=most is not None), reading)
 
 
@@ -111,30 +113,51 @@ def _sample_columns(reading: Reading, table: pa.Table) -> pd.DataFrame:
     decoded = [msgspec.json.decode(text) for text in texts]
     columns = dict.fromkeys(column for fields in decoded for column in fields)
     place = {(run_id, sample_id): texts[fields] for run_id, sample_id, fields in pairs}
-    rows = [
-        place.get(pair, -1)
-        for pair in zip(table["run_id"].to_pylist(), table["sample_id"].to_pylist(), strict=True)
-    ]
     frame = pd.DataFrame(
         {f"sample.{column}": [fields.get(column) for fields in decoded] for column in columns},
         index=range(len(decoded)),
     )
-    return frame.reindex(rows).reset_index(drop=True)
+    return frame.reindex(_places(table, place)).reset_index(drop=True)
+
+
+def _places(table: pa.Table, place: Mapping[tuple[str, str], int]) -> NDArray[np.intp]:
+    """For each row the place of its run and sample, −1 where it has none; looked up once for each pair."""
+    import numpy as np
+    import pandas as pd
+
+    # A missing sample has a code of its own.
+    runs, samples = (table[of].combine_chunks().dictionary_encode("encode") for of in ("run_id", "sample_id"))
+    width = max(1, len(samples.dictionary))
+    codes = [part.indices.to_numpy(zero_copy_only=False).astype(np.int64) for part in (runs, samples)]
+    of_row, pairs = pd.factorize(codes[0] * width + codes[1])
+    names = runs.dictionary.to_pylist(), samples.dictionary.to_pylist()
+    found = [place.get((names[0][pair // width], names[1][pair % width]), -1) for pair in pairs.tolist()]
+    return np.array(found, dtype=np.intp)[of_row]
 
 
 def _score_columns(reading: Reading, table: pa.Table) -> pd.DataFrame:
     """The value of each scorer for each row."""
-    reading.connection.register("labkit_rows", table.select(["generation_id"]))
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    rows = pa.table({"generation_id": table["generation_id"], "row": pa.array(np.arange(len(table)))})
+    reading.connection.register("labkit_rows", rows)
     try:
         scores = reading.connection.execute(
-            "select generation_id, scorer, value from scores semi join labkit_rows using (generation_id)"
+            "select scorer, labkit_rows.row, value from scores join labkit_rows using (generation_id)"
         ).to_arrow_table()
     finally:
         reading.connection.unregister("labkit_rows")
-    wide = scores.to_pandas().pivot(index="generation_id", columns="scorer", values="value")
-    wide = wide.reindex(table["generation_id"].to_pandas()).reset_index(drop=True)
-    named: pd.DataFrame = wide.astype("float64").add_prefix("score.")
-    return named
+    scorer = scores["scorer"].combine_chunks().dictionary_encode()
+    code, row = scorer.indices.to_numpy(zero_copy_only=False), scores["row"].to_numpy()
+    value = scores["value"].to_numpy()
+    columns = {}
+    for number, scored_by in sorted(enumerate(scorer.dictionary.to_pylist()), key=lambda pair: pair[1]):
+        column = np.full(len(table), np.nan)
+        column[row[code == number]] = value[code == number]
+        columns[f"score.{scored_by}"] = column
+    return pd.DataFrame(columns, index=range(len(table)))
 
 
 def select(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import ipywidgets
@@ -44,7 +44,7 @@ class Readable(Protocol):
     @property
     def status(self) -> str: ...
 
-    def generations(self) -> pd.DataFrame: ...
+    def generations(self, *, columns: Sequence[str] | None = None) -> pd.DataFrame: ...
 
     def summary(self) -> pd.DataFrame: ...
 

@@ -62,7 +62,7 @@ def test_a_chart_takes_a_run_or_a_frame(chart, rows):
     """Anything with `.generations()` draws the same figure as its frame."""
 
     class Run:
-        def generations(self):
+        def generations(self, *, columns=None):
             return rows()
 
     assert _texts(chart(Run())) == _texts(chart(rows()))

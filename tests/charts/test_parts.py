@@ -39,7 +39,7 @@ def test_a_run_gives_its_own_prices(rows):
     """What has `prices()` needs none given."""
 
     class Run:
-        def generations(self):
+        def generations(self, *, columns=None):
             return rows(["openai/b"])
 
         def prices(self):

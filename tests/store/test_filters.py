@@ -114,3 +114,9 @@ def test_columns_must_exist() -> None:
         filters.columns([], known=known)
     with pytest.raises(DefinitionError, match=r"score\.x"):
         filters.columns(["score.x"], known=known)
+
+
+def test_a_star_stands_for_all_that_are_there() -> None:
+    """`score.*` is every score there is, in order and once; what is named is kept though it is not there."""
+    there = ["model", "score.a", "score.b", "sample.x"]
+    assert filters.matching(["score.b", "score.*", "sample.y"], there) == ["score.b", "score.a", "sample.y"]
