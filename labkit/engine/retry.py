@@ -16,7 +16,7 @@ from types import MappingProxyType
 from labkit.errors import AuthenticationFailed, ConnectionFailed, ProviderError, QuotaExceeded
 
 _YEAR_S = 366 * 86400.0
-_ATTEMPTS = {"RateLimited": 10, "Overloaded": 8, "TimedOut": 2, "ConnectionLost": 2, "MalformedAnswer": 2}
+_ATTEMPTS = {"RateLimited": 10, "Overloaded": 10, "TimedOut": 2, "ConnectionLost": 2, "MalformedAnswer": 2}
 
 
 @dataclass(frozen=True, kw_only=True)

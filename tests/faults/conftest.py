@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,13 +48,33 @@ class Channel:
     server: str
     name: str
     dialect: str
+    models: list[str] = field(default_factory=list)
 
-    def script(self, *behaviours: dict[str, Any], then: dict[str, Any] | None = None) -> None:
-        """What happens to the next requests, one each, and to all after them."""
-        self._call("script", {"script": list(behaviours), "then": then or {}})
+    def script(
+        self,
+        *behaviours: dict[str, Any],
+        then: dict[str, Any] | None = None,
+        by: dict[str, list[dict[str, Any]]] | None = None,
+    ) -> None:
+        """What happens to the next requests, one each, and to all after them; `by` the text of a request's
+        last message, what happens to those that say it."""
+        self._call("script", {"script": list(behaviours), "then": then or {}, "by": by or {}})
+
+    def down(self, for_s: float) -> None:
+        """Break all connections and refuse new ones for so long: the server's, not only this channel's."""
+        self._call("down", {"for_s": for_s})
+
+    def asked(self) -> dict[str, list[dict[str, Any]]]:
+        """What arrived, by the text of the last message."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for seen in self.seen():
+            said = seen["body"].get("messages") or seen["body"]["input"]
+            found.setdefault(str(said[-1]["content"]), []).append(seen)
+        return found
 
     def seen(self) -> list[dict[str, Any]]:
-        """What arrived: time, path, headers, body."""
+        """What arrived: time, path, headers, body; and when its first text left, when it ended, whether it
+        was answered as a whole, and the counts that were drawn for it."""
         seen: list[dict[str, Any]] = self._call("seen")["seen"]
         return seen
 
@@ -65,6 +86,7 @@ class Channel:
         """A model that is asked here."""
         tail = "/v1" if self.dialect.startswith("openai") else ""
         base = f"{self.server}/c/{self.name}{tail}"
+        self.models.append(f"faulty/{name}")
         return Model(f"faulty/{name}", dialect=self.dialect, base_url=base, **more)
 
     def _call(self, what: str, body: Any = None) -> Any:
@@ -107,6 +129,15 @@ def channel(request: pytest.FixtureRequest, channel_for: Callable[[str], Channel
 
 
 @pytest.fixture
+def own_channel() -> Iterator[Callable[[str], Channel]]:
+    """Channels at a fault server that this test has for itself, to take off the network."""
+    process, address = start()
+    yield lambda dialect: Channel(address, f"{dialect}-{next(_numbers)}", dialect)
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture
 def late_server() -> Iterator[tuple[int, Callable[[], None]]]:
     """A port where nobody listens yet, and a function that starts the fault server on it."""
     with socket.socket() as place:
@@ -117,6 +148,30 @@ def late_server() -> Iterator[tuple[int, Callable[[], None]]]:
     for process in running:
         process.terminate()
         process.wait()
+
+
+@pytest.fixture
+def conserved() -> Callable[..., None]:
+    """Checks rows against what the server saw; see `_conserved`."""
+    return _conserved
+
+
+def _conserved(ran: Any, *channels: Channel, exact: bool = True) -> None:
+    """Every job has one row; as many requests came as its attempts reached the server (`exact`: none was
+    lost on its way there); and no finished answer was paid for twice, unless its row counts that."""
+    rows = ran.sink.generations
+    assert len({row.generation_id for row in rows}) == len(rows)
+    reached = Counter(a.generation_id for a in ran.sink.attempts if a.error_type != "ConnectionFailed")
+    asked = {(channel.name, text): seen for channel in channels for text, seen in channel.asked().items()}
+    by_model = {name: channel.name for channel in channels for name in channel.models}
+    for row in rows:
+        number = row.sample_id.rpartition("#")[2]
+        seen = asked.get((by_model[row.model], f"question {number}"), [])
+        whole = sum(one["whole"] for one in seen)
+        assert whole <= (row.status == "done") + row.maybe_paid, row
+        assert whole >= (row.status == "done"), row
+        assert len(seen) <= reached[row.generation_id], row
+        assert len(seen) == reached[row.generation_id] or not exact, row
 
 
 @pytest.fixture

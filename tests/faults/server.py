@@ -1,16 +1,23 @@
 """A server that fails on demand: every dialect, real sockets, a process of its own.
 
 Every test has a channel, `http://127.0.0.1:PORT/c/NAME`, with a list of behaviours used up one a request
-and one for all requests after (`then`). What arrived, and when, is kept per channel. A behaviour is a dict:
+and one for all requests after (`then`); `by` has lists of its own for requests whose last message is such
+a text. What arrived, what was sent, and when, is kept per channel. A behaviour is a dict:
 
 - `status`, `headers`, `body`: answer with that; `body` is text, or anything else as JSON
 - `text`, `finish`, `usage`, `events`: the answer itself, in so many events; `usage` None leaves it out
-- `delay_s` before anything, `first_s` before the first event, `gap_s` between events
+- `usage_to`: counts drawn anew for each answer, up to so many for the input and for the output
+- `delay_s` before anything, `first_s` before the first event, `gap_s` between events; a pair of numbers
+  stands for any time between them
 - `cut_after`, `truncate_after`, `stall_after`, `garble_after`, `error_after` (with `error`): so many events
   in, disconnect / end in good order / fall silent / send a broken event / send an error event
 - `hang`: never answer; `half_head`: half a head, then silence; `reset`: close without a word
 - `drip_s`: one byte, then so much of a pause, for the whole answer
 - `content_type`, `raw`: a 200 of that type with exactly these bytes
+- `storm`: `{share, of, for_s}`: for so long from the first request on, such a share of requests gets one
+  of these behaviours instead
+
+`/down/NAME` takes the whole server off the network for so long: nobody listens, all connections break.
 """
 
 from __future__ import annotations
@@ -20,9 +27,10 @@ import json
 import re
 import sys
 import time
+from random import Random
 from typing import Any
 
-WORDS = "the quick brown fox jumps over the lazy dog again and again"
+from answers import FIRST, MAKERS, usage, whole
 
 
 class Channel:
@@ -31,11 +39,31 @@ class Channel:
     def __init__(self) -> None:
         self.script: list[dict[str, Any]] = []
         self.then: dict[str, Any] = {}
+        self.by: dict[str, list[dict[str, Any]]] = {}
         self.seen: list[dict[str, Any]] = []
         self.out = self.peak = 0
+        self.random = Random(1)
+
+    def how(self, body: Any) -> dict[str, Any]:
+        """What happens to the request that came just now."""
+        said = (body or {}).get("messages") or (body or {}).get("input") or [{}]
+        own = self.by.get(str(said[-1].get("content")))
+        if own:
+            return own.pop(0)
+        if self.script:
+            return self.script.pop(0)
+        storm = self.then.get("storm")
+        lasts = storm and time.monotonic() - self.seen[0]["at"] < storm["for_s"]
+        if lasts and self.random.random() < storm["share"]:
+            chosen: dict[str, Any] = self.random.choice(storm["of"])
+            return chosen
+        return self.then
 
 
 CHANNELS: dict[str, Channel] = {}
+WRITERS: set[asyncio.StreamWriter] = set()
+LISTENER: list[asyncio.Server] = []
+TASKS: set[asyncio.Task[None]] = set()
 
 
 def channel(name: str) -> Channel:
@@ -43,99 +71,9 @@ def channel(name: str) -> Channel:
     return CHANNELS.setdefault(name, Channel())
 
 
-def openai_events(how: dict[str, Any], count: int) -> list[bytes]:
-    """The events of a streamed answer in the chat completions dialect."""
-    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m-2026"}
-    pieces = _pieces(how.get("text", WORDS), count)
-    blocks = [{**head, "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}]
-    blocks += [{**head, "choices": [{"index": 0, "delta": {"content": piece}}]} for piece in pieces]
-    end = {"index": 0, "delta": {}, "finish_reason": how.get("finish", "stop")}
-    blocks.append({**head, "choices": [end]})
-    usage = how.get("usage", {"prompt_tokens": 7, "completion_tokens": 12, "total_tokens": 19})
-    if usage is not None:
-        blocks.append({**head, "choices": [], "usage": usage})
-    return [f"data: {json.dumps(block)}\n\n".encode() for block in blocks] + [b"data: [DONE]\n\n"]
-
-
-def anthropic_events(how: dict[str, Any], count: int) -> list[bytes]:
-    """The events of a streamed answer in the messages dialect."""
-    usage = how.get("usage", {"input_tokens": 7, "output_tokens": 12}) or {}
-    start = {name: value for name, value in usage.items() if name != "output_tokens"}
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m-2026", "content": []}
-    stop = {"stop_reason": how.get("finish", "end_turn"), "stop_sequence": None}
-    blocks: list[dict[str, Any]] = [
-        {"type": "message_start", "message": {**message, "usage": {**start, "output_tokens": 1}}},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        {"type": "ping"},
-    ]
-    blocks += [
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}
-        for piece in _pieces(how.get("text", WORDS), count)
-    ]
-    blocks.append({"type": "content_block_stop", "index": 0})
-    out = {"output_tokens": usage["output_tokens"]} if "output_tokens" in usage else {}
-    blocks.append({"type": "message_delta", "delta": stop, "usage": out})
-    blocks.append({"type": "message_stop"})
-    return [f"event: {block['type']}\ndata: {json.dumps(block)}\n\n".encode() for block in blocks]
-
-
-def responses_events(how: dict[str, Any], count: int) -> list[bytes]:
-    """The events of a streamed answer in the responses dialect."""
-    begun = {"id": "resp_1", "object": "response", "model": "m-2026", "status": "in_progress", "output": []}
-    blocks: list[dict[str, Any]] = [
-        {"type": "response.created", "response": begun},
-        {"type": "response.in_progress", "response": begun},
-    ]
-    blocks += [
-        {"type": "response.output_text.delta", "output_index": 0, "delta": piece}
-        for piece in _pieces(how.get("text", WORDS), count)
-    ]
-    ended = _response(how)
-    blocks.append({"type": f"response.{ended['status']}", "response": ended})
-    return [f"event: {block['type']}\ndata: {json.dumps(block)}\n\n".encode() for block in blocks]
-
-
-def _response(how: dict[str, Any]) -> dict[str, Any]:
-    cut = how.get("finish", "completed")
-    usage = how.get("usage", {"input_tokens": 7, "output_tokens": 12, "total_tokens": 19})
-    message = {"type": "message", "content": [{"type": "output_text", "text": how.get("text", WORDS)}]}
-    return {
-        "id": "resp_1",
-        "object": "response",
-        "model": "m-2026",
-        "status": "completed" if cut == "completed" else "incomplete",
-        "incomplete_details": None if cut == "completed" else {"reason": cut},
-        "output": [message],
-        "usage": usage,
-    }
-
-
-def whole(dialect: str, how: dict[str, Any]) -> bytes:
-    """An answer in one piece."""
-    text = how.get("text", WORDS)
-    if dialect == "openai-responses":
-        return json.dumps(_response(how)).encode()
-    if dialect == "openai":
-        usage = how.get("usage", {"prompt_tokens": 7, "completion_tokens": 12, "total_tokens": 19})
-        message = {"role": "assistant", "content": text}
-        choice = {"index": 0, "message": message, "finish_reason": how.get("finish", "stop")}
-        body = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m-2026"}
-        return json.dumps({**body, "choices": [choice], "usage": usage}).encode()
-    usage = how.get("usage", {"input_tokens": 7, "output_tokens": 12})
-    body = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m-2026"}
-    content = [{"type": "text", "text": text}]
-    return json.dumps(
-        {**body, "content": content, "stop_reason": how.get("finish", "end_turn"), "usage": usage}
-    ).encode()
-
-
-def _pieces(text: str, count: int) -> list[str]:
-    size = max(1, -(-len(text) // count))
-    return [text[start : start + size] for start in range(0, len(text), size)]
-
-
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One connection, request after request."""
+    WRITERS.add(writer)
     try:
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -146,48 +84,72 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
+        WRITERS.discard(writer)
         writer.close()
 
 
 async def answer(head: str, body: bytes, writer: asyncio.StreamWriter) -> bool:
     """Answer one request; False: the connection is done with."""
+    at = time.monotonic()
     method, path, _ = head.split(" ", 2)
-    found = re.fullmatch(r"/(c|script|seen)/([^/]+)(/.*)?", path)
+    found = re.fullmatch(r"/(c|script|seen|down)/([^/]+)(/.*)?", path)
     if found is None:
         await send(writer, 404, b"{}")
         return True
     place = channel(found[2])
-    if found[1] == "script":
-        told = json.loads(body)
-        place.script, place.then = told["script"], told["then"]
-        await send(writer, 200, b"{}")
+    if found[1] != "c":
+        await command(found[1], place, json.loads(body) if body else {}, writer)
         return True
-    if found[1] == "seen":
-        await send(writer, 200, json.dumps({"seen": place.seen, "peak": place.peak}).encode())
-        return True
-    how = place.script.pop(0) if place.script else place.then
     lines = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
     seen = {
-        "at": time.monotonic(),
+        "at": at,
         "method": method,
         "path": found[3],
         "headers": {name.lower(): value for name, value in lines.items()},
         "body": json.loads(body) if body else None,
+        "first": None,
         "ended": None,
+        "whole": False,
+        "usage": None,
     }
     place.seen.append(seen)
     place.out += 1
     place.peak = max(place.peak, place.out)
     try:
-        return await behave(how, seen, writer)
+        return await behave(place.how(seen["body"]), seen, writer, place.random)
     finally:
         place.out -= 1
         seen["ended"] = time.monotonic()
 
 
-async def behave(how: dict[str, Any], seen: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
+async def command(what: str, place: Channel, told: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    """Do what a test says, or tell it what came."""
+    if what == "script":
+        place.script, place.then, place.by = told["script"], told["then"], told.get("by", {})
+    said = {"seen": place.seen, "peak": place.peak, "now": time.monotonic()} if what == "seen" else {}
+    await send(writer, 200, json.dumps(said).encode())
+    if what == "down":
+        task = asyncio.create_task(down(told["for_s"]))
+        TASKS.add(task)
+        task.add_done_callback(TASKS.discard)
+
+
+async def down(for_s: float) -> None:
+    """Off the network for so long."""
+    (listener,) = LISTENER
+    port = listener.sockets[0].getsockname()[1]
+    listener.close()
+    for writer in list(WRITERS):
+        writer.transport.abort()
+    await asyncio.sleep(for_s)
+    await listen(port)
+
+
+async def behave(
+    how: dict[str, Any], seen: dict[str, Any], writer: asyncio.StreamWriter, random: Random
+) -> bool:
     """Do to one request what its behaviour says."""
-    await asyncio.sleep(how.get("delay_s", 0))
+    await asyncio.sleep(span(how.get("delay_s", 0), random))
     if how.get("hang"):
         await gone(writer)
         return False
@@ -212,24 +174,36 @@ async def behave(how: dict[str, Any], seen: dict[str, Any], writer: asyncio.Stre
     if seen["path"].endswith("count_tokens"):
         await send(writer, 200, b'{"input_tokens": 42}')
         return True
+    if "usage_to" in how:
+        most_input, most_output = how["usage_to"]
+        seen["usage"] = [random.randint(1, most_input), random.randint(0, most_output)]
+        how = {**how, "usage": usage(dialect, *seen["usage"])}
+    how = {**how, "first_s": span(how.get("first_s", 0), random)}
     if not (seen["body"] or {}).get("stream"):
-        await asyncio.sleep(how.get("first_s", 0))
+        await asyncio.sleep(how["first_s"])
         await send(writer, 200, whole(dialect, how), how.get("headers"), drip_s=how.get("drip_s", 0))
+        seen["whole"] = True
         return True
-    return await stream(MAKERS[dialect](how, how.get("events", 4)), how, dialect, writer)
+    return await stream(MAKERS[dialect](how, how.get("events", 4)), how, dialect, writer, seen)
 
 
-MAKERS = {"openai": openai_events, "openai-responses": responses_events, "anthropic": anthropic_events}
+def span(told: float | list[float], random: Random) -> float:
+    """So long, or any time between two."""
+    return random.uniform(*told) if isinstance(told, list) else told
 
 
 async def stream(
-    events: list[bytes], how: dict[str, Any], dialect: str, writer: asyncio.StreamWriter
+    events: list[bytes],
+    how: dict[str, Any],
+    dialect: str,
+    writer: asyncio.StreamWriter,
+    seen: dict[str, Any],
 ) -> bool:
     """A streamed answer, with what is to go wrong in it."""
     head = {"content-type": "text/event-stream", "transfer-encoding": "chunked", "x-request-id": "req-1"}
     writer.write(_head(200, {**head, **how.get("headers", {})}))
     await writer.drain()
-    await asyncio.sleep(how.get("first_s", 0))
+    await asyncio.sleep(how["first_s"])
     for number, event in enumerate([*events, b""]):
         if how.get("cut_after") == number:
             await writer.drain()
@@ -247,6 +221,8 @@ async def stream(
             event = name + b"data: " + json.dumps(how["error"]).encode() + b"\n\n"
         if event:
             block = b"%x\r\n%s\r\n" % (len(event), event)
+            if number == FIRST[dialect]:
+                seen["first"] = time.monotonic()
             for part in [block[i : i + 1] for i in range(len(block))] if how.get("drip_s") else [block]:
                 writer.write(part)
                 await writer.drain()
@@ -254,6 +230,7 @@ async def stream(
         await asyncio.sleep(how.get("gap_s", 0))
     writer.write(b"0\r\n\r\n")
     await writer.drain()
+    seen["whole"] = not {"truncate_after", "garble_after", "error_after"} & set(how)
     return True
 
 
@@ -286,13 +263,22 @@ async def gone(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.02)
 
 
+async def listen(port: int) -> int:
+    """Take connections on that port, or any; gives it."""
+    LISTENER[:] = [await asyncio.start_server(serve, "127.0.0.1", port, backlog=4096)]
+    return int(LISTENER[0].sockets[0].getsockname()[1])
+
+
 async def main() -> None:
     """Serve on the port given, or any; prints it."""
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=4096)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    print(await listen(int(sys.argv[1]) if len(sys.argv) > 1 else 0), flush=True)
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main())
+    else:
+        uvloop.run(main())

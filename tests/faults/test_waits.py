@@ -101,18 +101,6 @@ def test_a_refusal_lowers_the_limit_and_answers_raise_it(
     assert len(channel.seen()) == 72
 
 
-def test_a_storm_ends_with_every_answer(channel_for: Callable[[str], Any], put: Callable[..., Any]) -> None:
-    """With three in ten requests refused on four models, all are answered by less than 1.6 requests."""
-    channels = [channel_for(dialect) for dialect in ("openai", "anthropic") * 2]
-    busy = {"status": 529, "body": {"error": {"type": "overloaded_error", "message": "busy"}}}
-    for channel in channels:
-        channel.script(*[busy, {}, {}, busy, {}, {}, busy, {}, {}, {}] * 10)
-    models = [channel.model(f"m{number}") for number, channel in enumerate(channels)]
-    ran = put(*models, count=60)
-    assert ran.sink.statuses() == {"done": 240}
-    assert sum(len(channel.seen()) for channel in channels) / 240 < 1.6
-
-
 def test_limits_told_in_headers_are_kept(channel_for: Callable[[str], Any], put: Callable[..., Any]) -> None:
     """Where the headers say that nothing is left, the next request waits for the refill they tell of."""
     channel = channel_for("openai")
