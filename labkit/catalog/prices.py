@@ -109,6 +109,35 @@ class Pricer:
         most_out = max((rate.worst(input_tokens) for rate in leaving), default=0.0)
         return input_tokens * most_in + output_tokens * most_out + self.request_usd
 
+    def bounds_usd(
+        self,
+        input_tokens: tuple[float, float],
+        output_tokens: tuple[float, float],
+        *,
+        cached: bool,
+    ) -> tuple[float, float] | None:
+        """The least and the most a request costs with tokens in and out between these ends.
+
+        `cached` says that some of its input may be read from or written to a cache. None where not known.
+
+        >>> from datetime import datetime
+        >>> found = pricer(Model("x/y", prices={"input": 1, "output": 4}), datetime(2026, 11, 1))
+        >>> found.bounds_usd((1e6, 2e6), (0, 1e6), cached=False)
+        (1.0, 6.0)
+        """
+        if self._input is None or (self._output is None and output_tokens[1]):
+            return None
+        of = self.rates.get
+        entering, leaving = [of("input")], [of("output"), of("reasoning")]
+        if cached:
+            entering += [of("cache_read"), of("cache_write")]
+        least = most = self.request_usd
+        for kinds, (low, high) in ((entering, input_tokens), (leaving, output_tokens)):
+            rates = [rate for rate in kinds if rate is not None]
+            least += low * min((rate.at(int(input_tokens[0])) for rate in rates), default=0.0)
+            most += high * max((rate.worst(int(input_tokens[1])) for rate in rates), default=0.0)
+        return least, most
+
     def usd_mtok(self, kind: str) -> float | None:
         """USD per million tokens of `kind` (`input`, `output`, `cache_read`, `cache_write`), at base."""
         rate = self.rates.get(kind)

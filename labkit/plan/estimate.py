@@ -1,33 +1,23 @@
-"""What a plan will cost, as a range with its assumptions. It asks nobody but a local model's tokenizer.
+"""What a plan will cost, as a value: tokens, USD and time as ranges, with assumptions, and how it is shown.
 
-Input tokens are counted by tiktoken where its vocabulary is here, exactly by the local server, else
-from the text's length. Output lies between one token and `max_tokens`, or between what the lab saw of the
-same prompt and model before. A price the catalog does not know is named, and the total then says "at least".
+It computes nothing from designs, prices or history: see `forecast`.
 """
 
 from __future__ import annotations
 
 import html
-import math
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from labkit import tokens
-from labkit.catalog.model import Model
-from labkit.design import Design, Place
-from labkit.records import Message
 from labkit.visible import shown
 
-ROUGHLY_TIKTOKEN, ROUGHLY_BYTES = 0.02, 0.25
-"""How far a count from tiktoken (the chat format is not promised) or from bytes may be off, each way."""
-UNBOUNDED_OUTPUT_TOKENS = 4096
-"""What an answer without `max_tokens` is assumed to be at most, where the model's own limit is not known."""
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One model's share of an estimate."""
+    """One model's share of an estimate: totals over its requests."""
 
     model: str
     requests: int
@@ -37,14 +27,21 @@ class Part:
     output_high_tokens: int
     cost_low_usd: float | None
     cost_high_usd: float | None
+    cost_likely_usd: float | None = None
+    """At the mean length seen before; None where some prompt was never answered, or without a price."""
     seconds: float | None
-    """At the latency and concurrency seen before; None where none was seen."""
+    """Until its endpoint is through, at the latency seen before; None where none was seen."""
     assumptions: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A range for what is still to be asked. Costs are USD; `unpriced` names models without a price."""
+    """A range for what is still to be asked. Costs are USD; `unpriced` names models without a price.
+
+    >>> plan = lab.plan(prompts=["Say {{ word }}"], models=[echo], dataset=[{"word": "hi"}])
+    >>> plan.estimate()
+    Estimate(1 request; 0 known; USD 0.00)
+    """
 
     requests: int
     known: int
@@ -63,8 +60,14 @@ class Estimate:
         return sum(part.cost_high_usd or 0.0 for part in self.parts)
 
     @property
+    def cost_likely_usd(self) -> float | None:
+        """At the mean lengths seen; None where something was never answered or has no price."""
+        likely = [part.cost_likely_usd for part in self.parts]
+        return None if None in likely else sum(usd for usd in likely if usd is not None)
+
+    @property
     def seconds(self) -> float | None:
-        """Models run side by side, so the slowest decides; None when any of them was never timed."""
+        """Endpoints run side by side, so the slowest decides; None when any model was never timed."""
         times = [part.seconds for part in self.parts]
         return None if None in times else max((t for t in times if t is not None), default=0.0)
 
@@ -74,27 +77,32 @@ class Estimate:
 
     @property
     def cost(self) -> str:
-        """The range in words: `USD 0.28–0.41`, with "at least" where a price is not known."""
+        """In words: `USD 0.28–0.41, likely 0.33`, with "at least" where a price is not known."""
         least = "at least " if self.unpriced else ""
-        low, high = self.cost_low_usd, self.cost_high_usd
+        low, high, likely = self.cost_low_usd, self.cost_high_usd, self.cost_likely_usd
         if low == high:
             return f"{least}USD {_usd(high)}"
-        return f"{least}USD {_usd(low)}–{_usd(high)}"
+        middle = "" if likely is None else f", likely {_usd(likely)}"
+        return f"{least}USD {_usd(low)}–{_usd(high)}{middle}"
 
     def __str__(self) -> str:
-        time = "" if self.seconds is None else f"; about {_duration(self.seconds)}"
-        return f"{self.requests} requests; {self.known} known; {self.cost}{time}"
+        time = "" if self.seconds is None else f"; about {duration(self.seconds)}"
+        return f"{plural(self.requests, 'request')}; {self.known} known; {self.cost}{time}"
 
     def __repr__(self) -> str:
         return f"Estimate({self})"
 
-    def frame(self) -> Any:
-        """One row per model: requests, tokens and USD, low and high, seconds, assumptions."""
+    def frame(self) -> pd.DataFrame:
+        """One row per model, the fields of `Part`: requests and tokens int64, USD and seconds float64 (NaN:
+        not known), assumptions as one text."""
         import pandas as pd
 
         rows = [{name: getattr(part, name) for name in Part.__dataclass_fields__} for part in self.parts]
-        return pd.DataFrame(rows, columns=list(Part.__dataclass_fields__)).assign(
-            assumptions=["; ".join(part.assumptions) for part in self.parts]
+        amounts = [name for name in Part.__dataclass_fields__ if name.endswith("_usd") or name == "seconds"]
+        return (
+            pd.DataFrame(rows, columns=list(Part.__dataclass_fields__))
+            .assign(assumptions=["; ".join(part.assumptions) for part in self.parts])
+            .astype(dict.fromkeys(amounts, "float64"))
         )
 
     def _repr_html_(self) -> str:
@@ -110,109 +118,6 @@ class Estimate:
         head = "".join(f"<th>{name}</th>" for name in heads)
         head = f"<thead><tr>{head}</tr></thead>"
         return f"<div>{told}</div><table>{head}<tbody>{rows}</tbody></table>"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """One prompt on one model as the lab saw it: output tokens (5th, 95th percentile), mean latency."""
-
-    output_low_tokens: float
-    output_high_tokens: float
-    latency_s: float | None
-    n: int
-
-
-Count = Callable[[Model, Sequence[Message]], tuple[int, int, str]]
-"""A model and messages → lowest and highest input tokens, and how they were counted."""
-
-
-def count(model: Model, messages: Sequence[Message]) -> tuple[int, int, str]:
-    """Input tokens without asking anybody. An estimate from length is widened by a quarter each way."""
-    counted = tokens.estimate(model, messages)
-    slack = 0 if counted.exact else ROUGHLY_TIKTOKEN if tokens.vocabulary(model) else ROUGHLY_BYTES
-    return int(counted.tokens * (1 - slack)), math.ceil(counted.tokens * (1 + slack)), counted.how
-
-
-def estimate(
-    design: Design,
-    places: Sequence[Place],
-    *,
-    pricers: Sequence[Any],
-    seen: Mapping[tuple[str, str], Seen],
-    counting: Mapping[int, Count],
-    concurrency: Sequence[int],
-) -> Estimate:
-    """Add up what `places` would cost. `seen` is keyed by prompt name and model id, `counting` by model."""
-    parts = []
-    for m, model in enumerate(design.models):
-        mine = [place for place in places if place.model == m]
-        if mine:
-            parts.append(_part(design, model, mine, pricers[m], seen, counting.get(m, count), concurrency[m]))
-    return Estimate(requests=len(design.places), known=len(design.places) - len(places), parts=tuple(parts))
-
-
-def _part(
-    design: Design,
-    model: Model,
-    places: Sequence[Place],
-    pricer: Any,
-    seen: Mapping[tuple[str, str], Seen],
-    counter: Count,
-    concurrency: int,
-) -> Part:
-    m = places[0].model
-    limit, assumed = _output_limit(model, design.params[m])
-    counted: dict[tuple[int, int], tuple[int, int, str]] = {}
-    totals = [0, 0, 0.0, 0.0]
-    cost_low = cost_high = 0.0
-    waits: list[float] = []
-    priced = True
-    histories = 0
-    for place in places:
-        key = place.prompt, place.sample
-        if key not in counted:
-            counted[key] = counter(model, design.messages[key])
-        low, high, _ = counted[key]
-        past = seen.get((design.prompts[place.prompt].name, model.id))
-        out_low = past.output_low_tokens if past else 1
-        out_high = min(past.output_high_tokens, limit) if past else limit
-        histories += past is not None
-        if past and past.latency_s is not None:
-            waits.append(past.latency_s)
-        for position, value in enumerate((low, high, out_low, out_high)):
-            totals[position] += value
-        usd_low, usd_high = pricer.worst_usd(low, int(out_low)), pricer.worst_usd(high, int(out_high))
-        priced = priced and usd_low is not None and usd_high is not None
-        cost_low, cost_high = cost_low + (usd_low or 0.0), cost_high + (usd_high or 0.0)
-    ways = sorted({how for _, _, how in counted.values()})
-    assumptions = [f"input by {' and '.join(ways)}"]
-    if histories < len(places):
-        assumptions.append(f"output between 1 and {limit:,} tokens ({assumed})")
-    if histories:
-        assumptions.append(f"output as seen before for {histories} of {len(places)}")
-    if not priced:
-        assumptions.append("price not known")
-    return Part(
-        model=model.id,
-        requests=len(places),
-        input_low_tokens=int(totals[0]),
-        input_high_tokens=int(totals[1]),
-        output_low_tokens=int(totals[2]),
-        output_high_tokens=int(totals[3]),
-        cost_low_usd=cost_low if priced else None,
-        cost_high_usd=cost_high if priced else None,
-        seconds=sum(waits) / concurrency if len(waits) == len(places) else None,
-        assumptions=tuple(assumptions),
-    )
-
-
-def _output_limit(model: Model, params: Mapping[str, Any]) -> tuple[int, str]:
-    for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
-        if isinstance(params.get(name), int):
-            return params[name], name
-    if model.max_output:
-        return model.max_output, "the model's limit; set max_tokens to narrow it"
-    return UNBOUNDED_OUTPUT_TOKENS, "assumed; set max_tokens"
 
 
 def _usd(amount: float) -> str:
@@ -231,5 +136,11 @@ def _part_cost(part: Part) -> str:
     return f"{_usd(part.cost_low_usd)}–{_usd(part.cost_high_usd)}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds, or minutes from a minute and a half on: `40 s`, `3 min`."""
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 request`, `1,200 requests`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from labkit.catalog.model import Model
 from labkit.design import Design, Place
 from labkit.engine import clients, loop
 from labkit.engine.limits import REMOTE
-from labkit.plan.estimate import Count, Estimate, Seen, count, estimate
+from labkit.plan.counts import Count, count
+from labkit.plan.estimate import Estimate
+from labkit.plan.forecast import forecast
+from labkit.plan.history import history
 from labkit.records import Message, Request
 from labkit.run import Bench
-
-HISTORY = """
-    select prompt, model, count(*) as n, avg(latency_s) as latency_s,
-        quantile_cont(output_tokens, 0.05) as low, quantile_cont(output_tokens, 0.95) as high
-    from generations
-    where status = 'done' and replayed_from is null and output_tokens is not null
-        and prompt in (select unnest(?)) and model in (select unnest(?))
-    group by all
-"""
 
 
 def outlook(design: Design, places: Sequence[Place], *, bench: Bench, exact: bool) -> Estimate:
@@ -30,33 +25,22 @@ def outlook(design: Design, places: Sequence[Place], *, bench: Bench, exact: boo
             if model.dialect == "local" and any(place.model == m for place in places):
                 counting[m] = _counted_by_itself
     pairs = zip(design.models, design.params, strict=True)
-    return estimate(
+    return forecast(
         design,
         places,
         pricers=[bench.pricer(model, params) for model, params in pairs],
-        seen=_history(design, bench),
+        seen=history(design, bench.store) if places else {},
         counting=counting,
-        concurrency=[_concurrency(model) for model in design.models],
+        lanes=[_lane(model) for model in design.models],
     )
 
 
-def _history(design: Design, bench: Bench) -> Mapping[tuple[str, str], Seen]:
-    names = [prompt.name for prompt in design.prompts], [model.id for model in design.models]
-    return {
-        (row["prompt"], row["model"]): Seen(
-            output_low_tokens=row["low"],
-            output_high_tokens=row["high"],
-            latency_s=row["latency_s"],
-            n=row["n"],
-        )
-        for row in bench.store.table(HISTORY, list(names)).to_pylist()
-    }
-
-
-def _concurrency(model: Model) -> int:
-    if model.concurrency:
-        return model.concurrency
-    return model.weights.slots if model.weights else REMOTE
+def _lane(model: Model) -> tuple[Any, int]:
+    """What is the same for models that share an endpoint's places, and how many places there are."""
+    if model.concurrency or model.dialect in ("local", "scripted"):
+        slots = model.weights.slots if model.weights else REMOTE
+        return model.id, model.concurrency or slots
+    return (model.dialect, model.provider, model.base_url, model.key_env, id(model.client)), REMOTE
 
 
 def _counted_by_itself(model: Model, messages: Sequence[Message]) -> tuple[int, int, str]:

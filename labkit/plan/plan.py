@@ -6,24 +6,23 @@ itself: `run` and `start` hand the design to a run.
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from labkit.datasets import Dataset
-from labkit.design import Design, Place
+from labkit.design import Design
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
+from labkit.plan import pilot, showing
 from labkit.plan.estimate import Estimate
 from labkit.plan.growth import more
 from labkit.plan.known import Known
 from labkit.plan.outlook import outlook
 from labkit.run import Bench, Run, Settings
 from labkit.scoring import Scorer
-from labkit.visible import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +57,7 @@ class Plan:
 
     @cached_property
     def known(self) -> Known:
-        """What the lab already has for this plan's cells; looked up once."""
+        """What the lab already has for this plan's cells; looked up once, and again after each run."""
         return Known.look_up(self.design, self.bench.store)
 
     def frame(self) -> pd.DataFrame:
@@ -86,9 +85,12 @@ class Plan:
         return frame
 
     def estimate(self, *, exact: bool = True) -> Estimate:
-        """Tokens and USD for what is still to be asked, low and high, with the assumptions.
+        """Tokens, USD and time for what is still to be asked, low and high, with the assumptions.
 
-        `exact` lets local models count their input themselves, which starts their servers.
+        Where the lab has answers of the same prompt text and model under the same params, lengths are told
+        from those, so that the true cost lies in the range 9 times in 10; else an answer has from 1 to
+        `max_tokens` tokens. `pilot` gets such answers. `exact` lets local models count their input
+        themselves, which starts their servers. Retries and failures are not in it.
         """
         to_ask = [place for place, why in zip(self.design.places, self.known.why, strict=True) if why]
         return outlook(self.design, to_ask, bench=self.bench, exact=exact)
@@ -180,6 +182,7 @@ class Plan:
             title=str(self),
         )
         run.grown_by(partial(more, self))
+        self.__dict__.pop("known", None)
         return run
 
     def run(
@@ -200,51 +203,49 @@ class Plan:
             progress=progress,
         )
         run.wait()
+        self.__dict__.pop("known", None)
+        return run
+
+    def pilot(
+        self,
+        n: int = 10,
+        *,
+        budget_usd: float | None = None,
+        allow_unpriced: bool = False,
+        fresh: bool | None = None,
+        policy: Policy | None = None,
+        progress: str | None = None,
+    ) -> Run:
+        """Ask `n` cells of each prompt × model first, of samples drawn at random by the plan's seed, so that
+        `estimate` tells lengths and times from their answers.
+
+        It is an ordinary run of a part of this plan: its rows stay in the lab, and the full run replays them
+        for nothing (not those of a model without identity, and not where that run is `fresh`). The other
+        arguments are those of `run`. Raises as `run` does, and `DefinitionError` for an `n` that is no
+        whole number.
+
+        >>> plan = lab.plan(prompts=["Say {{ n }}"], models=[echo], dataset=[{"n": n} for n in range(50)])
+        >>> plan.pilot(5, progress="none").status, plan.estimate().known
+        ('finished', 5)
+        """
+        part = self._keep(pilot.drawn(self.design, n, seed=self.seed))
+        run = part.run(
+            budget_usd=budget_usd,
+            allow_unpriced=allow_unpriced,
+            fresh=fresh,
+            policy=policy,
+            progress=progress,
+        )
+        self.__dict__.pop("known", None)
         return run
 
     # -- showing ---------------------------------------------------------------------------------
 
     def __str__(self) -> str:
-        return f"{_product(self.design)}; {self._outlook()}"
+        return showing.line(self.design, self.estimate(exact=False))
 
     __repr__ = __str__
 
-    def _outlook(self) -> str:
-        estimate = self.estimate(exact=False)
-        time = "" if estimate.seconds is None else f"; about {_duration(estimate.seconds)}"
-        return f"{estimate.known} known; {estimate.cost}{time}"
-
     def _repr_html_(self) -> str:
-        reasons = "".join(
-            f"<tr><td style='text-align:left'>{html.escape(why)}</td><td>{count}</td></tr>"
-            for why, count in self.known.reasons().items()
-        )
-        head = "<thead><tr><th>to ask, because</th><th>cells</th></tr></thead>"
-        why = f"<table>{head}<tbody>{reasons}</tbody></table>"
         missing = self.bench.missing_keys(self.design.models)
-        keys = "".join(f"<div>{html.escape(shown(fault))}</div>" for fault in missing)
-        return (
-            f"<div><b>{html.escape(shown(self.design.experiment))}</b>: {_product(self.design)}</div>{keys}"
-            f"{self.estimate(exact=False)._repr_html_()}{why if reasons else ''}"
-        )
-
-
-def _product(design: Design) -> str:
-    places: Sequence[Place] = design.places
-    counts = (
-        (len({place.prompt for place in places}), "prompt"),
-        (len({place.model for place in places}), "model"),
-        (len({place.sample for place in places}), "sample"),
-        (len({place.repeat for place in places}), "repeat"),
-    )
-    product = " × ".join(_plural(count, noun) for count, noun in counts)
-    whole = counts[0][0] * counts[1][0] * counts[2][0] * counts[3][0] == len(places)
-    return f"{product} {'=' if whole else '→'} {_plural(len(places), 'request')}"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+        return showing.table(self.design, self.estimate(exact=False), self.known, missing=missing)

@@ -31,6 +31,7 @@ _HOMES = {
     "sequential_interval": "sequential",
     "sign_p_values": "significance",
     "sign_test": "significance",
+    "total_interval": "prediction",
     "wilson": "intervals",
     "within_margin": "significance",
     "worst_case": "missing",

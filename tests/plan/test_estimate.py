@@ -1,4 +1,4 @@
-"""labkit.plan.estimate: a range with its assumptions."""
+"""labkit.plan.estimate: the value, and how it reads."""
 
 from __future__ import annotations
 
@@ -6,93 +6,82 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import labkit as lk
-from labkit.catalog.model import Model
-from labkit.catalog.prices import Pricer, Rate
-from labkit.datasets import load
-from labkit.design import build
-from labkit.plan.estimate import Seen, estimate
-from labkit.prompts import Prompt
-
-PRICED = Pricer("test", {"input": Rate(1e-6), "output": Rate(10e-6)})
-UNPRICED = Pricer("unknown: nobody says", {})
+from labkit.plan.estimate import Estimate, Part, duration, plural
 
 
-def design(rows: int = 3, **params: Any) -> Any:
-    """A design of one scripted model over short samples."""
-    return build(
-        experiment="e",
-        workspace="w",
-        prompts=[Prompt("p", "Say {{ n }}")],
-        models=[Model("scripted/m", client=lk.Script(["x"], version="1"))],
-        params=[params],
-        dataset=load([{"n": f"number {n}"} for n in range(rows)]),
-    )
+def part(model: str = "scripted/m", **given: Any) -> Part:
+    """One model's share, with 4 requests."""
+    values: dict[str, Any] = {
+        "model": model,
+        "requests": 4,
+        "input_low_tokens": 10,
+        "input_high_tokens": 12,
+        "output_low_tokens": 4,
+        "output_high_tokens": 400,
+        "cost_low_usd": 0.2,
+        "cost_high_usd": 0.4,
+        "seconds": 30.0,
+        "assumptions": ("input by counting",),
+    }
+    return Part(**values | given)
 
 
-def estimated(made: Any, *, pricer: Pricer = PRICED, seen: Any = None) -> Any:
-    """The estimate of all its cells."""
-    return estimate(made, made.places, pricers=[pricer], seen=seen or {}, counting={}, concurrency=[2])
+def test_a_range_is_told_in_words() -> None:
+    """The line has what is asked and known, the range, the likely cost where it is known, and the time."""
+    made = Estimate(requests=6, known=2, parts=(part(cost_likely_usd=0.3), part("b", cost_likely_usd=0.1)))
+    assert str(made) == "6 requests; 2 known; USD 0.40–0.80, likely 0.40; about 30 s"
+    assert made.cost_likely_usd == pytest.approx(0.4)
 
 
-@given(st.integers(1, 200), st.integers(1, 20))
-def test_low_never_exceeds_high(limit: int, rows: int) -> None:
-    """Tokens and cost have a low end that is not above the high one, and the high one follows max_tokens."""
-    found = estimated(design(rows, max_tokens=limit))
-    (part,) = found.parts
-    assert part.input_low_tokens <= part.input_high_tokens
-    assert part.output_low_tokens == rows <= part.output_high_tokens == rows * limit
-    assert 0 < found.cost_low_usd <= found.cost_high_usd
+def test_without_history_nothing_is_likely() -> None:
+    """Where one model was never asked there is no likely cost, and the line has none."""
+    made = Estimate(requests=8, known=0, parts=(part(cost_likely_usd=0.3), part("b")))
+    assert made.cost_likely_usd is None
+    assert "likely" not in str(made)
 
 
 def test_an_unknown_price_is_at_least() -> None:
-    """Where the price is not known the part has no cost, the model is named, and the total says at least."""
-    found = estimated(design(max_tokens=5), pricer=UNPRICED)
-    assert found.parts[0].cost_high_usd is None
-    assert found.unpriced == ("scripted/m",)
-    assert "at least USD" in str(found)
-    assert "price not known" in found.assumptions[0] + "".join(found.assumptions)
+    """A model without a price has no cost in the sum, is named, and the total says at least."""
+    made = Estimate(requests=8, known=0, parts=(part(), part("x/y", cost_low_usd=None, cost_high_usd=None)))
+    assert made.unpriced == ("x/y",)
+    assert made.cost.startswith("at least USD 0.20–0.40")
+    assert "unknown" in made._repr_html_()
 
 
-def test_history_narrows_the_range_and_tells_the_time() -> None:
-    """What the lab saw of the same prompt and model replaces the guess, and gives a duration."""
-    wide = estimated(design(4, max_tokens=100))
-    seen = {("p", "scripted/m"): Seen(output_low_tokens=8, output_high_tokens=12, latency_s=3.0, n=9)}
-    narrow = estimated(design(4, max_tokens=100), seen=seen)
-    assert narrow.parts[0].output_low_tokens == 32
-    assert narrow.parts[0].output_high_tokens == 48
-    assert narrow.cost_high_usd < wide.cost_high_usd
-    assert wide.seconds is None
-    assert narrow.seconds == pytest.approx(4 * 3.0 / 2)
-    assert any("seen before" in words for words in narrow.assumptions)
-
-
-def test_no_limit_is_said() -> None:
-    """Without max_tokens the assumed limit is among the assumptions."""
-    assert any("set max_tokens" in words for words in estimated(design()).assumptions)
+def test_the_slowest_decides_the_time() -> None:
+    """Endpoints run side by side; where one was never timed the whole has no time."""
+    assert Estimate(requests=8, known=0, parts=(part(), part("b", seconds=200.0))).seconds == 200.0
+    assert Estimate(requests=8, known=0, parts=(part(), part("b", seconds=None))).seconds is None
 
 
 def test_the_frame_has_a_row_per_model() -> None:
-    """`frame()` shows each model's share, with its assumptions as text."""
-    frame = estimated(design(max_tokens=5)).frame()
-    assert frame["model"].tolist() == ["scripted/m"]
-    assert isinstance(frame["assumptions"].item(), str)
+    """`frame()` has a row per model: counts are integers, unknown amounts NaN, assumptions one text."""
+    frame = Estimate(requests=8, known=0, parts=(part(), part("b", cost_low_usd=None, seconds=None))).frame()
+    assert frame["model"].tolist() == ["scripted/m", "b"]
+    assert frame["output_high_tokens"].dtype == "int64"
+    assert {str(frame[name].dtype) for name in ("cost_low_usd", "cost_likely_usd", "seconds")} == {"float64"}
+    assert frame["assumptions"].tolist() == ["input by counting"] * 2
+    assert Estimate(requests=0, known=0, parts=()).frame().empty
 
 
-def test_local_models_count_for_themselves(lab: lk.Lab) -> None:
-    """`plan.estimate()` gives one exact number of input tokens for a local model, from its own tokenizer."""
-    plan = lab.plan(
-        prompts=["Say {{ n }}"],
-        models=["local/smollm2-135m"],
-        dataset=[{"n": "one"}, {"n": "two"}],
-        params={"max_tokens": 4},
-    )
-    (part,) = plan.estimate().parts
-    assert part.input_low_tokens == part.input_high_tokens > 0
-    assert any("its own tokenizer" in words for words in part.assumptions)
+def test_hostile_names_are_shown_and_not_run() -> None:
+    """A model's name and an assumption are escaped in HTML."""
+    made = Estimate(requests=4, known=0, parts=(part("<script>x</script>", assumptions=("<b>",)),))
+    assert "<script>" not in made._repr_html_()
+    assert "&lt;b&gt;" in made._repr_html_()
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(40, "40 s"), (89, "89 s"), (95, "2 min"), (600, "10 min")])
+def test_times_read_well(seconds: float, words: str) -> None:
+    """Seconds up to a minute and a half, then minutes."""
+    assert duration(seconds) == words
+
+
+def test_one_is_singular() -> None:
+    """A count of one has no s, and thousands have a comma."""
+    assert (plural(1, "request"), plural(1200, "request")) == ("1 request", "1,200 requests")
 
 
 def test_nothing_to_ask_costs_nothing(lab: lk.Lab, echo: Callable[..., Any]) -> None:
@@ -101,4 +90,4 @@ def test_nothing_to_ask_costs_nothing(lab: lk.Lab, echo: Callable[..., Any]) -> 
     plan.run()
     again = lab.plan(prompts=["Say {{ n }}"], models=[echo()], dataset=[{"n": "1"}])
     assert again.estimate().parts == ()
-    assert str(again.estimate()).startswith("1 requests; 1 known; USD 0.00")
+    assert str(again.estimate()).startswith("1 request; 1 known; USD 0.00")

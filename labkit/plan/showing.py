@@ -1,0 +1,46 @@
+"""A plan as one line and as a table: what it multiplies, what is known, what it costs. It decides nothing."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from labkit.design import Design, Place
+from labkit.plan.estimate import Estimate, duration, plural
+from labkit.plan.known import Known
+from labkit.visible import shown
+
+
+def line(design: Design, estimate: Estimate) -> str:
+    """`2 prompts × 1 model × 3 samples × 1 repeat = 6 requests; 0 known; USD 0.28–0.41; about 3 min`."""
+    time = "" if estimate.seconds is None else f"; about {duration(estimate.seconds)}"
+    return f"{product(design)}; {estimate.known} known; {estimate.cost}{time}"
+
+
+def table(design: Design, estimate: Estimate, known: Known, *, missing: Sequence[str]) -> str:
+    """HTML: the product, keys that are missing, the estimate, and why cells are not known."""
+    reasons = "".join(
+        f"<tr><td style='text-align:left'>{html.escape(why)}</td><td>{count}</td></tr>"
+        for why, count in known.reasons().items()
+    )
+    head = "<thead><tr><th>to ask, because</th><th>cells</th></tr></thead>"
+    why = f"<table>{head}<tbody>{reasons}</tbody></table>"
+    keys = "".join(f"<div>{html.escape(shown(fault))}</div>" for fault in missing)
+    return (
+        f"<div><b>{html.escape(shown(design.experiment))}</b>: {product(design)}</div>{keys}"
+        f"{estimate._repr_html_()}{why if reasons else ''}"
+    )
+
+
+def product(design: Design) -> str:
+    """Prompts × models × samples × repeats; an arrow in place of the equals sign where cells were cut."""
+    places: Sequence[Place] = design.places
+    counts = (
+        (len({place.prompt for place in places}), "prompt"),
+        (len({place.model for place in places}), "model"),
+        (len({place.sample for place in places}), "sample"),
+        (len({place.repeat for place in places}), "repeat"),
+    )
+    told = " × ".join(plural(count, noun) for count, noun in counts)
+    whole = counts[0][0] * counts[1][0] * counts[2][0] * counts[3][0] == len(places)
+    return f"{told} {'=' if whole else '→'} {plural(len(places), 'request')}"
