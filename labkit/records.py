@@ -288,13 +288,8 @@ class Watcher(Protocol):
         """The generation is on disk."""
 
 
-_WORDS = ("generation_id", "text", "error_message", "response_id", "request_id", "raw", "parent_id")
-FIGURES = (*(name for name in Generation.__struct_fields__ if name not in _WORDS), "sample.*", "score.*")
-"""The columns that charts, summaries and verdicts read: all but long texts and ids, which take longest."""
-
-
 class Generations(Protocol):
     """What charts and widgets take instead of a frame: anything that can give its generations."""
 
     def generations(self, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """One row per generation; `columns` as `FIGURES` has them, or None for all."""
+        """One row per generation; only these `columns` (`sample.*`, `score.*`: all of those), or all."""

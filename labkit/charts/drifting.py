@@ -43,7 +43,7 @@ def drift(
     """
     from plotly.subplots import make_subplots
 
-    frame = frame_of(x)
+    frame = frame_of(x, "repeat", "score.*")
     given = rows(frame, [], labels=labels)
     number = frame["repeat"].nunique() if "repeat" in frame.columns else 0
     if number < 2:

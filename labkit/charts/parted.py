@@ -43,7 +43,7 @@ def slices(
     `column` names a sample column (`lang` or `sample.lang`); by default the first with two to twenty
     values. The largest slices are drawn, at most twenty. Raises DefinitionError for an unknown column.
     """
-    frame = frame_of(x)
+    frame = frame_of(x, "sample.*", "score.*")
     given = rows(frame, [], labels=labels)
     scored = score_column(frame, score)
     if scored is None or not frame[scored].notna().any():

@@ -13,7 +13,7 @@ import numpy as np
 from labkit.charts.clocks import model_rows
 from labkit.charts.house import LINE, NOTHING, ROW_PX, axis, counted, figure, without_data
 from labkit.charts.looks import COLOURS
-from labkit.charts.rows import rows
+from labkit.charts.rows import frame_of, rows
 from labkit.records import Generations
 
 if TYPE_CHECKING:
@@ -42,8 +42,11 @@ def cost_parts(
     charged cost to within one part in a hundred nothing more is drawn; else the rest is a class of its
     own. Models whose cost is not known are named and not drawn.
     """
-    given = rows(x, [], labels=labels)
-    frame, listed = _frame(x), prices if prices is not None else getattr(x, "prices", dict)()
+    frame = frame_of(x, "cost_usd", *TOKENS)
+    given, listed = (
+        rows(frame, [], labels=labels),
+        prices if prices is not None else getattr(x, "prices", dict)(),
+    )
     done = (frame["status"] == "done").to_numpy() if len(frame) else np.zeros(0, dtype=bool)
     parts, missing = [], []
     models = given.frame["model"].to_numpy()
@@ -72,12 +75,6 @@ def cost_parts(
     found.update_xaxes(axis("cost of 1,000 answers (USD)", **span))
     found.update_yaxes(model_rows([look for look, _ in parts]))
     return found
-
-
-def _frame(x: Any) -> pd.DataFrame:
-    from labkit.charts.rows import frame_of
-
-    return frame_of(x)
 
 
 def _classes(part: pd.DataFrame, listed: Mapping[str, float]) -> dict[str, float] | None:

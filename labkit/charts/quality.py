@@ -15,7 +15,7 @@ from labkit.charts.looks import SYMBOLS, Look, plotly_text
 from labkit.charts.rows import frame_of, rows
 from labkit.records import Generations
 from labkit.summary import score_column, summarize
-from labkit.summary.slim import slim
+from labkit.summary.slim import READ, slim
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ def scores(
     `score` names the scorer (by default the first), `baseline` draws a line (a rate, or what
     `labkit.summary.baseline` gives). Best model on top. Answers that are not scored are left out.
     """
-    frame = frame_of(x)
+    frame = frame_of(x, *READ, "score.*")
     column = score_column(frame, score)
     frame = slim(frame, column)
     given = rows(frame, [], labels=labels)

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.charts.looks import Look, looks
 from labkit.errors import DefinitionError
-from labkit.records import FIGURES, Generations
+from labkit.records import Generations
 from labkit.summary import fresh
 
 if TYPE_CHECKING:
     import pandas as pd
+
+EVERY = (
+    "model", "provider", "sample_id", "status", "latency_s", "replayed_from", "started_at", "in_flight",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def rows(
     """
     import pandas as pd
 
-    frame = frame_of(x)
+    frame = frame_of(x, *columns)
     needed = ("model", "sample_id", "status", *columns)
     if missing := [name for name in needed if name not in frame.columns]:
         raise DefinitionError(
@@ -62,15 +66,18 @@ def rows(
     )
 
 
-def frame_of(x: Generations | pd.DataFrame) -> pd.DataFrame:
-    """`x` itself if it is a frame, else its generations. Raises DefinitionError if it has none."""
+def frame_of(x: Generations | pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """`x` itself if it is a frame, else its generations: `columns`, and those that every chart reads.
+
+    Raises DefinitionError if it has no generations.
+    """
     import pandas as pd
 
     if isinstance(x, pd.DataFrame):
         return x
     if not hasattr(x, "generations"):
         raise DefinitionError(f"a chart takes a run or a frame of generations, not a {type(x).__name__}")
-    return x.generations(columns=FIGURES)
+    return x.generations(columns=list(dict.fromkeys([*EVERY, *columns])))
 
 
 def _providers(frame: pd.DataFrame, model: pd.Series[str]) -> dict[str, str | None]:

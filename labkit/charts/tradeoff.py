@@ -22,7 +22,7 @@ from labkit.summary import score_column, summarize
 from labkit.summary.contest import contest
 from labkit.summary.dominated import dominated
 from labkit.summary.duels import duels
-from labkit.summary.slim import slim
+from labkit.summary.slim import READ, slim
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ def frontier(
     neither dearer nor slower. What has no known price or no fresh clock is missing from that side and
     named.
     """
-    frame = frame_of(x)
+    frame = frame_of(x, *READ, "score.*")
     column = score_column(frame, score)
     if isinstance(column, str):
         score = column.removeprefix("score.")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
-from labkit.records import FIGURES
 from labkit.run.rows import Rows
+from labkit.summary.slim import FIGURES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
-from labkit.records import FIGURES
 from labkit.run.bench import Bench
 from labkit.scoring import Scorer
+from labkit.summary.slim import FIGURES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,6 +15,9 @@ READ = (
     "output_tokens", "cost_usd", "maybe_paid", "attempts", "replayed_from", "started_at", "in_flight",
 )  # fmt: skip
 
+FIGURES = (*READ, "sample.*", "score.*")
+"""What to ask a lab for where it is to be summed up or compared: texts take longest to read."""
+
 
 def slim(frame: pd.DataFrame, *also: str | None) -> pd.DataFrame:
     """The columns that `summarize`, `contest` and charts read, and those named in `also`.
