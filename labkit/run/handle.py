@@ -17,8 +17,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from labkit import visible
 from labkit.design import Design
 from labkit.errors import DefinitionError, LabkitError
+from labkit.run import unasked
 from labkit.run.bench import Bench
 from labkit.run.findings import Findings
 from labkit.run.launch import Launch, Settings
@@ -124,6 +126,15 @@ class Run(Findings):
         row = self._bench.store.run_row(self.run_id)
         return str(row["status"]) if row else "unfinished"
 
+    @property
+    def left(self) -> str | None:
+        """What the run did not ask when it ended, why, and what asking it would cost; None: all was asked.
+
+        >>> run.left                    # doctest: +SKIP
+        '212 cells were not asked: The budget of USD 0.1300 is used up: … costs at most USD 6.5720 …'
+        """
+        return None if self.status == "running" else unasked.last(self._bench.store, self.run_id)
+
     def wait(self, timeout_s: float | None = None) -> Run:
         """Wait for the end. Ctrl-C asks nothing more and waits for what is in flight; a second ends at once.
 
@@ -210,9 +221,8 @@ class Run(Findings):
     # -- showing ---------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        if self._launch is not None and self.progress is not None:
-            return f"Run({self.status}: {self.progress.line()})"
-        return f"Run({self.status})"
+        told = f": {self.progress.line()}" if self._launch is not None and self.progress is not None else ""
+        return f"Run({self.status}{told}){f' {left}' if (left := self.left) else ''}"
 
     def _ipython_display_(self) -> None:
         # While it goes a notebook shows the live grid, unless this cell shows it already.
@@ -230,6 +240,8 @@ class Run(Findings):
         from labkit import summary
 
         head = f"<div><b>run {html.escape(self.run_id)}</b>: {html.escape(self.status)}</div>"
+        if (left := self.left) is not None:
+            head += f"<div>{html.escape(visible.shown(left))}</div>"
         return head + summary.html(self.summary())
 
 

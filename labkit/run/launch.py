@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from labkit import provenance, tokens
+from labkit import provenance
 from labkit.catalog.model import Model
 from labkit.catalog.prices import Pricer
 from labkit.design import Design, Place
@@ -25,17 +25,12 @@ from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError, StoreLocked
 from labkit.keys import Key
 from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
-from labkit.run import definitions, marking, replaying
+from labkit.run import definitions, marking, replaying, unasked
 from labkit.run.bench import Bench
 from labkit.scoring import Scorer
 from labkit.store.writer import Writer
 
 log = logging.getLogger("labkit.run")
-
-NOT_ASKED = """
-    select error_message as why, sum(count(*)) over () as cells from generations
-    where run_id = ? and status = 'stopped' group by error_message order by count(*) desc limit 1
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +100,7 @@ class Launch:
         reason, unscored = self.stopped, None
         try:
             marking.mark(self.run_id, self.scorers, store)
-            reason = reason or self._why_not_all()
+            reason = reason or unasked.reason(store, self.run_id, self.design, self._pricers(), first)
         except StoreLocked as locked:
             # Every answer is safe in the journal; only what reads the tables has to wait.
             unscored = f"{locked} Then score with lab.run('{self.run_id}').score(…)."
@@ -178,6 +173,9 @@ class Launch:
         for model, params in zip(self.design.models, self.design.params, strict=True):
             yield model, self._bench.pricer(model, params)
 
+    def _pricers(self) -> list[Pricer]:
+        return [pricer for _, pricer in self._priced()]
+
     def _tell(self, writer: Writer, event: str, **detail: Any) -> None:
         kept = {name: value for name, value in detail.items() if value is not None}
         writer.put(RunEvent(run_id=self.run_id, event=event, at_time=datetime.now(UTC), detail=kept or None))
@@ -236,16 +234,11 @@ class Launch:
         loop.run(executor.execute(self._jobs(writer, shuffled))).result()
 
     def _jobs(self, writer: Writer, cells: Sequence[tuple[Place, Cell]]) -> Iterator[Job]:
-        pricers = [pricer for _, pricer in self._priced()]
+        pricers = self._pricers()
         for place, cell in cells:
-            request = self.design.request(place)
-            writer.put(request)
-            yield Job(
-                cell=cell,
-                request=request,
-                pricer=pricers[place.model],
-                input_bound_tokens=tokens.bound(request.messages, params=request.params),
-            )
+            job = unasked.job(self.design, place, cell, pricers)
+            writer.put(job.request)
+            yield job
 
     def _copy(
         self, writer: Writer, asked: list[tuple[Place, Cell]], sharing: list[tuple[Place, Cell]]
@@ -256,11 +249,6 @@ class Launch:
         writer.flush()
         for _, cell in self._replay(writer, sharing):
             self._put(writer, replaying.unshared(cell))
-
-    def _why_not_all(self) -> str | None:
-        """Why cells were not asked (budget, key, quota …); None where every cell was."""
-        found = self._bench.store.table(NOT_ASKED, [self.run_id]).to_pylist()
-        return f"{found[0]['cells']} cells were not asked: {found[0]['why']}" if found else None
 
     def _put(self, writer: Writer, generation: Generation) -> None:
         writer.generation(generation, lambda: self._watcher.ended(generation))

@@ -1,0 +1,67 @@
+"""What a run left unasked: said with why, and with what asking it would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import labkit as lk
+
+Echo = Callable[..., Any]
+ROWS = [{"n": str(number)} for number in range(10)]
+DEAR = {"input": 1000.0, "output": 1000.0}
+
+
+def test_a_run_that_lacks_money_says_what_the_rest_costs(lab: lk.Lab, echo: Echo) -> None:
+    """It tells how many cells are left, what they cost at most, and what at the mean of the answers so far;
+    the mean is theirs when they are asked, and then nothing is left."""
+    model = echo("dear", answers=lambda request: "ok " * 10).replace(prices=DEAR)
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[model], dataset=ROWS, params={"max_tokens": 10})
+    run = plan.run(budget_usd=0.13)
+    frame = run.generations()
+    count = (frame["status"] == "stopped").sum()
+    assert run.left is not None
+    assert run.left.startswith(f"{count} cells were not asked: The budget of USD 0.1300 is used up")
+    most_usd = float(run.left.partition("costs at most USD ")[2].split(",")[0])
+    about_usd = float(run.left.partition("about USD ")[2].split()[0])
+    spent_usd = frame["cost_usd"].sum()
+    again = run.resume(budget_usd=most_usd + spent_usd)
+    assert again.status == "finished"
+    assert again.left is None
+    asked_usd = again.generations()["cost_usd"].sum() - spent_usd
+    assert abs(asked_usd - about_usd) < 0.01
+    assert asked_usd <= most_usd
+
+
+def test_what_is_left_is_shown(lab: lk.Lab, echo: Echo) -> None:
+    """The run's repr and its HTML say it, as text; a run that asked all says nothing of the kind."""
+    model = echo("dear").replace(prices=DEAR)
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[model], dataset=ROWS, params={"max_tokens": 10})
+    run = plan.run(budget_usd=0)
+    assert run.left is not None
+    assert run.left in repr(run)
+    assert "\n" not in repr(run)
+    assert "10 cells were not asked" in run._repr_html_()
+    free = lab.plan(prompts=["Say {{ n }}"], models=[echo("free")], dataset=ROWS).run()
+    assert free.left is None
+    assert "not asked" not in repr(free)
+
+
+def test_a_cost_that_is_not_known_is_said(lab: lk.Lab, echo: Echo) -> None:
+    """Cells of a model without a price, left when the money was used up, are told apart from the others."""
+    dear = echo("dear").replace(prices=DEAR)
+    unpriced = lk.Model("elsewhere/model", base_url="http://127.0.0.1:9/v1")
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[dear, unpriced], dataset=ROWS, params={"max_tokens": 10})
+    run = plan.run(budget_usd=0.001, allow_unpriced=True)
+    assert run.left is not None
+    assert "To ask the 20 that lack money costs at most USD" in run.left
+    assert "for 10 of them, and what is not known for the others." in run.left
+
+
+def test_what_was_stopped_by_hand_has_no_price(lab: lk.Lab, echo: Echo) -> None:
+    """Cells not asked for another reason are told with it, and nothing is said of money."""
+    slow = echo("slow", first_token_s=0.2).replace(concurrency=1)
+    run = lab.plan(prompts=["Say {{ n }}"], models=[slow], dataset=ROWS).start()
+    run.stop("enough seen")
+    run.wait()
+    assert run.left == "enough seen"
