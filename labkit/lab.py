@@ -232,6 +232,54 @@ class Lab:
         """
         return self.store.sql(query, params)
 
+    def reprice(
+        self,
+        *,
+        at: When = None,
+        prices: Mapping[str, Mapping[str, float]] | None = None,
+        batch: bool = False,
+        by: str | Sequence[str] = ("run_id", "prompt", "model"),
+        run: Names = None,
+        experiment: Names = None,
+        model: Names = None,
+        prompt: Names = None,
+        workspace: Names = None,
+        since: When = None,
+        until: When = None,
+    ) -> pd.DataFrame:
+        """What answers would have cost under other prices; no row is changed. Replays cost nothing and are
+        not in it.
+
+        `at`: at the prices of that day (default: now). `prices`: by model, USD per million tokens as in
+        `lk.Model`, in place of the catalog's. `batch`: in the provider's batch service. Columns: those of
+        `by`, `n` (rows), `input_tokens`, `output_tokens` (Int64), `cost_usd` as paid and `repriced_usd`
+        (float64, NaN: not known for any row), for how many rows each is not known (`cost_unknown`,
+        `repriced_unknown`, int64), `ratio` (repriced ÷ paid, over the rows where both are known), and by
+        which prices (`price_id`, `repriced_price_id`). Raises `DefinitionError`, all faults at once.
+
+        >>> lab.reprice(at="2025-01-01", by="model")                            # doctest: +SKIP
+        >>> lab.reprice(prices={"openai/gpt-4o": {"input": 1, "output": 4}})    # doctest: +SKIP
+        """
+        from labkit.summary.repricing import reprice
+
+        return reprice(
+            self.store,
+            self.models,
+            at=at,
+            prices=prices,
+            batch=batch,
+            by=by,
+            chosen={
+                "run_id": run,
+                "experiment": experiment,
+                "model": model,
+                "prompt": prompt,
+                "workspace": workspace,
+            },
+            since=since,
+            until=until,
+        )
+
     # -- keeping ---------------------------------------------------------------------------------
 
     def backup(self, path: str | os.PathLike[str]) -> Path:

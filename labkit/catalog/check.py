@@ -44,7 +44,7 @@ def faults(model: Model) -> list[str]:
     found: list[str] = []
     found += _endpoint_faults(model)
     found += params.check(model.params, model)[1]
-    found += _price_faults(model.prices, model.id)
+    found += price_faults(model.prices, model.id)
     found += _limit_faults(model)
     found += _name_faults(model)
     found += _weights_faults(model)
@@ -77,7 +77,8 @@ def _has_address(model: Model) -> bool:
     return bool(model.base_url or model.client or model.provider in OWN_HOSTS)
 
 
-def _price_faults(prices: object, id: str) -> list[str]:
+def price_faults(prices: object, id: str) -> list[str]:
+    """Everything that is wrong with prices given for a model, as sentences."""
     if prices is None:
         return []
     if not isinstance(prices, Mapping):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PER = 1_000_000
 """Prices are listed per so many tokens."""
 
+BATCH = "processing"
+"""What a context calls the way a request is processed; `batch` is a provider's slow, cheap service."""
+
 _GIVE = "give prices={'input': …, 'output': …}"
 _KEYS = {
     "input_mtok": "input",
@@ -73,7 +76,10 @@ def listing(
         return found
     owner, info = found
     # A model found at another provider (Azure selling OpenAI's) has that one's standard price.
-    prices = info.get_prices(at, context if any(info is one for one in owner.models) else None)
+    own = any(info is one for one in owner.models)
+    if BATCH in context and not (own and _has_variant(info, BATCH, context[BATCH], at)):
+        return f"genai-prices has no {context[BATCH]} price for {info.id} at {owner.id}"
+    prices = info.get_prices(at, context if own else None)
     since = _since(info, at)
     price_id = f"genai-prices {_version()} {owner.id}:{info.id}" + (f" from {since}" if since else "")
     price_id += "".join(f" {key}={value}" for key, value in context.items())
@@ -130,6 +136,13 @@ def _rates(prices: ModelPrice) -> tuple[dict[str, Rate], float, list[str]]:
         elif key in _ambiguous():
             odd.append(key)
     return rates, request_usd, odd
+
+
+def _has_variant(info: ModelInfo, key: str, value: str, at: datetime) -> bool:
+    return any(
+        variant.when.get(key) == value and (variant.constraint is None or variant.constraint.active(at))
+        for variant in info.price_variants or ()
+    )
 
 
 @cache

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from labkit.catalog.listed import PER, Rate, listing
+from labkit.catalog.listed import BATCH, PER, Rate, listing
 from labkit.catalog.model import Model
 from labkit.endpoints import is_own_host
 from labkit.records import Usage
@@ -151,14 +151,19 @@ class Pricer:
         return f"Pricer({self.price_id!r})"
 
 
-def pricer(model: Model, at: datetime, *, params: Mapping[str, Any] | None = None) -> Pricer:
-    """The prices of `model` for requests sent at `at` with `params` (by default the model's own).
+def pricer(
+    model: Model, at: datetime, *, params: Mapping[str, Any] | None = None, batch: bool = False
+) -> Pricer:
+    """The prices of `model` for requests sent at `at` with `params` (by default the model's own), or those of
+    its provider's `batch` service, where one is listed.
 
     In this order: the model's own `prices`; 0 for what runs on this machine or is scripted; the
     price genai-prices lists for the provider (or, with a `base_url`, for whoever answers there). An
     endpoint genai-prices does not know has no price, whatever the model is called there.
     """
     if model.prices is not None:
+        if batch:
+            return Pricer(f"unknown: the prices given for {model.id} have none for batches", {})
         given = {kind: Rate(float(usd) / PER) for kind, usd in model.prices.items()}
         return Pricer(f"given: prices of {model.id}", given)
     if model.dialect in ("local", "scripted"):
@@ -166,6 +171,8 @@ def pricer(model: Model, at: datetime, *, params: Mapping[str, Any] | None = Non
         return Pricer(f"declared: {model.dialect} models cost nothing", free)
     chosen = model.params if params is None else params
     context = tuple((key, chosen[key]) for key in _CONTEXT if isinstance(chosen.get(key), str))
+    if batch:
+        context += ((BATCH, "batch"),)
     moment = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     own = model.base_url is None or is_own_host(model.base_url, model.provider)
     base_url = None if own or model.client is not None else model.base_url

@@ -56,7 +56,7 @@ def times(column: str, *, since: Any, until: Any) -> tuple[list[str], list[Any]]
     for what, value, sign in (("since", since, ">="), ("until", until, "<")):
         if value is not None:
             try:
-                params.append(_utc(value, end=what == "until"))
+                params.append(utc(value, end=what == "until"))
                 conditions.append(f"{column} {sign} ?")
             except (TypeError, ValueError):
                 faults.append(
@@ -68,7 +68,11 @@ def times(column: str, *, since: Any, until: Any) -> tuple[list[str], list[Any]]
     return conditions, params
 
 
-def _utc(value: Any, *, end: bool) -> datetime:
+def utc(value: Any, *, end: bool = False) -> datetime:
+    """A date or time as a moment in UTC, without a zone; of a plain date its beginning, or its `end`.
+
+    Raises `TypeError` or `ValueError` for what is neither.
+    """
     if isinstance(value, str):
         text = value.strip()
         value = date.fromisoformat(text) if _is_date(text) else datetime.fromisoformat(text)
