@@ -56,8 +56,9 @@ class Findings(Rows):
         """
         from labkit.verdict import verdict
 
+        read = FIGURES if clusters is not None else [name for name in FIGURES if name != "sample.*"]
         return verdict(
-            self.generations(columns=FIGURES),
+            self.generations(columns=read),
             score,
             by=by,
             margin=margin,
