@@ -1,4 +1,4 @@
-"""One driver per run: a lock held while it is asked, gone with the process that holds it.
+"""One driver per run, and per plan: a lock held while it is asked, gone with the process that holds it.
 
 It does not know what driving is.
 """
@@ -31,14 +31,17 @@ def lock_of(folder: Folder, run_id: str) -> Path:
 
 
 @contextlib.contextmanager
-def driving(folder: Folder, run_id: str) -> Iterator[None]:
-    """Be the run's only driver for the length of a `with` block. Raises `RunBusy` naming the other."""
+def driving(folder: Folder, run_id: str, *, called: str = "") -> Iterator[None]:
+    """Be the only driver of a run, or of what is `called` so, for the length of a `with` block.
+
+    Raises `RunBusy` naming the other.
+    """
     folder.make()
     path = lock_of(folder, run_id)
     hold = Hold.take(path, wait_s=LOOK_S)
     if hold is None:
         raise RunBusy(
-            f"Run {run_id} is driven by {holder(path)}. Wait for it or stop it there; "
+            f"{called or f'Run {run_id}'} is driven by {holder(path)}. Wait for it or stop it there; "
             "its rows can be read meanwhile."
         )
     try:

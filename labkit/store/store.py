@@ -113,9 +113,9 @@ class Store(Frames):
         return True
 
     @contextlib.contextmanager
-    def drive(self, run_id: str) -> Iterator[None]:
-        """Be the run's only driver for the length of a `with` block. Raises `RunBusy` naming the other."""
-        with driving.driving(self._desk.access.folder, run_id):
+    def drive(self, run_id: str, *, called: str = "") -> Iterator[None]:
+        """Be the only driver of a run, or of what is `called` so, in a `with` block. Raises `RunBusy`."""
+        with driving.driving(self._desk.access.folder, run_id, called=called):
             self._desk.driven.add(run_id)
             yield
 

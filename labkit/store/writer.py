@@ -2,7 +2,8 @@
 
 `put` queues a line; one thread writes all that wait in one go, makes them durable in one go, and then
 calls their `stored`. Nothing is acknowledged that is not on disk; what could not be written stays
-queued and is tried again every second. It does not know DuckDB: folding is another's work.
+queued and is tried again every second. On a full disk what is queued goes where the reserve was, and then
+`trouble` stands until there is a reserve again. It does not know DuckDB: folding is another's work.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Writer:
 
     def _begin(self) -> None:
         self.trouble: StoreError | None = None
+        self._reserve_spent = False
         self._life = Life(self._folder)
         self._main = Stream(self._life)
         self._intents = Stream(self._life, "-intents")
@@ -121,10 +123,12 @@ class Writer:
         self._requests.difference_update(request_ids)
 
     def prepare(self) -> None:
-        """Open the journal of intents now, so that the first does not wait for that. Raises `OSError` or
-        `StoreError`."""
+        """Open the journal of intents now, so that the first does not wait for that; there is a reserve
+        again. Raises `OSError` or `StoreError`."""
         with self._intending:
             self._intents.prepare()
+        if self._reserve_spent:
+            self._reserve_spent, self.trouble = False, None
 
     def flush(self, *, timeout_s: float | None = None) -> None:
         """Wait until all that was put before is on disk. Raises `StoreError` if it cannot be, or not yet.
@@ -213,8 +217,8 @@ class Writer:
                 self._main.sync()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the thread goes on
                 self._main.abandon()
-                if getattr(error, "errno", None) in FULL:
-                    self._folder.spend_reserve()
+                if getattr(error, "errno", None) in FULL and self._folder.spend_reserve():
+                    self._reserve_spent = True
                 if failed:
                     self._report(error, len(pending))
                     return
@@ -223,18 +227,26 @@ class Writer:
                 failed = False
                 del pending[: len(piece)]
                 _acknowledge(piece)
-        self.trouble = None
+        if self._reserve_spent:
+            self._tell(
+                f"The disk is full: {self._folder.path.name} used its reserve to save what was in flight. "
+                "Make room on the disk, then go on."
+            )
+        else:
+            self.trouble = None
 
     def _report(self, error: Exception, waiting: int) -> None:
         cause = getattr(error, "strerror", None) or str(error)
         advice = "Make room on the disk" if getattr(error, "errno", None) in FULL else "Check the disk"
-        trouble = StoreError(
+        self._tell(
             f"The journal in {self._folder.path.name} cannot be written: {cause}. {advice}: "
             f"{waiting} records wait in memory and are tried again every {RETRY_S:g} s."
         )
+
+    def _tell(self, what: str) -> None:
         if self.trouble is None:
-            log.error("%s", trouble)
-        self.trouble = trouble
+            log.error("%s", what)
+        self.trouble = StoreError(what)
 
 
 def _first(pending: list[Waiting], most_bytes: int) -> list[Waiting]:

@@ -208,8 +208,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_loses_nothing(
     small_disk: Path, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any
 ) -> None:
-    """When the disk is full nothing more is acknowledged, trouble is told, reads still work; with room
-    again everything comes in, once."""
+    """F28: when the disk is full what is in flight goes into the reserve's room, and trouble is told; then
+    nothing more is acknowledged, and reads still work; with room again everything comes in, once."""
     from labkit.store import writer
 
     monkeypatch.setattr(writer, "RETRY_S", 0.02)
@@ -222,14 +222,23 @@ def test_a_full_disk_loses_nothing(
     ballast.write_bytes(b"x" * 14 * 2**20)
     stored: list[str] = []
     put: list[str] = []
-    while pen.trouble is None:
+
+    def put_one() -> None:
         name = f"g{len(put)}"
         put.append(name)
         pen.generation(make.generation(name, text="x" * 50_000), lambda name=name: stored.append(name))
-        with contextlib.suppress(StoreError):
-            pen.flush()
-    assert "No space left" in str(pen.trouble)
+        pen.flush()
+
+    while pen.trouble is None:
+        put_one()
+    assert "used its reserve" in str(pen.trouble)
+    assert stored == put
     assert not (small_disk / "lab.duckdb.journal" / "reserve").exists()
+    with pytest.raises(StoreError, match="No space left"):
+        store.check_writable()
+    with contextlib.suppress(StoreError):
+        while len(put) < 1_000:
+            put_one()
     with pytest.raises(StoreError, match="Make room on the disk"):
         pen.flush()
     acknowledged = set(stored)
@@ -240,6 +249,7 @@ def test_a_full_disk_loses_nothing(
     ballast.unlink()
     until(lambda: len(stored) == len(put))
     pen.flush()
+    store.check_writable()
     assert pen.trouble is None
     assert sorted(store.generations()["generation_id"]) == sorted(put)
     store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -169,6 +170,54 @@ def test_each_system_call_may_fail_once(
     assert ids_in(folder) == (["during"] if call == "fsync" else ["before", "during"])
 
 
+@pytest.mark.parametrize("call", ["open", "write", "ftruncate"])
+def test_a_failing_call_for_an_intent_is_survived(
+    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """F21: where the journal of intents cannot be begun or written, an intent goes with the other lines,
+    and later ones have a journal of their own again."""
+    real, left = getattr(os, call), [errno.EIO]
+
+    def failing(what: Any, *rest: Any, **more: Any) -> Any:
+        target = str(what) if call == "open" else os.readlink(f"/proc/self/fd/{what}")
+        if "-intents" in target and left:
+            raise OSError(left.pop(), "Input/output error")
+        return real(what, *rest, **more)
+
+    monkeypatch.setattr(os, call, failing)
+    if call == "ftruncate":
+        Failing(monkeypatch, folder, "write", errno.EIO)
+        pen._intents.prepare()
+        monkeypatch.setattr(pen._intents._journal, "append", lambda lines: os.write(-1, lines))
+    for number in range(3):
+        pen.intent(make.intent(f"g{number}"))
+    pen.flush()
+    assert left == []
+    assert sorted(parsed.row.generation_id for parsed in lines_in(folder)) == ["g0", "g1", "g2"]
+    assert pen.trouble is None
+
+
+def test_opening_a_journal_may_fail_once(
+    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F21: if the file cannot be made, or this process's mark cannot be locked, it is tried again."""
+    real, left = os.open, [errno.EMFILE, errno.EIO]
+
+    def failing(path: Any, *rest: Any, **more: Any) -> int:
+        if ".jsonl" in str(path) and left:
+            raise OSError(left.pop(), "no")
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", failing)
+    monkeypatch.setattr(writer, "RETRY_S", 0.01)
+    stored: list[str] = []
+    pen.generation(make.generation("a"), lambda: stored.append("a"))
+    while not stored:
+        with contextlib.suppress(StoreError):
+            pen.flush()
+    assert (left, stored, ids_in(folder)) == ([], ["a"], ["a"])
+
+
 @pytest.mark.parametrize("call", ["write", "fdatasync"])
 def test_lasting_failure_keeps_everything_for_later(
     pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any, call: str
@@ -196,7 +245,8 @@ def test_lasting_failure_keeps_everything_for_later(
 def test_a_full_disk_takes_the_reserve(
     pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On ENOSPC the reserve is given up and what is in flight is written with it."""
+    """On ENOSPC the reserve is given up and what is in flight is written with it; that is trouble, until
+    there is a reserve again."""
     folder.make()
     folder.keep_reserve()
     Failing(monkeypatch, folder, "write", errno.ENOSPC)
@@ -204,6 +254,13 @@ def test_a_full_disk_takes_the_reserve(
     pen.flush()
     assert ids_in(folder) == ["in flight"]
     assert not folder.reserve.exists()
+    assert "The disk is full" in str(pen.trouble)
+    pen.put(make.generation("later"))
+    pen.flush()
+    assert pen.trouble is not None
+    folder.keep_reserve()
+    pen.prepare()
+    assert pen.trouble is None
 
 
 def test_a_journal_that_failed_to_sync_is_not_written_again(

@@ -1,0 +1,169 @@
+"""Forks processes that ask a plan until they are killed, and mark in shared memory what they are in.
+
+Started by `test_kills.py`, with the folder of the marks as its argument. Reads one command a line, a JSON
+list: launch, home, address, whether its labkit is a newer one; answers with the child's process id. Not a
+test itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import mmap
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp  # noqa: F401 - so that the children have it
+import duckdb  # noqa: F401
+import openai.types.chat  # noqa: F401
+import pandas  # noqa: F401
+import pyarrow  # noqa: F401
+
+import labkit as lk
+from labkit.engine import asking
+from labkit.engine.landing import Landing
+from labkit.engine.retry import Policy
+from labkit.store import access, fold, journal, migrate
+from labkit.store.database import Opened, connect
+
+PHASES = ("asking", "journaling", "folding", "checkpointing", "migrating")
+ROWS = [{"n": str(number)} for number in range(48)]
+CONCURRENCY = 8
+NEWER = (
+    migrate.Step(2, "twins", "create table log.twins as select * from log.generations"),
+    migrate.Step(3, "mood", "alter table log.generations add column mood varchar default 'calm'"),
+)
+POLICY = Policy(backoff_s=0.01, backoff_cap_s=0.02, timeout_s=20.0, deadline_s=40.0)
+
+
+class Marks:
+    """A byte for each phase: how many times this process is in it now; then two that go round: how many ends
+    of requests it has handed over to be written, and how many of them it was told are on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.memory = mmap.mmap(os.open(folder / "marks", os.O_RDWR), 0)
+
+    @contextlib.contextmanager
+    def during(self, phase: str) -> Iterator[None]:
+        self.memory[PHASES.index(phase)] += 1
+        try:
+            yield
+        finally:
+            self.memory[PHASES.index(phase)] -= 1
+
+    def handed(self) -> None:
+        self.memory[len(PHASES)] = (self.memory[len(PHASES)] + 1) % 256
+
+    def stored(self) -> None:
+        self.memory[len(PHASES) + 1] = (self.memory[len(PHASES) + 1] + 1) % 256
+
+
+class Watched:
+    """A DuckDB connection that marks its transactions and checkpoints."""
+
+    def __init__(self, connection: Any, marks: Marks) -> None:
+        self._connection, self._marks = connection, marks
+        self._stack = contextlib.ExitStack()
+
+    def execute(self, sql: str, *params: Any) -> Any:
+        if sql == "checkpoint":
+            with self._marks.during("checkpointing"):
+                return self._connection.execute(sql, *params)
+        if sql == "begin":
+            self._stack.enter_context(self._marks.during("folding"))
+        try:
+            return self._connection.execute(sql, *params)
+        finally:
+            if sql in ("commit", "rollback"):
+                self._stack.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def watch(marks: Marks, acks: int) -> None:
+    """Let this process mark what it is in, and note every answer that it was told is on disk."""
+    real_ask, real_append, real_sync = asking.ask, journal.Journal.append, journal.Journal.sync
+    real_apply, real_told, real_row = migrate.apply, Landing._on_disk, Landing.generation
+
+    async def ask(*what: Any) -> Any:
+        with marks.during("asking"):
+            return await real_ask(*what)
+
+    def append(self: journal.Journal, lines: bytes) -> None:
+        # Intents are written in another thread than all the rest.
+        with contextlib.nullcontext() if "-intents" in self.path.name else marks.during("journaling"):
+            real_append(self, lines)
+
+    def sync(self: journal.Journal, total_bytes: int) -> None:
+        with marks.during("journaling"):
+            real_sync(self, total_bytes)
+
+    def apply(connection: Any, wanted: Any) -> None:
+        with marks.during("migrating"):
+            real_apply(connection, wanted)
+
+    def row(self: Landing, generation: Any) -> None:
+        marks.handed()
+        real_row(self, generation)
+
+    def attempt(self: Landing, row: Any) -> None:
+        if row.error_type is not None:
+            marks.handed()
+        self._sink.put(row, marks.stored if row.error_type is not None else None)  # type: ignore[attr-defined]
+
+    def told(self: Landing, generation: Any) -> None:
+        os.write(acks, f"{generation.generation_id}\n".encode())
+        marks.stored()
+        real_told(self, generation)
+
+    def watched(path: Path, **how: Any) -> Opened:
+        opened = connect(path, **how)
+        return Opened(Watched(opened.connection, marks), opened.why_not)  # type: ignore[arg-type]
+
+    asking.ask = ask
+    journal.Journal.append, journal.Journal.sync = append, sync  # type: ignore[method-assign]
+    Landing.attempt = attempt  # type: ignore[method-assign]
+    Landing.generation, Landing._on_disk = row, told  # type: ignore[method-assign]
+    access.database.connect = watched  # type: ignore[assignment]
+    migrate.apply = apply
+    fold.BATCH_LINES = 10
+
+
+def ask(folder: Path, launch: str, home: str, address: str, newer: bool) -> None:
+    """Run the plan once, to its end if nobody kills it."""
+    os.environ["LAUNCH_KEY"] = f"sk-{launch}"
+    os.chdir(home)
+    acks = os.open("acks", os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    if newer:
+        real = migrate.steps()
+        migrate.steps = lambda: (*real, *NEWER)  # type: ignore[assignment]
+    watch(Marks(folder), acks)
+    lab = lk.Lab("lab.duckdb", user="tester")
+    lab.store._desk.background.period_s = 0.1
+    model = lk.Model("faulty/m", base_url=address, key_env="LAUNCH_KEY", concurrency=CONCURRENCY)
+    plan = lab.plan(prompts=["Say {{ n }}."], models=[model], dataset=ROWS, scorers=[lk.contains("n")])
+    plan.run(policy=POLICY, allow_unpriced=True, progress="none")
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for command in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            try:
+                ask(folder, *json.loads(command))
+            except BaseException:  # noqa: BLE001 - told through a file
+                (folder / f"error-{os.getpid()}").write_text(traceback.format_exc())
+            os._exit(0)
+        print(child, flush=True)
+
+
+if __name__ == "__main__":
+    main()
