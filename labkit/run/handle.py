@@ -76,30 +76,36 @@ class Run(Findings):
         """Check what can be checked before anything is paid for, then begin in a thread of its own."""
         keys = bench.find_keys(design.models)
         bench.store.check_writable()
-        unfinished = run_id or bench.store.unfinished(design.plan_id, fresh=settings.fresh)
-        run_id = unfinished or new_run_id()
-        shown = Progress(
-            title=title,
-            style=progress,
-            budget_usd=settings.budget_usd,
-            rates=_output_rates(design, bench),
-            samples={sample.id: sample.fields for sample in design.dataset.samples},
-        )
-        launch = Launch(
-            design,
-            run_id=run_id,
-            resumed=unfinished is not None,
-            bench=bench,
-            keys=keys,
-            scorers=scorers,
-            settings=settings,
-            watcher=shown,
-        )
-        run = cls(run_id, bench=bench, launch=launch)
-        run.progress = shown
-        shown.steer(run)
-        run._driving.enter_context(bench.store.drive(run_id))
-        shown.start()  # here and not in the thread: what it shows belongs to this cell
+        with ExitStack() as driving:
+            if run_id is None:
+                # Two that begin the same plan in one moment would each find no run of it to go on with.
+                lock = f"{design.plan_id} {'fresh' if settings.fresh else 'replaying'}"
+                driving.enter_context(bench.store.drive(lock, called="This plan"))
+            unfinished = run_id or bench.store.unfinished(design.plan_id, fresh=settings.fresh)
+            run_id = unfinished or new_run_id()
+            driving.enter_context(bench.store.drive(run_id))
+            shown = Progress(
+                title=title,
+                style=progress,
+                budget_usd=settings.budget_usd,
+                rates=_output_rates(design, bench),
+                samples={sample.id: sample.fields for sample in design.dataset.samples},
+            )
+            launch = Launch(
+                design,
+                run_id=run_id,
+                resumed=unfinished is not None,
+                bench=bench,
+                keys=keys,
+                scorers=scorers,
+                settings=settings,
+                watcher=shown,
+            )
+            run = cls(run_id, bench=bench, launch=launch)
+            run.progress = shown
+            shown.steer(run)
+            shown.start()  # here and not in the thread: what it shows belongs to this cell
+            run._driving = driving.pop_all()
         threading.Thread(target=run._drive, name=f"labkit-{run_id}", daemon=True).start()
         return run
 
