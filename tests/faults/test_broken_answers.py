@@ -87,6 +87,21 @@ def test_a_stream_that_breaks(fault: str, after: int, channel: Any, put: Callabl
         assert row.ttft_s is not None
 
 
+@pytest.mark.parametrize("after", [0, 1, 3, 5, "last"])
+def test_a_stream_that_falls_silent(after: Any, channel: Any, put: Callable[..., Any]) -> None:
+    """A stream that stalls anywhere before its end is asked for once more, and never finished, even where
+    all of its text came."""
+    last = {"openai": 6, "anthropic": 8}[channel.dialect]
+    place = last if after == "last" else after
+    channel.script(then={"stall_after": place, "events": 4})
+    row = only(put(channel.model(), policy={"timeout_s": 0.25}))
+    assert row.error_type == "TimedOut"
+    assert (row.attempts, row.maybe_paid, len(channel.seen())) == (2, 2, 2)
+    assert not any(seen["whole"] for seen in channel.seen())
+    heard = place > (1 if channel.dialect == "openai" else 3)
+    assert row.status == ("partial" if heard else "failed")
+
+
 @pytest.mark.parametrize("fault", ["cut_after", "garble_after"])
 def test_a_stream_that_breaks_at_its_very_end(fault: str, channel: Any, put: Callable[..., Any]) -> None:
     """A stream that breaks after all its text, before its last event, is not finished either."""

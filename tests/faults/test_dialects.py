@@ -194,3 +194,25 @@ def test_unknown_params_are_sent_and_recorded(channels: list[Any], lab: lk.Lab) 
         assert 9 in (body.get("max_tokens"), body.get("max_output_tokens"))
     stored = lab.sql("select params::varchar as text from requests")["text"].map(json.loads)
     assert all(params.items() <= one.items() for one in stored)
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_a_cut_answer_is_known_under_its_own_limit_only(place: int, channels: list[Any], lab: lk.Lab) -> None:
+    """An answer that ended at `max_tokens` is replayed where the same limit is asked for, and asked anew
+    under a greater one: a cut answer never stands for a whole one."""
+    channel = channels[place]
+    finish = {"openai": "length", "openai-responses": "max_output_tokens", "anthropic": "max_tokens"}
+    channel.script({"finish": finish[channel.dialect], "text": "the quick"})
+    model = channel.model()
+
+    def plan(most: int) -> Any:
+        return lab.plan(prompts=["Say hi."], models=[model], params={"max_tokens": most})
+
+    first = plan(5).run().generations().iloc[0]
+    assert (first["status"], first["stop_reason"]) == ("done", "max_tokens")
+    assert plan(5).frame()["known"].all()
+    assert not plan(50).frame()["known"].any()
+    assert plan(5).run().generations().iloc[0]["text"] == "the quick"
+    assert len(channel.seen()) == 1
+    second = plan(50).run().generations().iloc[0]
+    assert (second["stop_reason"], len(channel.seen())) == ("stop", 2)

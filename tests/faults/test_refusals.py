@@ -24,11 +24,12 @@ def test_a_refused_request_is_sent_once(status: int, channel: Any, put: Callable
 
 
 @pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("dialects", [("openai", "anthropic"), ("anthropic", "openai")])
 def test_a_bad_key_stops_its_model(
-    status: int, channel_for: Callable[[str], Any], put: Callable[..., Any]
+    status: int, dialects: tuple[str, str], channel_for: Callable[[str], Any], put: Callable[..., Any]
 ) -> None:
     """The first refusal of a key stops that model's other cells; the other model is asked to the end."""
-    bad, good = channel_for("openai"), channel_for("anthropic")
+    bad, good = map(channel_for, dialects)
     bad.script(
         then={"status": status, "body": {"error": {"message": "bad key", "type": "authentication_error"}}}
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from email.utils import formatdate
 from itertools import pairwise
 from typing import Any
@@ -45,7 +47,7 @@ def test_a_date_is_waited_for(channel: Any, put: Callable[..., Any]) -> None:
     assert ran.sink.statuses() == {"done": 1}
 
 
-@pytest.mark.parametrize("nonsense", ["-1", "nan", "inf", "soon", ""])
+@pytest.mark.parametrize("nonsense", ["-1", "nan", "inf", "abc", "", "1e3 s", "Fri, 99 Foo 2026"])
 def test_nonsense_is_no_wait(nonsense: str, channel: Any, put: Callable[..., Any]) -> None:
     """A Retry-After that means nothing is as good as none: the next request leaves by the backoff."""
     channel.script(refusal(nonsense))
@@ -53,21 +55,70 @@ def test_nonsense_is_no_wait(nonsense: str, channel: Any, put: Callable[..., Any
     assert ran.sink.statuses() == {"done": 1}
     assert ran.sink.attempts[0].retry_after_s is None
     assert ran.sink.attempts[0].wait_s < 1
+    first, second = channel.seen()
+    assert second["at"] - first["at"] < 5
 
 
-@pytest.mark.parametrize("after", ["200", "86400", "1e300"])
+@pytest.mark.parametrize("after", ["200", "86400", "1e300", "a day"])
+@pytest.mark.parametrize("dialects", [("openai", "anthropic"), ("anthropic", "openai")])
 def test_nobody_sleeps_beyond_the_cap(
-    after: str, channel_for: Callable[[str], Any], put: Callable[..., Any]
+    after: str, dialects: tuple[str, str], channel_for: Callable[[str], Any], put: Callable[..., Any]
 ) -> None:
-    """A wait beyond the cap puts that model aside, with a row that says until when; the other goes on."""
-    slow, quick = channel_for("openai"), channel_for("anthropic")
-    slow.script(then=refusal(after))
+    """A wait beyond the cap, in seconds or as a date, puts that model aside after its one request, with a
+    row that says until when; the other goes on."""
+    slow, quick = map(channel_for, dialects)
+    told = formatdate(time.time() + 86400, usegmt=True) if after == "a day" else after
+    slow.script(then=refusal(told))
+    begun = datetime.now(UTC)
     ran = put(slow.model("slow", concurrency=1), quick.model("quick"), count=5)
     assert len(slow.seen()) == 1
+    assert len(quick.seen()) == 5
     assert ran.sink.statuses() == {"done": 5, "stopped": 4, "failed": 1}
     stopped = [row for row in ran.sink.generations if row.status == "stopped"]
     assert {row.error_type for row in stopped} == {"RateLimited"}
-    assert all("until 2" in row.error_message for row in stopped)
+    asked_s = {"200": 200.0, "86400": 86400.0, "1e300": 366 * 86400.0, "a day": 86400.0}[after]
+    for row in stopped:
+        said = re.search(r"until (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", row.error_message)
+        assert said is not None
+        until = datetime.fromisoformat(said[1]).replace(tzinfo=UTC)
+        assert abs((until - begun).total_seconds() - asked_s) < 10
+
+
+def test_a_long_wait_is_shown_and_can_be_stopped(
+    channel_for: Callable[[str], Any], put: Callable[..., Any], kit: Any
+) -> None:
+    """A wait below the cap is told with its length and its reason as it begins, and stands in the limits;
+    the others are asked meanwhile, and a stop does not wait for it."""
+    channel = channel_for("openai")
+    channel.script(refusal("200"))
+    held: list[Any] = []
+    ended: list[Any] = []
+    state: list[Any] = []
+
+    def look(row: Any) -> None:
+        ended.append(row)
+        if len(ended) == 5:
+            state.extend(held[0].limits())
+            held[0].stop("seen enough")
+
+    begun = time.monotonic()
+    ran = put(
+        channel.model(concurrency=1),
+        count=6,
+        memory=kit.Memory(on={"ended": look}),
+        before=held.append,
+        policy={"retry_after_cap_s": 300.0, "deadline_s": 600.0},
+    )
+    assert time.monotonic() - begun < 60
+    ((cell, seconds, why),) = ran.memory.named("waiting")
+    assert 200 <= seconds <= 220.1
+    assert "429" in why
+    assert "slow down" in why
+    assert [one["waiting"] for one in state] == [1]
+    assert ran.sink.statuses() == {"done": 5, "stopped": 1}
+    (stopped,) = [row for row in ran.sink.generations if row.status == "stopped"]
+    assert stopped.generation_id == cell.generation_id
+    assert len(channel.seen()) == 6
 
 
 def test_a_wait_delays_only_its_own_request(
