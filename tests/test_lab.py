@@ -323,3 +323,29 @@ def test_provenance_stands_on_the_run(lab: lk.Lab, echo: Echo) -> None:
     assert found["seed"] == 7
     assert {"labkit", "openai", "anthropic", "duckdb"} <= set(found["packages"])
     assert {"python", "host", "user", "git", "notebook", "prices", "concurrency"} <= set(found)
+
+
+def test_each_row_keeps_the_id_of_its_price(lab: lk.Lab, echo: Echo) -> None:
+    """A row has the id of the price its cost was reckoned by, also as a replay, and so has its model."""
+    dear = echo("dear").replace(prices={"input": 1000, "output": 2000})
+    for experiment in ("first", "replayed"):
+        plan = lab.plan(
+            prompts=["{{ text }}"], models=[dear, echo("free")], dataset=ROWS[:1], experiment=experiment
+        )
+        frame = plan.run().generations().set_index("model")
+        assert frame.loc["scripted/dear", "price_id"] == "given: prices of scripted/dear"
+        assert frame.loc["scripted/dear", "cost_usd"] == pytest.approx(0.003)
+        assert frame.loc["scripted/free", "price_id"] == "declared: scripted models cost nothing"
+    kept = lab.sql("select model, prices->>'price_id' as price_id from models").set_index("model")
+    assert kept.loc["scripted/dear", "price_id"] == "given: prices of scripted/dear"
+
+
+def test_repricing_takes_the_labs_own_filters(lab: lk.Lab, echo: Echo) -> None:
+    """`lab.reprice` tells what a run would have cost at other prices, from history alone."""
+    dear = echo("dear").replace(prices={"input": 1000, "output": 1000})
+    run = lab.plan(prompts=["{{ text }}"], models=[dear], dataset=ROWS).run()
+    cheap = {"scripted/dear": {"input": 500, "output": 500}}
+    frame = lab.reprice(prices=cheap, run=run.run_id)
+    assert frame["ratio"].item() == pytest.approx(0.5)
+    assert frame["cost_usd"].item() == pytest.approx(run.generations()["cost_usd"].sum())
+    assert lab.reprice(prices=None, run="none").empty

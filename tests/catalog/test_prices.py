@@ -6,6 +6,7 @@ import warnings
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import genai_prices
+import msgspec
 import pytest
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelPrice
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from labkit.catalog import listed
 from labkit.catalog.model import Model
 from labkit.catalog.prices import Pricer, _compiled, pricer
+from labkit.providers import anthropic_events, openai_events, responses_events
 from labkit.records import Usage
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -131,6 +133,134 @@ def test_cached_tokens_have_their_own_prices():
     cost = pricer(Model("anthropic/claude-haiku-4-5"), AT).price(usage).cost_usd
     assert cost == pytest.approx((100 * 1.0 + 600 * 0.1 + 300 * 1.25) / 1e6)
     assert pricer(Model("openai/gpt-4-turbo"), AT).price(usage).cost_usd == pytest.approx(1000 * 10 / 1e6)
+
+
+def as_chat(plain, read, written, left):
+    """What OpenAI's chat completions report: everything read from or written to a cache inside the input."""
+    return {
+        "prompt_tokens": plain + read + written,
+        "completion_tokens": left,
+        "prompt_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
+    }
+
+
+def as_responses(plain, read, written, left):
+    """The same in the words of OpenAI's responses API."""
+    return {
+        "input_tokens": plain + read + written,
+        "output_tokens": left,
+        "input_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
+    }
+
+
+def as_messages(plain, read, written, left):
+    """What Anthropic's messages report: what was read from or written to a cache beside the input."""
+    return {
+        "input_tokens": plain,
+        "cache_read_input_tokens": read,
+        "cache_creation_input_tokens": written,
+        "output_tokens": left,
+    }
+
+
+counts = st.integers(0, 200_000)
+
+
+@settings(deadline=None)
+@given(plain=counts, read=counts, written=counts, left=counts)
+def test_a_cache_is_paid_once_inside_or_beside_the_input(plain, read, written, left):
+    """OpenAI counts its cache inside the input and Anthropic beside it: the same tokens cost the same."""
+    own = Model("x/y", prices={"input": 1, "cache_read": 0.1, "cache_write": 1.25, "output": 5})
+    parts = plain, read, written, left
+    usages = [
+        openai_events.usage(msgspec.convert(as_chat(*parts), openai_events._Usage)),
+        responses_events.usage(msgspec.convert(as_responses(*parts), responses_events._Usage)),
+        anthropic_events.usage(as_messages(*parts)),
+    ]
+    expected = (plain + 0.1 * read + 1.25 * written + 5 * left) / 1e6
+    for usage in usages:
+        assert pricer(own, AT).price(usage).cost_usd == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "flavor", "report", "read_usage"),
+    [
+        (
+            "openai",
+            "gpt-6-luna",
+            "chat",
+            as_chat,
+            lambda raw: openai_events.usage(msgspec.convert(raw, openai_events._Usage)),
+        ),
+        (
+            "openai",
+            "gpt-6-luna",
+            "responses",
+            as_responses,
+            lambda raw: responses_events.usage(msgspec.convert(raw, responses_events._Usage)),
+        ),
+        ("anthropic", "claude-haiku-4-5", "default", as_messages, anthropic_events.usage),
+    ],
+)
+def test_a_payload_costs_what_genai_prices_reads_from_it(provider, name, flavor, report, read_usage):
+    """From one raw payload labkit reads and prices what genai-prices itself reads and prices."""
+    raw = report(100, 600, 300, 50)
+    theirs = genai_prices.extract_usage(
+        {"model": name, "usage": raw}, provider_id=provider, api_flavor=flavor
+    ).calc_price(genai_request_timestamp=AT)
+    ours = pricer(Model(f"{provider}/{name}"), AT).price(read_usage(raw))
+    assert ours.cost_usd == pytest.approx(float(theirs.total_price), rel=1e-9)
+
+
+def test_a_batch_has_its_own_prices():
+    """Anthropic's batches cost half of everything; a model without a listed batch price has none."""
+    model, usage = (
+        Model("anthropic/claude-haiku-4-5"),
+        Usage(input_tokens=1000, cache_read_tokens=400, cache_write_tokens=100, output_tokens=50),
+    )
+    batch = pricer(model, AT, batch=True)
+    assert batch.price(usage).cost_usd == pytest.approx(pricer(model, AT).price(usage).cost_usd / 2)
+    assert batch.price(usage).cost_usd == pytest.approx(
+        as_they_price("anthropic", "claude-haiku-4-5", usage, AT, {"processing": "batch"})
+    )
+    assert batch.price_id.endswith("processing=batch")
+    unlisted = pricer(Model("openai/gpt-4.5-preview"), AT, batch=True)
+    assert unlisted.price(usage).cost_usd is None
+    assert "no batch price for gpt-4.5-preview at openai" in unlisted.price_id
+    given = pricer(Model("x/y", prices={"input": 1, "output": 2}), AT, batch=True)
+    assert given.price(usage).cost_usd is None
+    assert pricer(Model("local/smollm2-135m"), AT, batch=True).price(usage).cost_usd == 0.0
+
+
+@settings(deadline=None)
+@given(
+    model=st.sampled_from(KNOWN),
+    usage=usages(),
+    slack=st.tuples(*[st.integers(0, 10**5) for _ in range(4)]),
+)
+def test_a_cost_lies_within_its_bounds(model, usage, slack):
+    """No usage between the ends costs less than the lower bound or more than the upper, cached or not."""
+    found = pricer(Model("/".join(model)), AT)
+    entered, left = usage.input_tokens, usage.output_tokens
+    ends = (max(0, entered - slack[0]), entered + slack[1]), (max(0, left - slack[2]), left + slack[3])
+    bounds = found.bounds_usd(*ends, cached=True)
+    cost = found.price(usage).cost_usd
+    if bounds is not None:
+        assert bounds[0] * (1 - 1e-9) - 1e-12 <= cost <= bounds[1] * (1 + 1e-9) + 1e-12
+    plain = usage_without_cache(usage)
+    bounds = found.bounds_usd(*ends, cached=False)
+    if bounds is not None:
+        cost = found.price(plain).cost_usd
+        assert bounds[0] * (1 - 1e-9) - 1e-12 <= cost <= bounds[1] * (1 + 1e-9) + 1e-12
+
+
+def usage_without_cache(usage):
+    """The same totals, nothing of them from a cache."""
+    return Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+    )
 
 
 def test_a_faster_service_has_its_own_price():
