@@ -98,11 +98,14 @@ class Pencil:
         words = _words(panel, self.board.rates.get(panel.model))
         ticking = told is not None and told.words[0] == words[0] == "streaming" and not stale
         if told is None or (words != told.words and not ticking):
-            change["s"], change["w"], change["f"], change["n"] = words
+            change["s"], change["w"], change["f"], change["c"], change["n"] = words
         else:
             words, now = told.words, told.at_s
         self._told[panel.number] = _Told(version, take, len(text), words, now)
         return change if len(change) > 1 else None
+
+
+_Words = tuple[str, str, str, str, str]
 
 
 class _Told:
@@ -110,9 +113,7 @@ class _Told:
 
     __slots__ = ("at_s", "chars", "take", "version", "words")
 
-    def __init__(
-        self, version: int, take: int, chars: int, words: tuple[str, str, str, str], at_s: float
-    ) -> None:
+    def __init__(self, version: int, take: int, chars: int, words: _Words, at_s: float) -> None:
         self.version, self.take, self.chars, self.words, self.at_s = version, take, chars, words, at_s
 
 
@@ -183,8 +184,8 @@ def _placed(row: Row, board: Board, columns: Mapping[str, str]) -> dict[str, Any
     }
 
 
-def _words(panel: Panel, rate_usd: float | None) -> tuple[str, str, str, str]:
-    """State, the state in words, facts, and a note."""
+def _words(panel: Panel, rate_usd: float | None) -> _Words:
+    """State, the state in words, clocks, cost, and a note."""
     note = panel.note
     if panel.over and panel.length > SHOWN_CHARS:
         note = f"{note} cut here: {panel.length - SHOWN_CHARS:,} more characters are in the lab".strip()
@@ -193,22 +194,27 @@ def _words(panel: Panel, rate_usd: float | None) -> tuple[str, str, str, str]:
     word = STATES[panel.state]
     if panel.attempt > 1:
         word += f" (attempt {panel.attempt})"
-    return panel.state, word, " · ".join(_facts(panel, rate_usd)), shown(cut(note, limit=400))
+    return panel.state, word, " · ".join(_clocks(panel)), _cost(panel, rate_usd), shown(cut(note, limit=400))
 
 
-def _facts(panel: Panel, rate_usd: float | None) -> list[str]:
-    facts = []
+def _clocks(panel: Panel) -> list[str]:
+    clocks = []
     if panel.ttft_s is not None:
-        facts.append(f"TTFT {panel.ttft_s:.2f} s")
+        clocks.append(f"TTFT {panel.ttft_s:.2f} s")
     if panel.state == "streaming":
         passed_s = monotonic() - panel.first_at
         if passed_s > 0.3 and len(panel.pieces) > 2:
-            facts.append(f"≈ {len(panel.pieces) / passed_s:.0f} tokens/s")
-            if rate_usd:
-                facts.append(f"≈ USD {usd(len(panel.pieces) * rate_usd)}")
+            clocks.append(f"≈ {len(panel.pieces) / passed_s:.0f} tokens/s")
     elif panel.latency_s and panel.output_tokens:
-        facts.append(f"{panel.output_tokens / panel.latency_s:.0f} tokens/s")
-        facts.append(f"{panel.output_tokens:,} tokens")
+        clocks.append(f"{panel.output_tokens / panel.latency_s:.0f} tokens/s")
+        clocks.append(f"{panel.output_tokens:,} tokens")
+    return clocks
+
+
+def _cost(panel: Panel, rate_usd: float | None) -> str:
+    """What it cost, or, while it streams, what its pieces so far would cost."""
     if panel.cost_usd is not None and panel.state != "known":
-        facts.append(f"USD {usd(panel.cost_usd)}")
-    return facts
+        return f"USD {usd(panel.cost_usd)}"
+    if panel.state == "streaming" and rate_usd and len(panel.pieces) > 2:
+        return f"≈ USD {usd(len(panel.pieces) * rate_usd)}"
+    return ""

@@ -149,4 +149,5 @@ def test_running_cost_is_marked_as_a_guess(cell: Callable[..., Any], board: Call
         found.text(cell("m/one", "s0"), "word ")
     panel = found.order[0].panels["m/one"]
     panel.first_at -= 1.0
-    assert "≈ USD 0.1000" in drawing._facts(panel, 0.01)
+    assert drawing._cost(panel, 0.01) == "≈ USD 0.1000"
+    assert drawing._cost(panel, None) == ""

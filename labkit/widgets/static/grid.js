@@ -108,7 +108,8 @@ class Grid {
     const glyph = make("span", "lk-glyph", { "aria-hidden": "true" });
     const state = make("span", "lk-state");
     const facts = make("div", "lk-clocks");
-    bar.append(glyph, state);
+    const cost = make("span", "lk-cost");
+    bar.append(glyph, state, cost);
     const scroller = make("div", "lk-text");
     const text = document.createTextNode("");
     scroller.append(text);
@@ -126,7 +127,7 @@ class Grid {
       event.stopPropagation();
     });
     root.addEventListener("dblclick", () => root.classList.toggle("lk-tall"));
-    const panel = { root, glyph, state, facts, scroller, text, note };
+    const panel = { root, glyph, state, cost, facts, scroller, text, note };
     this.panels.set(number, panel);
     return root;
   }
@@ -230,13 +231,14 @@ class Grid {
     if (change.text !== undefined) panel.text.data = change.text + change.more;
     else if (change.more) panel.text.appendData(change.more);
     if (!change.words) return;
-    const { s, w, f, n } = change.words;
+    const { s, w, f, c, n } = change.words;
     if (panel.root.dataset.state !== s) {
       panel.root.dataset.state = s;
       say(panel.glyph, GLYPHS[s] || "·");
     }
     say(panel.state, w);
     say(panel.facts, f);
+    say(panel.cost, c);
     say(panel.note, n);
   }
 
