@@ -55,6 +55,8 @@ class Counts:
     ) -> None:
         self.ways: set[str] = set()
         """How they were counted, in words."""
+        self.right = ""
+        """By what they were set right, in words."""
         self._design, self._prompt, self._model = design, prompt, design.models[model]
         self._counter = counter
         self._counts: dict[int, tuple[int, int]] = {}
@@ -91,5 +93,5 @@ class Counts:
 
         n, likely = len(ratios), fmean(ratios)
         half = student(n - 1, level) * stdev(ratios) * math.sqrt(1 / n + 1 / len(samples))
-        self.ways.add(f"what {n} answers were counted as")
+        self.right = f"set right by what the provider counted for {n} answers"
         return max(0.0, likely - half), likely + half, likely

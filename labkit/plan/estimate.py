@@ -86,7 +86,7 @@ class Estimate:
         return f"{least}USD {_usd(low)}–{_usd(high)}{middle}"
 
     def __str__(self) -> str:
-        time = "" if self.seconds is None else f"; about {duration(self.seconds)}"
+        time = "" if not self.seconds else f"; about {duration(self.seconds)}"
         return f"{plural(self.requests, 'request')}; {self.known} known; {self.cost}{time}"
 
     def __repr__(self) -> str:

@@ -84,6 +84,7 @@ def _part(
     model = design.models[m]
     cells = Counter((place.prompt, place.sample) for place in places)
     ways: set[str] = set()
+    right: set[str] = set()
     words: list[str] = []
     entering = leaving = usd = (0.0, 0.0, 0.0)
     priced = known = True
@@ -108,6 +109,7 @@ def _part(
             entering, leaving = _add(entering, enter, number), _add(leaving, leave, number)
             usd = _add(usd, cost or (0.0, 0.0, 0.0), number)
         ways |= counts.ways
+        right |= {counts.right} - {""}
     return Part(
         model=model.id,
         requests=len(places),
@@ -120,7 +122,7 @@ def _part(
         cost_likely_usd=usd[2] if priced and known else None,
         seconds=seconds,
         assumptions=(
-            f"input by {' and '.join(sorted(ways))}",
+            ", ".join([f"input by {' and '.join(sorted(ways))}", *sorted(right)]),
             *dict.fromkeys(words),
             *(() if priced else ("price not known",)),
         ),

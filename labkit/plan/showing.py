@@ -13,7 +13,7 @@ from labkit.visible import shown
 
 def line(design: Design, estimate: Estimate) -> str:
     """`2 prompts × 1 model × 3 samples × 1 repeat = 6 requests; 0 known; USD 0.28–0.41; about 3 min`."""
-    time = "" if estimate.seconds is None else f"; about {duration(estimate.seconds)}"
+    time = "" if not estimate.seconds else f"; about {duration(estimate.seconds)}"
     return f"{product(design)}; {estimate.known} known; {estimate.cost}{time}"
 
 
