@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 _MINUTE_S = 60.0
@@ -103,7 +104,8 @@ class Buckets:
                 continue
             limit, remaining = _count(headers, told_limit), _count(headers, told_remaining)
             if limit is not None and remaining is not None and limit > 0:
-                self._set(kind, limit, min(remaining, limit), _reset_s(headers.get(told_reset)), now)
+                reset_s = _reset_s(headers.get(told_reset), headers.get("date"))
+                self._set(kind, limit, min(remaining, limit), reset_s, now)
 
     def _set(self, kind: str, limit: float, remaining: float, reset_s: float | None, now: float) -> None:
         # OpenAI's and Anthropic's limits are per minute and refill all the time; the time to the reset
@@ -129,20 +131,30 @@ def _count(headers: Mapping[str, str], name: str) -> float | None:
     return value if math.isfinite(value) and value >= 0 else None
 
 
-def _reset_s(text: str | None) -> float | None:
-    """Seconds to the reset: told as a span (`6m0s`, `20ms`), as seconds, or as a moment (RFC 3339)."""
+def _reset_s(text: str | None, date: str | None) -> float | None:
+    """Seconds to the reset: told as a span (`6m0s`, `20ms`), as seconds, or as a moment (RFC 3339), which is
+    taken against the response's own `date`, so that a wrong clock here does not matter."""
     if text is None:
         return None
     spans = _SPAN.findall(text)
     if spans and "".join(number + unit for number, unit in spans) == text:
         return sum(float(number) * _SPAN_S[unit] for number, unit in spans)
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
     except ValueError:
         pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+    else:
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+    moment = _moment(datetime.fromisoformat, text)
+    if moment is None:
         return None
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    now = _moment(parsedate_to_datetime, date or "") or datetime.now(UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _moment(read: Callable[[str], datetime], text: str) -> datetime | None:
+    try:
+        moment = read(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
