@@ -81,8 +81,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             body = await reader.readexactly(int(length[1])) if length else b""
             if not await answer(head, body, writer):
                 break
-    except (asyncio.IncompleteReadError, ConnectionError):
-        pass
+    except (asyncio.IncompleteReadError, ConnectionError, RuntimeError):
+        pass  # the client went; uvloop says so with a RuntimeError
     finally:
         WRITERS.discard(writer)
         writer.close()

@@ -165,3 +165,28 @@ def test_limits_told_in_headers_are_kept(channel_for: Callable[[str], Any], put:
     first, second = channel.seen()
     assert second["at"] - first["ended"] >= 0.4
     assert ran.sink.statuses() == {"done": 2}
+
+
+ODD = [("6000", "0", odd) for odd in ("inf", "nan", "-5s", "soon")]
+ODD += [
+    ("1e999", "1", "1s"),
+    ("0", "0", "60s"),
+    ("-1", "5", "1s"),
+    ("nan", "nan", "nan"),
+    ("6000", "inf", ""),
+]
+
+
+@pytest.mark.parametrize(("limit", "remaining", "reset"), ODD)
+def test_odd_limits_break_nothing(
+    limit: str, remaining: str, reset: str, channel: Any, put: Callable[..., Any]
+) -> None:
+    """Headers of limits that make no sense hold nobody up for longer than those that do."""
+    name = "x-ratelimit-{}-requests" if channel.dialect == "openai" else "anthropic-ratelimit-requests-{}"
+    parts = {"limit": limit, "remaining": remaining, "reset": reset}
+    channel.script(then={"headers": {name.format(part): value for part, value in parts.items()}})
+    begun = time.monotonic()
+    ran = put(channel.model(concurrency=1), count=3)
+    assert ran.sink.statuses() == {"done": 3}
+    assert len(channel.seen()) == 3
+    assert time.monotonic() - begun < 30
