@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
@@ -22,7 +23,7 @@ from labkit.design import Design, Place
 from labkit.engine import loop
 from labkit.engine.executor import Executor, Job
 from labkit.engine.retry import Policy
-from labkit.errors import DefinitionError, StoreLocked
+from labkit.errors import DefinitionError, StoreError
 from labkit.keys import Key
 from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
 from labkit.run import definitions, marking, replaying, unasked
@@ -31,6 +32,9 @@ from labkit.scoring import Scorer
 from labkit.store.writer import Writer
 
 log = logging.getLogger("labkit.run")
+
+SETTLE_S = 5.0
+"""How long a run that broke off waits for what it has to be on disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,7 @@ class Launch:
         self._executor: Executor | None = None
         self._halted: list[tuple[str, str]] = []
         self._paused = False
+        self._limited: list[tuple[str, int | None, Mapping[str, float]]] = []
         self._lock = threading.Lock()
 
     def drive(self) -> None:
@@ -96,14 +101,17 @@ class Launch:
             writer.flush()
         except BaseException as error:
             self._tell(writer, "failed", error=f"{type(error).__name__}: {error}")
+            with suppress(StoreError):  # what cannot be written now is tried again, and is why it ended
+                writer.flush(timeout_s=SETTLE_S)
             raise
         reason, unscored = self.stopped, None
         try:
+            store.fold()
             marking.mark(self.run_id, self.scorers, store)
             reason = reason or unasked.reason(store, self.run_id, self.design, self._pricers(), first)
-        except StoreLocked as locked:
+        except StoreError as hindered:
             # Every answer is safe in the journal; only what reads the tables has to wait.
-            unscored = f"{locked} Then score with lab.run('{self.run_id}').score(…)."
+            unscored = f"{hindered} Then score with lab.run('{self.run_id}').score(…)."
             log.warning("Run %s is not scored yet. %s", self.run_id, unscored)
         self._tell(writer, "stopped" if reason else "finished", reason=reason, unscored=unscored)
         writer.flush()
@@ -128,6 +136,18 @@ class Launch:
             self._paused = paused
             if self._executor is not None:
                 self._executor.pause() if paused else self._executor.go_on()
+
+    def limit(self, model: str, concurrency: int | None, per_minute: Mapping[str, float]) -> None:
+        """Change a model's limits for this launch."""
+        with self._lock:
+            self._limited.append((model, concurrency, per_minute))
+            if self._executor is not None:
+                self._executor.limit(model, concurrency=concurrency, per_minute=per_minute)
+
+    def limits(self) -> list[dict[str, Any]]:
+        """The state of the limits, a dict per model; none before anything is asked."""
+        executor = self._executor
+        return [] if executor is None else executor.limits()
 
     def abort(self, reason: str) -> None:
         """Stop, and do not wait for answers in flight."""
@@ -225,6 +245,8 @@ class Launch:
         )
         with self._lock:
             self._executor = executor
+            for model, concurrency, per_minute in self._limited:
+                executor.limit(model, concurrency=concurrency, per_minute=per_minute)
             for model, reason in self._halted:
                 executor.stop_model(model, reason)
             if self._paused:

@@ -56,7 +56,7 @@ class Access:
 
         Raises `StoreLocked` after `wait_s`.
         """
-        if not self.path.exists() and not any(True for _ in self.folder.journals()):
+        if not self._exists() and not any(True for _ in self.folder.journals()):
             with database.in_memory() as connection:
                 yield Reading(connection)
             return
@@ -117,7 +117,7 @@ class Access:
         with self.reading(wait_s=wait_s):
             pass
         with contextlib.ExitStack() as stack:
-            if self.path.exists():
+            if self._exists():
                 self._pass_gate(stack, max(0.0, deadline - time.monotonic()))
                 left_s = max(0.0, deadline - time.monotonic())
                 connection = database.connect_sealed(self.path, locked.SEALED, wait_s=left_s)
@@ -138,6 +138,14 @@ class Access:
             Fold(connection, self.folder, {}, process=process).run()
             yield Reading(connection, why="the lab is held by another, so this is what this process wrote")
 
+    def _exists(self) -> bool:
+        try:
+            return self.path.exists()
+        except OSError as error:
+            raise StoreError(
+                f"{self.path.name} cannot be opened: {error.strerror}. Choose a folder that you may read."
+            ) from None
+
     def unfolded(self) -> list[tuple[JournalName, int]]:
         """The journals that hold more than this process knows to be in the tables, and their sizes."""
         return [
@@ -151,7 +159,7 @@ class Access:
     def _open(self, stack: contextlib.ExitStack, wait_s: float) -> Reading:
         deadline = time.monotonic() + wait_s
         sealed = self._pass_gate(stack, wait_s)
-        if sealed is None and not self.path.exists():
+        if sealed is None and not self._exists():
             database.create(self.path, self.folder)
         opened = database.connect(self.path, wait_s=max(0.0, deadline - time.monotonic()))
         stack.callback(opened.connection.close)
@@ -184,7 +192,7 @@ class Access:
     def _opened_to_write(self, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
         deadline = time.monotonic() + wait_s
         with gate.passed(self.folder, wait_s=wait_s):
-            if not self.path.exists():
+            if not self._exists():
                 database.create(self.path, self.folder)
             left_s = max(0.0, deadline - time.monotonic())
             opened = database.connect(self.path, wait_s=left_s, write=True)
@@ -205,7 +213,7 @@ class Access:
         except StoreLocked:
             raise
         except (StoreError, OSError) as error:
-            if not self.path.exists():
+            if not self._exists():
                 raise
             return f"the folder {self.folder.path.name} cannot be written ({error})"
         return None

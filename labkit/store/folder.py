@@ -126,8 +126,8 @@ class Folder:
         try:
             with os.scandir(self.path) as entries:
                 return list(entries)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return []  # where we may not look, the gate is closed to us too, and says so
 
     @staticmethod
     def _fault(status: os.stat_result) -> str | None:

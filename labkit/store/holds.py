@@ -122,9 +122,9 @@ def held(path: Path, *, wait_s: float = 0.0) -> Iterator[Hold | None]:
 def is_held(path: Path) -> bool:
     """Whether somebody holds `path`, or may: one that this user cannot open counts as held. A file that
     is not there is held by nobody."""
-    if not path.exists():
-        return False
     try:
+        if not path.exists():
+            return False
         with held(path) as hold:
             return hold is None
     except OSError:
