@@ -111,8 +111,9 @@ class Launch:
             reason = reason or unasked.reason(store, self.run_id, self.design, self._pricers(), first)
         except StoreError as hindered:
             # Every answer is safe in the journal; only what reads the tables has to wait.
-            unscored = f"{hindered} Then score with lab.run('{self.run_id}').score(…)."
-            log.warning("Run %s is not scored yet. %s", self.run_id, unscored)
+            if self.scorers:
+                unscored = f"{hindered} Then score with lab.run('{self.run_id}').score(…)."
+                log.warning("Run %s is not scored yet. %s", self.run_id, unscored)
         self._tell(writer, "stopped" if reason else "finished", reason=reason, unscored=unscored)
         writer.flush()
         store.checkpoint()

@@ -124,3 +124,54 @@ def test_nothing_of_a_dead_process_is_left(store: Store, put: Put, make: Any, pa
     store.fold()
     store.run_row("x")
     assert sorted(file.name for file in Folder(path).path.iterdir()) == ["gate.lock", "reserve"]
+
+
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from labkit.store import Store, fold, sweep
+
+sweep.SETTLED_S = 0.0
+moment, real = sys.argv[2], Path.unlink
+
+def unlink(self, *how, **more):
+    if self.suffix == ".jsonl" and moment == "before it goes":
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(self, *how, **more)
+    if self.suffix == ".jsonl" and moment == "after it went":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Path.unlink = unlink
+done = fold.Fold.run
+
+def run(self):
+    report = done(self)
+    if moment == "after the commit":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return report
+
+fold.Fold.run = run
+store = Store(sys.argv[1])
+store.fold()
+store.run_row("x")
+store.run_row("x")
+"""
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("moment", ["after the commit", "before it goes", "after it went"])
+def test_a_kill_between_fold_and_removal(
+    moment: str, store: Store, put: Put, make: Any, path: Path, python: Any, journals: Any
+) -> None:
+    """F34: a process killed after a fold's commit, or before or after it removes a journal, leaves every row
+    once, and the next one finishes its work."""
+    for name in "abc":
+        put(make.generation(name))
+        store.writer().close()
+    process = python(DIES, path, moment)
+    assert process.wait(60) == -9, process.stderr.read()
+    assert len(journals()) == (2 if moment == "after it went" else 3)
+    for _ in range(3):
+        assert sorted(store.generations()["generation_id"]) == ["a", "b", "c"]
+    assert store.table("select count(*) as n from log.generations")["n"].to_pylist() == [3]
+    assert journals() == []
