@@ -20,6 +20,7 @@ from labkit.engine.job import Job
 from labkit.engine.landing import Landing
 from labkit.engine.lane import Endpoint, Lane
 from labkit.engine.retry import Policy
+from labkit.engine.sharing import Sharing
 from labkit.engine.traffic import Traffic
 from labkit.engine.watchdog import Watchdog
 from labkit.records import Generation, Sink, Watcher
@@ -31,6 +32,7 @@ _UNSTORED = 8192
 _ABORT_S = 1.5
 _EARLY_S = 0.001
 """uvloop's clock counts whole milliseconds, so that a timer may ring one too early."""
+_SOON_S = 1.0
 
 
 class Course:
@@ -59,6 +61,7 @@ class Course:
         self._unstored = 0
         self._pull_due = False
         self._fault: BaseException | None = None
+        self._sharing = Sharing()
 
     async def run(self, jobs: Iterable[Job], stopped: Stopped | None) -> None:
         """Ask all `jobs`, or none of them if the run is `stopped` already; raises what ended it early."""
@@ -69,9 +72,12 @@ class Course:
         if stopped is not None:
             self.stop(stopped)
         watchdog = Watchdog(self._policy, traffic.asked, self._tick)
-        tasks = [self._loop.create_task(self._connect(lane)) for lane in traffic.lanes.values()]
-        tasks.append(self._loop.create_task(watchdog.watch()))
+        tasks: list[asyncio.Task[None]] = []
         try:
+            self._sharing = await asyncio.to_thread(Sharing.join, traffic.lanes.values(), self._keys)
+            self._sharing.begin(perf_counter())
+            tasks += [self._loop.create_task(self._connect(lane)) for lane in traffic.lanes.values()]
+            tasks.append(self._loop.create_task(watchdog.watch()))
             self.advance()
             await asyncio.shield(self._over)
         except asyncio.CancelledError:
@@ -81,6 +87,10 @@ class Course:
         finally:
             for task in tasks:
                 task.cancel()
+            for endpoint in traffic.endpoints:
+                if endpoint.alarm is not None:
+                    endpoint.alarm.cancel()
+            self._sharing.leave(perf_counter())
         fault = self._fault or self._landing.trouble
         if fault is not None:
             raise fault
@@ -155,6 +165,24 @@ class Course:
     def _dispatch(self, endpoint: Endpoint) -> None:
         if self._unstored <= _UNSTORED and self._landing.trouble is None and not self.held:
             self._traffic.dispatch(endpoint)
+            if endpoint.limiter.free:
+                self._see_to_waits(endpoint)
+
+    def _see_to_waits(self, endpoint: Endpoint) -> None:
+        """What waits for the time ends with `fail_fast`, else it is looked at when that comes."""
+        now = perf_counter()
+        if self._policy.fail_fast:
+            self._traffic.end_waits(endpoint, now)
+        if endpoint.alarm is not None:
+            return
+        opens_s = endpoint.opens_in_s(now)
+        # For longer waits the next tick is soon enough.
+        if opens_s is not None and opens_s < _SOON_S:
+            endpoint.alarm = self._loop.call_later(opens_s + _EARLY_S, self._ring, endpoint)
+
+    def _ring(self, endpoint: Endpoint) -> None:
+        endpoint.alarm = None
+        self._dispatch(endpoint)
 
     def _entered(self, job: Job) -> None:
         self._open += 1
@@ -163,17 +191,13 @@ class Course:
     def _send(self, lane: Lane, errand: Errand) -> None:
         errand.attempts += 1
         errand.last = None
-        lane.circuit.sent()
-        lane.buckets.take(errand.tokens, perf_counter())
-        in_flight = lane.endpoint.limiter.acquire()
-        errand.task = self._loop.create_task(self._ask(lane, errand, in_flight))
+        number, in_flight = lane.sent(errand, perf_counter())
+        errand.task = self._loop.create_task(self._ask(lane, errand, number, in_flight))
 
-    async def _ask(self, lane: Lane, errand: Errand, in_flight: int) -> None:
-        number = lane.endpoint.limiter.sent
+    async def _ask(self, lane: Lane, errand: Errand, number: int, in_flight: int) -> None:
+        began = partial(_began, lane, errand, number)
         try:
-            attempted = await asking.ask(
-                lane.provider, errand, self._landing, in_flight, number, lane.endpoint.accepted
-            )
+            attempted = await asking.ask(lane.provider, errand, self._landing, in_flight, number, began)
             self._conclude(lane, errand, attempted)
         except Exception as error:  # noqa: BLE001 - a fault of the engine's own ends the run, it does not hang
             lane.asking.discard(errand)
@@ -186,6 +210,9 @@ class Course:
         found = verdict.judge(
             lane, errand, attempted, policy=self._policy, random=self._random, now=perf_counter()
         )
+        if lane.news:
+            lane.news = False
+            self._sharing.beat(perf_counter(), news=True)
         self._traffic.settle(errand, found.cost_usd)
         self._landing.attempt(errand.attempt_row(attempted, found.wait_s))
         if found.row is not None:
@@ -239,13 +266,15 @@ class Course:
     def _tick(self, overslept_s: float) -> None:
         """Now and then: pauses that have ended, limits that are used up for too long, a sink that failed."""
         now = perf_counter()
+        self._sharing.beat(now)
         for lane in self._traffic.lanes.values():
             lane.circuit.overslept(overslept_s)
             for errand in self._traffic.overdue(lane, now, self._policy.deadline_s):
                 # It waits in vain for its next attempt: the last one is how it ended.
                 self._land(errand.unanswered_row(None))
             opens_s = lane.opens_in_s(now)
-            if opens_s is not None and opens_s > self._policy.retry_after_cap_s:
+            # The others' share of a limit is no reason to give up.
+            if opens_s is not None and opens_s > self._policy.retry_after_cap_s * lane.runs:
                 why = f"{lane.model.id} was put aside: its limit is used up for another {opens_s:,.0f} s"
                 self.stop_lane(lane, Stopped("RateLimited", why))
         if self._landing.trouble is not None and self._fault is None:
@@ -257,3 +286,9 @@ class Course:
         self._fault = self._fault or error
         self._traffic.more = False
         self.stop(Stopped(type(error).__name__, f"The run broke off: {error}"))
+
+
+def _began(lane: Lane, errand: Errand, number: int) -> None:
+    attempted = errand.last
+    assert attempted is not None
+    lane.began(errand, number, attempted.ear.headers, attempted.ear.heard)

@@ -108,12 +108,29 @@ class Executor:
         """Send again after `pause`."""
         self._hold(False)
 
-    def set_concurrency(self, model_id: str, concurrency: int) -> None:
-        """Allow more or fewer requests in flight at a model's endpoint, while the run goes."""
-        if concurrency < 1:
+    def limit(
+        self, model_id: str, *, concurrency: int | None = None, per_minute: Mapping[str, float] | None = None
+    ) -> None:
+        """Change a model's limits, also while the run goes. None leaves a limit as it is.
+
+        `concurrency` is the most in flight at once at its endpoint; `per_minute` what may be sent in a
+        minute by kind (`requests`, `tokens`, `input`, `output`), infinite to lift a limit that was set.
+        """
+        if concurrency is not None and concurrency < 1:
             raise ValueError(f"concurrency is {concurrency}; at least one request must be allowed")
-        self._traffic.lanes[model_id].endpoint.limiter.set_ceiling(concurrency)
-        self._on_the_loop(Course.advance)
+        lane = self._traffic.lanes[model_id]
+
+        def change() -> None:
+            if concurrency is not None:
+                lane.endpoint.limiter.set_ceiling(concurrency)
+            for kind, count in (per_minute or {}).items():
+                lane.buckets.limit(kind, count, perf_counter())
+
+        if self._loop is None:
+            change()
+        else:
+            self._loop.call_soon_threadsafe(change)
+            self._on_the_loop(Course.advance)
 
     def limits(self) -> list[dict[str, Any]]:
         """The state of the limits, a dict per model: what waits, is out, may be out, and for what."""

@@ -6,16 +6,20 @@ another, and lanes of one endpoint take turns.
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from math import isfinite
 from random import Random
 from typing import Any
 
 from labkit.catalog.model import Model
+from labkit.engine import board
 from labkit.engine.buckets import Buckets
 from labkit.engine.circuit import Circuit
 from labkit.engine.errand import Errand, Stopped
 from labkit.engine.limits import Limiter
+from labkit.engine.pace import Pace
 from labkit.providers.base import Provider
 
 
@@ -33,6 +37,13 @@ class Lane:
         self.asking: set[Errand] = set()
         self.circuit = Circuit(random)
         self.buckets = Buckets()
+        self.pace = Pace()
+        self.mark = board.mark(model.name)
+        """By what other runs know the model (see `sharing`)."""
+        self.runs = 1
+        """How many runs of this machine ask it now with this key, this one included."""
+        self.news = False
+        """Whether something was learnt that the other runs should know soon."""
         self.stopped: Stopped | None = None
         self.costs = False
         """Whether any of its cells may cost something."""
@@ -43,7 +54,7 @@ class Lane:
             return False
         errand = self.queue[0]
         paid = money or bool(errand.reserved_usd) or errand.worst_usd == 0
-        return paid and self.buckets.wait_s(errand.tokens, now) == 0
+        return paid and self.pace.wait_s(now) == 0 and self.buckets.wait_s(errand.tokens, now) == 0
 
     def opens_in_s(self, now: float) -> float | None:
         """Seconds until a lane that only waits for the time may send; None: the time is not what it lacks."""
@@ -51,8 +62,32 @@ class Lane:
             return None
         at = self.circuit.reopens_at
         paused_s = 0.0 if at is None else max(0.0, at - now)
-        wait_s = max(paused_s, self.buckets.wait_s(self.queue[0].tokens, now))
+        wait_s = max(paused_s, self.pace.wait_s(now), self.buckets.wait_s(self.queue[0].tokens, now))
         return wait_s if wait_s > 0 else None
+
+    def sent(self, errand: Errand, now: float) -> tuple[int, int]:
+        """An errand leaves: its number at the endpoint, and how many are out there now."""
+        limiter = self.endpoint.limiter
+        in_flight = limiter.acquire()
+        self.circuit.sent()
+        self.buckets.take(errand.tokens, now)
+        self.pace.sent(limiter.sent, now)
+        return limiter.sent, in_flight
+
+    def began(self, errand: Errand, number: int, headers: Mapping[str, str], now: float) -> None:
+        """The provider began to answer the errand of that number."""
+        self.pace.taken(number, now)
+        behind = min(len(self.asking), self.endpoint.limiter.sent - number)
+        if self.buckets.heed(headers, now, tokens=errand.tokens, behind=behind):
+            self.news = True
+        self.endpoint.accepted()
+
+    def refused(self, number: int, retry_after_s: float | None, now: float) -> None:
+        """The provider refused the errand of that number: too fast."""
+        limiter = self.endpoint.limiter
+        limiter.refused(number)
+        if self.pace.refused(number, limiter.sent, retry_after_s, now):
+            self.news = True
 
     def state(self, now: float) -> dict[str, Any]:
         """What waits, what is out, what may be out, and what it waits for."""
@@ -66,9 +101,19 @@ class Lane:
             "limit": limiter.limit,
             "ceiling": limiter.ceiling,
             "opens_in_s": self.opens_in_s(now),
-            "left": {kind: bucket.level for kind, bucket in self.buckets.state().items()},
+            "requests_per_minute": self.requests_per_minute(now),
+            "left": {kind: max(0.0, one.level) for kind, one in self.buckets.state(now).items()},
+            "runs": self.runs,
             "stopped": None if self.stopped is None else self.stopped.message,
         }
+
+    def requests_per_minute(self, now: float) -> float | None:
+        """How many requests this run may send a minute at most, as far as is known; None: nothing is."""
+        bucket = self.buckets.state(now).get("requests")
+        rates = [self.pace.per_s(now) * self.pace.share]
+        if bucket is not None:
+            rates.append(bucket.per_s * bucket.share)
+        return min(rates) * 60 if isfinite(min(rates)) else None
 
 
 class Endpoint:
@@ -80,6 +125,8 @@ class Endpoint:
         self.lanes: deque[Lane] = deque()
         self.grown: Callable[[], object] = lambda: None
         """Called when more may be in flight than before."""
+        self.alarm: TimerHandle | None = None
+        """Rings when a lane that waits for the time may send."""
 
     def add(self, lane: Lane) -> None:
         """Let `lane` take its turns here."""
@@ -90,6 +137,11 @@ class Endpoint:
         """The endpoint began to answer a request."""
         if self.limiter.accepted():
             self.grown()
+
+    def opens_in_s(self, now: float) -> float | None:
+        """Seconds until the first of the lanes that only wait for the time may send; None: there is none."""
+        waits = [wait_s for lane in self.lanes if (wait_s := lane.opens_in_s(now)) is not None]
+        return min(waits) if waits else None
 
     def next_lane(self, now: float, *, money: bool) -> Lane | None:
         """The lane whose turn it is, of those that may send."""

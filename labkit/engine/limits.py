@@ -1,8 +1,9 @@
 """How many requests may be in flight at one endpoint with one key.
 
-The limit grows by one with every answer that begins, until the endpoint first asks to slow down; then it
-is halved at each such refusal and grows by one a round (Chiu and Jain, "Analysis of the increase and
-decrease algorithms for congestion avoidance", 1989). It knows neither clock nor queue.
+The limit grows by up to one with every answer that begins, until the endpoint first asks to slow down;
+then it is halved at each such refusal and grows by about one a round (Chiu and Jain, "Analysis of the
+increase and decrease algorithms for congestion avoidance", 1989). Both have jitter, so that runs which
+began together do not go on in step. It knows neither clock nor queue.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ class Limiter:
             raise ValueError(f"concurrency is {ceiling}; at least one request must be allowed")
         self.ceiling = ceiling
         self.in_flight = 0
+        self.share = 1.0
+        """The part of the limit that is this run's, where others use the same endpoint with the same key."""
         self._adaptive = adaptive
         self._random = random or Random()  # noqa: S311 - spreads load, protects nothing
         self._level = float(min(ceiling, _BEGIN) if adaptive else ceiling)
@@ -39,7 +42,7 @@ class Limiter:
     @property
     def limit(self) -> int:
         """How many may be in flight now."""
-        return max(1, int(self._level))
+        return max(1, int(self._level * self.share))
 
     @property
     def free(self) -> bool:
@@ -61,13 +64,21 @@ class Limiter:
         if self._level >= self.ceiling:
             return False
         before = self.limit
-        step = 1.0 if self._ramping else self._random.uniform(0.5, 1.5) / self._level
+        if self._ramping:
+            step = self._random.uniform(0.5, 1.0)
+        else:
+            step = self._random.uniform(0.5, 1.5) / self._level
         self._level = min(float(self.ceiling), self._level + step)
         return self.limit > before
 
     def refused(self, sent_number: int) -> None:
         """The endpoint asked to slow down. Refusals of what left before the last decrease say nothing new."""
-        if self._adaptive and sent_number > self._decreased_at:
+        if sent_number > self._decreased_at:
+            self.decrease()
+
+    def decrease(self) -> None:
+        """Halve the limit, since this run or another was asked to slow down."""
+        if self._adaptive:
             self._ramping = False
             self._level = max(1.0, self._level / 2)
             self._decreased_at = self._sent

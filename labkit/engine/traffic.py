@@ -22,6 +22,8 @@ from labkit.engine.purse import Purse
 _PULL = 256
 _AHEAD = 2
 _HELD = 4096
+_NO_WAIT_S = 0.1
+"""Requests kept so far apart are not said to wait."""
 
 
 class Traffic:
@@ -136,6 +138,22 @@ class Traffic:
             lane.queue.popleft()
             lane.asking.add(errand)
             self._send(lane, errand)
+
+    def end_waits(self, endpoint: Endpoint, now: float) -> None:
+        """End what could only be sent later, since the time has to come first."""
+        for lane in endpoint.lanes:
+            # While one goes ahead, what it will say is waited for, not the time.
+            while (
+                not lane.pace.careful(now)
+                and (wait_s := lane.opens_in_s(now)) is not None
+                and wait_s > _NO_WAIT_S
+            ):
+                errand = lane.queue.popleft()
+                if errand.reserved_usd:
+                    self.settle(errand, 0.0)
+                why = lane.circuit.why if lane.circuit.reopens_at is not None else "RateLimited"
+                message = f"{lane.model.id} may be asked again in {wait_s:,.1f} s only, and fail_fast is set."
+                self._end(errand, Stopped(why, message))
 
     def again(self, lane: Lane, errand: Errand) -> None:
         """An errand that waited for its time: it goes first."""

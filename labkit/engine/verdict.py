@@ -39,9 +39,9 @@ def judge(
 ) -> Verdict:
     """Learn from an attempt that ended, and say what follows."""
     errand.last, errand.task = attempted, None
-    headers = attempted.ear.headers or (attempted.error.headers if attempted.error is not None else None)
-    if headers:
-        lane.buckets.heed(headers, now)
+    # What an answer tells of limits was heeded when it began: by its end that is old.
+    if attempted.error is not None and attempted.error.headers and not attempted.ear.headers:
+        lane.news |= lane.buckets.heed(attempted.error.headers, now)
     if attempted.maybe_paid:
         errand.maybe_paid += 1
     if attempted.answer is not None:
@@ -49,6 +49,7 @@ def judge(
     if attempted.error is not None:
         return _failed(lane, errand, attempted, attempted.error, policy, random, now)
     lane.circuit.withdrawn()
+    lane.pace.ended(attempted.sent_number)
     return Verdict(errand.unanswered_row(attempted.stopped))
 
 
@@ -71,6 +72,7 @@ def _failed(
 ) -> Verdict:
     name = type(error).__name__
     pause_s = _learn(lane, attempted, error, now)
+    lane.pace.ended(attempted.sent_number)
     decision = retry.decide(
         policy, error, failures=errand.failed(name), elapsed_s=errand.elapsed_s(now), random=random
     )
@@ -88,7 +90,9 @@ def _failed(
 
 
 def _learn(lane: Lane, attempted: Attempted, error: ProviderError, now: float) -> float | None:
-    if isinstance(error, RateLimited | Overloaded):
+    if isinstance(error, RateLimited):
+        lane.refused(attempted.sent_number, error.retry_after_s, now)
+    elif isinstance(error, Overloaded):
         lane.endpoint.limiter.refused(attempted.sent_number)
     if isinstance(error, _OF_THE_ENDPOINT):
         return lane.circuit.failed(type(error).__name__, now)

@@ -24,6 +24,7 @@ from labkit.run import unasked
 from labkit.run.bench import Bench
 from labkit.run.findings import Findings
 from labkit.run.launch import Launch, Settings
+from labkit.run.limits import Limits, per_minute
 from labkit.scoring import Scorer
 from labkit.widgets.progress import Progress
 
@@ -217,10 +218,43 @@ class Run(Findings):
         """Send again after `pause`."""
         self._driven().pause(False)
 
+    @property
+    def limits(self) -> Limits:
+        """What each model waits for now, or waited for last: a value with a `frame()`.
+
+        Empty for a run that is not driven from here, and before anything is asked.
+
+        >>> run.limits.frame()[["model", "in_flight", "limit", "opens_in_s"]]   # doctest: +SKIP
+        """
+        return Limits([] if self._launch is None else self._launch.limits())
+
+    def limit(
+        self,
+        model: str,
+        *,
+        concurrency: int | None = None,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
+    ) -> None:
+        """Change the limits of one model while the run goes. Returns at once; None leaves one as it is.
+
+        `concurrency` is the most in flight at once; models of one endpoint and key that have none of their
+        own share it. The others are kept beside the provider's, and are this launch's alone; `math.inf`
+        lifts them. Tokens are counted as the most a request may use, and corrected by its answer.
+        Raises `DefinitionError` for a model that is not asked and for what is no limit.
+
+        >>> run.limit("openai/gpt-4o", concurrency=8, requests_per_minute=100)   # doctest: +SKIP
+        """
+        launch = self._driven()
+        known = [one.id for one in launch.design.models]
+        if model not in known:
+            raise DefinitionError(f"This run does not ask {model!r}; it asks {', '.join(known)}.")
+        launch.limit(model, concurrency, per_minute(requests_per_minute, tokens_per_minute, concurrency))
+
     def _driven(self) -> Launch:
         if self._launch is None:
             raise LabkitError(
-                f"Run {self.run_id} is not driven from here, so it cannot be stopped from here."
+                f"Run {self.run_id} is not driven from here, so it cannot be steered from here."
             )
         return self._launch
 

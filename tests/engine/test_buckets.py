@@ -39,7 +39,7 @@ def test_without_headers_nothing_is_held_back() -> None:
     buckets.take(ONE, 0)
     buckets.settle(ONE, ONE, 0)
     assert buckets.wait_s(ONE, 0) == 0
-    assert buckets.state() == {}
+    assert buckets.state(0) == {}
 
 
 @pytest.mark.parametrize("headers", [openai(60, 0), anthropic(60, 0)])
@@ -67,7 +67,7 @@ def test_each_bucket_counts_its_own(kind: str, name: str, counted: int) -> None:
     buckets = Buckets()
     buckets.heed(anthropic(600, 600, kind), 0)
     buckets.take(ONE, 0)
-    assert buckets.state()[name].level == 600 - counted
+    assert buckets.state(0)[name].level == 600 - counted
 
 
 def test_what_was_not_used_is_given_back() -> None:
@@ -76,8 +76,8 @@ def test_what_was_not_used_is_given_back() -> None:
     buckets.heed({**openai(6000, 6000, kind="tokens"), **openai(60, 60)}, 0)
     buckets.take(ONE, 0)
     buckets.settle(ONE, Tokens(80, 10), 0)
-    assert buckets.state()["tokens"].level == 6000 - 90
-    assert buckets.state()["requests"].level == 59
+    assert buckets.state(0)["tokens"].level == 6000 - 90
+    assert buckets.state(0)["requests"].level == 59
 
 
 def test_the_provider_has_the_last_word() -> None:
@@ -85,11 +85,11 @@ def test_the_provider_has_the_last_word() -> None:
     buckets = Buckets()
     buckets.heed(openai(60, 50), 0)
     buckets.heed(openai(60, 10), 0)
-    assert buckets.state()["requests"].level == 10
+    assert buckets.state(0)["requests"].level == 10
     buckets.heed(openai(60, 55), 0)
-    assert buckets.state()["requests"].level == 10
+    assert buckets.state(0)["requests"].level == 10
     buckets.heed(openai(600, 500), 0)
-    assert buckets.state()["requests"].level == 500
+    assert buckets.state(0)["requests"].level == 500
 
 
 def test_a_request_larger_than_the_bucket_waits_until_it_is_full() -> None:
@@ -116,7 +116,7 @@ def test_resets_in_every_spelling(text: str, seconds: float | None) -> None:
     buckets = Buckets()
     buckets.heed(openai(60, 0, text), 0)
     slow = seconds is not None and seconds > 60
-    assert buckets.state()["requests"].per_s == pytest.approx(60 / seconds if slow and seconds else 1.0)
+    assert buckets.state(0)["requests"].per_s == pytest.approx(60 / seconds if slow and seconds else 1.0)
 
 
 @given(st.dictionaries(st.sampled_from([*openai(1, 1), *anthropic(1, 1, "tokens")]), st.text(max_size=12)))

@@ -604,12 +604,12 @@ def test_limits_can_be_seen_and_changed(kit: Any, ask: Callable[..., Any]) -> No
 
     def look(row: Any) -> None:
         seen.append(held[0].limits()[0])
-        held[0].set_concurrency("scripted/a", 5)
+        held[0].limit("scripted/a", concurrency=5)
 
     ran = ask([model], kit.jobs_for([model], 20), memory=kit.Memory(on={"ended": look}), before=held.append)
     assert seen[0]["ceiling"] == 1
     assert seen[-1]["ceiling"] == 5
     assert max(row.in_flight for row in ran.sink.generations) == 5
     with pytest.raises(ValueError, match="at least one"):
-        held[0].set_concurrency("scripted/a", 0)
+        held[0].limit("scripted/a", concurrency=0)
     assert "0 in flight" in repr(held[0])

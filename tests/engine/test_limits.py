@@ -29,11 +29,12 @@ def test_it_stays_in_its_bounds(ceiling: int, doings: list[str]) -> None:
 
 
 def test_it_ramps_up_by_what_is_accepted() -> None:
-    """It begins low and grows by one with each answer that begins: doubled within a round."""
-    limiter = Limiter(256)
+    """It begins low and grows by a half to one with each answer that begins: at most doubled in a round."""
+    limiter = Limiter(256, random=Random(1))
     assert limiter.limit == 16
-    assert all(limiter.accepted() for _ in range(16))
-    assert limiter.limit == 32
+    for _ in range(16):
+        limiter.accepted()
+    assert 24 <= limiter.limit < 32
     for _ in range(1000):
         limiter.accepted()
     assert limiter.limit == 256
@@ -43,7 +44,7 @@ def test_it_ramps_up_by_what_is_accepted() -> None:
 def test_a_burst_of_refusals_counts_once() -> None:
     """Refusals of requests that left before the last decrease say nothing new."""
     limiter = Limiter(64)
-    for _ in range(48):
+    for _ in range(100):
         limiter.accepted()
     numbers = [limiter.acquire() and limiter.sent for _ in range(64)]
     for number in numbers:
@@ -85,6 +86,7 @@ def test_the_ceiling_can_move() -> None:
     assert limiter.limit == 5
     limiter.set_ceiling(10)
     assert limiter.limit == 5
+    limiter.accepted()
     limiter.accepted()
     assert limiter.limit == 6
 

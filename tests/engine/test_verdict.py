@@ -127,13 +127,17 @@ def test_nothing_but_failures_puts_the_model_aside(after: Any, lane: Lane) -> No
 
 
 def test_headers_are_heeded_of_answers_and_refusals(after: Any, lane: Lane) -> None:
-    """What a provider says of its limits counts, whether it answered or refused."""
+    """What a provider says of its limits counts when it begins to answer, and when it refuses."""
     told = {"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "7"}
-    after(answer=Answer(stop_reason="stop", usage=Usage()), headers=told)
-    assert lane.buckets.state()["requests"].level == 7
-    told["x-ratelimit-remaining-requests"] = "3"
-    after(error=Overloaded("busy", headers=told))
-    assert lane.buckets.state()["requests"].level == 3
+    lane.endpoint.limiter.acquire()
+    lane.began(after.errand, 1, {**told, "x-ratelimit-remaining-requests": "8"}, 1.0)
+    assert lane.news
+    assert lane.buckets.state(1.0)["requests"].level == 8
+    after(error=Overloaded("busy", headers={**told, "x-ratelimit-remaining-requests": "3"}))
+    assert lane.buckets.state(1.0)["requests"].level == 3
+    old = {**told, "x-ratelimit-remaining-requests": "1"}
+    after(answer=Answer(stop_reason="stop", usage=Usage()), headers=old)
+    assert lane.buckets.state(1.0)["requests"].level == 3
 
 
 def test_what_was_aborted_is_a_row(after: Any) -> None:
