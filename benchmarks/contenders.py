@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 PROMPT = "Classify this in one word. " * 18
-WARM = 64
+WARM = 32
 MAX_TOKENS = 512
 
 Ask = Callable[[int], Awaitable[None]]
