@@ -28,7 +28,8 @@ Ends = tuple[float, float, float]
 
 
 def count(model: Model, messages: Sequence[Message]) -> tuple[int, int, str]:
-    """Input tokens without asking anybody. An estimate from length is widened by a quarter each way."""
+    """Input tokens without asking anybody. An estimate from length is widened by a quarter each way, which
+    holds for English; other languages and code may lie beyond until answers set it right."""
     counted = tokens.estimate(model, messages)
     slack = 0 if counted.exact else ROUGHLY_TIKTOKEN if tokens.vocabulary(model) else ROUGHLY_BYTES
     return int(counted.tokens * (1 - slack)), math.ceil(counted.tokens * (1 + slack)), counted.how

@@ -6,14 +6,14 @@ itself: `run` and `start` hand the design to a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from labkit.datasets import Dataset
-from labkit.design import Design
+from labkit.design import Design, Place
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
 from labkit.plan import pilot, showing
@@ -84,15 +84,18 @@ class Plan:
             frame[f"sample.{column}"] = [samples[place.sample].fields.get(column) for place in design.places]
         return frame
 
-    def estimate(self, *, exact: bool = True) -> Estimate:
+    def estimate(self, *, exact: bool = True, fresh: bool | None = None) -> Estimate:
         """Tokens, USD and time for what is still to be asked, low and high, with the assumptions.
 
         Where the lab has answers of the same prompt text and model under the same params, lengths are told
         from those, so that the true cost lies in the range 9 times in 10; else an answer has from 1 to
         `max_tokens` tokens. `pilot` gets such answers. `exact` lets local models count their input
-        themselves, which starts their servers. Retries and failures are not in it.
+        themselves, which starts their servers. `fresh` is as for `run`: what is known is asked all the
+        same. Retries and failures are not in it.
         """
-        to_ask = [place for place, why in zip(self.design.places, self.known.why, strict=True) if why]
+        to_ask: Sequence[Place] = self.design.places
+        if not (self.bench.fresh if fresh is None else fresh):
+            to_ask = [place for place, why in zip(to_ask, self.known.why, strict=True) if why]
         return outlook(self.design, to_ask, bench=self.bench, exact=exact)
 
     # -- cutting ---------------------------------------------------------------------------------
