@@ -61,6 +61,7 @@ class Access:
                 yield Reading(connection)
             return
         with contextlib.ExitStack() as stack:
+            stack.enter_context(database.interruptible())
             wanted = dict(self.unfolded())
             while True:
                 with contextlib.ExitStack() as attempt:
@@ -117,6 +118,7 @@ class Access:
         with self.reading(wait_s=wait_s):
             pass
         with contextlib.ExitStack() as stack:
+            stack.enter_context(database.interruptible())
             if self._exists():
                 self._pass_gate(stack, max(0.0, deadline - time.monotonic()))
                 left_s = max(0.0, deadline - time.monotonic())
@@ -191,7 +193,7 @@ class Access:
     @contextlib.contextmanager
     def _opened_to_write(self, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
         deadline = time.monotonic() + wait_s
-        with gate.passed(self.folder, wait_s=wait_s):
+        with database.interruptible(), gate.passed(self.folder, wait_s=wait_s):
             if not self._exists():
                 database.create(self.path, self.folder)
             left_s = max(0.0, deadline - time.monotonic())

@@ -15,7 +15,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,6 +98,17 @@ def _first(path: Path, ways: Sequence[Callable[[], duckdb.DuckDBPyConnection]], 
         if time.monotonic() >= deadline:
             raise locked(path, hindrance, wait_s)
         time.sleep(POLL_S * random.uniform(0.2, 1.0))  # noqa: S311 - a pause, no secret
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C in a query be a `KeyboardInterrupt`: DuckDB makes a `RuntimeError` of it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise error.__cause__ from None
+        raise
 
 
 def locked(path: Path, why: str, wait_s: float) -> StoreLocked:

@@ -278,3 +278,44 @@ def test_two_stores_of_one_file_share_a_journal(path: Path, make: Any) -> None:
     assert not list(path.parent.glob("link.duckdb.journal"))
     hold = Hold.take(Folder(path).gate)
     assert hold is not None
+
+
+SIGNALLED = """
+import os, random, signal, sys, threading, time
+from datetime import UTC, datetime
+from labkit.records import Score
+from labkit.store import Store, fold
+
+fold.BATCH_LINES = 200
+store = Store(sys.argv[1])
+store._desk.background.start = lambda: None
+put = 0
+told = set()
+for seconds in (0.0, 0.005, 0.01, 0.02, 0.04, 0.06, 0.09, 0.13):
+    for _ in range(4_000):
+        put += 1
+        row = Score(generation_id=f"g{put}", scorer="s", value=1.0, scored_at=datetime.now(UTC))
+        store.writer().put(row)
+    store.writer().flush()
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        timer.start()
+        while timer.is_alive():
+            store.table("select count(*) from log.scores")
+        time.sleep(0.05)
+    except BaseException as error:
+        told.add(type(error).__name__)
+    timer.join()
+    count = "select count(*) as n, count(distinct generation_id) as d from log.scores"
+    found = store.table(count).to_pylist()
+    assert found == [{"n": put, "d": put}], (found, put)
+print(sorted(told))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="signals as on Linux")
+def test_interrupts_in_the_middle_of_folds_leave_the_lab_whole(path: Path, python: Any) -> None:
+    """F22: SIGINT at any moment of a reading's fold ends it as an interrupt, not as an error of the lab;
+    the next reading in the same process shows every row, once."""
+    out, err = python(SIGNALLED, path).communicate(timeout=120)
+    assert out == "['KeyboardInterrupt']\n", (out, err)
