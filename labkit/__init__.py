@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from labkit import charts, errors
     from labkit.catalog.model import Model, Weights
+    from labkit.engine.retry import Policy
     from labkit.lab import Lab
     from labkit.plan import Plan
     from labkit.prompts import Block, Prompt
@@ -38,6 +39,7 @@ _HOMES = {
     "Model": "labkit.catalog.model",
     "ModelSelector": "labkit.widgets.models",
     "Plan": "labkit.plan",
+    "Policy": "labkit.engine.retry",
     "Prompt": "labkit.prompts",
     "PromptSelector": "labkit.widgets.prompts",
     "Run": "labkit.run",
@@ -61,6 +63,7 @@ __all__ = [
     "Model",
     "ModelSelector",
     "Plan",
+    "Policy",
     "Prompt",
     "PromptSelector",
     "Run",

@@ -22,6 +22,9 @@ from labkit.engine.limits import Limiter
 from labkit.engine.pace import Pace
 from labkit.providers.base import Provider
 
+LOCAL = ("local", "scripted")
+"""Dialects of models in this process: nobody else uses them, and their places are known."""
+
 
 class Lane:
     """The errands of one model that wait to be sent, and what keeps them from it."""
@@ -37,7 +40,8 @@ class Lane:
         self.asking: set[Errand] = set()
         self.circuit = Circuit(random)
         self.buckets = Buckets()
-        self.pace = Pace()
+        # Who gave a concurrency knows what the endpoint takes at once.
+        self.pace = Pace(slow_start=model.concurrency is None and model.dialect not in LOCAL)
         self.mark = board.mark(model.name)
         """By what other runs know the model (see `sharing`)."""
         self.runs = 1

@@ -1,7 +1,7 @@
 """How many requests a second one model takes, learnt from its refusals where no header says it.
 
-After a refusal (429) that says when to come back one request goes ahead, then two, and one more for each
-that is taken. If one of these is refused too, it is not the number in flight that is too high but the
+After a refusal (429) that says when to come back one request goes ahead, and one more at once for every
+two that are taken. If one of these is refused too, it is not the number in flight that is too high but the
 rate: nothing leaves before that time, and then no more a second than were taken of late. A refusal that
 does not say when is first answered by fewer at once; only the fifth in a row tells of the rate. From there
 the rate grows as CUBIC's window does (RFC 9438; the AWS SDKs' "adaptive" retry mode paces requests in the
@@ -22,23 +22,29 @@ from math import cbrt, inf
 WINDOW_S = 60.0
 _BETA = 0.85
 _FORGOTTEN = 10.0
+_FIRST = 4
+_FIRST_S = 1.0
 _IN_A_ROW = 5
 _LEAST_PER_S = 0.2
 """Where nothing was taken at all, the first guess."""
 _CAREFUL_S = (0.5, 5.0)
 """How long only a few go ahead, at least and at most: who takes one may take long to say so."""
-_BACK_S = WINDOW_S * cbrt(1 - _BETA)
+_BACK = cbrt(1 - _BETA)
+_TRIED = 40
 
 
 class Pace:
     """The rate of one model's requests. Without a refusal it holds back nothing.
+
+    `slow_start`: in the first second only a few leave at once, and one more for every two that are taken,
+    so that what the first answers tell of limits is not too late.
 
     >>> pace = Pace()
     >>> pace.wait_s(0.0)
     0.0
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, slow_start: bool = False) -> None:
         self.share = 1.0
         """The part of the rate that is this run's."""
         self.refused_at = -inf
@@ -49,12 +55,14 @@ class Pace:
         """From when on the rate grows; before, nothing leaves."""
         self.taken_elsewhere = 0.0
         """Requests of other runs that were taken in the last minute."""
-        self._calm = True
+        self._calm = not slow_start
+        self._untried = slow_start
         self._seen = -1
         self._in_a_row = 0
         self._careful_until = -inf
         self._ahead: set[int] = set()
-        self._abreast = 1
+        self._abreast = float(_FIRST)
+        self._doubted = False
         self._longest_s = 0.0
         self._since_then = 0
         self._level = 0.0
@@ -68,7 +76,9 @@ class Pace:
         """How many may leave a second, of all runs; infinite where nothing holds them back."""
         if not self.top_per_s:
             return inf
-        return self.top_per_s * (1 + ((max(0.0, now - self.since) - _BACK_S) / WINDOW_S) ** 3)
+        # A minute, or longer where that is too few requests to try the limit without many refusals.
+        span_s = max(WINDOW_S, _TRIED / self.top_per_s)
+        return self.top_per_s * (1 + (max(0.0, now - self.since) / span_s - _BACK) ** 3)
 
     def careful(self, now: float) -> bool:
         """Whether a few requests go ahead of the others now."""
@@ -79,9 +89,9 @@ class Pace:
         if self._calm:
             return 0.0
         if now < self.since:
-            return self.since - now
+            return self.since - now + self.wait_s(self.since)
         careful_s = self._careful_until - now
-        if careful_s > 0 and len(self._ahead) >= self._abreast:
+        if careful_s > 0 and len(self._ahead) >= int(self._abreast):
             return careful_s
         if not self.top_per_s:
             return 0.0
@@ -95,6 +105,8 @@ class Pace:
         """A request left; numbers only grow."""
         if self._calm:
             return
+        if self._untried:
+            self._untried, self._careful_until = False, now + _FIRST_S
         if now < self._careful_until:
             self._ahead.add(number)
         if self.top_per_s:
@@ -105,6 +117,7 @@ class Pace:
             if self.per_s(now) > _FORGOTTEN * self.top_per_s:
                 self.top_per_s = 0.0
         self._calm = not self.top_per_s and now >= self._careful_until
+        self._doubted = self._doubted and not self._calm
 
     def taken(self, number: int, now: float) -> None:
         """The provider began to answer that request."""
@@ -121,7 +134,7 @@ class Pace:
                 self._longest_s = 0.0
         if number in self._ahead:
             self._ahead.discard(number)
-            self._abreast += 1
+            self._abreast += 0.5
 
     def ended(self, number: int) -> None:
         """That request is over, however it went."""
@@ -135,15 +148,15 @@ class Pace:
         self._longest_s = max(self._longest_s, retry_after_s or 0.0)
         if number <= self._seen:
             return False
-        again = number in self._ahead
-        self._seen, self._abreast = sent, 1
+        again = number in self._ahead and self._doubted
+        self._seen, self._abreast = sent, 1.0
         self._ahead.clear()
-        self.refused_at = now
+        self.refused_at, self._untried = now, False
         self._in_a_row += 1
         if self.top_per_s or self._in_a_row >= _IN_A_ROW or (again and retry_after_s is not None):
             self._learn(retry_after_s, now)
         elif retry_after_s is not None:
-            self._calm = False
+            self._calm, self._doubted = False, True
             shortest_s, longest_s = _CAREFUL_S
             self._careful_until = now + min(max(retry_after_s, shortest_s), longest_s)
         return True
@@ -152,10 +165,12 @@ class Pace:
         """Another run was refused; `sent` have left here so far. True: that is news here."""
         if refused_at <= self.refused_at:
             return False
-        self._seen = sent
-        self.refused_at, self.top_per_s, self.since = refused_at, top_per_s, since
-        self._level, self._at, self._careful_until = 0.0, since, -inf
-        self._calm, self._since_then = not top_per_s, 0
+        self.refused_at = refused_at
+        if top_per_s:
+            self._seen, self._untried = sent, False
+            self.top_per_s, self.since = top_per_s, since
+            self._level, self._at, self._careful_until = 0.0, since, -inf
+            self._calm, self._since_then = False, 0
         return True
 
     def taken_of_late(self, now: float) -> float:

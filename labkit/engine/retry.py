@@ -26,6 +26,8 @@ class Policy:
     A request that could not be connected costs nothing and is asked again until `deadline_s`; refusals
     that will not change (400, 401, 403, 404, quota …) are never asked again.
 
+    Given to `plan.run(policy=lk.Policy(fail_fast=True))`.
+
     >>> Policy(attempts={"TimedOut": 1}).attempts["TimedOut"]
     1
     """
@@ -43,7 +45,8 @@ class Policy:
     unreachable_s: float = 180.0
     """A model whose endpoint fails every call for so long is put aside."""
     fail_fast: bool = False
-    """Never ask again: for people who would rather have an error than a wait."""
+    """Never ask again, and never wait for a limit: for people who would rather have an error than a wait.
+    What would have to wait for a used-up limit or a paused endpoint ends `stopped`; its row says how long."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attempts", MappingProxyType({**_ATTEMPTS, **self.attempts}))

@@ -27,7 +27,7 @@ from typing import Any
 from labkit.engine import board
 from labkit.engine.board import Board, Notice
 from labkit.engine.buckets import Bucket
-from labkit.engine.lane import Endpoint, Lane
+from labkit.engine.lane import LOCAL, Endpoint, Lane
 from labkit.engine.pace import WINDOW_S
 
 log = logging.getLogger("labkit.engine")
@@ -56,7 +56,7 @@ class Sharing:
         places: dict[str, list[Lane]] = {}
         for lane in lanes:
             model, key = lane.model, keys.get(lane.model.id)
-            if model.dialect not in ("local", "scripted") and model.client is None:
+            if model.dialect not in LOCAL and model.client is None:
                 secret = "" if key is None else key.reveal()
                 name = board.file_name(model.base_url or model.provider, secret)
                 places.setdefault(name, []).append(lane)

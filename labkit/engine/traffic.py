@@ -15,7 +15,7 @@ from typing import Any
 from labkit.catalog.model import Model
 from labkit.engine.errand import Errand, Stopped
 from labkit.engine.job import Job
-from labkit.engine.lane import Endpoint, Lane
+from labkit.engine.lane import LOCAL, Endpoint, Lane
 from labkit.engine.limits import REMOTE, Limiter
 from labkit.engine.purse import Purse
 
@@ -230,13 +230,13 @@ def _grouped(lanes: Mapping[str, Lane], keys: Mapping[str, Any], random: Random)
     endpoints: dict[Any, Endpoint] = {}
     for name, lane in lanes.items():
         model, key = lane.model, keys.get(name)
-        apart = model.concurrency is not None or model.dialect in ("local", "scripted")
+        apart = model.concurrency is not None or model.dialect in LOCAL
         # By the key itself, which neither prints nor pickles, not by its text: a traceback shows variables.
         where = (model.dialect, model.provider, model.base_url, key, id(model.client))
         place = name if apart else where
         if place not in endpoints:
             ceiling = model.concurrency or (model.weights.slots if model.weights else REMOTE)
-            adaptive = model.dialect not in ("local", "scripted")
+            adaptive = model.dialect not in LOCAL
             limiter = Limiter(ceiling, adaptive=adaptive, random=random)
             endpoints[place] = Endpoint(model.base_url or model.provider, limiter)
         endpoints[place].add(lane)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import inf
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -126,3 +128,95 @@ def test_headers_never_raise(headers: dict[str, str]) -> None:
     buckets.heed(headers, 0)
     assert buckets.wait_s(ONE, 0) >= 0
     assert repr(buckets)
+
+
+@pytest.mark.parametrize("make", [openai, anthropic])
+@pytest.mark.parametrize("kind", ["requests", "tokens", "input-tokens", "output-tokens"])
+def test_both_providers_names_are_read(make: Any, kind: str) -> None:
+    """Every kind of limit is read under OpenAI's and Anthropic's names, one alone as well as all."""
+    buckets = Buckets()
+    assert buckets.heed(make(600, 500, kind=kind), 0)
+    assert not buckets.heed(make(600, 499, kind=kind), 0)
+    (bucket,) = buckets.told().values()
+    assert (bucket.capacity, bucket.level) == (600, 499)
+
+
+@pytest.mark.parametrize("make", [openai, anthropic])
+def test_absent_headers_are_tolerated(make: Any) -> None:
+    """A limit without what remains, or what remains without a limit, tells nothing and breaks nothing."""
+    for name in make(600, 500):
+        buckets = Buckets()
+        left = {key: value for key, value in make(600, 500).items() if key != name}
+        assert buckets.heed(left, 0) == (name.endswith("reset") or "-reset-" in name)
+        assert buckets.wait_s(ONE, 0) == 0
+
+
+def test_what_left_after_an_answer_is_not_in_what_it_tells() -> None:
+    """When a limit is first told of, requests that left meanwhile are counted by this side."""
+    buckets = Buckets()
+    buckets.heed({**openai(60, 50), **openai(9000, 8000, kind="tokens")}, 0, tokens=ONE, behind=15)
+    assert buckets.state(0)["requests"].level == 35
+    assert buckets.state(0)["tokens"].level == 8000 - 15 * 150
+
+
+def test_a_share_is_a_part_of_all_there_is() -> None:
+    """With half of a bucket half remains, half flows in, and half is the most there can be."""
+    buckets = Buckets()
+    buckets.heed(openai(60, 40), 0)
+    buckets.set_share(0.5, 0)
+    assert buckets.state(0)["requests"].level == 20
+    assert buckets.state(10)["requests"].level == 25
+    assert buckets.state(1000)["requests"].level == 30
+    buckets.heed(openai(60, 6), 0)
+    assert buckets.state(0)["requests"].level == 3
+    buckets.set_share(1.0, 0)
+    assert buckets.state(0)["requests"].level == 3
+    assert buckets.state(10)["requests"].level == 13
+
+
+def test_looking_changes_nothing() -> None:
+    """The state is a copy: another thread may look while the loop takes and fills."""
+    buckets = Buckets()
+    buckets.heed(openai(60, 10), 0)
+    buckets.state(5)["requests"].level = 0
+    assert buckets.told()["requests"].level == 10
+    assert buckets.told()["requests"].at == 0
+    assert buckets.state(5)["requests"].level == 15
+
+
+def test_a_limit_of_the_user_s_own() -> None:
+    """It holds beside the provider's, the tighter of the two is shown, and it can be lifted."""
+    buckets = Buckets()
+    buckets.heed(openai(600, 600), 0)
+    buckets.limit("requests", 60, 0)
+    assert buckets.wait_s(ONE, 0) == 0
+    buckets.take(ONE, 0)
+    assert buckets.wait_s(ONE, 0) == pytest.approx(1.0)
+    assert buckets.state(0)["requests"].capacity == 60
+    buckets.set_share(0.5, 0)
+    assert buckets.wait_s(ONE, 0) == pytest.approx(1.0)
+    buckets.limit("requests", inf, 0)
+    assert buckets.wait_s(ONE, 0) == 0
+    assert buckets.state(0)["requests"].capacity == 600
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["take", "heed"]), st.floats(0, 5)), max_size=60),
+    st.integers(1, 600),
+)
+def test_two_shares_never_send_more_than_there_is(doings: list[tuple[str, float]], limit: int) -> None:
+    """Whoever sends, two runs with half each never send more than the bucket held and what flowed in."""
+    both, now, sent = (Buckets(), Buckets()), 0.0, 0
+    for buckets in both:
+        buckets.heed(openai(limit, limit), 0)
+        buckets.set_share(0.5, 0)
+    for number, (doing, later) in enumerate(doings):
+        now += later
+        buckets = both[number % 2]
+        if doing == "heed":
+            buckets.heed(openai(limit, limit), now)
+        elif doing == "take" and buckets.wait_s(ONE, now) == 0:
+            buckets.take(ONE, now)
+            sent += 1
+    # A bucket of less than one for each lets each have one on account.
+    assert sent <= limit + now * limit / 60 + 2

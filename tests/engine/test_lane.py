@@ -5,6 +5,9 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import pytest
+
+from labkit.engine.buckets import Tokens
 from labkit.engine.errand import Errand
 from labkit.engine.lane import Endpoint, Lane
 from labkit.engine.limits import Limiter
@@ -76,3 +79,38 @@ def test_its_state_is_told(kit: Any) -> None:
         4,
     )
     assert (state["in_flight"], state["waiting"], state["opens_in_s"], state["stopped"]) == (0, 0, None, None)
+
+
+def test_the_most_an_answer_may_count_is_set_aside(kit: Any) -> None:
+    """Anthropic counts `max_tokens` against its output limit when a request is sent; so does the lane."""
+    model = kit.Model("anthropic/m")
+    lane = Lane(model, Random(1))
+    endpoint_of(lane)
+    (job,) = kit.jobs_for([model], 1, params={"max_tokens": 700}, bound=40)
+    errand = Errand(job, model, 0)
+    told = {
+        f"anthropic-ratelimit-{kind}-{part}": "1000"
+        for kind in ("input-tokens", "output-tokens")
+        for part in ("limit", "remaining")
+    }
+    lane.began(errand, 0, told, 0)
+    number, in_flight = lane.sent(errand, 0)
+    assert (number, in_flight) == (1, 1)
+    left = {kind: bucket.level for kind, bucket in lane.buckets.state(0).items()}
+    assert left == {"input": 960, "output": 300}
+    lane.buckets.settle(errand.tokens, Tokens(35, 20), 0)
+    left = {kind: bucket.level for kind, bucket in lane.buckets.state(0).items()}
+    assert left == {"input": 965, "output": 980}
+
+
+def test_its_rate_is_the_least_of_all_that_is_known(kit: Any) -> None:
+    """What headers tell, what refusals taught and the share of it give one number; at first there is none."""
+    lane = lane_of(kit, "a")
+    endpoint_of(lane)
+    assert lane.requests_per_minute(0) is None
+    lane.buckets.heed({"x-ratelimit-limit-requests": "600", "x-ratelimit-remaining-requests": "9"}, 0)
+    assert lane.requests_per_minute(0) == 600
+    lane.pace.adopt(0.0, 1.0, 0.0, 0)
+    lane.pace.share = 0.5
+    assert lane.requests_per_minute(0) == pytest.approx(0.85 * 30)
+    assert lane.state(0)["requests_per_minute"] == pytest.approx(0.85 * 30)

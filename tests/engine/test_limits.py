@@ -98,3 +98,33 @@ def test_nothing_at_all_is_refused(ceiling: int) -> None:
         Limiter(ceiling)
     with pytest.raises(ValueError, match="at least one"):
         Limiter(3).set_ceiling(ceiling)
+
+
+def test_a_share_is_of_the_limit() -> None:
+    """With a third of the places a third may be out, and always one."""
+    limiter = Limiter(64, adaptive=False)
+    limiter.share = 1 / 3
+    assert limiter.limit == 21
+    limiter.share = 0.001
+    assert limiter.limit == 1
+
+
+def test_a_refusal_elsewhere_halves_it_too() -> None:
+    """What another run was refused ends the ramp here; a fixed limit stays."""
+    limiter, fixed = Limiter(64), Limiter(8, adaptive=False)
+    for one in (limiter, fixed):
+        one.decrease()
+    assert (limiter.limit, fixed.limit) == (8, 8)
+    limiter.accepted()
+    assert limiter.limit == 8
+
+
+def test_runs_that_begin_together_do_not_go_on_in_step() -> None:
+    """The ramp has jitter: with other random numbers it is another."""
+    levels = set()
+    for seed in range(8):
+        limiter = Limiter(256, random=Random(seed))
+        for _ in range(20):
+            limiter.accepted()
+        levels.add(limiter.limit)
+    assert len(levels) > 1

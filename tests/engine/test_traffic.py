@@ -156,3 +156,22 @@ def test_overdue_ones_are_taken_out(kit: Any) -> None:
     assert road.traffic.overdue(lane, 50.0, 100.0) == []
     assert road.traffic.overdue(lane, 101.0, 100.0) == [late]
     assert len(lane.queue) == 2
+
+
+def test_what_would_have_to_wait_can_be_ended(kit: Any) -> None:
+    """Cells that only wait for the time end and say for how long, and the money set aside is free again."""
+    model = Model("scripted/a", concurrency=1)
+    road = Road(model, purse=Purse(1.0))
+    road.begin(kit.jobs_for([model], 3, usd=0.01))
+    road.traffic.pull()
+    (lane,) = road.traffic.lanes.values()
+    lane.queue[0].reserved_usd = 0.2
+    road.purse.reserve(0.2)
+    road.traffic.end_waits(lane.endpoint, 0.0)
+    assert road.ended == []
+    lane.buckets.heed({"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "0"}, 0.0)
+    road.traffic.end_waits(lane.endpoint, 0.95)
+    assert road.ended == []
+    road.traffic.end_waits(lane.endpoint, 0.0)
+    assert [why for _, why in road.ended] == ["RateLimited"] * 3
+    assert road.purse.reserved_usd == 0
