@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 KEYS = ["prompt", "model"]
+MAYBE_PAID = """
+    select
+        generation_id, prompt, model, sample_id, "repeat", m.attempt, m.sent_at, m.reserved_usd, m.why
+    from (
+        select generation_id, attempt, sent_at, reserved_usd,
+            'sent, and its process ended before it told how that went' as why
+        from unsettled where run_id = $run
+        union all
+        select generation_id, attempt, sent_at, null, coalesce(error_message, error_type)
+        from attempts where run_id = $run and maybe_paid
+    ) as m
+    left join generations as g using (generation_id)
+    order by m.sent_at
+"""
 
 
 class Rows:
@@ -39,6 +53,20 @@ class Rows:
     def attempts(self) -> pd.DataFrame:
         """One row per HTTP request that was sent."""
         return self._bench.store.attempts(run=self.run_id)
+
+    def maybe_paid(self) -> pd.DataFrame:
+        """What may have been paid for without giving an answer: one row per request, in the order of sending.
+
+        Columns: `generation_id`; `prompt`, `model`, `sample_id`, `repeat` of its cell (missing until the cell
+        has a row); `attempt`; `sent_at`; `reserved_usd`, what it may have cost at most where its process was
+        killed; `why`. While the run goes, what is in flight is in it too.
+
+        >>> len(run.maybe_paid())           # doctest: +SKIP
+        16
+        """
+        table = self._bench.store.table(MAYBE_PAID, {"run": self.run_id})
+        frame: pd.DataFrame = table.to_pandas()
+        return frame.astype({"repeat": "Int64"})
 
     def summary(
         self,

@@ -105,10 +105,9 @@ def test_a_restart_lists_what_was_in_flight(
     kernel.run(f"import os; os.chdir({str(here)!r})")
     lab = lk.Lab(here / "lab.duckdb")
     assert lab.runs()["maybe_paid"].item() == 16
-    if now:
-        listed = lab.sql("from unsettled")
-    else:
-        listed = lab.sql("from attempts where maybe_paid")
+    assert len(lab.sql("from unsettled" if now else "from attempts where maybe_paid")) == 16
+    listed = lab.run("latest").maybe_paid()
+    assert listed["why"].str.contains("its process ended" if now else "aborted").all()
     assert listed["generation_id"].nunique() == len(listed) == 16
     channel.script(then={})
     kernel.run(cell(channel, rows=24, concurrency=16))
@@ -120,6 +119,9 @@ def test_a_restart_lists_what_was_in_flight(
     named = frame.set_index("generation_id").loc[listed["generation_id"], "sample.n"]
     assert {f"Say {n}." for n in named} == lost
     assert lab.runs()["maybe_paid"].item() == 16
+    later = lab.run("latest").maybe_paid()
+    assert list(later["generation_id"]) == list(listed["generation_id"])
+    assert later[["prompt", "model", "sample_id", "repeat"]].notna().all(axis=None)
 
 
 def stored(kernel: Any) -> int:

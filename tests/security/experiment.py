@@ -17,7 +17,10 @@ from typing import Any
 
 logging.basicConfig(filename="debug.log", level=logging.DEBUG)
 
+from click.testing import CliRunner  # noqa: E402
+
 import labkit as lk  # noqa: E402
+from labkit.cli.main import labkit  # noqa: E402
 from labkit.engine.retry import Policy  # noqa: E402
 from labkit.keys import for_model  # noqa: E402
 
@@ -43,6 +46,12 @@ def main(places: dict[str, dict[str, str]], cells: int) -> None:
         Path(f"{table}.json").write_text(lab.sql(f"from {table}").to_json(default_handler=str))
     lab.export("exported")
     lab.backup("backup.duckdb")
+    run.report("report.html")
+    run.report("report.md")
+    run.card("card.json")
+    for ending in ("csv", "jsonl", "parquet"):
+        run.export(f"run.{ending}")
+        run.export(f"attempts.{ending}", table="attempts")
     figure = lk.charts.latency(run)
     Path("figure.json").write_text(figure.to_json())
     for thing in (lab, lab.models, plan, run, run.summary(), *models, lk.ModelSelector(lab)):
@@ -51,6 +60,9 @@ def main(places: dict[str, dict[str, str]], cells: int) -> None:
             SHOWN.append(str(thing._repr_html_()))
         if hasattr(thing, "get_state"):
             SHOWN.append(json.dumps(thing.get_state(), default=repr))
+    for command in ("models", "models faulty", "doctor", "runs", "show", "sql 'from attempts'"):
+        for more in ("", " --json"):
+            SHOWN.append(CliRunner().invoke(labkit, command + more).output)
     for name, broken in failures(lab, models).items():
         told(name, broken)
     Path("shown.txt").write_text("\n".join(SHOWN))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,8 +62,15 @@ def environment(kit: Any, folder: Path) -> dict[str, str]:
     dotenv.write_text(f"HOUSE_KEY={kit.CANARIES['HOUSE_KEY']}\n")
     dotenv.chmod(0o600)
     keys = {name: kit.CANARIES[name] for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")}
+    # What is kept for later, in whatever place, is to be found in the folder too.
+    own = {}
+    for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",
+                 "XDG_RUNTIME_DIR", "IPYTHONDIR", "JUPYTER_DATA_DIR"):  # fmt: skip
+        own[name] = str(folder / "own" / name)
+        os.makedirs(own[name], mode=0o700, exist_ok=True)
     # A line end after the key is what both SDKs would otherwise show in full.
-    return {**os.environ, **keys, "OPENAI_API_KEY": keys["OPENAI_API_KEY"] + "\n", "PYTHONDEVMODE": "0"}
+    keys["OPENAI_API_KEY"] += "\n"
+    return {**os.environ, **own, **keys, "PYTHONDEVMODE": "0"}
 
 
 def searched(kit: Any, folder: Path, *outputs: str) -> int:
@@ -124,6 +133,49 @@ def test_nothing_is_left_of_a_key(kit: Any, here: Path, channel_for: Callable[[s
         secret = kit.CANARIES[DIALECTS[dialect]]
         assert sent
         assert all(secret in (one.get("authorization", "") + one.get("x-api-key", "")) for one in sent)
+
+
+KILLED = """
+import faulthandler, logging, sys
+faulthandler.enable()
+logging.basicConfig(level=logging.DEBUG)
+import labkit as lk
+models = [lk.Model("openai/m", base_url=sys.argv[1], key_env="OPENAI_API_KEY"),
+          lk.Model("house/m", base_url=sys.argv[2], key_env="HOUSE_KEY", dialect="anthropic")]
+rows = [{"x": str(number)} for number in range(9)]
+lk.Lab("lab.duckdb").plan(prompts=["Say {{ x }}."], models=models, dataset=rows).run(progress="lines")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGABRT"])
+def test_nothing_is_left_by_a_process_that_dies(
+    name: str, kit: Any, here: Path, channel_for: Callable[[str], Any]
+) -> None:
+    """S1: a process that dies in the middle of asking leaves no piece of a key in its journals, locks,
+    crash dump, or anywhere else."""
+    channel, house = channel_for("openai"), channel_for("anthropic")
+    channel.script({}, {}, then={"hang": True})
+    house.script({}, then={"hang": True})
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(channel.model().base_url), str(house.model().base_url)],
+        cwd=here,
+        env=environment(kit, here),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            while len(channel.seen()) < 5 or len(house.seen()) < 5:
+                assert process.poll() is None
+                time.sleep(0.02)
+            process.send_signal(getattr(signal, name))
+            said, wrong = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode != 0
+    assert ("Fatal Python error" in wrong) == (name == "SIGABRT")
+    searched(kit, here, said, wrong)
+    assert list((here / "lab.duckdb.journal").glob("*-intents-*.jsonl"))
 
 
 NOTEBOOK = (
