@@ -14,8 +14,8 @@ a text. What arrived, what was sent, and when, is kept per channel. A behaviour 
 - `hang`: never answer; `half_head`: half a head, then silence; `reset`: close without a word
 - `drip_s`: one byte, then so much of a pause, for the whole answer
 - `content_type`, `raw`: a 200 of that type with exactly these bytes
-- `storm`: `{share, of, for_s}`: for so long from the first request on, such a share of requests gets one
-  of these behaviours instead
+- `storm`: `{share, of, from_s, for_s}`: for so long, from so many seconds after the first request on, such
+  a share of requests gets one of these behaviours instead
 
 `/down/NAME` takes the whole server off the network for so long: nobody listens, all connections break.
 """
@@ -53,7 +53,8 @@ class Channel:
         if self.script:
             return self.script.pop(0)
         storm = self.then.get("storm")
-        lasts = storm and time.monotonic() - self.seen[0]["at"] < storm["for_s"]
+        since_s = time.monotonic() - self.seen[0]["at"]
+        lasts = storm and 0 <= since_s - storm.get("from_s", 0) < storm["for_s"]
         if lasts and self.random.random() < storm["share"]:
             chosen: dict[str, Any] = self.random.choice(storm["of"])
             return chosen

@@ -15,7 +15,8 @@ STORM = [
     {"status": 529, "body": {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}},
     {"status": 503, "body": "busy"},
 ]
-SOON = [0.05, 0.15]
+SOON = [0.1, 0.3]
+CALM_S = 1.5
 POOL = 500
 
 
@@ -32,7 +33,8 @@ def weathered(
     """Four models through a storm of so many seconds; checks what must hold of any."""
     channels = [channel_for(dialect) for dialect in ("openai", "anthropic", "openai-responses", "openai")]
     for channel in channels:
-        storm = {"share": 0.3, "of": [{**one, "delay_s": SOON} for one in STORM], "for_s": for_s}
+        storm: dict[str, Any] = {"share": 0.3, "of": [{**one, "delay_s": SOON} for one in STORM]}
+        storm |= {"from_s": CALM_S, "for_s": for_s}
         channel.script(then={"delay_s": SOON, "storm": storm})
     ran = put(*(channel.model(f"m{n}") for n, channel in enumerate(channels)), count=count, **settings)
     assert ran.sink.statuses() == {"done": 4 * count}
@@ -40,10 +42,11 @@ def weathered(
     for channel in channels:
         seen = channel.seen()
         assert len(seen) / count < 1.6
-        begun = seen[0]["at"]
-        assert seen[-1]["at"] - begun > for_s
-        first, last = highest(seen, begun, begun + 1), highest(seen, begun + for_s + 1, seen[-1]["at"])
-        low = highest(seen, begun + for_s * 0.6, begun + for_s * 0.9)
+        begin = seen[0]["at"] + CALM_S
+        end = begin + for_s
+        assert seen[-1]["at"] > end + 1
+        first, last = highest(seen, seen[0]["at"], begin), highest(seen, end + 1, seen[-1]["at"])
+        low = highest(seen, begin + for_s * 0.6, begin + for_s * 0.9)
         assert first >= 12
         assert low <= first / 2
         assert last >= 1.5 * low
@@ -65,7 +68,7 @@ def test_a_minute_of_storm_is_weathered(
 ) -> None:
     """The same for a minute, with the patience that a run has by default."""
     patience = {"backoff_s": 0.5, "backoff_cap_s": 30.0, "timeout_s": 600.0, "deadline_s": 1800.0}
-    channels, ran = weathered(channel_for, put, 60, 3500, policy=patience, timeout_s=280)
+    channels, ran = weathered(channel_for, put, 60, 2000, policy=patience, timeout_s=280)
     conserved(ran, *channels)
 
 
@@ -91,13 +94,13 @@ async def _lags(into: list[float]) -> None:
         into.append(time.perf_counter() - at - 0.005)
 
 
-def _many(channel: Any, put: Callable[..., Any], count: int) -> tuple[Any, list[float]]:
+def _many(channel: Any, put: Callable[..., Any], count: int, first_s: list[float]) -> tuple[Any, list[float]]:
     """So many with a pool's worth of them out at once; gives what came and how late the loop was."""
-    channel.script(then={"first_s": [0.4, 1.2]})
+    channel.script(then={"first_s": first_s})
     lags: list[float] = []
     watching = loop.run(_lags(lags))
     policy = {"timeout_s": 30.0, "deadline_s": 60.0}
-    ran = put(channel.model(concurrency=POOL), count=count, policy=policy)
+    ran = put(channel.model(concurrency=POOL), count=count, policy=policy, timeout_s=120)
     watching.cancel()
     assert ran.sink.statuses() == {"done": count}
     assert {attempt.error_type for attempt in ran.sink.attempts} == {None}
@@ -112,7 +115,7 @@ def test_many_at_once_need_no_place_in_a_pool(
     that measures them is back within 50 ms nine times in ten, in one of three rounds."""
     for number in range(3):
         channel = channel_for(("openai", "anthropic")[number % 2])
-        ran, lags = _many(channel, put, 1000)
+        ran, lags = _many(channel, put, 1000, [0.5, 1.5])
         conserved(ran, channel)
         if lags[len(lags) * 9 // 10] <= 0.05:
             break
@@ -123,11 +126,11 @@ def test_many_at_once_need_no_place_in_a_pool(
 def test_many_at_once_leave_the_loop_alone(
     channel_for: Callable[[str], Any], put: Callable[..., Any]
 ) -> None:
-    """Of ten thousand requests, five hundred at once, the loop is back within 50 ms 99 times in a hundred,
-    in one of three rounds."""
+    """Of five thousand answers of two to six seconds, five hundred at once, the loop is back within 50 ms 99
+    times in a hundred, in one of three rounds."""
     worst: list[float] = []
     for number in range(3):
-        _, lags = _many(channel_for(("openai", "anthropic")[number % 2]), put, 10_000)
+        _, lags = _many(channel_for(("openai", "anthropic")[number % 2]), put, 5000, [2.0, 6.0])
         worst.append(lags[len(lags) * 99 // 100])
         if worst[-1] <= 0.05:
             break
