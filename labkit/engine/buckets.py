@@ -113,6 +113,11 @@ class Buckets:
             return 0.0
         return max(bucket.wait_s(tokens.of(kind), now) for kind, bucket in self._all)
 
+    def used_up_s(self, tokens: Tokens, now: float) -> float:
+        """The same, of the provider's limits alone: seconds until they let a request of that size pass."""
+        waits = (bucket.wait_s(tokens.of(kind), now) for kind, bucket in self._told.items())
+        return max(waits, default=0.0)
+
     def take(self, tokens: Tokens, now: float) -> None:
         """A request of at most that size is sent."""
         for kind, bucket in self._all:
@@ -137,7 +142,7 @@ class Buckets:
         """
         per_s = per_minute / _MINUTE_S
         if isfinite(per_minute):
-            self._set[kind] = Bucket(per_minute, min(per_minute, max(1.0, per_s)), per_s, now)
+            self._set[kind] = Bucket(max(1.0, per_minute), max(1.0, per_s), per_s, now)
         else:
             self._set.pop(kind, None)
         self._gather()

@@ -272,9 +272,9 @@ class Course:
             for errand in self._traffic.overdue(lane, now, self._policy.deadline_s):
                 # It waits in vain for its next attempt: the last one is how it ended.
                 self._land(errand.unanswered_row(None))
-            opens_s = lane.opens_in_s(now)
-            # The others' share of a limit is no reason to give up.
-            if opens_s is not None and opens_s > self._policy.retry_after_cap_s * lane.runs:
+            opens_s = lane.buckets.used_up_s(lane.queue[0].tokens, now) if lane.queue else 0.0
+            # Neither what the user set nor what others use of a limit is a reason to give up.
+            if opens_s > self._policy.retry_after_cap_s * lane.runs:
                 why = f"{lane.model.id} was put aside: its limit is used up for another {opens_s:,.0f} s"
                 self.stop_lane(lane, Stopped("RateLimited", why))
         if self._landing.trouble is not None and self._fault is None:

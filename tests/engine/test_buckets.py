@@ -200,6 +200,16 @@ def test_a_limit_of_the_user_s_own() -> None:
     assert buckets.state(0)["requests"].capacity == 600
 
 
+def test_less_than_one_a_minute_is_kept() -> None:
+    """A limit of one in two minutes lets one leave, and the next after two minutes."""
+    buckets = Buckets()
+    buckets.limit("requests", 0.5, 0)
+    assert buckets.wait_s(ONE, 0) == 0
+    buckets.take(ONE, 0)
+    assert buckets.wait_s(ONE, 0) == pytest.approx(120)
+    assert buckets.used_up_s(ONE, 0) == 0
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(["take", "heed"]), st.floats(0, 5)), max_size=60),
     st.integers(1, 600),

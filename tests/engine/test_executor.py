@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from math import inf
 from random import Random
 from typing import Any
 
@@ -613,3 +614,20 @@ def test_limits_can_be_seen_and_changed(kit: Any, ask: Callable[..., Any]) -> No
     with pytest.raises(ValueError, match="at least one"):
         held[0].limit("scripted/a", concurrency=0)
     assert "0 in flight" in repr(held[0])
+
+
+def test_a_limit_of_the_user_s_own_never_puts_a_model_aside(kit: Any, ask: Callable[..., Any]) -> None:
+    """However slow it is to be asked, a model is put aside for what its provider says only."""
+    model = scripted(answers="yes", concurrency=1)
+    executors: list[Executor] = []
+
+    def change(row: Any) -> None:
+        if len(ended) == 0:
+            executors[0].limit("scripted/a", per_minute={"requests": 0.01})
+        ended.append(row)
+        threading.Timer(1.2, executors[0].limit, ["scripted/a"], {"per_minute": {"requests": inf}}).start()
+
+    ended: list[Any] = []
+    memory = kit.Memory(on={"ended": change})
+    ran = ask([model], kit.jobs_for([model], 4), memory=memory, before=executors.append, policy=QUICK)
+    assert ran.sink.statuses() == {"done": 4}
