@@ -111,6 +111,7 @@ class Story:
     told: Counter[str] = field(default_factory=Counter)
     maybe: Counter[str] = field(default_factory=Counter)
     in_flight: int = 0
+    design: Any = None
 
     def command(self) -> tuple[Any, ...]:
         """The next launch."""
@@ -127,41 +128,52 @@ class Story:
         lab = lk.Lab(self.home / "lab.duckdb")
         asked = self.seen(f"sk-launch-{self.launches}")
         assert not self.done & set(asked), "what had an answer was asked again"
-        rows = lab.store.table("select generation_id, status from log.generations").to_pylist()
+        with lab.store._reading() as reading:
+            rows = reading.connection.sql("select generation_id, status from log.generations").fetchall()
+            attempts = reading.connection.sql("select generation_id from attempts").fetchall()
+            unsettled = reading.connection.sql("select generation_id from unsettled").fetchall()
+            runs = reading.connection.sql("select run_id, unsettled, maybe_paid from runs").fetchall()
         acknowledged = (self.home / "acks").read_text().split() if rows else []
-        assert set(acknowledged) <= {row["generation_id"] for row in rows}, "an acknowledged row is lost"
-        of = self.cells(lab)
-        answered = [row["generation_id"] for row in rows if row["status"] == "done"]
+        assert set(acknowledged) <= {name for name, _ in rows}, "an acknowledged row is lost"
+        of = self.cells(lab, [run for run, *_ in runs])
+        answered = [name for name, status in rows if status == "done"]
         assert len(answered) == len(set(answered)), "an answer is there twice"
         if ended:
             missing = {row["n"] for row in self.asker.ROWS} - self.done
             assert set(asked) == missing, "it did not ask exactly what was missing"
         # What a person sees: every request that was sent is told of, or listed as maybe paid.
-        told = Counter(of[name] for name in lab.attempts()["generation_id"])
-        maybe = Counter(of[name] for name in lab.sql("from unsettled")["generation_id"])
+        told = Counter(of[name] for (name,) in attempts)
+        maybe = Counter(of[name] for (name,) in unsettled)
         new, lost = told - self.told, maybe - self.maybe
         hidden = {n: count for n, count in asked.items() if count > new[n] + lost[n]}
         assert not hidden, "nothing tells of a request"
         assert lost.total() <= in_flight, "more may have been paid for than was in flight"
-        runs = lab.runs()
-        assert runs["unsettled"].sum() == maybe.total() <= runs["maybe_paid"].sum()
+        assert sum(run[1] for run in runs) == maybe.total() <= sum(run[2] for run in runs)
         self.done, self.told, self.maybe = {of[name] for name in answered}, told, maybe
         self.in_flight += in_flight
 
     def finish(self) -> None:
-        """After the last launch: all is answered, and nothing was asked beside what the lab tells of."""
+        """After the last launch: all is answered, nothing was asked that the lab does not tell of, and what
+        may have been paid for twice is counted and listed."""
         assert self.done == {row["n"] for row in self.asker.ROWS}
         twice = self.seen() - Counter(self.done)
         failed = Counter({n: self.told[n] - 1 for n in self.told})
         assert not twice - failed - self.maybe, "more was asked again than was listed"
+        lab = lk.Lab(self.home / "lab.duckdb")
+        runs = lab.runs()
+        assert len(lab.sql("from unsettled")) == self.maybe.total()
+        listed = [lab.run(run).maybe_paid() for run in runs["run_id"]]
+        assert sum(map(len, listed)) == runs["maybe_paid"].sum() >= self.maybe.total()
 
-    def cells(self, lab: lk.Lab) -> dict[str, str]:
+    def cells(self, lab: lk.Lab, runs: list[str]) -> dict[str, str]:
         """Which row each generation is of."""
-        model = lk.Model("faulty/m", base_url=self.address)
-        design = lab.plan(prompts=["Say {{ n }}."], models=[model], dataset=self.asker.ROWS).design
-        rows = {sample.id: sample.fields["n"] for sample in design.dataset.samples}
-        cells = [design.cell(place, run_id=run, versions={}, user=None)
-                 for run in lab.runs()["run_id"] for place in design.places]  # fmt: skip
+        if self.design is None:
+            model = lk.Model("faulty/m", base_url=self.address)
+            plan = lab.plan(prompts=["Say {{ n }}."], models=[model], dataset=self.asker.ROWS)
+            self.design = plan.design
+        rows = {sample.id: sample.fields["n"] for sample in self.design.dataset.samples}
+        cells = [self.design.cell(place, run_id=run, versions={}, user=None)
+                 for run in runs for place in self.design.places]  # fmt: skip
         return {cell.generation_id: rows[cell.sample_id] for cell in cells}
 
     def seen(self, key: str = "") -> Counter[str]:

@@ -86,7 +86,7 @@ def test_a_disk_full_for_the_journal(
     """F28: the disk is full while eight requests are out: soon no more are sent, by the server's account,
     the answers go into the reserve's room, and the error says what to do; with room again the run goes on."""
     lab = lk.Lab(small_disk / "lab.duckdb")
-    channel.script(then={"first_s": 1.5, "text": "long " * 8_000})
+    channel.script(then={"first_s": 0.8, "text": "long " * 8_000})
     run = plan_at(lab, channel).start()
     until(lambda: len(channel.seen()) == 8)
     ballast = fill(small_disk, 10_000)
@@ -110,7 +110,7 @@ def test_a_quota_used_up_anywhere(
 ) -> None:
     """F28: the same where no file system can be mounted: writing fails with EDQUOT until the reserve is given
     up, and then has its room."""
-    channel.script(then={"first_s": 1.0})
+    channel.script(then={"first_s": 0.8})
     run = plan_at(lab, channel).start()
     until(lambda: len(channel.seen()) == 8)
     real, reserve = os.write, lab.path.with_name("lab.duckdb.journal") / "reserve"
@@ -137,7 +137,7 @@ def test_a_disk_full_beyond_the_reserve(
     """F28: where even the reserve has not room for all that is in flight, nothing is acknowledged that is not
     there; what waits in memory is written when there is room, as long as the process lives."""
     lab = lk.Lab(small_disk / "lab.duckdb")
-    channel.script(then={"first_s": 1.5, "text": "long " * 120_000})
+    channel.script(then={"first_s": 0.8, "text": "long " * 120_000})
     run = plan_at(lab, channel).start()
     until(lambda: len(channel.seen()) == 8)
     ballast = fill(small_disk, 10_000)
@@ -156,7 +156,7 @@ def test_a_disk_full_for_the_fold_or_the_checkpoint(
     """F28: there is room for the journals, but not for the fold, or not for the checkpoint: every answer is
     kept, nobody is told otherwise, and with room again everything is in the tables, once, and scored."""
     lab = lk.Lab(small_disk / "lab.duckdb")
-    channel.script(*[{"first_s": 1.0, "text": "long " * 15_000}] * 8, then={"text": "long " * 15_000})
+    channel.script(*[{"first_s": 0.8, "text": "long " * 15_000}] * 8, then={"text": "long " * 15_000})
     run = plan_at(lab, channel).start()
     until(lambda: len(channel.seen()) == 8)
     ballast = fill(small_disk, left_mb * MB)

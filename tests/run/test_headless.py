@@ -47,7 +47,7 @@ def schedule(how: str, seconds: float, here: Path) -> int:
     ).returncode
 
 
-@pytest.mark.parametrize("how", ["labkit run", "nbclient"])
+@pytest.mark.parametrize("how", ["labkit run", pytest.param("nbclient", marks=pytest.mark.soak)])
 def test_a_time_out_loses_nothing(how: str, channel: Any, here: Path, asked: Callable[..., Any]) -> None:
     """F25: a cell that takes too long ends the job with an exit code that is not 0, every answer before is
     kept, and the next schedule asks exactly what is missing."""

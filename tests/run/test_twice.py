@@ -65,7 +65,7 @@ def keys(channel: Any) -> set[str]:
 def test_another_process_is_told_who_drives(script: Script, channel: Any, asked: Asked, until: Until) -> None:
     """F23: while one process drives a run, the same plan in another ends at once with the driver's process id
     and sends nothing; the run goes on undisturbed."""
-    channel.script(*[{"first_s": 6.0}] * 4, then={})
+    channel.script(*[{"first_s": 4.0}] * 4, then={})
     url = str(channel.model().base_url)
     first, second = script(RUN, url, MY_KEY="first"), script(RUN, url, MY_KEY="second")
     ready(first)

@@ -333,3 +333,17 @@ def test_the_view_is_as_a_model_says(told: list[tuple[str, str]], tmp_path_facto
         dict(zip(frame["generation_id"], zip(frame["status"], frame["text"], strict=True), strict=True))
         == want
     )
+
+
+def test_a_kill_hides_no_attempt_that_may_have_been_paid_for(store: Store, put: Put, make: Any) -> None:
+    """An attempt that was told of as maybe paid counts in its run also if its process was killed before the
+    generation ended, and counts once if it did end."""
+    put(make.run(), make.intent("g1"), make.attempt("g1", maybe_paid=True, error_type="TimedOut"))
+    assert store.runs()["maybe_paid"].tolist() == [1]
+    put(make.intent("g1", attempt=2), make.attempt("g1", attempt=2), make.generation("g1", maybe_paid=1))
+    assert store.runs()["maybe_paid"].tolist() == [1]
+    put(make.intent("g2"))
+    assert store.runs()["maybe_paid"].tolist() == [2]
+    row = store.run_row("run-1")
+    assert row is not None
+    assert row["maybe_paid"] == 2
