@@ -90,7 +90,7 @@ def test_the_clocks_agree_with_the_server(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("in_flight", "count", "rows"), [(1, 20, 1.0), (64, 640, 0.999), (256, 2560, 0.99)])
+@pytest.mark.parametrize(("in_flight", "count", "rows"), [(1, 20, 1.0), (64, 640, 0.99), (256, 2560, 0.99)])
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])
 def test_all_the_clocks_agree_with_the_server(
     dialect: str,
@@ -101,8 +101,8 @@ def test_all_the_clocks_agree_with_the_server(
     put: Callable[..., Any],
     kit: Any,
 ) -> None:
-    """The same of every row, but for one in a thousand at 64 and one in a hundred at 256 in flight, where
-    both processes have hundreds of things to do in one moment."""
+    """The same of every row one by one, and of 99 in a hundred at 64 and 256 in flight, where both processes
+    have many things to do in one moment."""
     best: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
         shares = apart(channel_for(dialect), put, kit, in_flight, count)
