@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from labkit.store import driving, ledger, rows
+from labkit.store import driving, rows
 from labkit.store.access import Reading
 from labkit.store.folder import Folder
 
@@ -92,7 +92,7 @@ class Frames(ABC):
         """
         frame = rows.select(
             self._reading,
-            ledger.RUNS,
+            "runs",
             named={"run_id": run, "experiment": experiment, "workspace": workspace},
             time="started_at",
             since=since,

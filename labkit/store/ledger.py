@@ -27,15 +27,6 @@ select {columns} from log.generations where rowid in (
 )
 """
 
-# An attempt that may have been paid for is told of by its own row first: where the process was killed
-# before its generation ended, by that alone.
-RUNS = """(
-    select r.* replace (greatest(r.maybe_paid, r.unsettled + coalesce(tried.n, 0))::bigint as maybe_paid)
-    from runs as r
-    left join (select run_id, count(*) as n from attempts where maybe_paid group by run_id) as tried
-        using (run_id)
-)"""
-
 # A reservation stays spent where the attempt may have been paid for, or where it gave an answer whose
 # price is not known, or where nobody told how it ended. What is told of an attempt comes from the same
 # process, after the intent and before the next intent of the same number.
@@ -145,7 +136,7 @@ def unfinished(connection: duckdb.DuckDBPyConnection, plan_id: str, *, fresh: bo
 
 def run_row(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any] | None:
     """The run as `runs` has it."""
-    rows = connection.execute(f"from {RUNS} where run_id = ?", [run_id])
+    rows = connection.execute("from runs where run_id = ?", [run_id])
     row = rows.fetchone()
     if row is None:
         return None

@@ -172,6 +172,9 @@ with
         from latest
         group by run_id
     ),
+    -- An attempt's own row tells first that it may have been paid for: alone, where the process was killed
+    -- before the generation ended.
+    tried as (select run_id, count(*) as tried from log.attempts where maybe_paid group by run_id),
     open as (
         select run_id, count(*) as unsettled
         from log.intents as i
@@ -204,7 +207,7 @@ select
     coalesce(replayed, 0) as replayed,
     coalesce(cost_usd, if(cost_unknown > 0, null, 0)) as cost_usd,
     coalesce(cost_unknown, 0) as cost_unknown,
-    coalesce(maybe_paid, 0) + coalesce(unsettled, 0) as maybe_paid,
+    greatest(coalesce(maybe_paid, 0), coalesce(tried, 0)) + coalesce(unsettled, 0) as maybe_paid,
     coalesce(unsettled, 0) as unsettled,
     started_at,
     if(event in ('finished', 'stopped', 'failed'), at_time, null) as ended_at,
@@ -212,6 +215,7 @@ select
 from started
 left join told using (run_id)
 left join counted using (run_id)
+left join tried using (run_id)
 left join open using (run_id);
 
 create view requests as
