@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew
-from labkit.store import backup, database, gate, locked, migrate
+from labkit.store import backup, database, gate, interrupts, locked, migrate
 from labkit.store.fold import Fold, Report, read_marks
 from labkit.store.folder import Folder, JournalName
 from labkit.store.sweep import opened_afresh, sweep
@@ -61,7 +61,6 @@ class Access:
                 yield Reading(connection)
             return
         with contextlib.ExitStack() as stack:
-            stack.enter_context(database.interruptible())
             wanted = dict(self.unfolded())
             while True:
                 with contextlib.ExitStack() as attempt:
@@ -118,14 +117,22 @@ class Access:
         with self.reading(wait_s=wait_s):
             pass
         with contextlib.ExitStack() as stack:
-            stack.enter_context(database.interruptible())
+            opened: list[duckdb.DuckDBPyConnection] = []
+
+            def end() -> None:
+                for one in opened:
+                    one.interrupt()
+
             if self._exists():
                 self._pass_gate(stack, max(0.0, deadline - time.monotonic()))
+                # A person's own query may take as long as it likes: Ctrl-C ends it.
+                stack.enter_context(interrupts.deferred(end))
                 left_s = max(0.0, deadline - time.monotonic())
                 connection = database.connect_sealed(self.path, locked.SEALED, wait_s=left_s)
             else:
                 connection = locked.empty()
             stack.callback(connection.close)
+            opened.append(connection)
             yield connection
 
     def refold(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -161,6 +168,7 @@ class Access:
     def _open(self, stack: contextlib.ExitStack, wait_s: float) -> Reading:
         deadline = time.monotonic() + wait_s
         sealed = self._pass_gate(stack, wait_s)
+        stack.enter_context(interrupts.deferred())
         if sealed is None and not self._exists():
             database.create(self.path, self.folder)
         opened = database.connect(self.path, wait_s=max(0.0, deadline - time.monotonic()))
@@ -193,7 +201,7 @@ class Access:
     @contextlib.contextmanager
     def _opened_to_write(self, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
         deadline = time.monotonic() + wait_s
-        with database.interruptible(), gate.passed(self.folder, wait_s=wait_s):
+        with gate.passed(self.folder, wait_s=wait_s), interrupts.deferred():
             if not self._exists():
                 database.create(self.path, self.folder)
             left_s = max(0.0, deadline - time.monotonic())

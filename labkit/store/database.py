@@ -15,7 +15,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError, StoreLocked, StoreTooNew
 from labkit.paths import shown
-from labkit.store import migrate
+from labkit.store import interrupts, migrate
 from labkit.store.folder import Folder, put_in_place
 
 if TYPE_CHECKING:
@@ -97,18 +97,8 @@ def _first(path: Path, ways: Sequence[Callable[[], duckdb.DuckDBPyConnection]], 
             )
         if time.monotonic() >= deadline:
             raise locked(path, hindrance, wait_s)
+        interrupts.raise_if_heard()
         time.sleep(POLL_S * random.uniform(0.2, 1.0))  # noqa: S311 - a pause, no secret
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C in a query be a `KeyboardInterrupt`: DuckDB makes a `RuntimeError` of it."""
-    try:
-        yield
-    except RuntimeError as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):
-            raise error.__cause__ from None
-        raise
 
 
 def locked(path: Path, why: str, wait_s: float) -> StoreLocked:

@@ -7,6 +7,7 @@ test itself.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import mmap
@@ -92,8 +93,13 @@ def watch(marks: Marks, acks: int) -> None:
     real_apply, real_told, real_row = migrate.apply, Landing._on_disk, Landing.generation
 
     async def ask(*what: Any) -> Any:
-        with marks.during("asking"):
+        mark = contextlib.ExitStack()
+        mark.enter_context(marks.during("asking"))
+        try:
             return await real_ask(*what)
+        finally:
+            # Not before its end was handed over, which follows in this same step: else it were in neither.
+            asyncio.get_running_loop().call_soon(mark.close)
 
     def append(self: journal.Journal, lines: bytes) -> None:
         # Intents are written in another thread than all the rest.
