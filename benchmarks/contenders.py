@@ -93,6 +93,7 @@ def openai_sdk(stream: bool, level: int, count: int, address: str) -> tuple[floa
 
         async def ask(number: int) -> None:
             if not stream:
+                # Plain dicts, as a user writes them: the SDK types them more narrowly.
                 await client.chat.completions.create(model="bench", messages=messages(number))  # type: ignore[arg-type]
                 return
             chunks = await client.chat.completions.create(

@@ -33,7 +33,7 @@ def test_git_state_tells_the_commit_and_whether_it_is_dirty(here: Path) -> None:
 def test_the_notebook_is_a_name_and_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Jupyter says of the session becomes the file's name alone."""
     monkeypatch.delenv("LABKIT_NOTEBOOK", raising=False)
-    monkeypatch.setenv("JPY_SESSION_NAME", "/home/somebody/work/study.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", "/srv/work/study.ipynb")
     assert provenance.notebook() == "study.ipynb"
 
 

@@ -121,6 +121,7 @@ def watch(marks: Marks, acks: int) -> None:
     def attempt(self: Landing, row: Any) -> None:
         if row.error_type is not None:
             marks.handed()
+        # A sink of this process is a Writer, and that one tells what it has stored.
         self._sink.put(row, marks.stored if row.error_type is not None else None)  # type: ignore[attr-defined]
 
     def told(self: Landing, generation: Any) -> None:
@@ -132,6 +133,7 @@ def watch(marks: Marks, acks: int) -> None:
         opened = connect(path, **how)
         return Opened(Watched(opened.connection, marks), opened.why_not)  # type: ignore[arg-type]
 
+    # Methods are put in place of others here, which mypy does not allow: hence the ignores.
     asking.ask = ask
     journal.Journal.append, journal.Journal.sync = append, sync  # type: ignore[method-assign]
     Landing.attempt = attempt  # type: ignore[method-assign]
