@@ -250,7 +250,7 @@ def profiled(go: Callable[[], None], path: str) -> None:
     loop.get().call_soon_threadsafe(profile.enable)
     go()
     loop.get().call_soon_threadsafe(profile.disable)
-    time.sleep(0.1)
+    loop.run(asyncio.sleep(0)).result()  # what was called before it has run
     profile.dump_stats(path)
 
 

@@ -228,4 +228,5 @@ def _steps(pricer: Pricer) -> Iterable[tuple[int, int | None, float | None, floa
     for above, upto in zip([-1, *starts], [*starts, None], strict=True):
         at = above + 1
         rates = into, out, of("cache_read") or into, of("cache_write") or into, of("reasoning") or out
+        # Always five rates: mypy does not count what is unpacked.
         yield (above, upto, *(None if rate is None else rate.at(at) for rate in rates))  # type: ignore[misc]
