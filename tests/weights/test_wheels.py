@@ -82,9 +82,9 @@ def test_a_slow_download_tells_how_far_it_is(
     (box / "half").write_bytes(b"x" * (wheel.bytes // 2))
     monkeypatch.setattr(wheels, "_LOOK_S", 0.01)
     said: list[str] = []
-    waits = "import sys; sys.stdin.read()"
+    waits = "import threading; threading.Event().wait()"
     with subprocess.Popen(
-        [sys.executable, "-c", waits], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", waits], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
 
         def say(line: str) -> None:
