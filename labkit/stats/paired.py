@@ -7,7 +7,7 @@ and knows nothing of what was measured.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import combinations
 from typing import Any
 
@@ -50,6 +50,8 @@ class Pairs:
     error: Floats
     freedom: Counts
     level: float
+    edge: float
+    """The largest difference there can be: 1 where all values lie from 0 to 1, else infinite."""
 
     def __len__(self) -> int:
         return len(self.first)
@@ -58,6 +60,32 @@ class Pairs:
         """The difference of pair number `place` as an Interval."""
         estimate, low, high = (float(of[place]) for of in (self.difference, self.low, self.high))
         return Interval(estimate, low, high, int(self.n[place]), "paired t", self.level)
+
+    def limits(self, level: float) -> tuple[Floats, Floats]:
+        """Low and high ends of all intervals at another level."""
+        reach = _reach(self.error, self.freedom, level)
+        low, high = (np.clip(self.centre + side * reach, -self.edge, self.edge) for side in (-1, 1))
+        return low, high
+
+    def better_first(self) -> Pairs:
+        """The same pairs, each turned so that the one ahead is the first; the first stays on a tie."""
+        turn = np.nan_to_num(self.difference) < 0
+
+        def swapped(one: Any, other: Any) -> Any:
+            return np.where(turn, other, one)
+
+        return replace(
+            self,
+            first=swapped(self.first, self.second),
+            second=swapped(self.second, self.first),
+            difference=swapped(self.difference, -self.difference),
+            low=swapped(self.low, -self.high),
+            high=swapped(self.high, -self.low),
+            wins=swapped(self.wins, self.losses),
+            losses=swapped(self.losses, self.wins),
+            effect=swapped(self.effect, -self.effect),
+            centre=swapped(self.centre, -self.centre),
+        )
 
 
 def pairwise(table: Table, *, level: float = 0.95, against: int | None = None) -> Pairs:
@@ -91,8 +119,9 @@ def pairwise(table: Table, *, level: float = 0.95, against: int | None = None) -
         parts.append(_compared(first, seconds, apart, table.clusters, level, scale))
     if not parts:
         parts = [_compared(0, [], np.zeros((len(table.means), 0)), table.clusters, level, scale)]
-    names = [field.name for field in fields(Pairs) if field.name != "level"]
-    return Pairs(**{name: np.concatenate([part[name] for part in parts]) for name in names}, level=level)
+    names = [field.name for field in fields(Pairs) if field.name not in ("level", "edge")]
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in names}
+    return Pairs(**arrays, level=level, edge=scale.edge)
 
 
 def paired_difference(
@@ -127,6 +156,10 @@ class _Scale:
     least_square: float
     """The least square of an imagined difference."""
 
+    @property
+    def edge(self) -> float:
+        return 1.0 if self.bounded else np.inf
+
 
 def _scale(table: Table) -> _Scale:
     present = table.means[table.counts > 0]
@@ -148,12 +181,12 @@ def _compared(
         effect = mean / np.sqrt(scatter / (n - 1))
         sums, sizes = _by_cluster(apart, clusters), _by_cluster(common * 1.0, clusters)
         centre, error, units = _centred(sums, sizes, scale.bounded | (ties > 0), scale)
-        reach = special.stdtrit(np.maximum(units - 1, 1), (1 + level) / 2) * error
+        reach = _reach(error, units - 1, level)
         p_value = 2 * special.stdtr(np.maximum(units - 1, 1), -np.abs(centre) / error)
     known = units > 1
     # No scatter at all: the difference is what it is, or nothing.
     p_value = np.where(error == 0, np.where(centre == 0, 1.0, 0.0), p_value)
-    edge = 1.0 if scale.bounded else np.inf
+    edge = scale.edge
     return {
         "first": np.full(len(seconds), first, dtype=np.intp),
         "second": np.array(seconds, dtype=np.intp),
@@ -170,6 +203,10 @@ def _compared(
         "error": np.where(known, error, np.nan),
         "freedom": np.maximum(units - 1, 0),
     }
+
+
+def _reach(error: Floats, freedom: Counts, level: float) -> Floats:
+    return np.asarray(special.stdtrit(np.maximum(freedom, 1), (1 + level) / 2) * error)
 
 
 def _by_cluster(columns: Floats, clusters: Counts | None) -> Floats:

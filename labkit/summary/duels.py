@@ -11,21 +11,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labkit.errors import DefinitionError
 from labkit.stats import (
     Pairs,
-    Table,
     holm,
     pairwise,
     samples_to_decide,
-    sequential_interval,
     within_margin,
 )
-from labkit.stats.units import Floats
 from labkit.summary.contest import Contest
 from labkit.summary.ratios import ratios
+from labkit.summary.tallies import tallies
+from labkit.summary.watched import watched_limits, watched_worst
+from labkit.summary.worst import worst
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,10 +98,10 @@ def duels(
     if against is not None and against not in given.names:
         raise DefinitionError(f"against={against!r:.80} is none of {', '.join(map(repr, given.names))}")
     opponent = None if against is None else given.names.index(against)
-    pairs = _oriented(_levelled(pairwise(given.score, level=level, against=opponent)))
+    pairs = _levelled(pairwise(given.score, level=level, against=opponent)).better_first()
     tests = max(1, int(np.isfinite(pairs.p_value).sum()))
     together = 1 - (1 - level) / tests
-    wide = _reach(given.score, pairs, together)
+    wide = pairs.limits(together)
     data: dict[str, Any] = {
         "first": [given.names[place] for place in pairs.first],
         "second": [given.names[place] for place in pairs.second],
@@ -117,12 +116,12 @@ def duels(
         "effect": pairs.effect,
         "level": level,
     }
-    data |= _tallies(given, pairs)
+    data |= tallies(given, pairs)
     data["decided"] = np.nan_to_num(data["p_holm"], nan=1.0) < 1 - level
     if watched:
-        data |= _watched(given, pairs, together)
+        data |= watched_limits(given, pairs, together)
     data |= _margins(pairs, data, margin, 1 - level)
-    data |= _watched_worst(given, pairs, together) if watched else _worst(given, pairs, together)
+    data |= watched_worst(given, pairs, together) if watched else worst(given, pairs, together)
     data |= ratios(given, pairs, together)
     data["samples_needed"] = _needed(data, pairs, margin, (1 - level) / tests)
     return pd.DataFrame(data, columns=list(COLUMNS))
@@ -132,105 +131,6 @@ def _levelled(pairs: Pairs) -> Pairs:
     """Differences that are nothing but the rest of a subtraction become 0."""
     rest = np.abs(np.nan_to_num(pairs.difference)) < 1e-12
     return replace(pairs, difference=np.where(rest, 0.0, pairs.difference))
-
-
-def _oriented(pairs: Pairs) -> Pairs:
-    """The same pairs, each with the contender first that is ahead."""
-    turn = np.nan_to_num(pairs.difference) < 0
-
-    def sign(values: Floats) -> Floats:
-        return np.where(turn, -values, values)
-
-    return replace(
-        pairs,
-        first=np.where(turn, pairs.second, pairs.first),
-        second=np.where(turn, pairs.first, pairs.second),
-        difference=sign(pairs.difference),
-        low=np.where(turn, -pairs.high, pairs.low),
-        high=np.where(turn, -pairs.low, pairs.high),
-        wins=np.where(turn, pairs.losses, pairs.wins),
-        losses=np.where(turn, pairs.wins, pairs.losses),
-        effect=sign(pairs.effect),
-        centre=sign(pairs.centre),
-    )
-
-
-def _reach(table: Table, pairs: Pairs, level: float) -> tuple[Floats, Floats]:
-    """The pairs' intervals at another level."""
-    from labkit.stats.intervals import student
-
-    steps = {int(free): student(int(free), level) for free in np.unique(pairs.freedom)}
-    reach = np.array([steps[int(free)] for free in pairs.freedom]) * pairs.error
-    present = table.means[table.counts > 0]
-    edge = 1.0 if len(present) and present.min() >= 0 and present.max() <= 1 else math.inf
-    return np.clip(pairs.centre - reach, -edge, edge), np.clip(pairs.centre + reach, -edge, edge)
-
-
-def _apart(given: Contest, first: int, second: int) -> tuple[Floats, NDArray[np.intp]]:
-    """The mean difference of each sample that the two have in common, and which samples these are."""
-    return _by_sample(given.score.means[:, first] - given.score.means[:, second], given.sample)
-
-
-def _by_sample(apart: Floats, sample: NDArray[np.intp]) -> tuple[Floats, NDArray[np.intp]]:
-    common = ~np.isnan(apart)
-    samples = sample[common]
-    count = np.bincount(samples)
-    found = np.flatnonzero(count)
-    return np.bincount(samples, weights=apart[common])[found] / count[found], found
-
-
-def _tallies(given: Contest, pairs: Pairs) -> dict[str, Any]:
-    if not given.over:
-        return {"samples": pairs.n, "wins": pairs.wins, "ties": pairs.ties, "losses": pairs.losses}
-    rows = []
-    for first, second in zip(pairs.first, pairs.second, strict=True):
-        apart = _apart(given, first, second)[0]
-        # Sums over prompts of what is equal leave a rest like 1e-17.
-        rows.append((len(apart), *(int(found.sum()) for found in (apart > 1e-12, apart < -1e-12))))
-    samples, wins, losses = np.array(rows, dtype=np.intp).reshape(-1, 3).T
-    return {"samples": samples, "wins": wins, "ties": samples - wins - losses, "losses": losses}
-
-
-def _watched(given: Contest, pairs: Pairs, level: float) -> dict[str, Any]:
-    low, high = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
-    for place, (first, second) in enumerate(zip(pairs.first, pairs.second, strict=True)):
-        low[place], high[place] = _always(given, first, second, (np.nan, np.nan), level)
-    nothing = np.full(len(pairs), np.nan)
-    return {
-        "low": low,
-        "high": high,
-        "all_low": low,
-        "all_high": high,
-        "p_value": nothing,
-        "p_holm": nothing,
-        "decided": (low > 0) | (high < 0),
-    }
-
-
-def _watched_worst(given: Contest, pairs: Pairs, level: float) -> dict[str, Any]:
-    missing = _missing(given, pairs)
-    least, most = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
-    for place, (first, second) in enumerate(zip(pairs.first, pairs.second, strict=True)):
-        least[place] = _always(given, first, second, (0.0, 1.0), level)[0]
-        most[place] = _always(given, first, second, (1.0, 0.0), level)[1]
-    return {"missing": missing, "worst_low": least, "worst_high": most}
-
-
-def _always(
-    given: Contest, first: int, second: int, missing: tuple[float, float], level: float
-) -> tuple[float, float]:
-    """Limits of the difference that hold at any moment, with missing scores of the two at these values."""
-    both = []
-    for column, value in zip((first, second), missing, strict=True):
-        means, asked = given.score.means[:, column], given.asked[:, column]
-        both.append(np.where(np.isnan(means) & asked, value, means))
-    apart, samples = _by_sample(both[0] - both[1], given.sample)
-    if not len(apart):
-        return math.nan, math.nan
-    rank = np.argsort(given.order)
-    asked_in = apart[np.argsort(rank[samples], kind="stable")]
-    found = sequential_interval(np.clip(asked_in, -1, 1), low=-1, high=1, level=level)
-    return found.low, found.high
 
 
 def _margins(pairs: Pairs, data: dict[str, Any], margin: float | None, alpha: float) -> dict[str, Any]:
@@ -247,35 +147,6 @@ def _margins(pairs: Pairs, data: dict[str, Any], margin: float | None, alpha: fl
         "equivalent": pd.array(inside, dtype="boolean"),
         "no_worse": pd.array(low > -margin, dtype="boolean"),
     }
-
-
-def _worst(given: Contest, pairs: Pairs, level: float) -> dict[str, Any]:
-    table, k = given.score, len(given.names)
-    gone, missing = given.asked & np.isnan(table.means), _missing(given, pairs)
-    if not given.bounded:
-        nothing = np.full(len(pairs), np.nan)
-        return {"missing": missing, "worst_low": nothing, "worst_high": nothing}
-    least, most = _reach(table, pairs, level)
-    low, high = (np.where(gone, end, table.means) for end in (0.0, 1.0))
-    for first in np.unique(pairs.first[missing > 0]):
-        # Column 0 is this contender with its missing scores at 0, column 1 at 1; the others follow.
-        means = np.column_stack([low[:, first], high[:, first], low, high])
-        filled = replace(table, means=means, counts=(~np.isnan(means)).astype(np.intp))
-        at_worst, at_best = (pairwise(filled, level=level, against=side) for side in (0, 1))
-        for place in np.flatnonzero((pairs.first == first) & (missing > 0)):
-            second = int(pairs.second[place])
-            least[place] = -at_worst.high[at_worst.first == 2 + k + second][0]
-            most[place] = -at_best.low[at_best.first == 2 + second][0]
-    return {"missing": missing, "worst_low": least, "worst_high": most}
-
-
-def _missing(given: Contest, pairs: Pairs) -> NDArray[np.intp]:
-    gone = given.asked & np.isnan(given.score.means)
-    counts = [
-        int(((gone[:, one] & given.asked[:, two]) | (gone[:, two] & given.asked[:, one])).sum())
-        for one, two in zip(pairs.first, pairs.second, strict=True)
-    ]
-    return np.array(counts, dtype=np.intp)
 
 
 def _needed(data: dict[str, Any], pairs: Pairs, margin: float | None, alpha: float) -> Any:
