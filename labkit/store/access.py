@@ -140,13 +140,6 @@ class Access:
         with self._telling_faults():
             self._fold(connection)
 
-    @contextlib.contextmanager
-    def own(self, process: str) -> Iterator[Reading]:
-        """What one process has journalled since it began, in memory, without touching the lab's file."""
-        with database.in_memory() as connection:
-            Fold(connection, self.folder, {}, process=process).run()
-            yield Reading(connection, why="the lab is held by another, so this is what this process wrote")
-
     def _exists(self) -> bool:
         try:
             return self.path.exists()

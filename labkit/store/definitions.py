@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from labkit.datasets import Dataset
     from labkit.prompts import Prompt
+    from labkit.store.access import Access
+    from labkit.store.writer import Writer
 
 
 def versions(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[tuple[str, str], int]:
@@ -30,7 +32,23 @@ def versions(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dic
     return {(name, hash_): version for name, hash_, version in rows}
 
 
-def numbered(
+def keep(
+    prompts: Sequence[Prompt], access: Access, writer: Writer, *, user: str | None, wait_s: float
+) -> dict[tuple[str, str], int]:
+    """Journal and fold what the lab lacks of the prompts, behind the gate; their `versions` then.
+
+    Raises `StoreLocked` after `wait_s`.
+    """
+    with access.writing(wait_s=wait_s) as connection:
+        have = versions(connection, [prompt.name for prompt in prompts])
+        for record in _numbered(prompts, have, user=user):
+            writer.put(record)
+        writer.flush()
+        access.refold(connection)
+    return have
+
+
+def _numbered(
     prompts: Sequence[Prompt], have: dict[tuple[str, str], int], *, user: str | None
 ) -> list[PromptRecord | BlockRecord]:
     """The records of the prompts that `have` lacks, with the next version numbers; `have` gets them too."""

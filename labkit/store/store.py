@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from labkit.errors import DefinitionError, StoreError, StoreLocked
 from labkit.records import Sample
 from labkit.store import backup, database, definitions, driving, founded, ledger, locked, tidy
-from labkit.store.access import WAIT_S, Access, Reading
-from labkit.store.background import Background
+from labkit.store.access import WAIT_S, Reading
+from labkit.store.desk import Desk, desk_for
 from labkit.store.fold import Report
 from labkit.store.folder import Folder, network_file_system
 from labkit.store.frames import Frames
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from labkit.prompts import Prompt
 
 log = logging.getLogger("labkit.store")
-
-OWN_S = 2.0
-"""How long a run that is driven here waits for the lab before it is read from this process's journal."""
 
 
 class Store(Frames):
@@ -61,8 +58,8 @@ class Store(Frames):
         return f"Store({str(self.path)!r})"
 
     @cached_property
-    def _desk(self) -> _Desk:
-        return _desk_for(self._place)
+    def _desk(self) -> Desk:
+        return desk_for(self._place)
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -179,17 +176,10 @@ class Store(Frames):
         The same content under the same name keeps its number. Raises `StoreLocked` if a number must be
         given and the lab cannot be written.
         """
-        names = [prompt.name for prompt in prompts]
         with self._reading() as reading:
-            have = definitions.versions(reading.connection, names)
+            have = definitions.versions(reading.connection, [prompt.name for prompt in prompts])
         if any((prompt.name, prompt.hash) not in have for prompt in prompts):
-            writer = self.writer()
-            with self._desk.access.writing(wait_s=self.wait_s) as connection:
-                have = definitions.versions(connection, names)
-                for record in definitions.numbered(prompts, have, user=user):
-                    writer.put(record)
-                writer.flush()
-                self._desk.access.refold(connection)
+            have = definitions.keep(prompts, self._desk.access, self.writer(), user=user, wait_s=self.wait_s)
         return [prompt.replace(version=have[prompt.name, prompt.hash]) for prompt in prompts]
 
     def save_prompt(self, prompt: Prompt, *, user: str | None = None) -> Prompt:
@@ -249,51 +239,5 @@ class Store(Frames):
     def _wait(self, wait_s: float | None) -> float:
         return self.wait_s if wait_s is None else wait_s
 
-    @contextlib.contextmanager
-    def _reading(self, run_id: str | None = None) -> Iterator[Reading]:
-        """The folded lab; while somebody else holds it, for a run driven here, this process's journal."""
-        access = self._desk.access
-        here = run_id in self._desk.driven
-        with contextlib.ExitStack() as stack:
-            reading = (
-                self._at_once_or_own(stack)
-                if here
-                else stack.enter_context(access.reading(wait_s=self.wait_s))
-            )
-            yield reading
-
-    def _at_once_or_own(self, stack: contextlib.ExitStack) -> Reading:
-        access = self._desk.access
-        with contextlib.ExitStack() as trying:
-            try:
-                reading = trying.enter_context(access.reading(wait_s=min(OWN_S, self.wait_s)))
-            except StoreLocked:
-                return stack.enter_context(access.own(self._desk.writer.process))
-            if not reading.unfolded_bytes:
-                stack.enter_context(trying.pop_all())
-                return reading
-        return stack.enter_context(access.own(self._desk.writer.process))
-
-
-class _Desk:
-    """What all stores of one file share in this process."""
-
-    def __init__(self, path: Path) -> None:
-        self.access = Access(path)
-        self.writer = Writer(self.access.folder)
-        self.background = Background(self.access)
-        self.driven: set[str] = set()
-
-
-_desks: dict[Path, _Desk] = {}
-_desks_lock = threading.Lock()
-
-
-def _desk_for(place: Path) -> _Desk:
-    # By the file itself, whatever links lead to it: two gates for one file would be none.
-    place = place.resolve()
-    with _desks_lock:
-        desk = _desks.get(place)
-        if desk is None:
-            desk = _desks[place] = _Desk(place)
-        return desk
+    def _reading(self, run_id: str | None = None) -> AbstractContextManager[Reading]:
+        return self._desk.reading(run_id, wait_s=self.wait_s)

@@ -25,8 +25,7 @@ from hypothesis.stateful import (
 
 from labkit.errors import StoreError
 from labkit.records import Score
-from labkit.store import Store, database, fold, folder, journal, migrate, sweep, writer
-from labkit.store import store as front
+from labkit.store import Store, database, desk, fold, folder, journal, migrate, sweep, writer
 
 SHORT = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
 """Memory, where there is such a folder: a thousand labs are made, and what a disk does is made up here."""
@@ -105,7 +104,7 @@ class LabMachine(RuleBasedStateMachine):
     def _begin(self) -> None:
         self.disk.dead, self.disk.dies_after = False, None
         self.disk.failing.clear()
-        front._desks.pop(self.path, None)
+        desk._desks.pop(self.path, None)
         self.store = Store(self.path, wait_s=0.02)
         self.store._desk.background.start = lambda: None  # type: ignore[method-assign]
 
@@ -318,7 +317,7 @@ class LabMachine(RuleBasedStateMachine):
             self.look()
         finally:
             self._end()
-            front._desks.pop(self.path, None)
+            desk._desks.pop(self.path, None)
             migrate.steps = _steps
             shutil.rmtree(self.home)
 
