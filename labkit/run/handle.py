@@ -1,4 +1,4 @@
-"""A run's handle: start, watch, wait, stop; and its rows as frames, during the run and ever after.
+"""A run's handle: start, watch, wait, resume; it steers, reads and concludes by its base classes.
 
 It does not know how a run is driven (see `launch`) nor how it is drawn: it holds both together.
 """
@@ -15,26 +15,21 @@ from concurrent.futures import TimeoutError as NotYet
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labkit import visible
 from labkit.design import Design
-from labkit.errors import DefinitionError, LabkitError
+from labkit.errors import DefinitionError
 from labkit.run import unasked
 from labkit.run.bench import Bench
 from labkit.run.findings import Findings
 from labkit.run.launch import Launch, Settings
-from labkit.run.limits import Limits, per_minute
+from labkit.run.steering import Steering
 from labkit.scoring import Scorer
 from labkit.widgets.progress import Progress
 
-if TYPE_CHECKING:
-    pass
 
-KEYS = ["prompt", "model"]
-
-
-class Run(Findings):
+class Run(Findings, Steering):
     """One launch of a plan. Made by `plan.run()` and `plan.start()`, or from history by `lab.run(run_id)`.
 
     >>> run = plan.run()                # doctest: +SKIP
@@ -123,7 +118,7 @@ class Run(Findings):
             self.progress.finish()
             self._over.set_result(None)
 
-    # -- waiting and stopping --------------------------------------------------------------------
+    # -- waiting and resuming --------------------------------------------------------------------
 
     @property
     def status(self) -> str:
@@ -184,14 +179,6 @@ class Run(Findings):
             yield from asyncio.wrap_future(self._over).__await__()
         return self
 
-    def stop(self, reason: str = "stopped by you", *, model: str | None = None) -> None:
-        """Ask nothing more, or nothing more of one `model`; answers in flight are kept. Returns at once."""
-        launch = self._driven()
-        if model is None:
-            launch.stop(reason)
-        else:
-            launch.stop_model(model, reason)
-
     def resume(self, *, budget_usd: float | None = None, progress: str | None = None) -> Run:
         """Ask what has no finished answer yet, in the same run; waits, as `plan.run` does.
 
@@ -209,54 +196,6 @@ class Run(Findings):
             title=self.progress.title if self.progress else "",
             run_id=self.run_id,
         ).wait()
-
-    def pause(self) -> None:
-        """Send nothing for now; what is in flight goes on. Returns at once."""
-        self._driven().pause(True)
-
-    def go_on(self) -> None:
-        """Send again after `pause`."""
-        self._driven().pause(False)
-
-    @property
-    def limits(self) -> Limits:
-        """What each model waits for now, or waited for last: a value with a `frame()`.
-
-        Empty for a run that is not driven from here, and before anything is asked.
-
-        >>> run.limits.frame()[["model", "in_flight", "limit", "opens_in_s"]]   # doctest: +SKIP
-        """
-        return Limits([] if self._launch is None else self._launch.limits())
-
-    def limit(
-        self,
-        model: str,
-        *,
-        concurrency: int | None = None,
-        requests_per_minute: float | None = None,
-        tokens_per_minute: float | None = None,
-    ) -> None:
-        """Change the limits of one model while the run goes. Returns at once; None leaves one as it is.
-
-        `concurrency` is the most in flight at once; models of one endpoint and key that have none of their
-        own share it. The others are kept beside the provider's, and are this launch's alone; `math.inf`
-        lifts them. Tokens are counted as the most a request may use, and corrected by its answer.
-        Raises `DefinitionError` for a model that is not asked and for what is no limit.
-
-        >>> run.limit("openai/gpt-4o", concurrency=8, requests_per_minute=100)   # doctest: +SKIP
-        """
-        launch = self._driven()
-        known = [one.id for one in launch.design.models]
-        if model not in known:
-            raise DefinitionError(f"This run does not ask {model!r}; it asks {', '.join(known)}.")
-        launch.limit(model, concurrency, per_minute(requests_per_minute, tokens_per_minute, concurrency))
-
-    def _driven(self) -> Launch:
-        if self._launch is None:
-            raise LabkitError(
-                f"Run {self.run_id} is not driven from here, so it cannot be steered from here."
-            )
-        return self._launch
 
     # -- showing ---------------------------------------------------------------------------------
 
