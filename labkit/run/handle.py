@@ -23,13 +23,14 @@ from labkit.errors import DefinitionError
 from labkit.run import unasked
 from labkit.run.bench import Bench
 from labkit.run.findings import Findings
+from labkit.run.growth import Growth
 from labkit.run.launch import Launch, Settings
 from labkit.run.steering import Steering
 from labkit.scoring import Scorer
 from labkit.widgets.progress import Progress
 
 
-class Run(Findings, Steering):
+class Run(Findings, Growth, Steering):
     """One launch of a plan. Made by `plan.run()` and `plan.start()`, or from history by `lab.run(run_id)`.
 
     >>> run = plan.run()                # doctest: +SKIP
