@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from labkit.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew
 from labkit.store import backup, database, gate, interrupts, locked, migrate
-from labkit.store.fold import Fold, Report, read_marks
+from labkit.store.fold import Fold, Report
 from labkit.store.folder import Folder, JournalName
+from labkit.store.marks import read_marks
 from labkit.store.sweep import opened_afresh, sweep
 
 if TYPE_CHECKING:

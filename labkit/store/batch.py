@@ -5,7 +5,6 @@ One bad row does not stop the others: it is found by halving and handed back. It
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -28,17 +27,6 @@ class Found(NamedTuple):
     raw: bytes
     line: Line
     process: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bad:
-    """A line that could not be taken in, and why. `kept_in` is the file that keeps it."""
-
-    journal: str
-    at_byte: int
-    raw: bytes = field(repr=False)
-    why: str
-    kept_in: str = ""
 
 
 def insert(connection: duckdb.DuckDBPyConnection, found: list[Found]) -> None:

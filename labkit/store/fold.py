@@ -10,14 +10,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from labkit.store import line
-from labkit.store.batch import Bad, Found, insert, refused
+from labkit.store import line, quarantine
+from labkit.store.batch import Found, insert, refused
 from labkit.store.folder import SCHEMA, Folder, JournalName
 from labkit.store.holds import is_held
+from labkit.store.marks import Mark
+from labkit.store.quarantine import Bad
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,16 +29,6 @@ BATCH_LINES = 2_000
 BATCH_BYTES = 4 * 2**20
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _NEVER = 1 << 62
-
-
-@dataclass(frozen=True)
-class Mark:
-    """How far a journal is in the tables."""
-
-    upto: int = 0
-    stamp: int = 0
-    """The greatest stamp taken from it."""
-    folded_at: datetime | None = None
 
 
 @dataclass
@@ -59,20 +50,6 @@ class Report:
         self.bad += later.bad
         self.left = later.left
         self.cut_short = later.cut_short
-
-
-def read_marks(connection: duckdb.DuckDBPyConnection, folder: Folder) -> dict[JournalName, Mark]:
-    """How far the journals in the folder, and earlier ones of the same processes, are in the tables."""
-    processes = sorted({name.process for name, _ in folder.journals()})
-    if not processes:
-        return {}
-    rows = connection.execute(
-        "select journal, max(upto), max(stamp), max(folded_at) from log.journals "
-        "where process in (select unnest(?)) group by journal",
-        [processes],
-    ).fetchall()
-    marks = {JournalName.parse(journal): Mark(*mark) for journal, *mark in rows}
-    return {name: mark for name, mark in marks.items() if name is not None}
 
 
 class Fold:
@@ -214,7 +191,7 @@ class Fold:
         self._found, self._bad, self._moved, self._bytes = [], [], {}, 0
 
     def _transact(self) -> None:
-        bad = self._keep_bad()
+        bad = quarantine.keep(self._folder, self._bad)
         self._connection.execute("begin")
         try:
             insert(self._connection, self._found)
@@ -247,23 +224,6 @@ class Fold:
             self._connection.execute("rollback")
         except duckdb.Error as error:
             log.debug("Nothing to roll back: %s", error)
-
-    def _keep_bad(self) -> list[Bad]:
-        """Put the bad lines aside, durably, before the tables say that they were read."""
-        kept: dict[str, list[Bad]] = {}
-        for bad in self._bad:
-            kept.setdefault(bad.journal, []).append(bad)
-        done = []
-        for journal, lines in kept.items():
-            lines.sort(key=lambda bad: bad.at_byte)
-            file = f"{journal}.{lines[0].at_byte}.bad"
-            fd = os.open(self._folder.path / file, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-            with os.fdopen(fd, "wb") as out:
-                out.write(b"".join(bad.raw for bad in lines))
-                out.flush()
-                os.fsync(out.fileno())
-            done += [replace(bad, kept_in=file) for bad in lines]
-        return done
 
 
 def _whole(raw: bytes) -> line.Line:

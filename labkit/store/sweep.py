@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from labkit.store.fold import Mark
 from labkit.store.folder import Folder, JournalName
 from labkit.store.holds import Hold, is_held
+from labkit.store.marks import Mark
 
 if TYPE_CHECKING:
     import duckdb
