@@ -1,4 +1,4 @@
-"""The front door: one lab, its models and prompts, its plans, and its history as frames.
+"""The front door: one lab, its models and prompts, its plans, its runs and their comparison.
 
 It holds no connection: the store opens the file for one reading or folding at a time.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit import keys, provenance
+from labkit.archive import Archive, Names, When
 from labkit.catalog.catalog import Catalog
 from labkit.datasets import load
 from labkit.library import Library
@@ -34,12 +35,8 @@ if TYPE_CHECKING:
     from labkit.catalog.model import Model
     from labkit.verdict.comparison import Comparison
 
-When = Any
-"""A date or time: text (`2026-11-01`), `date`, `datetime` or pandas Timestamp; without a zone it is UTC."""
-Names = str | Sequence[str] | None
 
-
-class Lab:
+class Lab(Archive):
     """A lab is one DuckDB file and the journals beside it. Making one opens and contacts nothing.
 
     `path` is by default `$LABKIT_LAB`, else `lab.duckdb` in the working folder. `workspace` separates
@@ -178,60 +175,6 @@ class Lab:
         before, after = (run.generations() for run in runs)
         return compare(before, after, score=score, level=level, names=(runs[0].run_id, runs[1].run_id))
 
-    @cached_property
-    def _bench(self) -> Bench:
-        return Bench(
-            store=self.store, catalog=self.models, folder=Path.cwd(), user=self.user, fresh=fresh_by_default()
-        )
-
-    # -- reading ---------------------------------------------------------------------------------
-
-    def generations(
-        self,
-        *,
-        run: Names = None,
-        experiment: Names = None,
-        model: Names = None,
-        prompt: Names = None,
-        workspace: Names = None,
-        status: Names = None,
-        since: When = None,
-        until: When = None,
-        limit: int | None = None,
-        columns: Sequence[str] | None = None,
-    ) -> pd.DataFrame:
-        """History: one row per generation, any workspace unless one is named.
-
-        Columns are those of `labkit.records.Generation`, then `sample.<column>` and `score.<name>`.
-        """
-        return self.store.generations(
-            run=run,
-            experiment=experiment,
-            model=model,
-            prompt=prompt,
-            workspace=workspace,
-            status=status,
-            since=since,
-            until=until,
-            limit=limit,
-            columns=columns,
-        )
-
-    def runs(self, **filters: Any) -> pd.DataFrame:
-        """One row per run: status, cells, done, failed, cost_usd, started_at, provenance."""
-        return self.store.runs(**filters)
-
-    def attempts(self, **filters: Any) -> pd.DataFrame:
-        """One row per HTTP request that was sent."""
-        return self.store.attempts(**filters)
-
-    def sql(self, query: str, params: Any = None) -> pd.DataFrame:
-        """Any query over the lab's tables, on a connection that can neither write nor reach outside.
-
-        >>> lab.sql("select model, median(latency_s) from generations group by 1")   # doctest: +SKIP
-        """
-        return self.store.sql(query, params)
-
     def reprice(
         self,
         *,
@@ -280,15 +223,11 @@ class Lab:
             until=until,
         )
 
-    # -- keeping ---------------------------------------------------------------------------------
-
-    def backup(self, path: str | os.PathLike[str]) -> Path:
-        """A consistent copy as one DuckDB file, also while a run goes on. The path must be free."""
-        return self.store.backup(Path(path))
-
-    def export(self, folder: str | os.PathLike[str]) -> Path:
-        """Every table as Parquet, with the SQL that loads them again."""
-        return self.store.export(Path(folder))
+    @cached_property
+    def _bench(self) -> Bench:
+        return Bench(
+            store=self.store, catalog=self.models, folder=Path.cwd(), user=self.user, fresh=fresh_by_default()
+        )
 
     def _repr_html_(self) -> str:
         return f"<div><b>{escape(self.path.name)}</b> · workspace {escape(self.workspace)}</div>"
