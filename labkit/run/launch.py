@@ -7,9 +7,8 @@ notebooks, and decides nothing about what to ask: that is the design's.
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from labkit.keys import Key
 from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
 from labkit.run import definitions, marking, replaying, unasked
 from labkit.run.bench import Bench
+from labkit.run.controls import Controls
 from labkit.scoring import Scorer
 from labkit.store.writer import Writer
 
@@ -56,8 +56,8 @@ class Settings:
             raise DefinitionError(f"budget_usd is {budget!r}; use a number of US dollars from 0 up.")
 
 
-class Launch:
-    """One launch of a design. `drive` does it all; `stop` and `abort` may be called from any thread."""
+class Launch(Controls):
+    """One launch of a design. `drive` does it all, and what controls it may be called from any thread."""
 
     def __init__(
         self,
@@ -71,20 +71,15 @@ class Launch:
         settings: Settings,
         watcher: Watcher,
     ) -> None:
+        super().__init__()
         self.design = design
         self.run_id = run_id
         self.resumed = resumed
         self.settings = settings
         self.scorers = tuple(scorers)
-        self.stopped: str | None = None
         self._bench = bench
         self._keys = keys
         self._watcher = watcher
-        self._executor: Executor | None = None
-        self._halted: list[tuple[str, str]] = []
-        self._paused = False
-        self._limited: list[tuple[str, int | None, Mapping[str, float]]] = []
-        self._lock = threading.Lock()
 
     def drive(self) -> None:
         """Do the whole launch; returns when every row is on disk. Raises `StoreError`."""
@@ -117,48 +112,6 @@ class Launch:
         self._tell(writer, "stopped" if reason else "finished", reason=reason, unscored=unscored)
         writer.flush()
         store.checkpoint()
-
-    # -- stopping --------------------------------------------------------------------------------
-
-    def stop(self, reason: str) -> None:
-        """Ask nothing more; answers in flight are kept."""
-        self._end(reason, lambda executor: executor.stop(reason))
-
-    def stop_model(self, model: str, reason: str) -> None:
-        """Ask nothing more of one model; a resume of the run asks it again."""
-        with self._lock:
-            self._halted.append((model, reason))
-            if self._executor is not None:
-                self._executor.stop_model(model, reason)
-
-    def pause(self, paused: bool) -> None:
-        """Send nothing for now, or go on."""
-        with self._lock:
-            self._paused = paused
-            if self._executor is not None:
-                self._executor.pause() if paused else self._executor.go_on()
-
-    def limit(self, model: str, concurrency: int | None, per_minute: Mapping[str, float]) -> None:
-        """Change a model's limits for this launch."""
-        with self._lock:
-            self._limited.append((model, concurrency, per_minute))
-            if self._executor is not None:
-                self._executor.limit(model, concurrency=concurrency, per_minute=per_minute)
-
-    def limits(self) -> list[dict[str, Any]]:
-        """The state of the limits, a dict per model; none before anything is asked."""
-        executor = self._executor
-        return [] if executor is None else executor.limits()
-
-    def abort(self, reason: str) -> None:
-        """Stop, and do not wait for answers in flight."""
-        self._end(reason, lambda executor: executor.abort())
-
-    def _end(self, reason: str, tell: Callable[[Executor], None]) -> None:
-        with self._lock:
-            self.stopped = self.stopped or reason
-            if self._executor is not None:
-                tell(self._executor)
 
     # -- the steps, in order ---------------------------------------------------------------------
 
@@ -244,16 +197,7 @@ class Launch:
             allow_unpriced=self.settings.allow_unpriced,
             seed=self.settings.seed,
         )
-        with self._lock:
-            self._executor = executor
-            for model, concurrency, per_minute in self._limited:
-                executor.limit(model, concurrency=concurrency, per_minute=per_minute)
-            for model, reason in self._halted:
-                executor.stop_model(model, reason)
-            if self._paused:
-                executor.pause()
-            if self.stopped:
-                executor.stop(self.stopped)
+        self.control(executor)
         loop.run(executor.execute(self._jobs(writer, shuffled))).result()
 
     def _jobs(self, writer: Writer, cells: Sequence[tuple[Place, Cell]]) -> Iterator[Job]:
