@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew
-from labkit.store import backup, database, gate, interrupts, locked, migrate
+from labkit.store import database, gate, interrupts, locked, upgrade
 from labkit.store.fold import Fold, Report
 from labkit.store.folder import Folder, JournalName
 from labkit.store.marks import read_marks
@@ -57,7 +56,7 @@ class Access:
 
         Raises `StoreLocked` after `wait_s`.
         """
-        if not self._exists() and not any(True for _ in self.folder.journals()):
+        if not database.exists(self.path) and not any(True for _ in self.folder.journals()):
             with database.in_memory() as connection:
                 yield Reading(connection)
             return
@@ -124,7 +123,7 @@ class Access:
                 for one in opened:
                     one.interrupt()
 
-            if self._exists():
+            if database.exists(self.path):
                 self._pass_gate(stack, max(0.0, deadline - time.monotonic()))
                 # A person's own query may take as long as it likes: Ctrl-C ends it.
                 stack.enter_context(interrupts.deferred(end))
@@ -141,14 +140,6 @@ class Access:
         with self._telling_faults():
             self._fold(connection)
 
-    def _exists(self) -> bool:
-        try:
-            return self.path.exists()
-        except OSError as error:
-            raise StoreError(
-                f"{self.path.name} cannot be opened: {error.strerror}. Choose a folder that you may read."
-            ) from None
-
     def unfolded(self) -> list[tuple[JournalName, int]]:
         """The journals that hold more than this process knows to be in the tables, and their sizes."""
         return [
@@ -163,7 +154,7 @@ class Access:
         deadline = time.monotonic() + wait_s
         sealed = self._pass_gate(stack, wait_s)
         stack.enter_context(interrupts.deferred())
-        if sealed is None and not self._exists():
+        if sealed is None and not database.exists(self.path):
             database.create(self.path, self.folder)
         opened = database.connect(self.path, wait_s=max(0.0, deadline - time.monotonic()))
         stack.callback(opened.connection.close)
@@ -176,7 +167,7 @@ class Access:
                 opened = database.connect(self.path, wait_s=max(0.0, deadline - time.monotonic()))
                 stack.callback(opened.connection.close)
         if why is not None:
-            _must_be_a_lab(opened.connection, self.path)
+            upgrade.check_readable(opened.connection, self.path)
         unfolded = sum(size - self._folded.get(name, 0) for name, size in self.unfolded()) if why else 0
         return Reading(opened.connection, unfolded, why)
 
@@ -196,12 +187,12 @@ class Access:
     def _opened_to_write(self, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
         deadline = time.monotonic() + wait_s
         with gate.passed(self.folder, wait_s=wait_s), interrupts.deferred():
-            if not self._exists():
+            if not database.exists(self.path):
                 database.create(self.path, self.folder)
             left_s = max(0.0, deadline - time.monotonic())
             opened = database.connect(self.path, wait_s=left_s, write=True)
             with contextlib.closing(opened.connection) as connection:
-                self._upgrade(connection)
+                upgrade.upgrade(connection, self.path)
                 yield connection
 
     def _have(self, wanted: dict[JournalName, int]) -> bool:
@@ -217,7 +208,7 @@ class Access:
         except StoreLocked:
             raise
         except (StoreError, OSError) as error:
-            if not self._exists():
+            if not database.exists(self.path):
                 raise
             return f"the folder {self.folder.path.name} cannot be written ({error})"
         return None
@@ -226,7 +217,7 @@ class Access:
         import duckdb
 
         try:
-            self._upgrade(connection)
+            upgrade.upgrade(connection, self.path)
             self._fold(connection)
         except (StoreTooNew, StoreDamaged) as error:
             return str(error)
@@ -235,13 +226,6 @@ class Access:
             log.warning("The journals could not be folded into %s: %s", self.path.name, error)
             return f"the fold failed: {error}"
         return None
-
-    def _upgrade(self, connection: duckdb.DuckDBPyConnection) -> None:
-        needed = migrate.check(connection, migrate.steps(), lab=self.path)
-        if needed:
-            if needed[0].version > 1:
-                backup.before_upgrade(connection, self.path, needed[0].version)
-            migrate.apply(connection, migrate.steps())
 
     def _fold(
         self, connection: duckdb.DuckDBPyConnection, stop: Callable[[], bool] = lambda: False
@@ -254,25 +238,6 @@ class Access:
         try:
             self.last_report = fold.run()
         finally:
-            _make_private(self.path)
+            database.make_private(self.path)
         self._folded = fold.done
         return self.last_report
-
-
-def _must_be_a_lab(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    try:
-        needed = migrate.check(connection, migrate.steps(), lab=path)
-    except (StoreTooNew, StoreDamaged):
-        return
-    if needed:
-        raise StoreError(
-            f"{path.name} is not a lab that this labkit can read yet: it needs to be upgraded first."
-        )
-
-
-def _make_private(path: Path) -> None:
-    # DuckDB makes its files under the umask; a chmod by path takes no lock away.
-    for file in (path, path.with_name(path.name + ".wal")):
-        with contextlib.suppress(OSError):
-            if file.stat().st_mode & 0o077:
-                os.chmod(file, 0o600)

@@ -12,8 +12,6 @@ import os
 import random
 import re
 import secrets
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,8 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError, StoreLocked, StoreTooNew
-from labkit.paths import shown
-from labkit.store import interrupts, migrate
+from labkit.store import foreign, interrupts, migrate
 from labkit.store.folder import Folder, put_in_place
 
 if TYPE_CHECKING:
@@ -32,8 +29,6 @@ if TYPE_CHECKING:
 STORAGE_VERSION = "v1.5.0"
 """The file format of new labs: any DuckDB from 1.5 on reads it."""
 POLL_S = 0.05
-_HEAD = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read(16))"
-_known_files: set[tuple[int, int]] = set()
 
 
 @dataclass(frozen=True)
@@ -46,6 +41,16 @@ class Opened:
     @property
     def writable(self) -> bool:
         return self.why_not is None
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file. Raises `StoreError` if that cannot be told."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise StoreError(
+            f"{path.name} cannot be opened: {error.strerror}. Choose a folder that you may read."
+        ) from None
 
 
 def connect(path: Path, *, wait_s: float, write: bool = False) -> Opened:
@@ -78,7 +83,7 @@ def connect_sealed(path: Path, settings: dict[str, str], *, wait_s: float) -> du
 def _first(path: Path, ways: Sequence[Callable[[], duckdb.DuckDBPyConnection]], wait_s: float) -> Opened:
     import duckdb
 
-    refuse_foreign(path)
+    foreign.refuse(path)
     deadline = time.monotonic() + wait_s
     while True:
         hindrance: str | None = None
@@ -154,58 +159,6 @@ def _forbids_writing(error: duckdb.Error) -> str | None:
     return None
 
 
-# -- files that are no labs ----------------------------------------------------------------------
-
-
-def refuse_foreign(path: Path) -> None:
-    """Raise `StoreError` for a folder, or a file that DuckDB would take for another program's.
-
-    For a SQLite file DuckDB would fetch an extension from the network. The file's head is read by a
-    child process: closing a file drops every lock this process has on it, also those of a connection
-    that is open here.
-    """
-    if "?" in str(path):
-        raise StoreError(
-            f"The path {shown(path)} has a question mark in it, which DuckDB takes for the start of a query. "
-            "Choose a path without."
-        )
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StoreError(f"{shown(path)} cannot be opened: {error.strerror}.") from None
-    key = (status.st_dev, status.st_ino)
-    if key in _known_files:
-        return
-    if path.is_dir():
-        raise StoreError(
-            f"{path.name} is a folder. Give the lab a file name, such as {path.name}/lab.duckdb."
-        )
-    if not path.is_file():
-        raise StoreError(f"{path.name} is not an ordinary file. Choose another path.")
-    if status.st_size == 0:
-        raise StoreError(f"{path.name} is an empty file, not a lab. Remove it, or choose another path.")
-    head = _head(path)
-    if head.startswith(b"SQLite format 3"):
-        raise StoreError(f"{path.name} is a SQLite file. labkit leaves it as it is: choose another path.")
-    if len(head) >= 12 and head[8:12] != b"DUCK":
-        raise StoreError(f"{path.name} is not a DuckDB file. labkit leaves it as it is: choose another path.")
-    _known_files.add(key)
-
-
-def _head(path: Path) -> bytes:
-    try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and our own words; the path is an argument
-            [sys.executable, "-I", "-S", "-c", _HEAD, str(path)],
-            capture_output=True,
-            check=False,
-        )
-    except OSError:
-        return b""
-    return done.stdout
-
-
 # -- new labs ------------------------------------------------------------------------------------
 
 
@@ -213,7 +166,7 @@ def create(path: Path, folder: Folder) -> None:
     """Make an empty lab at `path`, complete or not at all. The caller holds the gate."""
     import duckdb
 
-    refuse_foreign(path)
+    foreign.refuse(path)
     for left in folder.path.glob("new-*.duckdb*"):
         left.unlink(missing_ok=True)
     wal = path.with_name(path.name + ".wal")
@@ -235,6 +188,15 @@ def create(path: Path, folder: Folder) -> None:
         raise StoreError(f"The lab {path.name} cannot be made: {error}") from None
     finally:
         new.unlink(missing_ok=True)
+
+
+def make_private(path: Path) -> None:
+    """Leave the lab's files to this user alone, where that can be done."""
+    # DuckDB makes its files under the umask; a chmod by path takes no lock away.
+    for file in (path, path.with_name(path.name + ".wal")):
+        with contextlib.suppress(OSError):
+            if file.stat().st_mode & 0o077:
+                os.chmod(file, 0o600)
 
 
 def in_memory() -> duckdb.DuckDBPyConnection:

@@ -1,8 +1,7 @@
 """The schema's steps: numbered SQL files, each applied once, in one transaction with its own record.
 
-Before a lab that is in use is changed, it is copied whole beside itself. A lab that a newer labkit
-wrote, or whose steps are not those of this labkit, can be read but is not written. It does not know
-what the tables mean, and takes no lock: the caller holds the gate.
+A lab that a newer labkit wrote, or whose steps are not those of this labkit, can be read but is not
+written. It does not know what the tables mean, and takes no lock: the caller holds the gate.
 """
 
 from __future__ import annotations

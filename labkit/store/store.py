@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError, StoreError, StoreLocked
 from labkit.records import Sample
-from labkit.store import backup, database, definitions, driving, founded, ledger, locked, tidy
+from labkit.store import backup, definitions, driving, foreign, founded, ledger, locked, tidy
 from labkit.store.access import WAIT_S, Reading
 from labkit.store.desk import Desk, desk_for
 from labkit.store.fold import Report
@@ -75,7 +75,7 @@ class Store(Frames):
         warns of a network disk. A lab that somebody else holds is writable: only its folding waits.
         """
         access = self._desk.access
-        database.refuse_foreign(access.path)
+        foreign.refuse(access.path)
         access.folder.make()
         kind = network_file_system(access.path)
         if kind is not None:
