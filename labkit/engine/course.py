@@ -1,13 +1,12 @@
 """One run on the loop: what happens after what, from its first request to its last stored row.
 
 Each part decides its own: `traffic` who is sent next, `asking` sends, `verdict` says what follows,
-`landing` brings rows to the sink. Everything here runs on one loop; threads are the executor's matter.
+`waits` looks after what cannot go yet, `landing` brings rows to the sink. Everything here runs on one loop; threads are the executor's matter.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Mapping
 from functools import partial
 from random import Random
@@ -22,17 +21,13 @@ from labkit.engine.lane import Endpoint, Lane
 from labkit.engine.retry import Policy
 from labkit.engine.sharing import Sharing
 from labkit.engine.traffic import Traffic
+from labkit.engine.waits import Waits
 from labkit.engine.watchdog import Watchdog
-from labkit.records import Generation, Sink, Watcher
-
-log = logging.getLogger("labkit.engine")
+from labkit.records import Sink, Watcher
 
 _UNSTORED = 8192
-"""Rows handed over and not yet on disk, at which asking waits for the disk."""
+"""So many rows not yet on disk, and asking waits for the disk."""
 _ABORT_S = 1.5
-_EARLY_S = 0.001
-"""uvloop's clock counts whole milliseconds, so that a timer may ring one too early."""
-_SOON_S = 1.0
 
 
 class Course:
@@ -57,8 +52,8 @@ class Course:
         self._loop = asyncio.get_running_loop()
         self._over = self._loop.create_future()
         self._landing = Landing(sink, watcher, self._loop, self._landed)
+        self._waits = Waits(traffic, self._landing, policy, dispatch=self._dispatch, stop=self.stop_lane)
         self._open = 0
-        self._unstored = 0
         self._pull_due = False
         self._fault: BaseException | None = None
         self._sharing = Sharing()
@@ -87,9 +82,7 @@ class Course:
         finally:
             for task in tasks:
                 task.cancel()
-            for endpoint in traffic.endpoints:
-                if endpoint.alarm is not None:
-                    endpoint.alarm.cancel()
+            self._waits.forget()
             self._sharing.leave(perf_counter())
         fault = self._fault or self._landing.trouble
         if fault is not None:
@@ -143,11 +136,11 @@ class Course:
         if self._landing.trouble is not None:
             return self._traffic.in_flight == 0
         if self._fault is not None:
-            return self._traffic.in_flight == 0 and self._unstored == 0
+            return self._traffic.in_flight == 0 and self._landing.unstored == 0
         return not self._traffic.more and self._open == 0
 
     def _pull(self) -> None:
-        if self._pull_due or self._unstored > _UNSTORED or self._fault is not None:
+        if self._pull_due or self._landing.unstored > _UNSTORED or self._fault is not None:
             return
         try:
             again = self._traffic.pull()
@@ -163,26 +156,10 @@ class Course:
         self.advance()
 
     def _dispatch(self, endpoint: Endpoint) -> None:
-        if self._unstored <= _UNSTORED and self._landing.trouble is None and not self.held:
+        if self._landing.unstored <= _UNSTORED and self._landing.trouble is None and not self.held:
             self._traffic.dispatch(endpoint)
             if endpoint.limiter.free:
-                self._see_to_waits(endpoint)
-
-    def _see_to_waits(self, endpoint: Endpoint) -> None:
-        """What waits for the time ends with `fail_fast`, else it is looked at when that comes."""
-        now = perf_counter()
-        if self._policy.fail_fast:
-            self._traffic.end_waits(endpoint, now)
-        if endpoint.alarm is not None:
-            return
-        opens_s = endpoint.opens_in_s(now)
-        # For longer waits the next tick is soon enough.
-        if opens_s is not None and opens_s < _SOON_S:
-            endpoint.alarm = self._loop.call_later(opens_s + _EARLY_S, self._ring, endpoint)
-
-    def _ring(self, endpoint: Endpoint) -> None:
-        endpoint.alarm = None
-        self._dispatch(endpoint)
+                self._waits.see_to(endpoint)
 
     def _entered(self, job: Job) -> None:
         self._open += 1
@@ -216,39 +193,22 @@ class Course:
         self._traffic.settle(errand, found.cost_usd)
         self._landing.attempt(errand.attempt_row(attempted, found.wait_s))
         if found.row is not None:
-            self._land(found.row)
+            self._landing.generation(found.row)
         elif found.wait_s is not None:
-            lane.waiting.add(errand)
-            errand.timer = self._loop.call_later(found.wait_s + _EARLY_S, self._again, lane, errand)
-            self._landing.tell("waiting", errand.job.cell, found.wait_s, found.why)
+            self._waits.again_in(found.wait_s, lane, errand, found.why)
         if found.stops_model is not None:
             self._traffic.stop(lane, found.stops_model)
         elif found.pause_s is not None:
-            self._paused(lane, found.pause_s)
-
-    def _again(self, lane: Lane, errand: Errand) -> None:
-        if lane.stopped is None:
-            self._traffic.again(lane, errand)
-            self._dispatch(lane.endpoint)
-
-    def _paused(self, lane: Lane, pause_s: float) -> None:
-        log.warning("%s: %s again and again; paused for %.1f s", lane.model.id, lane.circuit.why, pause_s)
-        for errand in (*lane.waiting, *lane.queue):
-            self._landing.tell("waiting", errand.job.cell, pause_s, f"{lane.circuit.why} again and again")
+            self._waits.paused(lane, found.pause_s)
 
     # -- rows ------------------------------------------------------------------------------------
 
     def _end(self, errand: Errand, stopped: Stopped) -> None:
-        self._land(errand.unanswered_row(stopped))
-
-    def _land(self, row: Generation) -> None:
-        self._unstored += 1
-        self._landing.generation(row)
+        self._landing.generation(errand.unanswered_row(stopped))
 
     def _landed(self, count: int) -> None:
         self._open -= count
-        held = self._unstored > _UNSTORED
-        self._unstored -= count
+        held = self._landing.unstored + count > _UNSTORED
         if held or self._open == 0 or self._fault is not None:
             self.advance()
 
@@ -267,16 +227,7 @@ class Course:
         """Now and then: pauses that have ended, limits that are used up for too long, a sink that failed."""
         now = perf_counter()
         self._sharing.beat(now)
-        for lane in self._traffic.lanes.values():
-            lane.circuit.overslept(overslept_s)
-            for errand in self._traffic.overdue(lane, now, self._policy.deadline_s):
-                # It waits in vain for its next attempt: the last one is how it ended.
-                self._land(errand.unanswered_row(None))
-            opens_s = lane.buckets.used_up_s(lane.queue[0].tokens, now) if lane.queue else 0.0
-            # Neither what the user set nor what others use of a limit is a reason to give up.
-            if opens_s > self._policy.retry_after_cap_s * lane.runs:
-                why = f"{lane.model.id} was put aside: its limit is used up for another {opens_s:,.0f} s"
-                self.stop_lane(lane, Stopped("RateLimited", why))
+        self._waits.look(now, overslept_s)
         if self._landing.trouble is not None and self._fault is None:
             self._break(self._landing.trouble)
         self.advance()

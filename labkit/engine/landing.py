@@ -29,6 +29,8 @@ class Landing:
         loop: asyncio.AbstractEventLoop,
         landed: Callable[[int], None],
     ) -> None:
+        self.unstored = 0
+        """Rows handed over and not yet on disk."""
         self._refused: BaseException | None = None
         self._sink = sink
         self._watcher = watcher
@@ -52,8 +54,9 @@ class Landing:
 
     def generation(self, generation: Generation) -> None:
         """Hand over a finished row. One that the sink refuses counts as landed: `trouble` says so."""
+        self.unstored += 1
         if not self._put(self._sink.generation, generation, partial(self._on_disk, generation)):
-            self._loop.call_soon(self._landed, 1)
+            self._loop.call_soon(self._count_off, 1)
 
     @property
     def show(self) -> Callable[[Cell, str], None] | None:
@@ -99,4 +102,8 @@ class Landing:
             count += 1
             self.tell("ended", generation)
         if count:
-            self._landed(count)
+            self._count_off(count)
+
+    def _count_off(self, count: int) -> None:
+        self.unstored -= count
+        self._landed(count)

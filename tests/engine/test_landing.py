@@ -61,7 +61,9 @@ def test_a_refused_row_counts_as_landed(kit: Any) -> None:
         landing = Landing(sink, None, asyncio.get_running_loop(), counted.append)
         for row in rows(kit, 3):
             landing.generation(row)
+        assert landing.unstored == 3
         await asyncio.sleep(0.05)
+        assert landing.unstored == 0
         return counted, landing, sink
 
     counted, landing, sink = asyncio.run(run())
