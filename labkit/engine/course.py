@@ -1,7 +1,8 @@
 """One run on the loop: what happens after what, from its first request to its last stored row.
 
 Each part decides its own: `traffic` who is sent next, `asking` sends, `verdict` says what follows,
-`waits` looks after what cannot go yet, `landing` brings rows to the sink. Everything here runs on one loop; threads are the executor's matter.
+`waits` looks after what cannot go yet, `landing` brings rows to the sink. Everything here runs on one
+loop; threads are the executor's matter.
 """
 
 from __future__ import annotations
