@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from labkit.lab import Lab
     from labkit.plan import Plan
     from labkit.prompts import Block, Prompt
-    from labkit.providers.scripted import Script
+    from labkit.providers.script import Script
     from labkit.run import Run
     from labkit.scoring import Scorer, contains, exact, numeric, regex
     from labkit.widgets.grid import LiveGrid
@@ -44,7 +44,7 @@ _HOMES = {
     "PromptSelector": "labkit.widgets.prompts",
     "Run": "labkit.run",
     "Scorer": "labkit.scoring",
-    "Script": "labkit.providers.scripted",
+    "Script": "labkit.providers.script",
     "Weights": "labkit.catalog.model",
     "Workbench": "labkit.widgets.workbench",
     "charts": "labkit.charts",

@@ -11,7 +11,7 @@ from labkit.catalog.model import Model
 from labkit.datasets import load
 from labkit.design import Design, build
 from labkit.prompts import Prompt
-from labkit.providers.scripted import Script
+from labkit.providers.script import Script
 
 SCRIPT = Script(["x"], version="1")
 WORDS = st.text("ab", min_size=1, max_size=2)

@@ -121,7 +121,7 @@ def test_nothing_is_lost_on_a_time_out(call: Call, here: Path) -> None:
     """A cell that takes too long gives exit code 124; the answers that came before are in the lab."""
     source = """
 import labkit as lk
-from labkit.providers.scripted import Reply
+from labkit.providers.script import Reply
 
 asked = []
 def answer(request):

@@ -31,7 +31,7 @@ from labkit.errors import (
     RateLimited,
     TimedOut,
 )
-from labkit.providers.scripted import Cut, Reply, Script, Stall
+from labkit.providers.script import Cut, Reply, Script, Stall
 from labkit.records import Usage
 
 QUICK = Policy(backoff_s=0.001, backoff_cap_s=0.005, timeout_s=5, deadline_s=20)

@@ -12,7 +12,7 @@ import pytest
 
 from labkit.engine import loop
 from labkit.engine.executor import Executor
-from labkit.providers.scripted import Script
+from labkit.providers.script import Script
 
 
 class Forgetting:

@@ -101,7 +101,7 @@ def test_a_stopped_process_goes_on_where_it_was() -> None:
         from labkit.engine import loop
         from labkit.engine.executor import Executor
         from labkit.engine.retry import Policy
-        from labkit.providers.scripted import Script
+        from labkit.providers.script import Script
         import importlib.util, sys
         spec = importlib.util.spec_from_file_location("kit", sys.argv[1])
         kit = importlib.util.module_from_spec(spec); sys.modules["kit"] = kit; spec.loader.exec_module(kit)

@@ -19,7 +19,7 @@ ASKER = """
     from labkit.engine import loop
     from labkit.engine.executor import Executor
     from labkit.keys import Key
-    from labkit.providers.scripted import Script
+    from labkit.providers.script import Script
     spec = importlib.util.spec_from_file_location("kit", sys.argv[1])
     kit = importlib.util.module_from_spec(spec); sys.modules["kit"] = kit; spec.loader.exec_module(kit)
 

@@ -14,7 +14,7 @@ import pytest
 from labkit.catalog.model import Model
 from labkit.errors import ConnectionLost, DefinitionError, InvalidRequest, RateLimited
 from labkit.providers import scripted
-from labkit.providers.scripted import Cut, Reply, Script, Stall
+from labkit.providers.script import Cut, Reply, Script, Stall
 from labkit.records import Usage
 
 
