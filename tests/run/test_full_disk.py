@@ -15,7 +15,7 @@ import pytest
 
 import labkit as lk
 from labkit.errors import StoreError
-from labkit.store import fold, folder, writer
+from labkit.store import commit, fold, folder
 
 Asked = Callable[[Any], list[str]]
 Until = Callable[..., None]
@@ -28,7 +28,7 @@ ALL = sorted(f"Say {number}." for number in range(40))
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small reserve, and no long pauses."""
     monkeypatch.setattr(folder, "RESERVE_BYTES", 2 * MB)
-    monkeypatch.setattr(writer, "RETRY_S", 0.05)
+    monkeypatch.setattr(commit, "RETRY_S", 0.05)
 
 
 @pytest.fixture

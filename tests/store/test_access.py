@@ -210,9 +210,9 @@ def test_a_full_disk_loses_nothing(
 ) -> None:
     """F28: when the disk is full what is in flight goes into the reserve's room, and trouble is told; then
     nothing more is acknowledged, and reads still work; with room again everything comes in, once."""
-    from labkit.store import writer
+    from labkit.store import commit
 
-    monkeypatch.setattr(writer, "RETRY_S", 0.02)
+    monkeypatch.setattr(commit, "RETRY_S", 0.02)
     monkeypatch.setattr(folder, "RESERVE_BYTES", 2 * 2**20)
     store = Store(small_disk / "lab.duckdb", wait_s=5.0)
     store._desk.background.start = lambda: None  # type: ignore[method-assign]

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from labkit.errors import StoreError
 from labkit.records import Score
-from labkit.store import Store, database, desk, fold, folder, journal, migrate, sweep, writer
+from labkit.store import Store, commit, database, desk, fold, folder, journal, migrate, sweep
 
 SHORT = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
 """Memory, where there is such a folder: a thousand labs are made, and what a disk does is made up here."""
@@ -335,7 +335,7 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> None:
         (journal, "os", os),
         (migrate, "steps", migrate.steps),
         (sweep, "SETTLED_S", NEVER),
-        (writer, "GATHER_S", 0.0),
+        (commit, "GATHER_S", 0.0),
         (folder, "RESERVE_BYTES", RESERVE),
         (database, "POLL_S", 0.002),
     ):

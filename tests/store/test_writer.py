@@ -15,7 +15,7 @@ import pytest
 
 from labkit.errors import DefinitionError, StoreError
 from labkit.records import Request
-from labkit.store import line, stream, writer
+from labkit.store import commit, line, stream
 from labkit.store.folder import Folder
 from labkit.store.writer import Writer
 
@@ -209,7 +209,7 @@ def test_opening_a_journal_may_fail_once(
         return real(path, *rest, **more)
 
     monkeypatch.setattr(os, "open", failing)
-    monkeypatch.setattr(writer, "RETRY_S", 0.01)
+    monkeypatch.setattr(commit, "RETRY_S", 0.01)
     stored: list[str] = []
     pen.generation(make.generation("a"), lambda: stored.append("a"))
     while not stored:
@@ -223,7 +223,7 @@ def test_lasting_failure_keeps_everything_for_later(
     pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any, call: str
 ) -> None:
     """While nothing can be written nothing is acknowledged; once it can be, all is, once."""
-    monkeypatch.setattr(writer, "RETRY_S", 0.01)
+    monkeypatch.setattr(commit, "RETRY_S", 0.01)
     pen.put(make.generation("before"))
     pen.flush()
     Failing(monkeypatch, folder, call, *[errno.EIO] * 1_000_000)
@@ -303,7 +303,7 @@ def test_a_removed_journal_survives_a_full_disk(
     pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any
 ) -> None:
     """If the file is removed while the disk is full, what was acknowledged comes back once there is room."""
-    monkeypatch.setattr(writer, "RETRY_S", 0.01)
+    monkeypatch.setattr(commit, "RETRY_S", 0.01)
     pen.put(make.generation("acknowledged"))
     pen.flush()
     (name, _) = next(folder.journals())
