@@ -95,7 +95,7 @@ class GroupCommit:
                 self._thread = threading.Thread(target=self._work, name="labkit-writer", daemon=True)
                 self._thread.start()
 
-    # -- in the thread --------------------------------------------------------------------------
+    # -- in the thread ---------------------------------------------------------------------------
 
     def _work(self) -> None:
         pending: list[Waiting] = []
