@@ -111,12 +111,12 @@ class Run(Findings, Growth, Steering):
         assert self.progress is not None
         try:
             with self._driving:
-                self._launch.drive()
+                left = self._launch.drive()
         except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits
             self.progress.finish(error)
             self._over.set_exception(error)
         else:
-            self.progress.finish()
+            self.progress.finish(left=left)
             self._over.set_result(None)
 
     # -- waiting and resuming --------------------------------------------------------------------

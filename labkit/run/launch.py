@@ -81,8 +81,9 @@ class Launch(Controls):
         self._keys = keys
         self._watcher = watcher
 
-    def drive(self) -> None:
-        """Do the whole launch; returns when every row is on disk. Raises `StoreError`."""
+    def drive(self) -> str | None:
+        """Do the whole launch; returns when every row is on disk: what was left unasked though nobody
+        stopped it (see `unasked.reason`). Raises `StoreError`."""
         store = self._bench.store
         writer = store.writer()
         versions = definitions.save(self.design, self.run_id, self._bench)
@@ -99,19 +100,22 @@ class Launch(Controls):
             with suppress(StoreError):  # what cannot be written now is tried again, and is why it ended
                 writer.flush(timeout_s=SETTLE_S)
             raise
-        reason, unscored = self.stopped, None
+        left, unscored = None, None
         try:
             store.fold()
             marking.mark(self.run_id, self.scorers, store)
-            reason = reason or unasked.reason(store, self.run_id, self.design, self._pricers(), first)
+            if not self.stopped:
+                left = unasked.reason(store, self.run_id, self.design, self._pricers(), first)
         except StoreError as hindered:
             # Every answer is safe in the journal; only what reads the tables has to wait.
             if self.scorers:
                 unscored = f"{hindered} Then score with lab.run('{self.run_id}').score(…)."
                 log.warning("Run %s is not scored yet. %s", self.run_id, unscored)
+        reason = self.stopped or left
         self._tell(writer, "stopped" if reason else "finished", reason=reason, unscored=unscored)
         writer.flush()
         store.checkpoint()
+        return left
 
     # -- the steps, in order ---------------------------------------------------------------------
 

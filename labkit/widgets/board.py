@@ -159,8 +159,11 @@ class Board:
             panel.begin_anew([])
         self._keep(panel)
 
-    def close(self, error: BaseException | None = None) -> None:
-        """Nothing more will happen; `error` is why, where the run could not be driven to its end."""
+    def close(self, error: BaseException | None = None, *, left: str | None = None) -> None:
+        """Nothing more will happen; `error` is why, where the run could not be driven to its end, and
+        `left` says what it left unasked, where nobody stopped it."""
+        if left is not None:
+            self.stopping = self.last_failure = left
         if error is not None:
             self.last_failure = f"{type(error).__name__}: {error}"
             self.broken = True

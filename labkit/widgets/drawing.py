@@ -72,7 +72,7 @@ class Pencil:
             "title": shown(cut(board.title, limit=300)),
             "line": shown(line(board)),
             "state": _state(board),
-            "trouble": shown(cut(board.last_failure, limit=300)),
+            "trouble": shown(cut(board.last_failure, limit=600)),
             "bar": [sum(getattr(t, name) for _, t in tallies) for name in _BAR],
             "total": sum(tally.total for _, tally in tallies),
             "models": [_column(number, *pair) for number, pair in enumerate(tallies)],

@@ -65,9 +65,10 @@ class Progress(Board):
             print(shown(self.title), flush=True)
             self._begin(self._show_lines)
 
-    def finish(self, error: BaseException | None = None) -> None:
-        """Show the last state and end; `error` is what broke the run, if something did."""
-        self.close(error)
+    def finish(self, error: BaseException | None = None, *, left: str | None = None) -> None:
+        """Show the last state and end; `error` is what broke the run, if something did, and `left` what
+        was not asked."""
+        self.close(error, left=left)
         if self._thread is not None:
             self._thread.join(timeout=5)
 
@@ -100,6 +101,8 @@ class Progress(Board):
                 print(f"  {now}", flush=True)
                 told = now
         print(f"  {shown(self.line())}", flush=True)
+        if self.stopping:
+            print(f"  {shown(self.stopping)}", flush=True)
 
     def _show_table(self) -> None:
         from IPython.display import DisplayHandle
@@ -130,6 +133,7 @@ class Progress(Board):
         heads = "".join(f"<th scope='col'>{name}</th>" for name in names)
         return (
             f"<div role='status'><b>{_text(self.title, 300)}</b> {_text(self.line(), 600)}</div>"
+            f"<div>{_text(self.stopping, 600)}</div>"
             f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import labkit as lk
 from labkit.errors import AuthenticationFailed
 from labkit.records import Request
+from labkit.widgets.drawing import Pencil
 
 Echo = Callable[..., Any]
 ROWS = [{"n": str(number)} for number in range(10)]
@@ -30,6 +32,21 @@ def test_a_budget_is_never_overshot(lab: lk.Lab, echo: Echo) -> None:
     assert set(frame["status"]) == {"done", "stopped"}
     assert run.status == "stopped"
     assert frame.loc[frame["status"] == "stopped", "error_message"].str.contains("budget").all()
+
+
+def test_an_empty_purse_is_told_where_the_run_is_shown(
+    lab: lk.Lab, echo: Echo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was left, why, and what asking it costs stands at the end of lines, grid and table."""
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[priced(echo)], dataset=ROWS, params={"max_tokens": 10})
+    run = plan.run(budget_usd=0.13, progress="lines")
+    assert run.left is not None
+    assert "lack money costs at most USD" in run.left
+    assert capsys.readouterr().out.splitlines()[-1].strip() == run.left
+    assert run.progress is not None
+    head = Pencil(run.progress).head()
+    assert (head["state"], head["trouble"]) == ("stopped", run.left)
+    assert html.escape(run.left) in run.progress._repr_html_()
 
 
 def test_a_resume_with_more_money_goes_on(lab: lk.Lab, echo: Echo) -> None:
