@@ -143,7 +143,7 @@ def test_a_wait_holds_no_place(kit: Any, ask: Callable[..., Any]) -> None:
     first = ran.sink.by_sample()["scripted/a#0"]
     assert ran.sink.generations[-1].sample_id == first.sample_id
     assert first.retry_s >= 0.3
-    assert first.latency_s < 0.2
+    assert first.latency_s < first.retry_s
 
 
 # -- failures ------------------------------------------------------------------------------------

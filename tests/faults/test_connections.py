@@ -104,6 +104,5 @@ def test_it_is_heard_as_it_comes(channel: Any, put: Callable[..., Any]) -> None:
     channel.script(then={"stall_after": 5, "events": 6})
     ran = put(channel.model(), policy={"timeout_s": 0.5, "attempts": {"TimedOut": 1}})
     (row,) = ran.sink.generations
-    assert row.ttft_s < 0.4
-    assert row.latency_s >= 0.5
+    assert row.latency_s - row.ttft_s >= 0.4
     assert "".join(delta for _, delta in ran.memory.named("text")) == row.text
