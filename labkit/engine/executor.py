@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from labkit.catalog.model import Model
+from labkit.engine import garbage
 from labkit.engine.course import Course
 from labkit.engine.errand import Stopped
 from labkit.engine.job import Job
@@ -81,7 +82,8 @@ class Executor:
         )
         self._course.held = self._held
         self._loop = asyncio.get_running_loop()
-        await self._course.run(jobs, self._stopped)
+        with garbage.spared():
+            await self._course.run(jobs, self._stopped)
 
     def stop(self, reason: str) -> None:
         """Send nothing more; what is in flight is finished and kept. Other cells get rows that say why."""

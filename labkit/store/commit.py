@@ -22,7 +22,7 @@ from labkit.store.stream import Stream, Waiting
 
 log = logging.getLogger("labkit.store")
 
-GATHER_S = 0.005
+GATHER_S = 0.01
 """Least time between two commits: an answer alone is durable at once, a flood shares its syncs."""
 RETRY_S = 1.0
 EXIT_S = 5.0

@@ -1,0 +1,99 @@
+"""labkit.engine.garbage: what the collector passes over while a run goes, and that all is as before."""
+
+from __future__ import annotations
+
+import gc
+import os
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from labkit.catalog.model import Model
+from labkit.engine import garbage
+from labkit.providers.script import Script
+
+
+class Knot:
+    """Garbage that only the collector finds."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    """No test leaves the collector changed."""
+    threshold = gc.get_threshold()
+    yield
+    assert gc.get_threshold() == threshold
+    assert gc.get_freeze_count() == 0
+
+
+def test_a_run_is_spared_and_leaves_no_trace(kit: Any, ask: Callable[..., Any]) -> None:
+    """While a run goes what was there is frozen; afterwards the collector is as it was."""
+    seen: list[tuple[bool, int]] = []
+
+    def text(*what: Any) -> None:
+        seen.append((gc.get_freeze_count() > 10_000, gc.get_threshold()[0]))
+
+    model = Model("scripted/a", client=Script("one two"))
+    ask([model], kit.jobs_for([model], 2), memory=kit.Memory(on={"text": text}))
+    assert set(seen) == {(True, garbage.YOUNG)}
+
+
+def test_blocks_may_overlap() -> None:
+    """The last of several that ends gives all back, in whatever order they end."""
+    one, two = garbage.spared(), garbage.spared()
+    one.__enter__()
+    two.__enter__()
+    one.__exit__(None, None, None)
+    assert gc.get_freeze_count() > 0
+    two.__exit__(None, None, None)
+    assert gc.get_freeze_count() == 0
+
+
+def test_garbage_is_found_all_the_same() -> None:
+    """What becomes garbage in the block is collected, and what was garbage before it is so afterwards."""
+    before = Knot()
+    old = weakref.ref(before)
+    with garbage.spared():
+        young = weakref.ref(Knot())
+        del before
+        gc.collect()
+        assert young() is None
+        assert old() is not None
+    gc.collect()
+    assert old() is None
+
+
+def test_who_set_the_collector_is_left_alone() -> None:
+    """Frozen objects stay frozen, a higher threshold stays, and one that is set meanwhile stays too."""
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    with garbage.spared():
+        assert gc.get_freeze_count() == frozen
+    assert gc.get_freeze_count() == frozen
+    gc.unfreeze()
+    threshold = gc.get_threshold()
+    try:
+        for outside, inside in ((garbage.YOUNG * 2, None), (700, 900)):
+            gc.set_threshold(outside)
+            with garbage.spared():
+                if inside is not None:
+                    gc.set_threshold(inside)
+            assert gc.get_threshold()[0] == (inside or outside)
+    finally:
+        gc.set_threshold(*threshold)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing to fork with")
+def test_a_forked_child_begins_as_if_there_were_no_run() -> None:
+    """What the parent froze for its run is walked again in a child."""
+    with garbage.spared():
+        child = os.fork()
+        if child == 0:
+            os._exit(int(gc.get_freeze_count() > 0 or gc.get_threshold()[0] == garbage.YOUNG))
+        assert os.waitpid(child, 0)[1] == 0
+        assert gc.get_freeze_count() > 0
