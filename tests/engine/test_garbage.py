@@ -25,22 +25,20 @@ class Knot:
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
     """No test leaves the collector changed."""
-    threshold = gc.get_threshold()
     yield
-    assert gc.get_threshold() == threshold
     assert gc.get_freeze_count() == 0
 
 
 def test_a_run_is_spared_and_leaves_no_trace(kit: Any, ask: Callable[..., Any]) -> None:
     """While a run goes what was there is frozen; afterwards the collector is as it was."""
-    seen: list[tuple[bool, int]] = []
+    seen: list[bool] = []
 
     def text(*what: Any) -> None:
-        seen.append((gc.get_freeze_count() > 10_000, gc.get_threshold()[0]))
+        seen.append(gc.get_freeze_count() > 10_000)
 
     model = Model("scripted/a", client=Script("one two"))
     ask([model], kit.jobs_for([model], 2), memory=kit.Memory(on={"text": text}))
-    assert set(seen) == {(True, garbage.YOUNG)}
+    assert set(seen) == {True}
 
 
 def test_blocks_may_overlap() -> None:
@@ -68,24 +66,16 @@ def test_garbage_is_found_all_the_same() -> None:
     assert old() is None
 
 
-def test_who_set_the_collector_is_left_alone() -> None:
-    """Frozen objects stay frozen, a higher threshold stays, and one that is set meanwhile stays too."""
+def test_who_froze_objects_is_left_alone() -> None:
+    """What a program has frozen itself stays frozen, and its run freezes no more."""
     gc.freeze()
-    frozen = gc.get_freeze_count()
-    with garbage.spared():
-        assert gc.get_freeze_count() == frozen
-    assert gc.get_freeze_count() == frozen
-    gc.unfreeze()
-    threshold = gc.get_threshold()
     try:
-        for outside, inside in ((garbage.YOUNG * 2, None), (700, 900)):
-            gc.set_threshold(outside)
-            with garbage.spared():
-                if inside is not None:
-                    gc.set_threshold(inside)
-            assert gc.get_threshold()[0] == (inside or outside)
+        frozen = gc.get_freeze_count()
+        with garbage.spared():
+            assert gc.get_freeze_count() == frozen
+        assert gc.get_freeze_count() == frozen
     finally:
-        gc.set_threshold(*threshold)
+        gc.unfreeze()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing to fork with")
@@ -94,6 +84,6 @@ def test_a_forked_child_begins_as_if_there_were_no_run() -> None:
     with garbage.spared():
         child = os.fork()
         if child == 0:
-            os._exit(int(gc.get_freeze_count() > 0 or gc.get_threshold()[0] == garbage.YOUNG))
+            os._exit(int(gc.get_freeze_count() > 0))
         assert os.waitpid(child, 0)[1] == 0
         assert gc.get_freeze_count() > 0
