@@ -380,4 +380,4 @@ def test_any_history_keeps_every_row() -> None:
 @pytest.mark.timeout(7200)
 def test_many_histories_keep_every_row() -> None:
     """F40: the same for many and longer histories, other ones each time."""
-    run(examples=2_000, steps=40)
+    run(examples=500, steps=40)
