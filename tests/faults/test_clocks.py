@@ -77,9 +77,9 @@ def test_the_clocks_agree_with_the_server(
     kit: Any,
 ) -> None:
     """Queue, first text, latency and retries are the server's own, within 10 ms or 5 %, for all rows one by
-    one and for nine in ten of many, with failures in between; a busy machine delays rows, so one of three
+    one and for four in five of many, with failures in between; a busy machine delays rows, so one of three
     rounds must do."""
-    enough = 1.0 if in_flight == 1 else 0.9
+    enough = 1.0 if in_flight == 1 else 0.8
     best = 0.0
     for number in range(ROUNDS):
         channel = channel_for(("anthropic", "openai")[number % 2])
