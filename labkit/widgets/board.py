@@ -161,8 +161,8 @@ class Board:
 
     def close(self, error: BaseException | None = None, *, left: str | None = None) -> None:
         """Nothing more will happen; `error` is why, where the run could not be driven to its end, and
-        `left` says what it left unasked, where nobody stopped it."""
-        if left is not None:
+        `left` says what it left unasked. What a model's own button stopped needs no telling."""
+        if left is not None and any(t.stopped and not t.stopping for t in self.tallies.values()):
             self.stopping = self.last_failure = left
         if error is not None:
             self.last_failure = f"{type(error).__name__}: {error}"

@@ -61,7 +61,8 @@ def plan_at(lab: lk.Lab, channel: Any, concurrency: int = 8) -> lk.Plan:
 
 def done(lab: lk.Lab) -> set[str]:
     """What the lab has answers to."""
-    return {f"Say {n}." for n in lab.generations(status="done")["sample.n"]}
+    frame = lab.generations(status="done")
+    return set() if frame.empty else {f"Say {n}." for n in frame["sample.n"]}
 
 
 def goes_on(lab: lk.Lab, channel: Any, asked: Asked) -> None:
