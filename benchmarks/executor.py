@@ -1,6 +1,6 @@
 """What labkit's engine costs, beside hand-written loops over the same SDKs and a bare HTTP client.
 
-    python benchmarks/executor.py            the whole table, about 20 minutes
+    python benchmarks/executor.py            the whole table, about 30 minutes
     python benchmarks/executor.py --quick    256 in flight only, fewer requests: some 5 minutes
 
 One loopback server in a process of its own; every contender asks it in a process of its own, in

@@ -30,10 +30,10 @@ def test_git_state_tells_the_commit_and_whether_it_is_dirty(here: Path) -> None:
     assert provenance.git_state(here) == {"commit": clean["commit"], "dirty": True}
 
 
-def test_the_notebook_is_a_name_and_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notebook_is_a_name_and_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What Jupyter says of the session becomes the file's name alone."""
     monkeypatch.delenv("LABKIT_NOTEBOOK", raising=False)
-    monkeypatch.setenv("JPY_SESSION_NAME", "/srv/work/study.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "study.ipynb"))
     assert provenance.notebook() == "study.ipynb"
 
 

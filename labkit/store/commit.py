@@ -104,6 +104,7 @@ class GroupCommit:
             self._wake.wait(RETRY_S if pending else None)
             pause_s = ended_s + GATHER_S - time.monotonic()
             if pause_s > 0:
+                # What arrives meanwhile is written with it: that is the gathering.
                 time.sleep(pause_s)
             self._wake.clear()
             flushes = self._take(pending)

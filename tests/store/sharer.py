@@ -11,34 +11,14 @@ import os
 import sys
 import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from labkit.records import Generation
+from victim import row
+
 from labkit.store import Store, line
 
 TOGETHER = 10
 TEXT_BYTES = 1_000
-
-
-def row(name: str) -> Generation:
-    return Generation(
-        generation_id=name,
-        run_id="r",
-        experiment="e",
-        workspace="w",
-        prompt="p",
-        prompt_version=1,
-        model="m/x",
-        provider="m",
-        sample_id="s",
-        repeat=0,
-        status="done",
-        text=os.urandom(TEXT_BYTES // 2).hex(),
-        started_at=datetime.now(UTC),
-        request_id=f"r1:{name}",
-        attempts=1,
-    )
 
 
 def write(lab: Path, seconds: float) -> dict[str, float]:
@@ -52,7 +32,7 @@ def write(lab: Path, seconds: float) -> dict[str, float]:
         put_at = time.monotonic()
         for _ in range(TOGETHER):
             rows += 1
-            record = row(f"{os.getpid()}-{rows}")
+            record = row(f"{os.getpid()}-{rows}", os.urandom(TEXT_BYTES // 2).hex())
             bytes_ += len(line.body(record))
             pen.generation(record, left.release)
         for _ in range(TOGETHER):

@@ -109,7 +109,8 @@ def watch(marks: Marks) -> None:
     background.PERIOD_S = 1e9
 
 
-def row(name: str, size: int) -> Generation:
+def row(name: str, text: str) -> Generation:
+    """A row of that id and text."""
     return Generation(
         generation_id=name,
         run_id="r",
@@ -122,7 +123,7 @@ def row(name: str, size: int) -> Generation:
         sample_id="s",
         repeat=0,
         status="done",
-        text="x" * size,
+        text=text,
         started_at=datetime.now(UTC),
         request_id=f"r1:{name}",
         attempts=1,
@@ -143,7 +144,7 @@ def write(folder: Path, slot: int, seed: int) -> None:
             number += 1
             name = f"{os.getpid()}-{number}"
             pen.generation(
-                row(name, chance.choice([10, 1_000, 1_000, 20_000])),
+                row(name, "x" * chance.choice([10, 1_000, 1_000, 20_000])),
                 lambda name=name: os.write(acks, f"{name}\n".encode()),
             )
         if chance.random() < 0.5:
