@@ -166,10 +166,10 @@ def engine(
     and into a journal on disk."""
     from labkit.catalog import pricer as pricer_for
     from labkit.catalog.model import Model
-    from labkit.engine import loop
+    from labkit.engine import event_loop
     from labkit.engine.executor import Executor
     from labkit.keys import Key
-    from labkit.store.folder import Folder
+    from labkit.store.journal_folder import Folder
     from labkit.store.writer import Writer
 
     model = Model(
@@ -196,7 +196,7 @@ def engine(
 
         def go(first: int, number: int, stream: bool) -> None:
             executor = Executor({model.id: model}, {model.id: key}, sink=writer, seed=1)
-            loop.run(executor.execute(jobs_for(model, pricer, first, number, stream=stream))).result()
+            event_loop.run(executor.execute(jobs_for(model, pricer, first, number, stream=stream))).result()
 
         yield go
         writer.close()
@@ -244,13 +244,13 @@ def profiled(go: Callable[[], None], path: str) -> None:
     """Run `go` once under cProfile on labkit's loop thread and keep the profile in `path`."""
     import cProfile
 
-    from labkit.engine import loop
+    from labkit.engine import event_loop
 
     profile = cProfile.Profile()
-    loop.get().call_soon_threadsafe(profile.enable)
+    event_loop.get().call_soon_threadsafe(profile.enable)
     go()
-    loop.get().call_soon_threadsafe(profile.disable)
-    loop.run(asyncio.sleep(0)).result()  # what was called before it has run
+    event_loop.get().call_soon_threadsafe(profile.disable)
+    event_loop.run(asyncio.sleep(0)).result()  # what was called before it has run
     profile.dump_stats(path)
 
 

@@ -24,7 +24,7 @@ from numpy.random import Generator
 
 from labkit.catalog.model import Model
 from labkit.plan.forecast import output
-from labkit.plan.history import Seen
+from labkit.plan.past_answers import Seen
 
 PILOTS = (5, 10, 20, 50)
 TO_COME = (20, 200, 2000)

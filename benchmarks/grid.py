@@ -63,11 +63,11 @@ def measure(style):
 """
 SIZE = """
 from labkit.records import Generation
-from labkit.widgets.board import Board
+from labkit.widgets.live_run import LiveRun
 place = {name: "x" for name in Generation.__struct_fields__[:8]} | {"prompt_version": 1, "repeat": 0}
 answers = [Generation(**{**place, "generation_id": str(n), "sample_id": f"s{n // 3}", "model": f"m{n % 3}"},
                       status="done", text="word " * 400, request_id="r", attempts=1) for n in range(300)]
-lk.LiveGrid(Board.of(answers))
+lk.LiveGrid(LiveRun.of(answers))
 """
 WATCH = """() => {
     window.shown_at = 0; window.frames_at = [];

@@ -99,7 +99,7 @@ class Intent(Record, frozen=True, kw_only=True):
     attempt: int
     sent_at: datetime
     reserved_usd: float | None
-    """The worst case that the purse holds for it; None where the price is not known."""
+    """The worst case that the budget holds for it; None where the price is not known."""
 
 
 class Attempt(Record, frozen=True, kw_only=True):

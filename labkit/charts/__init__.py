@@ -12,14 +12,14 @@ from typing import Any
 
 _HOMES = {
     "cost_latency": "money",
-    "cost_parts": "parts",
+    "cost_parts": "cost_breakdown",
     "drift": "drifting",
     "forest": "pairs",
     "frontier": "tradeoff",
     "latency": "clocks",
     "scores": "quality",
-    "slices": "parted",
-    "speed": "pace",
+    "slices": "score_slices",
+    "speed": "throughput",
     "tokens_cost": "money",
     "ttft": "clocks",
 }

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.charts.house import LINE, ROW_PX, axis, counted, figure, is_log, scale, without_data
-from labkit.charts.looks import Look
-from labkit.charts.rows import Rows, rows
+from labkit.charts.chart_data import Rows, rows
+from labkit.charts.figure_layout import LINE, ROW_PX, axis, counted, figure, is_log, scale, without_data
+from labkit.charts.model_styles import ModelStyle
 from labkit.records import Generations
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def _chart(given: Rows, column: str, name: str, title: str) -> go.Figure:
     frame = given.frame
     mask = frame["fresh"] & frame[column].notna()
     chosen = list(given.per_model(mask))
-    parts = [(look, _floats(part[column])) for look, part in chosen]
-    samples = {look.model: int(part["sample"].nunique()) for look, part in chosen}
+    parts = [(style, _floats(part[column])) for style, part in chosen]
+    samples = {style.model: int(part["sample"].nunique()) for style, part in chosen}
     total = int(mask.sum())
     heading = f"{name} of {counted(len(parts), 'model')}, n = {counted(total, 'answer')}"
     if not parts:
@@ -64,7 +64,7 @@ def _chart(given: Rows, column: str, name: str, title: str) -> go.Figure:
 
 
 def _curves(
-    parts: list[tuple[Look, np.ndarray[Any, Any]]],
+    parts: list[tuple[ModelStyle, np.ndarray[Any, Any]]],
     heading: str,
     subtitle: str,
     title: str,
@@ -77,21 +77,21 @@ def _curves(
     if banded:
         subtitle += " · bands: 95 %, the whole curve at once"
     found = figure(heading, subtitle, height=max(420, 160 + ROW_PX * len(parts)))
-    for look, values in sorted(parts, key=lambda part: float(np.median(part[1]))):
+    for style, values in sorted(parts, key=lambda part: float(np.median(part[1]))):
         if banded:
-            found.add_traces(_band(look, values, samples[look.model]))
+            found.add_traces(_band(style, values, samples[style.model]))
         ordered, shares = _steps(values)
         hover = [
-            f"{look.label}<br>{share:.0%} within {value:.3g} s"
+            f"{style.label}<br>{share:.0%} within {value:.3g} s"
             for value, share in zip(ordered, shares, strict=True)
         ]
         found.add_trace(
             go.Scatter(
                 x=ordered,
                 y=shares * 100,
-                name=f"{look.label}, n = {len(values):,}",
+                name=f"{style.label}, n = {len(values):,}",
                 mode="lines",
-                line={"color": look.colour, "dash": look.dash, "width": 2, "shape": "hv"},
+                line={"color": style.colour, "dash": style.dash, "width": 2, "shape": "hv"},
                 hoverinfo="text",
                 hovertext=hover,
             )
@@ -117,7 +117,7 @@ def _curves(
     return found
 
 
-def _band(look: Look, values: np.ndarray[Any, Any], samples: int) -> list[go.Scatter]:
+def _band(style: ModelStyle, values: np.ndarray[Any, Any], samples: int) -> list[go.Scatter]:
     """The Dvoretzky-Kiefer-Wolfowitz band (Massart 1990), by samples: repeats of one are not independent."""
     import numpy as np
     import plotly.graph_objects as go
@@ -125,8 +125,8 @@ def _band(look: Look, values: np.ndarray[Any, Any], samples: int) -> list[go.Sca
     reach = float(np.sqrt(np.log(2 / 0.05) / (2 * samples)))
     shares = np.linspace(0, 1, min(BAND_POINTS, len(values)) + 1)
     at = np.quantile(values, shares)
-    red, green, blue = (int(look.colour[place : place + 2], 16) for place in (1, 3, 5))
-    line = {"width": 0, "color": look.colour, "shape": "hv"}
+    red, green, blue = (int(style.colour[place : place + 2], 16) for place in (1, 3, 5))
+    line = {"width": 0, "color": style.colour, "shape": "hv"}
     both: dict[str, Any] = {"x": at, "mode": "lines", "line": line, "showlegend": False, "hoverinfo": "skip"}
     fill = f"rgba({red},{green},{blue},0.14)"
     return [
@@ -146,7 +146,7 @@ def _steps(values: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarr
 
 
 def _quantile_rows(
-    parts: list[tuple[Look, np.ndarray[Any, Any]]], heading: str, subtitle: str, title: str
+    parts: list[tuple[ModelStyle, np.ndarray[Any, Any]]], heading: str, subtitle: str, title: str
 ) -> go.Figure:
     import numpy as np
     import plotly.graph_objects as go
@@ -160,23 +160,23 @@ def _quantile_rows(
         height=130 + ROW_PX * len(parts),
     )
     for row, place in enumerate(order):
-        (look, values), mark = parts[place], marks[place]
+        (style, values), mark = parts[place], marks[place]
         for ends, width in (((0, 4), 2), ((1, 3), 6)):
             found.add_trace(
                 go.Scatter(
                     x=[mark[end] for end in ends],
                     y=[row, row],
                     mode="lines",
-                    line={"color": look.colour, "width": width},
+                    line={"color": style.colour, "width": width},
                     opacity=0.6,
                     hoverinfo="skip",
                 )
             )
         told = f"median {mark[2]:.3g} s, p5 {mark[0]:.3g} s, p95 {mark[4]:.3g} s"
-        hover = f"{look.label}, n = {len(values):,}<br>{told}"
+        hover = f"{style.label}, n = {len(values):,}<br>{told}"
         found.add_trace(
             go.Scatter(
-                x=[mark[2]], y=[row], mode="markers", marker=marker(look), hoverinfo="text", hovertext=hover
+                x=[mark[2]], y=[row], mode="markers", marker=marker(style), hoverinfo="text", hovertext=hover
             )
         )
     found.update_xaxes(spread.axis(title))
@@ -185,17 +185,17 @@ def _quantile_rows(
     return found
 
 
-def marker(look: Look, *, size: int = 10, hollow: bool = False) -> dict[str, Any]:
+def marker(style: ModelStyle, *, size: int = 10, hollow: bool = False) -> dict[str, Any]:
     """A model's marker."""
-    symbol = f"{look.symbol}-open" if hollow else look.symbol
-    edge = {"width": 2, "color": look.colour} if hollow else {"width": 1, "color": "rgba(127,127,127,0.9)"}
-    return {"color": look.colour, "symbol": symbol, "size": size, "line": edge}
+    symbol = f"{style.symbol}-open" if hollow else style.symbol
+    edge = {"width": 2, "color": style.colour} if hollow else {"width": 1, "color": "rgba(127,127,127,0.9)"}
+    return {"color": style.colour, "symbol": symbol, "size": size, "line": edge}
 
 
-def model_rows(from_below: list[Look]) -> dict[str, Any]:
+def model_rows(from_below: list[ModelStyle]) -> dict[str, Any]:
     """A vertical axis with one row per model."""
     places = list(range(len(from_below)))
-    labels = [look.label for look in from_below]
+    labels = [style.label for style in from_below]
     return axis(
         "", tickvals=places, ticktext=labels, range=[-0.7, len(places) - 0.3], showgrid=True, zeroline=False
     )

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from labkit.charts.chart_data import Rows, frame_of, rows
 from labkit.charts.clocks import marker, model_rows
-from labkit.charts.house import LINE, ROW_PX, axis, counted, figure, without_data
-from labkit.charts.looks import Look
-from labkit.charts.parted import floats, interval_for, reach, told
-from labkit.charts.rows import Rows, frame_of, rows
+from labkit.charts.figure_layout import LINE, ROW_PX, axis, counted, figure, without_data
+from labkit.charts.model_styles import ModelStyle
+from labkit.charts.score_slices import floats, interval_for, reach, told
 from labkit.records import Generations
 from labkit.stats import Interval, quantile_interval
 from labkit.summary import fresh, score_column
@@ -51,16 +51,16 @@ def drift(
         return without_data(heading, "Every question was asked once; ask more often with repeats=.")
     repeats = sorted(int(one) for one in frame["repeat"].unique())
     answers = int((frame["status"] == "done").sum())
-    many = len(given.looks) > MOST_LINES
-    house = figure(
+    many = len(given.styles) > MOST_LINES
+    styled = figure(
         f"Drift over {counted(len(repeats), 'repeat')}, n = {counted(answers, 'answer')}",
         f"hollow: repeat {repeats[0]} · filled: repeat {repeats[-1]}"
         if many
         else f"bars: {level * 100:g} % intervals, samples as wholes",
-        height=max(420, 170 + ROW_PX * len(given.looks)),
+        height=max(420, 170 + ROW_PX * len(given.styles)),
     )
     grid = make_subplots(rows=1, cols=2, horizontal_spacing=0.1)
-    grid.update_layout(house.layout)
+    grid.update_layout(styled.layout)
     measured = _measured(frame, given, score_column(frame, score), level)
     if not any(cells for both in measured.values() for cells in both):
         return without_data("Drift of repeats, n = 0 answers", "No answer has a score or a clock yet.")
@@ -70,10 +70,10 @@ def drift(
         for column, cells in enumerate(measured[model], start=1):
             if not many:
                 moved = [(repeat + offset, found) for repeat, found in cells]
-                grid.add_trace(_line(given.looks[model], moved, legend=column == 1), row=1, col=column)
+                grid.add_trace(_line(given.styles[model], moved, legend=column == 1), row=1, col=column)
             elif cells:
                 ends = [cells[0][1], cells[-1][1]]
-                grid.add_traces(_ends(given.looks[model], ends, place), rows=1, cols=column)
+                grid.add_traces(_ends(given.styles[model], ends, place), rows=1, cols=column)
     for column, title in ((1, "score (mean over samples)"), (2, "median latency (s)")):
         if many:
             grid.update_xaxes(axis(title, zeroline=False), row=1, col=column)
@@ -82,7 +82,7 @@ def drift(
             grid.update_xaxes(axis("repeat", tickvals=ticks, zeroline=False), row=1, col=column)
             grid.update_yaxes(axis(title), row=1, col=column)
     if many:
-        grid.update_yaxes(model_rows([given.looks[model] for model in names]))
+        grid.update_yaxes(model_rows([given.styles[model] for model in names]))
         grid.update_yaxes(showticklabels=False, row=1, col=2)
     grid.update_layout(showlegend=not many, legend={"tracegroupgap": 0})
     return grid
@@ -116,27 +116,27 @@ def _measured(
     return found
 
 
-def _line(look: Look, cells: list[tuple[float, Interval]], *, legend: bool) -> go.Scatter:
+def _line(style: ModelStyle, cells: list[tuple[float, Interval]], *, legend: bool) -> go.Scatter:
     import plotly.graph_objects as go
 
     up, down = reach(cells)
-    bars = {"type": "data", "array": up, "arrayminus": down, "symmetric": False, "color": look.colour}
+    bars = {"type": "data", "array": up, "arrayminus": down, "symmetric": False, "color": style.colour}
     return go.Scatter(
         x=[place for place, _ in cells],
         y=[found.estimate for _, found in cells],
         error_y={**bars, "thickness": 1.2, "width": 3},
-        name=look.label,
-        legendgroup=look.label,
+        name=style.label,
+        legendgroup=style.label,
         showlegend=legend,
         mode="lines+markers",
-        line={"color": look.colour, "dash": look.dash, "width": 1.6},
-        marker=marker(look, size=9),
+        line={"color": style.colour, "dash": style.dash, "width": 1.6},
+        marker=marker(style, size=9),
         hoverinfo="text",
-        hovertext=[told(look, found) for _, found in cells],
+        hovertext=[told(style, found) for _, found in cells],
     )
 
 
-def _ends(look: Look, ends: list[Interval], row: int) -> list[go.Scatter]:
+def _ends(style: ModelStyle, ends: list[Interval], row: int) -> list[go.Scatter]:
     import plotly.graph_objects as go
 
     across = [one.estimate for one in ends]
@@ -148,9 +148,9 @@ def _ends(look: Look, ends: list[Interval], row: int) -> list[go.Scatter]:
                 x=[one.estimate],
                 y=[row],
                 mode="markers",
-                marker=marker(look, size=8, hollow=hollow),
+                marker=marker(style, size=8, hollow=hollow),
                 hoverinfo="text",
-                hovertext=told(look, one),
+                hovertext=told(style, one),
             )
             for one, hollow in zip(ends, (True, False), strict=True)
         ),

@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from labkit.charts.chart_data import rows
 from labkit.charts.clocks import marker, measured, model_rows
-from labkit.charts.house import LINE, ROW_PX, Scale, counted, figure, scale, without_data
-from labkit.charts.looks import Look
-from labkit.charts.rows import rows
+from labkit.charts.figure_layout import LINE, ROW_PX, Scale, counted, figure, scale, without_data
+from labkit.charts.model_styles import ModelStyle
 from labkit.records import Generations
 from labkit.stats import Interval, mean_interval, quantile_interval
 
@@ -26,19 +26,19 @@ COST = "cost of 1,000 answers (USD)"
 def cost_latency(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> go.Figure:
     """Median latency against the cost of 1,000 answers, one mark per model, with 95 % intervals.
 
-    Lower left is better. Costs of 0 stand in a lane of their own where the axis is logarithmic.
+    Lower left is better. Costs of 0 stand in a place of their own where the axis is logarithmic.
     Models without a known cost, or without a fresh clock, are named under the title.
     """
     given = rows(x, ["latency_s", "cost_usd"], labels=labels)
     frame = given.frame
     done = frame["status"] == "done"
     points, missing = [], []
-    for look, part in given.per_model(done):
+    for style, part in given.per_model(done):
         cost, seconds = _cost(part), _median(part)
         if math.isnan(cost.estimate) or math.isnan(seconds.estimate):
-            missing.append(look.label)
+            missing.append(style.label)
         else:
-            points.append((look, cost, seconds))
+            points.append((style, cost, seconds))
     total = int(done.sum())
     if not points:
         why = f"No answer with both a known cost and a fresh clock in {counted(len(frame), 'row')}."
@@ -50,8 +50,8 @@ def cost_latency(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | N
     if missing:
         said.append(f"cost or clock not known: {', '.join(missing[:3])}" + (" …" if len(missing) > 3 else ""))
     found = figure(heading, " · ".join(filter(None, said)), height=max(440, 150 + ROW_PX * len(points)))
-    for look, cost, seconds in points:
-        found.add_trace(_mark(look, cost, seconds, across, up))
+    for style, cost, seconds in points:
+        found.add_trace(_mark(style, cost, seconds, across, up))
     found.update_xaxes(across.axis(COST))
     found.update_yaxes(up.axis("median latency (s)"))
     found.update_layout(showlegend=True)
@@ -68,8 +68,8 @@ def tokens_cost(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | No
     given = rows(x, ["input_tokens", "output_tokens", "cost_usd"], labels=labels)
     done = given.frame["status"] == "done"
     parts = [
-        (look, _mean(part, "input_tokens"), _mean(part, "output_tokens"), _cost(part))
-        for look, part in given.per_model(done)
+        (style, _mean(part, "input_tokens"), _mean(part, "output_tokens"), _cost(part))
+        for style, part in given.per_model(done)
     ]
     if not parts:
         why = f"No finished answer in {counted(len(given.frame), 'row')}."
@@ -79,24 +79,24 @@ def tokens_cost(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | No
     price = _scale([cost for *_, cost in parts])
     heading = f"Tokens and cost of {counted(len(parts), 'model')}, n = {counted(int(done.sum()), 'answer')}"
     grid = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.06)
-    house = figure(
+    styled = figure(
         heading,
         "hollow: input tokens · filled: output tokens · bars: 95 % intervals",
         height=max(240, 150 + ROW_PX * len(parts)),
     )
-    grid.update_layout(house.layout)
-    for row, (look, into, out, cost) in enumerate(parts):
-        for trace in _token_marks(look, into, out, tokens, row):
+    grid.update_layout(styled.layout)
+    for row, (style, into, out, cost) in enumerate(parts):
+        for trace in _token_marks(style, into, out, tokens, row):
             grid.add_trace(trace, row=1, col=1)
         if math.isnan(cost.estimate):
             grid.add_annotation(
                 text="not known", x=0.02, xref="x2 domain", xanchor="left", y=row, yref="y2", showarrow=False
             )
         else:
-            grid.add_trace(_cost_mark(look, cost, price, row), row=1, col=2)
+            grid.add_trace(_cost_mark(style, cost, price, row), row=1, col=2)
     grid.update_xaxes(tokens.axis("tokens per answer"), row=1, col=1)
     grid.update_xaxes(price.axis(COST), row=1, col=2)
-    grid.update_yaxes(model_rows([look for look, *_ in parts]))
+    grid.update_yaxes(model_rows([style for style, *_ in parts]))
     grid.update_yaxes(showticklabels=False, row=1, col=2)
     grid.update_layout(showlegend=False)
     return grid
@@ -137,24 +137,24 @@ def _bars(found: Interval, on: Scale) -> dict[str, Any]:
     }
 
 
-def _mark(look: Look, cost: Interval, seconds: Interval, across: Scale, up: Scale) -> go.Scatter:
+def _mark(style: ModelStyle, cost: Interval, seconds: Interval, across: Scale, up: Scale) -> go.Scatter:
     import plotly.graph_objects as go
 
-    told = f"{look.label}<br>{_said(cost, 'USD per 1,000')}<br>{_said(seconds, 's median latency')}"
+    told = f"{style.label}<br>{_said(cost, 'USD per 1,000')}<br>{_said(seconds, 's median latency')}"
     return go.Scatter(
         x=[across.place(cost.estimate)],
         y=[up.place(seconds.estimate)],
-        error_x={**_bars(cost, across), "color": look.colour},
-        error_y={**_bars(seconds, up), "color": look.colour},
-        name=look.label,
+        error_x={**_bars(cost, across), "color": style.colour},
+        error_y={**_bars(seconds, up), "color": style.colour},
+        name=style.label,
         mode="markers",
-        marker=marker(look, size=12),
+        marker=marker(style, size=12),
         hoverinfo="text",
         hovertext=told,
     )
 
 
-def _token_marks(look: Look, into: Interval, out: Interval, on: Scale, row: int) -> list[go.Scatter]:
+def _token_marks(style: ModelStyle, into: Interval, out: Interval, on: Scale, row: int) -> list[go.Scatter]:
     import plotly.graph_objects as go
 
     places = [on.place(one.estimate) for one in (into, out)]
@@ -166,9 +166,9 @@ def _token_marks(look: Look, into: Interval, out: Interval, on: Scale, row: int)
                 x=[place],
                 y=[row],
                 mode="markers",
-                marker=marker(look, hollow=hollow),
+                marker=marker(style, hollow=hollow),
                 hoverinfo="text",
-                hovertext=f"{look.label}<br>{_said(one, noun)}",
+                hovertext=f"{style.label}<br>{_said(one, noun)}",
             )
             for place, one, noun, hollow in (
                 (places[0], into, "input tokens", True),
@@ -179,17 +179,17 @@ def _token_marks(look: Look, into: Interval, out: Interval, on: Scale, row: int)
     ]
 
 
-def _cost_mark(look: Look, cost: Interval, on: Scale, row: int) -> go.Scatter:
+def _cost_mark(style: ModelStyle, cost: Interval, on: Scale, row: int) -> go.Scatter:
     import plotly.graph_objects as go
 
     return go.Scatter(
         x=[on.place(cost.estimate)],
         y=[row],
-        error_x={**_bars(cost, on), "color": look.colour},
+        error_x={**_bars(cost, on), "color": style.colour},
         mode="markers",
-        marker=marker(look),
+        marker=marker(style),
         hoverinfo="text",
-        hovertext=f"{look.label}<br>{_said(cost, 'USD per 1,000')}",
+        hovertext=f"{style.label}<br>{_said(cost, 'USD per 1,000')}",
     )
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from labkit.charts.clocks import marker
-from labkit.charts.house import FAINT, LINE, ROW_PX, TEXT, axis, counted, figure, without_data
-from labkit.charts.looks import COLOURS, Look, plotly_text
+from labkit.charts.figure_layout import FAINT, LINE, ROW_PX, TEXT, axis, counted, figure, without_data
+from labkit.charts.model_styles import COLOURS, ModelStyle, plotly_text
 from labkit.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 MOST_PAIRS = 66
 """Twelve contenders' pairs; beyond, only pairs with the best are drawn."""
-DECIDED = Look("", "", COLOURS[0], "circle", "solid")
-UNDECIDED = Look("", "", COLOURS[6], "circle", "solid")
+DECIDED = ModelStyle("", "", COLOURS[0], "circle", "solid")
+UNDECIDED = ModelStyle("", "", COLOURS[6], "circle", "solid")
 
 
 class Verdicts(Protocol):
@@ -102,7 +102,7 @@ def _mark(pair: dict[Any, Any], row: int, factor: int) -> go.Scatter:
 
     low, high, seen = (factor * pair[name] for name in ("all_low", "all_high", "difference"))
     ends = math.isfinite(low) and math.isfinite(high)
-    look = DECIDED if pair["decided"] else UNDECIDED
+    style = DECIDED if pair["decided"] else UNDECIDED
     told = f"{seen:+.3g}" + (f" ({low:+.3g} to {high:+.3g})" if ends else "")
     counts = f"{pair['wins']:,} better, {pair['ties']:,} level, {pair['losses']:,} worse"
     return go.Scatter(
@@ -113,12 +113,12 @@ def _mark(pair: dict[Any, Any], row: int, factor: int) -> go.Scatter:
             "array": [max(0.0, high - seen) if ends else 0.0],
             "arrayminus": [max(0.0, seen - low) if ends else 0.0],
             "symmetric": False,
-            "color": look.colour if pair["decided"] else LINE,
+            "color": style.colour if pair["decided"] else LINE,
             "thickness": 1.6,
             "width": 3,
         },
         mode="markers",
-        marker=marker(look, hollow=not pair["decided"]),
+        marker=marker(style, hollow=not pair["decided"]),
         hoverinfo="text",
         hovertext=(
             f"{plotly_text(pair['first'], limit=80)} − {plotly_text(pair['second'], limit=80)}<br>"

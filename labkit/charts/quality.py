@@ -9,13 +9,13 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from labkit.charts.chart_data import frame_of, rows
 from labkit.charts.clocks import model_rows
-from labkit.charts.house import LINE, ROW_PX, TEXT, axis, counted, figure, without_data
-from labkit.charts.looks import SYMBOLS, Look, plotly_text
-from labkit.charts.rows import frame_of, rows
+from labkit.charts.figure_layout import LINE, ROW_PX, TEXT, axis, counted, figure, without_data
+from labkit.charts.model_styles import SYMBOLS, ModelStyle, plotly_text
 from labkit.records import Generations
 from labkit.summary import score_column, summarize
-from labkit.summary.slim import READ, slim
+from labkit.summary.compact import READ, compact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ def scores(
     """
     frame = frame_of(x, *READ, "score.*")
     column = score_column(frame, score)
-    frame = slim(frame, column)
+    frame = compact(frame, column)
     given = rows(frame, [], labels=labels)
     if column is None:
         return without_data("Scores, n = 0 answers", "Nothing was scored yet; give the plan scorers=[…].")
@@ -48,12 +48,12 @@ def scores(
     if table.empty:
         why = f"None of {counted(len(frame), 'row')} has a score."
         return without_data(f"Score {name}, n = 0 answers", why)
-    return _drawn(table, given.looks, name, baseline, level)
+    return _drawn(table, given.styles, name, baseline, level)
 
 
 def _drawn(
     table: pd.DataFrame,
-    looks: Mapping[str, Look],
+    styles: Mapping[str, ModelStyle],
     name: str,
     baseline: float | tuple[Any, float] | None,
     level: float,
@@ -75,12 +75,12 @@ def _drawn(
         offset = 0.68 * ((len(prompts) - 1) / 2 - place) / len(prompts)
         part = table[table["prompt"].astype(str) == prompt]
         symbol = SYMBOLS[place % len(SYMBOLS)]
-        found.add_trace(_marks(part, looks, order, prompt, symbol, offset))
+        found.add_trace(_marks(part, styles, order, prompt, symbol, offset))
         found.add_trace(_key(prompt, symbol))
     bounded = min(table["score"].min(), table["score_low"].min()) >= 0 and table["score_high"].max() <= 1
     span = {"range": [-0.02, 1.02]} if bounded else {}
     found.update_xaxes(axis(f"{name} (mean over samples)", **span))
-    found.update_yaxes(model_rows([looks[model] for model in order]))
+    found.update_yaxes(model_rows([styles[model] for model in order]))
     found.update_layout(showlegend=len(prompts) > 1)
     if baseline is not None:
         _line(found, baseline)
@@ -88,7 +88,12 @@ def _drawn(
 
 
 def _marks(
-    part: pd.DataFrame, looks: Mapping[str, Look], order: list[str], prompt: str, symbol: str, offset: float
+    part: pd.DataFrame,
+    styles: Mapping[str, ModelStyle],
+    order: list[str],
+    prompt: str,
+    symbol: str,
+    offset: float,
 ) -> go.Scatter:
     import plotly.graph_objects as go
 
@@ -109,14 +114,14 @@ def _marks(
         showlegend=False,
         mode="markers",
         marker={
-            "color": [looks[row["model"]].colour for row in rows],
+            "color": [styles[row["model"]].colour for row in rows],
             "symbol": symbol,
             "size": 10,
             "line": {"width": 1, "color": TEXT},
         },
         hoverinfo="text",
         hovertext=[
-            f"{looks[row['model']].label}, {label}<br>{row['score']:.3f} "
+            f"{styles[row['model']].label}, {label}<br>{row['score']:.3f} "
             f"({row['score_low']:.3f} to {row['score_high']:.3f})<br>"
             f"{counted(row['score_n'], 'sample')}, {counted(row['scored'], 'answer')}, "
             f"{row['failed']:,} failed"

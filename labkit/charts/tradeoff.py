@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labkit.charts.chart_data import frame_of, rows
 from labkit.charts.clocks import marker, measured
-from labkit.charts.house import ROW_PX, Scale, axis, counted, figure, scale, without_data
-from labkit.charts.looks import Look, plotly_text
-from labkit.charts.rows import frame_of, rows
+from labkit.charts.figure_layout import ROW_PX, Scale, axis, counted, figure, scale, without_data
+from labkit.charts.model_styles import ModelStyle, plotly_text
 from labkit.records import Generations
 from labkit.stats import Interval, mean_interval, quantile_interval
 from labkit.summary import score_column, summarize
-from labkit.summary.contest import contest
-from labkit.summary.dominated import dominated
-from labkit.summary.duels import duels
-from labkit.summary.slim import READ, slim
+from labkit.summary.compact import READ, compact
+from labkit.summary.contenders import contender_table
+from labkit.summary.dominance import dominated
+from labkit.summary.pairwise import compare_pairs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,18 +50,20 @@ def frontier(
     column = score_column(frame, score)
     if isinstance(column, str):
         score = column.removeprefix("score.")
-    frame = slim(frame, column)
+    frame = compact(frame, column)
     given = rows(frame, [], labels=labels)
     if column is None or not frame[column].notna().any():
         return without_data("Quality, price and speed, n = 0 answers", "No answer has a score yet.")
-    pairs = duels(_turned(contest(frame, score=score), better), level=level)
+    pairs = compare_pairs(_turned(contender_table(frame, score=score), better), level=level)
     beaten = dominated(pairs)
     table = summarize(frame, by="model", score=score, level=level)
     scores = {str(row["model"]): row for row in table.to_dict("records") if row["score_n"] > 0}
     clocks = frame.assign(fresh=given.frame["fresh"].to_numpy())
     done = clocks[clocks["status"] == "done"].drop(columns=["status", "provider", "prompt"], errors="ignore")
     points = [
-        _Point(given.looks[str(model)], scores[str(model)], part, beaten.get(str(model)), given.looks, level)
+        _Point(
+            given.styles[str(model)], scores[str(model)], part, beaten.get(str(model)), given.styles, level
+        )
         for model, part in done.groupby("model", sort=True, observed=True)
         if str(model) in scores
     ]
@@ -78,14 +80,14 @@ class _Point:
 
     def __init__(
         self,
-        look: Look,
+        style: ModelStyle,
         row: Mapping[Any, Any],
         part: pd.DataFrame,
         beaten_by: str | None,
-        looks: Mapping[str, Look],
+        styles: Mapping[str, ModelStyle],
         level: float,
     ) -> None:
-        self.look = look
+        self.style = style
         self.grey = beaten_by is not None
         self.score = Interval(
             float(row["score"]),
@@ -100,7 +102,7 @@ class _Point:
         self.seconds = quantile_interval(
             _floats(timed, "latency_s"), 0.5, samples=timed["sample_id"].to_numpy(), level=level
         )
-        lost = f"<br>dominated by {looks[beaten_by].label}" if beaten_by is not None else ""
+        lost = f"<br>dominated by {styles[beaten_by].label}" if beaten_by is not None else ""
         self.lost = lost
 
     def told(self, found: Interval, unit: str) -> str:
@@ -110,7 +112,7 @@ class _Point:
         if mine.low == mine.low:
             score += f" ({mine.low:.3f} to {mine.high:.3f})"
         return (
-            f"{self.look.label}<br>{score}, {counted(mine.n, 'sample')}<br>"
+            f"{self.style.label}<br>{score}, {counted(mine.n, 'sample')}<br>"
             f"{found.estimate:.3g} {unit}{ends}{self.lost}"
         )
 
@@ -139,12 +141,12 @@ def _drawn(
     said = [measured(timed, timed["fresh"]), f"bars: {level * 100:g} % intervals"]
     if any(point.grey for point in points):
         said.append("grey and hollow: significantly dominated")
-    unknown = [point.look.label for point in points if math.isnan(point.cost.estimate)]
+    unknown = [point.style.label for point in points if math.isnan(point.cost.estimate)]
     if unknown:
         said.append(f"price not known: {', '.join(unknown[:3])}" + (" …" if len(unknown) > 3 else ""))
-    house = figure(heading, " · ".join(filter(None, said)), height=max(460, 170 + ROW_PX * len(points)))
+    styled = figure(heading, " · ".join(filter(None, said)), height=max(460, 170 + ROW_PX * len(points)))
     grid = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.05)
-    grid.update_layout(house.layout)
+    grid.update_layout(styled.layout)
     sides = [
         (1, "cost of 1,000 answers (USD)", "USD per 1,000", [point.cost for point in points]),
         (2, "median latency (s)", "s median latency", [point.seconds for point in points]),
@@ -184,7 +186,7 @@ def _spread(found: list[Interval]) -> Scale:
 def _mark(point: _Point, found: Interval, across: Scale, unit: str) -> go.Scatter:
     import plotly.graph_objects as go
 
-    colour = GREY if point.grey else point.look.colour
+    colour = GREY if point.grey else point.style.colour
     mine = point.score
     return go.Scatter(
         x=[across.place(found.estimate)],
@@ -209,7 +211,7 @@ def _mark(point: _Point, found: Interval, across: Scale, unit: str) -> go.Scatte
         },
         mode="markers",
         marker=_looks(point),
-        legendgroup=point.look.label,
+        legendgroup=point.style.label,
         showlegend=False,
         hoverinfo="text",
         hovertext=point.told(found, unit),
@@ -225,12 +227,12 @@ def _key(point: _Point) -> go.Scatter:
         y=[None],
         mode="markers",
         marker=_looks(point),
-        legendgroup=point.look.label,
-        name=point.look.label + (" (dominated)" if point.grey else ""),
+        legendgroup=point.style.label,
+        name=point.style.label + (" (dominated)" if point.grey else ""),
     )
 
 
 def _looks(point: _Point) -> dict[str, Any]:
     # Hollow, since one of the eight colours is a grey too.
-    found = marker(point.look, size=12, hollow=point.grey)
+    found = marker(point.style, size=12, hollow=point.grey)
     return {**found, "color": GREY, "line": {"width": 2, "color": GREY}} if point.grey else found

@@ -8,9 +8,9 @@ import click
 
 from labkit.cli.doctor import doctor
 from labkit.cli.fetch import pull
-from labkit.cli.history import backup, models, runs, show, sql
 from labkit.cli.notebook import run
 from labkit.cli.replay import replay
+from labkit.cli.runs import backup, models, runs, show, sql
 from labkit.errors import LabkitError
 
 

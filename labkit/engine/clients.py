@@ -12,7 +12,7 @@ from typing import Any
 
 from labkit import providers
 from labkit.catalog.model import Model
-from labkit.engine import loop
+from labkit.engine import event_loop
 from labkit.providers.base import Provider
 
 _SHARED_DIALECTS = ("openai", "openai-responses", "anthropic")
@@ -26,8 +26,8 @@ async def provider(model: Model, key: Any) -> Provider:
     """
     running = asyncio.get_running_loop()
     known = _open.setdefault(running, {})
-    if not known and running is loop.current():
-        loop.on_close(close_all)
+    if not known and running is event_loop.current():
+        event_loop.on_close(close_all)
     name = _name(model, key)
     if name not in known:
         known[name] = asyncio.ensure_future(asyncio.to_thread(_connect, model, key))

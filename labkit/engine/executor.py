@@ -1,6 +1,6 @@
 """Asks: jobs in, one stored row for each out, however it ended.
 
-The engine's face: it carries calls from any thread to the loop where the run takes its `course`. It does
+The engine's face: it carries what any thread says to the loop where the `runner` is. It does
 not know plans, prompts, frames or files.
 """
 
@@ -13,13 +13,13 @@ from time import perf_counter
 from typing import Any
 
 from labkit.catalog.model import Model
-from labkit.engine import garbage
-from labkit.engine.course import Course
-from labkit.engine.errand import Stopped
+from labkit.engine import gc_freeze
+from labkit.engine.budget import Budget
+from labkit.engine.call import Stopped
 from labkit.engine.job import Job
-from labkit.engine.purse import Purse
 from labkit.engine.retry import Policy
-from labkit.engine.traffic import Traffic
+from labkit.engine.runner import Runner
+from labkit.engine.scheduler import Scheduler
 from labkit.records import Sink, Watcher
 
 __all__ = ["Executor", "Job"]
@@ -49,58 +49,58 @@ class Executor:
         seed: int | None = None,
     ) -> None:
         self.policy = policy or Policy()
-        self.purse = Purse(budget_usd, spent_usd=spent_usd)
+        self.budget = Budget(budget_usd, spent_usd=spent_usd)
         self._random = Random(seed)  # noqa: S311 - spreads waits, protects nothing
         self._keys = dict(keys)
         self._sink = sink
         self._watcher = watcher
-        self._traffic = Traffic(
-            models, self._keys, purse=self.purse, allow_unpriced=allow_unpriced, random=self._random
+        self._scheduler = Scheduler(
+            models, self._keys, budget=self.budget, allow_unpriced=allow_unpriced, random=self._random
         )
-        self._course: Course | None = None
+        self._runner: Runner | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: Stopped | None = None
         self._held = False
 
     def __repr__(self) -> str:
-        return f"Executor({len(self._traffic.lanes)} models, {self.in_flight} in flight, {self.purse!r})"
+        return f"Executor({len(self._scheduler.queues)} models, {self.in_flight} in flight, {self.budget!r})"
 
     @property
     def in_flight(self) -> int:
         """Requests that are out now."""
-        return self._traffic.in_flight
+        return self._scheduler.in_flight
 
     async def execute(self, jobs: Iterable[Job]) -> None:
         """Ask all `jobs`; returns when each has its row on disk."""
-        self._course = Course(
-            self._traffic,
+        self._runner = Runner(
+            self._scheduler,
             self._keys,
             sink=self._sink,
             watcher=self._watcher,
             policy=self.policy,
             random=self._random,
         )
-        self._course.held = self._held
+        self._runner.held = self._held
         self._loop = asyncio.get_running_loop()
-        with garbage.spared():
-            await self._course.run(jobs, self._stopped)
+        with gc_freeze.frozen():
+            await self._runner.run(jobs, self._stopped)
 
     def stop(self, reason: str) -> None:
         """Send nothing more; what is in flight is finished and kept. Other cells get rows that say why."""
         stopped = Stopped("RunStopped", f"The run was stopped: {reason}")
         self._stopped = self._stopped or stopped
-        self._on_the_loop(lambda course: course.stop(stopped))
+        self._on_the_loop(lambda runner: runner.stop(stopped))
 
     def stop_model(self, model_id: str, reason: str) -> None:
         """Send nothing more to one model; the others go on."""
-        lane = self._traffic.lanes[model_id]
+        queue = self._scheduler.queues[model_id]
         stopped = Stopped("ModelStopped", f"{model_id} was stopped: {reason}")
-        self._on_the_loop(lambda course: course.stop_lane(lane, stopped))
+        self._on_the_loop(lambda runner: runner.stop_queue(queue, stopped))
 
     def abort(self) -> None:
         """Stop, and cancel what is in flight. Its text so far is kept; it may be charged all the same."""
         self._stopped = self._stopped or Stopped("RunAborted", "The run was aborted before it began.")
-        self._on_the_loop(Course.abort)
+        self._on_the_loop(Runner.abort)
 
     def pause(self) -> None:
         """Send nothing for now; what is in flight goes on. The time is part of `queue_s` or `retry_s`."""
@@ -120,31 +120,31 @@ class Executor:
         """
         if concurrency is not None and concurrency < 1:
             raise ValueError(f"concurrency is {concurrency}; at least one request must be allowed")
-        lane = self._traffic.lanes[model_id]
+        queue = self._scheduler.queues[model_id]
 
         def change() -> None:
             if concurrency is not None:
-                lane.endpoint.limiter.set_ceiling(concurrency)
+                queue.endpoint.limiter.set_ceiling(concurrency)
             for kind, count in (per_minute or {}).items():
-                lane.buckets.limit(kind, count, perf_counter())
+                queue.buckets.limit(kind, count, perf_counter())
 
         if self._loop is None:
             change()
         else:
             self._loop.call_soon_threadsafe(change)
-            self._on_the_loop(Course.advance)
+            self._on_the_loop(Runner.advance)
 
     def limits(self) -> list[dict[str, Any]]:
         """The state of the limits, a dict per model: what waits, is out, may be out, and for what."""
         now = perf_counter()
-        return [lane.state(now) for lane in self._traffic.lanes.values()]
+        return [queue.state(now) for queue in self._scheduler.queues.values()]
 
     def _hold(self, held: bool) -> None:
         self._held = held
-        if self._course is not None:
-            self._course.held = held
-        self._on_the_loop(Course.advance)
+        if self._runner is not None:
+            self._runner.held = held
+        self._on_the_loop(Runner.advance)
 
-    def _on_the_loop(self, act: Callable[[Course], None]) -> None:
-        if self._loop is not None and self._course is not None:
-            self._loop.call_soon_threadsafe(act, self._course)
+    def _on_the_loop(self, act: Callable[[Runner], None]) -> None:
+        if self._loop is not None and self._runner is not None:
+            self._loop.call_soon_threadsafe(act, self._runner)

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from time import perf_counter
 
-from labkit.engine.errand import Errand
+from labkit.engine.call import Call
 from labkit.engine.retry import Policy
 
 _LOOK_S = 0.5
@@ -19,10 +19,10 @@ _OVERSLEPT_S = 2.0
 
 
 class Watchdog:
-    """Looks at `asked()`, the errands in flight, until it is cancelled; calls `tick` at each look."""
+    """Looks at `asked()`, the calls in flight, until it is cancelled; calls `tick` at each look."""
 
     def __init__(
-        self, policy: Policy, asked: Callable[[], Iterable[Errand]], tick: Callable[[float], None]
+        self, policy: Policy, asked: Callable[[], Iterable[Call]], tick: Callable[[float], None]
     ) -> None:
         self._policy = policy
         self._asked = asked
@@ -42,18 +42,16 @@ class Watchdog:
             self._tick(overslept_s)
 
     def _look(self, now: float, overslept_s: float) -> None:
-        for errand in self._asked():
-            if errand.task is None or errand.last is None or errand.timed_out is not None:
+        for call in self._asked():
+            if call.task is None or call.last is None or call.timed_out is not None:
                 continue
-            ear = errand.last.ear
-            ear.heard += overslept_s
-            errand.slept_s += overslept_s
-            silent_s, whole_s = now - ear.heard, errand.elapsed_s(now)
+            listener = call.last.listener
+            listener.heard += overslept_s
+            call.slept_s += overslept_s
+            silent_s, whole_s = now - listener.heard, call.elapsed_s(now)
             if silent_s > self._policy.timeout_s:
-                errand.timed_out = (
-                    f"nothing came for {silent_s:,.1f} s (timeout_s={self._policy.timeout_s:g})"
-                )
+                call.timed_out = f"nothing came for {silent_s:,.1f} s (timeout_s={self._policy.timeout_s:g})"
             elif whole_s > self._policy.deadline_s:
-                errand.timed_out = f"not done after {whole_s:,.1f} s (deadline_s={self._policy.deadline_s:g})"
-            if errand.timed_out is not None:
-                errand.task.cancel()
+                call.timed_out = f"not done after {whole_s:,.1f} s (deadline_s={self._policy.deadline_s:g})"
+            if call.timed_out is not None:
+                call.task.cancel()

@@ -1,6 +1,6 @@
 """From a design, its prices and what was seen before to an estimate.
 
-Input is counted (see `counts`). Output lies between one token and `max_tokens` each; where the same prompt
+Input is counted (`token_counts`). Output lies between one token and `max_tokens` each; where the same prompt
 was answered by the same model before, its total is told from those answers (`labkit.stats.total_interval`).
 It does not know failures and retries, and takes the samples to come to be like those seen.
 
@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 from labkit.catalog.model import Model
 from labkit.catalog.prices import Pricer
 from labkit.design import Design, Place
-from labkit.plan.counts import Count, Counts, Ends, count
 from labkit.plan.estimate import Estimate, Part, plural
-from labkit.plan.history import Seen
+from labkit.plan.past_answers import Seen
+from labkit.plan.token_counts import Count, Counts, Ends, count
 from labkit.records import Message
 
 LEVEL, DRAWN = 0.9, 0.92
@@ -53,17 +53,17 @@ def forecast(
     pricers: Sequence[Pricer],
     seen: Mapping[tuple[int, int], Seen],
     counting: Mapping[int, Count],
-    lanes: Sequence[tuple[Any, int]],
+    queues: Sequence[tuple[Any, int]],
 ) -> Estimate:
     """Add up what `places` would cost.
 
-    `seen` is keyed by positions of prompt and model, `counting` by model's; `lanes` has for each model what
+    `seen` is keyed by positions of prompt and model, `counting` by model's; `queues` has for each model what
     is the same for models that share an endpoint's places, and how many there are.
     """
     by_model: list[list[Place]] = [[] for _ in design.models]
     for place in places:
         by_model[place.model].append(place)
-    seconds = _seconds(design, by_model, seen, lanes)
+    seconds = _seconds(design, by_model, seen, queues)
     parts = [
         _part(design, m, mine, pricers[m], seen, counting.get(m, count), seconds[m])
         for m, mine in enumerate(by_model)
@@ -189,21 +189,21 @@ def _seconds(
     design: Design,
     by_model: Sequence[Sequence[Place]],
     seen: Mapping[tuple[int, int], Seen],
-    lanes: Sequence[tuple[Any, int]],
+    queues: Sequence[tuple[Any, int]],
 ) -> list[float | None]:
     """Per model the time until the endpoint it shares is through; None where something was never timed."""
     waits: dict[Any, float | None] = {}
     longest: dict[Any, float] = {}
-    for (lane, _), places in zip(lanes, by_model, strict=True):
+    for (queue, _), places in zip(queues, by_model, strict=True):
         for place in places:
             past = seen.get((place.prompt, place.model))
-            latency, so_far = past.latency_s if past else None, waits.get(lane, 0.0)
-            waits[lane] = None if latency is None or so_far is None else so_far + latency
-            longest[lane] = max(longest.get(lane, 0.0), latency or 0.0)
+            latency, so_far = past.latency_s if past else None, waits.get(queue, 0.0)
+            waits[queue] = None if latency is None or so_far is None else so_far + latency
+            longest[queue] = max(longest.get(queue, 0.0), latency or 0.0)
     found: list[float | None] = []
-    for lane, at_once in lanes:
-        wait = waits.get(lane)
-        found.append(None if wait is None else max(wait / at_once, longest[lane]))
+    for queue, at_once in queues:
+        wait = waits.get(queue)
+        found.append(None if wait is None else max(wait / at_once, longest[queue]))
     return found
 
 

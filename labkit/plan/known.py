@@ -41,7 +41,7 @@ class Known:
             {"request_id": [place.request_id for place in places], "draw": [place.draw for place in places]}
         )
         have = store.known(keys, columns=("request_id", "draw", "model")).to_pylist()
-        asked = store.founded({row["request_id"] for row in have}) if have else {}
+        asked = store.verified({row["request_id"] for row in have}) if have else {}
         answered = {
             (row["request_id"], row["draw"]): asked.get(row["request_id"]) == row["model"] for row in have
         }

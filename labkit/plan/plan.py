@@ -16,12 +16,12 @@ from labkit.datasets import Dataset
 from labkit.design import Design, Place
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
-from labkit.plan import pilot, showing
+from labkit.plan import pilot, show
 from labkit.plan.estimate import Estimate
-from labkit.plan.growth import more
+from labkit.plan.estimate_inputs import outlook
+from labkit.plan.extension import more
 from labkit.plan.known import Known
-from labkit.plan.outlook import outlook
-from labkit.run import Bench, Run, Settings
+from labkit.run import Dependencies, Run, Settings
 from labkit.scoring import Scorer
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Plan:
     design: Design
     scorers: tuple[Scorer, ...]
     seed: int
-    bench: Bench
+    dependencies: Dependencies
     """The lab's store, catalog and keys, as a run needs them."""
 
     @property
@@ -58,7 +58,7 @@ class Plan:
     @cached_property
     def known(self) -> Known:
         """What the lab already has for this plan's cells; looked up once, and again after each run."""
-        return Known.look_up(self.design, self.bench.store)
+        return Known.look_up(self.design, self.dependencies.store)
 
     def frame(self) -> pd.DataFrame:
         """One row per cell: prompt, model, sample_id, repeat, known (bool), why (str: why not known,
@@ -94,9 +94,9 @@ class Plan:
         same. Retries and failures are not in it.
         """
         to_ask: Sequence[Place] = self.design.places
-        if not (self.bench.fresh if fresh is None else fresh):
+        if not (self.dependencies.fresh if fresh is None else fresh):
             to_ask = [place for place, why in zip(to_ask, self.known.why, strict=True) if why]
-        return outlook(self.design, to_ask, bench=self.bench, exact=exact)
+        return outlook(self.design, to_ask, dependencies=self.dependencies, exact=exact)
 
     # -- cutting ---------------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class Plan:
         Raises `DefinitionError` (`MissingKey`), `StoreError` or `RunBusy` before anything is asked.
         """
         settings = Settings(
-            fresh=self.bench.fresh if fresh is None else fresh,
+            fresh=self.dependencies.fresh if fresh is None else fresh,
             budget_usd=budget_usd,
             allow_unpriced=allow_unpriced,
             policy=policy or Policy(),
@@ -178,7 +178,7 @@ class Plan:
         )
         run = Run.start(
             self.design,
-            bench=self.bench,
+            dependencies=self.dependencies,
             scorers=self.scorers,
             settings=settings,
             progress=progress,
@@ -245,10 +245,10 @@ class Plan:
     # -- showing ---------------------------------------------------------------------------------
 
     def __str__(self) -> str:
-        return showing.line(self.design, self.estimate(exact=False))
+        return show.line(self.design, self.estimate(exact=False))
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        missing = self.bench.missing_keys(self.design.models)
-        return showing.table(self.design, self.estimate(exact=False), self.known, missing=missing)
+        missing = self.dependencies.missing_keys(self.design.models)
+        return show.table(self.design, self.estimate(exact=False), self.known, missing=missing)

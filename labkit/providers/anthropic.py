@@ -26,7 +26,7 @@ PATH = "/v1/messages"
 COUNT_PATH = "/v1/messages/count_tokens"
 MAX_TOKENS = 4096
 """Sent where no `max_tokens` is given, since the dialect demands one. A greater value would have the
-purse reserve more for each request than most answers ever cost; one that was cut says so."""
+budget reserve more for each request than most answers ever cost; one that was cut says so."""
 _COUNTED = ("system", "messages", "tools", "tool_choice", "thinking", "output_config")
 
 

@@ -1,7 +1,7 @@
 """A launch of a plan: start, watch, stop, resume, and its rows."""
 
-from labkit.run.bench import Bench
+from labkit.run.dependencies import Dependencies
 from labkit.run.handle import Run
 from labkit.run.launch import Settings
 
-__all__ = ["Bench", "Run", "Settings"]
+__all__ = ["Dependencies", "Run", "Settings"]

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
-from labkit.run.rows import Rows
-from labkit.summary.slim import FIGURES
+from labkit.run.run_frames import RunFrames
+from labkit.summary.compact import FIGURES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TABLES = ("generations", "attempts", "summary")
 
 
-class Findings(Rows):
+class Findings(RunFrames):
     """The part of a run's handle that concludes. `Run` is the one."""
 
     def verdict(
@@ -78,7 +78,7 @@ class Findings(Rows):
     @property
     def watched(self) -> bool:
         """Whether the run was grown until something was decided, so that ordinary intervals do not hold."""
-        told = self._bench.store.table(
+        told = self._dependencies.store.table(
             "select 1 from log.run_events where run_id = ? and (detail->>'$.until') is not null limit 1",
             [self.run_id],
         )
@@ -90,17 +90,17 @@ class Findings(Rows):
         Columns: `prompt`, `prompt_version`, `model`, `sample_id`, `repeat`, `request_id`, `draw`, and
         `prompt_hash`, by which the prompt's text is found in `lab.sql("from prompts")`.
         """
-        from labkit.run.gathering import DESIGN
+        from labkit.run.report_material import DESIGN
 
-        cells: pd.DataFrame = self._bench.store.table(DESIGN, [self.run_id]).to_pandas()
+        cells: pd.DataFrame = self._dependencies.store.table(DESIGN, [self.run_id]).to_pandas()
         return cells
 
     def plan_id(self, design: pd.DataFrame | None = None) -> str:
         """The plan's id, computed from its cells as the lab has them; it equals the stored one."""
         from labkit.design import plan_hash
-        from labkit.run.gathering import CELL
+        from labkit.run.report_material import CELL
 
-        row = self._bench.store.run_row(self.run_id)
+        row = self._dependencies.store.run_row(self.run_id)
         if row is None:
             raise DefinitionError(f"This lab has no run '{self.run_id}'.")
         cells = (self.design() if design is None else design)[list(CELL)].astype(str)
@@ -110,7 +110,7 @@ class Findings(Rows):
         """USD per million tokens as listed when the run was made: model → `input`, `output`, `cache_read`…"""
         import json
 
-        rows = self._bench.store.table(
+        rows = self._dependencies.store.table(
             "select model, prices from log.models where run_id = ? order by written_at", [self.run_id]
         )
         found = {row["model"]: json.loads(row["prices"] or "{}") for row in rows.to_pylist()}
@@ -135,7 +135,7 @@ class Findings(Rows):
         `DefinitionError` for another ending or a folder that is not there.
         """
         from labkit import report
-        from labkit.run.gathering import gather
+        from labkit.run.report_material import gather
 
         target = Path(path)
         made = {".html": report.page, ".htm": report.page, ".md": report.markdown}.get(target.suffix.lower())
@@ -147,7 +147,7 @@ class Findings(Rows):
             raise DefinitionError(f"There is no folder {target.parent.name!r:.80} to write the report to.")
         settings = _settings(score, by, margin, level, against, clusters, better)
         charts = target.suffix.lower() != ".md"
-        material = gather(self, self._bench, settings, question=question, charts=charts)
+        material = gather(self, self._dependencies, settings, question=question, charts=charts)
         target.write_text(made(material), encoding="utf-8")
         return target
 
@@ -170,10 +170,12 @@ class Findings(Rows):
         A card holds no answers.
         """
         from labkit import report
-        from labkit.run.gathering import gather
+        from labkit.run.report_material import gather
 
         settings = _settings(score, by, margin, level, against, clusters, better)
-        made = report.as_card(gather(self, self._bench, settings, question=question, charts=False), settings)
+        made = report.as_card(
+            gather(self, self._dependencies, settings, question=question, charts=False), settings
+        )
         if path is not None:
             report.write_card(made, path)
         return made

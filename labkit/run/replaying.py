@@ -32,7 +32,7 @@ def answers(store: Store, cells: Sequence[Cell]) -> tuple[dict[tuple[str, int], 
         }
     )
     rows = [Generation(**row) for row in store.known(keys, columns=KEPT).to_pylist()]
-    asked = store.founded({row.request_id for row in rows}) if rows else {}
+    asked = store.verified({row.request_id for row in rows}) if rows else {}
     found = {(row.request_id, row.draw): row for row in rows if asked.get(row.request_id) == row.model}
     unfounded = sorted({row.request_id for row in rows if asked.get(row.request_id) != row.model})
     if unfounded:

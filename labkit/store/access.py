@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew
-from labkit.store import database, gate, interrupts, locked, upgrade
+from labkit.store import database, gate, interrupts, sandboxed_sql, upgrade
 from labkit.store.fold import Fold, Report
-from labkit.store.folder import Folder, JournalName
-from labkit.store.marks import read_marks
-from labkit.store.sweep import opened_afresh, sweep
+from labkit.store.journal_cleanup import opened_afresh, sweep
+from labkit.store.journal_folder import Folder, JournalName
+from labkit.store.journal_offsets import read_offsets
 
 if TYPE_CHECKING:
     import duckdb
@@ -112,7 +112,7 @@ class Access:
 
     @contextlib.contextmanager
     def sealed(self, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Fold, and give the lab on a sealed connection: see `locked`. Raises as `reading` does."""
+        """Fold, and give the lab on a sealed connection: see `sandboxed_sql`. Raises as `reading` does."""
         deadline = time.monotonic() + wait_s
         with self.reading(wait_s=wait_s):
             pass
@@ -128,9 +128,9 @@ class Access:
                 # A person's own query may take as long as it likes: Ctrl-C ends it.
                 stack.enter_context(interrupts.deferred(end))
                 left_s = max(0.0, deadline - time.monotonic())
-                connection = database.connect_sealed(self.path, locked.SEALED, wait_s=left_s)
+                connection = database.connect_sealed(self.path, sandboxed_sql.SEALED, wait_s=left_s)
             else:
-                connection = locked.empty()
+                connection = sandboxed_sql.empty()
             stack.callback(connection.close)
             opened.append(connection)
             yield connection
@@ -230,11 +230,11 @@ class Access:
     def _fold(
         self, connection: duckdb.DuckDBPyConnection, stop: Callable[[], bool] = lambda: False
     ) -> Report:
-        marks = read_marks(connection, self.folder)
+        offsets = read_offsets(connection, self.folder)
         if opened_afresh(connection):
-            sweep(self.folder, marks)
+            sweep(self.folder, offsets)
         enough_s = time.monotonic() + SLICE_S
-        fold = Fold(connection, self.folder, marks, stop=lambda: stop() or time.monotonic() >= enough_s)
+        fold = Fold(connection, self.folder, offsets, stop=lambda: stop() or time.monotonic() >= enough_s)
         try:
             self.last_report = fold.run()
         finally:

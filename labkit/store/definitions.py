@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from labkit.records import Sample
-from labkit.store.kept import BlockRecord, PromptRecord, SampleRecord
+from labkit.store.definition_records import BlockRecord, PromptRecord, SampleRecord
 
 if TYPE_CHECKING:
     import duckdb

@@ -2,7 +2,7 @@
 
 Each transaction also records how far each journal was read and the stamp of its last line, so nothing
 is lost and nothing comes in twice, wherever a kill falls. It opens no database and takes no gate: the
-caller has both. It does not know what the rows mean, nor when a journal may go (see `sweep`).
+caller has both. It does not know what the rows mean, nor when a journal may go (see `journal_cleanup`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from labkit.store import line, quarantine
-from labkit.store.batch import Found, insert, refused
-from labkit.store.folder import SCHEMA, Folder, JournalName
-from labkit.store.holds import is_held
-from labkit.store.marks import Mark
+from labkit.store import journal_line, quarantine
+from labkit.store.batch_insert import Found, insert, refused
+from labkit.store.file_locks import is_held
+from labkit.store.journal_folder import SCHEMA, Folder, JournalName
+from labkit.store.journal_offsets import Offset
 from labkit.store.quarantine import Bad
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ class Report:
 
 
 class Fold:
-    """One fold over one open database. `marks` is what the tables said when it was opened; with
+    """One fold over one open database. `offsets` is what the tables said when it was opened; with
     `process`, only that process's journals are read. `stop` is asked between two transactions."""
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
         folder: Folder,
-        marks: dict[JournalName, Mark],
+        offsets: dict[JournalName, Offset],
         *,
         process: str | None = None,
         stop: Callable[[], bool] = lambda: False,
@@ -69,17 +69,17 @@ class Fold:
         self._folder = folder
         self._process = process
         self._stop = stop
-        self._marks = dict(marks)
+        self._offsets = dict(offsets)
         self._report = Report()
         self._found: list[Found] = []
         self._bad: list[Bad] = []
-        self._moved: dict[JournalName, Mark] = {}
+        self._moved: dict[JournalName, Offset] = {}
         self._bytes = 0
 
     @property
     def done(self) -> dict[JournalName, int]:
         """How far each journal is in the tables now."""
-        return {name: mark.upto for name, mark in self._marks.items()}
+        return {name: offset.upto for name, offset in self._offsets.items()}
 
     def run(self) -> Report:
         """Fold everything there is, or until `stop` says so.
@@ -91,7 +91,7 @@ class Fold:
         self._report.left.update(self._folder.strangers())
         journals = [name for name, _ in self._folder.journals() if self._process in (None, name.process)]
         streams: dict[str, set[JournalName]] = {}
-        for name in (*journals, *self._marks):
+        for name in (*journals, *self._offsets):
             streams.setdefault(name.stream, set()).add(name)
         for name in journals:
             if name.schema > SCHEMA:
@@ -114,17 +114,17 @@ class Fold:
         # Lines that failed to become durable come again in the stream's next journal, under the same
         # stamps. Those that were taken from an earlier journal nevertheless are passed over here, and
         # those that a later journal has are left to it.
-        earlier = [self._marks.get(other, Mark()).stamp for other in stream if other.number < name.number]
+        earlier = [self._offsets.get(other, Offset()).stamp for other in stream if other.number < name.number]
         after = max(earlier, default=0)
         before = min((other.first for other in stream if other.number > name.number), default=_NEVER)
         journal = str(name)
-        stamp = self._marks.get(name, Mark()).stamp
+        stamp = self._offsets.get(name, Offset()).stamp
         upto = None
         for at_byte, raw in self._lines(name, closed=before < _NEVER):
             upto = at_byte + len(raw)
             try:
                 parsed = _whole(raw)
-            except line.BrokenLine as error:
+            except journal_line.BrokenLine as error:
                 self._bad.append(Bad(journal, at_byte, raw, str(error)))
             else:
                 if after < parsed.stamp < before:
@@ -132,22 +132,22 @@ class Fold:
                     self._found.append(Found(journal, at_byte, raw, parsed, name.process))
             self._bytes += len(raw)
             if len(self._found) >= BATCH_LINES or self._bytes >= BATCH_BYTES:
-                self._move(name, Mark(upto, stamp))
+                self._move(name, Offset(upto, stamp))
                 upto = None
                 self._commit()
                 if self._stop():
                     self._report.cut_short = True
                     return
         if upto is not None:
-            self._move(name, Mark(upto, stamp))
+            self._move(name, Offset(upto, stamp))
 
-    def _move(self, name: JournalName, mark: Mark) -> None:
-        self._moved[name] = self._marks[name] = mark
+    def _move(self, name: JournalName, offset: Offset) -> None:
+        self._moved[name] = self._offsets[name] = offset
 
     def _lines(self, name: JournalName, *, closed: bool) -> Iterator[tuple[int, bytes]]:
-        """The journal's lines from its mark on, each with its offset. The last may lack its newline, if
+        """The journal's lines from its offset on, each with its place. The last may lack its newline, if
         nobody will write it any more."""
-        offset = self._marks.get(name, Mark()).upto
+        offset = self._offsets.get(name, Offset()).upto
         # Asked before the end is looked for: a process that lives now may still write after that.
         closed = closed or not is_held(self._folder.process_lock(name.process))
         try:
@@ -197,7 +197,7 @@ class Fold:
             insert(self._connection, self._found)
             if bad:
                 self._insert("damage", [(one.journal, one.at_byte, one.why, one.kept_in) for one in bad])
-            moved = [(str(n), n.process, mark.upto, mark.stamp) for n, mark in self._moved.items()]
+            moved = [(str(n), n.process, offset.upto, offset.stamp) for n, offset in self._moved.items()]
             # The only rows that ever go: how far the journal was read before.
             self._connection.execute(
                 "delete from log.journals where journal in (select unnest(?))", [[row[0] for row in moved]]
@@ -226,10 +226,10 @@ class Fold:
             log.debug("Nothing to roll back: %s", error)
 
 
-def _whole(raw: bytes) -> line.Line:
+def _whole(raw: bytes) -> journal_line.Line:
     if not raw.endswith(b"\n"):
-        raise line.BrokenLine("it has no end: its process died while it was written")
-    return line.parse(raw[:-1])
+        raise journal_line.BrokenLine("it has no end: its process died while it was written")
+    return journal_line.parse(raw[:-1])
 
 
 def _read_at(fd: int, offset: int) -> bytes:

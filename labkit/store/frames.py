@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from labkit.store import driving, rows
+from labkit.store import queries, run_lock
 from labkit.store.access import Reading
-from labkit.store.folder import Folder
+from labkit.store.journal_folder import Folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ class Frames(ABC):
         >>> Store("none.duckdb").generations(model="openai/gpt-4o", columns=["text", "cost_usd"]).empty
         True
         """
-        return rows.generations(
+        return queries.generations(
             lambda: self._reading(run if isinstance(run, str) else None),
             run=run,
             experiment=experiment,
@@ -90,7 +90,7 @@ class Frames(ABC):
         `status` is `finished`, `stopped`, `failed`, `running` while some process drives it, and else
         `unfinished`.
         """
-        frame = rows.select(
+        frame = queries.select(
             self._reading,
             "runs",
             named={"run_id": run, "experiment": experiment, "workspace": workspace},
@@ -100,15 +100,15 @@ class Frames(ABC):
             limit=None,
             order="started_at",
         )
-        return rows.with_live_status(
-            frame, lambda run_id: driving.is_driven(self._folder(), run_id), status, limit
+        return queries.with_live_status(
+            frame, lambda run_id: run_lock.is_driven(self._folder(), run_id), status, limit
         )
 
     def attempts(
         self, *, run: Any = None, since: Any = None, until: Any = None, limit: int | None = None
     ) -> pd.DataFrame:
         """One row per HTTP request that was sent and told of, oldest first (with `limit` newest first)."""
-        return rows.select(
+        return queries.select(
             lambda: self._reading(run if isinstance(run, str) else None),
             "attempts",
             named={"run_id": run},
@@ -122,12 +122,12 @@ class Frames(ABC):
     def unsettled(self, *, run: Any = None) -> pd.DataFrame:
         """What was sent without a word of how it ended: it may have been paid for. While a run goes on
         these are its requests in flight; after a kill they are what was in flight then."""
-        return rows.select(self._reading, "unsettled", named={"run_id": run}, order="sent_at")
+        return queries.select(self._reading, "unsettled", named={"run_id": run}, order="sent_at")
 
     def scores(self, *, run: Any = None, scorer: Any = None, limit: int | None = None) -> pd.DataFrame:
         """The latest value of each scorer for each generation, oldest first (with `limit` newest first)."""
-        where, params = rows.of_runs(run)
-        return rows.select(
+        where, params = queries.of_runs(run)
+        return queries.select(
             self._reading,
             "scores",
             named={"scorer": scorer},
@@ -139,16 +139,16 @@ class Frames(ABC):
 
     def prompts(self, *, prompt: Any = None) -> pd.DataFrame:
         """Every saved version, oldest first; blocks and defaults are JSON text."""
-        return rows.select(self._reading, "prompts", named={"name": prompt}, order="created_at, version")
+        return queries.select(self._reading, "prompts", named={"name": prompt}, order="created_at, version")
 
     def requests(self, *, request: Any = None, model: Any = None) -> pd.DataFrame:
         """Each distinct rendered request once: messages and params as JSON text."""
         named = {"request_id": request, "model": model}
-        return rows.select(self._reading, "requests", named=named, order="request_id")
+        return queries.select(self._reading, "requests", named=named, order="request_id")
 
     def damage(self) -> pd.DataFrame:
         """Journal lines that could not be taken in: where, why, and the `.bad` file that keeps them."""
-        return rows.select(self._reading, "log.damage", named={}, order="found_at")
+        return queries.select(self._reading, "log.damage", named={}, order="found_at")
 
     def labels(self) -> dict[str, str]:
         """How models are called in tables and charts, by id, where a run kept a label."""

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 
 from labkit.errors import StoreLocked
-from labkit.store.folder import Folder
-from labkit.store.holds import Hold, holder
+from labkit.store.file_locks import FileLock, holder
+from labkit.store.journal_folder import Folder
 
 
 @contextlib.contextmanager
@@ -24,7 +24,7 @@ def passed(folder: Folder, *, wait_s: float) -> Iterator[None]:
     cannot be written.
     """
     folder.make()
-    hold = Hold.take(folder.gate, wait_s=wait_s)
+    hold = FileLock.take(folder.gate, wait_s=wait_s)
     if hold is None:
         raise StoreLocked(
             f"{folder.lab.name} is in use by {holder(folder.gate)}; waited {wait_s:g} s. "

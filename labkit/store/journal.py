@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 
-from labkit.store.folder import Folder, JournalName, sync_folder
+from labkit.store.journal_folder import Folder, JournalName, sync_folder
 
 COPY_BYTES = 2**20
 _FLAGS = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from labkit.store.folder import Folder
+from labkit.store.journal_folder import Folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError, StoreError, StoreLocked
 from labkit.records import Sample
-from labkit.store import backup, definitions, driving, foreign, founded, ledger, locked, tidy
+from labkit.store import (
+    arrow_to_pandas,
+    backup,
+    definitions,
+    integrity,
+    lab_path,
+    ledger,
+    run_lock,
+    sandboxed_sql,
+)
 from labkit.store.access import WAIT_S, Reading
-from labkit.store.desk import Desk, desk_for
 from labkit.store.fold import Report
-from labkit.store.folder import Folder, network_file_system
 from labkit.store.frames import Frames
+from labkit.store.journal_folder import Folder, network_file_system
+from labkit.store.shared_resources import SharedResources, resources_of
 from labkit.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -58,15 +67,15 @@ class Store(Frames):
         return f"Store({str(self.path)!r})"
 
     @cached_property
-    def _desk(self) -> Desk:
-        return desk_for(self._place)
+    def _shared(self) -> SharedResources:
+        return resources_of(self._place)
 
     # -- writing ---------------------------------------------------------------------------------
 
     def writer(self) -> Writer:
-        """This process's pen for this lab; all stores of one file share it. Folding begins with it."""
-        self._desk.background.start()
-        return self._desk.writer
+        """This process's writer for this lab; all stores of one file share it. Folding begins with it."""
+        self._shared.background.start()
+        return self._shared.writer
 
     def check_writable(self) -> None:
         """Raise `StoreError` if answers could not be kept here; call it before anything is paid for.
@@ -74,8 +83,8 @@ class Store(Frames):
         Makes the journal's folder (and the lab's, if only that is missing) and sets the reserve aside;
         warns of a network disk. A lab that somebody else holds is writable: only its folding waits.
         """
-        access = self._desk.access
-        foreign.refuse(access.path)
+        access = self._shared.access
+        lab_path.check(access.path)
         access.folder.make()
         kind = network_file_system(access.path)
         if kind is not None:
@@ -86,7 +95,7 @@ class Store(Frames):
             )
         try:
             access.folder.keep_reserve()
-            self._desk.writer.prepare()
+            self._shared.writer.prepare()
         except OSError as error:
             raise StoreError(
                 f"The lab {self.path.name} cannot be written: {error.strerror}. "
@@ -97,31 +106,31 @@ class Store(Frames):
 
     def fold(self, *, wait_s: float | None = None) -> Report:
         """Move what is journalled into the tables now. Raises `StoreLocked`, `StoreError`."""
-        return self._desk.access.fold(wait_s=self._wait(wait_s))
+        return self._shared.access.fold(wait_s=self._wait(wait_s))
 
     def checkpoint(self) -> bool:
         """Fold, and write DuckDB's own log into its file, as at the end of a run; False if it must wait
         (somebody else holds the file, the disk is full): what is journalled is safe all the same."""
         try:
-            self._desk.access.fold(wait_s=self.wait_s, checkpoint=True)
+            self._shared.access.fold(wait_s=self.wait_s, checkpoint=True)
         except StoreError as error:
-            self._desk.background.trouble = error
+            self._shared.background.trouble = error
             return False
         return True
 
     @contextlib.contextmanager
     def drive(self, run_id: str, *, called: str = "") -> Iterator[None]:
         """Be the only driver of a run, or of what is `called` so, in a `with` block. Raises `RunBusy`."""
-        with driving.driving(self._desk.access.folder, run_id, called=called):
-            self._desk.driven.add(run_id)
+        with run_lock.driving(self._shared.access.folder, run_id, called=called):
+            self._shared.driven.add(run_id)
             yield
 
     def close(self) -> None:
         """Write what waits, stop folding and close the journals of this process, for all its stores of
         this file; they begin anew when they are next written to. Raises `StoreError` if something could
         not be written."""
-        self._desk.background.stop()
-        self._desk.writer.close()
+        self._shared.background.stop()
+        self._shared.writer.close()
 
     # -- what is known ---------------------------------------------------------------------------
 
@@ -132,16 +141,16 @@ class Store(Frames):
         """
         keys = ledger.as_keys(keys)
         with self._reading() as reading:
-            self._desk.writer.remember(ledger.requests_of(reading.connection, keys))
-            return tidy.utc(ledger.known(reading.connection, keys, columns=columns))
+            self._shared.writer.remember(ledger.requests_of(reading.connection, keys))
+            return arrow_to_pandas.utc(ledger.known(reading.connection, keys, columns=columns))
 
-    def founded(self, request_ids: Iterable[str]) -> dict[str, str]:
-        """Which stored requests are what their ids say, and the model each asks: see `founded`. The others
+    def verified(self, request_ids: Iterable[str]) -> dict[str, str]:
+        """Which stored requests are what their ids say, and the model each asks: see `integrity`. The others
         are written again when they are asked."""
         wanted = set(request_ids)
         with self._reading() as reading:
-            found = founded.founded(reading.connection, wanted)
-        self._desk.writer.forget(wanted - found.keys())
+            found = integrity.verified(reading.connection, wanted)
+        self._shared.writer.forget(wanted - found.keys())
         return found
 
     def settled(self, run_id: str) -> frozenset[str]:
@@ -164,7 +173,7 @@ class Store(Frames):
         """The run's row in `runs`, with `running` as its status while some process drives it."""
         with self._reading() as reading:
             row = ledger.run_row(reading.connection, run_id)
-        if row is not None and driving.is_driven(self._desk.access.folder, run_id):
+        if row is not None and run_lock.is_driven(self._shared.access.folder, run_id):
             row["status"] = "running"
         return row
 
@@ -179,7 +188,9 @@ class Store(Frames):
         with self._reading() as reading:
             have = definitions.versions(reading.connection, [prompt.name for prompt in prompts])
         if any((prompt.name, prompt.hash) not in have for prompt in prompts):
-            have = definitions.keep(prompts, self._desk.access, self.writer(), user=user, wait_s=self.wait_s)
+            have = definitions.keep(
+                prompts, self._shared.access, self.writer(), user=user, wait_s=self.wait_s
+            )
         return [prompt.replace(version=have[prompt.name, prompt.hash]) for prompt in prompts]
 
     def save_prompt(self, prompt: Prompt, *, user: str | None = None) -> Prompt:
@@ -211,33 +222,33 @@ class Store(Frames):
         """labkit's own SQL over the folded lab, as Arrow, times marked as UTC. Not for a person's words:
         see `sql`."""
         with self._reading() as reading:
-            return tidy.utc(reading.connection.execute(sql, params or []).to_arrow_table())
+            return arrow_to_pandas.utc(reading.connection.execute(sql, params or []).to_arrow_table())
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
         """One query over the lab's views, on a connection that can neither write nor reach outside.
 
         Raises `DefinitionError` with DuckDB's words if it is not a query or fails.
         """
-        with self._desk.access.sealed(wait_s=self.wait_s) as connection:
-            return locked.query(connection, query, params)
+        with self._shared.access.sealed(wait_s=self.wait_s) as connection:
+            return sandboxed_sql.query(connection, query, params)
 
     def backup(self, path: Path | str) -> Path:
         """A copy of the lab as one DuckDB file at a free path, of one moment, also while a run goes on."""
-        with self._desk.access.reading(wait_s=self.wait_s) as reading:
+        with self._shared.access.reading(wait_s=self.wait_s) as reading:
             return backup.copy(reading.connection, Path(path).absolute())
 
     def export(self, folder: Path | str) -> Path:
         """Every table as Parquet in a new folder, with `schema.sql` and `load.sql` to load them again."""
-        with self._desk.access.reading(wait_s=self.wait_s) as reading:
+        with self._shared.access.reading(wait_s=self.wait_s) as reading:
             return backup.export(reading.connection, Path(folder).absolute())
 
     # -- within ----------------------------------------------------------------------------------
 
     def _folder(self) -> Folder:
-        return self._desk.access.folder
+        return self._shared.access.folder
 
     def _wait(self, wait_s: float | None) -> float:
         return self.wait_s if wait_s is None else wait_s
 
     def _reading(self, run_id: str | None = None) -> AbstractContextManager[Reading]:
-        return self._desk.reading(run_id, wait_s=self.wait_s)
+        return self._shared.reading(run_id, wait_s=self.wait_s)

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable
 
 from labkit.errors import StoreError
 from labkit.records import Attempt, Generation, Intent, Record, Request
-from labkit.store import line
-from labkit.store.commit import GroupCommit
-from labkit.store.folder import Folder
-from labkit.store.stream import Life, Stream, Waiting
+from labkit.store import journal_line
+from labkit.store.group_commit import GroupCommit
+from labkit.store.journal_folder import Folder
+from labkit.store.process_journal import ProcessIdentity, ProcessJournal, QueuedLine
 
 
 class Writer:
-    """This process's pen for one lab. `Store.writer()` gives it; it implements `labkit.records.Sink`.
+    """This process's writer for one lab. `Store.writer()` gives it; it implements `labkit.records.Sink`.
 
     `trouble` is a `StoreError` from when writing begins to fail until it works again: ask nothing more
     while it stands. A child made by `fork` begins its own journals and writes none of its parent's lines.
@@ -32,9 +32,9 @@ class Writer:
         _writers.add(self)
 
     def _begin(self) -> None:
-        self._life = Life(self._folder)
-        self._main = Stream(self._life)
-        self._intents = Stream(self._life, "-intents")
+        self._identity = ProcessIdentity(self._folder)
+        self._main = ProcessJournal(self._identity)
+        self._intents = ProcessJournal(self._identity, "-intents")
         self._intending = threading.Lock()
         self._lines = GroupCommit(self._folder, self._main)
         self._requests: set[str] = set()
@@ -42,7 +42,7 @@ class Writer:
     @property
     def process(self) -> str:
         """How this process's journals are named."""
-        return self._life.process
+        return self._identity.process
 
     @property
     def trouble(self) -> StoreError | None:
@@ -59,18 +59,18 @@ class Writer:
         if isinstance(record, Request):
             if record.request_id in self._requests:
                 if stored is not None:
-                    self._lines.add(Waiting(None, b"", stored))
+                    self._lines.add(QueuedLine(None, b"", stored))
                 return
             self._requests.add(record.request_id)
-        self._lines.add(Waiting(type(record), line.body(record), stored))
+        self._lines.add(QueuedLine(type(record), journal_line.body(record), stored))
 
     def generation(self, generation: Generation, stored: Callable[[], None]) -> None:
         """Queue the row of a generation that ended."""
-        self._lines.add(Waiting(Generation, line.body(generation), stored))
+        self._lines.add(QueuedLine(Generation, journal_line.body(generation), stored))
 
     def attempt(self, attempt: Attempt) -> None:
         """Queue the row of an attempt."""
-        self._lines.add(Waiting(Attempt, line.body(attempt)))
+        self._lines.add(QueuedLine(Attempt, journal_line.body(attempt)))
 
     def intent(self, intent: Intent) -> None:
         """Write, now, that a request is about to be sent: a kill of this process does not lose it.
@@ -78,7 +78,7 @@ class Writer:
         One `write` of some 200 bytes into the page cache, without a sync, in the caller's thread: it
         takes microseconds, and only so the line is there before the request leaves.
         """
-        entry = Waiting(Intent, line.body(intent))
+        entry = QueuedLine(Intent, journal_line.body(intent))
         if self.trouble is None:
             with self._intending:
                 try:
@@ -88,7 +88,7 @@ class Writer:
                 else:
                     self._intents.keep()
                     return
-        self._lines.add(Waiting(Intent, line.body(intent)))
+        self._lines.add(QueuedLine(Intent, journal_line.body(intent)))
 
     def remember(self, request_ids: Iterable[str]) -> None:
         """These requests are in the lab already: `put` passes them over."""
@@ -127,7 +127,7 @@ class Writer:
     def _end(self) -> None:
         self._main.end()
         self._intents.end()
-        self._life.end()
+        self._identity.end()
 
 
 _writers: weakref.WeakSet[Writer] = weakref.WeakSet()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.summary.cells import baseline, fresh, score_column, summarize
 from labkit.summary.show import html, text
+from labkit.summary.summarize import baseline, fresh, score_column, summarize
 
 __all__ = ["baseline", "fresh", "html", "score_column", "summarize", "text"]

@@ -18,7 +18,7 @@ from labkit.catalog.model import Model
 from labkit.catalog.prices import Pricer
 from labkit.errors import DefinitionError, UnknownModel
 from labkit.store import Store, filters
-from labkit.store.tidy import to_frame
+from labkit.store.arrow_to_pandas import to_frame
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -34,7 +34,7 @@ def text(summary: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> s
     `labels` gives other names to models, by id.
 
     >>> import pandas as pd
-    >>> from labkit.summary.cells import summarize
+    >>> from labkit.summary.summarize import summarize
     >>> rows = pd.DataFrame({"model": "m", "sample_id": ["1", "2"], "status": "done", "score.ok": [1, 0]})
     >>> text(summarize(rows, by="model")).splitlines()[1].split()[:3]
     ['model', 'n', 'failed']

@@ -13,7 +13,7 @@ import numpy as np
 
 from labkit.errors import DefinitionError
 from labkit.stats import Interval, holm, paired_difference, ratio_of_means, ratio_of_typical
-from labkit.summary.cells import fresh, score_column
+from labkit.summary.summarize import fresh, score_column
 from labkit.verdict import show
 from labkit.verdict.amounts import counted
 from labkit.verdict.changes import CHANGES, cause, changes, sentence

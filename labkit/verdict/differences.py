@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
-from labkit.summary.contest import BETWEEN, FACTORS
+from labkit.summary.contenders import BETWEEN, FACTORS
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def differences(
     >>> differences(pd.DataFrame(rows))
     Differences(1 of 1 rows: 1 disagreement)
     """
-    from labkit.summary.cells import score_column
+    from labkit.summary.summarize import score_column
 
     keys = (by,) if isinstance(by, str) else tuple(by)
     if not keys or not set(keys) <= set(FACTORS) or len(set(keys)) < len(keys):

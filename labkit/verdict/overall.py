@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labkit.summary.contest import Clock, Contest
+from labkit.summary.contenders import Clock, ContenderTable
 from labkit.verdict.amounts import counted, listed, number, span
 from labkit.verdict.words import Terms, conditions
 
@@ -93,7 +93,7 @@ def _cheapest(standing: Sequence[str], pairs: pd.DataFrame, shown: Mapping[str, 
 
 
 def notes(
-    found: Contest,
+    found: ContenderTable,
     contenders: pd.DataFrame,
     pairs: pd.DataFrame,
     shown: Mapping[str, str],
@@ -125,7 +125,7 @@ def notes(
     return tuple(said)
 
 
-def _score_note(found: Contest, terms: Terms) -> str:
+def _score_note(found: ContenderTable, terms: Terms) -> str:
     parts = [f"score: {terms.scorer}"]
     if terms.better == "lower":
         parts.append("lower is better")
@@ -158,7 +158,7 @@ def _missing_notes(contenders: pd.DataFrame, shown: Mapping[str, str]) -> list[s
     return said
 
 
-def _clock_notes(found: Contest, shown: Mapping[str, str]) -> list[str]:
+def _clock_notes(found: ContenderTable, shown: Mapping[str, str]) -> list[str]:
     timed = [clock for clock in found.clocks if clock.fresh]
     without = [shown[name] for name, clock in zip(found.names, found.clocks, strict=True) if not clock.fresh]
     said = []

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from labkit.errors import DefinitionError
 from labkit.summary import score_column, summarize
-from labkit.summary.contest import BETWEEN, Contest, contest
-from labkit.summary.duels import duels
-from labkit.summary.slim import slim
+from labkit.summary.compact import compact
+from labkit.summary.contenders import BETWEEN, ContenderTable, contender_table
+from labkit.summary.pairwise import compare_pairs
 from labkit.verdict import show
 from labkit.verdict.overall import headline, notes, records
 from labkit.verdict.words import Terms, sentence
@@ -50,7 +50,7 @@ class Verdict:
     pairs: pd.DataFrame
 
     def frame(self) -> pd.DataFrame:
-        """One row per pair, the better one first: see `labkit.summary.duels.duels` for the columns."""
+        """One row per pair, the better one first; `labkit.summary.pairwise` tells the columns."""
         return self.pairs.copy()
 
     def __str__(self) -> str:
@@ -107,11 +107,11 @@ def verdict(
         raise DefinitionError(f"better={better!r:.40} is to be 'higher' or 'lower'")
     labels = labels or frame.attrs.get("labels")
     column = score_column(frame, score)
-    frame = slim(frame, column, clusters)
+    frame = compact(frame, column, clusters)
     score = None if column is None else column.removeprefix("score.")
-    found = contest(frame, by=by, score=score, clusters=clusters)
+    found = contender_table(frame, by=by, score=score, clusters=clusters)
     turned = found if better == "higher" else found.turned()
-    pairs = duels(turned, margin=margin, level=level, against=against, watched=watched)
+    pairs = compare_pairs(turned, margin=margin, level=level, against=against, watched=watched)
     shown = _shown(found, labels or {})
     contenders = summarize(frame, by=list(found.by), score=score, level=level)
     contenders["name"] = [BETWEEN.join(map(str, key)) for key in contenders[list(found.by)].to_numpy()]
@@ -147,7 +147,7 @@ def verdict(
     )
 
 
-def _shown(found: Contest, labels: Mapping[str, str]) -> dict[str, str]:
+def _shown(found: ContenderTable, labels: Mapping[str, str]) -> dict[str, str]:
     return {
         name: visible(BETWEEN.join(labels.get(value, value) for value in key), limit=80)
         for name, key in zip(found.names, found.keys, strict=True)

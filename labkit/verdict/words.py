@@ -1,7 +1,7 @@
 """One pair in plain sentences: who is better, at what price, in what time, and what could overturn it.
 
 A sentence says what its interval says, rounded outwards, and nothing more. Ranges are those that hold
-together for all pairs. This module reads one row of `labkit.summary.duels`; it calculates nothing.
+together for all pairs. This module reads one row of `labkit.summary.pairwise`; it calculates nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.summary.contest import Clock
+from labkit.summary.contenders import Clock
 from labkit.verdict.amounts import about, counted, number, span, times, times_span, usd
 
 Row = Mapping[str, Any]

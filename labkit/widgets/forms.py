@@ -15,7 +15,7 @@ import ipywidgets
 
 from labkit.errors import LabkitError
 from labkit.visible import cut, shown, visible
-from labkit.widgets.standing import ALIVE
+from labkit.widgets.fallback import ALIVE
 
 # Not Layout values: those would be shared, and hiding one button would hide them all.
 WIDE = {"width": "auto"}

@@ -1,8 +1,8 @@
-"""The live grid: a run's board as one anywidget, with buttons to pause and stop it.
+"""The live grid: a run while it goes as one anywidget, with buttons to pause and stop it.
 
 One thread sends at most ten messages a second for the whole grid: a snapshot to a view that asks, then
 numbered differences. A view that misses a number asks again, so a page reload loses nothing. It knows
-a run only as a board and its controls.
+a run only as a `LiveRun` and its controls.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import anywidget
 import traitlets
 
 from labkit.records import Generation
-from labkit.widgets import still
-from labkit.widgets.board import Board
-from labkit.widgets.drawing import Pencil, line
+from labkit.widgets import static_table
+from labkit.widgets.fallback import WithFallback
+from labkit.widgets.live_run import LiveRun
 from labkit.widgets.routing import answer_while_busy
-from labkit.widgets.standing import Standing
+from labkit.widgets.view_updates import ViewUpdates, line
 
 EVERY_S = 0.1
 STILL_EVERY_S = 15.0
@@ -31,10 +31,10 @@ STATIC = Path(__file__).parent / "static"
 
 
 class Watchable(Protocol):
-    """A run that can be shown: one that goes has a board, one from history its rows."""
+    """A run that can be shown: one that goes has a `LiveRun`, one from history its rows."""
 
     @property
-    def progress(self) -> Board | None: ...
+    def progress(self) -> LiveRun | None: ...
 
     def generations(self) -> Any: ...
 
@@ -57,20 +57,20 @@ class LiveGrid(anywidget.AnyWidget):
     _css = STATIC / "grid.css"
     still = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, run: Watchable | Board) -> None:
-        self._board = run if isinstance(run, Board) else _board(run)
-        self._pencil = Pencil(self._board)
+    def __init__(self, run: Watchable | LiveRun) -> None:
+        self._live = run if isinstance(run, LiveRun) else _live(run)
+        self._pencil = ViewUpdates(self._live)
         self._number = 0
         self._drawing = threading.Lock()
         self._wake = threading.Event()
         self._heard_hello = False
-        self._standing: list[Standing] = []
+        self._standing: list[WithFallback] = []
         super().__init__()
         self.layout.width = "100%"
         answer_while_busy(self)
         self.on_msg(self._heard)
-        if self._board.over.is_set():
-            self.still = still.rows(self._board)
+        if self._live.over.is_set():
+            self.still = static_table.rows(self._live)
         else:
             threading.Thread(target=self._follow, name="labkit-grid", daemon=True).start()
 
@@ -79,13 +79,15 @@ class LiveGrid(anywidget.AnyWidget):
     def show(self) -> None:
         """Display it here, with a table that stands in for it in the saved notebook."""
         view, _ = super()._repr_mimebundle_() or ({}, {})
-        self._standing.append(Standing({**view, "text/plain": repr(self)}, still.table(self._board)))
+        self._standing.append(
+            WithFallback({**view, "text/plain": repr(self)}, static_table.table(self._live))
+        )
 
     _ipython_display_ = show
 
     def _follow(self) -> None:
         renewed = told = monotonic()
-        while not self._board.over.wait(EVERY_S):
+        while not self._live.over.wait(EVERY_S):
             if not self._heard_hello and monotonic() - told > UNASKED_S:
                 self._whole()  # a view's question may have to wait for the end of the cell
                 told = monotonic()
@@ -105,9 +107,9 @@ class LiveGrid(anywidget.AnyWidget):
                 self.send({"kind": "some", "number": self._number, **changes})
 
     def _keep(self) -> None:
-        self.still = still.rows(self._board)
+        self.still = static_table.rows(self._live)
         for standing in self._standing:
-            standing.renew(still.table(self._board))
+            standing.renew(static_table.table(self._live))
 
     def _whole(self) -> None:
         with self._drawing:
@@ -129,29 +131,29 @@ class LiveGrid(anywidget.AnyWidget):
             self._whole()
         elif asked == "stop":
             column = content.get("column")
-            self._board.stop(model=None if column is None else list(self._board.tallies)[int(column)])
+            self._live.stop(model=None if column is None else list(self._live.tallies)[int(column)])
         elif asked == "pause":
-            self._board.pause(bool(content.get("on")))
+            self._live.pause(bool(content.get("on")))
         elif asked == "page":
             self._pencil.window.turn(content.get("page"))
-        if asked != "hello" and self._board.over.is_set():
+        if asked != "hello" and self._live.over.is_set():
             self._tell()
 
     # -- showing ---------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        return f"LiveGrid({line(self._board)})"
+        return f"LiveGrid({line(self._live)})"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         view, metadata = super()._repr_mimebundle_() or ({}, {})
-        return {**view, "text/plain": repr(self), "text/html": still.table(self._board)}, metadata
+        return {**view, "text/plain": repr(self), "text/html": static_table.table(self._live)}, metadata
 
 
-def _board(run: Watchable) -> Board:
+def _live(run: Watchable) -> LiveRun:
     if run.progress is not None:
         return run.progress
     names = Generation.__struct_fields__
     frame = run.generations()
     table = frame[[name for name in names if name in frame.columns and name != "raw"]]
     listed = table.astype(object).where(table.notna(), None).to_dict("records")
-    return Board.of(Generation(**row) for row in listed)
+    return LiveRun.of(Generation(**row) for row in listed)

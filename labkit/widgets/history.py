@@ -10,8 +10,8 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from labkit.errors import DefinitionError
+from labkit.widgets.model_progress import duration, usd
 from labkit.widgets.selector import Choice, Selector
-from labkit.widgets.tally import duration, usd
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""A run's board that shows itself while it goes: the live grid, a small table, or a line now and then.
+"""A run that shows itself while it goes: the live grid, a small table, or a line now and then.
 
 It hears the run as a `Watcher` and costs it nothing: showing happens in threads of its own. `style` is
 `grid` in a notebook and `lines` elsewhere, unless `$LABKIT_PROGRESS` or the caller says `grid`, `table`,
@@ -17,17 +17,17 @@ from typing import Any
 
 from labkit.errors import DefinitionError
 from labkit.visible import cut, shown
-from labkit.widgets.board import Board
-from labkit.widgets.drawing import line
-from labkit.widgets.tally import cost_words
+from labkit.widgets.live_run import LiveRun
+from labkit.widgets.model_progress import cost_words
+from labkit.widgets.view_updates import line
 
 LINES_EVERY_S = 5.0
 TABLE_EVERY_S = 0.25
 STYLES = ("grid", "table", "lines", "none")
 
 
-class Progress(Board):
-    """Counts a run and shows it, from `start` to `finish`. What it takes is as for `Board`."""
+class Progress(LiveRun):
+    """Counts a run and shows it, from `start` to `finish`. What it takes is as for `LiveRun`."""
 
     def __init__(
         self,

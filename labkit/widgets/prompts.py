@@ -20,7 +20,7 @@ FACTS = ("version", "variables", "text")
 FEW = 4
 
 
-class Shelf(Protocol):
+class PromptShelf(Protocol):
     """Where prompts are: iterable, by name or `name@version`, and one can be saved."""
 
     def __iter__(self) -> Iterator[Prompt]: ...
@@ -36,7 +36,7 @@ class HasPrompts(Protocol):
     """What the selector needs of a lab."""
 
     @property
-    def prompts(self) -> Shelf: ...
+    def prompts(self) -> PromptShelf: ...
 
 
 class PromptSelector(Selector):

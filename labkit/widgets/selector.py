@@ -13,7 +13,7 @@ from typing import Any
 
 from labkit.errors import DefinitionError
 from labkit.visible import visible
-from labkit.widgets.standing import Standing
+from labkit.widgets.fallback import WithFallback
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Selector:
         return self._form
 
     def _ipython_display_(self) -> None:
-        standing = Standing(
+        standing = WithFallback(
             {**self.form.widget._repr_mimebundle_(), "text/plain": repr(self)}, self._repr_html_()
         )
         self.on_change(lambda: standing.renew(self._repr_html_()))

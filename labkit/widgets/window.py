@@ -1,4 +1,4 @@
-"""Which rows of a board are looked at: those in flight and the latest, or one page of all.
+"""Which rows of a live run are looked at: those in flight and the latest, or one page of all.
 
 A row keeps its place while it is shown, so that nobody reads a moving target; once nothing of it is in
 flight, its place may go to another. It draws nothing.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from labkit.widgets.board import Board, Row
+from labkit.widgets.live_run import LiveRun, Row
 
 PANELS = 48
 """Panels shown at once, at most."""
@@ -17,20 +17,20 @@ FEWEST_ROWS = 2
 
 
 class Window:
-    """At most `size` rows of `board`. `page` None follows the run; 0, 1, … are fixed pages."""
+    """At most `size` rows of `live`. `page` None follows the run; 0, 1, … are fixed pages."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, live: LiveRun) -> None:
+        self._live = live
         self._places: list[Row] = []
         self.page: int | None = None
 
     @property
     def size(self) -> int:
-        return max(FEWEST_ROWS, PANELS // max(1, len(self._board.tallies)))
+        return max(FEWEST_ROWS, PANELS // max(1, len(self._live.tallies)))
 
     @property
     def pages(self) -> int:
-        return max(1, -(-len(self._board.order) // self.size))
+        return max(1, -(-len(self._live.order) // self.size))
 
     def turn(self, page: int | None) -> None:
         """Look at a page, or (None) follow the run. A page beyond the last is the last."""
@@ -39,14 +39,14 @@ class Window:
     def rows(self) -> list[Row]:
         """The rows to show now, in their places."""
         if self.page is not None:
-            return self._board.in_order()[self.page * self.size : (self.page + 1) * self.size]
+            return self._live.in_order()[self.page * self.size : (self.page + 1) * self.size]
         self._follow()
         return list(self._places)
 
     @property
     def words(self) -> str:
         """Where one is."""
-        count = len(self._board.order)
+        count = len(self._live.order)
         if count <= self.size:
             return f"all {count} rows" if count != 1 else "1 row"
         if self.page is None:
@@ -55,26 +55,26 @@ class Window:
         return f"rows {first + 1:,}–{min(first + self.size, count):,} of {count:,}"
 
     def _follow(self) -> None:
-        board, size = self._board, self.size
-        if len(board.order) <= size:
-            self._places = list(board.in_order())
+        live, size = self._live, self.size
+        if len(live.order) <= size:
+            self._places = list(live.in_order())
             return
         del self._places[size:]
-        active = list(board.active.values())
-        latest = list(board.latest)[::-1]
+        active = list(live.active.values())
+        latest = list(live.latest)[::-1]
         shown = {row.number for row in self._places}
-        for row in _new(chain(active, latest, islice(board.order, size)), shown):
+        for row in _new(chain(active, latest, islice(live.order, size)), shown):
             if len(self._places) >= size:
                 break
             self._places.append(row)
             shown.add(row.number)
         free = sorted(
-            (row.touched, place) for place, row in enumerate(self._places) if row.number not in board.active
+            (row.touched, place) for place, row in enumerate(self._places) if row.number not in live.active
         )
         # A quarter of the places at a time: a run of thousands a second would else repaint everything.
         free = free[: max(1, size // 4)]
         for row in _new(chain(active, latest), shown):
-            if not free or (row.number not in board.active and row.touched <= free[0][0]):
+            if not free or (row.number not in live.active and row.touched <= free[0][0]):
                 break
             self._places[free.pop(0)[1]] = row
 

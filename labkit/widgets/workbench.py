@@ -1,7 +1,7 @@
 """The workbench: prompts, models, samples and repeats chosen together, a plan of them, and its run.
 
 State only, so it works headless: `plan()`, `start()`, `code`. `workform` draws it. It reaches the lab
-through the few things in `Bench` and starts nothing by itself.
+through the few things in `HasPlans` and starts nothing by itself.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from labkit.errors import DefinitionError
 from labkit.prompts import Block, Prompt
 from labkit.visible import visible
 from labkit.widgets import sources
+from labkit.widgets.fallback import WithFallback
 from labkit.widgets.models import ModelSelector
 from labkit.widgets.prompts import PromptSelector
 from labkit.widgets.sources import TYPED, Source
-from labkit.widgets.standing import Standing
 
 if TYPE_CHECKING:
     from labkit.widgets.workform import WorkForm
@@ -32,7 +32,7 @@ SCORERS: dict[str, tuple[str, Callable[[], Any] | None]] = {
 EXPERIMENT = "workbench"
 
 
-class Bench(Protocol):
+class HasPlans(Protocol):
     """What the workbench needs of a lab."""
 
     path: Path
@@ -62,7 +62,7 @@ class Workbench:
 
     def __init__(
         self,
-        lab: Bench,
+        lab: HasPlans,
         *,
         prompts: Sequence[str | Prompt] | None = None,
         models: Sequence[str] | None = None,
@@ -215,7 +215,7 @@ class Workbench:
         return "".join(f"<div>{part}</div>" for part in parts)
 
     def _ipython_display_(self) -> None:
-        standing = Standing(
+        standing = WithFallback(
             {**self.form.widget._repr_mimebundle_(), "text/plain": repr(self)}, self._repr_html_()
         )
         self.on_change(lambda: standing.renew(self._repr_html_()))

@@ -14,9 +14,9 @@ import ipywidgets
 from labkit.errors import LabkitError
 from labkit.widgets import forms
 from labkit.widgets.forms import WIDE, WRAPPED, Status, button, framed, heading
+from labkit.widgets.model_progress import duration
 from labkit.widgets.results import Results
 from labkit.widgets.sources import TYPED
-from labkit.widgets.tally import duration
 from labkit.widgets.workbench import SCORERS
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ SETTLE_S = 0.3
 class WorkForm:
     """Draws one workbench; `widget` is the whole of it."""
 
-    def __init__(self, bench: Workbench) -> None:
-        self._bench = bench
+    def __init__(self, workbench: Workbench) -> None:
+        self._workbench = workbench
         self._status = Status()
         self._results = Results(self._status)
         self._changed = threading.Event()
@@ -41,8 +41,8 @@ class WorkForm:
         self._detail = ipywidgets.HTML(layout=WIDE)
         self._grid = ipywidgets.VBox(layout=WIDE)
         self._code = ipywidgets.HTML(layout=WIDE)
-        bench.prompts.form.embed()
-        bench.models.form.embed()
+        workbench.prompts.form.embed()
+        workbench.models.form.embed()
         guarded = self._status.guarded
         self._run = button("Run", guarded(lambda _: self._start()), tip="start the plan", kind="primary")
         show = button("Show code", guarded(lambda _: self._show_code()), tip="the Python of this choice")
@@ -52,9 +52,9 @@ class WorkForm:
         self.widget = framed(
             [
                 heading("Prompts"),
-                bench.prompts.form.widget,
+                workbench.prompts.form.widget,
                 heading("Models"),
-                bench.models.form.widget,
+                workbench.models.form.widget,
                 heading("Samples"),
                 self._data(),
                 self._values,
@@ -67,18 +67,18 @@ class WorkForm:
                 self._results.widget,
             ]
         )
-        bench.on_change(self._refresh)
+        workbench.on_change(self._refresh)
         self._refresh()
 
     # -- samples ---------------------------------------------------------------------------------
 
     def _data(self) -> ipywidgets.Widget:
-        bench, guarded = self._bench, self._status.guarded
-        found = bench.sources()
+        workbench, guarded = self._workbench, self._status.guarded
+        found = workbench.sources()
         self._source = ipywidgets.Dropdown(
             description="From",
             options=[(forms.plain(one.name, limit=80), one) for one in found],
-            value=next(one for one in found if one.name == bench.source.name),
+            value=next(one for one in found if one.name == workbench.source.name),
             layout={"width": "34em"},
         )
         again = button("Look again", guarded(lambda _: self._look_again()), tip="list new frames and files")
@@ -87,8 +87,8 @@ class WorkForm:
             self._number("repeats", "Repeats", "1", int),
             self._number("budget_usd", "Budget (USD)", "none", float),
         ]
-        score = ipywidgets.Dropdown(description="Score", options=list(SCORERS), value=bench.score)
-        score.observe(guarded(lambda change: bench.set(score=change["new"])), "value")
+        score = ipywidgets.Dropdown(description="Score", options=list(SCORERS), value=workbench.score)
+        score.observe(guarded(lambda change: workbench.set(score=change["new"])), "value")
         self._source.observe(guarded(self._chosen), "value")
         return ipywidgets.VBox(
             [
@@ -98,7 +98,7 @@ class WorkForm:
         )
 
     def _number(self, name: str, words: str, none: str, kind: type) -> ipywidgets.Text:
-        given = getattr(self._bench, name)
+        given = getattr(self._workbench, name)
         empty = {"rows": 0, "repeats": 1}.get(name)
         box = ipywidgets.Text(
             value="" if given in (None, empty) else str(given),
@@ -115,23 +115,23 @@ class WorkForm:
                 value = kind(typed) if typed else empty
             except ValueError:
                 raise ValueError(f"{words} is {typed!r:.40}; write a number, or nothing for {none}") from None
-            self._bench.set(**{name: value})
+            self._workbench.set(**{name: value})
             self._status.say("")
 
         box.observe(self._status.guarded(read), "value")
         return box
 
     def _look_again(self) -> None:
-        found = self._bench.sources()
+        found = self._workbench.sources()
         self._source.options = [(forms.plain(one.name, limit=80), one) for one in found]
-        self._source.value = next(one for one in found if one.name == self._bench.source.name)
+        self._source.value = next(one for one in found if one.name == self._workbench.source.name)
 
     def _chosen(self, change: Any) -> None:
-        if change["new"] is not None and change["new"].name != self._bench.source.name:
-            self._bench.set(source=change["new"])
+        if change["new"] is not None and change["new"].name != self._workbench.source.name:
+            self._workbench.set(source=change["new"])
 
     def _draw_values(self) -> None:
-        names = self._bench.variables if self._bench.source is TYPED else ()
+        names = self._workbench.variables if self._workbench.source is TYPED else ()
         for name in names:
             if name not in self._value_boxes:
                 self._value_boxes[name] = self._value_box(name)
@@ -139,7 +139,7 @@ class WorkForm:
 
     def _value_box(self, name: str) -> ipywidgets.Textarea:
         box = ipywidgets.Textarea(
-            value=self._bench.values.get(name, self._bench.prompts.draft.values.get(name, "")),
+            value=self._workbench.values.get(name, self._workbench.prompts.draft.values.get(name, "")),
             description=forms.plain(name, limit=40),
             placeholder="its value",
             rows=2,
@@ -147,8 +147,8 @@ class WorkForm:
         )
 
         def read(change: Any) -> None:
-            self._bench.values[name] = change["new"]
-            self._bench.changed()
+            self._workbench.values[name] = change["new"]
+            self._workbench.changed()
 
         box.observe(self._status.guarded(read), "value")
         return box
@@ -158,7 +158,7 @@ class WorkForm:
     def _refresh(self) -> None:
         self._draw_values()
         if self._code.value:
-            self._code.value = forms.code(self._bench.code)
+            self._code.value = forms.code(self._workbench.code)
         self._changed.set()
         with self._turn:
             if self._estimating is None or not self._estimating.is_alive():
@@ -179,7 +179,7 @@ class WorkForm:
 
     def _draw_estimate(self) -> None:
         try:
-            plan = self._bench.plan()
+            plan = self._workbench.plan()
             words, faults = outlook(plan)
             detail = plan._repr_html_()
         except Exception as error:  # noqa: BLE001 - whatever is wrong is said where the person looks
@@ -196,7 +196,7 @@ class WorkForm:
     # -- running ---------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        run = self._bench.start()
+        run = self._workbench.start()
         over = run.progress.over
         self._grid.children = [run.progress.grid]
         self._status.say(f"run {run.run_id}")
@@ -215,7 +215,7 @@ class WorkForm:
         self._refresh()
 
     def _show_code(self) -> None:
-        self._code.value = "" if self._code.value else forms.code(self._bench.code)
+        self._code.value = "" if self._code.value else forms.code(self._workbench.code)
 
 
 def outlook(plan: Any) -> tuple[str, tuple[str, ...]]:
@@ -224,4 +224,4 @@ def outlook(plan: Any) -> tuple[str, tuple[str, ...]]:
     to_ask = estimate.requests - estimate.known
     time = "" if estimate.seconds is None or not to_ask else f", about {duration(estimate.seconds)}"
     words = f"{estimate.known:,} of {estimate.requests:,} known, {to_ask:,} to ask, {estimate.cost}{time}"
-    return words, tuple(plan.bench.missing_keys(plan.design.models))
+    return words, tuple(plan.dependencies.missing_keys(plan.design.models))

@@ -141,13 +141,13 @@ def test_paper_is_transparent_and_text_grey(chart, rows):
 def test_a_model_has_one_colour_and_one_marker_everywhere(rows):
     """In each chart of a frame a model is drawn in the same colour."""
     frame = rows([f"openai/m{i}" for i in range(12)])
-    from labkit.charts.looks import looks
+    from labkit.charts.model_styles import styles
 
-    look = looks(dict.fromkeys(frame["model"], "openai"))["openai/m7"]
+    style = styles(dict.fromkeys(frame["model"], "openai"))["openai/m7"]
     for chart in (charts.cost_latency, charts.latency, charts.ttft):
         (trace,) = [t for t in chart(frame).data if t.name and t.name.startswith("m7")]
-        assert (trace.line.color or trace.marker.color) == look.colour
-    assert f'"{look.colour}"' in _texts(charts.scores(frame))
+        assert (trace.line.color or trace.marker.color) == style.colour
+    assert f'"{style.colour}"' in _texts(charts.scores(frame))
 
 
 @every_chart

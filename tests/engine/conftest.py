@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from labkit.catalog.model import Model
-from labkit.engine import loop
+from labkit.engine import event_loop
 from labkit.engine.executor import Executor, Job
 from labkit.records import Attempt, Cell, Generation, Intent, Request, Usage
 
@@ -191,7 +191,7 @@ def ask() -> Callable[..., Ran]:
         )
         if before is not None:
             before(executor)
-        loop.run(executor.execute(jobs)).result(timeout_s)
+        event_loop.run(executor.execute(jobs)).result(timeout_s)
         return Ran(executor, sink, memory)
 
     return run

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labkit.catalog.model import Model
-from labkit.engine import loop
+from labkit.engine import event_loop
 from labkit.engine.executor import Executor
 from labkit.engine.retry import Policy
 from labkit.errors import (
@@ -78,7 +78,7 @@ def test_an_intent_goes_before_every_request(kit: Any) -> None:
     model = scripted(answers=answer)
     sink = Sink()
     executor = Executor({model.id: model}, {}, sink=sink, policy=QUICK)
-    loop.run(executor.execute(kit.jobs_for([model], 1, usd=0.1))).result(10)
+    event_loop.run(executor.execute(kit.jobs_for([model], 1, usd=0.1))).result(10)
     assert order == ["intent 1", "asked", "intent 2", "asked"]
     assert [attempt.attempt for attempt in sink.attempts] == [1, 2]
 
@@ -112,7 +112,7 @@ def test_jobs_are_taken_as_they_are_needed(kit: Any) -> None:
                 executor.stop("seen enough")
 
     executor = Executor({model.id: model}, {}, sink=sink, watcher=Watching())
-    loop.run(executor.execute(jobs())).result(30)
+    event_loop.run(executor.execute(jobs())).result(30)
     assert max(ahead[:150]) <= 600
     assert max(tasks) < 40
     assert len(sink.generations) == 3000
@@ -384,7 +384,7 @@ def test_cancelling_execute_is_an_abort(kit: Any) -> None:
     sent = threading.Event()
     memory.on["sent"] = lambda *what: sent.set()
     executor = Executor({model.id: model}, {}, sink=sink, watcher=memory)
-    future = loop.run(executor.execute(kit.jobs_for([model], 6)))
+    future = event_loop.run(executor.execute(kit.jobs_for([model], 6)))
     assert sent.wait(5)
     future.cancel()
     deadline = time.monotonic() + 2
@@ -402,7 +402,7 @@ def test_a_sink_that_refuses_ends_the_run(kit: Any) -> None:
     sink = kit.MemorySink(fails_at=5)
     executor = Executor({model.id: model}, {}, sink=sink)
     with pytest.raises(OSError, match="no space left"):
-        loop.run(executor.execute(kit.jobs_for([model], 500))).result(20)
+        event_loop.run(executor.execute(kit.jobs_for([model], 500))).result(20)
     assert len(model.client.asked) < 20
 
 
@@ -423,14 +423,14 @@ def test_a_sink_in_trouble_stops_the_asking(kit: Any) -> None:
     executor = Executor({model.id: model}, {}, sink=Stuck())
     begun = time.monotonic()
     with pytest.raises(OSError, match="disk full"):
-        loop.run(executor.execute(kit.jobs_for([model], 500))).result(20)
+        event_loop.run(executor.execute(kit.jobs_for([model], 500))).result(20)
     assert time.monotonic() - begun < 3
     assert len(model.client.asked) < 60
 
 
 def test_a_slow_disk_is_waited_for(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """When rows pile up before a slow disk, asking waits, and goes on when they are stored."""
-    from labkit.engine import course as module
+    from labkit.engine import runner as module
 
     monkeypatch.setattr(module, "_UNSTORED", 20)
     held: list[Callable[[], None]] = []
@@ -451,7 +451,7 @@ def test_a_slow_disk_is_waited_for(kit: Any, monkeypatch: pytest.MonkeyPatch) ->
     model = scripted(concurrency=4)
     sink = Slow()
     executor = Executor({model.id: model}, {}, sink=sink)
-    future = loop.run(executor.execute(kit.jobs_for([model], 200)))
+    future = event_loop.run(executor.execute(kit.jobs_for([model], 200)))
     while not future.done():
         threading.Event().wait(0.02)
         sink.flush()
@@ -479,7 +479,7 @@ def test_a_row_is_shown_only_when_it_is_stored(kit: Any) -> None:
     )
     model = scripted()
     executor = Executor({model.id: model}, {}, sink=Careful(), watcher=memory)
-    loop.run(executor.execute(kit.jobs_for([model], 100))).result(10)
+    event_loop.run(executor.execute(kit.jobs_for([model], 100))).result(10)
     assert early == []
     assert len(memory.named("ended")) == 100
 
@@ -495,7 +495,7 @@ def test_jobs_that_cannot_be_made_end_the_run(kit: Any) -> None:
     sink = kit.MemorySink()
     executor = Executor({model.id: model}, {}, sink=sink)
     with pytest.raises(KeyError, match="no such column"):
-        loop.run(executor.execute(jobs())).result(10)
+        event_loop.run(executor.execute(jobs())).result(10)
     assert len(sink.generations) == 10
 
 
@@ -508,7 +508,7 @@ def test_a_budget_ends_the_run_in_order(kit: Any, ask: Callable[..., Any]) -> No
     ran = ask([model], kit.jobs_for([model], 30, usd=0.01), budget_usd=1.0)
     done = ran.sink.statuses()["done"]
     assert done == 9
-    assert ran.executor.purse.spent_usd == pytest.approx(0.9)
+    assert ran.executor.budget.spent_usd == pytest.approx(0.9)
     stopped = [row for row in ran.sink.generations if row.status == "stopped"]
     assert len(stopped) == 21
     assert {row.error_type for row in stopped} == {"BudgetExhausted"}
@@ -524,7 +524,7 @@ def test_money_spent_before_counts(kit: Any, ask: Callable[..., Any]) -> None:
 
 
 def test_free_models_go_on_without_money(kit: Any, ask: Callable[..., Any]) -> None:
-    """An empty purse stops what costs money, not what is free."""
+    """An empty budget stops what costs money, not what is free."""
     dear, free = scripted("dear"), scripted("free")
     jobs = kit.jobs_for([dear], 10, usd=1.0) + kit.jobs_for([free], 10, usd=0.0)
     ran = ask([dear, free], jobs, budget_usd=0.5)
@@ -554,8 +554,8 @@ def test_unknown_usage_keeps_its_reservation(kit: Any, ask: Callable[..., Any]) 
     )  # fmt: skip
     ran = ask([model], kit.jobs_for([model], 1, usd=0.01), budget_usd=10.0, policy=QUICK)
     assert ran.sink.statuses() == {"done": 1}
-    assert ran.executor.purse.spent_usd == pytest.approx(0.4)
-    assert ran.executor.purse.reserved_usd == 0
+    assert ran.executor.budget.spent_usd == pytest.approx(0.4)
+    assert ran.executor.budget.reserved_usd == 0
 
 
 def test_a_dear_model_is_not_starved_by_a_cheap_one(kit: Any, ask: Callable[..., Any]) -> None:
@@ -590,9 +590,9 @@ def test_the_budget_is_never_passed(
     model = scripted(answers=answer, concurrency=concurrency)
     ran = ask([model], kit.jobs_for([model], 200, usd=0.001), budget_usd=budget_usd, policy=QUICK)
     assert len(ran.sink.generations) == 200
-    assert true_tokens * 0.001 <= ran.executor.purse.spent_usd + 1e-9
-    assert ran.executor.purse.spent_usd <= budget_usd
-    assert ran.executor.purse.reserved_usd == 0
+    assert true_tokens * 0.001 <= ran.executor.budget.spent_usd + 1e-9
+    assert ran.executor.budget.spent_usd <= budget_usd
+    assert ran.executor.budget.reserved_usd == 0
     known = sum(row.cost_usd or 0 for row in ran.sink.generations)
     assert known <= budget_usd + 1e-9
 

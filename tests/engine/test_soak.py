@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from labkit.engine import loop
+from labkit.engine import event_loop
 from labkit.engine.executor import Executor
 from labkit.providers.script import Script
 
@@ -54,7 +54,7 @@ def asked(kit: Any, count: int) -> int:
     for _ in range(count // 1000):
         sink = Forgetting()
         executor = Executor({model.id: model}, {}, sink=sink)
-        loop.run(executor.execute(kit.jobs_for([model], 1000))).result(60)
+        event_loop.run(executor.execute(kit.jobs_for([model], 1000))).result(60)
         done += sink.done
     return done
 

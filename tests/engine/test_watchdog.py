@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from labkit.engine.ear import Ear
-from labkit.engine.errand import Attempted, Errand
+from labkit.engine.call import Attempted, Call
+from labkit.engine.listener import AttemptListener
 from labkit.engine.retry import Policy
 from labkit.engine.watchdog import Watchdog
 
@@ -28,24 +28,24 @@ class Task:
         self.cancelled = True
 
 
-def sent(kit: Any, at: float, heard: float) -> Errand:
-    """An errand in flight, sent and last heard of then."""
+def sent(kit: Any, at: float, heard: float) -> Call:
+    """A call in flight, sent and last heard of then."""
     model = kit.Model("scripted/a")
-    errand = Errand(kit.jobs_for([model], 1)[0], model, entered=at)
-    ear = Ear(errand.job.cell, None, lambda: None)
-    ear.sent, ear.heard = at, heard
-    errand.first_sent = at
-    errand.last = Attempted(ear=ear, sent_at=None, sent_number=1, in_flight=1)  # type: ignore[arg-type]
-    errand.task = Task()  # type: ignore[assignment]
-    return errand
+    call = Call(kit.jobs_for([model], 1)[0], model, entered=at)
+    listener = AttemptListener(call.job.cell, None, lambda: None)
+    listener.sent, listener.heard = at, heard
+    call.first_sent = at
+    call.last = Attempted(listener=listener, sent_at=None, sent_number=1, in_flight=1)  # type: ignore[arg-type]
+    call.task = Task()  # type: ignore[assignment]
+    return call
 
 
-def look(errand: Errand, now: float, overslept_s: float = 0.0) -> str | None:
+def look(call: Call, now: float, overslept_s: float = 0.0) -> str | None:
     """What the watchdog finds at that time."""
     policy = Policy(timeout_s=10, deadline_s=100)
-    Watchdog(policy, lambda: [errand], lambda seconds: None)._look(now, overslept_s)
-    assert (errand.timed_out is not None) == errand.task.cancelled  # type: ignore[union-attr]
-    return errand.timed_out
+    Watchdog(policy, lambda: [call], lambda seconds: None)._look(now, overslept_s)
+    assert (call.timed_out is not None) == call.task.cancelled  # type: ignore[union-attr]
+    return call.timed_out
 
 
 def test_silence_and_length(kit: Any) -> None:
@@ -58,17 +58,17 @@ def test_silence_and_length(kit: Any) -> None:
 
 def test_overslept_time_is_forgiven(kit: Any) -> None:
     """After a minute of sleep nobody is late for that minute."""
-    errand = sent(kit, 0, 5)
-    assert look(errand, 70, overslept_s=60) is None
-    assert look(errand, 74) is None
-    assert look(errand, 76) is not None
+    call = sent(kit, 0, 5)
+    assert look(call, 70, overslept_s=60) is None
+    assert look(call, 74) is None
+    assert look(call, 76) is not None
 
 
 def test_what_is_not_yet_sent_is_left_alone(kit: Any) -> None:
     """A request that has a task but not left yet has nothing to be silent about."""
-    errand = sent(kit, 0, 0)
-    errand.last = None
-    assert look(errand, 1000) is None
+    call = sent(kit, 0, 0)
+    call.last = None
+    assert look(call, 1000) is None
 
 
 def test_it_looks_until_it_is_cancelled(kit: Any) -> None:
@@ -98,7 +98,7 @@ def test_a_stopped_process_goes_on_where_it_was() -> None:
         from collections import Counter
         import time
         from labkit.catalog.model import Model
-        from labkit.engine import loop
+        from labkit.engine import event_loop
         from labkit.engine.executor import Executor
         from labkit.engine.retry import Policy
         from labkit.providers.script import Script
@@ -109,7 +109,7 @@ def test_a_stopped_process_goes_on_where_it_was() -> None:
         sink = kit.MemorySink()
         policy = Policy(timeout_s=1.5, deadline_s=2.5)
         executor = Executor({model.id: model}, {}, sink=sink, policy=policy)
-        future = loop.run(executor.execute(kit.jobs_for([model], 4)))
+        future = event_loop.run(executor.execute(kit.jobs_for([model], 4)))
         print("begun", flush=True)
         future.result()
         print(dict(sink.statuses()), max(row.attempts for row in sink.generations))

@@ -26,8 +26,8 @@ import pandas  # noqa: F401
 import pyarrow  # noqa: F401
 
 import labkit as lk
-from labkit.engine import asking
-from labkit.engine.landing import Landing
+from labkit.engine import attempt
+from labkit.engine.delivery import Delivery
 from labkit.engine.retry import Policy
 from labkit.store import access, fold, journal, migrate
 from labkit.store.database import Opened, connect
@@ -89,14 +89,14 @@ class Watched:
 
 def watch(marks: Marks, acks: int) -> None:
     """Let this process mark what it is in, and note every answer that it was told is on disk."""
-    real_ask, real_append, real_sync = asking.ask, journal.Journal.append, journal.Journal.sync
-    real_apply, real_told, real_row = migrate.apply, Landing._on_disk, Landing.generation
+    real_send, real_append, real_sync = attempt.send, journal.Journal.append, journal.Journal.sync
+    real_apply, real_told, real_row = migrate.apply, Delivery._on_disk, Delivery.generation
 
-    async def ask(*what: Any) -> Any:
+    async def send(*what: Any) -> Any:
         mark = contextlib.ExitStack()
         mark.enter_context(marks.during("asking"))
         try:
-            return await real_ask(*what)
+            return await real_send(*what)
         finally:
             # Not before its end was handed over, which follows in this same step: else it were in neither.
             asyncio.get_running_loop().call_soon(mark.close)
@@ -114,17 +114,17 @@ def watch(marks: Marks, acks: int) -> None:
         with marks.during("migrating"):
             real_apply(connection, wanted)
 
-    def row(self: Landing, generation: Any) -> None:
+    def row(self: Delivery, generation: Any) -> None:
         marks.handed()
         real_row(self, generation)
 
-    def attempt(self: Landing, row: Any) -> None:
+    def attempt_row(self: Delivery, row: Any) -> None:
         if row.error_type is not None:
             marks.handed()
         # A sink of this process is a Writer, and that one tells what it has stored.
         self._sink.put(row, marks.stored if row.error_type is not None else None)  # type: ignore[attr-defined]
 
-    def told(self: Landing, generation: Any) -> None:
+    def told(self: Delivery, generation: Any) -> None:
         os.write(acks, f"{generation.generation_id}\n".encode())
         marks.stored()
         real_told(self, generation)
@@ -134,10 +134,10 @@ def watch(marks: Marks, acks: int) -> None:
         return Opened(Watched(opened.connection, marks), opened.why_not)  # type: ignore[arg-type]
 
     # Methods are put in place of others here, which mypy does not allow: hence the ignores.
-    asking.ask = ask
+    attempt.send = send
     journal.Journal.append, journal.Journal.sync = append, sync  # type: ignore[method-assign]
-    Landing.attempt = attempt  # type: ignore[method-assign]
-    Landing.generation, Landing._on_disk = row, told  # type: ignore[method-assign]
+    Delivery.attempt = attempt_row  # type: ignore[method-assign]
+    Delivery.generation, Delivery._on_disk = row, told  # type: ignore[method-assign]
     access.database.connect = watched  # type: ignore[assignment]
     migrate.apply = apply
     fold.BATCH_LINES = 10
@@ -153,7 +153,7 @@ def ask(folder: Path, launch: str, home: str, address: str, newer: bool) -> None
         migrate.steps = lambda: (*real, *NEWER)  # type: ignore[assignment]
     watch(Marks(folder), acks)
     lab = lk.Lab("lab.duckdb", user="tester")
-    lab.store._desk.background.period_s = 0.1
+    lab.store._shared.background.period_s = 0.1
     model = lk.Model("faulty/m", base_url=address, key_env="LAUNCH_KEY", concurrency=CONCURRENCY)
     plan = lab.plan(prompts=["Say {{ n }}."], models=[model], dataset=ROWS, scorers=[lk.contains("n")])
     plan.run(policy=POLICY, allow_unpriced=True, progress="none")

@@ -16,7 +16,7 @@ KIT = Path(__file__).parents[1] / "engine" / "conftest.py"
 ASKER = """
     import gc, importlib.util, json, os, pathlib, resource, sys, time
     from labkit.catalog.model import Model
-    from labkit.engine import loop
+    from labkit.engine import event_loop
     from labkit.engine.executor import Executor
     from labkit.keys import Key
     from labkit.providers.script import Script
@@ -38,7 +38,7 @@ ASKER = """
         sink = Forgetting()
         keys = {model.id: Key("sk-test-0123456789", source="the test") for model in models}
         executor = Executor({model.id: model for model in models}, keys, sink=sink)
-        loop.run(executor.execute(kit.jobs_for(models, count))).result(120)
+        event_loop.run(executor.execute(kit.jobs_for(models, count))).result(120)
         return sink.done
 
     def held():

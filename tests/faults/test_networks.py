@@ -24,7 +24,7 @@ PATIENT = {"timeout_s": 600.0, "deadline_s": 1800.0, "unreachable_s": 180.0}
 ASKER = """
     import importlib.util, json, sys
     from labkit.catalog.model import Model
-    from labkit.engine import loop
+    from labkit.engine import event_loop
     from labkit.engine.executor import Executor
     from labkit.engine.retry import Policy
     from labkit.keys import Key
@@ -36,7 +36,7 @@ ASKER = """
     policy = Policy(timeout_s=timeout_s, deadline_s=2 * timeout_s, backoff_s=0.05)
     executor = Executor({model.id: model}, {model.id: Key("sk-test-0123456789", source="the test")},
                         sink=sink, policy=policy)
-    future = loop.run(executor.execute(kit.jobs_for([model], count)))
+    future = event_loop.run(executor.execute(kit.jobs_for([model], count)))
     print("begun", flush=True)
     future.result()
     rows = [{name: getattr(row, name) for name in ("generation_id", "sample_id", "model", "status",

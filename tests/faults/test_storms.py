@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from labkit.engine import loop
+from labkit.engine import event_loop
 
 STORM = [
     {"status": 529, "body": {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}},
@@ -98,7 +98,7 @@ def _many(channel: Any, put: Callable[..., Any], count: int, first_s: list[float
     """So many with a pool's worth of them out at once; gives what came and how late the loop was."""
     channel.script(then={"first_s": first_s})
     lags: list[float] = []
-    watching = loop.run(_lags(lags))
+    watching = event_loop.run(_lags(lags))
     policy = {"timeout_s": 30.0, "deadline_s": 60.0}
     ran = put(channel.model(concurrency=POOL), count=count, policy=policy, timeout_s=120)
     watching.cancel()

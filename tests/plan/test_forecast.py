@@ -14,7 +14,7 @@ from labkit.catalog.prices import Pricer, Rate
 from labkit.datasets import load
 from labkit.design import build
 from labkit.plan.forecast import forecast, output
-from labkit.plan.history import Seen
+from labkit.plan.past_answers import Seen
 from labkit.prompts import Prompt
 
 PRICED = Pricer("test", {"input": Rate(1e-6), "output": Rate(10e-6)})
@@ -52,7 +52,7 @@ def seen(lengths: Any, **more: Any) -> Seen:
     return Seen(answers=len(lengths), output_tokens=tuple(map(float, lengths)), **{"input_tokens": {}} | more)
 
 
-def forecasted(made: Any, *, pricer: Pricer = PRICED, past: Any = None, lanes: Any = None) -> Any:
+def forecasted(made: Any, *, pricer: Pricer = PRICED, past: Any = None, queues: Any = None) -> Any:
     """The estimate of all its cells."""
     models = range(len(made.models))
     return forecast(
@@ -61,7 +61,7 @@ def forecasted(made: Any, *, pricer: Pricer = PRICED, past: Any = None, lanes: A
         pricers=[pricer for _ in models],
         seen=past or {},
         counting={},
-        lanes=lanes or [(m, 2) for m in models],
+        queues=queues or [(m, 2) for m in models],
     )
 
 
@@ -203,17 +203,17 @@ def test_openai_caches_long_beginnings_unasked() -> None:
 
 
 def test_models_of_one_endpoint_share_its_time() -> None:
-    """Two models in one lane take as long as both together; in lanes of their own, as long as the slower."""
+    """Models that share a queue take as long as both together; in queues of their own, as the slower."""
     other = Model("scripted/n", client=lk.Script(["x"], version="1"))
     made = design(10, models=[SCRIPTED, other], max_tokens=5)
     past = {(0, m): seen([3] * 9, latency_s=2.0) for m in (0, 1)}
-    assert forecasted(made, past=past, lanes=[("e", 4), ("e", 4)]).seconds == pytest.approx(20 * 2 / 4)
-    assert forecasted(made, past=past, lanes=[("e", 4), ("f", 4)]).seconds == pytest.approx(10 * 2 / 4)
-    assert forecasted(made, past=past, lanes=[("e", 32), ("f", 32)]).seconds == pytest.approx(2.0)
+    assert forecasted(made, past=past, queues=[("e", 4), ("e", 4)]).seconds == pytest.approx(20 * 2 / 4)
+    assert forecasted(made, past=past, queues=[("e", 4), ("f", 4)]).seconds == pytest.approx(10 * 2 / 4)
+    assert forecasted(made, past=past, queues=[("e", 32), ("f", 32)]).seconds == pytest.approx(2.0)
 
 
 def test_only_what_is_asked_is_counted() -> None:
     """Cells that are known cost nothing: the estimate of a part of the places is of those."""
     made = design(6, max_tokens=10)
-    found = forecast(made, made.places[:2], pricers=[PRICED], seen={}, counting={}, lanes=[(0, 2)])
+    found = forecast(made, made.places[:2], pricers=[PRICED], seen={}, counting={}, queues=[(0, 2)])
     assert (found.requests, found.known, found.parts[0].requests) == (6, 4, 2)

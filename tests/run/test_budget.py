@@ -11,7 +11,7 @@ import pytest
 import labkit as lk
 from labkit.errors import AuthenticationFailed
 from labkit.records import Request
-from labkit.widgets.drawing import Pencil
+from labkit.widgets.view_updates import ViewUpdates
 
 Echo = Callable[..., Any]
 ROWS = [{"n": str(number)} for number in range(10)]
@@ -34,7 +34,7 @@ def test_a_budget_is_never_overshot(lab: lk.Lab, echo: Echo) -> None:
     assert frame.loc[frame["status"] == "stopped", "error_message"].str.contains("budget").all()
 
 
-def test_an_empty_purse_is_told_where_the_run_is_shown(
+def test_an_empty_budget_is_told_where_the_run_is_shown(
     lab: lk.Lab, echo: Echo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was left, why, and what asking it costs stands at the end of lines, grid and table."""
@@ -44,13 +44,13 @@ def test_an_empty_purse_is_told_where_the_run_is_shown(
     assert "lack money costs at most USD" in run.left
     assert capsys.readouterr().out.splitlines()[-1].strip() == run.left
     assert run.progress is not None
-    head = Pencil(run.progress).head()
+    head = ViewUpdates(run.progress).head()
     assert (head["state"], head["trouble"]) == ("stopped", run.left)
     assert html.escape(run.left) in run.progress._repr_html_()
 
 
 def test_a_resume_with_more_money_goes_on(lab: lk.Lab, echo: Echo) -> None:
-    """`run.resume(budget_usd=…)` asks in the same run what the first purse left, and no cell twice."""
+    """`run.resume(budget_usd=…)` asks in the same run what the first budget left, and no cell twice."""
     asked: list[str] = []
 
     def answer(request: Request) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 import labkit as lk
 from labkit.errors import StoreError
-from labkit.store import commit, fold, folder
+from labkit.store import fold, group_commit, journal_folder
 
 Asked = Callable[[Any], list[str]]
 Until = Callable[..., None]
@@ -27,8 +27,8 @@ ALL = sorted(f"Say {number}." for number in range(40))
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small reserve, and no long pauses."""
-    monkeypatch.setattr(folder, "RESERVE_BYTES", 2 * MB)
-    monkeypatch.setattr(commit, "RETRY_S", 0.05)
+    monkeypatch.setattr(journal_folder, "RESERVE_BYTES", 2 * MB)
+    monkeypatch.setattr(group_commit, "RETRY_S", 0.05)
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_a_disk_full_for_the_fold_or_the_checkpoint(
     if left_mb == 4:
         assert "is not scored yet" in caplog.text
     else:
-        assert "No space left" in str(lab.store._desk.background.trouble)
+        assert "No space left" in str(lab.store._shared.background.trouble)
     ballast.unlink()
     assert done(lab) == set(ALL)
     if "score.contains" not in run.generations():

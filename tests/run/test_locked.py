@@ -88,7 +88,7 @@ def held_for(
         told(self, generation)
 
     monkeypatch.setattr(Progress, "ended", ended)
-    lab.store._desk.background.period_s = 0.1
+    lab.store._shared.background.period_s = 0.1
     lab.store.wait_s = 0.3
     channel.script(then={"first_s": seconds / 20})
     rows = [{"n": str(number)} for number in range(80)]

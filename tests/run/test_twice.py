@@ -116,15 +116,15 @@ def test_two_at_the_same_moment(
 
 BEGINS = """
 import sys
-from labkit.run import definitions
-real = definitions.save
+from labkit.run import snapshot
+real = snapshot.save
 
 def save(*what):
     print("begins", flush=True)
     sys.stdin.readline()
     return real(*what)
 
-definitions.save = save
+snapshot.save = save
 """
 
 

@@ -23,7 +23,7 @@ from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError, LabkitError
 from labkit.providers import wire
 from labkit.scoring.structure import NoJson, read_json
-from labkit.store import line
+from labkit.store import journal_line
 
 PACKAGE = Path(__file__).parents[2] / "labkit"
 DEEP = 100_000
@@ -151,8 +151,10 @@ def test_depth_breaks_nothing(lab: lk.Lab, here: Path, echo: Callable[..., Any])
             lab.plan(prompts=["Say a."], models=[echo()], dataset=name)
     with pytest.raises(NoJson):
         read_json(deep)
-    with pytest.raises(line.BrokenLine):
-        line.parse(line.frame(lk.records.Request, 1, f'{{"request_id": {deep}}}'.encode())[:-1])
+    with pytest.raises(journal_line.BrokenLine):
+        journal_line.parse(
+            journal_line.frame(lk.records.Request, 1, f'{{"request_id": {deep}}}'.encode())[:-1]
+        )
 
 
 def test_nothing_is_read_that_can_run() -> None:

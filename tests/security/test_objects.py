@@ -134,12 +134,12 @@ def test_no_object_shows_a_key(
                 copy.copy(held) if held is provider._wire else pickle.dumps({"a": held})
     plan = lab.plan(prompts=[lk.Prompt("p", "{{ q }}")], models=models, dataset=[{"q": "a"}])
     run = plan.run()
-    found = plan.bench.find_keys(models)
+    found = plan.dependencies.find_keys(models)
     executor = Executor({model.id: model for model in models}, found, sink=lab.store.writer())
     things += [
         plan,
         plan.design,
-        plan.bench,
+        plan.dependencies,
         run,
         run._launch,
         vars(run._launch),
@@ -147,7 +147,7 @@ def test_no_object_shows_a_key(
         executor,
         vars(executor),
     ]
-    things += [vars(executor._traffic), executor._traffic.endpoints, lab.generations(), run.summary()]
+    things += [vars(executor._scheduler), executor._scheduler.endpoints, lab.generations(), run.summary()]
     for thing in things:
         html = getattr(thing, "_repr_html_", str)
         assert kit.leaks(f"{thing!r} {thing} {html()}") == set(), type(thing)

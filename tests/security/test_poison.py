@@ -17,8 +17,8 @@ from msgspec.structs import replace
 import labkit as lk
 from labkit.identity import RequestHasher
 from labkit.records import Generation, Request
-from labkit.store import line
-from labkit.store.founded import founded
+from labkit.store import journal_line
+from labkit.store.integrity import verified
 
 ROWS = [{"id": "1", "q": "a"}]
 
@@ -45,7 +45,7 @@ def refused(plan: Callable[[], Any], caplog: pytest.LogCaptureFixture) -> None:
         run = plan().run()
     assert run.generations()["text"].item() == "a"
     assert "do not match" in caplog.text
-    events = run._bench.store.table("select event from log.run_events where run_id = ?", [run.run_id])
+    events = run._dependencies.store.table("select event from log.run_events where run_id = ?", [run.run_id])
     assert "unfounded" in events["event"].to_pylist()
     again = plan()
     assert again.frame()["known"].item()
@@ -55,7 +55,7 @@ def refused(plan: Callable[[], Any], caplog: pytest.LogCaptureFixture) -> None:
 def test_an_answer_without_its_request(plan: Any, lab: lk.Lab, caplog: Any) -> None:
     """S22: a line with a good checksum that answers a request nobody kept is shown but never replayed."""
     lab.store.check_writable()
-    body = line.frame(Generation, 1_700_000_000_000_000, line.body(forged(plan())))
+    body = journal_line.frame(Generation, 1_700_000_000_000_000, journal_line.body(forged(plan())))
     folder = lab.path.with_name("lab.duckdb.journal")
     journal = folder / "s001-4711-0123abcd-0001-1700000000000000.jsonl"
     journal.write_bytes(body)
@@ -141,7 +141,7 @@ ASKED = st.tuples(st.text(max_size=20), st.dictionaries(st.text(max_size=5), JSO
 def test_what_was_truly_asked_is_believed(asked: list[tuple[str, dict[str, Any]]]) -> None:
     """S22: whatever messages and params a request has, it is found to be what its id says."""
     from labkit.store import database, migrate
-    from labkit.store.batch import Found, insert
+    from labkit.store.batch_insert import Found, insert
 
     with database.in_memory() as connection:
         if connection.execute("select count(*) from duckdb_tables()").fetchone() == (0,):
@@ -156,11 +156,11 @@ def test_what_was_truly_asked_is_believed(asked: list[tuple[str, dict[str, Any]]
                 request_id=request_id, provider="a", dialect="b", endpoint="c", model="a/n", name="n",
                 messages=messages, params=params,
             )  # fmt: skip
-            raw = line.frame(Request, number + 1, line.body(request))
-            lines.append(Found("j", 0, raw, line.parse(raw[:-1]), "p"))
+            raw = journal_line.frame(Request, number + 1, journal_line.body(request))
+            lines.append(Found("j", 0, raw, journal_line.parse(raw[:-1]), "p"))
         insert(connection, lines)
-        assert founded(connection, ids) == dict.fromkeys(ids, "a/n")
-        assert founded(connection, ["r1:none"]) == {}
+        assert verified(connection, ids) == dict.fromkeys(ids, "a/n")
+        assert verified(connection, ["r1:none"]) == {}
 
 
 def test_a_lab_of_anothers_making_runs_nothing(here: Path) -> None:

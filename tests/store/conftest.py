@@ -116,9 +116,9 @@ def path(tmp_path: Path) -> Path:
 def store(path: Path) -> Iterator[Store]:
     """A store of an absent lab; nothing folds in the background, so that a test says when."""
     made = Store(path, wait_s=5.0)
-    made._desk.background.start = lambda: None  # type: ignore[method-assign]
+    made._shared.background.start = lambda: None  # type: ignore[method-assign]
     yield made
-    made._desk.writer.close()
+    made._shared.writer.close()
 
 
 @pytest.fixture

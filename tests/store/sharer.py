@@ -15,7 +15,7 @@ from pathlib import Path
 
 from victim import row
 
-from labkit.store import Store, line
+from labkit.store import Store, journal_line
 
 TOGETHER = 10
 TEXT_BYTES = 1_000
@@ -24,7 +24,7 @@ TEXT_BYTES = 1_000
 def write(lab: Path, seconds: float) -> dict[str, float]:
     """Rows that were acknowledged, their bytes, and the longest any of them took."""
     store = Store(lab)
-    pen = store.writer()
+    writer = store.writer()
     rows, bytes_, worst_s = 0, 0, 0.0
     began = time.monotonic()
     while time.monotonic() < began + seconds:
@@ -33,8 +33,8 @@ def write(lab: Path, seconds: float) -> dict[str, float]:
         for _ in range(TOGETHER):
             rows += 1
             record = row(f"{os.getpid()}-{rows}", os.urandom(TEXT_BYTES // 2).hex())
-            bytes_ += len(line.body(record))
-            pen.generation(record, left.release)
+            bytes_ += len(journal_line.body(record))
+            writer.generation(record, left.release)
         for _ in range(TOGETHER):
             left.acquire()
         worst_s = max(worst_s, time.monotonic() - put_at)

@@ -16,9 +16,9 @@ import duckdb
 import pytest
 
 from labkit.errors import StoreError, StoreLocked
-from labkit.store import Store, access, fold, folder
-from labkit.store.folder import Folder
-from labkit.store.holds import Hold, is_held
+from labkit.store import Store, access, fold, journal_folder
+from labkit.store.file_locks import FileLock, is_held
+from labkit.store.journal_folder import Folder
 
 Put = Callable[..., None]
 
@@ -85,7 +85,7 @@ def test_a_taken_gate_is_waited_for_and_its_holder_named(
     code = """
 import sys
 from pathlib import Path
-from labkit.store.folder import Folder
+from labkit.store.journal_folder import Folder
 from labkit.store.gate import passed
 with passed(Folder(Path(sys.argv[1])), wait_s=0):
     print("held", flush=True)
@@ -210,14 +210,14 @@ def test_a_full_disk_loses_nothing(
 ) -> None:
     """F28: when the disk is full what is in flight goes into the reserve's room, and trouble is told; then
     nothing more is acknowledged, and reads still work; with room again everything comes in, once."""
-    from labkit.store import commit
+    from labkit.store import group_commit
 
-    monkeypatch.setattr(commit, "RETRY_S", 0.02)
-    monkeypatch.setattr(folder, "RESERVE_BYTES", 2 * 2**20)
+    monkeypatch.setattr(group_commit, "RETRY_S", 0.02)
+    monkeypatch.setattr(journal_folder, "RESERVE_BYTES", 2 * 2**20)
     store = Store(small_disk / "lab.duckdb", wait_s=5.0)
-    store._desk.background.start = lambda: None  # type: ignore[method-assign]
+    store._shared.background.start = lambda: None  # type: ignore[method-assign]
     store.check_writable()
-    pen = store.writer()
+    writer = store.writer()
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * 14 * 2**20)
     stored: list[str] = []
@@ -226,12 +226,12 @@ def test_a_full_disk_loses_nothing(
     def put_one() -> None:
         name = f"g{len(put)}"
         put.append(name)
-        pen.generation(make.generation(name, text="x" * 50_000), lambda name=name: stored.append(name))
-        pen.flush()
+        writer.generation(make.generation(name, text="x" * 50_000), lambda name=name: stored.append(name))
+        writer.flush()
 
-    while pen.trouble is None:
+    while writer.trouble is None:
         put_one()
-    assert "used its reserve" in str(pen.trouble)
+    assert "used its reserve" in str(writer.trouble)
     assert stored == put
     assert not (small_disk / "lab.duckdb.journal" / "reserve").exists()
     with pytest.raises(StoreError, match="No space left"):
@@ -240,7 +240,7 @@ def test_a_full_disk_loses_nothing(
         while len(put) < 1_000:
             put_one()
     with pytest.raises(StoreError, match="Make room on the disk"):
-        pen.flush()
+        writer.flush()
     acknowledged = set(stored)
     assert acknowledged
     assert len(put) > len(acknowledged)
@@ -248,9 +248,9 @@ def test_a_full_disk_loses_nothing(
     assert "No space left" in frame.attrs["labkit"]["why"] or set(frame["generation_id"]) >= acknowledged
     ballast.unlink()
     until(lambda: len(stored) == len(put))
-    pen.flush()
+    writer.flush()
     store.check_writable()
-    assert pen.trouble is None
+    assert writer.trouble is None
     assert sorted(store.generations()["generation_id"]) == sorted(put)
     store.close()
 
@@ -267,16 +267,16 @@ def test_the_reserve_must_fit(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_two_stores_of_one_file_share_a_journal(path: Path, make: Any) -> None:
-    """However a lab's path is written, this process has one pen and one gate for it."""
+    """However a lab's path is written, this process has one writer and one gate for it."""
     link = path.with_name("link.duckdb")
     link.symlink_to(path)
     stores = [Store(path), Store(path.parent / "." / path.name), Store(str(link))]
-    assert len({id(store._desk) for store in stores}) == 1
+    assert len({id(store._shared) for store in stores}) == 1
     stores[2].writer().put(make.generation())
     stores[0].close()
     assert len(stores[1].generations()) == 1
     assert not list(path.parent.glob("link.duckdb.journal"))
-    hold = Hold.take(Folder(path).gate)
+    hold = FileLock.take(Folder(path).gate)
     assert hold is not None
 
 
@@ -288,7 +288,7 @@ from labkit.store import Store, fold
 
 fold.BATCH_LINES = 200
 store = Store(sys.argv[1])
-store._desk.background.start = lambda: None
+store._shared.background.start = lambda: None
 put = 0
 told = set()
 for seconds in (0.0, 0.005, 0.01, 0.02, 0.04, 0.06, 0.09, 0.13):

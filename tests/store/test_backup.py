@@ -14,7 +14,7 @@ import pytest
 
 from labkit.errors import StoreError
 from labkit.store import Store
-from labkit.store.kinds import KINDS
+from labkit.store.line_kinds import KINDS
 
 Put = Callable[..., None]
 
@@ -57,16 +57,16 @@ def test_a_backup_overwrites_nothing(full: Store, tmp_path: Path) -> None:
 
 def test_a_backup_during_writing_is_of_one_moment(store: Store, make: Any, tmp_path: Path) -> None:
     """A copy taken while rows are written has each run of rows up to one moment, without a gap."""
-    pen = store.writer()
+    writer = store.writer()
     stop = threading.Event()
 
     def write() -> None:
         number = 0
         while not stop.is_set():
-            pen.put(make.generation(f"{number:06d}"))
+            writer.put(make.generation(f"{number:06d}"))
             number += 1
             if number % 50 == 0:
-                pen.flush()
+                writer.flush()
 
     thread = threading.Thread(target=write)
     thread.start()

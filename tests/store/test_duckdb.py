@@ -103,7 +103,7 @@ def test_a_connection_of_another_process_is_refused_with_its_name(
 
 def test_the_number_of_connections_is_told(tmp_path: Path) -> None:
     """`duckdb_connection_count()` tells an opening of our own from one that joins another's."""
-    from labkit.store.sweep import opened_afresh
+    from labkit.store.journal_cleanup import opened_afresh
 
     path = str(tmp_path / "lab.duckdb")
     with duckdb.connect(path) as first:

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labkit.store import Store, fold, line
-from labkit.store.folder import Folder, JournalName
-from labkit.store.holds import Hold
+from labkit.store import Store, fold, journal_line
+from labkit.store.file_locks import FileLock
+from labkit.store.journal_folder import Folder, JournalName
 
 Put = Callable[..., None]
 STRANGE = ["\0", "a\0b", "\n" * 5000, "\u2028", "😀", '"}\n{"', "x" * 300_000]
@@ -38,7 +38,9 @@ def journal(
     name = JournalName(process, number, records[0][0] if records else 1, 1, process)
     path = folder.path / str(name)
     path.write_bytes(
-        b"".join(line.frame(type(record), stamp, line.body(record)) for stamp, record in records)
+        b"".join(
+            journal_line.frame(type(record), stamp, journal_line.body(record)) for stamp, record in records
+        )
     )
     return path
 
@@ -125,14 +127,14 @@ def test_a_living_process_may_yet_finish_its_line(store: Store, folder: Folder, 
     path = journal(folder, records)
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
-    life = Hold.take(folder.process_lock("7-00000000"))
-    assert life is not None
+    identity = FileLock.take(folder.process_lock("7-00000000"))
+    assert identity is not None
     assert ids(store) == ["a"]
     assert ids(store) == ["a"]
     path.write_bytes(whole)
     assert ids(store) == ["a", "b"]
     assert store.damage().empty
-    life.release()
+    identity.release()
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -159,8 +161,8 @@ def test_a_flipped_bit_loses_one_line_at_most(data: st.DataObject, tmp_path_fact
 
 def _is_line(raw: bytes) -> bool:
     try:
-        line.parse(raw)
-    except line.BrokenLine:
+        journal_line.parse(raw)
+    except journal_line.BrokenLine:
         return False
     return True
 
@@ -169,10 +171,12 @@ def test_a_row_the_tables_refuse_is_put_aside(
     store: Store, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One row that DuckDB will not take does not keep the others of its transaction out."""
-    from labkit.store import kept
+    from labkit.store import definition_records
 
     good = [make.generation(f"g{number}") for number in range(6)]
-    bad = kept.SampleRecord(dataset="d", dataset_name="n", position=0, sample_id="bad", fields={})
+    bad = definition_records.SampleRecord(
+        dataset="d", dataset_name="n", position=0, sample_id="bad", fields={}
+    )
     path = journal(folder, [(1, good[0]), (2, bad), *((number, good[number - 2]) for number in range(3, 8))])
     text = path.read_bytes()
     # Valid for a JSON reader, but not for DuckDB's.

@@ -14,7 +14,7 @@ import pytest
 from labkit.errors import DefinitionError
 from labkit.records import Generation
 from labkit.store import Store
-from labkit.store.kept import SampleRecord
+from labkit.store.definition_records import SampleRecord
 
 Put = Callable[..., None]
 WHOLE = {"repeat", "attempts", "maybe_paid", "draw", "step"}
@@ -145,14 +145,14 @@ def test_order_and_limit(store: Store, put: Put, make: Any) -> None:
 
 def test_rows_folded_late_stand_in_their_place(store: Store, make: Any) -> None:
     """The order is that of writing, whichever journal was folded first."""
-    from labkit.store import line
-    from labkit.store.folder import Folder, JournalName
+    from labkit.store import journal_line
+    from labkit.store.journal_folder import Folder, JournalName
 
     folder = Folder(store.path)
     folder.make()
     for first, process in ((3_000, "1-00000000"), (1_000, "2-00000000"), (2_000, "3-00000000")):
         row = make.generation(str(first), sample_id=f"s{first}")
-        text = line.frame(type(row), first, line.body(row))
+        text = journal_line.frame(type(row), first, journal_line.body(row))
         (folder.path / str(JournalName(process, 1, first, 1, process))).write_bytes(text)
         store.fold()
     frame = store.generations()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import StoreError, StoreLocked
-from labkit.store.folder import Folder
 from labkit.store.gate import age_s, passed
+from labkit.store.journal_folder import Folder
 
 
 def test_one_passes_at_a_time(path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from labkit.store.folder import Folder, JournalName
 from labkit.store.journal import Journal
+from labkit.store.journal_folder import Folder, JournalName
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from labkit.errors import DefinitionError
 from labkit.records import Generation
 from labkit.store import Store
-from labkit.store import line as lines
-from labkit.store.folder import Folder, JournalName
+from labkit.store import journal_line as lines
+from labkit.store.journal_folder import Folder, JournalName
 
 Put = Callable[..., None]
 STATUSES = ["done", "failed", "partial", "stopped"]

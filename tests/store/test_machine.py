@@ -25,7 +25,17 @@ from hypothesis.stateful import (
 
 from labkit.errors import StoreError
 from labkit.records import Score
-from labkit.store import Store, commit, database, desk, fold, folder, journal, migrate, sweep
+from labkit.store import (
+    Store,
+    database,
+    fold,
+    group_commit,
+    journal,
+    journal_cleanup,
+    journal_folder,
+    migrate,
+    shared_resources,
+)
 
 SHORT = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
 """Memory, where there is such a folder: a thousand labs are made, and what a disk does is made up here."""
@@ -104,9 +114,9 @@ class LabMachine(RuleBasedStateMachine):
     def _begin(self) -> None:
         self.disk.dead, self.disk.dies_after = False, None
         self.disk.failing.clear()
-        desk._desks.pop(self.path, None)
+        shared_resources._all.pop(self.path, None)
         self.store = Store(self.path, wait_s=0.02)
-        self.store._desk.background.start = lambda: None  # type: ignore[method-assign]
+        self.store._shared.background.start = lambda: None  # type: ignore[method-assign]
 
     def _end(self) -> None:
         with contextlib.suppress(StoreError):
@@ -220,8 +230,8 @@ class LabMachine(RuleBasedStateMachine):
 
     @rule(cut=st.integers(1, 57))
     def process_dies_in_the_middle_of_a_line(self, cut: int) -> None:
-        process = self.store._desk.writer.process
-        where = self.store._desk.access.folder
+        process = self.store._shared.writer.process
+        where = self.store._shared.access.folder
         names = [name for name, _ in where.journals() if name.process == process]
         self.process_ends()
         if names and (where.path / str(names[-1])).exists():
@@ -274,7 +284,9 @@ class LabMachine(RuleBasedStateMachine):
             migrate.steps = lambda: (*real(), UPGRADES[0], BROKEN)  # type: ignore[assignment]
             if self.path.exists():
                 with pytest.raises(StoreError, match="the process ends"):
-                    self.store.fold() if self.store._desk.access.unfolded() else self.store.table("select 1")
+                    self.store.fold() if self.store._shared.access.unfolded() else self.store.table(
+                        "select 1"
+                    )
         steps = (*real(), *UPGRADES[: self._upgrades])
         migrate.steps = lambda: steps  # type: ignore[assignment]
 
@@ -302,10 +314,10 @@ class LabMachine(RuleBasedStateMachine):
     @rule()
     def time_passes(self) -> None:
         """Journals go: from now on a lab that is removed is gone."""
-        sweep.SETTLED_S = AT_ONCE
+        journal_cleanup.SETTLED_S = AT_ONCE
         self.look()
         self.look()
-        sweep.SETTLED_S = NEVER
+        journal_cleanup.SETTLED_S = NEVER
         self.settled = True
 
     def teardown(self) -> None:
@@ -317,7 +329,7 @@ class LabMachine(RuleBasedStateMachine):
             self.look()
         finally:
             self._end()
-            desk._desks.pop(self.path, None)
+            shared_resources._all.pop(self.path, None)
             migrate.steps = _steps
             shutil.rmtree(self.home)
 
@@ -334,15 +346,15 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> None:
         (journal, "COPY_BYTES", 64),
         (journal, "os", os),
         (migrate, "steps", migrate.steps),
-        (sweep, "SETTLED_S", NEVER),
-        (commit, "GATHER_S", 0.0),
-        (folder, "RESERVE_BYTES", RESERVE),
+        (journal_cleanup, "SETTLED_S", NEVER),
+        (group_commit, "GATHER_S", 0.0),
+        (journal_folder, "RESERVE_BYTES", RESERVE),
         (database, "POLL_S", 0.002),
     ):
         monkeypatch.setattr(module, name, value)
-    spend, insert = folder.Folder.spend_reserve, fold.insert
+    spend, insert = journal_folder.Folder.spend_reserve, fold.insert
 
-    def spent(self: folder.Folder) -> bool:
+    def spent(self: journal_folder.Folder) -> bool:
         if (gone := spend(self)) and LabMachine.disk.room is not None:
             LabMachine.disk.room += RESERVE
         return gone
@@ -352,7 +364,7 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> None:
             raise duckdb.IOException("IO Error: No space left on device")
         insert(*what)
 
-    monkeypatch.setattr(folder.Folder, "spend_reserve", spent)
+    monkeypatch.setattr(journal_folder.Folder, "spend_reserve", spent)
     monkeypatch.setattr(fold, "insert", inserted)
 
 

@@ -90,7 +90,7 @@ def test_a_half_done_upgrade_is_finished(
     with monkeypatch.context() as patched:
         with_steps(patched, *REAL, *steps.values())
         with pytest.raises(StoreError, match=f"_{failing} failed"):
-            old._desk.access.fold(force=True)
+            old._shared.access.fold(force=True)
     assert versions(path) == ([1] if failing == "second" else [1, 2])
     with_steps(monkeypatch, *REAL, SECOND, THIRD)
     assert len(old.generations()) == 2

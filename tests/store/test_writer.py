@@ -15,8 +15,8 @@ import pytest
 
 from labkit.errors import DefinitionError, StoreError
 from labkit.records import Request
-from labkit.store import commit, line, stream
-from labkit.store.folder import Folder
+from labkit.store import group_commit, journal_line, process_journal
+from labkit.store.journal_folder import Folder
 from labkit.store.writer import Writer
 
 
@@ -26,7 +26,7 @@ def folder(path: Path) -> Folder:
 
 
 @pytest.fixture
-def pen(folder: Folder) -> Iterator[Writer]:
+def writer(folder: Folder) -> Iterator[Writer]:
     made = Writer(folder)
     yield made
     made.close()
@@ -37,7 +37,7 @@ def lines_in(folder: Folder) -> list[Any]:
     found = []
     for name, _ in folder.journals():
         for raw in (folder.path / str(name)).read_bytes().split(b"\n")[:-1]:
-            found.append(line.parse(raw))
+            found.append(journal_line.parse(raw))
     return found
 
 
@@ -68,27 +68,27 @@ class Failing:
         monkeypatch.setattr(os, call, failing)
 
 
-def test_acknowledged_means_on_disk(pen: Writer, folder: Folder, make: Any) -> None:
+def test_acknowledged_means_on_disk(writer: Writer, folder: Folder, make: Any) -> None:
     """When `stored` is called, the line is in the file and synced."""
     seen: list[bool] = []
     for number in range(50):
         name = f"g{number}"
-        pen.generation(make.generation(name), lambda name=name: seen.append(name in ids_in(folder)))
-    pen.flush()
+        writer.generation(make.generation(name), lambda name=name: seen.append(name in ids_in(folder)))
+    writer.flush()
     assert seen == [True] * 50
 
 
-def test_stored_is_called_after_the_sync(pen: Writer, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stored_is_called_after_the_sync(writer: Writer, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """No line is acknowledged before `fdatasync` has returned."""
     order: list[str] = []
     real = os.fdatasync
     monkeypatch.setattr(os, "fdatasync", lambda fd: (real(fd), order.append("sync")))
-    pen.generation(make.generation(), lambda: order.append("stored"))
-    pen.flush()
+    writer.generation(make.generation(), lambda: order.append("stored"))
+    writer.flush()
     assert order == ["sync", "stored"]
 
 
-def test_a_flood_shares_its_syncs(pen: Writer, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flood_shares_its_syncs(writer: Writer, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten thousand records of several threads need far fewer syncs, and every one is acknowledged once."""
     syncs = 0
     real = os.fdatasync
@@ -104,33 +104,33 @@ def test_a_flood_shares_its_syncs(pen: Writer, make: Any, monkeypatch: pytest.Mo
     def put(part: int) -> None:
         for number in range(2_500):
             name = f"g{part}-{number}"
-            pen.generation(make.generation(name), lambda name=name: stored.append(name))
+            writer.generation(make.generation(name), lambda name=name: stored.append(name))
 
     threads = [threading.Thread(target=put, args=(part,)) for part in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    pen.flush()
+    writer.flush()
     assert len(stored) == len(set(stored)) == 10_000
     assert syncs < 2_000
 
 
-def test_an_intent_is_in_the_file_when_put_returns(pen: Writer, folder: Folder, make: Any) -> None:
+def test_an_intent_is_in_the_file_when_put_returns(writer: Writer, folder: Folder, make: Any) -> None:
     """Before the request leaves, its intent is in the page cache, where a kill cannot reach it."""
-    pen.intent(make.intent("g7"))
+    writer.intent(make.intent("g7"))
     assert [parsed.row.generation_id for parsed in lines_in(folder)] == ["g7"]
 
 
 def test_stamps_rise_even_if_the_clock_goes_back(
-    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each line of a process has a greater stamp than all before it."""
     clock = iter([5_000_000, 4_000_000, 4_000_000, 9_000_000] + [1_000_000] * 100)
-    monkeypatch.setattr(stream.time, "time_ns", lambda: next(clock) * 1000)
+    monkeypatch.setattr(process_journal.time, "time_ns", lambda: next(clock) * 1000)
     for number in range(6):
-        pen.put(make.generation(f"g{number}"))
-    pen.flush()
+        writer.put(make.generation(f"g{number}"))
+    writer.flush()
     stamps = [parsed.stamp for parsed in lines_in(folder)]
     assert stamps == sorted(set(stamps))
 
@@ -151,28 +151,28 @@ def test_stamps_rise_even_if_the_clock_goes_back(
     ],
 )
 def test_each_system_call_may_fail_once(
-    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, call: str, error: Any
+    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, call: str, error: Any
 ) -> None:
     """One failure of any call is survived: all is acknowledged, and each line counts once."""
     if call != "fsync":  # that is for the folder, once a file is new
-        pen.put(make.generation("before"))
-        pen.flush()
+        writer.put(make.generation("before"))
+        writer.flush()
     failing = Failing(monkeypatch, folder, call, error)
     if call == "ftruncate":
         Failing(monkeypatch, folder, "write", errno.EIO)
     stored: list[str] = []
-    pen.generation(make.generation("during"), lambda: stored.append("during"))
-    pen.flush()
+    writer.generation(make.generation("during"), lambda: stored.append("during"))
+    writer.flush()
     assert failing.calls > 0
     assert stored == ["during"]
-    assert pen.trouble is None
+    assert writer.trouble is None
     monkeypatch.undo()
     assert ids_in(folder) == (["during"] if call == "fsync" else ["before", "during"])
 
 
 @pytest.mark.parametrize("call", ["open", "write", "ftruncate"])
 def test_a_failing_call_for_an_intent_is_survived(
-    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, call: str
+    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     """F21: where the journal of intents cannot be begun or written, an intent goes with the other lines,
     and later ones have a journal of their own again."""
@@ -187,18 +187,18 @@ def test_a_failing_call_for_an_intent_is_survived(
     monkeypatch.setattr(os, call, failing)
     if call == "ftruncate":
         Failing(monkeypatch, folder, "write", errno.EIO)
-        pen._intents.prepare()
-        monkeypatch.setattr(pen._intents._journal, "append", lambda lines: os.write(-1, lines))
+        writer._intents.prepare()
+        monkeypatch.setattr(writer._intents._journal, "append", lambda lines: os.write(-1, lines))
     for number in range(3):
-        pen.intent(make.intent(f"g{number}"))
-    pen.flush()
+        writer.intent(make.intent(f"g{number}"))
+    writer.flush()
     assert left == []
     assert sorted(parsed.row.generation_id for parsed in lines_in(folder)) == ["g0", "g1", "g2"]
-    assert pen.trouble is None
+    assert writer.trouble is None
 
 
 def test_opening_a_journal_may_fail_once(
-    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F21: if the file cannot be made, or this process's mark cannot be locked, it is tried again."""
     real, left = os.open, [errno.EMFILE, errno.EIO]
@@ -209,103 +209,103 @@ def test_opening_a_journal_may_fail_once(
         return real(path, *rest, **more)
 
     monkeypatch.setattr(os, "open", failing)
-    monkeypatch.setattr(commit, "RETRY_S", 0.01)
+    monkeypatch.setattr(group_commit, "RETRY_S", 0.01)
     stored: list[str] = []
-    pen.generation(make.generation("a"), lambda: stored.append("a"))
+    writer.generation(make.generation("a"), lambda: stored.append("a"))
     while not stored:
         with contextlib.suppress(StoreError):
-            pen.flush()
+            writer.flush()
     assert (left, stored, ids_in(folder)) == ([], ["a"], ["a"])
 
 
 @pytest.mark.parametrize("call", ["write", "fdatasync"])
 def test_lasting_failure_keeps_everything_for_later(
-    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any, call: str
+    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any, call: str
 ) -> None:
     """While nothing can be written nothing is acknowledged; once it can be, all is, once."""
-    monkeypatch.setattr(commit, "RETRY_S", 0.01)
-    pen.put(make.generation("before"))
-    pen.flush()
+    monkeypatch.setattr(group_commit, "RETRY_S", 0.01)
+    writer.put(make.generation("before"))
+    writer.flush()
     Failing(monkeypatch, folder, call, *[errno.EIO] * 1_000_000)
     stored: list[str] = []
-    pen.generation(make.generation("during"), lambda: stored.append("during"))
+    writer.generation(make.generation("during"), lambda: stored.append("during"))
     with pytest.raises(StoreError, match=r"cannot be written: Input/output error.*1 records wait"):
-        pen.flush()
+        writer.flush()
     assert stored == []
-    assert pen.trouble is not None
-    pen.intent(make.intent("later"))
-    pen.generation(make.generation("later"), lambda: stored.append("later"))
+    assert writer.trouble is not None
+    writer.intent(make.intent("later"))
+    writer.generation(make.generation("later"), lambda: stored.append("later"))
     monkeypatch.undo()
     until(lambda: len(stored) == 2)
-    pen.flush()
-    assert pen.trouble is None
+    writer.flush()
+    assert writer.trouble is None
     assert ids_in(folder) == ["before", "during", "later"]
 
 
 def test_a_full_disk_takes_the_reserve(
-    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On ENOSPC the reserve is given up and what is in flight is written with it; that is trouble, until
     there is a reserve again."""
     folder.make()
     folder.keep_reserve()
     Failing(monkeypatch, folder, "write", errno.ENOSPC)
-    pen.put(make.generation("in flight"))
-    pen.flush()
+    writer.put(make.generation("in flight"))
+    writer.flush()
     assert ids_in(folder) == ["in flight"]
     assert not folder.reserve.exists()
-    assert "The disk is full" in str(pen.trouble)
-    pen.put(make.generation("later"))
-    pen.flush()
-    assert pen.trouble is not None
+    assert "The disk is full" in str(writer.trouble)
+    writer.put(make.generation("later"))
+    writer.flush()
+    assert writer.trouble is not None
     folder.keep_reserve()
-    pen.prepare()
-    assert pen.trouble is None
+    writer.prepare()
+    assert writer.trouble is None
 
 
 def test_a_journal_that_failed_to_sync_is_not_written_again(
-    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a failed `fdatasync` the lines go to a new file, and the old one keeps only what was durable."""
-    pen.put(make.generation("before"))
-    pen.flush()
+    writer.put(make.generation("before"))
+    writer.flush()
     (first, _) = next(folder.journals())
     size = (folder.path / str(first)).stat().st_size
     Failing(monkeypatch, folder, "fdatasync", errno.EIO)
-    pen.put(make.generation("during"))
-    pen.flush()
+    writer.put(make.generation("during"))
+    writer.flush()
     names = [name for name, _ in folder.journals()]
     assert [name.number for name in names] == [1, 2]
     assert (folder.path / str(first)).stat().st_size == size
     assert lines_in(folder)[1].stamp == names[1].first
 
 
-def test_a_removed_journal_is_written_again(pen: Writer, folder: Folder, make: Any) -> None:
+def test_a_removed_journal_is_written_again(writer: Writer, folder: Folder, make: Any) -> None:
     """If somebody removes the file, or the whole folder, the next commit brings back all its lines."""
     import shutil
 
-    pen.put(make.generation("a"))
-    pen.flush()
+    writer.put(make.generation("a"))
+    writer.flush()
     (name, _) = next(folder.journals())
     (folder.path / str(name)).unlink()
-    pen.put(make.generation("b"))
-    pen.flush()
+    writer.put(make.generation("b"))
+    writer.flush()
     assert ids_in(folder) == ["a", "b"]
     shutil.rmtree(folder.path)
-    pen.put(make.generation("c"))
-    pen.flush()
+    writer.put(make.generation("c"))
+    writer.flush()
     assert ids_in(folder) == ["a", "b", "c"]
     assert [str(name) for name, _ in folder.journals()] == [str(name)]
-    assert folder.process_lock(pen.process).exists()
+    assert folder.process_lock(writer.process).exists()
 
 
 def test_a_removed_journal_survives_a_full_disk(
-    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any
+    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any
 ) -> None:
     """If the file is removed while the disk is full, what was acknowledged comes back once there is room."""
-    monkeypatch.setattr(commit, "RETRY_S", 0.01)
-    pen.put(make.generation("acknowledged"))
-    pen.flush()
+    monkeypatch.setattr(group_commit, "RETRY_S", 0.01)
+    writer.put(make.generation("acknowledged"))
+    writer.flush()
     (name, _) = next(folder.journals())
     (folder.path / str(name)).unlink()
     real = os.write
@@ -319,18 +319,18 @@ def test_a_removed_journal_survives_a_full_disk(
 
     monkeypatch.setattr(os, "write", write)
     stored: list[str] = []
-    pen.generation(make.generation("waiting"), lambda: stored.append("waiting"))
+    writer.generation(make.generation("waiting"), lambda: stored.append("waiting"))
     with pytest.raises(StoreError, match="No space"):
-        pen.flush()
+        writer.flush()
     assert stored == []
     room.set()
     until(lambda: stored == ["waiting"])
-    pen.flush()
+    writer.flush()
     assert ids_in(folder) == ["acknowledged", "waiting"]
     assert not list(folder.path.glob("*.again"))
 
 
-def test_a_request_is_written_once(pen: Writer, folder: Folder) -> None:
+def test_a_request_is_written_once(writer: Writer, folder: Folder) -> None:
     """The same request is written once a process, never if the lab has it, and always acknowledged."""
 
     def request(name: str) -> Request:
@@ -345,84 +345,86 @@ def test_a_request_is_written_once(pen: Writer, folder: Folder) -> None:
             params={},
         )
 
-    pen.remember(["known"])
+    writer.remember(["known"])
     stored: list[int] = []
     for number, name in enumerate(["a", "a", "known", "b", "a"]):
-        pen.put(request(name), lambda number=number: stored.append(number))
-    pen.flush()
+        writer.put(request(name), lambda number=number: stored.append(number))
+    writer.flush()
     assert [parsed.row.request_id for parsed in lines_in(folder)] == ["a", "b"]
     assert stored == [0, 1, 2, 3, 4]
 
 
-def test_what_cannot_be_written_is_refused_at_once(pen: Writer, folder: Folder, make: Any) -> None:
+def test_what_cannot_be_written_is_refused_at_once(writer: Writer, folder: Folder, make: Any) -> None:
     """A record with an object in it raises where it is put, and nothing of it is queued."""
     with pytest.raises(DefinitionError):
-        pen.put(make.score(metadata={"x": object()}))
-    pen.put(make.generation("good"))
-    pen.flush()
+        writer.put(make.score(metadata={"x": object()}))
+    writer.put(make.generation("good"))
+    writer.flush()
     assert ids_in(folder) == ["good"]
 
 
-def test_a_failing_callback_does_not_stop_the_others(pen: Writer, make: Any) -> None:
+def test_a_failing_callback_does_not_stop_the_others(writer: Writer, make: Any) -> None:
     """A callback that raises is reported; the rest are called and writing goes on."""
     stored: list[str] = []
 
     def bad() -> None:
         raise RuntimeError("mine")
 
-    pen.generation(make.generation("a"), bad)
-    pen.generation(make.generation("b"), lambda: stored.append("b"))
-    pen.flush()
+    writer.generation(make.generation("a"), bad)
+    writer.generation(make.generation("b"), lambda: stored.append("b"))
+    writer.flush()
     assert stored == ["b"]
 
 
 def test_flush_of_nothing_makes_nothing(folder: Folder) -> None:
     """A writer that was given nothing makes no folder, no file and no thread."""
     before = threading.active_count()
-    pen = Writer(folder)
-    pen.flush()
-    pen.close()
+    writer = Writer(folder)
+    writer.flush()
+    writer.close()
     assert not folder.path.exists()
     assert threading.active_count() == before
 
 
-def test_a_flush_that_takes_too_long_says_so(pen: Writer, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flush_that_takes_too_long_says_so(
+    writer: Writer, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A flush with a time-out raises, and what it waited for is still written."""
     gate = threading.Event()
     real = os.fdatasync
     monkeypatch.setattr(os, "fdatasync", lambda fd: (gate.wait(), real(fd)))
     stored: list[int] = []
-    pen.generation(make.generation(), lambda: stored.append(1))
+    writer.generation(make.generation(), lambda: stored.append(1))
     with pytest.raises(StoreError, match=r"not on disk after 0\.01 s"):
-        pen.flush(timeout_s=0.01)
+        writer.flush(timeout_s=0.01)
     gate.set()
-    pen.flush()
+    writer.flush()
     assert stored == [1]
 
 
 def test_close_ends_the_thread_and_a_later_put_begins_anew(folder: Folder, make: Any) -> None:
-    """After `close` the process holds nothing; writing again begins a journal of a new life."""
+    """After `close` the process holds nothing; writing again begins a journal of a new identity."""
     others = set(threading.enumerate())
-    pen = Writer(folder)
-    pen.put(make.generation("a"))
-    first = pen.process
-    pen.close()
+    writer = Writer(folder)
+    writer.put(make.generation("a"))
+    first = writer.process
+    writer.close()
     assert not set(threading.enumerate()) - others
-    pen.put(make.generation("b"))
-    pen.close()
+    writer.put(make.generation("b"))
+    writer.close()
     assert sorted(ids_in(folder)) == ["a", "b"]
     assert len({name.process for name, _ in folder.journals()}) == 2
-    assert first != pen.process
+    assert first != writer.process
 
 
 def test_long_journals_are_followed_by_new_ones(
-    pen: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A journal beyond the limit is closed, and the next takes up its stamps."""
-    monkeypatch.setattr(stream, "ROTATE_BYTES", 1_000)
+    monkeypatch.setattr(process_journal, "ROTATE_BYTES", 1_000)
     for number in range(5):
-        pen.put(make.generation(f"g{number}", text="x" * 600))
-        pen.flush()
+        writer.put(make.generation(f"g{number}", text="x" * 600))
+        writer.flush()
     names = [name for name, _ in folder.journals()]
     assert len(names) >= 3
     assert ids_in(folder) == [f"g{number}" for number in range(5)]
@@ -435,27 +437,27 @@ sys.path[:0] = json.loads(sys.argv[2])
 from pathlib import Path
 from datetime import datetime, UTC
 from labkit.records import Score
-from labkit.store.folder import Folder
+from labkit.store.journal_folder import Folder
 from labkit.store.writer import Writer
 
 def score(name):
     return Score(generation_id=name, scorer="s", value=1.0, scored_at=datetime.now(UTC))
 
-pen = Writer(Folder(Path(sys.argv[1])))
-pen.put(score("parent before")); pen.flush()
+writer = Writer(Folder(Path(sys.argv[1])))
+writer.put(score("parent before")); writer.flush()
 block = threading.Event()
 real = os.fdatasync
 os.fdatasync = lambda fd: (block.wait(), real(fd))
-pen.put(score("parent during"))          # the writer's thread is in the middle of a commit
+writer.put(score("parent during"))          # the writer's thread is in the middle of a commit
 if (child := os.fork()) == 0:
     os.fdatasync = real
-    pen.put(score("child")); pen.flush()
-    print(pen.process, flush=True)
+    writer.put(score("child")); writer.flush()
+    print(writer.process, flush=True)
     os._exit(0)
 os.waitpid(child, 0)
 block.set()
-pen.flush()
-print(pen.process, flush=True)
+writer.flush()
+print(writer.process, flush=True)
 """
 
 
@@ -469,13 +471,13 @@ def test_a_forked_child_writes_its_own_journal(folder: Folder, python: Callable[
     written: dict[str, list[str]] = {}
     for name, _ in folder.journals():
         raw = (folder.path / str(name)).read_bytes().split(b"\n")[:-1]
-        written[name.process] = [line.parse(one).row.generation_id for one in raw]
+        written[name.process] = [journal_line.parse(one).row.generation_id for one in raw]
     assert written == {child: ["child"], parent: ["parent before", "parent during"]}, err
 
 
 def test_what_waits_at_the_end_of_a_process_is_written(folder: Folder, python: Callable[..., Any]) -> None:
     """A script that puts and ends without a flush loses nothing."""
-    code = FORK[: FORK.index("pen.put")] + "for i in range(1000): pen.put(score(str(i)))\n"
+    code = FORK[: FORK.index("writer.put")] + "for i in range(1000): writer.put(score(str(i)))\n"
     import sys
 
     process = python(code, folder.lab, json.dumps(sys.path))

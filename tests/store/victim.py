@@ -22,7 +22,7 @@ import pyarrow  # noqa: F401 - and this
 
 from labkit.errors import StoreError
 from labkit.records import Generation
-from labkit.store import Store, access, background, fold, journal, migrate
+from labkit.store import Store, access, background_fold, fold, journal, migrate
 from labkit.store.database import Opened, connect
 
 PHASES = ("journal", "fold", "checkpoint", "migration")
@@ -106,7 +106,7 @@ def watch(marks: Marks) -> None:
     migrate.apply = apply
     access.database.connect = watched  # type: ignore[assignment]
     fold.BATCH_LINES = 40
-    background.PERIOD_S = 1e9
+    background_fold.PERIOD_S = 1e9
 
 
 def row(name: str, text: str) -> Generation:
@@ -137,21 +137,21 @@ def write(folder: Path, slot: int, seed: int) -> None:
     chance = random.Random(seed)
     acks = os.open(folder / f"acks-{slot}", os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     store = Store(folder / "lab.duckdb")
-    pen = store._desk.writer
+    writer = store._shared.writer
     number = 0
     while True:
         for _ in range(chance.randrange(1, 40)):
             number += 1
             name = f"{os.getpid()}-{number}"
-            pen.generation(
+            writer.generation(
                 row(name, "x" * chance.choice([10, 1_000, 1_000, 20_000])),
                 lambda name=name: os.write(acks, f"{name}\n".encode()),
             )
         if chance.random() < 0.5:
-            pen.flush()
+            writer.flush()
         with contextlib.suppress(StoreError):
             if chance.random() < 0.5:
-                store._desk.access.fold(wait_s=0.5, checkpoint=True)
+                store._shared.access.fold(wait_s=0.5, checkpoint=True)
             else:
                 store.fold(wait_s=0.5)
 

@@ -1,4 +1,4 @@
-"""A run to look at without a run: cells, and a board that is told what would happen to them."""
+"""A run to look at without a run: cells, and a live run that is told what would happen to them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from labkit.records import Cell, Generation
-from labkit.widgets.board import Board
+from labkit.widgets.live_run import LiveRun
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -48,13 +48,13 @@ def make_generation(cell: Cell, text: str | None = "hi", **given: Any) -> Genera
     return Generation(**place, text=text, **{**answered, **given})
 
 
-def make_board(models: Sequence[str] = ("m/one", "m/two"), rows: int = 3, **given: Any) -> Board:
-    board = Board(**given)
-    board.planned(dict.fromkeys(models, rows), {})
+def make_board(models: Sequence[str] = ("m/one", "m/two"), rows: int = 3, **given: Any) -> LiveRun:
+    live = LiveRun(**given)
+    live.planned(dict.fromkeys(models, rows), {})
     for row in range(rows):
         for model in models:
-            board.queued(make_cell(model, f"s{row}"))
-    return board
+            live.queued(make_cell(model, f"s{row}"))
+    return live
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def generation() -> Callable[..., Generation]:
 
 
 @pytest.fixture
-def board() -> Callable[..., Board]:
-    """Makes a board whose cells are queued."""
+def live() -> Callable[..., LiveRun]:
+    """Makes a live run whose cells are queued."""
     return make_board
 
 

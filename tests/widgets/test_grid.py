@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from labkit.widgets.board import Board
 from labkit.widgets.grid import LiveGrid
+from labkit.widgets.live_run import LiveRun
 
 
 class Told(LiveGrid):
@@ -29,24 +29,24 @@ class Told(LiveGrid):
 @pytest.fixture
 def closing() -> Any:
     """Boards whose grids' threads end with the test."""
-    boards: list[Board] = []
-    yield boards.append
-    for board in boards:
-        board.close()
+    live_runs: list[LiveRun] = []
+    yield live_runs.append
+    for live in live_runs:
+        live.close()
 
 
-def test_nobody_looks_nothing_is_sent(board: Callable[..., Board], closing: Any) -> None:
+def test_nobody_looks_nothing_is_sent(live: Callable[..., LiveRun], closing: Any) -> None:
     """Until a view says hello there is nothing to send."""
-    found = board()
+    found = live()
     closing(found)
     grid = Told(found)
     grid._tell()
     assert grid.told == []
 
 
-def test_numbers_have_no_gap(cell: Callable[..., Any], board: Callable[..., Board]) -> None:
+def test_numbers_have_no_gap(cell: Callable[..., Any], live: Callable[..., LiveRun]) -> None:
     """Every message bears the next number, snapshots too, so that a view sees when it missed one."""
-    found = board()
+    found = live()
     found.over.set()
     grid = Told(found)
     grid.hear(kind="hello")
@@ -59,9 +59,9 @@ def test_numbers_have_no_gap(cell: Callable[..., Any], board: Callable[..., Boar
     assert [message["kind"] for message in grid.told] == ["all", "some", "some", "some", "all"]
 
 
-def test_a_late_view_gets_everything(cell: Callable[..., Any], board: Callable[..., Board]) -> None:
+def test_a_late_view_gets_everything(cell: Callable[..., Any], live: Callable[..., LiveRun]) -> None:
     """A view that comes in the middle is told all the text there is."""
-    found = board()
+    found = live()
     found.over.set()
     grid = Told(found)
     found.sent(cell("m/one", "s0"), 1)
@@ -70,9 +70,9 @@ def test_a_late_view_gets_everything(cell: Callable[..., Any], board: Callable[.
     assert [p["t"] for p in grid.told[-1]["panels"] if p["i"] == 0] == ["all of it"]
 
 
-def test_buttons(board: Callable[..., Board], controls: Any, closing: Any) -> None:
+def test_buttons(live: Callable[..., LiveRun], controls: Any, closing: Any) -> None:
     """The browser's buttons reach the run, and paging works also when the run is over."""
-    found = board(rows=100)
+    found = live(rows=100)
     closing(found)
     found.steer(controls)
     grid = Told(found)
@@ -89,9 +89,9 @@ def test_buttons(board: Callable[..., Board], controls: Any, closing: Any) -> No
 @pytest.mark.parametrize(
     "content", [{"kind": "page", "page": "x"}, {"kind": "page", "page": [1]}, [], None, "stop"]
 )
-def test_nonsense_from_a_view_is_answered(board: Callable[..., Board], content: Any) -> None:
+def test_nonsense_from_a_view_is_answered(live: Callable[..., LiveRun], content: Any) -> None:
     """A message that makes no sense is told back as trouble, and nothing breaks."""
-    found = board()
+    found = live()
     found.over.set()
     grid = Told(found)
     grid._heard(grid, content, [])
@@ -100,7 +100,7 @@ def test_nonsense_from_a_view_is_answered(board: Callable[..., Board], content: 
     assert grid.told[-1]["kind"] == "all"
 
 
-def test_a_failing_button_is_shown(board: Callable[..., Board], closing: Any) -> None:
+def test_a_failing_button_is_shown(live: Callable[..., LiveRun], closing: Any) -> None:
     """What a button's callback raises is told to the view, where the person looks."""
 
     class Broken:
@@ -111,7 +111,7 @@ def test_a_failing_button_is_shown(board: Callable[..., Board], closing: Any) ->
 
         def go_on(self) -> None: ...
 
-    found = board()
+    found = live()
     closing(found)
     found.steer(Broken())
     grid = Told(found)
@@ -119,9 +119,9 @@ def test_a_failing_button_is_shown(board: Callable[..., Board], closing: Any) ->
     assert grid.told[-1] == {"kind": "trouble", "words": "RuntimeError: no engine"}
 
 
-def test_the_bundle_has_a_table(board: Callable[..., Board], closing: Any) -> None:
+def test_the_bundle_has_a_table(live: Callable[..., LiveRun], closing: Any) -> None:
     """Beside the widget's view stand the table and one line of text."""
-    found = board()
+    found = live()
     closing(found)
     data, _ = LiveGrid(found)._repr_mimebundle_()
     assert {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"} <= set(data)
@@ -131,13 +131,13 @@ def test_the_bundle_has_a_table(board: Callable[..., Board], closing: Any) -> No
 def test_state_that_is_saved_is_small(cell: Callable[..., Any], generation: Callable[..., Any]) -> None:
     """What a notebook saves of a grid of 300 long answers, with its script and table, is below 200 kB."""
     rows = [generation(cell(f"m/{n % 3}", f"s{n // 3}"), "word " * 400) for n in range(300)]
-    grid = LiveGrid(Board.of(rows))
+    grid = LiveGrid(LiveRun.of(rows))
     state = sum(len(str(value).encode()) for value in grid.get_state().values())
     assert state + len(grid._repr_mimebundle_()[0]["text/html"].encode()) < 200_000
 
 
 def test_a_run_from_history(generation: Callable[..., Any], cell: Callable[..., Any]) -> None:
-    """A run without a board is shown from its rows, whatever types a frame gives them."""
+    """A run of history is shown from its rows, whatever types a frame gives them."""
 
     class Past:
         progress = None

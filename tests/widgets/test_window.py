@@ -8,28 +8,28 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labkit.widgets.board import Board
+from labkit.widgets.live_run import LiveRun
 from labkit.widgets.window import PANELS, Window
 
 
-def test_a_small_run_is_shown_whole(board: Callable[..., Board]) -> None:
+def test_a_small_run_is_shown_whole(live: Callable[..., LiveRun]) -> None:
     """While all rows fit, they stand in their order, and there is one page."""
-    found = board(("m/one", "m/two"), rows=5)
+    found = live(("m/one", "m/two"), rows=5)
     window = Window(found)
     assert [row.number for row in window.rows()] == [0, 1, 2, 3, 4]
     assert (window.pages, window.words) == (1, "all 5 rows")
 
 
-def test_at_most_forty_eight_panels(board: Callable[..., Board]) -> None:
+def test_at_most_forty_eight_panels(live: Callable[..., LiveRun]) -> None:
     """The more columns, the fewer rows: never more than 48 panels at once."""
     for columns in (1, 2, 3, 4, 6, 12, 24):
-        window = Window(board([f"m/{n}" for n in range(columns)], rows=60))
+        window = Window(live([f"m/{n}" for n in range(columns)], rows=60))
         assert len(window.rows()) * columns <= PANELS
 
 
-def test_pages_cover_every_row_once(board: Callable[..., Board]) -> None:
+def test_pages_cover_every_row_once(live: Callable[..., LiveRun]) -> None:
     """Paging through shows each row exactly once; a page beyond the last is the last."""
-    window = Window(board(rows=100))
+    window = Window(live(rows=100))
     seen = []
     for page in range(window.pages):
         window.turn(page)
@@ -40,9 +40,9 @@ def test_pages_cover_every_row_once(board: Callable[..., Board]) -> None:
     assert window.words.startswith("rows 97–100 of 100")
 
 
-def test_what_is_in_flight_is_shown(cell: Callable[..., Any], board: Callable[..., Board]) -> None:
+def test_what_is_in_flight_is_shown(cell: Callable[..., Any], live: Callable[..., LiveRun]) -> None:
     """A row that is asked comes into view, far down as it may be."""
-    found = board(rows=100)
+    found = live(rows=100)
     window = Window(found)
     window.rows()
     found.sent(cell("m/one", "s90"), 1)
@@ -50,10 +50,10 @@ def test_what_is_in_flight_is_shown(cell: Callable[..., Any], board: Callable[..
 
 
 def test_the_latest_are_shown(
-    cell: Callable[..., Any], generation: Callable[..., Any], board: Callable[..., Board]
+    cell: Callable[..., Any], generation: Callable[..., Any], live: Callable[..., LiveRun]
 ) -> None:
     """Rows that came and went between two looks are shown as the latest."""
-    found = board(("m/one",), rows=200)
+    found = live(("m/one",), rows=200)
     window = Window(found)
     window.rows()
     for number in range(100, 110):
@@ -65,11 +65,11 @@ def test_the_latest_are_shown(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.lists(st.integers(0, 99), min_size=1, max_size=60), st.integers(1, 8))
 def test_rows_in_flight_keep_their_places(
-    cell: Callable[..., Any], generation: Callable[..., Any], board: Callable[..., Board],
+    cell: Callable[..., Any], generation: Callable[..., Any], live: Callable[..., LiveRun],
     asked: list[int], after: int,
 ) -> None:  # fmt: skip
     """A row in view does not move or go while anything of it is in flight, and no row is in view twice."""
-    found = board(("m/one", "m/two"), rows=100)
+    found = live(("m/one", "m/two"), rows=100)
     window = Window(found)
     before: dict[int, int] = {}
     for step, number in enumerate(asked):

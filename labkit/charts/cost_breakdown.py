@@ -1,0 +1,129 @@
+"""What a cost is made of: fresh input, cached input, visible output, reasoning, per model.
+
+It multiplies token counts by listed prices; what these do not explain is drawn as such, never hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from labkit.charts.chart_data import frame_of, rows
+from labkit.charts.clocks import model_rows
+from labkit.charts.figure_layout import LINE, NOTHING, ROW_PX, axis, counted, figure, without_data
+from labkit.charts.model_styles import COLOURS
+from labkit.records import Generations
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+CLASSES = (
+    ("input", "fresh input", COLOURS[4], ""),
+    ("cache_read", "read from cache", COLOURS[0], "/"),
+    ("cache_write", "written to cache", COLOURS[3], "x"),
+    ("output", "visible output", COLOURS[1], ""),
+    ("reasoning", "reasoning", COLOURS[5], "\\"),
+)
+REST = ("rest", "not explained by listed prices", COLOURS[6], ".")
+TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+Prices = Mapping[str, Mapping[str, float]]
+"""Model id → `input`, `output`, `cache_read`, `cache_write` → USD per million tokens."""
+
+
+def cost_parts(
+    x: Generations | pd.DataFrame, *, prices: Prices | None = None, labels: Mapping[str, str] | None = None
+) -> go.Figure:
+    """The cost of 1,000 answers by token class, one bar per model, dearest on top.
+
+    `prices` are USD per million tokens by model and class; a run knows its own. Where they explain the
+    charged cost to within one part in a hundred nothing more is drawn; else the rest is a class of its
+    own. Models whose cost is not known are named and not drawn.
+    """
+    frame = frame_of(x, "cost_usd", *TOKENS)
+    given, listed = (
+        rows(frame, [], labels=labels),
+        prices if prices is not None else getattr(x, "prices", dict)(),
+    )
+    done = (frame["status"] == "done").to_numpy() if len(frame) else np.zeros(0, dtype=bool)
+    parts, missing = [], []
+    models = given.frame["model"].to_numpy()
+    for model in sorted(set(models[done])):
+        mine = frame[done & (models == model)]
+        found = _classes(mine, listed.get(model) or {})
+        if found is None:
+            missing.append(given.styles[model].label)
+        else:
+            parts.append((given.styles[model], found))
+    if not parts:
+        return without_data("Cost by token class, n = 0 models", "No answer has a known cost.")
+    parts.sort(key=lambda part: (sum(part[1].values()), part[0].model))
+    heading = (
+        f"Cost of {counted(len(parts), 'model')} by token class, n = {counted(int(done.sum()), 'answer')}"
+    )
+    said = f"cost not known: {', '.join(missing[:3])}" + (" …" if len(missing) > 3 else "") if missing else ""
+    found = figure(heading, said, height=max(260, 170 + ROW_PX * len(parts)))
+    for key, name, colour, pattern in (*CLASSES, REST):
+        if any(part[key] for _, part in parts):
+            found.add_trace(_bar(parts, key, name, colour, pattern))
+    most = max(sum(part.values()) for _, part in parts)
+    span = {} if most else {"range": list(NOTHING), "tickvals": [0], "ticktext": ["0"]}
+    found.update_layout(barmode="relative", bargap=0.3, showlegend=True)
+    found.update_layout(legend={"orientation": "h", "y": -70 / (found.layout.height - 140), "x": 0})
+    found.update_xaxes(axis("cost of 1,000 answers (USD)", **span))
+    found.update_yaxes(model_rows([style for style, _ in parts]))
+    return found
+
+
+def _classes(part: pd.DataFrame, listed: Mapping[str, float]) -> dict[str, float] | None:
+    cost = (
+        part["cost_usd"].to_numpy(dtype=float, na_value=np.nan) if "cost_usd" in part else np.array([np.nan])
+    )
+    if np.isnan(cost).any():
+        return None
+    total = float(cost.mean()) * 1000
+    counts = {name: _mean(part, name) for name in TOKENS}
+    into, out = counts["input_tokens"], counts["output_tokens"]
+    read, written, thought = (
+        counts[name] for name in TOKENS if name not in ("input_tokens", "output_tokens")
+    )
+    tokens = {
+        "input": max(0.0, into - read - written),
+        "cache_read": read,
+        "cache_write": written,
+        "output": max(0.0, out - thought),
+        "reasoning": thought,
+    }
+    # Reasoning is charged as output, and cached input as input where no price of its own is listed.
+    usual = {"cache_read": "input", "cache_write": "input", "reasoning": "output"}
+    found = {}
+    for key, count in tokens.items():
+        usd = listed.get(key, listed.get(usual.get(key, key), 0.0))
+        found[key] = count * usd / 1e6 * 1000
+    rest = total - sum(found.values())
+    found["rest"] = rest if abs(rest) > 0.01 * max(total, 1e-12) else 0.0
+    return found
+
+
+def _mean(part: pd.DataFrame, name: str) -> float:
+    if name not in part.columns:
+        return 0.0
+    values = part[name].to_numpy(dtype=float, na_value=np.nan)
+    return float(np.nanmean(values)) if not np.isnan(values).all() else 0.0
+
+
+def _bar(parts: list[Any], key: str, name: str, colour: str, pattern: str) -> go.Bar:
+    import plotly.graph_objects as go
+
+    return go.Bar(
+        x=[part[key] for _, part in parts],
+        y=list(range(len(parts))),
+        orientation="h",
+        name=name,
+        marker={"color": colour, "line": {"width": 0.5, "color": LINE}, "pattern": {"shape": pattern}},
+        hoverinfo="text",
+        hovertext=[f"{style.label}<br>{name}: {part[key]:.3g} USD per 1,000" for style, part in parts],
+        textposition="none",
+    )

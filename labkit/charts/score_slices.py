@@ -1,0 +1,211 @@
+"""Scores by slice of the data: where a model is good, and where it is not.
+
+Intervals take samples as wholes. A slice is a value of a sample column; no slice is compared with
+another here, since that was not asked beforehand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from labkit.charts.chart_data import frame_of, rows
+from labkit.charts.clocks import marker, model_rows
+from labkit.charts.figure_layout import ROW_PX, axis, counted, figure, without_data
+from labkit.charts.model_styles import ModelStyle, plotly_text
+from labkit.errors import DefinitionError
+from labkit.records import Generations
+from labkit.stats import Interval, mean_interval, rate_interval
+from labkit.summary import score_column
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+MOST_SLICES = 20
+MOST_MARKS = 12
+"""With more models, marks with bars give way to a table of shaded cells."""
+
+
+def slices(
+    x: Generations | pd.DataFrame,
+    column: str | None = None,
+    score: str | None = None,
+    *,
+    level: float = 0.95,
+    labels: Mapping[str, str] | None = None,
+) -> go.Figure:
+    """The mean score in each slice of the samples, one mark per model, with intervals.
+
+    `column` names a sample column (`lang` or `sample.lang`); by default the first with two to twenty
+    values. The largest slices are drawn, at most twenty. Raises DefinitionError for an unknown column.
+    """
+    frame = frame_of(x, "sample.*", "score.*")
+    given = rows(frame, [], labels=labels)
+    scored = score_column(frame, score)
+    if scored is None or not frame[scored].notna().any():
+        return without_data("Score by slice, n = 0 answers", "No answer has a score yet.")
+    chosen = _column(frame, column)
+    if chosen is None:
+        return without_data("Score by slice, n = 0 slices", "No sample column has two to twenty values.")
+    values = floats(frame[scored])
+    value = frame[chosen].map(lambda one: "–" if one is None or one != one else str(one))
+    kept = value.where(~np.isnan(values)).value_counts().head(MOST_SLICES)
+    order = [str(one) for one in reversed(kept.index)]
+    models = given.frame["model"].to_numpy()
+    names = sorted(set(models))
+    sample = given.frame["sample"].to_numpy()
+    interval = interval_for(values)
+    title = plotly_text(chosen.removeprefix("sample."), limit=40)
+    table: dict[str, list[tuple[int, Interval]]] = {model: [] for model in names}
+    slice_of = value.to_numpy()
+    for model in names:
+        mine = (models == model) & ~np.isnan(values)
+        for row, one in enumerate(order):
+            mask = mine & (slice_of == one)
+            if mask.any():
+                table[model].append((row, interval(values[mask], samples=sample[mask], level=level)))
+    shaded = len(names) > MOST_MARKS
+    each = max(ROW_PX, 9 * len(names) + 12)
+    found = figure(
+        f"Score {plotly_text(scored.removeprefix('score.'), limit=60)} by {title}, "
+        f"n = {counted(int(kept.sum()), 'answer')}",
+        ("point for intervals" if shaded else f"bars: {level * 100:g} % intervals, samples as wholes")
+        + (
+            f" · the {MOST_SLICES} largest of {value.nunique():,} slices"
+            if value.nunique() > MOST_SLICES
+            else ""
+        ),
+        height=190 + ROW_PX * len(names) if shaded else max(300, 170 + each * len(order)),
+    )
+    labels_of = [f"{plotly_text(one, limit=30)} (n = {kept[one]:,})" for one in order]
+    if shaded:
+        return _shaded(found, given.styles, table, labels_of)
+    for place, (model, cells) in enumerate(table.items()):
+        offset = 0.72 * ((len(names) - 1) / 2 - place) / len(names)
+        if cells:
+            moved = [(row + offset, one) for row, one in cells]
+            found.add_trace(_across(given.styles[model], moved, small=len(names) > 6))
+    found.update_xaxes(axis("mean over samples", **_span(values)))
+    found.update_yaxes(
+        axis(
+            title,
+            tickvals=list(range(len(order))),
+            ticktext=labels_of,
+            range=[-0.6, len(order) - 0.4],
+            zeroline=False,
+        )
+    )
+    found.update_layout(showlegend=True)
+    return found
+
+
+def _shaded(
+    found: go.Figure,
+    styles: Mapping[str, ModelStyle],
+    table: Mapping[str, list[tuple[int, Interval]]],
+    labels: list[str],
+) -> go.Figure:
+    """One row per model, best on top, one column per slice."""
+    import plotly.graph_objects as go
+
+    means = {model: np.mean([one.estimate for _, one in cells]) for model, cells in table.items() if cells}
+    order = sorted(means, key=lambda model: float(means[model]))
+    values = np.full((len(order), len(labels)), np.nan)
+    texts = [["" for _ in labels] for _ in order]
+    hover = [["" for _ in labels] for _ in order]
+    for row, model in enumerate(order):
+        for column, one in table[model]:
+            values[row, column] = one.estimate
+            texts[row][column] = f"{one.estimate:.2f}"
+            hover[row][column] = told(styles[model], one)
+    shading = {"colorscale": "Cividis", "showscale": False, "xgap": 2, "ygap": 2}
+    found.add_trace(
+        go.Heatmap(
+            z=values,
+            text=texts,
+            texttemplate="%{text}",
+            hovertext=hover,
+            hoverinfo="text",
+            **shading,
+        )
+    )
+    places = list(range(len(labels)))
+    found.update_xaxes(axis("", tickvals=places, ticktext=labels, showgrid=False, zeroline=False, side="top"))
+    found.update_yaxes(model_rows([styles[model] for model in order]))
+    found.update_yaxes(showgrid=False)
+    # The labels stand on top, so they need the room that a title below would have had.
+    found.update_layout(margin={"t": 120, "b": 20})
+    return found
+
+
+def _column(frame: pd.DataFrame, column: str | None) -> str | None:
+    has = [str(name) for name in frame.columns if str(name).startswith("sample.")]
+    if column is not None:
+        for name in (f"sample.{column}", column):
+            if name in frame.columns:
+                return name
+        shown = ", ".join(name.removeprefix("sample.") for name in has) or "none"
+        raise DefinitionError(f"There is no sample column {column!r:.60}; there are: {shown}")
+    for name in has:
+        values = frame[name].dropna().map(str)
+        if 2 <= values.nunique() <= MOST_SLICES:
+            return name
+    return None
+
+
+def interval_for(values: Any) -> Any:
+    """The interval that suits the values: of a rate where all lie from 0 to 1, else of a mean."""
+    present = values[~np.isnan(values)]
+    bounded = len(present) and present.min() >= 0 and present.max() <= 1
+    return rate_interval if bounded else mean_interval
+
+
+def _span(values: Any) -> dict[str, Any]:
+    present = values[~np.isnan(values)]
+    return {"range": [-0.02, 1.02]} if present.min() >= 0 and present.max() <= 1 else {}
+
+
+def floats(column: pd.Series[Any]) -> Any:
+    """The column as float64; NaN where there is none."""
+    return column.to_numpy(dtype=float, na_value=np.nan)
+
+
+def reach(cells: list[tuple[float, Interval]]) -> tuple[list[float], list[float]]:
+    """How far the bars of marks go, up and down; 0 where a limit is infinite."""
+    up = [found.high - found.estimate if math.isfinite(found.high) else 0.0 for _, found in cells]
+    down = [found.estimate - found.low if math.isfinite(found.low) else 0.0 for _, found in cells]
+    return up, down
+
+
+def _across(style: ModelStyle, cells: list[tuple[float, Interval]], *, small: bool) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    up, down = reach(cells)
+    return go.Scatter(
+        x=[found.estimate for _, found in cells],
+        y=[place for place, _ in cells],
+        error_x={
+            "type": "data",
+            "array": up,
+            "arrayminus": down,
+            "symmetric": False,
+            "color": style.colour,
+            "thickness": 1.2,
+            "width": 0 if small else 3,
+        },
+        name=style.label,
+        mode="markers",
+        marker=marker(style, size=7 if small else 10),
+        hoverinfo="text",
+        hovertext=[told(style, found) for _, found in cells],
+    )
+
+
+def told(style: ModelStyle, found: Interval) -> str:
+    """What hovering over a mark says."""
+    ends = f" ({found.low:.3g} to {found.high:.3g})" if math.isfinite(found.high - found.low) else ""
+    return f"{style.label}<br>{found.estimate:.3g}{ends}, n = {found.n:,}"

@@ -1,0 +1,82 @@
+"""The budget of a run: the worst case is set aside before a request leaves, the true cost after it came.
+
+Counted in whole millionths of a millionth of a dollar, rounded up, so that no rounding ever lets a
+budget be passed. It knows sums; who spends them for what it does not.
+"""
+
+from __future__ import annotations
+
+import math
+
+_UNIT = 10**12
+
+
+class Budget:
+    """What may be spent, what is spent, and what is set aside for requests in flight.
+
+    What was set aside for an answer of unknown cost stays spent. `budget_usd` None: no limit, but
+    everything is counted all the same.
+
+    >>> budget = Budget(1.0)
+    >>> budget.reserve(0.75), budget.reserve(0.5)
+    (True, False)
+    >>> budget.settle(0.75, 0.1)
+    >>> budget.reserve(0.5), budget.spent_usd
+    (True, 0.1)
+    """
+
+    def __init__(self, budget_usd: float | None = None, *, spent_usd: float = 0.0) -> None:
+        self._budget = None if budget_usd is None else math.floor(budget_usd * _UNIT)
+        self._spent = _up(spent_usd)
+        self._reserved = 0
+
+    def __repr__(self) -> str:
+        limit = "no limit" if self._budget is None else f"of USD {self._budget / _UNIT:.4f}"
+        return f"Budget(USD {self.spent_usd:.4f} spent, {self.reserved_usd:.4f} set aside, {limit})"
+
+    @property
+    def budget_usd(self) -> float | None:
+        """The limit, if there is one."""
+        return None if self._budget is None else self._budget / _UNIT
+
+    @property
+    def spent_usd(self) -> float:
+        """What was spent, worst cases of unknown cost included."""
+        return self._spent / _UNIT
+
+    @property
+    def reserved_usd(self) -> float:
+        """What is set aside for requests in flight."""
+        return self._reserved / _UNIT
+
+    @property
+    def left_usd(self) -> float | None:
+        """What could be set aside now; None: no limit."""
+        return None if self._budget is None else max(0, self._budget - self._spent - self._reserved) / _UNIT
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether anything is set aside that may still be freed."""
+        return self._reserved > 0
+
+    def reserve(self, usd: float) -> bool:
+        """Set `usd` aside, if that much is left."""
+        units = _up(usd)
+        if self._budget is not None and units and self._spent + self._reserved + units > self._budget:
+            return False
+        self._reserved += units
+        return True
+
+    def settle(self, reserved_usd: float, cost_usd: float | None) -> None:
+        """End a reservation: `cost_usd` was spent (None: not known, so all that was set aside)."""
+        units = _up(reserved_usd)
+        self._reserved -= units
+        self._spent += units if cost_usd is None else _up(cost_usd)
+
+    def raise_to(self, budget_usd: float | None) -> None:
+        """Set another limit, while the run goes."""
+        self._budget = None if budget_usd is None else math.floor(budget_usd * _UNIT)
+
+
+def _up(usd: float) -> int:
+    return math.ceil(usd * _UNIT)

@@ -1,0 +1,69 @@
+"""Listens to one answer while it comes: keeps its text and reads the clock at each arrival.
+
+The only place where an answer meets the clock. It does not know what the text means or who sent it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+
+from labkit.records import Cell
+
+
+class AttemptListener:
+    """The `Listener` of one attempt. Times are seconds since `sent`, which is when it was made.
+
+    `accepted` is called when the provider begins to answer, `show` with each piece of text.
+    """
+
+    __slots__ = (
+        "_accepted",
+        "_cell",
+        "_pieces",
+        "_show",
+        "first_event_s",
+        "headers",
+        "heard",
+        "sent",
+        "ttft_s",
+    )
+
+    def __init__(
+        self, cell: Cell, show: Callable[[Cell, str], None] | None, accepted: Callable[[], None]
+    ) -> None:
+        self._cell = cell
+        self._accepted = accepted
+        self._show = show
+        self._pieces: list[str] = []
+        self.headers: Mapping[str, str] = {}
+        self.first_event_s: float | None = None
+        self.ttft_s: float | None = None
+        self.sent = self.heard = perf_counter()
+
+    def opened(self, headers: Mapping[str, str]) -> None:
+        """The response's head arrived."""
+        self.headers = headers
+        self.heard = perf_counter()
+        self._accepted()
+
+    def event(self) -> None:
+        """Something arrived that is no visible text."""
+        self.heard = perf_counter()
+        if self.first_event_s is None:
+            self.first_event_s = self.heard - self.sent
+
+    def text(self, delta: str) -> None:
+        """More visible text arrived."""
+        self.heard = perf_counter()
+        if self.ttft_s is None:
+            self.ttft_s = self.heard - self.sent
+            if self.first_event_s is None:
+                self.first_event_s = self.ttft_s
+        self._pieces.append(delta)
+        if self._show is not None:
+            self._show(self._cell, delta)
+
+    def said(self) -> str:
+        """All text so far."""
+        return "".join(self._pieces)

@@ -1,0 +1,246 @@
+"""Who is sent next: jobs become calls, calls wait in their queues, and leave when everything permits.
+
+What permits it: a place at the endpoint, no pause, tokens in the buckets, money in the budget. It holds
+what waits; sending, and what follows an answer, is the runner's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from random import Random
+from time import perf_counter
+from typing import Any
+
+from labkit.catalog.model import Model
+from labkit.engine.budget import Budget
+from labkit.engine.call import Call, Stopped
+from labkit.engine.concurrency import REMOTE, ConcurrencyLimiter
+from labkit.engine.job import Job
+from labkit.engine.queues import LOCAL, Endpoint, ModelQueue
+
+_PULL = 256
+_AHEAD = 2
+_HELD = 4096
+_NO_WAIT_S = 0.1
+"""Requests kept so far apart are not said to wait."""
+
+
+class Scheduler:
+    """The queues of a run, and the money and places they share."""
+
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        keys: Mapping[str, Any],
+        *,
+        budget: Budget,
+        allow_unpriced: bool,
+        random: Random,
+    ) -> None:
+        self.queues = {name: ModelQueue(model, random) for name, model in models.items()}
+        self.endpoints = _grouped(self.queues, keys, random)
+        self.more = True
+        """Whether jobs may still come."""
+        self._budget = budget
+        self._allow_unpriced = allow_unpriced
+        self._jobs: Iterator[Job] = iter(())
+        self._entered: Callable[[Job], None]
+        self._send: Callable[[ModelQueue, Call], None]
+        self._end: Callable[[Call, Stopped], None]
+        self._short: ModelQueue | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are out now."""
+        return sum(len(queue.asking) for queue in self.queues.values())
+
+    def asked(self) -> Iterator[Call]:
+        """The calls that are out now."""
+        for queue in self.queues.values():
+            yield from queue.asking
+
+    def begin(
+        self,
+        jobs: Iterable[Job],
+        *,
+        entered: Callable[[Job], None],
+        send: Callable[[ModelQueue, Call], None],
+        end: Callable[[Call, Stopped], None],
+    ) -> None:
+        """Take `jobs`. `entered` is told of each, `send` of what may leave, `end` of what never will."""
+        self._jobs = iter(jobs)
+        self._entered, self._send, self._end = entered, send, end
+
+    # -- in --------------------------------------------------------------------------------------
+
+    def pull(self) -> bool:
+        """Take some jobs if a queue is short of them. True: call again soon, there may be more to take.
+
+        A few at a time, so that the loop stays quick. Raises what the jobs' iterator raises.
+        """
+        if not self.more or not self._hungry():
+            return False
+        now = perf_counter()
+        count = 0
+        self.more = False
+        for job in islice(self._jobs, _PULL):
+            count += 1
+            self._enter(job, now)
+        self.more = count == _PULL
+        return self.more
+
+    def _hungry(self) -> bool:
+        queues = self.queues.values()
+        if any(
+            not queue.stopped and len(queue.queued) < _AHEAD * queue.endpoint.limiter.ceiling
+            for queue in queues
+        ):
+            return True
+        # The cells of a stopped model are ended as they come, but not at the price of holding all others.
+        stopped = any(queue.stopped for queue in queues) or not queues
+        return stopped and sum(len(queue.queued) for queue in queues) < _HELD
+
+    def _enter(self, job: Job, now: float) -> None:
+        queue = self.queues.get(job.cell.model)
+        if queue is None:
+            raise ValueError(f"a job for {job.cell.model}, which is none of this run's models")
+        call = Call(job, queue.model, now)
+        self._entered(job)
+        queue.costs = queue.costs or call.worst_usd != 0
+        refused = queue.stopped or self._unpriced(call)
+        if refused is not None:
+            self._end(call, refused)
+        else:
+            queue.queued.append(call)
+
+    def _unpriced(self, call: Call) -> Stopped | None:
+        if call.worst_usd is not None or self._allow_unpriced or self._budget.budget_usd is None:
+            return None
+        return Stopped(
+            "CostUnknown",
+            f"Under a budget {call.job.cell.model} is not asked: the most that an answer can cost is not"
+            " known. Give its prices and max_tokens, or run with allow_unpriced=True.",
+        )
+
+    # -- out -------------------------------------------------------------------------------------
+
+    def dispatch(self, endpoint: Endpoint) -> None:
+        """Send whatever may leave for `endpoint` now."""
+        while endpoint.limiter.free:
+            queue = endpoint.next_queue(perf_counter(), money=self._short is None)
+            if queue is None:
+                return
+            call = queue.queued[0]
+            if not call.reserved_usd and not self._reserve(call):
+                # Nobody overtakes while it waits: what is in flight may turn out cheaper than feared.
+                self._short = queue
+                continue
+            queue.queued.popleft()
+            queue.asking.add(call)
+            self._send(queue, call)
+
+    def end_waits(self, endpoint: Endpoint, now: float) -> None:
+        """End what could only be sent later, since the time has to come first."""
+        for queue in endpoint.queues:
+            # While one goes ahead, what it will say is waited for, not the time.
+            while (
+                not queue.rate.careful(now)
+                and (wait_s := queue.opens_in_s(now)) is not None
+                and wait_s > _NO_WAIT_S
+            ):
+                call = queue.queued.popleft()
+                if call.reserved_usd:
+                    self.settle(call, 0.0)
+                why = queue.circuit.why if queue.circuit.reopens_at is not None else "RateLimited"
+                message = (
+                    f"{queue.model.id} may be asked again in {wait_s:,.1f} s only, and fail_fast is set."
+                )
+                self._end(call, Stopped(why, message))
+
+    def again(self, queue: ModelQueue, call: Call) -> None:
+        """A call that waited for its time: it goes first."""
+        queue.waiting.discard(call)
+        call.timer = None
+        queue.queued.appendleft(call)
+
+    def overdue(self, queue: ModelQueue, now: float, deadline_s: float) -> list[Call]:
+        """Take out of the queue what was asked before and is out of time."""
+        late = [one for one in queue.queued if one.attempts and one.elapsed_s(now) > deadline_s]
+        for call in late:
+            queue.queued.remove(call)
+            if call.reserved_usd:
+                self.settle(call, 0.0)
+        return late
+
+    def _reserve(self, call: Call) -> bool:
+        worst_usd = call.worst_usd or 0.0
+        if not self._budget.reserve(worst_usd):
+            return False
+        call.reserved_usd = worst_usd
+        return True
+
+    # -- money -----------------------------------------------------------------------------------
+
+    @property
+    def short(self) -> bool:
+        """Whether a request waits for money."""
+        return self._short is not None
+
+    def settle(self, call: Call, cost_usd: float | None) -> None:
+        """The call's request ended and cost so much (None: not known)."""
+        self._budget.settle(call.reserved_usd, cost_usd)
+        call.reserved_usd = 0.0
+
+    def seek_money(self) -> None:
+        """Let the one that waits for money have what came free; stop what costs money if none ever will."""
+        queue = self._short
+        if queue is None:
+            return
+        if not queue.queued or queue.queued[0].reserved_usd or self._reserve(queue.queued[0]):
+            self._short = None
+        elif not self._budget.in_flight:
+            stopped = Stopped(
+                "BudgetExhausted",
+                f"The budget of USD {self._budget.budget_usd:.4f} is used up: {self._budget.spent_usd:.4f} is"
+                f" spent, and the next request may cost USD {queue.queued[0].worst_usd:.4f}.",
+            )
+            self._short = None
+            for costly in [queue for queue in self.queues.values() if queue.costs]:
+                self.stop(costly, stopped)
+
+    # -- stopping --------------------------------------------------------------------------------
+
+    def stop(self, queue: ModelQueue, stopped: Stopped) -> None:
+        """End everything that waits in `queue`, now and later."""
+        if queue.stopped is not None:
+            return
+        queue.stopped = stopped
+        idle = [*queue.waiting, *queue.queued]
+        queue.waiting.clear()
+        queue.queued.clear()
+        for call in idle:
+            if call.timer is not None:
+                call.timer.cancel()
+                call.timer = None
+            if call.reserved_usd:
+                self.settle(call, 0.0)
+            self._end(call, stopped)
+
+
+def _grouped(queues: Mapping[str, ModelQueue], keys: Mapping[str, Any], random: Random) -> list[Endpoint]:
+    """Queues of one endpoint and key share its limiter; a model with a concurrency of its own has its own."""
+    endpoints: dict[Any, Endpoint] = {}
+    for name, queue in queues.items():
+        model, key = queue.model, keys.get(name)
+        apart = model.concurrency is not None or model.dialect in LOCAL
+        # By the key itself, which neither prints nor pickles, not by its text: a traceback shows variables.
+        where = (model.dialect, model.provider, model.base_url, key, id(model.client))
+        place = name if apart else where
+        if place not in endpoints:
+            ceiling = model.concurrency or (model.weights.slots if model.weights else REMOTE)
+            adaptive = model.dialect not in LOCAL
+            limiter = ConcurrencyLimiter(ceiling, adaptive=adaptive, random=random)
+            endpoints[place] = Endpoint(model.base_url or model.provider, limiter)
+        endpoints[place].add(queue)
+    return list(endpoints.values())

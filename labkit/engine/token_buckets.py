@@ -1,0 +1,237 @@
+"""Token buckets for requests, input and output, set by the headers the providers send, or by the user.
+
+The level falls when a request is sent (by the most it can count), is settled when its answer came, rises
+with the time, and is never believed to be above what the provider last said. Where a provider sends no
+such headers and nobody set a limit nothing is held back. Of the provider's buckets a run may have a share
+only (see `limit_sharing`). It reads no clock: the time is given to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from math import isfinite
+from typing import NamedTuple
+
+_MINUTE_S = 60.0
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
+_SPAN_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_KINDS = {"requests": "requests", "tokens": "tokens", "input-tokens": "input", "output-tokens": "output"}
+_HEADERS = [
+    (kind, *(f"x-ratelimit-{part}-{told}" for part in ("limit", "remaining", "reset")))
+    for told, kind in _KINDS.items()
+] + [
+    (kind, *(f"anthropic-ratelimit-{told}-{part}" for part in ("limit", "remaining", "reset")))
+    for told, kind in _KINDS.items()
+]
+
+
+class Tokens(NamedTuple):
+    """The most that one request can count: its input, and its answer."""
+
+    input: int
+    output: int
+
+    def of(self, kind: str) -> int:
+        """What it counts in the bucket of that kind."""
+        if kind == "requests":
+            return 1
+        return {"input": self.input, "output": self.output}.get(kind, self.input + self.output)
+
+
+NOTHING = Tokens(0, 0)
+
+
+@dataclass(slots=True)
+class Bucket:
+    """One limit: so much at once, refilled with so much a second; of both this run has its share."""
+
+    capacity: float
+    level: float
+    """Of this run's share."""
+    per_s: float
+    at: float
+    share: float = 1.0
+    heard: bool = True
+    """False: another run told of it, the provider has not yet."""
+
+    def level_at(self, now: float) -> float:
+        """The level with what has flowed in until `now`."""
+        flowed = max(0.0, now - self.at) * self.per_s * self.share
+        return min(self.capacity * self.share, self.level + flowed)
+
+    def refill(self, now: float) -> None:
+        """Let the time since the last look flow in."""
+        self.level = self.level_at(now)
+        self.at = now
+
+    def wait_s(self, count: float, now: float) -> float:
+        """Seconds until `count` may be taken; what is more than the bucket holds waits until it is full."""
+        missing = min(count, self.capacity * self.share) - self.level_at(now)
+        return missing / (self.per_s * self.share) if missing > 1e-9 else 0.0
+
+    def set_share(self, share: float, now: float) -> None:
+        """Have this part of it from now on. What is given up is given up; what is gained flows in."""
+        self.refill(now)
+        if share < self.share and self.level > 0:
+            self.level *= share / self.share
+        self.share = share
+
+
+class TokenBuckets:
+    """The limits of one model at one endpoint: those its headers tell, and those set for this run."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Bucket] = {}
+        self._set: dict[str, Bucket] = {}
+        self._all: tuple[tuple[str, Bucket], ...] = ()
+        self._share = 1.0
+
+    def __repr__(self) -> str:
+        levels = (f"{kind} {one.level:,.0f}/{one.capacity:,.0f}" for kind, one in self._all)
+        return f"TokenBuckets({', '.join(levels)})"
+
+    def told(self) -> dict[str, Bucket]:
+        """The provider's buckets by kind: `requests`, `tokens`, `input`, `output`; those it has told of."""
+        return dict(self._told)
+
+    def state(self, now: float) -> dict[str, Bucket]:
+        """A copy of the buckets by kind, filled until `now`; of two of one kind the one with less in it."""
+        found: dict[str, Bucket] = {}
+        for kind, bucket in self._all:
+            filled = replace(bucket, level=bucket.level_at(now), at=now)
+            if kind not in found or filled.level < found[kind].level:
+                found[kind] = filled
+        return found
+
+    def wait_s(self, tokens: Tokens, now: float) -> float:
+        """Seconds until a request of that size fits; 0 where nothing is known."""
+        if not self._all:
+            return 0.0
+        return max(bucket.wait_s(tokens.of(kind), now) for kind, bucket in self._all)
+
+    def used_up_s(self, tokens: Tokens, now: float) -> float:
+        """The same, of the provider's limits alone: seconds until they let a request of that size pass."""
+        waits = (bucket.wait_s(tokens.of(kind), now) for kind, bucket in self._told.items())
+        return max(waits, default=0.0)
+
+    def take(self, tokens: Tokens, now: float) -> None:
+        """A request of at most that size is sent."""
+        for kind, bucket in self._all:
+            bucket.refill(now)
+            bucket.level -= min(tokens.of(kind), bucket.capacity)
+
+    def settle(self, tokens: Tokens, used: Tokens | None, now: float) -> None:
+        """The answer came: give back what was not used (None: nothing is known to be left over)."""
+        if used is None:
+            return
+        for kind, bucket in self._all:
+            spare = min(tokens.of(kind), bucket.capacity) - used.of(kind)
+            if kind != "requests" and spare > 0:
+                bucket.level = min(bucket.capacity * bucket.share, bucket.level + spare)
+
+    # -- whose they are --------------------------------------------------------------------------
+
+    def limit(self, kind: str, per_minute: float, now: float) -> None:
+        """Send no more of that kind than so much a minute; infinite: no limit but the provider's.
+
+        It begins with a second's worth, so that the first minute too has no more than a minute's.
+        """
+        per_s = per_minute / _MINUTE_S
+        if isfinite(per_minute):
+            self._set[kind] = Bucket(max(1.0, per_minute), max(1.0, per_s), per_s, now)
+        else:
+            self._set.pop(kind, None)
+        self._gather()
+
+    def set_share(self, share: float, now: float) -> None:
+        """Have this part of the provider's buckets; limits set for this run are all this run's."""
+        if share != self._share:
+            self._share = share
+            for bucket in self._told.values():
+                bucket.set_share(share, now)
+
+    def adopt(self, kind: str, bucket: Bucket) -> None:
+        """Take over what another run was told of, unless this one was told itself."""
+        if kind not in self._told:
+            self._told[kind] = replace(bucket, share=self._share, heard=False)
+            self._gather()
+
+    def _gather(self) -> None:
+        self._all = (*self._told.items(), *self._set.items())
+
+    def heed(
+        self, headers: Mapping[str, str], now: float, *, tokens: Tokens = NOTHING, behind: int = 0
+    ) -> bool:
+        """Take over what the provider says of its limits. True: it tells of one that was not known.
+
+        `behind` requests left after the one that this is said of, which had so many `tokens`.
+        """
+        known = self._all
+        for kind, told_limit, told_remaining, told_reset in _HEADERS:
+            if told_limit not in headers:
+                continue
+            limit, remaining = _count(headers, told_limit), _count(headers, told_remaining)
+            if limit is not None and remaining is not None and limit > 0:
+                reset_s = _reset_s(headers.get(told_reset), headers.get("date"))
+                self._hear(kind, limit, min(remaining, limit), behind * tokens.of(kind), reset_s, now)
+        return self._all is not known
+
+    def _hear(
+        self, kind: str, limit: float, remaining: float, uncounted: float, reset_s: float | None, now: float
+    ) -> None:
+        # OpenAI's and Anthropic's limits are per minute and refill all the time; the time to the reset
+        # tells of other spans (60 requests a day refill one in 24 minutes).
+        per_s = limit / _MINUTE_S
+        if reset_s is not None and reset_s > 1 and remaining < limit:
+            per_s = min(per_s, (limit - remaining) / reset_s)
+        bucket = self._told.get(kind)
+        remaining *= self._share
+        if bucket is None or bucket.capacity != limit or not bucket.heard:
+            self._told[kind] = Bucket(limit, remaining - uncounted, per_s, now, self._share)
+            self._gather()
+            return
+        bucket.refill(now)
+        bucket.per_s = per_s
+        # What left after this answer was counted is not yet in what the provider says remains.
+        bucket.level = min(bucket.level, remaining)
+
+
+def _count(headers: Mapping[str, str], name: str) -> float | None:
+    try:
+        value = float(headers.get(name, ""))
+    except ValueError:
+        return None
+    return value if isfinite(value) and value >= 0 else None
+
+
+def _reset_s(text: str | None, date: str | None) -> float | None:
+    """Seconds to the reset: told as a span (`6m0s`, `20ms`), as seconds, or as a moment (RFC 3339), which is
+    taken against the response's own `date`, so that a wrong clock here does not matter."""
+    if text is None:
+        return None
+    spans = _SPAN.findall(text)
+    if spans and "".join(number + unit for number, unit in spans) == text:
+        return sum(float(number) * _SPAN_S[unit] for number, unit in spans)
+    try:
+        seconds = float(text)
+    except ValueError:
+        pass
+    else:
+        return max(0.0, seconds) if isfinite(seconds) else None
+    moment = _moment(datetime.fromisoformat, text)
+    if moment is None:
+        return None
+    now = _moment(parsedate_to_datetime, date or "") or datetime.now(UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _moment(read: Callable[[str], datetime], text: str) -> datetime | None:
+    try:
+        moment = read(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

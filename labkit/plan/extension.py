@@ -1,0 +1,253 @@
+"""How a study grows: more samples, models or repeats under the same run, until something is decided.
+
+It makes the wider design, tells the lab that the run is now of that plan, and launches it; what was
+answered stays. Looking while it grows costs something: from then on the run's intervals are those that
+hold at any moment of stopping.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from labkit.design import Design, build
+from labkit.engine.retry import Policy
+from labkit.errors import DefinitionError
+from labkit.library import Library
+from labkit.plan import vision
+from labkit.plan.validation import define
+from labkit.records import RunEvent, RunRecord
+from labkit.run import Run, Settings
+
+if TYPE_CHECKING:
+    from labkit.plan.plan import Plan
+
+LEAST_BATCH = 10
+
+
+def more(
+    plan: Plan,
+    run: Run,
+    *,
+    rows: int | None,
+    models: Sequence[Any],
+    repeats: int | None,
+    until: str | float | None,
+    budget_usd: float | None,
+    score: str | None,
+    by: str | Sequence[str],
+    margin: float | None,
+    level: float,
+    batch: int | None,
+    params: Mapping[str, Any] | None,
+    scorers: Sequence[Any] | None,
+    allow_unpriced: bool,
+    progress: str | None,
+) -> Run:
+    """See `run.more`: this is it, for a run of `plan`."""
+    listed = [models] if isinstance(models, str) or not isinstance(models, Sequence) else list(models)
+    _check(plan, run, rows, listed, repeats, until, batch)
+    if scorers is not None:
+        plan = replace(plan, scorers=tuple(scorers))
+    launch = partial(_launch, budget_usd=budget_usd, allow_unpriced=allow_unpriced, progress=progress)
+    if listed or repeats:
+        told = {"models": [str(getattr(model, "id", model)) for model in listed], "repeats": repeats}
+        plan = _widened(plan, models=listed, repeats=repeats or 0, params=params)
+        run = launch(plan, run, told)
+    if until is None:
+        if rows is None:
+            return run
+        plan = _widened(plan, samples=_drawn(plan, rows))
+        return launch(plan, run, {"rows": rows})
+    judge = {"score": score, "by": by, "margin": margin, "level": level}
+    _tell(run, {"until": until, **judge})
+    left = rows
+    while not _settled(run, until, judge) and run.status != "stopped":
+        size = batch or max(LEAST_BATCH, math.ceil(_asked(plan.design) / 3))
+        chosen = _drawn(plan, size if left is None else min(size, left), at_most=True)
+        if not chosen:
+            break
+        left = None if left is None else left - len(chosen)
+        plan = _widened(plan, samples=chosen)
+        run = launch(plan, run, {"rows": len(chosen), "until": until})
+    return run
+
+
+def _check(
+    plan: Plan,
+    run: Run,
+    rows: int | None,
+    models: Sequence[Any],
+    repeats: int | None,
+    until: str | float | None,
+    batch: int | None,
+) -> None:
+    faults = []
+    if run.status == "running":
+        faults.append(f"Run {run.run_id} still goes on; wait for it first: run.wait().")
+    if rows is None and not models and repeats is None and until is None:
+        faults.append("more needs rows=, models=, repeats= or until=.")
+    for name, value in (("rows", rows), ("repeats", repeats), ("batch", batch)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            faults.append(f"{name} is {value!r:.40}; use a whole number from 1 up.")
+    wide = isinstance(until, int | float) and not isinstance(until, bool) and until > 0
+    if until is not None and until != "decided" and not wide:
+        faults.append(f"until is {until!r:.40}; use 'decided', or the widest interval that will do, as 0.1.")
+    left = len(plan.design.dataset.samples) - _asked(plan.design)
+    if until is None and isinstance(rows, int) and rows > left:
+        faults.append(
+            f"The dataset has {left:,} more samples, not {rows:,}. Plan over a larger one: what is known "
+            "is not asked again."
+        )
+    if faults:
+        raise DefinitionError(faults)
+
+
+def _asked(design: Design) -> int:
+    return len({place.sample for place in design.places})
+
+
+def _drawn(plan: Plan, rows: int, *, at_most: bool = False) -> list[int]:
+    """Positions of samples not asked yet, at random, the same for the same seed and state."""
+    asked = {place.sample for place in plan.design.places}
+    left = [place for place in range(len(plan.design.dataset.samples)) if place not in asked]
+    chance = Random(f"{plan.seed}/{len(asked)}")  # noqa: S311 - a draw, not a secret
+    return sorted(chance.sample(left, min(rows, len(left)) if at_most else rows))
+
+
+def _widened(
+    plan: Plan,
+    *,
+    samples: Sequence[int] = (),
+    models: Sequence[Any] = (),
+    repeats: int = 0,
+    params: Mapping[str, Any] | None = None,
+) -> Plan:
+    """The plan with more cells: each new one beside cells that are there."""
+    design = plan.design
+    come, sent = _defined(plan, models, params) if models else ((), ())
+    top = 1 + max(place.repeat for place in design.places)
+    wider = build(
+        experiment=design.experiment,
+        workspace=design.workspace,
+        prompts=design.prompts,
+        models=(*design.models, *come),
+        params=(*design.params, *sent),
+        dataset=design.dataset,
+        repeats=top + repeats,
+        share=design.share,
+    )
+    vision.check(wider)
+    wanted = {(place.prompt, place.model, place.sample, place.repeat) for place in design.places}
+    wanted |= {(p, m, s, repeat) for p, m, s, _ in wanted for repeat in range(top, top + repeats)}
+    new = range(len(design.models), len(wider.models))
+    wanted |= {(p, m, s, repeat) for p, _, s, repeat in wanted for m in new}
+    wanted |= {(p, m, s, repeat) for p, m, _, repeat in wanted for s in samples}
+    chosen = [position for position, place in enumerate(wider.places) if place[:4] in wanted]
+    return replace(plan, design=design.widen(wider, chosen))
+
+
+def _defined(
+    plan: Plan, models: Sequence[Any], params: Mapping[str, Any] | None
+) -> tuple[tuple[Any, ...], tuple[Mapping[str, Any], ...]]:
+    design = plan.design
+    first, *others = design.params
+    shared = {key: value for key, value in first.items() if all(p.get(key) == value for p in others)}
+    found = define(
+        prompts=list(design.prompts),
+        models=models,
+        dataset=design.dataset,
+        repeats=1,
+        params=shared if params is None else params,
+        context=(),
+        experiment=design.experiment,
+        workspace=design.workspace,
+        duplicates="share" if design.share else "ask",
+        catalog=plan.dependencies.catalog,
+        library=Library(plan.dependencies.store, plan.dependencies.folder),
+        sql=lambda query: None,
+    )
+    have = {model.id for model in design.models}
+    if twice := [model.id for model in found.models if model.id in have]:
+        raise DefinitionError(f"The study has {', '.join(map(repr, twice))} already.")
+    return found.models, found.params
+
+
+def _launch(
+    plan: Plan,
+    run: Run,
+    told: Mapping[str, Any],
+    *,
+    budget_usd: float | None,
+    allow_unpriced: bool,
+    progress: str | None,
+) -> Run:
+    dependencies, row = plan.dependencies, plan.dependencies.store.run_row(run.run_id)
+    if row is None:
+        raise DefinitionError(f"This lab has no run '{run.run_id}'.")
+    dependencies.find_keys(plan.design.models)
+    with dependencies.store.drive(run.run_id):
+        _become(plan, run, row)
+    _tell(run, {"more": dict(told)} | {key: told[key] for key in ("until",) if key in told})
+    settings = Settings(
+        fresh=bool(row["fresh"]),
+        budget_usd=budget_usd,
+        allow_unpriced=allow_unpriced,
+        policy=Policy(),
+        seed=plan.seed,
+    )
+    grown = Run.start(
+        plan.design,
+        dependencies=dependencies,
+        scorers=plan.scorers,
+        settings=settings,
+        progress=progress,
+        title=str(plan),
+        run_id=run.run_id,
+    )
+    grown.grown_by(partial(more, plan))
+    return grown.wait()
+
+
+def _become(plan: Plan, run: Run, row: Mapping[str, Any]) -> None:
+    """The run is of the wider plan now; when it began and where it came from stay as they were."""
+    provenance = row["provenance"]
+    writer = plan.dependencies.store.writer()
+    writer.put(
+        RunRecord(
+            run_id=run.run_id,
+            plan_id=plan.design.plan_id,
+            experiment=plan.design.experiment,
+            workspace=plan.design.workspace,
+            fresh=bool(row["fresh"]),
+            cells=len(plan.design.places),
+            dataset=plan.design.dataset.hash,
+            started_at=row["started_at"].replace(tzinfo=UTC),
+            user=row["user"],
+            provenance=json.loads(provenance) if isinstance(provenance, str) else dict(provenance or {}),
+        )
+    )
+    writer.flush()
+
+
+def _tell(run: Run, detail: Mapping[str, Any]) -> None:
+    writer = run._dependencies.store.writer()
+    writer.put(RunEvent(run_id=run.run_id, event="resumed", at_time=datetime.now(UTC), detail=dict(detail)))
+    writer.flush()
+
+
+def _settled(run: Run, until: str | float, judge: Mapping[str, Any]) -> bool:
+    """Whether every pair is decided (or equal within the margin), or every interval narrow enough."""
+    pairs = run.verdict(**judge).pairs
+    compared = pairs[pairs["n"] > 0]
+    if compared.empty:
+        return False
+    if until == "decided":
+        return bool((compared["decided"] | compared["equivalent"].fillna(False).astype(bool)).all())
+    return bool((compared["all_high"] - compared["all_low"] <= float(until)).all())

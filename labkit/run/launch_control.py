@@ -1,0 +1,77 @@
+"""What a launch is told while it goes: stop, pause, limits; by any thread, at any moment.
+
+It is passed on to the executor, and kept for it where there is none yet. It does not know what is asked.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from labkit.engine.executor import Executor
+
+
+class LaunchControl:
+    """The part of a launch that others control. `Launch` is the one."""
+
+    def __init__(self) -> None:
+        self.stopped: str | None = None
+        self._executor: Executor | None = None
+        self._halted: list[tuple[str, str]] = []
+        self._paused = False
+        self._limited: list[tuple[str, int | None, Mapping[str, float]]] = []
+        self._lock = threading.Lock()
+
+    def stop(self, reason: str) -> None:
+        """Ask nothing more; answers in flight are kept."""
+        self._end(reason, lambda executor: executor.stop(reason))
+
+    def stop_model(self, model: str, reason: str) -> None:
+        """Ask nothing more of one model; a resume of the run asks it again."""
+        with self._lock:
+            self._halted.append((model, reason))
+            if self._executor is not None:
+                self._executor.stop_model(model, reason)
+
+    def pause(self, paused: bool) -> None:
+        """Send nothing for now, or go on."""
+        with self._lock:
+            self._paused = paused
+            if self._executor is not None:
+                self._executor.pause() if paused else self._executor.go_on()
+
+    def limit(self, model: str, concurrency: int | None, per_minute: Mapping[str, float]) -> None:
+        """Change a model's limits for this launch."""
+        with self._lock:
+            self._limited.append((model, concurrency, per_minute))
+            if self._executor is not None:
+                self._executor.limit(model, concurrency=concurrency, per_minute=per_minute)
+
+    def limits(self) -> list[dict[str, Any]]:
+        """The state of the limits, a dict per model; none before anything is asked."""
+        executor = self._executor
+        return [] if executor is None else executor.limits()
+
+    def abort(self, reason: str) -> None:
+        """Stop, and do not wait for answers in flight."""
+        self._end(reason, lambda executor: executor.abort())
+
+    def control(self, executor: Executor) -> None:
+        """From now on `executor` is controlled; it is told what was said so far."""
+        with self._lock:
+            self._executor = executor
+            for model, concurrency, per_minute in self._limited:
+                executor.limit(model, concurrency=concurrency, per_minute=per_minute)
+            for model, reason in self._halted:
+                executor.stop_model(model, reason)
+            if self._paused:
+                executor.pause()
+            if self.stopped:
+                executor.stop(self.stopped)
+
+    def _end(self, reason: str, tell: Callable[[Executor], None]) -> None:
+        with self._lock:
+            self.stopped = self.stopped or reason
+            if self._executor is not None:
+                tell(self._executor)

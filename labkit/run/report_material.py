@@ -1,0 +1,115 @@
+"""What a report and a card tell of a run, gathered from the lab. It asks nobody and writes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from labkit.errors import DefinitionError
+from labkit.report import Material
+from labkit.run.dependencies import Dependencies
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labkit.run.findings import Findings
+
+DESIGN = """
+    select g.prompt, g.prompt_version, g.model, g.sample_id, g.repeat, g.request_id, g.draw,
+        p.hash as prompt_hash
+    from generations g left join prompts p on p.name = g.prompt and p.version = g.prompt_version
+    where g.run_id = ? order by g.repeat, g.prompt, g.sample_id, g.model
+"""
+CELL = ("prompt", "prompt_hash", "model", "sample_id", "repeat", "request_id", "draw")
+PROMPTS = """
+    select distinct p.name, p.version, p.hash, p.system, p.text
+    from (select distinct prompt, prompt_version from generations where run_id = ?) g
+    join prompts p on p.name = g.prompt and p.version = g.prompt_version order by 1, 2
+"""
+MODELS = """
+    select g.model, any_value(m.label) as label, any_value(m.endpoint) as endpoint,
+        any_value(r.params::varchar) as params,
+        list_sort(list(distinct g.response_model) filter (where g.response_model is not null))
+            as response_models,
+        list_sort(list(distinct g.price_id) filter (where g.price_id is not null)) as price_ids
+    from generations g left join requests r using (request_id)
+    left join (select * from log.models where run_id = ?) m on m.model = g.model
+    where g.run_id = ? group by g.model order by g.model
+"""
+DATASET = """
+    select any_value(dataset_name) as name, any_value(dataset) as hash from samples
+    where dataset in (select dataset from runs where run_id = ?)
+"""
+MISSING = """
+    select prompt, model, status, coalesce(error_type, stop_reason, '') as error_type, count(*) as answers
+    from generations where run_id = ? and status <> 'done' group by all order by all
+"""
+
+
+def gather(
+    run: Findings,
+    dependencies: Dependencies,
+    settings: Mapping[str, Any],
+    *,
+    question: str | None,
+    charts: bool,
+) -> Material:
+    """Everything a report tells. `settings` are those of `run.verdict`, `score` among them."""
+    store = dependencies.store
+    row = store.run_row(run.run_id)
+    frame = run.generations()
+    if row is None or frame.empty:
+        raise DefinitionError(f"Run {run.run_id} has no answers yet, so there is nothing to report.")
+    scorers = [str(name).removeprefix("score.") for name in frame.columns if str(name).startswith("score.")]
+    verdict = run.verdict(**settings) if scorers else None
+    told = row.get("provenance")
+    dataset = store.table(DATASET, [run.run_id]).to_pylist()[0]
+    models = store.table(MODELS, [run.run_id, run.run_id]).to_pylist()
+    differences = run.differences(settings["score"], by=settings["by"])
+    return Material(
+        question=question or _question(settings, row, verdict),
+        run=row,
+        prompts=store.table(PROMPTS, [run.run_id]).to_pylist(),
+        models=[{**model, "params": json.loads(model["params"] or "{}")} for model in models],
+        dataset={**dataset, "samples": int(frame["sample_id"].nunique())},
+        repeats=int(frame["repeat"].nunique()),
+        scorers=scorers,
+        provenance=json.loads(told) if isinstance(told, str) else dict(told or {}),
+        verdict=verdict,
+        summary=run.summary(score=settings["score"]),
+        differences=differences,
+        missing=store.table(MISSING, [run.run_id]).to_pandas(),
+        figures=_figures(run, frame, verdict, settings) if charts else (),
+    )
+
+
+def _question(settings: Mapping[str, Any], row: Mapping[str, Any], verdict: Any) -> str:
+    by = settings["by"] if isinstance(settings["by"], str) else " and ".join(settings["by"])
+    of = f" by {verdict.scorer}" if verdict is not None else ""
+    return f"Which {by} is best for {row['experiment']}{of}, how sure is that, and at what price?"
+
+
+def _figures(
+    run: Findings, frame: pd.DataFrame, verdict: Any, settings: Mapping[str, Any]
+) -> list[tuple[str, Any]]:
+    from labkit import charts
+
+    score, level = settings["score"], settings["level"]
+    found: list[tuple[str, Any]] = []
+    if verdict is not None:
+        found.append(
+            ("frontier", charts.frontier(frame, score, level=level, better=settings["better"])),
+        )
+        if len(verdict.pairs):
+            found.append(("forest", charts.forest(verdict)))
+        found.append(("scores", charts.scores(frame, score, level=level)))
+        sliced = charts.slices(frame, None, score, level=level)
+        if sliced.data:
+            found.append(("slices", sliced))
+    found += [("latency", charts.latency(frame)), ("time to first token", charts.ttft(frame))]
+    found.append(("speed", charts.speed(frame)))
+    found.append(("cost", charts.cost_parts(frame, prices=run.prices())))
+    if frame["repeat"].nunique() > 1:
+        found.append(("drift", charts.drift(frame, score, level=level)))
+    return found

@@ -1,0 +1,123 @@
+"""A run's rows as frames: generations, attempts, the summary, answers side by side, charts, scores.
+
+It reads the lab, during the run and ever after; it concludes nothing and asks nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from labkit.errors import DefinitionError
+from labkit.run.dependencies import Dependencies
+from labkit.scoring import Scorer
+from labkit.summary.compact import FIGURES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+KEYS = ["prompt", "model"]
+MAYBE_PAID = """
+    select
+        generation_id, prompt, model, sample_id, "repeat", m.attempt, m.sent_at, m.reserved_usd, m.why
+    from (
+        select generation_id, attempt, sent_at, reserved_usd,
+            'sent, and its process ended before it told how that went' as why
+        from unsettled where run_id = $run
+        union all
+        select generation_id, attempt, sent_at, null, coalesce(error_message, error_type)
+        from attempts where run_id = $run and maybe_paid
+    ) as m
+    left join generations as g using (generation_id)
+    order by m.sent_at
+"""
+
+
+class RunFrames:
+    """The part of a run's handle that reads. `Run` is the one."""
+
+    run_id: str
+    _dependencies: Dependencies
+
+    def generations(self, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One row per cell: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`.
+
+        `columns` chooses some (`sample.*`, `score.*`: all of those), which is much faster without `text`
+        and `raw`. `attrs["labels"]` says how tables and charts are to call models, by id.
+        """
+        frame = self._dependencies.store.generations(run=self.run_id, columns=columns)
+        frame.attrs["labels"] = self._dependencies.store.labels()
+        return frame
+
+    def attempts(self) -> pd.DataFrame:
+        """One row per HTTP request that was sent."""
+        return self._dependencies.store.attempts(run=self.run_id)
+
+    def maybe_paid(self) -> pd.DataFrame:
+        """What may have been paid for without giving an answer: one row per request, in the order of sending.
+
+        Columns: `generation_id`; `prompt`, `model`, `sample_id`, `repeat` of its cell (missing until the cell
+        has a row); `attempt`; `sent_at`; `reserved_usd`, what it may have cost at most where its process was
+        killed; `why`. While the run goes, what is in flight is in it too.
+
+        >>> len(run.maybe_paid())           # doctest: +SKIP
+        16
+        """
+        table = self._dependencies.store.table(MAYBE_PAID, {"run": self.run_id})
+        frame: pd.DataFrame = table.to_pandas()
+        return frame.astype({"repeat": "Int64"})
+
+    def summary(
+        self,
+        by: str | Sequence[str] = ("prompt", "model"),
+        *,
+        score: str | None = None,
+        baseline: str | None = "target",
+    ) -> pd.DataFrame:
+        """n, failures, score with interval, latency, TTFT, tokens/s and cost per group.
+
+        See `labkit.summary.summarize` for the columns. `score` names the scorer; by default the only one.
+        `baseline` names the sample column whose most frequent value is what always giving the same
+        answer would score; it is left out where the samples have no such column, or hardly a value twice.
+        """
+        from labkit.summary import summarize
+
+        frame = self.generations(columns=FIGURES)
+        return summarize(frame, by=by, score=score, baseline=_majority(frame, baseline))
+
+    def outputs(self) -> pd.DataFrame:
+        """Answers side by side: one row per sample and repeat, one column per prompt and model (text)."""
+        frame = self.generations()
+        wide = frame.pivot(index=["sample_id", "repeat"], columns=KEYS, values="text")
+        return wide.sort_index(axis=1)
+
+    def chart(self, kind: str) -> go.Figure:
+        """A chart of `labkit.charts` of this run by its name: `frontier`, `forest`, `scores`, `latency`, …
+
+        Raises `DefinitionError` where there is no such chart.
+        """
+        from labkit import charts
+
+        if kind not in charts.__all__:
+            raise DefinitionError(f"There is no chart {kind!r:.60}; there are {', '.join(charts.__all__)}.")
+        figure: go.Figure = getattr(charts, kind)(self)
+        return figure
+
+    def score(self, *scorers: Scorer) -> pd.DataFrame:
+        """Score the run's answers, again or for the first time; asks nobody. Returns `generations()`."""
+        from labkit.run.score_rows import mark
+
+        mark(self.run_id, scorers, self._dependencies.store)
+        return self.generations()
+
+
+def _majority(frame: pd.DataFrame, column: str | None) -> tuple[Any, float] | None:
+    """The most frequent label and its share among the samples, where there are labels that repeat."""
+    from labkit.summary import baseline
+
+    name = f"sample.{column}"
+    if column is None or name not in frame.columns:
+        return None
+    targets = frame.drop_duplicates("sample_id")[name].dropna()
+    return baseline(targets) if targets.map(str).nunique() * 2 <= len(targets) else None

@@ -1,0 +1,44 @@
+"""What a run asks with, kept in the lab before anything is asked: prompts with versions, samples, models."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from labkit.catalog.model import Model
+from labkit.catalog.prices import Pricer
+from labkit.design import Design
+from labkit.run.dependencies import Dependencies
+from labkit.store import ModelRecord
+
+PRICED = ("input", "output", "cache_read", "cache_write")
+
+
+def save(design: Design, run_id: str, dependencies: Dependencies) -> dict[str, int]:
+    """Keep the design's prompts, samples and models; returns each prompt's version by its name."""
+    writer = dependencies.store.writer()
+    saved = dependencies.store.save_prompts(design.prompts, user=dependencies.user)
+    dependencies.store.save_dataset(design.dataset)
+    for m, model in enumerate(design.models):
+        pricer = dependencies.pricer(model, design.params[m])
+        writer.put(_snapshot(model, design.endpoints[m], pricer, run_id))
+    return {prompt.name: prompt.version for prompt in saved if prompt.version is not None}
+
+
+def _snapshot(model: Model, endpoint: str | None, pricer: Pricer, run_id: str) -> ModelRecord:
+    per_mtok = {kind: usd for kind in PRICED if (usd := pricer.usd_mtok(kind)) is not None}
+    since = pricer.holds_from
+    return ModelRecord(
+        model=model.id,
+        provider=model.provider,
+        name=model.name,
+        dialect=model.dialect,
+        endpoint=endpoint,
+        label=model.label,
+        params=dict(model.params),
+        context_window=model.context_window,
+        max_output=model.max_output,
+        capabilities=sorted(model.capabilities),
+        prices={"usd_per_mtok": per_mtok, "price_id": pricer.price_id, "from": since and since.isoformat()},
+        taken_at=datetime.now(UTC),
+        run_id=run_id,
+    )

@@ -1,0 +1,61 @@
+"""Removes journals that are in the tables for good, and what processes that are gone left behind.
+
+A journal goes only if nobody writes it any more, if the database as it was opened afresh shows all of
+it, and if that fold was a while ago; never on the word of the fold itself. A program that opened the
+lab without our gate can undo a fold: then the rows and the offset are gone together, and the journal,
+which is still here, brings both back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from labkit.store.file_locks import FileLock, is_held
+from labkit.store.journal_folder import Folder, JournalName
+from labkit.store.journal_offsets import Offset
+
+if TYPE_CHECKING:
+    import duckdb
+
+SETTLED_S = 10.0
+"""A journal outlives its fold at least so long: another program that had read the database's head
+before the fold, and then wrote it back, is done by then."""
+
+
+def opened_afresh(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether this open read the file, rather than joining a connection that this process had already."""
+    row = connection.execute("select count(*) from duckdb_connection_count() where count = 1").fetchone()
+    return row is not None and row[0] == 1
+
+
+def sweep(folder: Folder, offsets: Mapping[JournalName, Offset]) -> int:
+    """Remove what may go, by `offsets` as a fresh open showed them; returns how many journals went."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    removed = 0
+    journals = [name for name, _ in folder.journals()]
+    last = {name.stream: name.number for name in journals}
+    for name in journals:
+        if name.number == last[name.stream] and is_held(folder.process_lock(name.process)):
+            continue
+        path = folder.path / str(name)
+        offset = offsets.get(name, Offset())
+        with contextlib.suppress(FileNotFoundError):
+            size = path.stat().st_size
+            old = offset.folded_at is not None and abs((now - offset.folded_at).total_seconds()) >= SETTLED_S
+            if size == 0 or (old and size <= offset.upto):
+                path.unlink()
+                removed += 1
+    _remove_locks(folder)
+    return removed
+
+
+def _remove_locks(folder: Folder) -> None:
+    living = {name.process for name, _ in folder.journals()}
+    for path in folder.path.glob("*-*.lock"):
+        if path.name[0].isdigit() and path.stem not in living:
+            hold = FileLock.take(path)
+            if hold is not None:
+                hold.release(remove=True)

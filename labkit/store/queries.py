@@ -1,0 +1,216 @@
+"""The queries behind the frames: filters in, rows out, joined with samples and scores.
+
+It does not open the lab itself, and computes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from labkit.records import Generation
+from labkit.store import filters
+from labkit.store.access import Reading
+from labkit.store.arrow_to_pandas import to_frame
+from labkit.store.database import name
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+Open = Callable[[], AbstractContextManager[Reading]]
+GENERATION_COLUMNS = Generation.__struct_fields__
+_RANK = "if(status = 'done', 1152921504606846976, 0) + epoch_us(written_at)"
+_COUNTED = (
+    "repeat", "attempts", "maybe_paid", "draw", "step", "cells", "done", "failed", "partial", "stopped",
+    "replayed", "cost_unknown", "unsettled", "attempt", "version", "position",
+)  # fmt: skip
+_STARTED = "coalesce(started_at, written_at)"
+
+
+def generations(
+    opened: Open,
+    *,
+    run: Any = None,
+    experiment: Any = None,
+    model: Any = None,
+    prompt: Any = None,
+    workspace: Any = None,
+    status: Any = None,
+    since: Any = None,
+    until: Any = None,
+    limit: int | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """One row per generation: see `Store.generations`."""
+    wanted = filters.columns(columns, known=GENERATION_COLUMNS, prefixes=("sample.", "score."))
+    # These never change within a generation, so they may cut the rows before the latest is looked for.
+    fixed, fixed_params = filters.names(
+        {"run_id": run, "experiment": experiment, "model": model, "prompt": prompt, "workspace": workspace}
+    )
+    later, later_params = filters.names({"status": status})
+    timed, timed_params = filters.times(_STARTED, since=since, until=until)
+    most = filters.limit(limit)
+    own = [column for column in (GENERATION_COLUMNS if wanted is None else wanted) if "." not in column]
+    read = dict.fromkeys([*own, "generation_id", "run_id", "sample_id", "written_at"])
+    before = " and ".join(fixed) or "true"
+    latest = f"select max_by(rowid, {_RANK}) from log.generations where {before} group by generation_id"  # noqa: S608
+    chosen = " and ".join([before, f"rowid in ({latest})", *later, *timed])
+    if most is not None:
+        # Which rows is settled over two narrow columns; only those are then read whole.
+        newest = f"select rowid from log.generations where {chosen} order by written_at desc limit {most}"  # noqa: S608
+        chosen = f"rowid in ({newest})"
+    query = f"select {', '.join(map(name, read))} from log.generations where {chosen}"  # noqa: S608
+    params = [*fixed_params, *fixed_params, *later_params, *timed_params]
+    with opened() as reading:
+        table = reading.connection.execute(query, params).to_arrow_table()
+        parts = [to_frame(table.select(own), never_missing=_COUNTED)] if own else []
+        if wanted is None or any(column.startswith("sample.") for column in wanted):
+            parts.append(_sample_columns(reading, table))
+        if wanted is None or any(column.startswith("score.") for column in wanted):
+            parts.append(_score_columns(reading, table))
+    import pandas as pd
+
+    frame = pd.concat(parts, axis=1) if len(parts) > 1 else parts[0]
+    if wanted is not None:
+        frame = frame.reindex(columns=filters.matching(wanted, frame.columns))
+    return _announced(_ordered(frame, table["written_at"], down=most is not None), reading)
+
+
+def _ordered(frame: pd.DataFrame, written_at: pa.ChunkedArray, *, down: bool) -> pd.DataFrame:
+    """The rows by when they were written. They mostly lie so: then nothing is moved."""
+    import numpy as np
+
+    written = written_at.to_numpy().view("int64")
+    if down:
+        written = -written
+    if bool((np.diff(written) >= 0).all()):
+        return frame
+    return frame.iloc[np.argsort(written, kind="stable")].reset_index(drop=True)
+
+
+def _sample_columns(reading: Reading, table: pa.Table) -> pd.DataFrame:
+    """The dataset's own columns for each row, found by its run's dataset and its sample."""
+    import pandas as pd
+
+    reading.connection.register("labkit_rows", table.select(["run_id", "sample_id"]))
+    try:
+        pairs = reading.connection.execute(
+            "with wanted as (select distinct run_id, sample_id from labkit_rows), "
+            "of_run as (select run_id, any_value(dataset) as dataset from log.runs group by run_id) "
+            "select run_id, sample_id, s.fields "
+            "from wanted join of_run using (run_id) join samples as s using (dataset, sample_id) "
+            "order by dataset, s.position"
+        ).fetchall()
+    finally:
+        reading.connection.unregister("labkit_rows")
+    texts = {text: number for number, text in enumerate(dict.fromkeys(fields for _, _, fields in pairs))}
+    decoded = [msgspec.json.decode(text) for text in texts]
+    columns = dict.fromkeys(column for fields in decoded for column in fields)
+    place = {(run_id, sample_id): texts[fields] for run_id, sample_id, fields in pairs}
+    frame = pd.DataFrame(
+        {f"sample.{column}": [fields.get(column) for fields in decoded] for column in columns},
+        index=range(len(decoded)),
+    )
+    return frame.reindex(_places(table, place)).reset_index(drop=True)
+
+
+def _places(table: pa.Table, place: Mapping[tuple[str, str], int]) -> NDArray[np.intp]:
+    """For each row the place of its run and sample, −1 where it has none; looked up once for each pair."""
+    import numpy as np
+    import pandas as pd
+
+    # A missing sample has a code of its own.
+    runs, samples = (table[of].combine_chunks().dictionary_encode("encode") for of in ("run_id", "sample_id"))
+    width = max(1, len(samples.dictionary))
+    codes = [part.indices.to_numpy(zero_copy_only=False).astype(np.int64) for part in (runs, samples)]
+    of_row, pairs = pd.factorize(codes[0] * width + codes[1])
+    names = runs.dictionary.to_pylist(), samples.dictionary.to_pylist()
+    found = [place.get((names[0][pair // width], names[1][pair % width]), -1) for pair in pairs.tolist()]
+    return np.array(found, dtype=np.intp)[of_row]
+
+
+def _score_columns(reading: Reading, table: pa.Table) -> pd.DataFrame:
+    """The value of each scorer for each row."""
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    rows = pa.table({"generation_id": table["generation_id"], "row": pa.array(np.arange(len(table)))})
+    reading.connection.register("labkit_rows", rows)
+    try:
+        scores = reading.connection.execute(
+            "select scorer, labkit_rows.row, value from scores join labkit_rows using (generation_id)"
+        ).to_arrow_table()
+    finally:
+        reading.connection.unregister("labkit_rows")
+    scorer = scores["scorer"].combine_chunks().dictionary_encode()
+    code, row = scorer.indices.to_numpy(zero_copy_only=False), scores["row"].to_numpy()
+    value = scores["value"].to_numpy()
+    columns = {}
+    for number, scored_by in sorted(enumerate(scorer.dictionary.to_pylist()), key=lambda pair: pair[1]):
+        column = np.full(len(table), np.nan)
+        column[row[code == number]] = value[code == number]
+        columns[f"score.{scored_by}"] = column
+    return pd.DataFrame(columns, index=range(len(table)))
+
+
+def select(
+    opened: Open,
+    view: str,
+    *,
+    named: dict[str, Any],
+    time: str | None = None,
+    since: Any = None,
+    until: Any = None,
+    limit: int | None = None,
+    order: str,
+    where: str = "true",
+    params: Sequence[Any] = (),
+) -> pd.DataFrame:
+    """The rows of one of labkit's own views. `order` is by time, oldest first; with `limit` newest first."""
+    conditions, bound = filters.names(named)
+    timed, timed_params = filters.times(time, since=since, until=until) if time else ([], [])
+    most = filters.limit(limit)
+    query = f"from {view} where {' and '.join([where, *conditions, *timed])} order by " + (
+        order if most is None else f"{order} desc limit {most}"
+    )
+    with opened() as reading:
+        table = reading.connection.execute(query, [*params, *bound, *timed_params]).to_arrow_table()
+    return _announced(to_frame(table, never_missing=_COUNTED), reading)
+
+
+def with_live_status(
+    frame: pd.DataFrame, is_driven: Callable[[str], bool], status: Any, limit: int | None
+) -> pd.DataFrame:
+    """Runs with `running` as the status of those that are driven now; then filtered, then the newest."""
+    filters.names({"status": status})
+    most = filters.limit(limit)
+    for row, (run_id, known) in enumerate(zip(frame["run_id"], frame["status"], strict=True)):
+        if known == "unfinished" and is_driven(run_id):
+            frame.loc[row, "status"] = "running"
+    if status is not None:
+        frame = frame[frame["status"].isin([status] if isinstance(status, str) else list(status))]
+    if most is not None:
+        frame = frame.iloc[::-1].head(most)
+    return frame.reset_index(drop=True)
+
+
+def of_runs(run: Any) -> tuple[str, list[Any]]:
+    """A condition, and its parameters, that a row's generation is of one of these runs."""
+    conditions, params = filters.names({"run_id": run})
+    if not conditions:
+        return "true", []
+    generations_of = f"select generation_id from log.generations where {conditions[0]}"  # noqa: S608 - bound
+    return f"generation_id in ({generations_of})", params
+
+
+def _announced(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    if reading.why:
+        frame.attrs["labkit"] = {"unfolded_bytes": reading.unfolded_bytes, "why": reading.why}
+    return frame

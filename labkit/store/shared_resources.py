@@ -1,0 +1,79 @@
+"""What all stores of one file share in this process: one access, one writer, one thread that folds.
+
+While somebody else holds the lab, a run that is driven here is read from what this process has
+journalled. It does not know what is asked of the tables.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from labkit.errors import StoreLocked
+from labkit.store import database
+from labkit.store.access import Access, Reading
+from labkit.store.background_fold import BackgroundFold
+from labkit.store.fold import Fold
+from labkit.store.writer import Writer
+
+OWN_S = 2.0
+"""How long a run that is driven here waits for the lab before it is read from this process's journal."""
+
+
+class SharedResources:
+    """The shared of one lab in this process; `resources_of` gives it. `driven` are the runs driven here."""
+
+    def __init__(self, path: Path) -> None:
+        self.access = Access(path)
+        self.writer = Writer(self.access.folder)
+        self.background = BackgroundFold(self.access)
+        self.driven: set[str] = set()
+
+    @contextlib.contextmanager
+    def reading(self, run_id: str | None, *, wait_s: float) -> Iterator[Reading]:
+        """The folded lab; while somebody else holds it, for a run driven here, this process's journal.
+
+        Raises `StoreLocked` after `wait_s`.
+        """
+        with contextlib.ExitStack() as stack:
+            reading = (
+                self._at_once_or_own(stack, wait_s)
+                if run_id in self.driven
+                else stack.enter_context(self.access.reading(wait_s=wait_s))
+            )
+            yield reading
+
+    def _at_once_or_own(self, stack: contextlib.ExitStack, wait_s: float) -> Reading:
+        with contextlib.ExitStack() as trying:
+            try:
+                reading = trying.enter_context(self.access.reading(wait_s=min(OWN_S, wait_s)))
+            except StoreLocked:
+                return stack.enter_context(self._own())
+            if not reading.unfolded_bytes:
+                stack.enter_context(trying.pop_all())
+                return reading
+        return stack.enter_context(self._own())
+
+    @contextlib.contextmanager
+    def _own(self) -> Iterator[Reading]:
+        """What this process has journalled since it began, in memory, without touching the lab's file."""
+        with database.in_memory() as connection:
+            Fold(connection, self.access.folder, {}, process=self.writer.process).run()
+            yield Reading(connection, why="the lab is held by another, so this is what this process wrote")
+
+
+_all: dict[Path, SharedResources] = {}
+_all_lock = threading.Lock()
+
+
+def resources_of(place: Path) -> SharedResources:
+    """The shared of the lab at `place`, the same for all that ask."""
+    # By the file itself, whatever links lead to it: two gates for one file would be none.
+    place = place.resolve()
+    with _all_lock:
+        shared = _all.get(place)
+        if shared is None:
+            shared = _all[place] = SharedResources(place)
+        return shared

@@ -1,0 +1,254 @@
+"""Who is compared with whom, on what: score, cost and clocks as tables of cells by contenders.
+
+A contender is a model, a prompt, or a prompt on a model. What is not compared is held equal: comparing
+models over two prompts, a cell is one sample under one prompt, and samples stay the independent units.
+This module gathers; it compares nothing (see `pairwise`) and knows no words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labkit.errors import DefinitionError
+from labkit.stats.table import Table, sample_table
+from labkit.stats.units import Floats
+from labkit.summary.summarize import fresh, score_column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FACTORS = ("prompt", "model")
+BETWEEN = " · "
+"""Stands between the prompt and the model in a contender's name."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Under which conditions a contender's fresh answers were timed."""
+
+    fresh: int
+    days: tuple[str, ...]
+    """UTC dates."""
+    in_flight: float | None
+    """Median number of requests in flight when one was sent; None where that is not known."""
+    here: bool
+    """Whether it is a local model, which competes with all else on this machine."""
+
+
+@dataclass(frozen=True)
+class ContenderTable:
+    """Tables with one row per cell and one column per contender, in the order of `names`."""
+
+    by: tuple[str, ...]
+    over: tuple[str, ...]
+    """Factors that vary and are not compared: each of their levels is a cell of its own."""
+    keys: tuple[tuple[str, ...], ...]
+    """Per contender its values of `by`."""
+    names: tuple[str, ...]
+    scorer: str
+    bounded: bool
+    """Whether every score lies from 0 to 1."""
+    score: Table
+    """Mean score over repeats; turned round where lower is better."""
+    cost: Table
+    """Mean cost of a done answer (USD)."""
+    latency: Table
+    """Geometric mean latency of fresh answers (s)."""
+    ttft: Table
+    asked: NDArray[np.bool_]
+    """Whether the design has this cell for this contender."""
+    sample: NDArray[np.intp]
+    """The sample of each cell, as codes."""
+    order: NDArray[np.intp]
+    """Samples in the order in which they were first asked."""
+    cost_known: NDArray[np.bool_]
+    """Whether the cost of each of its done answers is known."""
+    clocks: tuple[Clock, ...]
+
+    def turned(self) -> ContenderTable:
+        """The same contender_table where the lower score is the better one: 1 − score, or −score."""
+        means = 1 - self.score.means if self.bounded else -self.score.means
+        return replace(self, score=replace(self.score, means=means))
+
+
+def contender_table(
+    frame: pd.DataFrame,
+    *,
+    by: str | Sequence[str] = "model",
+    score: str | None = None,
+    clusters: str | None = None,
+) -> ContenderTable:
+    """Gather a frame of generations. `clusters` names a column in which samples lie together.
+
+    Raises DefinitionError where a column is missing, `by` is neither prompt nor model nor both,
+    nothing was scored, or a sample lies in two clusters.
+
+    >>> import pandas as pd
+    >>> rows = {"model": ["a", "b"], "sample_id": "1", "status": "done", "score.ok": [1, 0]}
+    >>> contender_table(pd.DataFrame(rows)).names
+    ('a', 'b')
+    """
+    keys = (by,) if isinstance(by, str) else tuple(by)
+    column = _checked(frame, keys, score, clusters)
+    contender, names = _contenders(frame, keys)
+    sample, cell, over = _cells(frame, keys)
+    cluster = None if clusters is None else _codes(frame[clusters])
+    if cluster is None and over:
+        cluster = sample
+
+    def gathered(values: Any) -> Table:
+        try:
+            return sample_table(values, cell, contender, clusters=cluster)
+        except ValueError as error:
+            raise DefinitionError(f"the rows cannot be compared: {error}") from None
+
+    done = (frame["status"] == "done").to_numpy()
+    timed = fresh(frame).to_numpy() if "latency_s" in frame.columns else np.zeros(len(frame), dtype=bool)
+    cost, value = _floats(frame, "cost_usd"), _floats(frame, column)
+    asked = np.zeros((int(cell.max()) + 1, len(names)), dtype=bool)
+    asked[cell, contender] = True
+    of_cell = np.zeros(len(asked), dtype=np.intp)
+    of_cell[cell] = sample
+    unknown = np.bincount(contender, weights=done & np.isnan(cost), minlength=len(names)) > 0
+    present = value[~np.isnan(value)]
+    return ContenderTable(
+        by=keys,
+        over=over,
+        keys=names,
+        names=tuple(BETWEEN.join(name) for name in names),
+        scorer=column.removeprefix("score."),
+        bounded=bool(len(present)) and bool(present.min() >= 0) and bool(present.max() <= 1),
+        score=gathered(value),
+        cost=gathered(np.where(done, cost, np.nan)),
+        latency=_typical(gathered(_logarithms(frame, "latency_s", timed))),
+        ttft=_typical(gathered(_logarithms(frame, "ttft_s", timed))),
+        asked=asked,
+        sample=of_cell,
+        order=_asking_order(frame, sample),
+        cost_known=~unknown,
+        clocks=tuple(
+            _clock(frame, timed & (contender == place), names[place]) for place in range(len(names))
+        ),
+    )
+
+
+def _checked(frame: pd.DataFrame, keys: tuple[str, ...], score: str | None, clusters: str | None) -> str:
+    faults = []
+    if not keys or len(set(keys)) < len(keys) or not set(keys) <= set(FACTORS):
+        faults.append(f"by={list(keys)!r:.80}: compare by 'model', 'prompt' or ['prompt', 'model']")
+    wanted = [name for name in (*keys, "sample_id", "status", clusters) if name is not None]
+    faults += [f"the frame has no column {name!r:.80}" for name in wanted if name not in frame.columns]
+    if frame.empty:
+        faults.append("there are no answers to compare; run the plan first")
+    if faults:
+        raise DefinitionError(dict.fromkeys(faults))
+    column = score_column(frame, score)
+    if column is None:
+        raise DefinitionError(
+            "Nothing was scored, so nothing can be compared. Give the plan scorers=[…], "
+            "or score the answers now: run.score(lk.exact())."
+        )
+    return column
+
+
+def _contenders(
+    frame: pd.DataFrame, keys: tuple[str, ...]
+) -> tuple[NDArray[np.intp], tuple[tuple[str, ...], ...]]:
+    columns = [frame[name] for name in keys]
+    if len(columns) == 1:
+        code, names = _factorized(columns[0])
+        return code, tuple((str(name),) for name in names)
+    codes, levels = zip(*(_factorized(column) for column in columns), strict=True)
+    joint = codes[0] * len(levels[1]) + codes[1]
+    seen, code = np.unique(joint, return_inverse=True)
+    pairs = ((levels[0][one // len(levels[1])], levels[1][one % len(levels[1])]) for one in seen)
+    return code.astype(np.intp), tuple((str(first), str(second)) for first, second in pairs)
+
+
+def _cells(
+    frame: pd.DataFrame, keys: tuple[str, ...]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], tuple[str, ...]]:
+    sample = _codes(frame["sample_id"])
+    cell, over = sample, []
+    for name in FACTORS:
+        if name in keys or name not in frame.columns:
+            continue
+        code, levels = _factorized(frame[name])
+        if len(levels) > 1:
+            over.append(name)
+            cell = cell * len(levels) + code
+    if over:
+        cell = np.unique(cell, return_inverse=True)[1].astype(np.intp)
+    return sample, cell, tuple(over)
+
+
+def _factorized(column: pd.Series[Any]) -> tuple[NDArray[np.intp], list[str]]:
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        kept = column.cat.remove_unused_categories()
+        return np.asarray(kept.cat.codes, dtype=np.intp), [str(level) for level in kept.cat.categories]
+    code, levels = pd.factorize(column.astype(str), sort=True)
+    return np.asarray(code, dtype=np.intp), [str(level) for level in levels]
+
+
+def _codes(column: pd.Series[Any]) -> NDArray[np.intp]:
+    import pandas as pd
+
+    return np.asarray(pd.factorize(column, use_na_sentinel=False)[0], dtype=np.intp)
+
+
+def _floats(frame: pd.DataFrame, name: str) -> Floats:
+    import pandas as pd
+
+    if name not in frame.columns:
+        return np.full(len(frame), np.nan)
+    try:
+        found = pd.to_numeric(frame[name]).to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise DefinitionError(f"column {name!r} holds what is no number: {error}") from None
+    return np.where(np.isinf(found), np.nan, found)
+
+
+def _logarithms(frame: pd.DataFrame, name: str, timed: NDArray[np.bool_]) -> Floats:
+    seconds = _floats(frame, name)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(timed & (seconds > 0), np.log(seconds), np.nan)
+
+
+def _typical(logarithms: Table) -> Table:
+    return replace(logarithms, means=np.exp(logarithms.means), binary=False)
+
+
+def _asking_order(frame: pd.DataFrame, sample: NDArray[np.intp]) -> NDArray[np.intp]:
+    import pandas as pd
+
+    if "started_at" not in frame.columns:
+        return np.arange(int(sample.max()) + 1, dtype=np.intp)
+    # What was never sent has no time; it stands where its row stands, after what has one.
+    at = pd.to_datetime(frame["started_at"], utc=True, errors="coerce").reset_index(drop=True)
+    first = at.groupby(sample).min()
+    return np.asarray(first.sort_values(kind="stable", na_position="last").index, dtype=np.intp)
+
+
+def _clock(frame: pd.DataFrame, mask: NDArray[np.bool_], key: tuple[str, ...]) -> Clock:
+    import pandas as pd
+
+    days: tuple[str, ...] = ()
+    if "started_at" in frame.columns:
+        at = pd.to_datetime(frame["started_at"][mask], utc=True, errors="coerce").dropna()
+        days = tuple(sorted(str(day) for day in at.dt.normalize().unique().strftime("%Y-%m-%d")))
+    flights = _floats(frame, "in_flight")[mask]
+    flights = flights[~np.isnan(flights)]
+    local = bool((frame["provider"][mask] == "local").any()) if "provider" in frame.columns else False
+    return Clock(
+        int(mask.sum()),
+        days,
+        float(np.median(flights)) if len(flights) else None,
+        local or key[-1].startswith("local/"),
+    )

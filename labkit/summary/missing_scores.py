@@ -1,0 +1,43 @@
+"""Missing scores of each pair: how many there are, and the worst they could do to its interval."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labkit.stats import Pairs, pairwise
+from labkit.summary.contenders import ContenderTable
+
+
+def worst(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:
+    """The columns `missing`, `worst_low` and `worst_high` of pairs; NaN for scores without bounds."""
+    table, k = given.score, len(given.names)
+    gone, absent = given.asked & np.isnan(table.means), missing(given, pairs)
+    if not given.bounded:
+        nothing = np.full(len(pairs), np.nan)
+        return {"missing": absent, "worst_low": nothing, "worst_high": nothing}
+    least, most = pairs.limits(level)
+    low, high = (np.where(gone, end, table.means) for end in (0.0, 1.0))
+    for first in np.unique(pairs.first[absent > 0]):
+        # Column 0 is this contender with its missing scores at 0, column 1 at 1; the others follow.
+        means = np.column_stack([low[:, first], high[:, first], low, high])
+        filled = replace(table, means=means, counts=(~np.isnan(means)).astype(np.intp))
+        at_worst, at_best = (pairwise(filled, level=level, against=side) for side in (0, 1))
+        for place in np.flatnonzero((pairs.first == first) & (absent > 0)):
+            second = int(pairs.second[place])
+            least[place] = -at_worst.high[at_worst.first == 2 + k + second][0]
+            most[place] = -at_best.low[at_best.first == 2 + second][0]
+    return {"missing": absent, "worst_low": least, "worst_high": most}
+
+
+def missing(given: ContenderTable, pairs: Pairs) -> NDArray[np.intp]:
+    """For each pair, the cells of both designs that lack a score of one of them."""
+    gone = given.asked & np.isnan(given.score.means)
+    counts = [
+        int(((gone[:, one] & given.asked[:, two]) | (gone[:, two] & given.asked[:, one])).sum())
+        for one, two in zip(pairs.first, pairs.second, strict=True)
+    ]
+    return np.array(counts, dtype=np.intp)

@@ -1,0 +1,96 @@
+"""The budget: no order of reserving and settling ever spends more than the budget."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from labkit.engine.budget import Budget
+
+usd = st.floats(0, 10, allow_nan=False)
+
+
+class Spending(RuleBasedStateMachine):
+    """Reserve, settle for less or for everything, in any order, with any amounts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.budget = Budget(20.0, spent_usd=1.5)
+        self.held: list[float] = []
+        self.true_usd = 1.5
+
+    @rule(worst=usd)
+    def reserve(self, worst: float) -> None:
+        if self.budget.reserve(worst):
+            self.held.append(worst)
+        else:
+            assert self.budget.spent_usd + self.budget.reserved_usd + worst > 20.0 - 1e-9
+
+    @precondition(lambda self: self.held)
+    @rule(share=st.floats(0, 1))
+    def settle(self, share: float) -> None:
+        worst = self.held.pop()
+        self.true_usd += worst * share
+        self.budget.settle(worst, worst * share)
+
+    @precondition(lambda self: self.held)
+    @rule()
+    def lose(self) -> None:
+        worst = self.held.pop(0)
+        self.true_usd += worst
+        self.budget.settle(worst, None)
+
+    @invariant()
+    def never_more_than_the_budget(self) -> None:
+        assert self.true_usd <= self.budget.spent_usd + 1e-9
+        assert self.budget.spent_usd + self.budget.reserved_usd <= 20.0
+        assert self.budget.in_flight == (self.budget.reserved_usd > 0)
+
+
+TestSpending = Spending.TestCase
+TestSpending.settings = settings(max_examples=40, deadline=None)
+
+
+@given(st.lists(usd, max_size=50))
+def test_rounding_never_helps(costs: list[float]) -> None:
+    """What was set aside can always be settled for itself, to nothing less and nothing left."""
+    budget = Budget()
+    for cost in costs:
+        assert budget.reserve(cost)
+    for cost in costs:
+        budget.settle(cost, None)
+    assert not budget.in_flight
+    assert budget.spent_usd >= sum(costs) - 1e-6
+
+
+def test_without_a_budget_everything_is_counted() -> None:
+    """No limit is not no count."""
+    budget = Budget(None)
+    assert budget.reserve(1e6)
+    assert budget.left_usd is None
+    budget.settle(1e6, 2.0)
+    assert (budget.spent_usd, budget.reserved_usd, budget.budget_usd) == (2.0, 0.0, None)
+
+
+def test_an_empty_budget_gives_what_costs_nothing() -> None:
+    """A budget of 0, or one long spent, still lets through what is free."""
+    budget = Budget(0.0, spent_usd=3.0)
+    assert budget.reserve(0.0)
+    assert not budget.reserve(1e-12)
+    assert budget.left_usd == 0.0
+
+
+def test_the_last_cent_can_be_spent() -> None:
+    """Ten requests of a tenth fit a budget of one, whatever binary fractions make of it."""
+    budget = Budget(1.0)
+    assert [budget.reserve(0.1) for _ in range(11)] == [True] * 10 + [False]
+
+
+def test_a_raised_budget_goes_on() -> None:
+    """A limit set anew counts from what is spent already."""
+    budget = Budget(1.0, spent_usd=1.0)
+    assert not budget.reserve(0.5)
+    budget.raise_to(2.0)
+    assert budget.reserve(0.5)
+    assert "0.5000 set aside" in repr(budget)

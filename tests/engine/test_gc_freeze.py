@@ -1,0 +1,91 @@
+"""labkit.engine.gc_freeze: what the collector passes over while a run goes, and that all is as before."""
+
+from __future__ import annotations
+
+import gc
+import os
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from labkit.catalog.model import Model
+from labkit.engine import gc_freeze
+from labkit.providers.script import Script
+
+
+class Knot:
+    """Garbage that only the collector finds."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    """No test leaves the collector changed."""
+    yield
+    assert gc.get_freeze_count() == 0
+
+
+def test_a_run_is_spared_and_leaves_no_trace(kit: Any, ask: Callable[..., Any]) -> None:
+    """While a run goes what was there is frozen; afterwards the collector is as it was."""
+    seen: list[bool] = []
+
+    def text(*what: Any) -> None:
+        seen.append(gc.get_freeze_count() > 10_000)
+
+    model = Model("scripted/a", client=Script("one two"))
+    ask([model], kit.jobs_for([model], 2), memory=kit.Memory(on={"text": text}))
+    assert set(seen) == {True}
+
+
+def test_blocks_may_overlap() -> None:
+    """The last of several that ends gives all back, in whatever order they end."""
+    one, two = gc_freeze.frozen(), gc_freeze.frozen()
+    one.__enter__()
+    two.__enter__()
+    one.__exit__(None, None, None)
+    assert gc.get_freeze_count() > 0
+    two.__exit__(None, None, None)
+    assert gc.get_freeze_count() == 0
+
+
+def test_garbage_is_found_all_the_same() -> None:
+    """What becomes garbage in the block is collected, and what was garbage before it is so afterwards."""
+    before = Knot()
+    old = weakref.ref(before)
+    with gc_freeze.frozen():
+        young = weakref.ref(Knot())
+        del before
+        gc.collect()
+        assert young() is None
+        assert old() is not None
+    gc.collect()
+    assert old() is None
+
+
+def test_who_froze_objects_is_left_alone() -> None:
+    """What a program has frozen itself stays frozen, and its run freezes no more; other threads may let go
+    of some of it meanwhile."""
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        young: list[list[int]] = [[] for _ in range(frozen)]
+        with gc_freeze.frozen():
+            assert gc.get_freeze_count() < frozen + len(young) / 2
+        assert gc.get_freeze_count() > frozen / 2
+    finally:
+        gc.unfreeze()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing to fork with")
+def test_a_forked_child_begins_as_if_there_were_no_run() -> None:
+    """What the parent froze for its run is walked again in a child."""
+    with gc_freeze.frozen():
+        child = os.fork()
+        if child == 0:
+            os._exit(int(gc.get_freeze_count() > 0))
+        assert os.waitpid(child, 0)[1] == 0
+        assert gc.get_freeze_count() > 0

@@ -1,0 +1,147 @@
+"""What follows an attempt, and what the queue learns from it."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from labkit.engine.call import Attempted, Call, Stopped
+from labkit.engine.concurrency import ConcurrencyLimiter
+from labkit.engine.listener import AttemptListener
+from labkit.engine.outcome import Outcome, conclude
+from labkit.engine.queues import Endpoint, ModelQueue
+from labkit.engine.retry import Policy
+from labkit.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ConnectionLost,
+    InvalidRequest,
+    Overloaded,
+    ProviderError,
+)
+from labkit.records import Answer, Usage
+
+
+@pytest.fixture
+def queue(kit: Any) -> ModelQueue:
+    """A queue with a limit of 16."""
+    made = ModelQueue(kit.Model("scripted/a"), Random(1))
+    Endpoint("here", ConcurrencyLimiter(64)).add(made)
+    return made
+
+
+@pytest.fixture
+def after(kit: Any, queue: ModelQueue) -> Any:
+    """The verdict after an attempt that ended so."""
+    call = Call(kit.jobs_for([queue.model], 1, usd=0.01)[0], queue.model, 0.0)
+
+    def run(*, now: float = 1.0, headers: Any = None, said: str = "", **how: Any) -> Outcome:
+        listener = AttemptListener(call.job.cell, None, lambda: None)
+        if said:
+            listener.text(said)
+        listener.headers = headers or {}
+        call.first_sent = call.first_sent or 0.0
+        call.attempts += 1
+        queue.endpoint.limiter.acquire()
+        attempted = Attempted(
+            listener=listener,
+            sent_at=None,
+            sent_number=queue.endpoint.limiter.sent,
+            in_flight=1,
+            **how,  # type: ignore[arg-type]
+        )
+        policy = Policy(unreachable_s=100)
+        return conclude(queue, call, attempted, policy=policy, random=Random(1), now=now)
+
+    run.call = call  # type: ignore[attr-defined]
+    return run
+
+
+def test_an_answer_is_the_end(after: Any) -> None:
+    """An answer gives its row and its cost."""
+    answer = Answer(stop_reason="stop", usage=Usage(input_tokens=2, output_tokens=3))
+    found = after(answer=answer, said="x")
+    assert found.row.status == "done"
+    assert found.cost_usd == pytest.approx(0.05)
+    assert found.wait_s is None
+
+
+@pytest.mark.parametrize(
+    ("error", "cost_usd", "again"),
+    [
+        (Overloaded("busy"), 0.0, True),
+        (ConnectionFailed("down"), 0.0, True),
+        (ConnectionLost("cut"), None, True),
+        (InvalidRequest("no"), 0.0, False),
+    ],
+)
+def test_a_failure_costs_what_it_may(after: Any, error: ProviderError, cost_usd: Any, again: bool) -> None:
+    """What reached nobody costs nothing; what may have been answered keeps all that was set aside."""
+    found = after(error=error)
+    assert found.cost_usd == cost_usd
+    assert (found.wait_s is not None) == again
+    assert (found.row is None) == again
+    assert found.why == str(error)
+
+
+def test_text_before_a_refusal_keeps_its_cost(after: Any) -> None:
+    """A refusal after text may have been paid for, whatever its class."""
+    assert after(error=Overloaded("busy"), said="Hel").cost_usd is None
+
+
+def test_a_refusal_to_go_so_fast_lowers_the_limit(after: Any, queue: ModelQueue) -> None:
+    """429 and overload halve the limit; other failures leave it."""
+    after(error=InvalidRequest("no"))
+    after(error=ConnectionLost("cut"))
+    assert queue.endpoint.limiter.limit == 16
+    after(error=Overloaded("busy"))
+    assert queue.endpoint.limiter.limit == 8
+
+
+def test_a_stopped_lane_asks_nothing_again(after: Any, queue: ModelQueue) -> None:
+    """After a stop a failure is final, and the row says what went wrong, not that it was stopped."""
+    queue.stopped = Stopped("RunStopped", "stop")
+    found = after(error=Overloaded("busy"))
+    assert found.wait_s is None
+    assert (found.row.status, found.row.error_type) == ("failed", "Overloaded")
+
+
+def test_a_dead_key_stops_the_model(after: Any) -> None:
+    """The verdict names the model and why it is put aside."""
+    found = after(error=AuthenticationFailed("bad key"))
+    assert found.row.status == "failed"
+    assert found.stops_model.error_type == "AuthenticationFailed"
+    assert "scripted/a was put aside: its key was refused" in found.stops_model.message
+
+
+def test_nothing_but_failures_puts_the_model_aside(after: Any, queue: ModelQueue) -> None:
+    """An endpoint that fails every call for longer than the policy allows is given up."""
+    for number in range(20):
+        assert after(error=ConnectionFailed("down"), now=float(number)).stops_model is None
+    found = after(error=ConnectionFailed("down"), now=101.0)
+    assert "nothing but ConnectionFailed for 101 s" in found.stops_model.message
+    queue.circuit.answered()
+    assert after(error=ConnectionFailed("down"), now=500.0).stops_model is None
+
+
+def test_headers_are_heeded_of_answers_and_refusals(after: Any, queue: ModelQueue) -> None:
+    """What a provider says of its limits counts when it begins to answer, and when it refuses."""
+    told = {"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "7"}
+    queue.endpoint.limiter.acquire()
+    queue.began(after.call, 1, {**told, "x-ratelimit-remaining-requests": "8"}, 1.0)
+    assert queue.news
+    assert queue.buckets.state(1.0)["requests"].level == 8
+    after(error=Overloaded("busy", headers={**told, "x-ratelimit-remaining-requests": "3"}))
+    assert queue.buckets.state(1.0)["requests"].level == 3
+    old = {**told, "x-ratelimit-remaining-requests": "1"}
+    after(answer=Answer(stop_reason="stop", usage=Usage()), headers=old)
+    assert queue.buckets.state(1.0)["requests"].level == 3
+
+
+def test_what_was_aborted_is_a_row(after: Any) -> None:
+    """An attempt that was cancelled ends its cell, at the cost of all that was set aside."""
+    found = after(stopped=Stopped("RunAborted", "Aborted."), said="Hel")
+    assert (found.row.status, found.row.text, found.row.maybe_paid) == ("partial", "Hel", 1)
+    assert found.cost_usd is None

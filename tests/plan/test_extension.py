@@ -1,0 +1,174 @@
+"""labkit.plan.extension: a study grows under its run."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import labkit as lk
+from labkit.errors import DefinitionError
+
+ROWS = [{"text": f"q{i}", "target": "yes"} for i in range(120)]
+
+
+class Rated:
+    """Answers right at a rate, the same for the same question, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def model(self, name: str, rate: float) -> Any:
+        def answer(request: Any) -> str:
+            self.asked += 1
+            chance = random.Random(f"{request.messages[-1]['content']}/{name}")
+            return "yes" if chance.random() < rate else "no"
+
+        client = lk.Script(answer, version="1")
+        return lk.Model(f"scripted/{name}", client=client, prices={"input": 1.0, "output": 1.0})
+
+
+@pytest.fixture
+def rated() -> Rated:
+    """Counts every request of its models."""
+    return Rated()
+
+
+@pytest.fixture
+def study(lab: Any, rated: Rated) -> Callable[..., Any]:
+    """Makes a plan over 20 of 120 samples, two models, one prompt."""
+
+    def make(a: float = 0.4, b: float = 0.9, **changes: Any) -> Any:
+        wanted: dict[str, Any] = {
+            "prompts": [lk.Prompt("p", "{{ text }}")],
+            "models": [rated.model("a", a), rated.model("b", b)],
+            "dataset": ROWS,
+            "scorers": [lk.contains("target")],
+            "experiment": "growing",
+        }
+        return lab.plan(**(wanted | changes)).sample(20)
+
+    return make
+
+
+def test_more_rows_keep_the_run_and_ask_only_the_new(study: Any, rated: Rated, lab: Any) -> None:
+    """Ten more samples on two models are twenty requests; the run is the same one, its clocks are kept."""
+    first = study().run()
+    before = first.generations().set_index("generation_id")
+    grown = first.more(rows=10)
+    after = grown.generations().set_index("generation_id")
+    assert grown.run_id == first.run_id
+    assert rated.asked == 60
+    assert len(after) == 60
+    assert after.loc[before.index, "latency_s"].tolist() == before["latency_s"].tolist()
+    assert after["replayed_from"].isna().all()
+    assert after["score.contains"].notna().all()
+    assert lab.runs()[["cells", "done", "status"]].to_numpy().tolist() == [[60, 60, "finished"]]
+    assert after.groupby("model")["sample_id"].nunique().tolist() == [30, 30]
+
+
+def test_more_models_and_repeats_are_balanced(study: Any, rated: Rated) -> None:
+    """A new model is asked of every cell, a new repeat of every model; nothing twice."""
+    grown = study().run().more(models=[rated.model("c", 0.5)], repeats=1)
+    frame = grown.generations()
+    assert len(frame) == rated.asked == 120
+    assert (frame.groupby(["model", "sample_id"])["repeat"].nunique() == 2).all()
+    assert not grown.watched
+
+
+def test_asking_until_decided_stops_when_it_is(study: Any, rated: Rated) -> None:
+    """Models far apart are decided before the dataset ends, by intervals that hold at any moment."""
+    grown = study(a=0.2, b=0.95).run().more(until="decided", batch=20)
+    assert grown.watched
+    verdict = grown.verdict()
+    assert verdict.watched
+    assert verdict.frame()["decided"].all()
+    assert rated.asked < 240
+
+
+def test_asking_until_decided_ends_with_the_dataset_or_the_limit(study: Any, rated: Rated) -> None:
+    """Equal models are never decided: asking ends with the rows, and says nothing is decided."""
+    run = study(a=0.5, b=0.5).run().more(until="decided", rows=30, batch=15)
+    assert len(run.generations()) == 100
+    run = run.more(until="decided", batch=70)
+    assert len(run.generations()) == 240
+    assert rated.asked == 240
+    assert not run.verdict().frame()["decided"].any()
+
+
+def test_asking_until_narrow_stops_at_the_width(study: Any) -> None:
+    """The interval of each pair is no wider than wished, or the samples are used up."""
+    run = study(a=0.05, b=0.95).run().more(until=0.6, batch=20)
+    row = run.verdict().frame().iloc[0]
+    assert row["all_high"] - row["all_low"] <= 0.6
+    assert len(run.generations()) < 240
+
+
+def test_an_empty_budget_ends_it(study: Any) -> None:
+    """The budget is the run's total; when it is used up the run stops and asking ends."""
+    run = study(a=0.5, b=0.5).run()
+    spent = float(run.generations()["cost_usd"].sum())
+    grown = run.more(until="decided", budget_usd=spent * 1.5, batch=20)
+    assert grown.status == "stopped"
+    assert float(grown.generations()["cost_usd"].sum()) <= spent * 1.5
+    assert (grown.generations()["status"] == "stopped").any()
+
+
+def test_a_run_of_history_grows_too(study: Any, rated: Rated, here: Path) -> None:
+    """From another lab object, by its id: the plan is put together again over all samples."""
+    run_id = study().run().run_id
+    lab = lk.Lab(here / "lab.duckdb", models=[rated.model("a", 0.4), rated.model("b", 0.9)])
+    grown = lab.run(run_id).more(rows=5, scorers=[lk.contains("target")])
+    assert grown.run_id == run_id
+    assert len(grown.generations()) == rated.asked == 50
+    assert grown.generations()["score.contains"].notna().all()
+
+
+def test_the_grown_run_is_of_the_grown_plan(study: Any, lab: Any) -> None:
+    """The lab's plan_id is that of its cells, and `lab.again` finds every answer known."""
+    grown = study().run().more(rows=10)
+    assert lab.runs()["plan_id"].item() == grown.plan_id()
+    known = lk.Lab(lab.path, models=list(study().design.models)).again(grown.run_id)
+    assert len(known) == 60
+    assert known.frame()["known"].all()
+
+
+def test_the_same_question_twice_gets_answers_of_its_own(lab: Any) -> None:
+    """B17 holds while growing: a new sample that sends an old request is asked, not given the old answer."""
+    count = iter(range(1000))
+    model = lk.Model("scripted/n", client=lk.Script(lambda request: f"{next(count)}", version="1"))
+    rows = [{"id": str(i), "text": "same"} for i in range(6)]
+    run = lab.plan(prompts=["{{ text }}"], models=[model], dataset=rows, repeats=2).head(2).run()
+    grown = run.more(rows=4)
+    assert grown.generations()["text"].nunique() == 12
+    assert grown.generations()["replayed_from"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({}, "rows=, models=, repeats= or until="),
+        ({"rows": 0}, "rows is 0"),
+        ({"rows": 101}, "has 100 more samples, not 101"),
+        ({"repeats": True}, "repeats is True"),
+        ({"until": "soon"}, "until is 'soon'"),
+        ({"until": -0.1}, "until is -0.1"),
+        ({"models": ["nosuch/model-x9"]}, "nosuch"),
+    ],
+)
+def test_wrong_wishes_are_refused_before_asking(study: Any, rated: Rated, wish: Any, words: str) -> None:
+    """What makes no sense is named, and nothing is asked."""
+    run = study().run()
+    asked = rated.asked
+    with pytest.raises(DefinitionError, match=words):
+        run.more(**wish)
+    assert rated.asked == asked
+
+
+def test_a_model_that_is_there_already_is_refused(study: Any, rated: Rated) -> None:
+    """The study cannot have one model twice."""
+    with pytest.raises(DefinitionError, match="already"):
+        study().run().more(models=[rated.model("a", 0.4)])

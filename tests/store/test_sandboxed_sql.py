@@ -1,0 +1,200 @@
+"""A person's SQL reads the lab and reaches nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from labkit.errors import DefinitionError, StoreError
+from labkit.store import Store, sandboxed_sql
+
+Put = Callable[..., None]
+secret_frame = pd.DataFrame({"key": ["sk-secret"]})
+
+
+@pytest.fixture(params=["lab", "no lab"])
+def any_lab(request: pytest.FixtureRequest, store: Store, put: Put, make: Any) -> Store:
+    """A lab with a row, and one that does not exist yet."""
+    if request.param == "lab":
+        put(make.generation())
+        store.fold()
+    return store
+
+
+FORBIDDEN = [
+    "select * from read_text('/etc/hostname')",
+    "select * from read_csv('/etc/passwd')",
+    "from '/etc/passwd'",
+    "from 'x.csv'",
+    "from glob('/*')",
+    "select * from secret_frame",
+    "select * from sqlite_scan('x', 'y')",
+    "select * from read_parquet('https://example.com/x.parquet')",
+    "copy generations to 'out.csv'",
+    "copy (select 1) to '/dev/stdout'",
+    "attach 'other.duckdb'",
+    "attach ':memory:' as x",
+    "export database 'x'",
+    "install httpfs",
+    "load httpfs",
+    "set enable_external_access = true",
+    "set lock_configuration = false",
+    "reset lock_configuration",
+    "set memory_limit = '1GB'",
+    "pragma enable_profiling",
+    "pragma disable_checkpoint_on_shutdown",
+    "create table mine (a int)",
+    "create temp table mine (a int)",
+    "create view mine as select 1",
+    "insert into log.generations select * from log.generations",
+    "delete from log.generations",
+    "update log.generations set text = 'x'",
+    "drop table log.generations",
+    "alter table log.generations add column x int",
+    "checkpoint",
+    "vacuum",
+    "begin",
+    "use memory",
+    "call pragma_version()",
+    "prepare p as select 1",
+    "select 1; select 2",
+    "select 1; drop table log.generations",
+    "from generations; insert into log.scores select * from log.scores",
+    "",
+    "   ",
+    "-- nothing",
+    ";",
+    "not sql at all",
+    "select getenv('HOME')",
+]
+
+
+READING = [
+    "from generations",
+    "select model, median(latency_s) from generations group by 1",
+    "with a as (select 1 as x) select * from a",
+    "describe generations",
+    "explain from runs",
+    "values (1)",
+    "select 1;",
+    "show tables",
+    "summarize generations",
+    "pivot generations on model in ('a', 'b') using count(*)",
+]
+
+
+def test_what_is_no_query_of_the_lab_is_refused(
+    any_lab: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Files, the network, Python's variables, settings and every kind of change are out of reach."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text("a\n1\n")
+    with any_lab._shared.access.sealed() as connection:
+        for query in FORBIDDEN:
+            with pytest.raises(DefinitionError):
+                pytest.fail(f"{query!r} gave {sandboxed_sql.query(connection, query, None)}")
+        assert sandboxed_sql.query(connection, "select count(*) as n from scores", None)["n"].tolist() == [0]
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_queries_that_read_work(any_lab: Store) -> None:
+    """Whatever reads the lab gives a frame."""
+    with any_lab._shared.access.sealed() as connection:
+        for query in READING:
+            assert isinstance(sandboxed_sql.query(connection, query, None), pd.DataFrame)
+
+
+def test_no_python_variable_can_be_read(any_lab: Store) -> None:
+    """A frame in the caller's hands is not a table, whatever the frame is called."""
+    local_frame = pd.DataFrame({"a": [1]})
+    for name in ("local_frame", "secret_frame", "any_lab"):
+        with pytest.raises(DefinitionError, match="does not exist"):
+            any_lab.sql(f"from {name}")
+    assert len(local_frame) == 1
+
+
+HOSTILE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30) | st.sampled_from(
+    [
+        "'; drop table log.generations; --",
+        '"',
+        "''",
+        "\0",
+        "a\0b",
+        "$1",
+        "?",
+        "%",
+        "\\",
+        "\ud800",
+        "{}",
+        "x' or '1'='1",
+    ]
+)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=HOSTILE)
+def test_a_bound_value_is_only_a_value(value: str, tmp_path_factory: Any, make: Any) -> None:
+    """No name, filter or parameter is ever read as SQL: the tables stay what they are."""
+    store = _one_lab(tmp_path_factory, make)
+    found = store.generations(model=value, columns=["model"])
+    assert set(found["model"]) <= {value}
+    assert len(store.attempts(run=value)) == 0
+    assert len(store.runs(experiment=[value])) == 0
+    if "\ud800" not in value:
+        count = store.sql("select count(*) as n from generations where model = ?", [value])
+        assert count["n"].tolist() == [0]
+    assert store.generations(columns=["generation_id"])["generation_id"].tolist() == ["g1"]
+    assert store.sql("select count(*) as n from duckdb_tables() where schema_name = 'log'")["n"].tolist() == [
+        15
+    ]
+
+
+_labs: dict[str, Store] = {}
+
+
+def _one_lab(tmp_path_factory: Any, make: Any) -> Store:
+    if "one" not in _labs:
+        _labs["one"] = Store(tmp_path_factory.mktemp("lab") / "lab.duckdb")
+        _labs["one"].writer().put(make.generation())
+        _labs["one"].close()
+    return _labs["one"]
+
+
+def test_parameters_by_place_and_by_name(store: Store, put: Put, make: Any) -> None:
+    """Values are given as a list for `?` and as a dict for `$name`."""
+    put(make.generation("a", latency_s=1.0), make.generation("b", latency_s=3.0))
+    assert len(store.sql("from generations where latency_s > ?", [2.0])) == 1
+    assert len(store.sql("from generations where latency_s > $least", {"least": 2.0})) == 1
+    with pytest.raises(DefinitionError, match="query failed"):
+        store.sql("from generations where latency_s > ?")
+
+
+def test_results_have_plain_types(store: Store, put: Put, make: Any) -> None:
+    """Sums are numbers, times carry UTC, missing whole numbers are missing."""
+    put(make.generation("a"), make.generation("b", input_tokens=None))
+    frame = store.sql(
+        "select sum(output_tokens) as total, max(started_at) as last, max(input_tokens) as most, "
+        "1.5::decimal(10, 2) as d, null::bigint as missing, count(*) as n from generations"
+    )
+    assert frame.dtypes.astype(str).to_dict() == {
+        "total": "Int64",
+        "last": "datetime64[us, UTC]",
+        "most": "Int64",
+        "d": "float64",
+        "missing": "Int64",
+        "n": "Int64",
+    }
+    assert frame["total"].tolist() == [10]
+
+
+def test_a_broken_query_names_its_fault(any_lab: Store) -> None:
+    """DuckDB's own words come through, as a `DefinitionError`, not as a store's fault."""
+    with pytest.raises(DefinitionError, match="nosuch") as told:
+        any_lab.sql("select nosuch from generations")
+    assert not isinstance(told.value, StoreError)
