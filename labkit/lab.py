@@ -16,12 +16,12 @@ from labkit import keys, provenance
 from labkit.archive import Archive, Names, When
 from labkit.catalog.catalog import Catalog
 from labkit.datasets import load
+from labkit.engine.clients import warm_up
 from labkit.library import Library
 from labkit.plan import Plan
 from labkit.plan.extension import more
 from labkit.plan.recall import recall
 from labkit.plan.validation import define, with_structure
-from labkit.plan.warmup import warm_up
 from labkit.prompts import Block
 from labkit.run import Dependencies, Run
 from labkit.run.dependencies import fresh_by_default

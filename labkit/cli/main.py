@@ -1,4 +1,4 @@
-"""The `labkit` command and its subcommands' names. What each does stands in a module of its own."""
+"""The `labkit` command, and `labkit pull`; the other subcommands stand in modules of their own."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import sys
 
 import click
 
+from labkit import tokens, weights
 from labkit.cli.doctor import doctor
-from labkit.cli.fetch import pull
 from labkit.cli.notebook import run
+from labkit.cli.output import json_option, show_json
 from labkit.cli.replay import replay
 from labkit.cli.runs import backup, models, runs, show, sql
 from labkit.errors import LabkitError
@@ -18,6 +19,28 @@ from labkit.errors import LabkitError
 @click.version_option(package_name="labkit")
 def labkit() -> None:
     """Which prompt and which model to use, how sure that is, and at what price."""
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True)
+@json_option
+def pull(names: tuple[str, ...], as_json: bool) -> None:
+    """Fetch weights: smollm2-135m, gemma-3-270m, or a GGUF from the Hub as hf:ORG/REPO/FILE.gguf.
+
+    `tokenizers` fetches tiktoken's vocabularies, for exact counts of OpenAI models' input. What is here
+    already is not fetched again.
+    """
+    say = None if as_json else click.echo
+    fetched: dict[str, str] = {}
+    for name in names:
+        if name == "tokenizers":
+            fetched[name] = str(tokens.fetch())
+        else:
+            fetched[name] = str(weights.pull(name, progress=say))
+    if as_json:
+        show_json(fetched)
+    elif "tokenizers" in names:
+        click.echo(f"tokenizers: {', '.join(tokens.VOCABULARIES)} in {fetched['tokenizers']}")
 
 
 for command in (pull, models, runs, show, run, sql, backup, doctor, replay):

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from labkit import providers
@@ -15,8 +18,21 @@ from labkit.catalog.model import Model
 from labkit.engine import event_loop
 from labkit.providers.base import Provider
 
+SDKS = {"openai": "openai", "openai-responses": "openai", "anthropic": "anthropic", "local": "openai"}
 _SHARED_DIALECTS = ("openai", "openai-responses", "anthropic")
 _open: dict[asyncio.AbstractEventLoop, dict[tuple[Any, ...], asyncio.Future[Provider]]] = {}
+
+
+def warm_up(models: Sequence[Model]) -> None:
+    """Begin to import the SDKs of `models` in the background, so that the first request need not wait.
+
+    Returns at once. A missing SDK is reported when the run starts, not here.
+    """
+    wanted = sorted(
+        {SDKS[model.dialect] for model in models if model.dialect in SDKS and model.client is None}
+    )
+    if wanted:
+        threading.Thread(target=_import, args=(wanted,), name="labkit-warm-up", daemon=True).start()
 
 
 async def provider(model: Model, key: Any) -> Provider:
@@ -62,3 +78,11 @@ def _name(model: Model, key: Any) -> tuple[Any, ...]:
     if model.dialect in _SHARED_DIALECTS:
         return (model.dialect, model.provider, model.base_url, digest)
     return (model.dialect, model.id, model.weights, digest)
+
+
+def _import(names: Sequence[str]) -> None:
+    for name in names:
+        try:
+            import_module(name)
+        except ImportError:
+            return

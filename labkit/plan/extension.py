@@ -14,25 +14,24 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from labkit.design import Design, build
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
 from labkit.library import Library
 from labkit.plan import vision
+from labkit.plan.study import Study
 from labkit.plan.validation import define
 from labkit.records import RunEvent, RunRecord
 from labkit.run import Run, Settings
 
-if TYPE_CHECKING:
-    from labkit.plan.plan import Plan
-
 LEAST_BATCH = 10
+S = TypeVar("S", bound=Study)
 
 
 def more(
-    plan: Plan,
+    plan: Study,
     run: Run,
     *,
     rows: int | None,
@@ -80,7 +79,7 @@ def more(
 
 
 def _check(
-    plan: Plan,
+    plan: Study,
     run: Run,
     rows: int | None,
     models: Sequence[Any],
@@ -113,7 +112,7 @@ def _asked(design: Design) -> int:
     return len({place.sample for place in design.places})
 
 
-def _drawn(plan: Plan, rows: int, *, at_most: bool = False) -> list[int]:
+def _drawn(plan: Study, rows: int, *, at_most: bool = False) -> list[int]:
     """Positions of samples not asked yet, at random, the same for the same seed and state."""
     asked = {place.sample for place in plan.design.places}
     left = [place for place in range(len(plan.design.dataset.samples)) if place not in asked]
@@ -122,13 +121,13 @@ def _drawn(plan: Plan, rows: int, *, at_most: bool = False) -> list[int]:
 
 
 def _widened(
-    plan: Plan,
+    plan: S,
     *,
     samples: Sequence[int] = (),
     models: Sequence[Any] = (),
     repeats: int = 0,
     params: Mapping[str, Any] | None = None,
-) -> Plan:
+) -> S:
     """The plan with more cells: each new one beside cells that are there."""
     design = plan.design
     come, sent = _defined(plan, models, params) if models else ((), ())
@@ -154,7 +153,7 @@ def _widened(
 
 
 def _defined(
-    plan: Plan, models: Sequence[Any], params: Mapping[str, Any] | None
+    plan: Study, models: Sequence[Any], params: Mapping[str, Any] | None
 ) -> tuple[tuple[Any, ...], tuple[Mapping[str, Any], ...]]:
     design = plan.design
     first, *others = design.params
@@ -180,7 +179,7 @@ def _defined(
 
 
 def _launch(
-    plan: Plan,
+    plan: Study,
     run: Run,
     told: Mapping[str, Any],
     *,
@@ -215,7 +214,7 @@ def _launch(
     return grown.wait()
 
 
-def _become(plan: Plan, run: Run, row: Mapping[str, Any]) -> None:
+def _become(plan: Study, run: Run, row: Mapping[str, Any]) -> None:
     """The run is of the wider plan now; when it began and where it came from stay as they were."""
     provenance = row["provenance"]
     writer = plan.dependencies.store.writer()

@@ -6,6 +6,7 @@ itself: `run` and `start` hand the design to a run.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -16,13 +17,13 @@ from labkit.datasets import Dataset
 from labkit.design import Design, Place
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
-from labkit.plan import pilot, show
+from labkit.plan import show
 from labkit.plan.estimate import Estimate
 from labkit.plan.estimate_inputs import outlook
 from labkit.plan.extension import more
 from labkit.plan.known import Known
-from labkit.run import Dependencies, Run, Settings
-from labkit.scoring import Scorer
+from labkit.plan.study import Study
+from labkit.run import Run, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,19 +32,13 @@ COLUMNS = ("prompt", "model", "sample_id", "repeat", "known", "why", "request_id
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Study):
     """Prompts × models × samples × repeats, one cell per request. Made by `lab.plan`; frozen.
 
     >>> plan = lab.plan(prompts=["Say {{ word }}"], models=[echo], dataset=[{"word": "hi"}, {"word": "ho"}])
     >>> plan.head(1)
     1 prompt × 1 model × 1 sample × 1 repeat = 1 request; 0 known; USD 0.00
     """
-
-    design: Design
-    scorers: tuple[Scorer, ...]
-    seed: int
-    dependencies: Dependencies
-    """The lab's store, catalog and keys, as a run needs them."""
 
     @property
     def plan_id(self) -> str:
@@ -231,7 +226,7 @@ class Plan:
         >>> plan.pilot(5, progress="none").status, plan.estimate().known
         ('finished', 5)
         """
-        part = self._keep(pilot.drawn(self.design, n, seed=self.seed))
+        part = self._keep(pilot_cells(self.design, n, seed=self.seed))
         run = part.run(
             budget_usd=budget_usd,
             allow_unpriced=allow_unpriced,
@@ -252,3 +247,30 @@ class Plan:
     def _repr_html_(self) -> str:
         missing = self.dependencies.missing_keys(self.design.models)
         return show.table(self.design, self.estimate(exact=False), self.known, missing=missing)
+
+
+def pilot_cells(design: Design, n: int, *, seed: int) -> list[int]:
+    """Positions of `n` cells per prompt × model, of as many different samples as there are.
+
+    Samples are put in one random order for the whole design, so that prompts and models are asked the same
+    ones as far as they have them, and a larger `n` draws what a smaller one drew and more. Repeats come
+    where there are fewer samples than `n`. Raises `DefinitionError` unless `n` is a whole number from 1 up.
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise DefinitionError(f"A pilot has n={n!r:.40}; use a whole number of answers, from 1 up.")
+    order = sorted({place.sample for place in design.places})
+    Random(f"pilot/{seed}").shuffle(order)  # noqa: S311 - a draw, not a secret
+    rank = {sample: position for position, sample in enumerate(order)}
+    times: Counter[tuple[int, int, int]] = Counter()
+    ranked: list[tuple[int, int, int]] = []
+    for position, place in enumerate(design.places):  # places come repeat by repeat
+        ranked.append((times[place[:3]], rank[place.sample], position))
+        times[place[:3]] += 1
+    taken: Counter[tuple[int, int]] = Counter()
+    chosen = []
+    for _, _, position in sorted(ranked):
+        pair = design.places[position].prompt, design.places[position].model
+        if taken[pair] < n:
+            taken[pair] += 1
+            chosen.append(position)
+    return sorted(chosen)

@@ -5,7 +5,6 @@ It does not know models, keys or the lab that numbers a prompt's versions.
 
 from labkit.prompts.block import Block
 from labkit.prompts.check import check, missing_variables
-from labkit.prompts.files import load_named
 from labkit.prompts.names import is_ref, name_faults, parse_ref, twin_faults
 from labkit.prompts.prompt import Prompt
 
@@ -14,7 +13,6 @@ __all__ = [
     "Prompt",
     "check",
     "is_ref",
-    "load_named",
     "missing_variables",
     "name_faults",
     "parse_ref",

@@ -24,19 +24,21 @@ from typing import Any
 from labkit.errors import DefinitionError, UnknownPrompt
 from labkit.paths import read_text
 from labkit.prompts.names import name_faults
-from labkit.prompts.prompt import Prompt
 
 LARGEST_BYTES = 20_000_000
 FOLDER = Path("data/prompts")
 _FIELDS: dict[str, type] = {"name": str, "description": str, "system": str, "defaults": dict}
 
 
-def load(path: str | os.PathLike[str]) -> Prompt:
-    """The prompt in the file `path`; `DefinitionError` naming all that is wrong in it."""
+def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What the file `path` says of a prompt: `name`, `text`, and what else stands in its front matter.
+
+    Raises `DefinitionError` naming all that is wrong in it.
+    """
     text = read_text(path, what="prompt file", limit_bytes=LARGEST_BYTES)
     shown = os.fspath(path)
     front, body = _split(text, shown)
-    found = _read(front, shown) if front is not None else {}
+    found = _fields(front, shown) if front is not None else {}
     faults = []
     for key, value in found.items():
         if key not in _FIELDS:
@@ -48,14 +50,11 @@ def load(path: str | os.PathLike[str]) -> Prompt:
             faults.append(f"The prompt file {shown!r}: {key} is {value!r:.60}, but is to be {wanted}.")
     if faults:
         raise DefinitionError(faults)
-    try:
-        return Prompt(found.pop("name", Path(path).stem), body, **found)
-    except DefinitionError as error:
-        raise DefinitionError(f"{fault} (file {shown!r})" for fault in error.faults) from None
+    return {"name": Path(path).stem, "text": body} | found
 
 
-def load_named(name: str, *, folder: str | os.PathLike[str] = FOLDER) -> Prompt:
-    """The prompt in `folder`/`name`.md. A name cannot leave the folder, neither by `..` nor by a link.
+def find(name: str, *, folder: str | os.PathLike[str] = FOLDER) -> Path:
+    """The prompt file `folder`/`name`.md. A name cannot leave the folder, neither by `..` nor by a link.
 
     Raises `UnknownPrompt` naming the nearest there are.
     """
@@ -71,7 +70,7 @@ def load_named(name: str, *, folder: str | os.PathLike[str] = FOLDER) -> Prompt:
         raise UnknownPrompt(f"There is no prompt {name!r} in {os.fspath(folder)!r}. {hint}")
     if not path.resolve().is_relative_to(home.resolve()):
         raise UnknownPrompt(f"The prompt {name!r} in {os.fspath(folder)!r} is a link that leads out of it.")
-    return load(path)
+    return path
 
 
 def names_in(folder: str | os.PathLike[str] = FOLDER) -> list[str]:
@@ -95,7 +94,7 @@ def _split(text: str, shown: str) -> tuple[str | None, str]:
     )
 
 
-def _read(front: str, shown: str) -> dict[Any, Any]:
+def _fields(front: str, shown: str) -> dict[Any, Any]:
     import yaml
 
     class Strict(yaml.SafeLoader):  # type: ignore[misc]

@@ -99,10 +99,17 @@ class Prompt:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Prompt:
-        """The prompt in a Markdown file with front matter: see `labkit.prompts.files`."""
-        from labkit.prompts.files import load
+        """The prompt in a Markdown file with front matter: see `labkit.prompts.files`.
 
-        return load(path)
+        Raises `DefinitionError` naming all that is wrong in it.
+        """
+        from labkit.prompts.files import read
+
+        given = read(path)
+        try:
+            return cls(**given)
+        except DefinitionError as error:
+            raise DefinitionError(f"{fault} (file {os.fspath(path)!r})" for fault in error.faults) from None
 
     def render(self, fields: Mapping[str, Any]) -> list[Message]:
         """The messages for one sample's fields: the system part if it is not blank, then one user turn.

@@ -6,13 +6,12 @@ How it is done it does not know: the plan does, or the lab for a run of its hist
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from labkit.errors import DefinitionError
 
 if TYPE_CHECKING:
     from labkit.catalog.model import Model
-    from labkit.run.handle import Run
     from labkit.scoring import Scorer
 
 
@@ -20,7 +19,7 @@ class Extendable:
     """The part of a run's handle that grows its study. `Run` is the one."""
 
     run_id: str
-    _grow: Callable[..., Run] | None = None
+    _grow: Callable[..., Any] | None = None
     """How the study grows: given by the plan, or by the lab for a run of its history."""
 
     def more(
@@ -40,7 +39,7 @@ class Extendable:
         scorers: Sequence[Scorer] | None = None,
         allow_unpriced: bool = False,
         progress: str | None = None,
-    ) -> Run:
+    ) -> Self:
         """Grow this study, balanced over its cells, and wait: a run under the same run_id, old answers in it.
 
         `rows`: so many more samples of the dataset, drawn at random from those not asked yet; each is
@@ -64,7 +63,7 @@ class Extendable:
             raise DefinitionError(
                 f"Run {self.run_id} does not know its plan here; take lab.run('{self.run_id}')."
             )
-        return self._grow(
+        grown: Self = self._grow(
             self,
             rows=rows,
             models=models,
@@ -81,7 +80,8 @@ class Extendable:
             allow_unpriced=allow_unpriced,
             progress=progress,
         )
+        return grown
 
-    def grown_by(self, grow: Callable[..., Run]) -> None:
+    def grown_by(self, grow: Callable[..., Any]) -> None:
         """Told by whoever knows the plan: how `more` is done."""
         self._grow = grow

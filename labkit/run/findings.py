@@ -17,6 +17,7 @@ from labkit.summary.compact import FIGURES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from labkit.report import Material
     from labkit.verdict import Verdict
     from labkit.verdict.differences import Differences
 
@@ -135,7 +136,6 @@ class Findings(RunFrames):
         `DefinitionError` for another ending or a folder that is not there.
         """
         from labkit import report
-        from labkit.run.report_material import gather
 
         target = Path(path)
         made = {".html": report.page, ".htm": report.page, ".md": report.markdown}.get(target.suffix.lower())
@@ -146,8 +146,7 @@ class Findings(RunFrames):
         if not target.parent.is_dir():
             raise DefinitionError(f"There is no folder {target.parent.name!r:.80} to write the report to.")
         settings = _settings(score, by, margin, level, against, clusters, better)
-        charts = target.suffix.lower() != ".md"
-        material = gather(self, self._dependencies, settings, question=question, charts=charts)
+        material = self._material(settings, question, charts=target.suffix.lower() != ".md")
         target.write_text(made(material), encoding="utf-8")
         return target
 
@@ -170,12 +169,9 @@ class Findings(RunFrames):
         A card holds no answers.
         """
         from labkit import report
-        from labkit.run.report_material import gather
 
         settings = _settings(score, by, margin, level, against, clusters, better)
-        made = report.as_card(
-            gather(self, self._dependencies, settings, question=question, charts=False), settings
-        )
+        made = report.as_card(self._material(settings, question, charts=False), settings)
         if path is not None:
             report.write_card(made, path)
         return made
@@ -193,6 +189,24 @@ class Findings(RunFrames):
         if table not in TABLES:
             raise DefinitionError(f"There is no table {table!r:.40}; there are {', '.join(TABLES)}.")
         return report.export(getattr(self, table)(), path, formula_safe=formula_safe)
+
+    def _material(self, settings: dict[str, Any], question: str | None, *, charts: bool) -> Material:
+        from labkit.run.report_material import gather, scorers_of
+
+        row, frame = self._dependencies.store.run_row(self.run_id), self.generations()
+        if row is None or frame.empty:
+            raise DefinitionError(f"Run {self.run_id} has no answers yet, so there is nothing to report.")
+        return gather(
+            row,
+            self._dependencies,
+            settings,
+            frame=frame,
+            verdict=self.verdict(**settings) if scorers_of(frame) else None,
+            summary=self.summary(score=settings["score"]),
+            differences=self.differences(settings["score"], by=settings["by"]),
+            question=question,
+            prices=self.prices() if charts else None,
+        )
 
 
 def _settings(

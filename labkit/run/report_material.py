@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.errors import DefinitionError
 from labkit.report import Material
 from labkit.run.dependencies import Dependencies
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from labkit.run.findings import Findings
+    from labkit.verdict import Verdict
+    from labkit.verdict.differences import Differences
 
 DESIGN = """
     select g.prompt, g.prompt_version, g.model, g.sample_id, g.repeat, g.request_id, g.draw,
@@ -47,40 +47,45 @@ MISSING = """
 """
 
 
+def scorers_of(frame: pd.DataFrame) -> list[str]:
+    """The names of the scorers whose scores are in the frame."""
+    return [str(name).removeprefix("score.") for name in frame.columns if str(name).startswith("score.")]
+
+
 def gather(
-    run: Findings,
+    row: Mapping[str, Any],
     dependencies: Dependencies,
     settings: Mapping[str, Any],
     *,
+    frame: pd.DataFrame,
+    verdict: Verdict | None,
+    summary: pd.DataFrame,
+    differences: Differences,
     question: str | None,
-    charts: bool,
+    prices: Mapping[str, Mapping[str, float]] | None,
 ) -> Material:
-    """Everything a report tells. `settings` are those of `run.verdict`, `score` among them."""
-    store = dependencies.store
-    row = store.run_row(run.run_id)
-    frame = run.generations()
-    if row is None or frame.empty:
-        raise DefinitionError(f"Run {run.run_id} has no answers yet, so there is nothing to report.")
-    scorers = [str(name).removeprefix("score.") for name in frame.columns if str(name).startswith("score.")]
-    verdict = run.verdict(**settings) if scorers else None
+    """Everything a report tells of the run whose row in `runs` and generations these are.
+
+    `settings` are those of `run.verdict`, `score` among them. Charts are drawn where `prices` are given.
+    """
+    store, run_id = dependencies.store, row["run_id"]
     told = row.get("provenance")
-    dataset = store.table(DATASET, [run.run_id]).to_pylist()[0]
-    models = store.table(MODELS, [run.run_id, run.run_id]).to_pylist()
-    differences = run.differences(settings["score"], by=settings["by"])
+    dataset = store.table(DATASET, [run_id]).to_pylist()[0]
+    models = store.table(MODELS, [run_id, run_id]).to_pylist()
     return Material(
         question=question or _question(settings, row, verdict),
-        run=row,
-        prompts=store.table(PROMPTS, [run.run_id]).to_pylist(),
+        run=dict(row),
+        prompts=store.table(PROMPTS, [run_id]).to_pylist(),
         models=[{**model, "params": json.loads(model["params"] or "{}")} for model in models],
         dataset={**dataset, "samples": int(frame["sample_id"].nunique())},
         repeats=int(frame["repeat"].nunique()),
-        scorers=scorers,
+        scorers=scorers_of(frame),
         provenance=json.loads(told) if isinstance(told, str) else dict(told or {}),
         verdict=verdict,
-        summary=run.summary(score=settings["score"]),
+        summary=summary,
         differences=differences,
-        missing=store.table(MISSING, [run.run_id]).to_pandas(),
-        figures=_figures(run, frame, verdict, settings) if charts else (),
+        missing=store.table(MISSING, [run_id]).to_pandas(),
+        figures=() if prices is None else _figures(frame, verdict, settings, prices),
     )
 
 
@@ -91,7 +96,10 @@ def _question(settings: Mapping[str, Any], row: Mapping[str, Any], verdict: Any)
 
 
 def _figures(
-    run: Findings, frame: pd.DataFrame, verdict: Any, settings: Mapping[str, Any]
+    frame: pd.DataFrame,
+    verdict: Verdict | None,
+    settings: Mapping[str, Any],
+    prices: Mapping[str, Mapping[str, float]],
 ) -> list[tuple[str, Any]]:
     from labkit import charts
 
@@ -109,7 +117,7 @@ def _figures(
             found.append(("slices", sliced))
     found += [("latency", charts.latency(frame)), ("time to first token", charts.ttft(frame))]
     found.append(("speed", charts.speed(frame)))
-    found.append(("cost", charts.cost_parts(frame, prices=run.prices())))
+    found.append(("cost", charts.cost_parts(frame, prices=prices)))
     if frame["repeat"].nunique() > 1:
         found.append(("drift", charts.drift(frame, score, level=level)))
     return found

@@ -19,7 +19,6 @@ from labkit.records import Generation
 from labkit.widgets import static_table
 from labkit.widgets.fallback import WithFallback
 from labkit.widgets.live_run import LiveRun
-from labkit.widgets.routing import answer_while_busy
 from labkit.widgets.view_updates import ViewUpdates, line
 
 EVERY_S = 0.1
@@ -157,3 +156,18 @@ def _live(run: Watchable) -> LiveRun:
     table = frame[[name for name in names if name in frame.columns and name != "raw"]]
     listed = table.astype(object).where(table.notna(), None).to_dict("records")
     return LiveRun.of(Generation(**row) for row in listed)
+
+
+def answer_while_busy(widget: Any) -> None:
+    """Leave the messages to `widget` on the shell the browser sent them to.
+
+    JupyterLab sends a widget's messages to a subshell, which answers while a cell runs. ipykernel 7.4
+    diverts the answers to a widget that was made in a cell back to the main shell, where they wait for the
+    cell's end: for a Stop button that is too late.
+
+    Callbacks then run in another thread than the cells, so they must only call what is safe from any
+    thread. Kernels without that diversion are left as they are.
+    """
+    comm = widget.comm
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda data, asked: asked

@@ -16,7 +16,6 @@ from labkit.widgets.selector import Choice, Selector
 if TYPE_CHECKING:
     import pandas as pd
 
-    from labkit.widgets.historyform import HistoryForm
 
 FACTS = ("status", "answers", "models and prompts")
 MOST_RUNS = 2_000
@@ -48,6 +47,8 @@ class History(Selector):
     >>> history.choose([history.choices[0].value])   # doctest: +SKIP
     >>> history.open().summary()                 # doctest: +SKIP
     """
+
+    _drawn_by = "historyform.HistoryForm"
 
     def __init__(self, lab: HasRuns, *, since: date | None = None) -> None:
         self._lab = lab
@@ -130,11 +131,6 @@ class History(Selector):
         rows = [row for row in frame.to_dict("records") if self._since is None or _day(row) >= self._since]
         self._statuses = {row["run_id"]: str(row["status"]) for row in rows}
         return [_choice(row, parts.get(row["run_id"], {})) for row in rows]
-
-    def _make_form(self) -> HistoryForm:
-        from labkit.widgets.historyform import HistoryForm
-
-        return HistoryForm(self)
 
 
 def _choice(row: Mapping[Any, Any], made: Mapping[Any, Any]) -> Choice:

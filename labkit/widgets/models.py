@@ -14,7 +14,6 @@ from labkit.widgets.selector import Choice, Selector
 
 if TYPE_CHECKING:
     from labkit.catalog.model import Model
-    from labkit.widgets.modelform import ModelForm
 
 CAPABILITIES = ("vision", "tools", "json", "reasoning")
 FACTS = ("context (tokens)", "USD per million tokens", "key or weights")
@@ -38,6 +37,8 @@ class ModelSelector(Selector):
     >>> models = ModelSelector(lab)             # doctest: +SKIP
     >>> plan = lab.plan(prompts=["{{ text }}"], models=models.value)   # doctest: +SKIP
     """
+
+    _drawn_by = "modelform.ModelForm"
 
     def __init__(
         self,
@@ -116,11 +117,6 @@ class ModelSelector(Selector):
     def _id(self, name: str) -> str:
         """The id behind an alias; what is unknown stays as it is, to be named in the error."""
         return str(self._catalog[name].id) if name in self._catalog else name
-
-    def _make_form(self) -> ModelForm:
-        from labkit.widgets.modelform import ModelForm
-
-        return ModelForm(self)
 
 
 def _choice(row: Mapping[Any, Any], here: frozenset[str]) -> Choice:

@@ -208,7 +208,7 @@ class PromptForm:
         return self._row_extras[name]
 
     def _version(self, name: str) -> ipywidgets.Dropdown:
-        prompt = next(prompt for prompt in self._selector._shelf if prompt.name == name)
+        prompt = next(prompt for prompt in self._selector._library if prompt.name == name)
         first = "file" if prompt.version is None else "latest"
         box = ipywidgets.Dropdown(
             options=[

@@ -7,20 +7,17 @@ are kept.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from labkit.prompts import Block, Prompt, parse_ref
 from labkit.widgets.draft import Draft
 from labkit.widgets.selector import Choice, Selector
 
-if TYPE_CHECKING:
-    from labkit.widgets.promptform import PromptForm
-
 FACTS = ("version", "variables", "text")
 FEW = 4
 
 
-class PromptShelf(Protocol):
+class PromptLibrary(Protocol):
     """Where prompts are: iterable, by name or `name@version`, and one can be saved."""
 
     def __iter__(self) -> Iterator[Prompt]: ...
@@ -36,7 +33,7 @@ class HasPrompts(Protocol):
     """What the selector needs of a lab."""
 
     @property
-    def prompts(self) -> PromptShelf: ...
+    def prompts(self) -> PromptLibrary: ...
 
 
 class PromptSelector(Selector):
@@ -52,6 +49,8 @@ class PromptSelector(Selector):
     >>> plan = lab.plan(prompts=prompts.value, models=["gpt-4o"])   # doctest: +SKIP
     """
 
+    _drawn_by = "promptform.PromptForm"
+
     def __init__(
         self,
         lab: HasPrompts,
@@ -59,7 +58,7 @@ class PromptSelector(Selector):
         value: Sequence[str | Prompt] | None = None,
         blocks: Sequence[Block] = (),
     ) -> None:
-        self._shelf = lab.prompts
+        self._library = lab.prompts
         self._own_blocks = tuple(blocks)
         self._versions: dict[str, list[int]] = {}
         self._picked: dict[str, int] = {}
@@ -106,13 +105,13 @@ class PromptSelector(Selector):
         if version is None:
             self._picked.pop(name, None)
         else:
-            self._shelf[f"{name}@{version}"]
+            self._library[f"{name}@{version}"]
             self._picked[name] = version
         self.changed()
 
     def prompt(self, name: str) -> Prompt:
         """A listed prompt, in the version chosen."""
-        return self._shelf[self._ref(name)]
+        return self._library[self._ref(name)]
 
     # -- the draft -------------------------------------------------------------------------------
 
@@ -140,15 +139,15 @@ class PromptSelector(Selector):
         name = self.draft.name.strip()
         versions = self.versions(name)
         if versions:
-            return self._shelf[f"{name}@{versions[-1]}"]
-        return self._shelf[name] if name in self._choices else None
+            return self._library[f"{name}@{versions[-1]}"]
+        return self._library[name] if name in self._choices else None
 
     def save(self) -> Prompt:
         """Keep the draft as the next version of its name, and choose it in the draft's place."""
-        saved = self._shelf.save(self.draft.prompt())
+        saved = self._library.save(self.draft.prompt())
         _, choices = self._listed()
         self._choices = {choice.value: choice for choice in choices}
-        if saved.version is not None and self._shelf[saved.name].hash != saved.hash:
+        if saved.version is not None and self._library[saved.name].hash != saved.hash:
             self._picked[saved.name] = saved.version  # a file of that name says something else
         else:
             self._picked.pop(saved.name, None)
@@ -189,7 +188,7 @@ class PromptSelector(Selector):
                     picked[name] = version
         self._choose(names)
         for name, version in picked.items():
-            self._shelf[f"{name}@{version}"]
+            self._library[f"{name}@{version}"]
         self._picked = picked
         self.uses_draft = bool(typed)
         if typed:
@@ -200,14 +199,14 @@ class PromptSelector(Selector):
         return name if version is None else f"{name}@{version}"
 
     def _listed(self) -> tuple[list[str], list[Choice]]:
-        saved = self._shelf.frame()
+        saved = self._library.frame()
         self._versions = {}
         for name, version in zip(saved["name"], saved["version"], strict=True):
             self._versions.setdefault(str(name), []).append(int(version))
         for numbers in self._versions.values():
             numbers.sort()
-        choices = [self._choice(prompt) for prompt in self._shelf]
-        files = [prompt.name for prompt in self._shelf if prompt.version is None]
+        choices = [self._choice(prompt) for prompt in self._library]
+        files = [prompt.name for prompt in self._library if prompt.version is None]
         return files or [choice.value for choice in choices], choices
 
     def _choice(self, prompt: Prompt) -> Choice:
@@ -216,8 +215,3 @@ class PromptSelector(Selector):
         many = f", {len(versions)} saved" if len(versions) > 1 else ""
         facts = (of + many, ", ".join(prompt.variables) or "no variables", prompt.description or prompt.text)
         return Choice(prompt.name, prompt.name, facts)
-
-    def _make_form(self) -> PromptForm:
-        from labkit.widgets.promptform import PromptForm
-
-        return PromptForm(self)

@@ -6,14 +6,13 @@ table of the choice for where widgets cannot be drawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 from labkit.errors import DefinitionError
 from labkit.visible import visible
-from labkit.widgets.fallback import WithFallback
+from labkit.widgets.state import State
 
 
 @dataclass(frozen=True)
@@ -31,18 +30,17 @@ class Choice:
         return all(word in shown for word in words)
 
 
-class Selector:
+class Selector(State):
     """Things to choose from; `chosen` are the values of those that are, in the list's order."""
 
     def __init__(
         self, choices: Sequence[Choice], *, value: Sequence[str], call: str, heads: Sequence[str]
     ) -> None:
+        super().__init__()
         self._choices = {choice.value: choice for choice in choices}
         self._call = call
         self._heads = tuple(heads)
         self._chosen: set[str] = set()
-        self._heard: list[Callable[[], None]] = []
-        self._form: Any = None
         self._choose(value)
 
     @property
@@ -76,15 +74,6 @@ class Selector:
         listed = [c for c in self._choices.values() if c.has(wanted) and c.tags.issuperset(tags)]
         return tuple(sorted(listed, key=lambda choice: choice.value not in self._chosen))
 
-    def on_change(self, heard: Callable[[], None]) -> None:
-        """Call `heard` after each change of the choice."""
-        self._heard.append(heard)
-
-    def changed(self) -> None:
-        """Tell all who listen."""
-        for heard in list(self._heard):
-            heard()
-
     def _choose(self, values: Sequence[str]) -> None:
         wanted = [values] if isinstance(values, str) else list(values)
         if strangers := [value for value in wanted if value not in self._choices]:
@@ -103,9 +92,6 @@ class Selector:
     def _rows(self) -> list[tuple[str, ...]]:
         return [(choice.name, *choice.facts) for choice in map(self._choices.__getitem__, self.chosen)]
 
-    def _make_form(self) -> Any:
-        raise NotImplementedError
-
     def __repr__(self) -> str:
         names = ", ".join(visible(name, limit=60) for name in self.chosen)
         return f"{self._call}({len(self.chosen)} of {len(self._choices)} chosen: {names})"
@@ -122,16 +108,3 @@ class Selector:
             f"<table><caption {left}>{count}</caption><thead><tr>{heads}</tr></thead>"
             f"<tbody>{rows}</tbody></table><code>{escape(self.code)}</code>"
         )
-
-    @property
-    def form(self) -> Any:
-        """The form as an ipywidget; one for all its views."""
-        if self._form is None:
-            self._form = self._make_form()
-        return self._form
-
-    def _ipython_display_(self) -> None:
-        standing = WithFallback(
-            {**self.form.widget._repr_mimebundle_(), "text/plain": repr(self)}, self._repr_html_()
-        )
-        self.on_change(lambda: standing.renew(self._repr_html_()))

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from labkit import scoring
 from labkit.errors import DefinitionError
 from labkit.prompts import Block, Prompt
 from labkit.visible import visible
 from labkit.widgets import sources
-from labkit.widgets.fallback import WithFallback
 from labkit.widgets.models import ModelSelector
 from labkit.widgets.prompts import PromptSelector
 from labkit.widgets.sources import TYPED, Source
-
-if TYPE_CHECKING:
-    from labkit.widgets.workform import WorkForm
+from labkit.widgets.state import State
 
 SCORERS: dict[str, tuple[str, Callable[[], Any] | None]] = {
     "no score": ("", None),
@@ -47,7 +44,7 @@ class HasPlans(Protocol):
     def plan(self, **given: Any) -> Any: ...
 
 
-class Workbench:
+class Workbench(State):
     """Choose, see what it will cost, run, watch, and read, in one widget.
 
     What is given here is chosen at first: `prompts` and `models` as for the selectors, `dataset` a path,
@@ -59,6 +56,8 @@ class Workbench:
     >>> bench = Workbench(lab, models=["local/smollm2-135m"])     # doctest: +SKIP
     >>> bench.start().wait().summary()                            # doctest: +SKIP
     """
+
+    _drawn_by = "workform.WorkForm"
 
     def __init__(
         self,
@@ -74,6 +73,7 @@ class Workbench:
         experiment: str = EXPERIMENT,
         blocks: Sequence[Block] = (),
     ) -> None:
+        super().__init__()
         self.lab = lab
         self.prompts = PromptSelector(lab, value=prompts, blocks=blocks)
         self.models = ModelSelector(lab, value=models)
@@ -84,8 +84,6 @@ class Workbench:
         self.run: Any = None
         self._source = TYPED if dataset is None else self._named(dataset)
         self._score = "no score"
-        self._heard: list[Callable[[], None]] = []
-        self._form: Any = None
         self.set(score=score)
         self.prompts.on_change(self.changed)
         self.models.on_change(self.changed)
@@ -123,15 +121,6 @@ class Workbench:
         if self.prompts.uses_draft:
             chosen.append(self.prompts.draft.prompt())
         return tuple(dict.fromkeys(name for prompt in chosen for name in prompt.variables))
-
-    def on_change(self, heard: Callable[[], None]) -> None:
-        """Call `heard` after each change of any choice."""
-        self._heard.append(heard)
-
-    def changed(self) -> None:
-        """Tell all who listen."""
-        for heard in list(self._heard):
-            heard()
 
     # -- what follows from it --------------------------------------------------------------------
 
@@ -192,16 +181,6 @@ class Workbench:
 
     # -- showing ---------------------------------------------------------------------------------
 
-    @property
-    def form(self) -> WorkForm:
-        """The form as an ipywidget; one for all its views."""
-        if self._form is None:
-            from labkit.widgets.workform import WorkForm
-
-            self._form = WorkForm(self)
-        form: WorkForm = self._form
-        return form
-
     def __repr__(self) -> str:
         chosen = f"{len(self.prompts.value)} prompts, {len(self.models.chosen)} models"
         return f"Workbench({chosen}, {visible(self._source.name, limit=60)}, repeats={self.repeats})"
@@ -213,12 +192,6 @@ class Workbench:
         if self.run is not None:
             parts.append(self.run._repr_html_())
         return "".join(f"<div>{part}</div>" for part in parts)
-
-    def _ipython_display_(self) -> None:
-        standing = WithFallback(
-            {**self.form.widget._repr_mimebundle_(), "text/plain": repr(self)}, self._repr_html_()
-        )
-        self.on_change(lambda: standing.renew(self._repr_html_()))
 
 
 def _listed(expressions: Sequence[str]) -> str:

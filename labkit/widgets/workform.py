@@ -7,7 +7,7 @@ for it; a newer choice overtakes an older one.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets
 
@@ -17,10 +17,7 @@ from labkit.widgets.forms import WIDE, WRAPPED, Status, button, framed, heading
 from labkit.widgets.model_progress import duration
 from labkit.widgets.results import Results
 from labkit.widgets.sources import TYPED
-from labkit.widgets.workbench import SCORERS
-
-if TYPE_CHECKING:
-    from labkit.widgets.workbench import Workbench
+from labkit.widgets.workbench import SCORERS, Workbench
 
 SETTLE_S = 0.3
 

@@ -1,4 +1,4 @@
-"""Lanes of one endpoint take turns; one that may not send is passed over."""
+"""Queues of one endpoint take turns; one that may not send is passed over."""
 
 from __future__ import annotations
 

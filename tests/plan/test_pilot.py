@@ -16,7 +16,7 @@ from labkit.catalog.model import Model
 from labkit.datasets import load
 from labkit.design import Design, build
 from labkit.errors import DefinitionError
-from labkit.plan.pilot import drawn
+from labkit.plan.plan import pilot_cells
 from labkit.prompts import Prompt
 
 Echo = Callable[..., Any]
@@ -48,7 +48,7 @@ def test_a_draw_is_balanced(rows: int, repeats: int, n: int, seed: int, cut: set
     """Every prompt × model has n cells (or all it has), of as many samples as it has, each cell once."""
     whole = made(rows, repeats)
     design = whole.keep(i for i in range(len(whole.places)) if i not in cut)
-    chosen = drawn(design, n, seed=seed)
+    chosen = pilot_cells(design, n, seed=seed)
     assert len(set(chosen)) == len(chosen)
     has = Counter(place[:2] for place in design.places)
     got = Counter(design.places[i][:2] for i in chosen)
@@ -63,19 +63,19 @@ def test_a_draw_is_balanced(rows: int, repeats: int, n: int, seed: int, cut: set
 def test_a_larger_draw_holds_the_smaller(n: int, seed: int) -> None:
     """The same seed draws the same, and more cells include those drawn before, so they are free."""
     design = made(12, 2)
-    assert drawn(design, n, seed=seed) == drawn(design, n, seed=seed)
-    assert set(drawn(design, n, seed=seed)) <= set(drawn(design, n + 1, seed=seed))
+    assert pilot_cells(design, n, seed=seed) == pilot_cells(design, n, seed=seed)
+    assert set(pilot_cells(design, n, seed=seed)) <= set(pilot_cells(design, n + 1, seed=seed))
 
 
 def test_prompts_and_models_are_asked_the_same_samples() -> None:
     """In a full product each prompt × model has the same samples, and another seed draws others."""
     design = made(50, 1)
     by_pair: dict[Any, set[int]] = {}
-    for i in drawn(design, 5, seed=0):
+    for i in pilot_cells(design, 5, seed=0):
         by_pair.setdefault(design.places[i][:2], set()).add(design.places[i].sample)
     assert len(by_pair) == 4
     assert len({frozenset(samples) for samples in by_pair.values()}) == 1
-    assert drawn(design, 5, seed=0) != drawn(design, 5, seed=1)
+    assert pilot_cells(design, 5, seed=0) != pilot_cells(design, 5, seed=1)
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, "10", True, None])

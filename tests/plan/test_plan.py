@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import labkit as lk
+from labkit.engine.clients import warm_up
 from labkit.errors import DefinitionError
-from labkit.plan.warmup import warm_up
 
 Echo = Callable[..., Any]
 ROWS = [{"text": "a"}, {"text": "b"}]

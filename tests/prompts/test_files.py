@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from labkit.errors import DefinitionError, UnknownPrompt
-from labkit.prompts import Prompt, load_named
-from labkit.prompts.files import names_in
+from labkit.prompts import Prompt
+from labkit.prompts.files import find, names_in
 
 FULL = """---
 name: triage
@@ -115,9 +115,9 @@ def test_a_prompt_is_found_by_name(write, tmp_path):
     write("hi")
     write("about", "README.md")
     assert names_in(tmp_path) == ["triage"]
-    assert load_named("triage", folder=tmp_path).text == "hi"
+    assert Prompt.load(find("triage", folder=tmp_path)).text == "hi"
     with pytest.raises(UnknownPrompt, match="There are triage"):
-        load_named("triaje", folder=tmp_path)
+        find("triaje", folder=tmp_path)
     assert names_in(tmp_path / "nowhere") == []
 
 
@@ -130,7 +130,7 @@ def test_a_name_cannot_leave_the_folder(write, tmp_path, name):
     inner = tmp_path / "prompts"
     inner.mkdir()
     with pytest.raises(UnknownPrompt):
-        load_named(name, folder=inner)
+        find(name, folder=inner)
 
 
 def test_a_link_cannot_leave_the_folder(write, tmp_path):
@@ -142,5 +142,5 @@ def test_a_link_cannot_leave_the_folder(write, tmp_path):
     (inner / "real.md").write_text("hi")
     (inner / "alias.md").symlink_to(inner / "real.md")
     with pytest.raises(UnknownPrompt, match="leads out"):
-        load_named("out", folder=inner)
-    assert load_named("alias", folder=inner).text == "hi"
+        find("out", folder=inner)
+    assert Prompt.load(find("alias", folder=inner)).text == "hi"

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from labkit.widgets.grid import LiveGrid
+from labkit.widgets.grid import LiveGrid, answer_while_busy
 from labkit.widgets.live_run import LiveRun
 
 
@@ -155,3 +155,27 @@ def test_a_run_from_history(generation: Callable[..., Any], cell: Callable[..., 
     grid.hear(kind="hello")
     assert [panel["t"] for panel in grid.told[0]["panels"]] == ["answer 0", "answer 1", "answer 2"]
     assert grid.told[0]["head"]["steers"] is False
+
+
+def test_the_browsers_choice_holds() -> None:
+    """A kernel that would divert messages no longer does for this widget."""
+
+    class Comm:
+        def _reply_subshell_for(self, data: object, asked: str | None) -> str | None:
+            return None
+
+    class Widget:
+        comm = Comm()
+
+    answer_while_busy(Widget)
+    assert Widget.comm._reply_subshell_for({}, "subshell-1") == "subshell-1"
+
+
+def test_other_kernels_are_left_alone() -> None:
+    """Where nothing is diverted nothing is changed."""
+
+    class Widget:
+        comm = object()
+
+    answer_while_busy(Widget)
+    assert not hasattr(Widget.comm, "_reply_subshell_for")
