@@ -169,7 +169,7 @@ def engine(
     from labkit.engine import event_loop
     from labkit.engine.executor import Executor
     from labkit.keys import Key
-    from labkit.store.journal_folder import Folder
+    from labkit.store.journal_directory import JournalDirectory
     from labkit.store.writer import Writer
 
     model = Model(
@@ -190,7 +190,7 @@ def engine(
             super().generation(generation, stored)
 
     with tempfile.TemporaryDirectory(dir=os.environ.get("LABKIT_BENCH_DIR")) as folder:
-        place = Folder(Path(folder) / "lab.duckdb")
+        place = JournalDirectory(Path(folder) / "lab.duckdb")
         place.make()
         writer = Heard(place)
 

@@ -23,8 +23,8 @@ from labkit.plan.extension import more
 from labkit.plan.recall import recall
 from labkit.plan.validation import define, with_structure
 from labkit.prompts import Block
-from labkit.run import Dependencies, Run
-from labkit.run.dependencies import fresh_by_default
+from labkit.run import LabServices, Run
+from labkit.run.lab_services import fresh_by_default
 from labkit.scoring import Scorer
 from labkit.scoring.scorer import scorers as as_scorers
 from labkit.store import Store
@@ -122,7 +122,7 @@ class Lab(Archive):
         )
         warm_up(design.models)
         marking = with_structure(design, as_scorers(scorers))
-        return Plan(design=design, scorers=marking, seed=seed, dependencies=self._dependencies)
+        return Plan(design=design, scorers=marking, seed=seed, services=self._services)
 
     def again(self, run_id: str, *, scorers: Sequence[Scorer | Callable[..., Any]] = ()) -> Plan:
         """The plan of an earlier run, or of the `latest`: the same prompts, models, params and samples.
@@ -142,7 +142,7 @@ class Lab(Archive):
 
     def run(self, run_id: str) -> Run:
         """A run of this lab by its id, or by `latest`: its rows, summary, scores, verdict and report."""
-        run = Run.find(run_id, self._dependencies)
+        run = Run.find(run_id, self._services)
         run.grown_by(self._more)
         return run
 
@@ -224,8 +224,8 @@ class Lab(Archive):
         )
 
     @cached_property
-    def _dependencies(self) -> Dependencies:
-        return Dependencies(
+    def _services(self) -> LabServices:
+        return LabServices(
             store=self.store, catalog=self.models, folder=Path.cwd(), user=self.user, fresh=fresh_by_default()
         )
 

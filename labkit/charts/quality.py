@@ -15,7 +15,7 @@ from labkit.charts.figure_layout import LINE, ROW_PX, TEXT, axis, counted, figur
 from labkit.charts.model_styles import SYMBOLS, ModelStyle, plotly_text
 from labkit.records import Generations
 from labkit.summary import score_column, summarize
-from labkit.summary.compact import READ, compact
+from labkit.summary.compact_frame import READ, compact
 
 if TYPE_CHECKING:
     import pandas as pd

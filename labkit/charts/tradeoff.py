@@ -19,8 +19,8 @@ from labkit.charts.model_styles import ModelStyle, plotly_text
 from labkit.records import Generations
 from labkit.stats import Interval, mean_interval, quantile_interval
 from labkit.summary import score_column, summarize
-from labkit.summary.compact import READ, compact
-from labkit.summary.contenders import contender_table
+from labkit.summary.compact_frame import READ, compact
+from labkit.summary.contender_table import contender_table
 from labkit.summary.dominance import dominated
 from labkit.summary.pairwise import compare_pairs
 

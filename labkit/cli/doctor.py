@@ -63,7 +63,7 @@ def _lab(lab: Lab) -> Finding:
 
 
 def _disk(path: Path) -> Finding:
-    from labkit.store.journal_folder import network_file_system
+    from labkit.store.journal_directory import network_file_system
 
     kind = network_file_system(path)
     if kind is None:

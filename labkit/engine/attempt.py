@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from time import perf_counter
 
+from labkit.engine.attempt_listener import AttemptListener
 from labkit.engine.call import Attempted, Call, Stopped
 from labkit.engine.delivery import Delivery
-from labkit.engine.listener import AttemptListener
 from labkit.errors import MalformedAnswer, ProviderError, TimedOut
 from labkit.providers.base import Provider
 from labkit.records import Intent

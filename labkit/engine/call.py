@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from labkit.catalog.model import Model
+from labkit.engine.attempt_listener import AttemptListener
 from labkit.engine.job import Job, output_bound_tokens, worst_usd
-from labkit.engine.listener import AttemptListener
 from labkit.engine.token_buckets import Tokens
 from labkit.errors import ProviderError
 from labkit.providers.base import REQUEST_IDS

@@ -1,7 +1,7 @@
 """Shares limits between the runs of one machine that use one key at one endpoint, in any process.
 
-Each run tells in a file (see `peers`), about twice a second, whether requests of a model wait, what it
-was told of the model's limits and how it was refused, and reads what the others tell. From that follows
+Each run tells in a file (`shared_usage_file`), about twice a second, whether requests of a model wait, what
+it was told of the model's limits and how it was refused, and reads what the others tell. From that follows
 
 - its share: of the provider's buckets, of the learnt rate and of the places at the endpoint it takes one
   part in as many as there are runs with requests waiting. One that waits for nothing leaves its part to
@@ -24,10 +24,10 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from labkit.engine import peers
-from labkit.engine.peers import Notice, PeerFile
+from labkit.engine import shared_usage_file
 from labkit.engine.queues import LOCAL, Endpoint, ModelQueue
 from labkit.engine.rate_limiter import WINDOW_S
+from labkit.engine.shared_usage_file import Notice, SharedUsageFile
 from labkit.engine.token_buckets import Bucket
 
 log = logging.getLogger("labkit.engine")
@@ -43,7 +43,7 @@ class LimitSharing:
 
     def __init__(self) -> None:
         self._who = os.urandom(16)
-        self._files: list[tuple[PeerFile, list[ModelQueue]]] = []
+        self._files: list[tuple[SharedUsageFile, list[ModelQueue]]] = []
         self._joined = self._at = 0.0
 
     def __repr__(self) -> str:
@@ -58,11 +58,11 @@ class LimitSharing:
             model, key = queue.model, keys.get(queue.model.id)
             if model.dialect not in LOCAL and model.client is None:
                 secret = "" if key is None else key.reveal()
-                name = peers.file_name(model.base_url or model.provider, secret)
+                name = shared_usage_file.file_name(model.base_url or model.provider, secret)
                 places.setdefault(name, []).append(queue)
         for name, those in places.items():
             try:
-                made._files.append((PeerFile(peers.folder() / name), those))
+                made._files.append((SharedUsageFile(shared_usage_file.folder() / name), those))
             except (OSError, RuntimeError) as error:
                 _say(error)
         return made
@@ -114,7 +114,7 @@ class LimitSharing:
         queue.runs = 1 + len(going)
         queue.buckets.set_share(share, now)
         queue.rate.share = share
-        known = [one for one in others if 0 <= clock - one.at < peers.KNOWN_S]
+        known = [one for one in others if 0 <= clock - one.at < shared_usage_file.KNOWN_S]
         # What a run counted when it last told has left the minute since, evenly.
         left = ((one.taken, max(0.0, 1 - (clock - one.at) / WINDOW_S)) for one in known)
         queue.rate.taken_elsewhere = sum(taken * part for taken, part in left)
@@ -123,7 +123,7 @@ class LimitSharing:
         newest = max(known, key=lambda one: one.refused_at)
         if newest.refused_at > 0:
             self._slow(queue, newest, ahead_s)
-        for kind in peers.KINDS:
+        for kind in shared_usage_file.KINDS:
             bucket = _known(kind, known, [one for one in going if kind in one.buckets], share, now, ahead_s)
             if bucket is not None:
                 queue.buckets.adopt(kind, bucket)

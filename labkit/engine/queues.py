@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from labkit.catalog.model import Model
-from labkit.engine import peers
+from labkit.engine import shared_usage_file
 from labkit.engine.call import Call, Stopped
 from labkit.engine.circuit_breaker import CircuitBreaker
 from labkit.engine.concurrency import ConcurrencyLimiter
@@ -42,7 +42,7 @@ class ModelQueue:
         self.buckets = TokenBuckets()
         # Who gave a concurrency knows what the endpoint takes at once.
         self.rate = RateLimiter(slow_start=model.concurrency is None and model.dialect not in LOCAL)
-        self.model_hash = peers.model_hash(model.name)
+        self.model_hash = shared_usage_file.model_hash(model.name)
         """By what other runs know the model (see `limit_sharing`)."""
         self.runs = 1
         """How many runs of this machine ask it now with this key, this one included."""

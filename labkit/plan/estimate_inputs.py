@@ -14,10 +14,10 @@ from labkit.plan.forecast import forecast
 from labkit.plan.past_answers import history
 from labkit.plan.token_counts import Count, count
 from labkit.records import Message, Request
-from labkit.run import Dependencies
+from labkit.run import LabServices
 
 
-def outlook(design: Design, places: Sequence[Place], *, dependencies: Dependencies, exact: bool) -> Estimate:
+def outlook(design: Design, places: Sequence[Place], *, services: LabServices, exact: bool) -> Estimate:
     """What `places` would cost. `exact` starts local models' servers to let them count."""
     counting: dict[int, Count] = {}
     if exact:
@@ -28,8 +28,8 @@ def outlook(design: Design, places: Sequence[Place], *, dependencies: Dependenci
     return forecast(
         design,
         places,
-        pricers=[dependencies.pricer(model, params) for model, params in pairs],
-        seen=history(design, dependencies.store) if places else {},
+        pricers=[services.pricer(model, params) for model, params in pairs],
+        seen=history(design, services.store) if places else {},
         counting=counting,
         queues=[_queue(model) for model in design.models],
     )

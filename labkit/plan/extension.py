@@ -168,8 +168,8 @@ def _defined(
         experiment=design.experiment,
         workspace=design.workspace,
         duplicates="share" if design.share else "ask",
-        catalog=plan.dependencies.catalog,
-        library=Library(plan.dependencies.store, plan.dependencies.folder),
+        catalog=plan.services.catalog,
+        library=Library(plan.services.store, plan.services.folder),
         sql=lambda query: None,
     )
     have = {model.id for model in design.models}
@@ -187,11 +187,11 @@ def _launch(
     allow_unpriced: bool,
     progress: str | None,
 ) -> Run:
-    dependencies, row = plan.dependencies, plan.dependencies.store.run_row(run.run_id)
+    services, row = plan.services, plan.services.store.run_row(run.run_id)
     if row is None:
         raise DefinitionError(f"This lab has no run '{run.run_id}'.")
-    dependencies.find_keys(plan.design.models)
-    with dependencies.store.drive(run.run_id):
+    services.find_keys(plan.design.models)
+    with services.store.drive(run.run_id):
         _become(plan, run, row)
     _tell(run, {"more": dict(told)} | {key: told[key] for key in ("until",) if key in told})
     settings = Settings(
@@ -203,7 +203,7 @@ def _launch(
     )
     grown = Run.start(
         plan.design,
-        dependencies=dependencies,
+        services=services,
         scorers=plan.scorers,
         settings=settings,
         progress=progress,
@@ -217,7 +217,7 @@ def _launch(
 def _become(plan: Study, run: Run, row: Mapping[str, Any]) -> None:
     """The run is of the wider plan now; when it began and where it came from stay as they were."""
     provenance = row["provenance"]
-    writer = plan.dependencies.store.writer()
+    writer = plan.services.store.writer()
     writer.put(
         RunRecord(
             run_id=run.run_id,
@@ -236,7 +236,7 @@ def _become(plan: Study, run: Run, row: Mapping[str, Any]) -> None:
 
 
 def _tell(run: Run, detail: Mapping[str, Any]) -> None:
-    writer = run._dependencies.store.writer()
+    writer = run._services.store.writer()
     writer.put(RunEvent(run_id=run.run_id, event="resumed", at_time=datetime.now(UTC), detail=dict(detail)))
     writer.flush()
 

@@ -53,7 +53,7 @@ class Plan(Study):
     @cached_property
     def known(self) -> Known:
         """What the lab already has for this plan's cells; looked up once, and again after each run."""
-        return Known.look_up(self.design, self.dependencies.store)
+        return Known.look_up(self.design, self.services.store)
 
     def frame(self) -> pd.DataFrame:
         """One row per cell: prompt, model, sample_id, repeat, known (bool), why (str: why not known,
@@ -89,9 +89,9 @@ class Plan(Study):
         same. Retries and failures are not in it.
         """
         to_ask: Sequence[Place] = self.design.places
-        if not (self.dependencies.fresh if fresh is None else fresh):
+        if not (self.services.fresh if fresh is None else fresh):
             to_ask = [place for place, why in zip(to_ask, self.known.why, strict=True) if why]
-        return outlook(self.design, to_ask, dependencies=self.dependencies, exact=exact)
+        return outlook(self.design, to_ask, services=self.services, exact=exact)
 
     # -- cutting ---------------------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ class Plan(Study):
         Raises `DefinitionError` (`MissingKey`), `StoreError` or `RunBusy` before anything is asked.
         """
         settings = Settings(
-            fresh=self.dependencies.fresh if fresh is None else fresh,
+            fresh=self.services.fresh if fresh is None else fresh,
             budget_usd=budget_usd,
             allow_unpriced=allow_unpriced,
             policy=policy or Policy(),
@@ -173,7 +173,7 @@ class Plan(Study):
         )
         run = Run.start(
             self.design,
-            dependencies=self.dependencies,
+            services=self.services,
             scorers=self.scorers,
             settings=settings,
             progress=progress,
@@ -245,7 +245,7 @@ class Plan(Study):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        missing = self.dependencies.missing_keys(self.design.models)
+        missing = self.services.missing_keys(self.design.models)
         return show.table(self.design, self.estimate(exact=False), self.known, missing=missing)
 
 

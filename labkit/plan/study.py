@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labkit.design import Design
-from labkit.run import Dependencies
+from labkit.run import LabServices
 from labkit.scoring import Scorer
 
 
@@ -20,5 +20,5 @@ class Study:
     design: Design
     scorers: tuple[Scorer, ...]
     seed: int
-    dependencies: Dependencies
+    services: LabServices
     """The lab's store, catalog and keys, as a run needs them."""

@@ -1,7 +1,7 @@
 """A launch of a plan: start, watch, stop, resume, and its rows."""
 
-from labkit.run.dependencies import Dependencies
 from labkit.run.handle import Run
+from labkit.run.lab_services import LabServices
 from labkit.run.launch import Settings
 
-__all__ = ["Dependencies", "Run", "Settings"]
+__all__ = ["LabServices", "Run", "Settings"]

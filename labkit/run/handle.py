@@ -21,49 +21,49 @@ from labkit import visible
 from labkit.design import Design
 from labkit.errors import DefinitionError
 from labkit.run import unasked
-from labkit.run.dependencies import Dependencies
+from labkit.run.conclusions import Conclusions
 from labkit.run.extend import Extendable
-from labkit.run.findings import Findings
+from labkit.run.lab_services import LabServices
 from labkit.run.launch import Launch, Settings
 from labkit.run.run_control import RunControl
 from labkit.scoring import Scorer
 from labkit.widgets.progress import Progress
 
 
-class Run(Findings, Extendable, RunControl):
+class Run(Conclusions, Extendable, RunControl):
     """One launch of a plan. Made by `plan.run()` and `plan.start()`, or from history by `lab.run(run_id)`.
 
     >>> run = plan.run()                # doctest: +SKIP
     >>> run.summary(by="model")         # doctest: +SKIP
     """
 
-    def __init__(self, run_id: str, *, dependencies: Dependencies, launch: Launch | None = None) -> None:
+    def __init__(self, run_id: str, *, services: LabServices, launch: Launch | None = None) -> None:
         self.run_id = run_id
-        self._dependencies = dependencies
+        self._services = services
         self._launch = launch
         self._over: Future[None] = Future()
         self.progress: Progress | None = None
         self._driving = ExitStack()
 
     @classmethod
-    def find(cls, run_id: str, dependencies: Dependencies) -> Run:
+    def find(cls, run_id: str, services: LabServices) -> Run:
         """A run of the lab by its id, or the `latest`. Raises `DefinitionError` where there is none."""
         if run_id == "latest":
-            latest = dependencies.store.runs(limit=1)
+            latest = services.store.runs(limit=1)
             if latest.empty:
                 raise DefinitionError("This lab has no run yet. Make a plan and run it.")
             run_id = str(latest["run_id"].iloc[0])
-        elif dependencies.store.run_row(run_id) is None:
-            known = ", ".join(dependencies.store.runs(limit=3)["run_id"])
+        elif services.store.run_row(run_id) is None:
+            known = ", ".join(services.store.runs(limit=3)["run_id"])
             raise DefinitionError(f"This lab has no run '{run_id}'; the latest are {known or 'none'}.")
-        return cls(run_id, dependencies=dependencies)
+        return cls(run_id, services=services)
 
     @classmethod
     def start(
         cls,
         design: Design,
         *,
-        dependencies: Dependencies,
+        services: LabServices,
         scorers: Sequence[Scorer],
         settings: Settings,
         progress: str | None,
@@ -71,34 +71,34 @@ class Run(Findings, Extendable, RunControl):
         run_id: str | None = None,
     ) -> Run:
         """Check what can be checked before anything is paid for, then begin in a thread of its own."""
-        keys = dependencies.find_keys(design.models)
-        dependencies.store.check_writable()
+        keys = services.find_keys(design.models)
+        services.store.check_writable()
         with ExitStack() as driving:
             if run_id is None:
                 # Two that begin the same plan in one moment would each find no run of it to go on with.
                 lock = f"{design.plan_id} {'fresh' if settings.fresh else 'replaying'}"
-                driving.enter_context(dependencies.store.drive(lock, called="This plan"))
-            unfinished = run_id or dependencies.store.unfinished(design.plan_id, fresh=settings.fresh)
+                driving.enter_context(services.store.drive(lock, called="This plan"))
+            unfinished = run_id or services.store.unfinished(design.plan_id, fresh=settings.fresh)
             run_id = unfinished or new_run_id()
-            driving.enter_context(dependencies.store.drive(run_id))
+            driving.enter_context(services.store.drive(run_id))
             shown = Progress(
                 title=title,
                 style=progress,
                 budget_usd=settings.budget_usd,
-                rates=_output_rates(design, dependencies),
+                rates=_output_rates(design, services),
                 samples={sample.id: sample.fields for sample in design.dataset.samples},
             )
             launch = Launch(
                 design,
                 run_id=run_id,
                 resumed=unfinished is not None,
-                dependencies=dependencies,
+                services=services,
                 keys=keys,
                 scorers=scorers,
                 settings=settings,
                 watcher=shown,
             )
-            run = cls(run_id, dependencies=dependencies, launch=launch)
+            run = cls(run_id, services=services, launch=launch)
             run.progress = shown
             shown.steer(run)
             shown.start()  # here and not in the thread: what it shows belongs to this cell
@@ -126,7 +126,7 @@ class Run(Findings, Extendable, RunControl):
         """`running`, or what the lab says: `finished`, `stopped`, `unfinished`, `failed`."""
         if self._launch is not None and not self._over.done():
             return "running"
-        row = self._dependencies.store.run_row(self.run_id)
+        row = self._services.store.run_row(self.run_id)
         return str(row["status"]) if row else "unfinished"
 
     @property
@@ -136,7 +136,7 @@ class Run(Findings, Extendable, RunControl):
         >>> run.left                    # doctest: +SKIP
         '212 cells were not asked: The budget of USD 0.1300 is used up: … costs at most USD 6.5720 …'
         """
-        return None if self.status == "running" else unasked.last(self._dependencies.store, self.run_id)
+        return None if self.status == "running" else unasked.last(self._services.store, self.run_id)
 
     def wait(self, timeout_s: float | None = None) -> Run:
         """Wait for the end. Ctrl-C asks nothing more and waits for what is in flight; a second ends at once.
@@ -190,7 +190,7 @@ class Run(Findings, Extendable, RunControl):
         kept = launch.settings.budget_usd if budget_usd is None else budget_usd
         return Run.start(
             launch.design,
-            dependencies=self._dependencies,
+            services=self._services,
             scorers=launch.scorers,
             settings=replace(launch.settings, budget_usd=kept),
             progress=progress,
@@ -225,10 +225,10 @@ class Run(Findings, Extendable, RunControl):
         return head + summary.html(self.summary())
 
 
-def _output_rates(design: Design, dependencies: Dependencies) -> dict[str, float]:
+def _output_rates(design: Design, services: LabServices) -> dict[str, float]:
     """USD per output token, by model, where it is known."""
     asked = zip(design.models, design.params, strict=True)
-    rates = {model.id: dependencies.pricer(model, params).usd_mtok("output") for model, params in asked}
+    rates = {model.id: services.pricer(model, params).usd_mtok("output") for model, params in asked}
     return {model: usd / 1e6 for model, usd in rates.items() if usd is not None}
 
 

@@ -25,9 +25,9 @@ from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError, StoreError
 from labkit.keys import Key
 from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
-from labkit.run import replaying, score_rows, snapshot, unasked
-from labkit.run.dependencies import Dependencies
-from labkit.run.launch_control import LaunchControl
+from labkit.run import replaying, save_definitions, score_answers, unasked
+from labkit.run.commands import Commands
+from labkit.run.lab_services import LabServices
 from labkit.scoring import Scorer
 from labkit.store.writer import Writer
 
@@ -56,7 +56,7 @@ class Settings:
             raise DefinitionError(f"budget_usd is {budget!r}; use a number of US dollars from 0 up.")
 
 
-class Launch(LaunchControl):
+class Launch(Commands):
     """One launch of a design. `drive` does it all, and what controls it may be called from any thread."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Launch(LaunchControl):
         *,
         run_id: str,
         resumed: bool,
-        dependencies: Dependencies,
+        services: LabServices,
         keys: Mapping[str, Key | None],
         scorers: Sequence[Scorer],
         settings: Settings,
@@ -77,16 +77,16 @@ class Launch(LaunchControl):
         self.resumed = resumed
         self.settings = settings
         self.scorers = tuple(scorers)
-        self._dependencies = dependencies
+        self._services = services
         self._keys = keys
         self._watcher = watcher
 
     def drive(self) -> str | None:
         """Do the whole launch; returns when every row is on disk: what was left unasked though nobody
         stopped it (see `unasked.reason`). Raises `StoreError`."""
-        store = self._dependencies.store
+        store = self._services.store
         writer = store.writer()
-        versions = snapshot.save(self.design, self.run_id, self._dependencies)
+        versions = save_definitions.save(self.design, self.run_id, self._services)
         self._begin(writer)
         try:
             cells = self._missing(versions)
@@ -103,7 +103,7 @@ class Launch(LaunchControl):
         left, unscored = None, None
         try:
             store.fold()
-            score_rows.mark(self.run_id, self.scorers, store)
+            score_answers.mark(self.run_id, self.scorers, store)
             if not self.stopped:
                 left = unasked.reason(store, self.run_id, self.design, self._pricers(), first)
         except StoreError as hindered:
@@ -131,7 +131,7 @@ class Launch(LaunchControl):
                     cells=len(self.design.places),
                     dataset=self.design.dataset.hash,
                     started_at=datetime.now(UTC),
-                    user=self._dependencies.user,
+                    user=self._services.user,
                     provenance=self._provenance(),
                 )
             )
@@ -140,7 +140,7 @@ class Launch(LaunchControl):
     def _provenance(self) -> dict[str, Any]:
         settings = self.settings
         return {
-            **provenance.collect(self._dependencies.folder),
+            **provenance.collect(self._services.folder),
             "seed": settings.seed,
             "budget_usd": settings.budget_usd,
             "concurrency": {model.id: model.concurrency for model in self.design.models},
@@ -149,7 +149,7 @@ class Launch(LaunchControl):
 
     def _priced(self) -> Iterator[tuple[Model, Pricer]]:
         for model, params in zip(self.design.models, self.design.params, strict=True):
-            yield model, self._dependencies.pricer(model, params)
+            yield model, self._services.pricer(model, params)
 
     def _pricers(self) -> list[Pricer]:
         return [pricer for _, pricer in self._priced()]
@@ -159,12 +159,10 @@ class Launch(LaunchControl):
         writer.put(RunEvent(run_id=self.run_id, event=event, at_time=datetime.now(UTC), detail=kept or None))
 
     def _missing(self, versions: Mapping[str, int]) -> list[tuple[Place, Cell]]:
-        done = self._dependencies.store.settled(self.run_id) if self.resumed else frozenset()
+        done = self._services.store.settled(self.run_id) if self.resumed else frozenset()
         cells = []
         for place in self.design.places:
-            cell = self.design.cell(
-                place, run_id=self.run_id, versions=versions, user=self._dependencies.user
-            )
+            cell = self.design.cell(place, run_id=self.run_id, versions=versions, user=self._services.user)
             if cell.generation_id not in done:
                 cells.append((place, cell))
         total = Counter(self.design.models[place.model].id for place in self.design.places)
@@ -175,7 +173,7 @@ class Launch(LaunchControl):
     def _replay(self, writer: Writer, cells: list[tuple[Place, Cell]]) -> list[tuple[Place, Cell]]:
         """Write the answers the lab has; return the cells it has none for."""
         identified = [cell for place, cell in cells if self.design.endpoints[place.model] is not None]
-        found, unfounded = replaying.answers(self._dependencies.store, identified)
+        found, unfounded = replaying.answers(self._services.store, identified)
         if unfounded:
             self._tell(writer, "unfounded", requests=unfounded)
         missing = []
@@ -199,7 +197,7 @@ class Launch(LaunchControl):
             watcher=self._watcher,
             policy=self.settings.policy,
             budget_usd=self.settings.budget_usd,
-            spent_usd=self._dependencies.store.spent(self.run_id) if self.resumed else 0.0,
+            spent_usd=self._services.store.spent(self.run_id) if self.resumed else 0.0,
             allow_unpriced=self.settings.allow_unpriced,
             seed=self.settings.seed,
         )

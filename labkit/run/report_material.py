@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from labkit.report import Material
-from labkit.run.dependencies import Dependencies
+from labkit.run.lab_services import LabServices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def scorers_of(frame: pd.DataFrame) -> list[str]:
 
 def gather(
     row: Mapping[str, Any],
-    dependencies: Dependencies,
+    services: LabServices,
     settings: Mapping[str, Any],
     *,
     frame: pd.DataFrame,
@@ -68,7 +68,7 @@ def gather(
 
     `settings` are those of `run.verdict`, `score` among them. Charts are drawn where `prices` are given.
     """
-    store, run_id = dependencies.store, row["run_id"]
+    store, run_id = services.store, row["run_id"]
     told = row.get("provenance")
     dataset = store.table(DATASET, [run_id]).to_pylist()[0]
     models = store.table(MODELS, [run_id, run_id]).to_pylist()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from labkit.errors import DefinitionError, LabkitError
 from labkit.run.launch import Launch
-from labkit.run.limits import Limits, per_minute
+from labkit.run.limit_status import Limits, per_minute
 
 
 class RunControl:

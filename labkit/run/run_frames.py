@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
-from labkit.run.dependencies import Dependencies
+from labkit.run.lab_services import LabServices
 from labkit.scoring import Scorer
-from labkit.summary.compact import FIGURES
+from labkit.summary.compact_frame import FIGURES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ class RunFrames:
     """The part of a run's handle that reads. `Run` is the one."""
 
     run_id: str
-    _dependencies: Dependencies
+    _services: LabServices
 
     def generations(self, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per cell: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`.
@@ -46,13 +46,13 @@ class RunFrames:
         `columns` chooses some (`sample.*`, `score.*`: all of those), which is much faster without `text`
         and `raw`. `attrs["labels"]` says how tables and charts are to call models, by id.
         """
-        frame = self._dependencies.store.generations(run=self.run_id, columns=columns)
-        frame.attrs["labels"] = self._dependencies.store.labels()
+        frame = self._services.store.generations(run=self.run_id, columns=columns)
+        frame.attrs["labels"] = self._services.store.labels()
         return frame
 
     def attempts(self) -> pd.DataFrame:
         """One row per HTTP request that was sent."""
-        return self._dependencies.store.attempts(run=self.run_id)
+        return self._services.store.attempts(run=self.run_id)
 
     def maybe_paid(self) -> pd.DataFrame:
         """What may have been paid for without giving an answer: one row per request, in the order of sending.
@@ -64,7 +64,7 @@ class RunFrames:
         >>> len(run.maybe_paid())           # doctest: +SKIP
         16
         """
-        table = self._dependencies.store.table(MAYBE_PAID, {"run": self.run_id})
+        table = self._services.store.table(MAYBE_PAID, {"run": self.run_id})
         frame: pd.DataFrame = table.to_pandas()
         return frame.astype({"repeat": "Int64"})
 
@@ -106,9 +106,9 @@ class RunFrames:
 
     def score(self, *scorers: Scorer) -> pd.DataFrame:
         """Score the run's answers, again or for the first time; asks nobody. Returns `generations()`."""
-        from labkit.run.score_rows import mark
+        from labkit.run.score_answers import mark
 
-        mark(self.run_id, scorers, self._dependencies.store)
+        mark(self.run_id, scorers, self._services.store)
         return self.generations()
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew
-from labkit.store import database, gate, interrupts, sandboxed_sql, upgrade
+from labkit.store import database, database_lock, interrupts, sandboxed_sql, upgrade
 from labkit.store.fold import Fold, Report
 from labkit.store.journal_cleanup import opened_afresh, sweep
-from labkit.store.journal_folder import Folder, JournalName
+from labkit.store.journal_directory import JournalDirectory, JournalName
 from labkit.store.journal_offsets import read_offsets
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Access:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.folder = Folder(path)
+        self.folder = JournalDirectory(path)
         self.last_report = Report()
         self._folded: dict[JournalName, int] = {}
         """How much of each journal this process knows to be in the tables."""
@@ -186,7 +186,7 @@ class Access:
     @contextlib.contextmanager
     def _opened_to_write(self, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
         deadline = time.monotonic() + wait_s
-        with gate.passed(self.folder, wait_s=wait_s), interrupts.deferred():
+        with database_lock.passed(self.folder, wait_s=wait_s), interrupts.deferred():
             if not database.exists(self.path):
                 database.create(self.path, self.folder)
             left_s = max(0.0, deadline - time.monotonic())
@@ -204,7 +204,7 @@ class Access:
     def _pass_gate(self, stack: contextlib.ExitStack, wait_s: float) -> str | None:
         """Hold the gate, or say why this lab can only be read: its folder is not ours to write."""
         try:
-            stack.enter_context(gate.passed(self.folder, wait_s=wait_s))
+            stack.enter_context(database_lock.passed(self.folder, wait_s=wait_s))
         except StoreLocked:
             raise
         except (StoreError, OSError) as error:

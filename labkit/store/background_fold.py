@@ -16,7 +16,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError, StoreLocked
-from labkit.store import gate
+from labkit.store import database_lock
 
 if TYPE_CHECKING:
     from labkit.store.access import Access
@@ -67,7 +67,7 @@ class BackgroundFold:
 
     def once(self, access: Access) -> None:
         """Fold now, if there is need and nobody did within the period; much at once is done in turns."""
-        if gate.age_s(access.folder) < self.period_s * 0.7:
+        if database_lock.age_s(access.folder) < self.period_s * 0.7:
             return
         try:
             access.fold(wait_s=0.0, stop=self._stop.is_set)

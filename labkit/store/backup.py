@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from labkit.errors import StoreError
 from labkit.paths import shown
 from labkit.store.database import STORAGE_VERSION, name, text
-from labkit.store.journal_folder import put_in_place
+from labkit.store.journal_directory import put_in_place
 
 if TYPE_CHECKING:
     import duckdb

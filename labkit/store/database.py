@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError, StoreLocked, StoreTooNew
-from labkit.store import interrupts, lab_path, migrate
-from labkit.store.journal_folder import Folder, put_in_place
+from labkit.store import interrupts, migrate, path_check
+from labkit.store.journal_directory import JournalDirectory, put_in_place
 
 if TYPE_CHECKING:
     import duckdb
@@ -83,7 +83,7 @@ def connect_sealed(path: Path, settings: dict[str, str], *, wait_s: float) -> du
 def _first(path: Path, ways: Sequence[Callable[[], duckdb.DuckDBPyConnection]], wait_s: float) -> Opened:
     import duckdb
 
-    lab_path.check(path)
+    path_check.check(path)
     deadline = time.monotonic() + wait_s
     while True:
         hindrance: str | None = None
@@ -162,11 +162,11 @@ def _forbids_writing(error: duckdb.Error) -> str | None:
 # -- new labs ------------------------------------------------------------------------------------
 
 
-def create(path: Path, folder: Folder) -> None:
+def create(path: Path, folder: JournalDirectory) -> None:
     """Make an empty lab at `path`, complete or not at all. The caller holds the gate."""
     import duckdb
 
-    lab_path.check(path)
+    path_check.check(path)
     for left in folder.path.glob("new-*.duckdb*"):
         left.unlink(missing_ok=True)
     wal = path.with_name(path.name + ".wal")

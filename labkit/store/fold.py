@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.store import journal_line, quarantine
 from labkit.store.batch_insert import Found, insert, refused
 from labkit.store.file_locks import is_held
-from labkit.store.journal_folder import SCHEMA, Folder, JournalName
+from labkit.store.journal_directory import SCHEMA, JournalDirectory, JournalName
 from labkit.store.journal_offsets import Offset
 from labkit.store.quarantine import Bad
 
@@ -59,7 +59,7 @@ class Fold:
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
-        folder: Folder,
+        folder: JournalDirectory,
         offsets: dict[JournalName, Offset],
         *,
         process: str | None = None,

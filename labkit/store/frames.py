@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.store import queries, run_lock
 from labkit.store.access import Reading
-from labkit.store.journal_folder import Folder
+from labkit.store.journal_directory import JournalDirectory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ class Frames(ABC):
         """Open the lab, folded."""
 
     @abstractmethod
-    def _folder(self) -> Folder:
+    def _folder(self) -> JournalDirectory:
         """The folder beside the lab."""
 
     def generations(

@@ -17,8 +17,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from labkit.errors import StoreError
-from labkit.store.journal_folder import Folder
-from labkit.store.process_journal import ProcessJournal, QueuedLine
+from labkit.store.journal_directory import JournalDirectory
+from labkit.store.per_process_journal import PerProcessJournal, QueuedLine
 
 log = logging.getLogger("labkit.store")
 
@@ -42,7 +42,7 @@ class GroupCommit:
     `trouble` is a `StoreError` from when writing begins to fail until it works again.
     """
 
-    def __init__(self, folder: Folder, stream: ProcessJournal) -> None:
+    def __init__(self, folder: JournalDirectory, stream: PerProcessJournal) -> None:
         self.trouble: StoreError | None = None
         self._folder = folder
         self._stream = stream

@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 
-from labkit.store.journal_folder import Folder, JournalName, sync_folder
+from labkit.store.journal_directory import JournalDirectory, JournalName, sync_folder
 
 COPY_BYTES = 2**20
 _FLAGS = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
@@ -20,7 +20,7 @@ _FLAGS = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | getattr(os, "O_BINAR
 class Journal:
     """An open journal of this process. Not thread-safe: one thread writes it."""
 
-    def __init__(self, folder: Folder, name: JournalName) -> None:
+    def __init__(self, folder: JournalDirectory, name: JournalName) -> None:
         self.path = folder.path / str(name)
         self.name = name
         self.kept_bytes = 0

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from labkit.store.file_locks import FileLock, is_held
-from labkit.store.journal_folder import Folder, JournalName
+from labkit.store.journal_directory import JournalDirectory, JournalName
 from labkit.store.journal_offsets import Offset
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def opened_afresh(connection: duckdb.DuckDBPyConnection) -> bool:
     return row is not None and row[0] == 1
 
 
-def sweep(folder: Folder, offsets: Mapping[JournalName, Offset]) -> int:
+def sweep(folder: JournalDirectory, offsets: Mapping[JournalName, Offset]) -> int:
     """Remove what may go, by `offsets` as a fresh open showed them; returns how many journals went."""
     now = datetime.now(UTC).replace(tzinfo=None)
     removed = 0
@@ -52,7 +52,7 @@ def sweep(folder: Folder, offsets: Mapping[JournalName, Offset]) -> int:
     return removed
 
 
-def _remove_locks(folder: Folder) -> None:
+def _remove_locks(folder: JournalDirectory) -> None:
     living = {name.process for name, _ in folder.journals()}
     for path in folder.path.glob("*-*.lock"):
         if path.name[0].isdigit() and path.stem not in living:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from labkit.store.journal_folder import Folder, JournalName
+from labkit.store.journal_directory import JournalDirectory, JournalName
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,7 +26,9 @@ class Offset:
     folded_at: datetime | None = None
 
 
-def read_offsets(connection: duckdb.DuckDBPyConnection, folder: Folder) -> dict[JournalName, Offset]:
+def read_offsets(
+    connection: duckdb.DuckDBPyConnection, folder: JournalDirectory
+) -> dict[JournalName, Offset]:
     """How far the journals in the folder, and earlier ones of the same processes, are in the tables."""
     processes = sorted({name.process for name, _ in folder.journals()})
     if not processes:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from labkit.store.journal_folder import Folder
+from labkit.store.journal_directory import JournalDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Bad:
     kept_in: str = ""
 
 
-def keep(folder: Folder, found: Iterable[Bad]) -> list[Bad]:
+def keep(folder: JournalDirectory, found: Iterable[Bad]) -> list[Bad]:
     """Put the bad lines aside, durably, before the tables say that they were read."""
     kept: dict[str, list[Bad]] = {}
     for bad in found:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from labkit.errors import RunBusy
 from labkit.store.file_locks import FileLock, holder, is_held
-from labkit.store.journal_folder import Folder
+from labkit.store.journal_directory import JournalDirectory
 
 LOOK_S = 0.5
 """Somebody who only looks whether a run is driven holds its lock for an instant."""
 
 
-def lock_of(folder: Folder, run_id: str) -> Path:
+def lock_of(folder: JournalDirectory, run_id: str) -> Path:
     """The lock file of a run. An id that is no plain name goes by its hash."""
     plain = re.fullmatch(r"[A-Za-z0-9_-]{1,100}", run_id)
     name = (
@@ -31,7 +31,7 @@ def lock_of(folder: Folder, run_id: str) -> Path:
 
 
 @contextlib.contextmanager
-def driving(folder: Folder, run_id: str, *, called: str = "") -> Iterator[None]:
+def driving(folder: JournalDirectory, run_id: str, *, called: str = "") -> Iterator[None]:
     """Be the only driver of a run, or of what is `called` so, for the length of a `with` block.
 
     Raises `RunBusy` naming the other.
@@ -51,6 +51,6 @@ def driving(folder: Folder, run_id: str, *, called: str = "") -> Iterator[None]:
         hold.release(remove=True)
 
 
-def is_driven(folder: Folder, run_id: str) -> bool:
+def is_driven(folder: JournalDirectory, run_id: str) -> bool:
     """Whether some process drives the run now."""
     return is_held(lock_of(folder, run_id))

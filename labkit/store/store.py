@@ -18,17 +18,17 @@ from labkit.records import Sample
 from labkit.store import (
     arrow_to_pandas,
     backup,
-    definitions,
-    integrity,
-    lab_path,
     ledger,
+    path_check,
+    prompts_and_samples,
+    request_integrity,
     run_lock,
     sandboxed_sql,
 )
 from labkit.store.access import WAIT_S, Reading
 from labkit.store.fold import Report
 from labkit.store.frames import Frames
-from labkit.store.journal_folder import Folder, network_file_system
+from labkit.store.journal_directory import JournalDirectory, network_file_system
 from labkit.store.shared_resources import SharedResources, resources_of
 from labkit.store.writer import Writer
 
@@ -84,7 +84,7 @@ class Store(Frames):
         warns of a network disk. A lab that somebody else holds is writable: only its folding waits.
         """
         access = self._shared.access
-        lab_path.check(access.path)
+        path_check.check(access.path)
         access.folder.make()
         kind = network_file_system(access.path)
         if kind is not None:
@@ -145,11 +145,11 @@ class Store(Frames):
             return arrow_to_pandas.utc(ledger.known(reading.connection, keys, columns=columns))
 
     def verified(self, request_ids: Iterable[str]) -> dict[str, str]:
-        """Which stored requests are what their ids say, and the model each asks: see `integrity`. The others
-        are written again when they are asked."""
+        """Which stored requests are what their ids say, and the model each asks (`request_integrity`). The
+        others are written again when they are asked."""
         wanted = set(request_ids)
         with self._reading() as reading:
-            found = integrity.verified(reading.connection, wanted)
+            found = request_integrity.verified(reading.connection, wanted)
         self._shared.writer.forget(wanted - found.keys())
         return found
 
@@ -186,9 +186,9 @@ class Store(Frames):
         given and the lab cannot be written.
         """
         with self._reading() as reading:
-            have = definitions.versions(reading.connection, [prompt.name for prompt in prompts])
+            have = prompts_and_samples.versions(reading.connection, [prompt.name for prompt in prompts])
         if any((prompt.name, prompt.hash) not in have for prompt in prompts):
-            have = definitions.keep(
+            have = prompts_and_samples.keep(
                 prompts, self._shared.access, self.writer(), user=user, wait_s=self.wait_s
             )
         return [prompt.replace(version=have[prompt.name, prompt.hash]) for prompt in prompts]
@@ -200,21 +200,21 @@ class Store(Frames):
     def saved_prompts(self, name: str | None = None) -> list[Prompt]:
         """The prompts kept in the lab, or the versions of one, oldest first."""
         with self._reading() as reading:
-            return definitions.saved(reading.connection, name)
+            return prompts_and_samples.saved(reading.connection, name)
 
     def save_dataset(self, dataset: Dataset) -> None:
         """Keep a dataset's samples, unless the lab has them. They are on disk after the next `flush`."""
         with self._reading() as reading:
-            if definitions.has_samples(reading.connection, dataset):
+            if prompts_and_samples.has_samples(reading.connection, dataset):
                 return
         writer = self.writer()
-        for record in definitions.sample_records(dataset):
+        for record in prompts_and_samples.sample_records(dataset):
             writer.put(record)
 
     def samples(self, run_id: str) -> dict[str, Sample]:
         """The samples of the run's dataset, by id, in the dataset's order."""
         with self._reading() as reading:
-            return definitions.samples_of(reading.connection, run_id)
+            return prompts_and_samples.samples_of(reading.connection, run_id)
 
     # -- SQL and copies --------------------------------------------------------------------------
 
@@ -244,7 +244,7 @@ class Store(Frames):
 
     # -- within ----------------------------------------------------------------------------------
 
-    def _folder(self) -> Folder:
+    def _folder(self) -> JournalDirectory:
         return self._shared.access.folder
 
     def _wait(self, wait_s: float | None) -> float:

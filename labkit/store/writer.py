@@ -15,8 +15,8 @@ from labkit.errors import StoreError
 from labkit.records import Attempt, Generation, Intent, Record, Request
 from labkit.store import journal_line
 from labkit.store.group_commit import GroupCommit
-from labkit.store.journal_folder import Folder
-from labkit.store.process_journal import ProcessIdentity, ProcessJournal, QueuedLine
+from labkit.store.journal_directory import JournalDirectory
+from labkit.store.per_process_journal import PerProcessJournal, ProcessIdentity, QueuedLine
 
 
 class Writer:
@@ -26,15 +26,15 @@ class Writer:
     while it stands. A child made by `fork` begins its own journals and writes none of its parent's lines.
     """
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: JournalDirectory) -> None:
         self._folder = folder
         self._begin()
         _writers.add(self)
 
     def _begin(self) -> None:
         self._identity = ProcessIdentity(self._folder)
-        self._main = ProcessJournal(self._identity)
-        self._intents = ProcessJournal(self._identity, "-intents")
+        self._main = PerProcessJournal(self._identity)
+        self._intents = PerProcessJournal(self._identity, "-intents")
         self._intending = threading.Lock()
         self._lines = GroupCommit(self._folder, self._main)
         self._requests: set[str] = set()

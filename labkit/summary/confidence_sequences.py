@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from labkit.stats import Pairs, sequential_interval
-from labkit.summary.contenders import ContenderTable
+from labkit.summary.contender_table import ContenderTable
 from labkit.summary.missing_scores import missing
 from labkit.summary.win_counts import by_sample
 

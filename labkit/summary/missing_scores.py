@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labkit.stats import Pairs, pairwise
-from labkit.summary.contenders import ContenderTable
+from labkit.summary.contender_table import ContenderTable
 
 
 def worst(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:

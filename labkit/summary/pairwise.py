@@ -21,7 +21,7 @@ from labkit.stats import (
     within_margin,
 )
 from labkit.summary.confidence_sequences import anytime_limits, anytime_worst
-from labkit.summary.contenders import ContenderTable
+from labkit.summary.contender_table import ContenderTable
 from labkit.summary.missing_scores import worst
 from labkit.summary.pairwise_ratios import ratios
 from labkit.summary.win_counts import win_counts
@@ -81,7 +81,7 @@ def compare_pairs(
     unknown `against`, or a watched score without bounds.
 
     >>> import pandas as pd
-    >>> from labkit.summary.contenders import contender_table
+    >>> from labkit.summary.contender_table import contender_table
     >>> rows = [{"model": m, "sample_id": s, "status": "done", "score.ok": float(m == "b")}
     ...         for m in "ab" for s in range(20)]
     >>> compare_pairs(contender_table(pd.DataFrame(rows)))[["first", "wins", "decided"]].values.tolist()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from labkit.stats import Interval, Pairs, Table, ratio_of_means, ratio_of_typical
 from labkit.stats.units import Floats
-from labkit.summary.contenders import ContenderTable
+from labkit.summary.contender_table import ContenderTable
 
 
 def ratios(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:

@@ -64,8 +64,7 @@ def summarize(
       and `above_baseline` (bool, NA without a score): whether the whole interval lies above it.
       The baseline itself is taken as known.
 
-    What cannot be said is NaN, never 0. The result shows itself as a table (`labkit.summary.table`); it
-    calls models as `frame.attrs["labels"]` does, where a run put them there. Raises DefinitionError
+    What cannot be said is NaN, never 0. The result shows itself as a table (`summary_frame`); it calls models as `frame.attrs["labels"]` does, where a run put them there. Raises DefinitionError
     where a column is missing.
 
     >>> import pandas as pd
@@ -76,7 +75,7 @@ def summarize(
     """
     import pandas as pd
 
-    from labkit.summary.table import as_summary
+    from labkit.summary.summary_frame import as_summary
 
     keys = [by] if isinstance(by, str) else list(by)
     column = score_column(frame, score)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from labkit.stats import Pairs
 from labkit.stats.units import Floats
-from labkit.summary.contenders import ContenderTable
+from labkit.summary.contender_table import ContenderTable
 
 
 def by_sample(apart: Floats, sample: NDArray[np.intp]) -> tuple[Floats, NDArray[np.intp]]:

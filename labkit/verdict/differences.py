@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
-from labkit.summary.contenders import BETWEEN, FACTORS
+from labkit.summary.contender_table import BETWEEN, FACTORS
 from labkit.visible import visible
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labkit.summary.contenders import Clock, ContenderTable
+from labkit.summary.contender_table import Clock, ContenderTable
 from labkit.verdict.amounts import counted, listed, number, span
 from labkit.verdict.words import Terms, conditions
 

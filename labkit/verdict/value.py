@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from labkit.errors import DefinitionError
 from labkit.summary import score_column, summarize
-from labkit.summary.compact import compact
-from labkit.summary.contenders import BETWEEN, ContenderTable, contender_table
+from labkit.summary.compact_frame import compact
+from labkit.summary.contender_table import BETWEEN, ContenderTable, contender_table
 from labkit.summary.pairwise import compare_pairs
 from labkit.verdict import show
 from labkit.verdict.overall import headline, notes, records

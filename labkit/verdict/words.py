@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.summary.contenders import Clock
+from labkit.summary.contender_table import Clock
 from labkit.verdict.amounts import about, counted, number, span, times, times_span, usd
 
 Row = Mapping[str, Any]

@@ -221,4 +221,4 @@ def outlook(plan: Any) -> tuple[str, tuple[str, ...]]:
     to_ask = estimate.requests - estimate.known
     time = "" if estimate.seconds is None or not to_ask else f", about {duration(estimate.seconds)}"
     words = f"{estimate.known:,} of {estimate.requests:,} known, {to_ask:,} to ask, {estimate.cost}{time}"
-    return words, tuple(plan.dependencies.missing_keys(plan.design.models))
+    return words, tuple(plan.services.missing_keys(plan.design.models))

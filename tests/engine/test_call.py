@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from labkit.engine.attempt_listener import AttemptListener
 from labkit.engine.call import Attempted, Call, Stopped
-from labkit.engine.listener import AttemptListener
 from labkit.errors import Overloaded, TimedOut
 from labkit.records import Answer, Cell, Usage
 

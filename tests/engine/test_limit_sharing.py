@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from labkit.catalog.model import Model
-from labkit.engine import limit_sharing, peers
+from labkit.engine import limit_sharing, shared_usage_file
 from labkit.engine.call import Call
 from labkit.engine.concurrency import ConcurrencyLimiter
 from labkit.engine.limit_sharing import LimitSharing
@@ -252,4 +252,4 @@ def test_the_board_names_nobody(run: Callable[..., Member], tmp_path: Path) -> N
     kept = path.name.encode() + path.read_bytes()
     for text in (KEY.reveal(), "some-model", "some.example"):
         assert not any(text[start : start + 8].encode() in kept for start in range(len(text) - 7))
-    assert peers.model_hash("some-model") in kept
+    assert shared_usage_file.model_hash("some-model") in kept

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from labkit.engine.attempt_listener import AttemptListener
 from labkit.engine.call import Attempted, Call
-from labkit.engine.listener import AttemptListener
 from labkit.engine.retry import Policy
 from labkit.engine.watchdog import Watchdog
 

@@ -16,7 +16,7 @@ ROWS = [{"n": f"number {n}"} for n in range(8)]
 
 def seen(plan: lk.Plan) -> Any:
     """What the lab saw of a plan's prompts and models."""
-    return history(plan.design, plan.dependencies.store)
+    return history(plan.design, plan.services.store)
 
 
 def planned(

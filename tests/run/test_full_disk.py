@@ -15,7 +15,7 @@ import pytest
 
 import labkit as lk
 from labkit.errors import StoreError
-from labkit.store import fold, group_commit, journal_folder
+from labkit.store import fold, group_commit, journal_directory
 
 Asked = Callable[[Any], list[str]]
 Until = Callable[..., None]
@@ -27,7 +27,7 @@ ALL = sorted(f"Say {number}." for number in range(40))
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small reserve, and no long pauses."""
-    monkeypatch.setattr(journal_folder, "RESERVE_BYTES", 2 * MB)
+    monkeypatch.setattr(journal_directory, "RESERVE_BYTES", 2 * MB)
     monkeypatch.setattr(group_commit, "RETRY_S", 0.05)
 
 

@@ -116,15 +116,15 @@ def test_two_at_the_same_moment(
 
 BEGINS = """
 import sys
-from labkit.run import snapshot
-real = snapshot.save
+from labkit.run import save_definitions
+real = save_definitions.save
 
 def save(*what):
     print("begins", flush=True)
     sys.stdin.readline()
     return real(*what)
 
-snapshot.save = save
+save_definitions.save = save
 """
 
 

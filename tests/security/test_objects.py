@@ -134,12 +134,12 @@ def test_no_object_shows_a_key(
                 copy.copy(held) if held is provider._wire else pickle.dumps({"a": held})
     plan = lab.plan(prompts=[lk.Prompt("p", "{{ q }}")], models=models, dataset=[{"q": "a"}])
     run = plan.run()
-    found = plan.dependencies.find_keys(models)
+    found = plan.services.find_keys(models)
     executor = Executor({model.id: model for model in models}, found, sink=lab.store.writer())
     things += [
         plan,
         plan.design,
-        plan.dependencies,
+        plan.services,
         run,
         run._launch,
         vars(run._launch),

@@ -18,7 +18,7 @@ import labkit as lk
 from labkit.identity import RequestHasher
 from labkit.records import Generation, Request
 from labkit.store import journal_line
-from labkit.store.integrity import verified
+from labkit.store.request_integrity import verified
 
 ROWS = [{"id": "1", "q": "a"}]
 
@@ -45,7 +45,7 @@ def refused(plan: Callable[[], Any], caplog: pytest.LogCaptureFixture) -> None:
         run = plan().run()
     assert run.generations()["text"].item() == "a"
     assert "do not match" in caplog.text
-    events = run._dependencies.store.table("select event from log.run_events where run_id = ?", [run.run_id])
+    events = run._services.store.table("select event from log.run_events where run_id = ?", [run.run_id])
     assert "unfounded" in events["event"].to_pylist()
     again = plan()
     assert again.frame()["known"].item()

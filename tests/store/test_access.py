@@ -16,9 +16,9 @@ import duckdb
 import pytest
 
 from labkit.errors import StoreError, StoreLocked
-from labkit.store import Store, access, fold, journal_folder
+from labkit.store import Store, access, fold, journal_directory
 from labkit.store.file_locks import FileLock, is_held
-from labkit.store.journal_folder import Folder
+from labkit.store.journal_directory import JournalDirectory
 
 Put = Callable[..., None]
 
@@ -29,7 +29,7 @@ def test_the_gate_is_held_at_every_opening(
     """Whatever is asked of the store, DuckDB opens the lab's file only while this process holds the gate."""
     from labkit.prompts import Prompt
 
-    gate = Folder(path).gate
+    gate = JournalDirectory(path).gate
     opened: list[str] = []
     real = duckdb.connect
 
@@ -85,9 +85,9 @@ def test_a_taken_gate_is_waited_for_and_its_holder_named(
     code = """
 import sys
 from pathlib import Path
-from labkit.store.journal_folder import Folder
-from labkit.store.gate import passed
-with passed(Folder(Path(sys.argv[1])), wait_s=0):
+from labkit.store.journal_directory import JournalDirectory
+from labkit.store.database_lock import passed
+with passed(JournalDirectory(Path(sys.argv[1])), wait_s=0):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -111,7 +111,7 @@ def test_long_folds_let_others_in(
     monkeypatch.setattr(fold, "BATCH_LINES", 10)
     put(*(make.generation(f"g{number}") for number in range(60)))
     free: list[bool] = []
-    gate = Folder(path).gate
+    gate = JournalDirectory(path).gate
     here, real = threading.current_thread(), time.sleep
 
     def between_turns(seconds: float) -> None:
@@ -186,7 +186,7 @@ def test_an_interrupt_in_a_fold_leaves_the_lab_whole(
         patched.setattr(fold, "insert", interrupted)
         with pytest.raises(KeyboardInterrupt):
             store.generations()
-    assert not is_held(Folder(path).gate)
+    assert not is_held(JournalDirectory(path).gate)
     assert store.generations()["generation_id"].tolist() == ["a", "b"]
 
 
@@ -213,7 +213,7 @@ def test_a_full_disk_loses_nothing(
     from labkit.store import group_commit
 
     monkeypatch.setattr(group_commit, "RETRY_S", 0.02)
-    monkeypatch.setattr(journal_folder, "RESERVE_BYTES", 2 * 2**20)
+    monkeypatch.setattr(journal_directory, "RESERVE_BYTES", 2 * 2**20)
     store = Store(small_disk / "lab.duckdb", wait_s=5.0)
     store._shared.background.start = lambda: None  # type: ignore[method-assign]
     store.check_writable()
@@ -276,7 +276,7 @@ def test_two_stores_of_one_file_share_a_journal(path: Path, make: Any) -> None:
     stores[0].close()
     assert len(stores[1].generations()) == 1
     assert not list(path.parent.glob("link.duckdb.journal"))
-    hold = FileLock.take(Folder(path).gate)
+    hold = FileLock.take(JournalDirectory(path).gate)
     assert hold is not None
 
 

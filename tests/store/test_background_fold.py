@@ -14,8 +14,8 @@ import pytest
 from labkit.errors import StoreError
 from labkit.store import Store
 from labkit.store.background_fold import BackgroundFold
-from labkit.store.gate import passed
-from labkit.store.journal_folder import Folder
+from labkit.store.database_lock import passed
+from labkit.store.journal_directory import JournalDirectory
 
 Put = Callable[..., None]
 
@@ -61,7 +61,7 @@ def test_a_taken_gate_is_left_alone(
 ) -> None:
     """While another folds it does nothing, and that is no trouble."""
     put(make.generation())
-    with passed(Folder(path), wait_s=0.0):
+    with passed(JournalDirectory(path), wait_s=0.0):
         background.once(store._shared.access)
     assert not path.exists()
     assert background.trouble is None

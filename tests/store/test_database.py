@@ -18,7 +18,7 @@ import duckdb
 import pytest
 
 from labkit.errors import StoreError, StoreLocked
-from labkit.store import Store, database, lab_path
+from labkit.store import Store, database, path_check
 
 Put = Callable[..., None]
 
@@ -270,10 +270,10 @@ def test_reading_the_head_keeps_the_locks_of_this_process(
     """Looking at a file a person has open here, as a new store does, does not drop that connection's lock."""
     put(make.generation("a"))
     store.checkpoint()
-    lab_path._known_files.clear()
+    path_check._known_files.clear()
     with duckdb.connect(str(path)) as person:
         person.execute("checkpoint")
-        lab_path.check(path)
+        path_check.check(path)
         store.backup(path.with_name("copy.duckdb"))
         other = python("import duckdb, sys; duckdb.connect(sys.argv[1])", path)
         _, err = other.communicate(timeout=60)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from labkit.store import Store, fold, journal_line
 from labkit.store.file_locks import FileLock
-from labkit.store.journal_folder import Folder, JournalName
+from labkit.store.journal_directory import JournalDirectory, JournalName
 
 Put = Callable[..., None]
 STRANGE = ["\0", "a\0b", "\n" * 5000, "\u2028", "😀", '"}\n{"', "x" * 300_000]
@@ -31,7 +31,7 @@ def ids(store: Store) -> list[str]:
 
 
 def journal(
-    folder: Folder, records: list[tuple[int, Any]], *, process: str = "7-00000000", number: int = 1
+    folder: JournalDirectory, records: list[tuple[int, Any]], *, process: str = "7-00000000", number: int = 1
 ) -> Path:
     """A journal of a dead process, with these stamps and records."""
     folder.make()
@@ -46,8 +46,8 @@ def journal(
 
 
 @pytest.fixture
-def folder(path: Path) -> Folder:
-    return Folder(path)
+def folder(path: Path) -> JournalDirectory:
+    return JournalDirectory(path)
 
 
 def test_what_was_put_is_read(store: Store, put: Put, make: Any) -> None:
@@ -92,7 +92,7 @@ def test_nothing_grown_opens_nothing(
         store.fold()
 
 
-def test_a_torn_tail_at_every_byte(store: Store, folder: Folder, make: Any) -> None:
+def test_a_torn_tail_at_every_byte(store: Store, folder: JournalDirectory, make: Any) -> None:
     """Cut anywhere in its last three lines, a dead process's journal gives its whole lines; the rest is
     put aside and told of."""
     records = [(number, make.score(f"g{number}", explanation="é\n" * number)) for number in range(1, 6)]
@@ -121,7 +121,7 @@ def test_a_torn_tail_at_every_byte(store: Store, folder: Folder, make: Any) -> N
             assert (folder.path / torn[names[cut]]).read_bytes() == whole[starts[complete] : cut]
 
 
-def test_a_living_process_may_yet_finish_its_line(store: Store, folder: Folder, make: Any) -> None:
+def test_a_living_process_may_yet_finish_its_line(store: Store, folder: JournalDirectory, make: Any) -> None:
     """The tail of a journal whose process lives is left, and taken when it is whole."""
     records = [(1, make.generation("a")), (2, make.generation("b"))]
     path = journal(folder, records)
@@ -142,7 +142,7 @@ def test_a_living_process_may_yet_finish_its_line(store: Store, folder: Folder, 
 def test_a_flipped_bit_loses_one_line_at_most(data: st.DataObject, tmp_path_factory: Any, make: Any) -> None:
     """One wrong bit puts its line aside, byte for byte; all others come in."""
     store = Store(tmp_path_factory.mktemp("flip") / "lab.duckdb")
-    folder = Folder(store.path)
+    folder = JournalDirectory(store.path)
     path = journal(folder, [(number, make.generation(f"g{number}")) for number in range(1, 6)])
     whole = bytearray(path.read_bytes())
     place = data.draw(st.integers(0, len(whole) - 1))
@@ -168,7 +168,7 @@ def _is_line(raw: bytes) -> bool:
 
 
 def test_a_row_the_tables_refuse_is_put_aside(
-    store: Store, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+    store: Store, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One row that DuckDB will not take does not keep the others of its transaction out."""
     from labkit.store import definition_records
@@ -196,7 +196,7 @@ def test_absurd_counts_come_in_as_unknown(store: Store, put: Put, make: Any) -> 
 
 
 def test_lines_written_again_count_once(
-    store: Store, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+    store: Store, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lines whose sync failed, which a fold had seen meanwhile, and which could not be cut off either, come
     in once, although the next journal has them again."""
@@ -231,7 +231,7 @@ def test_lines_written_again_count_once(
 
 @pytest.mark.parametrize("folded_first", [0, 1, 2, 3])
 def test_stamps_are_shared_out_between_journals(
-    store: Store, folder: Folder, make: Any, folded_first: int
+    store: Store, folder: JournalDirectory, make: Any, folded_first: int
 ) -> None:
     """However much of an abandoned journal a fold took before the next one began, each stamp counts once."""
     rows = {stamp: make.generation(f"g{stamp}") for stamp in range(1, 7)}
@@ -246,7 +246,9 @@ def test_stamps_are_shared_out_between_journals(
     assert sorted(ids(store)) == [f"g{stamp}" for stamp in range(1, 7)]
 
 
-def test_two_folds_of_a_copied_folder_are_one(store: Store, put: Put, make: Any, folder: Folder) -> None:
+def test_two_folds_of_a_copied_folder_are_one(
+    store: Store, put: Put, make: Any, folder: JournalDirectory
+) -> None:
     """A journal that comes back after it was folded and removed is known, and not taken twice."""
     put(make.generation("a"))
     (name, _) = next(folder.journals())
@@ -277,7 +279,7 @@ def test_rows_that_another_program_undid_come_back_once(
     assert ids(store) == ["a", "b", "c"]
 
 
-def test_a_newer_labkits_journal_is_left_to_it(store: Store, folder: Folder, make: Any) -> None:
+def test_a_newer_labkits_journal_is_left_to_it(store: Store, folder: JournalDirectory, make: Any) -> None:
     """A journal of a newer schema is neither folded nor removed, and the report says why."""
     path = journal(folder, [(1, make.generation("new"))])
     newer = path.with_name(path.name.replace("s001", "s002"))
@@ -291,7 +293,7 @@ def test_a_newer_labkits_journal_is_left_to_it(store: Store, folder: Folder, mak
 
 @pytest.mark.parametrize("what", ["folder", "link", "gone", "unreadable"])
 def test_one_bad_file_does_not_stop_the_others(
-    store: Store, folder: Folder, make: Any, what: str, monkeypatch: pytest.MonkeyPatch
+    store: Store, folder: JournalDirectory, make: Any, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A journal that became something else is reported, and all others are folded."""
     bad = journal(folder, [(1, make.generation("bad"))], process="1-00000000")
@@ -348,7 +350,7 @@ def test_a_failed_commit_leaves_all_in_the_journal(
 def test_texts_come_back_from_the_tables(texts: list[str], tmp_path_factory: Any, make: Any) -> None:
     """An answer's text comes back from `from generations` byte for byte, but for lone surrogates."""
     store = Store(tmp_path_factory.mktemp("texts") / "lab.duckdb")
-    folder = Folder(store.path)
+    folder = JournalDirectory(store.path)
     journal(
         folder, [(number, make.generation(str(number), text=text)) for number, text in enumerate(texts, 1)]
     )

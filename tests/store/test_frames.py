@@ -146,9 +146,9 @@ def test_order_and_limit(store: Store, put: Put, make: Any) -> None:
 def test_rows_folded_late_stand_in_their_place(store: Store, make: Any) -> None:
     """The order is that of writing, whichever journal was folded first."""
     from labkit.store import journal_line
-    from labkit.store.journal_folder import Folder, JournalName
+    from labkit.store.journal_directory import JournalDirectory, JournalName
 
-    folder = Folder(store.path)
+    folder = JournalDirectory(store.path)
     folder.make()
     for first, process in ((3_000, "1-00000000"), (1_000, "2-00000000"), (2_000, "3-00000000")):
         row = make.generation(str(first), sample_id=f"s{first}")

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from labkit.store.journal import Journal
-from labkit.store.journal_folder import Folder, JournalName
+from labkit.store.journal_directory import JournalDirectory, JournalName
 
 
 @pytest.fixture
 def journal(path: Path) -> Iterator[Journal]:
-    folder = Folder(path)
+    folder = JournalDirectory(path)
     folder.make()
     made = Journal(folder, JournalName("7-00000000", 1, 1, 1, "7-00000000"))
     yield made
@@ -61,7 +61,7 @@ def test_a_journal_is_private(journal: Journal) -> None:
     """The file is 0600, and a name is never used twice."""
     assert oct(journal.path.stat().st_mode & 0o777) == "0o600"
     with pytest.raises(FileExistsError):
-        Journal(Folder(journal.path.parent.parent / "lab.duckdb"), journal.name)
+        Journal(JournalDirectory(journal.path.parent.parent / "lab.duckdb"), journal.name)
 
 
 def test_a_removed_file_comes_back_whole(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,14 @@ import duckdb
 import pytest
 
 from labkit.store import Store, journal_cleanup
-from labkit.store.journal_folder import Folder
+from labkit.store.journal_directory import JournalDirectory
 
 Put = Callable[..., None]
 
 
 @pytest.fixture
 def journals(path: Path) -> Callable[[], list[str]]:
-    folder = Folder(path)
+    folder = JournalDirectory(path)
     return lambda: [str(name) for name, _ in folder.journals()]
 
 
@@ -57,9 +57,9 @@ def test_a_followed_journal_goes_while_its_process_lives(
     store: Store, put: Put, make: Any, journals: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A journal that its process has closed for the next one is removed, so that they do not pile up."""
-    from labkit.store import process_journal
+    from labkit.store import per_process_journal
 
-    monkeypatch.setattr(process_journal, "ROTATE_BYTES", 1)
+    monkeypatch.setattr(per_process_journal, "ROTATE_BYTES", 1)
     for name in "abc":
         put(make.generation(name))
     assert len(journals()) == 3
@@ -123,7 +123,7 @@ def test_nothing_of_a_dead_process_is_left(store: Store, put: Put, make: Any, pa
     store.writer().close()
     store.fold()
     store.run_row("x")
-    assert sorted(file.name for file in Folder(path).path.iterdir()) == ["gate.lock", "reserve"]
+    assert sorted(file.name for file in JournalDirectory(path).path.iterdir()) == ["gate.lock", "reserve"]
 
 
 DIES = """

@@ -15,7 +15,7 @@ from labkit.errors import DefinitionError
 from labkit.records import Generation
 from labkit.store import Store
 from labkit.store import journal_line as lines
-from labkit.store.journal_folder import Folder, JournalName
+from labkit.store.journal_directory import JournalDirectory, JournalName
 
 Put = Callable[..., None]
 STATUSES = ["done", "failed", "partial", "stopped"]
@@ -32,7 +32,7 @@ def keys(*pairs: tuple[str, int]) -> pa.Table:
 
 def write_dead(store: Store, process: str, first: int, *records: Any) -> None:
     """A journal of a process that is gone, its lines stamped from `first` on."""
-    folder = Folder(store.path)
+    folder = JournalDirectory(store.path)
     folder.make()
     name = JournalName(process, 1, first, 1, process)
     text = b"".join(

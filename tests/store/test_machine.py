@@ -32,7 +32,7 @@ from labkit.store import (
     group_commit,
     journal,
     journal_cleanup,
-    journal_folder,
+    journal_directory,
     migrate,
     shared_resources,
 )
@@ -348,13 +348,13 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> None:
         (migrate, "steps", migrate.steps),
         (journal_cleanup, "SETTLED_S", NEVER),
         (group_commit, "GATHER_S", 0.0),
-        (journal_folder, "RESERVE_BYTES", RESERVE),
+        (journal_directory, "RESERVE_BYTES", RESERVE),
         (database, "POLL_S", 0.002),
     ):
         monkeypatch.setattr(module, name, value)
-    spend, insert = journal_folder.Folder.spend_reserve, fold.insert
+    spend, insert = journal_directory.Folder.spend_reserve, fold.insert
 
-    def spent(self: journal_folder.Folder) -> bool:
+    def spent(self: journal_directory.Folder) -> bool:
         if (gone := spend(self)) and LabMachine.disk.room is not None:
             LabMachine.disk.room += RESERVE
         return gone
@@ -364,7 +364,7 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> None:
             raise duckdb.IOException("IO Error: No space left on device")
         insert(*what)
 
-    monkeypatch.setattr(journal_folder.Folder, "spend_reserve", spent)
+    monkeypatch.setattr(journal_directory.Folder, "spend_reserve", spent)
     monkeypatch.setattr(fold, "insert", inserted)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from labkit.errors import RunBusy
 from labkit.store import Store
-from labkit.store.journal_folder import Folder
+from labkit.store.journal_directory import JournalDirectory
 from labkit.store.run_lock import is_driven, lock_of
 
 DRIVE = """
@@ -41,7 +41,7 @@ def test_the_second_driver_is_told_who_drives(
     process.kill()
     process.wait()
     with store.drive("run-1"):
-        assert is_driven(Folder(path), "run-1")
+        assert is_driven(JournalDirectory(path), "run-1")
 
 
 def test_the_same_run_twice_in_this_kernel(path: Path) -> None:
@@ -53,11 +53,11 @@ def test_the_same_run_twice_in_this_kernel(path: Path) -> None:
             Store(path).drive("run-1"),
         ):
             pass
-        assert is_driven(Folder(path), "run-1")
-    assert not is_driven(Folder(path), "run-1")
+        assert is_driven(JournalDirectory(path), "run-1")
+    assert not is_driven(JournalDirectory(path), "run-1")
     with store.drive("run-1"):
         pass
-    assert not lock_of(Folder(path), "run-1").exists()
+    assert not lock_of(JournalDirectory(path), "run-1").exists()
 
 
 def test_an_error_in_the_run_frees_it(path: Path) -> None:
@@ -73,6 +73,6 @@ def test_an_error_in_the_run_frees_it(path: Path) -> None:
 def test_any_run_id_is_a_file_in_the_folder(path: Path, run_id: str) -> None:
     """A run's name cannot lead out of the folder, nor be too long for it."""
     with Store(path).drive(run_id):
-        assert lock_of(Folder(path), run_id).parent == Folder(path).path
-        assert is_driven(Folder(path), run_id)
-        assert {file.parent for file in path.parent.rglob("run-*")} == {Folder(path).path}
+        assert lock_of(JournalDirectory(path), run_id).parent == JournalDirectory(path).path
+        assert is_driven(JournalDirectory(path), run_id)
+        assert {file.parent for file in path.parent.rglob("run-*")} == {JournalDirectory(path).path}

@@ -15,24 +15,24 @@ import pytest
 
 from labkit.errors import DefinitionError, StoreError
 from labkit.records import Request
-from labkit.store import group_commit, journal_line, process_journal
-from labkit.store.journal_folder import Folder
+from labkit.store import group_commit, journal_line, per_process_journal
+from labkit.store.journal_directory import JournalDirectory
 from labkit.store.writer import Writer
 
 
 @pytest.fixture
-def folder(path: Path) -> Folder:
-    return Folder(path)
+def folder(path: Path) -> JournalDirectory:
+    return JournalDirectory(path)
 
 
 @pytest.fixture
-def writer(folder: Folder) -> Iterator[Writer]:
+def writer(folder: JournalDirectory) -> Iterator[Writer]:
     made = Writer(folder)
     yield made
     made.close()
 
 
-def lines_in(folder: Folder) -> list[Any]:
+def lines_in(folder: JournalDirectory) -> list[Any]:
     """All whole lines in all journals, parsed, in the order of files."""
     found = []
     for name, _ in folder.journals():
@@ -41,14 +41,16 @@ def lines_in(folder: Folder) -> list[Any]:
     return found
 
 
-def ids_in(folder: Folder) -> list[str]:
+def ids_in(folder: JournalDirectory) -> list[str]:
     return [parsed.row.generation_id for parsed in lines_in(folder) if parsed.kind.tag == "generation"]
 
 
 class Failing:
     """Fails a system call of this process's journals at chosen calls; all others pass."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Folder, call: str, *errors: Any) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, folder: JournalDirectory, call: str, *errors: Any
+    ) -> None:
         self.calls = 0
         real = getattr(os, call)
         left = list(errors)
@@ -68,7 +70,7 @@ class Failing:
         monkeypatch.setattr(os, call, failing)
 
 
-def test_acknowledged_means_on_disk(writer: Writer, folder: Folder, make: Any) -> None:
+def test_acknowledged_means_on_disk(writer: Writer, folder: JournalDirectory, make: Any) -> None:
     """When `stored` is called, the line is in the file and synced."""
     seen: list[bool] = []
     for number in range(50):
@@ -116,18 +118,20 @@ def test_a_flood_shares_its_syncs(writer: Writer, make: Any, monkeypatch: pytest
     assert syncs < 2_000
 
 
-def test_an_intent_is_in_the_file_when_put_returns(writer: Writer, folder: Folder, make: Any) -> None:
+def test_an_intent_is_in_the_file_when_put_returns(
+    writer: Writer, folder: JournalDirectory, make: Any
+) -> None:
     """Before the request leaves, its intent is in the page cache, where a kill cannot reach it."""
     writer.intent(make.intent("g7"))
     assert [parsed.row.generation_id for parsed in lines_in(folder)] == ["g7"]
 
 
 def test_stamps_rise_even_if_the_clock_goes_back(
-    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+    writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each line of a process has a greater stamp than all before it."""
     clock = iter([5_000_000, 4_000_000, 4_000_000, 9_000_000] + [1_000_000] * 100)
-    monkeypatch.setattr(process_journal.time, "time_ns", lambda: next(clock) * 1000)
+    monkeypatch.setattr(per_process_journal.time, "time_ns", lambda: next(clock) * 1000)
     for number in range(6):
         writer.put(make.generation(f"g{number}"))
     writer.flush()
@@ -151,7 +155,12 @@ def test_stamps_rise_even_if_the_clock_goes_back(
     ],
 )
 def test_each_system_call_may_fail_once(
-    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, call: str, error: Any
+    writer: Writer,
+    folder: JournalDirectory,
+    make: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    error: Any,
 ) -> None:
     """One failure of any call is survived: all is acknowledged, and each line counts once."""
     if call != "fsync":  # that is for the folder, once a file is new
@@ -172,7 +181,7 @@ def test_each_system_call_may_fail_once(
 
 @pytest.mark.parametrize("call", ["open", "write", "ftruncate"])
 def test_a_failing_call_for_an_intent_is_survived(
-    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, call: str
+    writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     """F21: where the journal of intents cannot be begun or written, an intent goes with the other lines,
     and later ones have a journal of their own again."""
@@ -198,7 +207,7 @@ def test_a_failing_call_for_an_intent_is_survived(
 
 
 def test_opening_a_journal_may_fail_once(
-    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+    writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F21: if the file cannot be made, or this process's mark cannot be locked, it is tried again."""
     real, left = os.open, [errno.EMFILE, errno.EIO]
@@ -220,7 +229,12 @@ def test_opening_a_journal_may_fail_once(
 
 @pytest.mark.parametrize("call", ["write", "fdatasync"])
 def test_lasting_failure_keeps_everything_for_later(
-    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any, call: str
+    writer: Writer,
+    folder: JournalDirectory,
+    make: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    until: Any,
+    call: str,
 ) -> None:
     """While nothing can be written nothing is acknowledged; once it can be, all is, once."""
     monkeypatch.setattr(group_commit, "RETRY_S", 0.01)
@@ -243,7 +257,7 @@ def test_lasting_failure_keeps_everything_for_later(
 
 
 def test_a_full_disk_takes_the_reserve(
-    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+    writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On ENOSPC the reserve is given up and what is in flight is written with it; that is trouble, until
     there is a reserve again."""
@@ -264,7 +278,7 @@ def test_a_full_disk_takes_the_reserve(
 
 
 def test_a_journal_that_failed_to_sync_is_not_written_again(
-    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+    writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a failed `fdatasync` the lines go to a new file, and the old one keeps only what was durable."""
     writer.put(make.generation("before"))
@@ -280,7 +294,7 @@ def test_a_journal_that_failed_to_sync_is_not_written_again(
     assert lines_in(folder)[1].stamp == names[1].first
 
 
-def test_a_removed_journal_is_written_again(writer: Writer, folder: Folder, make: Any) -> None:
+def test_a_removed_journal_is_written_again(writer: Writer, folder: JournalDirectory, make: Any) -> None:
     """If somebody removes the file, or the whole folder, the next commit brings back all its lines."""
     import shutil
 
@@ -300,7 +314,7 @@ def test_a_removed_journal_is_written_again(writer: Writer, folder: Folder, make
 
 
 def test_a_removed_journal_survives_a_full_disk(
-    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any
+    writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any
 ) -> None:
     """If the file is removed while the disk is full, what was acknowledged comes back once there is room."""
     monkeypatch.setattr(group_commit, "RETRY_S", 0.01)
@@ -330,7 +344,7 @@ def test_a_removed_journal_survives_a_full_disk(
     assert not list(folder.path.glob("*.again"))
 
 
-def test_a_request_is_written_once(writer: Writer, folder: Folder) -> None:
+def test_a_request_is_written_once(writer: Writer, folder: JournalDirectory) -> None:
     """The same request is written once a process, never if the lab has it, and always acknowledged."""
 
     def request(name: str) -> Request:
@@ -354,7 +368,9 @@ def test_a_request_is_written_once(writer: Writer, folder: Folder) -> None:
     assert stored == [0, 1, 2, 3, 4]
 
 
-def test_what_cannot_be_written_is_refused_at_once(writer: Writer, folder: Folder, make: Any) -> None:
+def test_what_cannot_be_written_is_refused_at_once(
+    writer: Writer, folder: JournalDirectory, make: Any
+) -> None:
     """A record with an object in it raises where it is put, and nothing of it is queued."""
     with pytest.raises(DefinitionError):
         writer.put(make.score(metadata={"x": object()}))
@@ -376,7 +392,7 @@ def test_a_failing_callback_does_not_stop_the_others(writer: Writer, make: Any) 
     assert stored == ["b"]
 
 
-def test_flush_of_nothing_makes_nothing(folder: Folder) -> None:
+def test_flush_of_nothing_makes_nothing(folder: JournalDirectory) -> None:
     """A writer that was given nothing makes no folder, no file and no thread."""
     before = threading.active_count()
     writer = Writer(folder)
@@ -402,7 +418,7 @@ def test_a_flush_that_takes_too_long_says_so(
     assert stored == [1]
 
 
-def test_close_ends_the_thread_and_a_later_put_begins_anew(folder: Folder, make: Any) -> None:
+def test_close_ends_the_thread_and_a_later_put_begins_anew(folder: JournalDirectory, make: Any) -> None:
     """After `close` the process holds nothing; writing again begins a journal of a new identity."""
     others = set(threading.enumerate())
     writer = Writer(folder)
@@ -418,10 +434,10 @@ def test_close_ends_the_thread_and_a_later_put_begins_anew(folder: Folder, make:
 
 
 def test_long_journals_are_followed_by_new_ones(
-    writer: Writer, folder: Folder, make: Any, monkeypatch: pytest.MonkeyPatch
+    writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A journal beyond the limit is closed, and the next takes up its stamps."""
-    monkeypatch.setattr(process_journal, "ROTATE_BYTES", 1_000)
+    monkeypatch.setattr(per_process_journal, "ROTATE_BYTES", 1_000)
     for number in range(5):
         writer.put(make.generation(f"g{number}", text="x" * 600))
         writer.flush()
@@ -437,13 +453,13 @@ sys.path[:0] = json.loads(sys.argv[2])
 from pathlib import Path
 from datetime import datetime, UTC
 from labkit.records import Score
-from labkit.store.journal_folder import Folder
+from labkit.store.journal_directory import JournalDirectory
 from labkit.store.writer import Writer
 
 def score(name):
     return Score(generation_id=name, scorer="s", value=1.0, scored_at=datetime.now(UTC))
 
-writer = Writer(Folder(Path(sys.argv[1])))
+writer = Writer(JournalDirectory(Path(sys.argv[1])))
 writer.put(score("parent before")); writer.flush()
 block = threading.Event()
 real = os.fdatasync
@@ -462,7 +478,7 @@ print(writer.process, flush=True)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_child_writes_its_own_journal(folder: Folder, python: Callable[..., Any]) -> None:
+def test_a_forked_child_writes_its_own_journal(folder: JournalDirectory, python: Callable[..., Any]) -> None:
     """A child begins a journal of its own, also if its parent was writing; no line is written by both."""
     import sys
 
@@ -475,7 +491,9 @@ def test_a_forked_child_writes_its_own_journal(folder: Folder, python: Callable[
     assert written == {child: ["child"], parent: ["parent before", "parent during"]}, err
 
 
-def test_what_waits_at_the_end_of_a_process_is_written(folder: Folder, python: Callable[..., Any]) -> None:
+def test_what_waits_at_the_end_of_a_process_is_written(
+    folder: JournalDirectory, python: Callable[..., Any]
+) -> None:
     """A script that puts and ends without a flush loses nothing."""
     code = FORK[: FORK.index("writer.put")] + "for i in range(1000): writer.put(score(str(i)))\n"
     import sys

@@ -8,8 +8,8 @@ import pytest
 
 from labkit.errors import DefinitionError
 from labkit.stats import mcnemar, paired_difference, ratio_of_means, ratio_of_typical, worst_case
-from labkit.summary.compact import compact
-from labkit.summary.contenders import contender_table
+from labkit.summary.compact_frame import compact
+from labkit.summary.contender_table import contender_table
 from labkit.summary.dominance import dominated
 from labkit.summary.pairwise import COLUMNS, compare_pairs
 

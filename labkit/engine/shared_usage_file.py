@@ -68,7 +68,7 @@ class Notice:
         return self.here and abs(now - self.at) < FRESH_S
 
 
-class PeerFile:
+class SharedUsageFile:
     """One file of peers, open. Raises `OSError` where the file cannot be made, read or written."""
 
     def __init__(self, path: Path) -> None:
@@ -83,7 +83,7 @@ class PeerFile:
         self._notices: dict[int, Notice] = {}
 
     def __repr__(self) -> str:
-        return f"PeerFile({len(self._notices)} notices)"
+        return f"SharedUsageFile({len(self._notices)} notices)"
 
     def __del__(self) -> None:
         self.close()

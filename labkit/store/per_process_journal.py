@@ -18,7 +18,7 @@ from labkit.records import Record
 from labkit.store import journal_line
 from labkit.store.file_locks import FileLock
 from labkit.store.journal import Journal
-from labkit.store.journal_folder import SCHEMA, Folder, JournalName
+from labkit.store.journal_directory import SCHEMA, JournalDirectory, JournalName
 
 ROTATE_BYTES = 256 * 2**20
 """A journal as long as this is closed and the next begun, so that a fold can remove it while we live."""
@@ -39,7 +39,7 @@ class QueuedLine:
 class ProcessIdentity:
     """This process, as its journals name it; held as long as it may write them."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: JournalDirectory) -> None:
         self.folder = folder
         self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._hold: FileLock | None = None
@@ -75,7 +75,7 @@ class ProcessIdentity:
             self._hold = None
 
 
-class ProcessJournal:
+class PerProcessJournal:
     """One sequence of journals of a process. Not thread-safe: the caller sees to it."""
 
     def __init__(self, identity: ProcessIdentity, suffix: str = "") -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
 from labkit.run.run_frames import RunFrames
-from labkit.summary.compact import FIGURES
+from labkit.summary.compact_frame import FIGURES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TABLES = ("generations", "attempts", "summary")
 
 
-class Findings(RunFrames):
+class Conclusions(RunFrames):
     """The part of a run's handle that concludes. `Run` is the one."""
 
     def verdict(
@@ -79,7 +79,7 @@ class Findings(RunFrames):
     @property
     def watched(self) -> bool:
         """Whether the run was grown until something was decided, so that ordinary intervals do not hold."""
-        told = self._dependencies.store.table(
+        told = self._services.store.table(
             "select 1 from log.run_events where run_id = ? and (detail->>'$.until') is not null limit 1",
             [self.run_id],
         )
@@ -93,7 +93,7 @@ class Findings(RunFrames):
         """
         from labkit.run.report_material import DESIGN
 
-        cells: pd.DataFrame = self._dependencies.store.table(DESIGN, [self.run_id]).to_pandas()
+        cells: pd.DataFrame = self._services.store.table(DESIGN, [self.run_id]).to_pandas()
         return cells
 
     def plan_id(self, design: pd.DataFrame | None = None) -> str:
@@ -101,7 +101,7 @@ class Findings(RunFrames):
         from labkit.design import plan_hash
         from labkit.run.report_material import CELL
 
-        row = self._dependencies.store.run_row(self.run_id)
+        row = self._services.store.run_row(self.run_id)
         if row is None:
             raise DefinitionError(f"This lab has no run '{self.run_id}'.")
         cells = (self.design() if design is None else design)[list(CELL)].astype(str)
@@ -111,7 +111,7 @@ class Findings(RunFrames):
         """USD per million tokens as listed when the run was made: model → `input`, `output`, `cache_read`…"""
         import json
 
-        rows = self._dependencies.store.table(
+        rows = self._services.store.table(
             "select model, prices from log.models where run_id = ? order by written_at", [self.run_id]
         )
         found = {row["model"]: json.loads(row["prices"] or "{}") for row in rows.to_pylist()}
@@ -193,12 +193,12 @@ class Findings(RunFrames):
     def _material(self, settings: dict[str, Any], question: str | None, *, charts: bool) -> Material:
         from labkit.run.report_material import gather, scorers_of
 
-        row, frame = self._dependencies.store.run_row(self.run_id), self.generations()
+        row, frame = self._services.store.run_row(self.run_id), self.generations()
         if row is None or frame.empty:
             raise DefinitionError(f"Run {self.run_id} has no answers yet, so there is nothing to report.")
         return gather(
             row,
-            self._dependencies,
+            self._services,
             settings,
             frame=frame,
             verdict=self.verdict(**settings) if scorers_of(frame) else None,

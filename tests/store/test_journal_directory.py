@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import StoreError
-from labkit.store import journal_folder as module
-from labkit.store.journal_folder import Folder, JournalName, network_file_system
+from labkit.store import journal_directory as module
+from labkit.store.journal_directory import JournalDirectory, JournalName, network_file_system
 
 NAME = "s001-4711-0123abcd-0001-1700000000000000.jsonl"
 
@@ -18,7 +18,7 @@ def test_folder_is_private_whatever_the_umask(tmp_path: Path) -> None:
     """The journal's folder is 0700 and the reserve 0600 under a umask of 0."""
     before = os.umask(0)
     try:
-        folder = Folder(tmp_path / "new" / "lab.duckdb")
+        folder = JournalDirectory(tmp_path / "new" / "lab.duckdb")
         folder.make()
         folder.keep_reserve()
     finally:
@@ -32,10 +32,10 @@ def test_folder_is_private_whatever_the_umask(tmp_path: Path) -> None:
 
 def test_only_one_missing_folder_is_made(tmp_path: Path) -> None:
     """A lab in a new folder makes it; a longer path that is not there is taken for a mistake."""
-    Folder(tmp_path / "a" / "lab.duckdb").make()
+    JournalDirectory(tmp_path / "a" / "lab.duckdb").make()
     assert (tmp_path / "a" / "lab.duckdb.journal").is_dir()
     with pytest.raises(StoreError, match="does not exist, nor does the folder above"):
-        Folder(tmp_path / "b" / "c" / "lab.duckdb").make()
+        JournalDirectory(tmp_path / "b" / "c" / "lab.duckdb").make()
     assert not (tmp_path / "b").exists()
 
 
@@ -43,10 +43,10 @@ def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
     """A file where a folder must be is refused, and left as it is."""
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StoreError, match="not a folder"):
-        Folder(tmp_path / "file" / "lab.duckdb").make()
+        JournalDirectory(tmp_path / "file" / "lab.duckdb").make()
     (tmp_path / "lab.duckdb.journal").write_text("mine")
     with pytest.raises(StoreError, match="in the way"):
-        Folder(tmp_path / "lab.duckdb").make()
+        JournalDirectory(tmp_path / "lab.duckdb").make()
     assert (tmp_path / "lab.duckdb.journal").read_text() == "mine"
 
 
@@ -65,7 +65,7 @@ def test_journal_names_say_who_wrote_them() -> None:
 
 def test_only_ordinary_files_are_journals(tmp_path: Path) -> None:
     """A folder or a link with a journal's name is told of, and left alone."""
-    folder = Folder(tmp_path / "lab.duckdb")
+    folder = JournalDirectory(tmp_path / "lab.duckdb")
     folder.make()
     (folder.path / NAME).mkdir()
     link = NAME.replace("4711", "4712")
@@ -78,7 +78,7 @@ def test_only_ordinary_files_are_journals(tmp_path: Path) -> None:
 
 def test_reserve_takes_real_room_and_gives_it_back(tmp_path: Path) -> None:
     """The reserve occupies its size on the disk until it is spent."""
-    folder = Folder(tmp_path / "lab.duckdb")
+    folder = JournalDirectory(tmp_path / "lab.duckdb")
     folder.make()
     folder.keep_reserve()
     assert folder.reserve.stat().st_blocks * 512 >= module.RESERVE_BYTES
@@ -90,7 +90,7 @@ def test_reserve_takes_real_room_and_gives_it_back(tmp_path: Path) -> None:
 
 def test_no_room_for_the_reserve_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reserve that could not be made whole is not left behind in part."""
-    folder = Folder(tmp_path / "lab.duckdb")
+    folder = JournalDirectory(tmp_path / "lab.duckdb")
     folder.make()
 
     def full(fd: int, *_: int) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from labkit.engine import listener as module
-from labkit.engine.listener import AttemptListener
+from labkit.engine import attempt_listener as module
+from labkit.engine.attempt_listener import AttemptListener
 
 
 @pytest.fixture

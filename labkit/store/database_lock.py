@@ -1,4 +1,4 @@
-"""The gate: whoever opens a lab's DuckDB file holds it, so that labkit's processes take turns.
+"""The gate, a lock: whoever opens a lab's DuckDB file holds it, so that labkit's processes take turns.
 
 DuckDB 2.0 reads a file's head before it locks it and so undoes other processes' commits; behind the
 gate no version can. It does not know DuckDB itself: programs that open the file without it are
@@ -13,11 +13,11 @@ from collections.abc import Iterator
 
 from labkit.errors import StoreLocked
 from labkit.store.file_locks import FileLock, holder
-from labkit.store.journal_folder import Folder
+from labkit.store.journal_directory import JournalDirectory
 
 
 @contextlib.contextmanager
-def passed(folder: Folder, *, wait_s: float) -> Iterator[None]:
+def passed(folder: JournalDirectory, *, wait_s: float) -> Iterator[None]:
     """Hold the gate for the length of a `with` block.
 
     Raises `StoreLocked`, naming who holds it, after `wait_s`; `StoreError` or `OSError` where the folder
@@ -37,7 +37,7 @@ def passed(folder: Folder, *, wait_s: float) -> Iterator[None]:
         hold.release()
 
 
-def age_s(folder: Folder) -> float:
+def age_s(folder: JournalDirectory) -> float:
     """How long ago somebody passed the gate; infinite if never."""
     try:
         return abs(time.time() - folder.gate.stat().st_mtime)

@@ -20,7 +20,7 @@ from labkit.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dependencies:
+class LabServices:
     """Store, catalog and folder of one lab; `user` is who runs, `fresh` whether runs ask again by default."""
 
     store: Store

@@ -1,4 +1,4 @@
-"""labkit.summary.table: a frame that shows itself."""
+"""labkit.summary.summary_frame: a frame that shows itself."""
 
 from __future__ import annotations
 

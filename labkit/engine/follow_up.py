@@ -1,6 +1,6 @@
 """What follows an attempt: its row, or another attempt, or the end of its whole model.
 
-Limits, buckets and circuit of the queue learn from it here; acting on the outcome is the runner's.
+Limits, buckets and circuit of the queue learn from it here; acting on it is the runner's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OF_THE_ENDPOINT = (RateLimited, Overloaded, TimedOut, ConnectionFailed, Connect
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FollowUp:
     """`row`: this is the end, stored as such; None: ask again after `wait_s`."""
 
     row: Generation | None
@@ -34,9 +34,9 @@ class Outcome:
     """The model is paused for so long."""
 
 
-def conclude(
+def decide(
     queue: ModelQueue, call: Call, attempted: Attempted, *, policy: Policy, random: Random, now: float
-) -> Outcome:
+) -> FollowUp:
     """Learn from an attempt that ended, and say what follows."""
     call.last, call.task = attempted, None
     # What an answer tells of limits was heeded when it began: by its end that is old.
@@ -50,15 +50,15 @@ def conclude(
         return _failed(queue, call, attempted, attempted.error, policy, random, now)
     queue.circuit.withdrawn()
     queue.rate.ended(attempted.sent_number)
-    return Outcome(call.unanswered_row(attempted.stopped))
+    return FollowUp(call.unanswered_row(attempted.stopped))
 
 
-def _answered(queue: ModelQueue, call: Call, attempted: Attempted, now: float) -> Outcome:
+def _answered(queue: ModelQueue, call: Call, attempted: Attempted, now: float) -> FollowUp:
     queue.circuit.answered()
     row = call.answered_row(attempted)
     if row.input_tokens is not None and row.output_tokens is not None:
         queue.buckets.settle(call.tokens, Tokens(row.input_tokens, row.output_tokens), now)
-    return Outcome(row, row.cost_usd)
+    return FollowUp(row, row.cost_usd)
 
 
 def _failed(
@@ -69,7 +69,7 @@ def _failed(
     policy: Policy,
     random: Random,
     now: float,
-) -> Outcome:
+) -> FollowUp:
     name = type(error).__name__
     pause_s = _learn(queue, attempted, error, now)
     queue.rate.ended(attempted.sent_number)
@@ -79,7 +79,7 @@ def _failed(
     stops = decision.stops_model or _unreachable(queue, error, policy, now)
     # A run that was stopped meanwhile asks nothing again, and is no reason to hide what went wrong here.
     wait_s = None if stops or queue.stopped else decision.wait_s
-    return Outcome(
+    return FollowUp(
         row=call.unanswered_row(None) if wait_s is None else None,
         cost_usd=None if attempted.maybe_paid else 0.0,
         wait_s=wait_s,

@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 from labkit.catalog.model import Model
 from labkit.catalog.prices import Pricer
 from labkit.design import Design
-from labkit.run.dependencies import Dependencies
+from labkit.run.lab_services import LabServices
 from labkit.store import ModelRecord
 
 PRICED = ("input", "output", "cache_read", "cache_write")
 
 
-def save(design: Design, run_id: str, dependencies: Dependencies) -> dict[str, int]:
+def save(design: Design, run_id: str, services: LabServices) -> dict[str, int]:
     """Keep the design's prompts, samples and models; returns each prompt's version by its name."""
-    writer = dependencies.store.writer()
-    saved = dependencies.store.save_prompts(design.prompts, user=dependencies.user)
-    dependencies.store.save_dataset(design.dataset)
+    writer = services.store.writer()
+    saved = services.store.save_prompts(design.prompts, user=services.user)
+    services.store.save_dataset(design.dataset)
     for m, model in enumerate(design.models):
-        pricer = dependencies.pricer(model, design.params[m])
+        pricer = services.pricer(model, design.params[m])
         writer.put(_snapshot(model, design.endpoints[m], pricer, run_id))
     return {prompt.name: prompt.version for prompt in saved if prompt.version is not None}
 

@@ -1,4 +1,4 @@
-"""labkit.run.findings: what a run concludes, on a run of scripted models."""
+"""labkit.run.conclusions: what a run concludes, on a run of scripted models."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_run_that_does_not_know_its_plan_says_where_to_get_it(run: Any) -> Non
     """A bare handle cannot grow, and names the lab's way."""
     from labkit.run import Run
 
-    bare = Run.find(run.run_id, run._dependencies)
+    bare = Run.find(run.run_id, run._services)
     with pytest.raises(DefinitionError, match=r"lab\.run\("):
         bare.more(rows=1)
 

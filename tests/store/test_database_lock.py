@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import StoreError, StoreLocked
-from labkit.store.gate import age_s, passed
-from labkit.store.journal_folder import Folder
+from labkit.store.database_lock import age_s, passed
+from labkit.store.journal_directory import JournalDirectory
 
 
 def test_one_passes_at_a_time(path: Path) -> None:
     """Who comes second waits, and is told who is inside."""
-    folder = Folder(path)
+    folder = JournalDirectory(path)
     refused = pytest.raises(StoreLocked, match=rf"in use by this kernel \(process {os.getpid()}\)")
     with passed(folder, wait_s=0.0), refused, passed(folder, wait_s=0.0):
         pytest.fail("two are inside")
@@ -24,7 +24,7 @@ def test_one_passes_at_a_time(path: Path) -> None:
 
 def test_an_error_inside_opens_it(path: Path) -> None:
     """An error, an interrupt too, leaves the gate free."""
-    folder = Folder(path)
+    folder = JournalDirectory(path)
     with pytest.raises(KeyboardInterrupt), passed(folder, wait_s=0.0):
         raise KeyboardInterrupt
     with passed(folder, wait_s=0.0):
@@ -33,7 +33,7 @@ def test_an_error_inside_opens_it(path: Path) -> None:
 
 def test_it_tells_when_somebody_last_passed(path: Path) -> None:
     """The age of the last passage is what spaces out the folds of all processes."""
-    folder = Folder(path)
+    folder = JournalDirectory(path)
     assert age_s(folder) == float("inf")
     with passed(folder, wait_s=0.0):
         pass
@@ -46,6 +46,6 @@ def test_a_folder_that_cannot_be_made_is_named(path: Path) -> None:
     """Where there is no place for the gate, the fault is the folder's."""
     with (
         pytest.raises(StoreError, match="does not exist"),
-        passed(Folder(path.parent / "a" / "b" / "lab"), wait_s=0.0),
+        passed(JournalDirectory(path.parent / "a" / "b" / "lab"), wait_s=0.0),
     ):
         pass

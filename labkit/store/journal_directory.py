@@ -1,6 +1,6 @@
 """The folder beside a lab, `lab.duckdb.journal`: journals, locks, the reserve; made, checked, listed.
 
-Folder 0700, files 0600, whatever the umask. It does not know what the files say.
+JournalDirectory 0700, files 0600, whatever the umask. It does not know what the files say.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class JournalName:
         return f"s{self.schema:03d}-{self.stream}-{self.number:04d}-{self.first}.jsonl"
 
 
-class Folder:
+class JournalDirectory:
     """The folder beside the lab at `lab`. Making the value touches nothing."""
 
     def __init__(self, lab: Path) -> None:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.engine import peers
-from labkit.engine.peers import PLACES, Notice, PeerFile
+from labkit.engine import shared_usage_file
+from labkit.engine.shared_usage_file import PLACES, Notice, SharedUsageFile
 
 SECRET = "sk-proj-ABCDEFGHIJKLMNOP0123456789"
-MODEL = peers.model_hash("gpt")
+MODEL = shared_usage_file.model_hash("gpt")
 
 
 def notice(who: int = 1, *, model: bytes = MODEL, at: float = 100.0, here: bool = True) -> Notice:
@@ -31,15 +31,15 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def two(path: Path) -> Iterator[tuple[PeerFile, PeerFile]]:
+def two(path: Path) -> Iterator[tuple[SharedUsageFile, SharedUsageFile]]:
     """A file, open twice."""
-    files = PeerFile(path), PeerFile(path)
+    files = SharedUsageFile(path), SharedUsageFile(path)
     yield files
     for one in files:
         one.close()
 
 
-def test_what_one_puts_up_another_reads(two: tuple[PeerFile, PeerFile]) -> None:
+def test_what_one_puts_up_another_reads(two: tuple[SharedUsageFile, SharedUsageFile]) -> None:
     """A notice comes back as it was written, and is renewed in its place."""
     one, other = two
     one.read()
@@ -50,7 +50,7 @@ def test_what_one_puts_up_another_reads(two: tuple[PeerFile, PeerFile]) -> None:
     assert sorted(found.at for found in other.read()) == [100.0, 101.0]
 
 
-def test_who_finds_another_in_its_place_moves(two: tuple[PeerFile, PeerFile]) -> None:
+def test_who_finds_another_in_its_place_moves(two: tuple[SharedUsageFile, SharedUsageFile]) -> None:
     """Two that picked one place at the same moment have two in the end."""
     one, other = two
     one._random.seed(1)
@@ -64,7 +64,7 @@ def test_who_finds_another_in_its_place_moves(two: tuple[PeerFile, PeerFile]) ->
     assert sorted(found.who[0] for found in other.read()) == [1, 2]
 
 
-def test_places_of_those_who_are_gone_are_used_again(two: tuple[PeerFile, PeerFile]) -> None:
+def test_places_of_those_who_are_gone_are_used_again(two: tuple[SharedUsageFile, SharedUsageFile]) -> None:
     """When all places are taken the oldest that is gone makes room; while all are here nobody does."""
     one, _ = two
     one.read()
@@ -90,7 +90,7 @@ def test_a_notice_that_is_not_renewed_is_not_believed() -> None:
 def test_what_is_broken_is_not_read(tmp_path_factory: pytest.TempPathFactory, junk: bytes, at: int) -> None:
     """Whatever is in the file, reading it gives only whole notices, and writing goes on."""
     path = tmp_path_factory.mktemp("file") / "abc"
-    made = PeerFile(path)
+    made = SharedUsageFile(path)
     made.read()
     made.write(notice())
     whole = bytearray(path.read_bytes())
@@ -105,7 +105,7 @@ def test_what_is_broken_is_not_read(tmp_path_factory: pytest.TempPathFactory, ju
     made.close()
 
 
-def test_numbers_that_are_none_are_not_read(two: tuple[PeerFile, PeerFile]) -> None:
+def test_numbers_that_are_none_are_not_read(two: tuple[SharedUsageFile, SharedUsageFile]) -> None:
     """A notice with an infinite number in it is none."""
     one, other = two
     one.read()
@@ -117,7 +117,7 @@ def test_only_its_owner_may_read_it(path: Path) -> None:
     """The folder and the file are the user's alone, whatever the umask."""
     before = os.umask(0)
     try:
-        PeerFile(path).close()
+        SharedUsageFile(path).close()
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o600
@@ -131,34 +131,34 @@ def test_a_link_or_a_folder_in_its_place_is_refused(path: Path, tmp_path: Path) 
     target.write_text("precious")
     path.symlink_to(target)
     with pytest.raises(OSError):
-        PeerFile(path)
+        SharedUsageFile(path)
     assert target.read_text() == "precious"
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(OSError, match="no plain file"):
-        PeerFile(path)
+        SharedUsageFile(path)
 
 
 def test_old_boards_are_swept(path: Path) -> None:
     """A file nobody used for a day goes when another is opened; one in use stays."""
-    PeerFile(path).close()
+    SharedUsageFile(path).close()
     old = path.with_name("old")
     old.write_bytes(b"x")
     os.utime(old, (time.time() - 90_000,) * 2)
-    PeerFile(path.with_name("new")).close()
+    SharedUsageFile(path.with_name("new")).close()
     assert sorted(one.name for one in path.parent.iterdir()) == ["abc", "new"]
 
 
 def test_its_name_is_one_of_endpoint_and_key() -> None:
     """Other endpoints and keys have other files, and the name holds no piece of a key."""
     names = {
-        peers.file_name("https://a/v1", SECRET),
-        peers.file_name("https://b/v1", SECRET),
-        peers.file_name("https://a/v1", SECRET + "x"),
-        peers.file_name("https://a/v1" + SECRET, ""),
+        shared_usage_file.file_name("https://a/v1", SECRET),
+        shared_usage_file.file_name("https://b/v1", SECRET),
+        shared_usage_file.file_name("https://a/v1", SECRET + "x"),
+        shared_usage_file.file_name("https://a/v1" + SECRET, ""),
     }
     assert len(names) == 4
-    assert peers.file_name("https://a/v1", SECRET) in names
+    assert shared_usage_file.file_name("https://a/v1", SECRET) in names
     pieces = [SECRET[start : start + 8].lower() for start in range(len(SECRET) - 7)]
     assert not any(piece in name for piece in pieces for name in names)
     assert all(len(name) == 32 for name in names)
@@ -168,9 +168,9 @@ def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It is in the user's cache folder, which the platform names."""
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert peers.folder() == tmp_path / "labkit" / "limits"
+    assert shared_usage_file.folder() == tmp_path / "labkit" / "limits"
     monkeypatch.setattr("sys.platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert peers.folder() == tmp_path / "local" / "labkit" / "limits"
+    assert shared_usage_file.folder() == tmp_path / "local" / "labkit" / "limits"
     monkeypatch.setattr("sys.platform", "darwin")
-    assert peers.folder().parts[-4:] == ("Library", "Caches", "labkit", "limits")
+    assert shared_usage_file.folder().parts[-4:] == ("Library", "Caches", "labkit", "limits")

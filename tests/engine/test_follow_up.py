@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from labkit.engine.attempt_listener import AttemptListener
 from labkit.engine.call import Attempted, Call, Stopped
 from labkit.engine.concurrency import ConcurrencyLimiter
-from labkit.engine.listener import AttemptListener
-from labkit.engine.outcome import Outcome, conclude
+from labkit.engine.follow_up import FollowUp, decide
 from labkit.engine.queues import Endpoint, ModelQueue
 from labkit.engine.retry import Policy
 from labkit.errors import (
@@ -37,7 +37,7 @@ def after(kit: Any, queue: ModelQueue) -> Any:
     """The verdict after an attempt that ended so."""
     call = Call(kit.jobs_for([queue.model], 1, usd=0.01)[0], queue.model, 0.0)
 
-    def run(*, now: float = 1.0, headers: Any = None, said: str = "", **how: Any) -> Outcome:
+    def run(*, now: float = 1.0, headers: Any = None, said: str = "", **how: Any) -> FollowUp:
         listener = AttemptListener(call.job.cell, None, lambda: None)
         if said:
             listener.text(said)
@@ -53,7 +53,7 @@ def after(kit: Any, queue: ModelQueue) -> Any:
             **how,  # type: ignore[arg-type]
         )
         policy = Policy(unreachable_s=100)
-        return conclude(queue, call, attempted, policy=policy, random=Random(1), now=now)
+        return decide(queue, call, attempted, policy=policy, random=Random(1), now=now)
 
     run.call = call  # type: ignore[attr-defined]
     return run

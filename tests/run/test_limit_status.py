@@ -11,7 +11,7 @@ import pytest
 
 import labkit as lk
 from labkit.errors import DefinitionError, LabkitError
-from labkit.run.limits import Limits, per_minute
+from labkit.run.limit_status import Limits, per_minute
 
 COLUMNS = [
     "model", "endpoint", "queued", "waiting", "in_flight", "limit", "ceiling", "opens_in_s",
