@@ -64,8 +64,9 @@ def summarize(
       and `above_baseline` (bool, NA without a score): whether the whole interval lies above it.
       The baseline itself is taken as known.
 
-    What cannot be said is NaN, never 0. The result shows itself as a table (`summary_frame`); it calls models as `frame.attrs["labels"]` does, where a run put them there. Raises DefinitionError
-    where a column is missing.
+    What cannot be said is NaN, never 0. The result shows itself as a table (`summary_frame`); it calls
+    models as `frame.attrs["labels"]` does, where a run put them there. Raises DefinitionError where a column
+    is missing.
 
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"model": "m", "sample_id": ["1", "2"], "status": "done", "score.ok": [1, 0]})
