@@ -6,13 +6,18 @@ import ipaddress
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 KEY_WORDS = ("API_KEY", "TOKEN", "SECRET")
+
+# How long an example takes is no property: several tests share the machine.
+settings.register_profile("labkit", deadline=None)
+settings.load_profile("labkit")
 
 
 def pytest_configure() -> None:
@@ -66,6 +71,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder of the test's own."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def chromium(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A headless Chromium for one test, found or fetched as it is for the browser tests."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "browser"))
+    from driver import chromium
+
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture

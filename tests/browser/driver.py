@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "build" / "screenshots"
@@ -52,6 +53,12 @@ def find_chromium() -> str | None:
         if not Path(named).is_file():
             raise RuntimeError(f"LABKIT_BROWSER is {named}, which is no file")
         return named
+    (ROOT / "build").mkdir(exist_ok=True)
+    with FileLock(ROOT / "build" / "chromium.lock"):  # two processes may want one at once
+        return _here_or_fetched()
+
+
+def _here_or_fetched() -> str | None:
     if found := _on_path():
         return found
     if _playwright_has_one():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -207,37 +206,34 @@ def test_many_rows_are_drawn_as_aggregates(chart, rows):
     assert len(plotly.io.to_html(chart(large), include_plotlyjs=False)) < 300_000
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
-def test_a_browser_shows_the_very_characters(rows):
+@pytest.mark.alone
+def test_a_browser_shows_the_very_characters(rows, chromium):
     """In Chromium, hostile names make no element, no link, no dialog; the characters themselves are seen."""
     import plotly.offline
-    from playwright.sync_api import sync_playwright
 
     names = [name for name in HOSTILE if "\x1b" not in name]
     figures = [chart(rows(names, prompts=names[:2])) for chart in ALL]
     spoken: list[str] = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1000, "height": 800})
-        page.on("dialog", lambda dialog: spoken.append(dialog.message))
-        page.on("request", lambda request: spoken.append(request.url))
-        page.set_content("<div id='c'></div>")
-        page.add_script_tag(content=plotly.offline.get_plotlyjs())
-        for found in figures:
-            page.evaluate(
-                """async figure => {
-                    await Plotly.newPlot('c', figure.data, figure.layout, {displayModeBar: false});
-                    const last = figure.data.findLastIndex(trace => trace.hovertext);
-                    const {xaxis = 'x', yaxis = 'y'} = figure.data[last];
-                    Plotly.Fx.hover('c', [{curveNumber: last, pointNumber: 0}], [xaxis + yaxis]);
-                }""",
-                json.loads(plotly.io.to_json(found)),
-            )
-            page.wait_for_timeout(120)
-            assert page.locator("#c a[href], #c img, #c iframe, #c script").count() == 0
-            seen = page.locator("#c").inner_text() + page.locator("#c").evaluate("e => e.textContent")
-            assert page.locator("#c .hoverlayer text").count() > 0
-            assert "<script>alert(1)</script>" in seen
-            assert "$\\frac{1}{2}$" in seen
-        browser.close()
+    page = chromium.new_page(viewport={"width": 1000, "height": 800})
+    page.on("dialog", lambda dialog: spoken.append(dialog.message))
+    page.on("request", lambda request: spoken.append(request.url))
+    page.set_content("<div id='c'></div>")
+    page.add_script_tag(content=plotly.offline.get_plotlyjs())
+    for found in figures:
+        page.evaluate(
+            """async figure => {
+                await Plotly.newPlot('c', figure.data, figure.layout, {displayModeBar: false});
+                const last = figure.data.findLastIndex(trace => trace.hovertext);
+                const {xaxis = 'x', yaxis = 'y'} = figure.data[last];
+                Plotly.Fx.hover('c', [{curveNumber: last, pointNumber: 0}], [xaxis + yaxis]);
+            }""",
+            json.loads(plotly.io.to_json(found)),
+        )
+        page.wait_for_timeout(120)
+        assert page.locator("#c a[href], #c img, #c iframe, #c script").count() == 0
+        seen = page.locator("#c").inner_text() + page.locator("#c").evaluate("e => e.textContent")
+        assert page.locator("#c .hoverlayer text").count() > 0
+        assert "<script>alert(1)</script>" in seen
+        assert "$\\frac{1}{2}$" in seen
+    page.close()
     assert not spoken

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -106,24 +105,18 @@ def test_a_run_without_scores_has_a_report_without_verdict(here: Path, lab: Any,
     assert "Nothing was scored" in run.report(here / "r.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
-def test_a_browser_draws_it_without_a_word(run: Any, here: Path) -> None:
+@pytest.mark.alone
+def test_a_browser_draws_it_without_a_word(run: Any, here: Path, chromium: Any) -> None:
     """S8: in Chromium the charts are drawn, nothing is asked for, nothing complains, no dialog opens."""
-    from playwright.sync_api import sync_playwright
-
     path = run.report(here / "report.html").resolve()
     said: list[str] = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1100, "height": 900}, color_scheme="dark")
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.on(
-            "request", lambda request: said.append(request.url) if "report.html" not in request.url else None
-        )
-        page.goto(path.as_uri())
-        page.wait_for_function("document.querySelectorAll('.chart .main-svg').length > 10")
-        assert page.locator("img, iframe, a[href^=javascript]").count() == 0
-        browser.close()
+    page = chromium.new_page(viewport={"width": 1100, "height": 900}, color_scheme="dark")
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: said.append(request.url) if "report.html" not in request.url else None)
+    page.goto(path.as_uri())
+    page.wait_for_function("document.querySelectorAll('.chart .main-svg').length > 10")
+    assert page.locator("img, iframe, a[href^=javascript]").count() == 0
+    page.close()
     assert [one for one in said if one != path.as_uri()] == []
