@@ -25,6 +25,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.alone
 def test_the_quickstart_runs_and_its_table_is_real(project: Path) -> None:
     """nbval executes the quickstart on 4 rows; its 16 answers come from two models and none failed."""
     path = project / "notebooks" / "01_quickstart.ipynb"

@@ -17,6 +17,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.alone
 def test_the_code_runs(here: Path) -> None:
     """The Python blocks run one after the other, on the real local models, as a reader would paste them."""
     (here / "data").symlink_to(ROOT / "data")

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 NAME = "03_which_model.ipynb"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("rows", [20, pytest.param(240, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
 def test_it_goes_from_question_to_report(tmp_path: Path, rows: int) -> None:
     """Headless, with few rows and with all: every cell runs, all is answered, page and card are written."""

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from models import words
+
+pytestmark = pytest.mark.alone
 
 Open = Callable[..., Any]
 

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from driver import ROOT
+
+pytestmark = pytest.mark.alone
 
 Open = Callable[..., Any]
 DOCS = ROOT / "docs" / "pictures"

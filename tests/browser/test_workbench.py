@@ -9,6 +9,8 @@ import pytest
 from driver import ROOT
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.alone
+
 Open = Callable[..., Any]
 
 SETUP = """

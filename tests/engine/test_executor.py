@@ -325,6 +325,7 @@ def test_a_run_can_begin_paused(kit: Any, ask: Callable[..., Any]) -> None:
     assert model.client.asked == []
 
 
+@pytest.mark.alone
 def test_stop_ends_waits(kit: Any, ask: Callable[..., Any]) -> None:
     """A request that waits a minute for its second attempt does not hold up a stop."""
     model = scripted(faults=lambda request: RateLimited("slow", retry_after_s=60))
@@ -351,6 +352,7 @@ def test_stop_model_leaves_the_others(kit: Any, ask: Callable[..., Any]) -> None
     assert ("scripted/one", "stopped") in statuses
 
 
+@pytest.mark.alone
 def test_abort_ends_quickly_and_keeps_the_text(kit: Any, ask: Callable[..., Any]) -> None:
     """What is out is cancelled within two seconds; its text is kept, and it may have been paid for."""
     model = scripted(answers="one two three", faults=lambda request: Stall(after=2), concurrency=5)
@@ -377,6 +379,7 @@ def test_abort_in_the_very_moment_of_sending_loses_nothing(kit: Any, ask: Callab
     assert not ran.sink.statuses()["done"]
 
 
+@pytest.mark.alone
 def test_cancelling_execute_is_an_abort(kit: Any) -> None:
     """Who cancels the run's future gets it back in time, and the rows are in the sink."""
     model = scripted(faults=lambda request: Stall(), concurrency=3)
@@ -406,6 +409,7 @@ def test_a_sink_that_refuses_ends_the_run(kit: Any) -> None:
     assert len(model.client.asked) < 20
 
 
+@pytest.mark.alone
 def test_a_sink_in_trouble_stops_the_asking(kit: Any) -> None:
     """A sink that says it cannot write, and never acknowledges, is noticed within a second."""
 

@@ -14,6 +14,8 @@ from labkit.engine import event_loop
 from labkit.engine.executor import Executor
 from labkit.providers.script import Script
 
+pytestmark = pytest.mark.alone
+
 
 class Forgetting:
     """A sink that counts and keeps nothing."""

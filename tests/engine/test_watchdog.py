@@ -91,6 +91,7 @@ def test_it_looks_until_it_is_cancelled(kit: Any) -> None:
     assert ticks[:3] == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP here")
 def test_a_stopped_process_goes_on_where_it_was() -> None:
     """A process that is stopped for longer than its time-out ends with all answers and no false time-out."""

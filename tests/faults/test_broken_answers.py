@@ -87,6 +87,7 @@ def test_a_stream_that_breaks(fault: str, after: int, channel: Any, put: Callabl
         assert row.ttft_s is not None
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("after", [0, 1, 3, 5, "last"])
 def test_a_stream_that_falls_silent(after: Any, channel: Any, put: Callable[..., Any]) -> None:
     """A stream that stalls anywhere before its end is asked for once more, and never finished, even where

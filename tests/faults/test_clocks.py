@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 BUSY = {"status": 429, "headers": {"retry-after": "0.2"}, "body": {"error": {"message": "slow down"}}}
 BROKEN = {"first_s": [0.4, 1.2], "cut_after": 0}
 PACES = {

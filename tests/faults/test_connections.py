@@ -39,6 +39,7 @@ def test_a_server_that_never_comes_up_is_given_up(dialect: str, put: Callable[..
     assert sum(row.maybe_paid for row in ran.sink.generations) == 0
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "how", [{"hang": True}, {"half_head": True}, {"stall_after": 5}, {"stall_after": 0}], ids=str
 )
@@ -54,6 +55,7 @@ def test_silence_ends_by_its_timeout(how: dict[str, Any], channel: Any, put: Cal
     assert len(channel.seen()) == 2
 
 
+@pytest.mark.alone
 def test_a_trickle_ends_by_its_deadline(channel: Any, put: Callable[..., Any]) -> None:
     """A byte now and then keeps no request alive beyond its deadline."""
     channel.script(then={"drip_s": 0.02})
@@ -65,6 +67,7 @@ def test_a_trickle_ends_by_its_deadline(channel: Any, put: Callable[..., Any]) -
     assert "deadline_s=1" in row.error_message
 
 
+@pytest.mark.alone
 def test_a_slow_answer_is_not_silent(channel: Any, put: Callable[..., Any]) -> None:
     """An answer that takes longer than the time-out, but never pauses so long, is heard to its end."""
     channel.script(then={"gap_s": 0.15, "events": 6})
@@ -74,6 +77,7 @@ def test_a_slow_answer_is_not_silent(channel: Any, put: Callable[..., Any]) -> N
     assert row.attempts == 1
 
 
+@pytest.mark.alone
 def test_an_answer_finished_after_the_timeout_is_counted(channel: Any, put: Callable[..., Any]) -> None:
     """A provider that finishes what nobody waits for any more may have been paid: the row says once."""
     channel.script({"first_s": 1.0})

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 KIT = Path(__file__).parents[1] / "engine" / "conftest.py"
 ASKER = """
     import gc, importlib.util, json, os, pathlib, resource, sys, time

@@ -138,6 +138,7 @@ def fair(served: Served, count: int) -> None:
     assert min(both) >= 0.25 * sum(both), times
 
 
+@pytest.mark.alone
 def test_two_processes_share_a_limit(two: Callable[..., Served]) -> None:
     """F7: two processes with one key at 600 a minute: less than 5 % refused, and neither starves."""
     served = two(50, 60, per_minute=600, left=20)
@@ -147,6 +148,7 @@ def test_two_processes_share_a_limit(two: Callable[..., Served]) -> None:
     assert 7 < max(served.of("A")[-1], served.of("B")[-1]) < 25
 
 
+@pytest.mark.alone
 def test_a_limit_nobody_tells_of_is_learnt(two: Callable[..., Served]) -> None:
     """F7: where no header tells of the limit, it is run into once and kept from then on."""
     served = two(50, 60, per_minute=600, left=20, headers=False)
@@ -157,6 +159,7 @@ def test_a_limit_nobody_tells_of_is_learnt(two: Callable[..., Served]) -> None:
     assert served.refused < 0.4
 
 
+@pytest.mark.alone
 @pytest.mark.soak
 @pytest.mark.parametrize(("window", "left"), [("bucket", 10), ("fixed", 60)])
 def test_sixty_a_minute_for_two_minutes(two: Callable[..., Served], window: str, left: int) -> None:
@@ -168,6 +171,7 @@ def test_sixty_a_minute_for_two_minutes(two: Callable[..., Served], window: str,
         fair(served, 60)
 
 
+@pytest.mark.alone
 @pytest.mark.soak
 @pytest.mark.parametrize(("window", "left"), [("bucket", 10), ("fixed", 60)])
 def test_sixty_a_minute_that_nobody_tells_of(two: Callable[..., Served], window: str, left: int) -> None:
@@ -179,6 +183,7 @@ def test_sixty_a_minute_that_nobody_tells_of(two: Callable[..., Served], window:
     assert served.refused < 0.2
 
 
+@pytest.mark.alone
 def test_who_is_killed_leaves_its_share(limited: Limited) -> None:
     """A process that is killed in the middle frees its share within seconds, and holds up nobody."""
     limited.serve(per_minute=600, left=10)
@@ -215,6 +220,7 @@ def test_fail_fast_makes_a_refusal_an_error(channel: Any, put: Callable[..., Any
     assert (failed.error_type, failed.attempts) == ("RateLimited", 1)
 
 
+@pytest.mark.alone
 def test_fail_fast_does_not_wait_for_a_bucket(
     channel_for: Callable[[str], Any], put: Callable[..., Any]
 ) -> None:

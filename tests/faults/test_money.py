@@ -11,6 +11,8 @@ import pytest
 import labkit as lk
 from labkit.engine.retry import Policy
 
+pytestmark = pytest.mark.alone
+
 USD_MTOK = {"input": 300.0, "output": 1500.0}
 MOST = {"max_tokens": 40}
 INPUT_TO = 60

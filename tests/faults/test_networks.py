@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 KIT = Path(__file__).parents[1] / "engine" / "conftest.py"
 PATIENT = {"timeout_s": 600.0, "deadline_s": 1800.0, "unreachable_s": 180.0}
 ASKER = """

@@ -53,6 +53,7 @@ def weathered(
     return channels, ran
 
 
+@pytest.mark.alone
 def test_a_storm_is_weathered(
     channel_for: Callable[[str], Any], put: Callable[..., Any], conserved: Callable[..., None]
 ) -> None:
@@ -62,6 +63,7 @@ def test_a_storm_is_weathered(
     conserved(ran, *channels)
 
 
+@pytest.mark.alone
 @pytest.mark.soak
 def test_a_minute_of_storm_is_weathered(
     channel_for: Callable[[str], Any], put: Callable[..., Any], conserved: Callable[..., None]
@@ -108,6 +110,7 @@ def _many(channel: Any, put: Callable[..., Any], count: int, first_s: list[float
     return ran, sorted(lags)
 
 
+@pytest.mark.alone
 def test_many_at_once_need_no_place_in_a_pool(
     channel_for: Callable[[str], Any], put: Callable[..., Any], conserved: Callable[..., None]
 ) -> None:
@@ -122,6 +125,7 @@ def test_many_at_once_need_no_place_in_a_pool(
     assert lags[len(lags) * 9 // 10] <= 0.05
 
 
+@pytest.mark.alone
 @pytest.mark.soak
 def test_many_at_once_leave_the_loop_alone(
     channel_for: Callable[[str], Any], put: Callable[..., Any]

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 LIMIT = {"error": {"type": "rate_limit_error", "message": "slow down"}}
 
 

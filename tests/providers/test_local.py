@@ -31,6 +31,8 @@ from labkit.providers import anthropic, local, openai, servers
 from labkit.providers.base import Provider
 from labkit.records import Answer, Request
 
+pytestmark = pytest.mark.alone
+
 SMOL = Model("local/smollm2-135m", weights=Weights(slots=2, context_tokens=512))
 ALONE = Model("local/smollm2-135m", weights=Weights(slots=1, context_tokens=512))
 FEW_SHOT = files("labkit.catalog").joinpath("gemma_few_shot.jinja").read_text(encoding="utf-8")

@@ -20,6 +20,8 @@ from labkit.errors import ConnectionFailed, WeightsError
 from labkit.providers import servers
 from labkit.providers.servers import Settings
 
+pytestmark = pytest.mark.alone
+
 DEADLINE_S = 60.0
 
 

@@ -81,6 +81,7 @@ def goes_on(lab: lk.Lab, channel: Any, asked: Asked) -> None:
     assert len(names) == 40 == len(set(names["generation_id"].to_pylist()))
 
 
+@pytest.mark.alone
 def test_a_disk_full_for_the_journal(
     small_disk: Path, channel: Any, asked: Asked, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ def driver(here: Path) -> Any:
     process.wait()
 
 
+@pytest.mark.alone
 def test_one_interrupt_keeps_what_is_in_flight(driver: Any, here: Path) -> None:
     """F22: after SIGINT nothing more is asked, the answer in flight is kept, and the next cell works."""
     driver.send_signal(signal.SIGINT)
@@ -65,6 +66,7 @@ def test_one_interrupt_keeps_what_is_in_flight(driver: Any, here: Path) -> None:
     assert "asked\n" not in said
 
 
+@pytest.mark.alone
 def test_a_resume_asks_only_what_is_missing(driver: Any, here: Path, echo: Echo) -> None:
     """After an interrupt the same plan continues the same run and asks the three cells that are missing."""
     driver.send_signal(signal.SIGINT)

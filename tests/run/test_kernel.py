@@ -53,6 +53,7 @@ def test_an_interrupt_keeps_what_is_in_flight(
     assert runs["maybe_paid"].item() == 0
 
 
+@pytest.mark.alone
 def test_a_second_interrupt_ends_it(
     kernel: Any, channel: Any, asked: Asked, until: Until, here: Path
 ) -> None:

@@ -110,6 +110,7 @@ def held_for(
     return landings(run, stored, channel), run, str(refused.value)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("suspended", [False, True], ids=["awake", "suspended"])
 def test_answers_land_while_a_person_holds_the_file(
     suspended: bool, lab: lk.Lab, channel_for: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
@@ -132,6 +133,7 @@ def test_answers_land_while_a_person_holds_the_file(
     assert min(medians) < 0.05, medians
 
 
+@pytest.mark.alone
 @pytest.mark.soak
 def test_a_person_may_hold_it_for_a_minute(
     lab: lk.Lab, channel: Any, monkeypatch: pytest.MonkeyPatch

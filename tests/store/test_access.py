@@ -204,6 +204,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(sys.platform != "linux", reason="it mounts a file system")
 def test_a_full_disk_loses_nothing(
     small_disk: Path, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any

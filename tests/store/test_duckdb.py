@@ -44,6 +44,7 @@ def test_the_installed_version_is_one_that_was_proved() -> None:
     assert Version("2.0.0") not in pin.specifier
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_no_version_that_reads_before_it_locks(
     tmp_path: Path, python: Callable[..., subprocess.Popen[str]]

@@ -209,6 +209,7 @@ def kills(folder: Path, make: Any, seconds: float, capsys: pytest.CaptureFixture
         assert deaths[phase] >= AT_LEAST, f"only {deaths[phase]} kills fell into {phase}"
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
 def test_kills_lose_nothing(tmp_path: Path, make: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Four writers and two readers, the writers killed while they journal, fold, checkpoint and migrate:
@@ -216,6 +217,7 @@ def test_kills_lose_nothing(tmp_path: Path, make: Any, capsys: pytest.CaptureFix
     kills(tmp_path, make, 8.0, capsys)
 
 
+@pytest.mark.alone
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")

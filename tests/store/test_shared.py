@@ -12,6 +12,8 @@ import pytest
 
 from labkit.store import Store
 
+pytestmark = pytest.mark.alone
+
 SHARER = Path(__file__).with_name("sharer.py")
 WRITERS, READERS = 4, 2
 
