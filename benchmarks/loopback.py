@@ -9,7 +9,8 @@ The path may set them for one request: `/l50/e300/v1/chat/completions` is 50 ms 
 With `/p50/e200/v1/chat/completions` the answer comes at 50 events a second after 0.3 s, in 100 to 300 of
 them, drawn anew for each so that answers begin at any time; its text begins with `TOLD`: the server's own
 microseconds from the whole request to the first text, read when that was sent. `/stats` gives how many
-requests came and how many were out at once.
+requests came, how many were out at once, and by `time.time()` when the latest came, when the first event of
+the latest stream left and when the latest answer ended.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ class Stats:
 
     def __init__(self) -> None:
         self.requests = self.out = self.peak = 0
+        self.came_at = self.first_at = self.ended_at = 0.0
 
 
 class Answering(asyncio.Protocol):
@@ -160,6 +162,7 @@ class Answering(asyncio.Protocol):
         latency_s = int(found[1]) / 1000 if found[1] else self.latency_s
         dialect = "openai" if found[4].endswith(b"completions") else "anthropic"
         events = int(found[3] or self.events)
+        self.stats.came_at = time.time()
         self.stats.requests += 1
         self.stats.out += 1
         self.stats.peak = max(self.stats.peak, self.stats.out)
@@ -183,6 +186,8 @@ class Answering(asyncio.Protocol):
         if due == len(chunks):
             self.end(b"".join(chunks[position:]))
             return
+        if position == 0:
+            self.stats.first_at = time.time()
         # One event at a time, unless this server is late.
         self.transport.write(b"".join(chunks[position:due]))
         self.loop.call_later(span_s / len(chunks), self.stream, chunks, due, begin, span_s)
@@ -199,6 +204,7 @@ class Answering(asyncio.Protocol):
 
     def end(self, data: bytes) -> None:
         self.stats.out -= 1
+        self.stats.ended_at = time.time()
         if not self.transport.is_closing():
             self.transport.write(data)
 
