@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     return {"commit": commit, "dirty": bool(ask("status", "--porcelain", "--untracked-files=no"))}
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)
