@@ -87,6 +87,9 @@ class LiveGrid(anywidget.AnyWidget):
     def _follow(self) -> None:
         renewed = told = monotonic()
         while not self._live.over.wait(EVERY_S):
+            # What comes after a silence is shown at once, what follows is gathered.
+            self._live.stirred.wait(EVERY_S)
+            self._live.stirred.clear()
             if not self._heard_hello and monotonic() - told > UNASKED_S:
                 self._whole()  # a view's question may have to wait for the end of the cell
                 told = monotonic()

@@ -85,6 +85,8 @@ class LiveRun:
         self.stopping = ""
         """Why no more is asked, once that is so."""
         self.over = threading.Event()
+        self.stirred = threading.Event()
+        """There is something new to look at; who shows it clears this first."""
         self.began_at = monotonic()
         self.ended_at: float | None = None
         self.last_failure = ""
@@ -130,12 +132,15 @@ class LiveRun:
         panel.sent(attempt)
         row.touched = panel.sent_at
         self.active[row.number] = row
+        self.stirred.set()
 
     def text(self, cell: Cell, delta: str) -> None:
         if self._keep_text:
             found = self._by_id.get(cell.generation_id)
             if found is not None:
                 found[1].add(delta)
+                if not self.stirred.is_set():
+                    self.stirred.set()
 
     def waiting(self, cell: Cell, seconds: float, why: str) -> None:
         self._tally(cell.model).wait(seconds, why)
@@ -169,6 +174,7 @@ class LiveRun:
             self.broken = True
         self.ended_at = monotonic()
         self.over.set()
+        self.stirred.set()
 
     # -- what buttons ask for --------------------------------------------------------------------
 
