@@ -31,6 +31,8 @@ class Delivery:
     ) -> None:
         self.unstored = 0
         """Rows handed over and not yet on disk."""
+        self.stopped = 0
+        """Rows of cells that somebody or something stopped."""
         self._refused: BaseException | None = None
         self._sink = sink
         self._watcher = watcher
@@ -55,6 +57,7 @@ class Delivery:
     def generation(self, generation: Generation) -> None:
         """Hand over a finished row. One that the sink refuses counts as stored: `trouble` says so."""
         self.unstored += 1
+        self.stopped += generation.status == "stopped"
         if not self._put(self._sink.generation, generation, partial(self._on_disk, generation)):
             self._loop.call_soon(self._count_off, 1)
 

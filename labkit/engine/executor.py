@@ -70,6 +70,11 @@ class Executor:
         """Requests that are out now."""
         return self._scheduler.in_flight
 
+    @property
+    def stopped(self) -> int:
+        """Rows that say `stopped`: their cells are not asked, or not to their end."""
+        return 0 if self._runner is None else self._runner.stopped
+
     async def execute(self, jobs: Iterable[Job]) -> None:
         """Ask all `jobs`; returns when each has its row on disk."""
         self._runner = Runner(

@@ -61,6 +61,11 @@ class Runner:
         self._fault: BaseException | None = None
         self._sharing = LimitSharing()
 
+    @property
+    def stopped(self) -> int:
+        """Rows that say `stopped`."""
+        return self._delivery.stopped
+
     async def run(self, jobs: Iterable[Job], stopped: Stopped | None) -> None:
         """Ask all `jobs`, or none of them if the run is `stopped` already; raises what ended it early."""
         scheduler = self._scheduler

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labkit.catalog.model import Model
@@ -11,14 +11,24 @@ from labkit.engine import clients, event_loop
 from labkit.engine.concurrency import REMOTE
 from labkit.plan.estimate import Estimate
 from labkit.plan.forecast import forecast
-from labkit.plan.past_answers import history
+from labkit.plan.past_answers import Seen, history
 from labkit.plan.token_counts import Count, count
 from labkit.records import Message, Request
 from labkit.run import LabServices
 
 
-def outlook(design: Design, places: Sequence[Place], *, services: LabServices, exact: bool) -> Estimate:
-    """What `places` would cost. `exact` starts local models' servers to let them count."""
+def outlook(
+    design: Design,
+    places: Sequence[Place],
+    *,
+    services: LabServices,
+    exact: bool,
+    seen: Mapping[tuple[int, int], Seen] | None = None,
+) -> Estimate:
+    """What `places` would cost. `exact` starts local models' servers to let them count; `seen` is what the
+    lab saw of the design, where that was looked up already."""
+    if seen is None:
+        seen = history(design, services.store) if places else {}
     counting: dict[int, Count] = {}
     if exact:
         for m, model in enumerate(design.models):
@@ -29,7 +39,7 @@ def outlook(design: Design, places: Sequence[Place], *, services: LabServices, e
         design,
         places,
         pricers=[services.pricer(model, params) for model, params in pairs],
-        seen=history(design, services.store) if places else {},
+        seen=seen,
         counting=counting,
         queues=[_queue(model) for model in design.models],
     )

@@ -207,7 +207,7 @@ def _launch(
         scorers=plan.scorers,
         settings=settings,
         progress=progress,
-        title=str(plan),
+        title=plan.title,
         run_id=run.run_id,
     )
     grown.grown_by(partial(more, plan))

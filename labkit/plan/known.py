@@ -34,18 +34,10 @@ class Known:
     @classmethod
     def look_up(cls, design: Design, store: Store) -> Known:
         """Ask the store once for all cells."""
-        import pyarrow as pa
-
         places = design.places
-        keys = pa.table(
-            {"request_id": [place.request_id for place in places], "draw": [place.draw for place in places]}
-        )
-        have = store.known(keys, columns=("request_id", "draw", "model")).to_pylist()
-        asked = store.verified({row["request_id"] for row in have}) if have else {}
-        answered = {
-            (row["request_id"], row["draw"]): asked.get(row["request_id"]) == row["model"] for row in have
-        }
-        before = _asked_before(design, store) if len(answered) < len(places) else {}
+        with store.sharing():
+            answered = _answered(design, store)
+            before = _asked_before(design, store) if len(answered) < len(places) else {}
         requests = {request_id for request_id, _ in answered}
         reasons: list[str] = []
         for place in places:
@@ -63,6 +55,30 @@ class Known:
 
     def __repr__(self) -> str:
         return f"Known({self.why.count('')} of {len(self.why)})"
+
+
+def unknown(design: Design, store: Store) -> list[Place]:
+    """The cells the lab has no answer of, without the reasons."""
+    answered = _answered(design, store)
+    return [
+        place
+        for place in design.places
+        if design.endpoints[place.model] is None or not answered.get((place.request_id, place.draw))
+    ]
+
+
+def _answered(design: Design, store: Store) -> dict[tuple[str, int], bool]:
+    """Request and draw of each stored answer → whether it is verified."""
+    import pyarrow as pa
+
+    places = design.places
+    keys = pa.table(
+        {"request_id": [place.request_id for place in places], "draw": [place.draw for place in places]}
+    )
+    with store.sharing():
+        have = store.known(keys, columns=("request_id", "draw", "model")).to_pylist()
+        asked = store.verified({row["request_id"] for row in have}) if have else {}
+    return {(row["request_id"], row["draw"]): asked.get(row["request_id"]) == row["model"] for row in have}
 
 
 Earlier = dict[tuple[str, str, str], dict[str, tuple[str, str]]]

@@ -22,6 +22,7 @@ from labkit.plan.estimate import Estimate
 from labkit.plan.estimate_inputs import outlook
 from labkit.plan.extension import more
 from labkit.plan.known import Known
+from labkit.plan.past_answers import history
 from labkit.plan.study import Study
 from labkit.run import Run, Settings
 
@@ -89,9 +90,11 @@ class Plan(Study):
         same. Retries and failures are not in it.
         """
         to_ask: Sequence[Place] = self.design.places
-        if not (self.services.fresh if fresh is None else fresh):
-            to_ask = [place for place, why in zip(to_ask, self.known.why, strict=True) if why]
-        return outlook(self.design, to_ask, services=self.services, exact=exact)
+        with self.services.store.sharing():
+            if not (self.services.fresh if fresh is None else fresh):
+                to_ask = [place for place, why in zip(to_ask, self.known.why, strict=True) if why]
+            seen = history(self.design, self.services.store) if to_ask else {}
+        return outlook(self.design, to_ask, services=self.services, exact=exact, seen=seen)
 
     # -- cutting ---------------------------------------------------------------------------------
 
@@ -177,7 +180,7 @@ class Plan(Study):
             scorers=self.scorers,
             settings=settings,
             progress=progress,
-            title=str(self),
+            title=self.title,
         )
         run.grown_by(partial(more, self))
         self.__dict__.pop("known", None)

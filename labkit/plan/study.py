@@ -1,14 +1,18 @@
-"""What a plan is made of: its design, its scorers, its seed, and what a run of it needs.
+"""What a plan is made of: its design, its scorers, its seed, what a run of it needs, and its title.
 
-A value and nothing else: it does not know what can be done with it (see `plan`), nor how it grows (see
-`extension`).
+It does not know what can be done with it (see `plan`), nor how it grows (see `extension`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from labkit.design import Design
+from labkit.design import Design, Place
+from labkit.plan import show
+from labkit.plan.estimate_inputs import outlook
+from labkit.plan.known import unknown
+from labkit.plan.past_answers import history
 from labkit.run import LabServices
 from labkit.scoring import Scorer
 
@@ -22,3 +26,15 @@ class Study:
     seed: int
     services: LabServices
     """The lab's store, catalog and keys, as a run needs them."""
+
+    def title(self) -> Callable[[], str]:
+        """Looks up what the plan's line tells, and gives what then puts it in words: what is `str(plan)`,
+        for a run that looks up more in the same opening of the lab."""
+        design, store = self.design, self.services.store
+        to_ask: Sequence[Place] = design.places
+        if not self.services.fresh:
+            to_ask = unknown(design, store)
+        seen = history(design, store) if to_ask else {}
+        return lambda: show.line(
+            design, outlook(design, to_ask, services=self.services, exact=False, seen=seen)
+        )

@@ -9,7 +9,7 @@ import asyncio
 import html
 import secrets
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import ExitStack
@@ -67,22 +67,27 @@ class Run(Conclusions, Extendable, RunControl):
         scorers: Sequence[Scorer],
         settings: Settings,
         progress: str | None,
-        title: str,
+        title: Callable[[], Callable[[], str]],
         run_id: str | None = None,
     ) -> Run:
-        """Check what can be checked before anything is paid for, then begin in a thread of its own."""
+        """Check what can be checked before anything is paid for, then begin in a thread of its own.
+
+        `title` looks up what the run's first line tells, and gives what then puts it in words.
+        """
         keys = services.find_keys(design.models)
-        services.store.check_writable()
         with ExitStack() as driving:
-            if run_id is None:
-                # Two that begin the same plan in one moment would each find no run of it to go on with.
-                lock = f"{design.plan_id} {'fresh' if settings.fresh else 'replaying'}"
-                driving.enter_context(services.store.drive(lock, called="This plan"))
-            unfinished = run_id or services.store.unfinished(design.plan_id, fresh=settings.fresh)
-            run_id = unfinished or new_run_id()
-            driving.enter_context(services.store.drive(run_id))
+            with services.store.sharing():
+                services.store.check_writable()
+                if run_id is None:
+                    # Two that begin the same plan in one moment would each find no run of it to go on with.
+                    lock = f"{design.plan_id} {'fresh' if settings.fresh else 'replaying'}"
+                    driving.enter_context(services.store.drive(lock, called="This plan"))
+                unfinished = run_id or services.store.unfinished(design.plan_id, fresh=settings.fresh)
+                run_id = unfinished or new_run_id()
+                driving.enter_context(services.store.drive(run_id))
+                told = title()
             shown = Progress(
-                title=title,
+                title=told(),
                 style=progress,
                 budget_usd=settings.budget_usd,
                 rates=_output_rates(design, services),
@@ -188,13 +193,14 @@ class Run(Conclusions, Extendable, RunControl):
         """
         launch = self._driven()
         kept = launch.settings.budget_usd if budget_usd is None else budget_usd
+        title = self.progress.title if self.progress else ""
         return Run.start(
             launch.design,
             services=self._services,
             scorers=launch.scorers,
             settings=replace(launch.settings, budget_usd=kept),
             progress=progress,
-            title=self.progress.title if self.progress else "",
+            title=lambda: lambda: title,
             run_id=self.run_id,
         ).wait()
 

@@ -86,14 +86,17 @@ class Launch(Commands):
         stopped it (see `unasked.reason`). Raises `StoreError`."""
         store = self._services.store
         writer = store.writer()
-        versions = save_definitions.save(self.design, self.run_id, self._services)
+        with store.sharing():
+            versions = save_definitions.save(self.design, self.run_id, self._services)
+            cells = self._missing(versions)
+            known = None if self.settings.fresh else self._look_up(cells)
+            spent_usd = store.spent(self.run_id) if self.resumed else 0.0
         self._begin(writer)
         try:
-            cells = self._missing(versions)
-            asked = cells if self.settings.fresh else self._replay(writer, cells)
+            asked = cells if known is None else self._replay(writer, cells, known)
             first, sharing = replaying.share(asked) if self.design.share else (asked, [])
-            self._ask(writer, first)
-            self._copy(writer, first, sharing)
+            stopped = self._ask(writer, first, spent_usd)
+            self._copy(writer, sharing)
             writer.flush()
         except BaseException as error:
             self._tell(writer, "failed", error=f"{type(error).__name__}: {error}")
@@ -102,9 +105,10 @@ class Launch(Commands):
             raise
         left, unscored = None, None
         try:
-            store.fold()
+            if self.scorers or stopped:
+                store.fold()
             score_answers.mark(self.run_id, self.scorers, store)
-            if not self.stopped:
+            if stopped and not self.stopped:
                 left = unasked.reason(store, self.run_id, self.design, self._pricers(), first)
         except StoreError as hindered:
             # Every answer is safe in the journal; only what reads the tables has to wait.
@@ -114,7 +118,7 @@ class Launch(Commands):
         reason = self.stopped or left
         self._tell(writer, "stopped" if reason else "finished", reason=reason, unscored=unscored)
         writer.flush()
-        store.checkpoint()
+        store.settle()
         return left
 
     # -- the steps, in order ---------------------------------------------------------------------
@@ -170,10 +174,16 @@ class Launch(Commands):
         self._watcher.planned(total, settled)
         return cells
 
-    def _replay(self, writer: Writer, cells: list[tuple[Place, Cell]]) -> list[tuple[Place, Cell]]:
-        """Write the answers the lab has; return the cells it has none for."""
+    def _look_up(self, cells: list[tuple[Place, Cell]]) -> replaying.Answers:
+        """What the lab has for cells that may be replayed."""
         identified = [cell for place, cell in cells if self.design.endpoints[place.model] is not None]
-        found, unfounded = replaying.answers(self._services.store, identified)
+        return replaying.look_up(self._services.store, identified)
+
+    def _replay(
+        self, writer: Writer, cells: list[tuple[Place, Cell]], known: replaying.Answers
+    ) -> list[tuple[Place, Cell]]:
+        """Write the answers the lab has; return the cells it has none for."""
+        found, unfounded = replaying.answers(known)
         if unfounded:
             self._tell(writer, "unfounded", requests=unfounded)
         missing = []
@@ -185,9 +195,11 @@ class Launch(Commands):
                 self._put(writer, replaying.replay(row, cell))
         return missing
 
-    def _ask(self, writer: Writer, cells: list[tuple[Place, Cell]]) -> None:
+    def _ask(self, writer: Writer, cells: list[tuple[Place, Cell]], spent_usd: float) -> bool:
+        """Ask the cells, once all that tells of the run is on disk; whether some were stopped."""
         if not cells:
-            return
+            return False
+        writer.flush()
         shuffled = list(cells)
         Random(self.settings.seed).shuffle(shuffled)  # noqa: S311 - an order, not a secret
         executor = Executor(
@@ -197,12 +209,13 @@ class Launch(Commands):
             watcher=self._watcher,
             policy=self.settings.policy,
             budget_usd=self.settings.budget_usd,
-            spent_usd=self._services.store.spent(self.run_id) if self.resumed else 0.0,
+            spent_usd=spent_usd,
             allow_unpriced=self.settings.allow_unpriced,
             seed=self.settings.seed,
         )
         self.control(executor)
         event_loop.run(executor.execute(self._jobs(writer, shuffled))).result()
+        return executor.stopped > 0
 
     def _jobs(self, writer: Writer, cells: Sequence[tuple[Place, Cell]]) -> Iterator[Job]:
         pricers = self._pricers()
@@ -211,14 +224,12 @@ class Launch(Commands):
             writer.put(job.request)
             yield job
 
-    def _copy(
-        self, writer: Writer, asked: list[tuple[Place, Cell]], sharing: list[tuple[Place, Cell]]
-    ) -> None:
+    def _copy(self, writer: Writer, sharing: list[tuple[Place, Cell]]) -> None:
         """Give cells that share a request the answer the first of them got."""
         if not sharing:
             return
         writer.flush()
-        for _, cell in self._replay(writer, sharing):
+        for _, cell in self._replay(writer, sharing, self._look_up(sharing)):
             self._put(writer, replaying.unshared(cell))
 
     def _put(self, writer: Writer, generation: Generation) -> None:

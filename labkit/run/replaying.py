@@ -6,7 +6,8 @@ It asks the store and decides nothing about what is asked.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,15 +15,24 @@ from labkit.design import Place
 from labkit.records import Cell, Generation
 from labkit.store import Store
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 log = logging.getLogger("labkit.run")
 
 KEPT = tuple(name for name in Generation.__struct_fields__ if name != "raw")
 """What a replayed row takes over: the provider's payload stays with the original alone."""
 
 
-def answers(store: Store, cells: Sequence[Cell]) -> tuple[dict[tuple[str, int], Generation], list[str]]:
-    """The original answers to the cells' requests by request_id and draw, and the request_ids of those
-    that are not used since what is stored does not match them."""
+class Answers(NamedTuple):
+    """What the store has for some cells: rows as they lie there, and the model each verified request asks."""
+
+    rows: pa.Table
+    asked: Mapping[str, str]
+
+
+def look_up(store: Store, cells: Sequence[Cell]) -> Answers:
+    """The original answers to the cells' requests."""
     import pyarrow as pa
 
     keys = pa.table(
@@ -31,8 +41,16 @@ def answers(store: Store, cells: Sequence[Cell]) -> tuple[dict[tuple[str, int], 
             "draw": pa.array([cell.draw for cell in cells], pa.int64()),
         }
     )
-    rows = [Generation(**row) for row in store.known(keys, columns=KEPT).to_pylist()]
-    asked = store.verified({row.request_id for row in rows}) if rows else {}
+    with store.sharing():
+        rows = store.known(keys, columns=KEPT)
+        asked = store.verified(rows["request_id"].to_pylist()) if rows.num_rows else {}
+    return Answers(rows, asked)
+
+
+def answers(there: Answers) -> tuple[dict[tuple[str, int], Generation], list[str]]:
+    """The answers by request_id and draw, and the request_ids of those that are not used since what is
+    stored does not match them."""
+    rows, asked = [Generation(**row) for row in there.rows.to_pylist()], there.asked
     found = {(row.request_id, row.draw): row for row in rows if asked.get(row.request_id) == row.model}
     unfounded = sorted({row.request_id for row in rows if asked.get(row.request_id) != row.model})
     if unfounded:

@@ -46,8 +46,10 @@ class RunFrames:
         `columns` chooses some (`sample.*`, `score.*`: all of those), which is much faster without `text`
         and `raw`. `attrs["labels"]` says how tables and charts are to call models, by id.
         """
-        frame = self._services.store.generations(run=self.run_id, columns=columns)
-        frame.attrs["labels"] = self._services.store.labels()
+        store = self._services.store
+        with store.sharing():
+            frame = store.generations(run=self.run_id, columns=columns)
+            frame.attrs["labels"] = store.labels()
         return frame
 
     def attempts(self) -> pd.DataFrame:

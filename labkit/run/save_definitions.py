@@ -16,8 +16,9 @@ PRICED = ("input", "output", "cache_read", "cache_write")
 def save(design: Design, run_id: str, services: LabServices) -> dict[str, int]:
     """Keep the design's prompts, samples and models; returns each prompt's version by its name."""
     writer = services.store.writer()
-    saved = services.store.save_prompts(design.prompts, user=services.user)
-    services.store.save_dataset(design.dataset)
+    with services.store.sharing():
+        saved = services.store.save_prompts(design.prompts, user=services.user)
+        services.store.save_dataset(design.dataset)
     for m, model in enumerate(design.models):
         pricer = services.pricer(model, design.params[m])
         writer.put(_snapshot(model, design.endpoints[m], pricer, run_id))

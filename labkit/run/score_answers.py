@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from labkit.records import Generation, Sample
 from labkit.scoring import Scorer, score
 from labkit.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BATCH_ROWS = 1_000
 
@@ -17,9 +21,11 @@ def mark(run_id: str, scorers: Sequence[Scorer], store: Store) -> int:
     if not scorers:
         return 0
     writer = store.writer()
-    samples = store.samples(run_id)
+    with store.sharing():
+        samples = store.samples(run_id)
+        answers = _answers(run_id, store)
     written = 0
-    for generation in _answers(run_id, store):
+    for generation in _each(answers):
         sample = samples.get(generation.sample_id, Sample(id=generation.sample_id, fields={}))
         for row in score(scorers, generation=generation, sample=sample, at=datetime.now(UTC)):
             writer.put(row)
@@ -28,12 +34,15 @@ def mark(run_id: str, scorers: Sequence[Scorer], store: Store) -> int:
     return written
 
 
-def _answers(run_id: str, store: Store) -> Iterator[Generation]:
+def _answers(run_id: str, store: Store) -> pa.Table:
     columns = ", ".join(name for name in Generation.__struct_fields__ if name != "raw")
-    table = store.table(
+    return store.table(
         f"select {columns} from generations where run_id = ? and status = 'done'",  # noqa: S608 - our own names
         [run_id],
     )
+
+
+def _each(table: pa.Table) -> Iterator[Generation]:
     for batch in table.to_batches(max_chunksize=BATCH_ROWS):
         for row in batch.to_pylist():
             yield Generation(**row)

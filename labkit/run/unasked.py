@@ -48,15 +48,16 @@ def reason(
     """Why cells of a run that just ended were not asked (budget, key, quota …), and what those cost that
     only lack money, also those to be asked again; None where every cell was asked. `cells` are those the
     run was to ask."""
-    found = store.table(_WHY, [run_id]).to_pylist()
-    if not found:
-        return None
-    words = f"{found[0]['cells']} cells were not asked: {found[0]['why']}"
-    unpaid = set(store.table(_FOR_MONEY, [run_id])["generation_id"].to_pylist())
-    if not unpaid:
-        return words
+    with store.sharing():
+        found = store.table(_WHY, [run_id]).to_pylist()
+        if not found:
+            return None
+        words = f"{found[0]['cells']} cells were not asked: {found[0]['why']}"
+        unpaid = set(store.table(_FOR_MONEY, [run_id])["generation_id"].to_pylist())
+        if not unpaid:
+            return words
+        means = {row["model"]: row["mean_usd"] for row in store.table(_SO_FAR, [run_id]).to_pylist()}
     left = [job(design, place, cell, pricers) for place, cell in cells if cell.generation_id in unpaid]
-    means = {row["model"]: row["mean_usd"] for row in store.table(_SO_FAR, [run_id]).to_pylist()}
     return f"{words} {price(left, design, means)}"
 
 

@@ -19,6 +19,7 @@ from labkit.store.fold import Fold, Report
 from labkit.store.journal_cleanup import opened_afresh, sweep
 from labkit.store.journal_directory import JournalDirectory, JournalName
 from labkit.store.journal_offsets import read_offsets
+from labkit.store.sharing import Sharing
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,6 +39,12 @@ class Reading:
     connection: duckdb.DuckDBPyConnection
     unfolded_bytes: int = 0
     why: str | None = None
+    in_memory: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the lab's file, open to write, with all that was journalled when it was opened."""
+        return self.why is None and not self.in_memory
 
 
 class Access:
@@ -49,16 +56,26 @@ class Access:
         self.last_report = Report()
         self._folded: dict[JournalName, int] = {}
         """How much of each journal this process knows to be in the tables."""
+        self._sharing = Sharing(self._reading)
 
-    @contextlib.contextmanager
-    def reading(self, *, wait_s: float = WAIT_S) -> Iterator[Reading]:
+    def sharing(self) -> contextlib.AbstractContextManager[None]:
+        """Within the block this thread's readings share one opening and show the lab of one moment, that of
+        the first. Others wait for the lab until the block ends: it is for a few queries in a row, not for
+        what takes long in between."""
+        return self._sharing.block()
+
+    def reading(self, *, wait_s: float = WAIT_S) -> contextlib.AbstractContextManager[Reading]:
         """Fold, and give the open lab. Where there is none and nothing to fold, an empty one in memory.
 
         Raises `StoreLocked` after `wait_s`.
         """
-        if not database.exists(self.path) and not any(True for _ in self.folder.journals()):
+        return self._sharing.reading(wait_s)
+
+    @contextlib.contextmanager
+    def _reading(self, wait_s: float) -> Iterator[Reading]:
+        if self._is_nothing():
             with database.in_memory() as connection:
-                yield Reading(connection)
+                yield Reading(connection, in_memory=True)
             return
         with contextlib.ExitStack() as stack:
             wanted = dict(self.unfolded())
@@ -85,6 +102,7 @@ class Access:
         Raises `StoreLocked` after `wait_s`, `StoreTooNew` and `StoreDamaged` where the lab may not be
         written, and `StoreError` if the fold failed; the journals then keep everything.
         """
+        self._sharing.give_back()
         wanted = dict(self.unfolded())
         report = Report()
         if not (wanted or force or checkpoint):
@@ -100,21 +118,42 @@ class Access:
 
     @contextlib.contextmanager
     def writing(self, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Fold, and give the open lab for one change by `refold` or a copy. Raises as `fold` does."""
+        """Fold, and give the open lab for a change that nobody else may make meanwhile: what others
+        journalled before this opening is in it. Raises as `fold` does."""
+        if (reading := self._sharing.there) is not None and reading.is_whole:
+            self._refold(reading.connection)
+            yield reading.connection
+            return
+        self._sharing.give_back()
         wanted = dict(self.unfolded())
         while True:
             with self._opened_to_write(wait_s) as connection:
-                self.refold(connection)
+                with self._telling_faults():
+                    self._fold(connection)
                 if self._have(wanted):
+                    self._refold(connection)
                     yield connection
                     return
             time.sleep(TURN_S)
+
+    def can_be_written(self) -> bool:
+        """Whether the lab can be opened to write; False if somebody else holds it now. Makes it where there
+        is none. Raises as `fold` does, but for `StoreLocked`."""
+        with contextlib.suppress(StoreLocked):
+            if self._sharing.in_block and not self._is_nothing():
+                with self.reading(wait_s=0.0) as reading:
+                    if reading.is_whole:
+                        return True
+            self.fold(wait_s=0.0, force=True)
+            return True
+        return False
 
     @contextlib.contextmanager
     def sealed(self, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
         """Fold, and give the lab on a sealed connection: see `sandboxed_sql`. Raises as `reading` does."""
         deadline = time.monotonic() + wait_s
-        with self.reading(wait_s=wait_s):
+        self._sharing.give_back()
+        with self._reading(wait_s):
             pass
         with contextlib.ExitStack() as stack:
             opened: list[duckdb.DuckDBPyConnection] = []
@@ -135,11 +174,6 @@ class Access:
             opened.append(connection)
             yield connection
 
-    def refold(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Fold what came since `writing` opened, in the same opening. Raises `StoreError`."""
-        with self._telling_faults():
-            self._fold(connection)
-
     def unfolded(self) -> list[tuple[JournalName, int]]:
         """The journals that hold more than this process knows to be in the tables, and their sizes."""
         return [
@@ -147,6 +181,9 @@ class Access:
             for name, status in self.folder.journals()
             if status.st_size > self._folded.get(name, 0)
         ]
+
+    def _is_nothing(self) -> bool:
+        return not database.exists(self.path) and not any(True for _ in self.folder.journals())
 
     # -- one opening -------------------------------------------------------------------------
 
@@ -194,6 +231,15 @@ class Access:
             with contextlib.closing(opened.connection) as connection:
                 upgrade.upgrade(connection, self.path)
                 yield connection
+
+    def _refold(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Fold all there is by now, without giving others their turn. Raises `StoreError`."""
+        with self._telling_faults():
+            wanted = dict(self.unfolded())
+            while wanted:
+                self._fold(connection)
+                if self._have(wanted):
+                    return
 
     def _have(self, wanted: dict[JournalName, int]) -> bool:
         """Whether all that was there when it was asked for is in the tables, or will never be."""

@@ -169,7 +169,7 @@ def create(path: Path, folder: JournalDirectory) -> None:
     path_check.check(path)
     for left in folder.path.glob("new-*.duckdb*"):
         left.unlink(missing_ok=True)
-    wal = path.with_name(path.name + ".wal")
+    wal = _log(path)
     if wal.exists() and not path.exists():
         wal.rename(wal.with_name(f"{wal.name}.left-{datetime.now(UTC):%Y%m%dT%H%M%S}"))
     new = folder.path / f"new-{secrets.token_hex(4)}.duckdb"
@@ -190,10 +190,22 @@ def create(path: Path, folder: JournalDirectory) -> None:
         new.unlink(missing_ok=True)
 
 
+def log_bytes(path: Path) -> int:
+    """The size of DuckDB's own log beside the lab's file: what is not checkpointed yet."""
+    try:
+        return _log(path).stat().st_size
+    except OSError:
+        return 0
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")
+
+
 def make_private(path: Path) -> None:
     """Leave the lab's files to this user alone, where that can be done."""
     # DuckDB makes its files under the umask; a chmod by path takes no lock away.
-    for file in (path, path.with_name(path.name + ".wal")):
+    for file in (path, _log(path)):
         with contextlib.suppress(OSError):
             if file.stat().st_mode & 0o077:
                 os.chmod(file, 0o600)

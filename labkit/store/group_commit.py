@@ -49,6 +49,7 @@ class GroupCommit:
         self._reserve_spent = False
         self._queue: deque[QueuedLine | _Flush] = deque()
         self._wake = threading.Event()
+        self._hurry = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -70,6 +71,7 @@ class GroupCommit:
             return
         ticket = _Flush()
         self.add(ticket)
+        self._hurry.set()
         if not ticket.over.wait(timeout_s):
             raise StoreError(f"{len(self._queue)} records are not on disk after {timeout_s} s; they wait.")
         if ticket.error is not None:
@@ -104,8 +106,10 @@ class GroupCommit:
             self._wake.wait(RETRY_S if pending else None)
             pause_s = ended_s + GATHER_S - time.monotonic()
             if pause_s > 0:
-                # What arrives meanwhile is written with it: that is the gathering.
-                time.sleep(pause_s)
+                # What arrives meanwhile is written with it: that is the gathering. Who waits for a flush
+                # has nothing more to add.
+                self._hurry.wait(pause_s)
+            self._hurry.clear()
             self._wake.clear()
             flushes = self._take(pending)
             self._commit(pending)

@@ -35,16 +35,16 @@ def versions(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dic
 def keep(
     prompts: Sequence[Prompt], access: Access, writer: Writer, *, user: str | None, wait_s: float
 ) -> dict[tuple[str, str], int]:
-    """Journal and fold what the lab lacks of the prompts, behind the gate; their `versions` then.
+    """Journal what the lab lacks of the prompts, behind the gate; their `versions` then.
 
-    Raises `StoreLocked` after `wait_s`.
+    It is on disk before the gate opens, and whoever gives the next number folds it first. Raises
+    `StoreLocked` after `wait_s`.
     """
     with access.writing(wait_s=wait_s) as connection:
         have = versions(connection, [prompt.name for prompt in prompts])
         for record in _numbered(prompts, have, user=user):
             writer.put(record)
         writer.flush()
-        access.refold(connection)
     return have
 
 

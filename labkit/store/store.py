@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.errors import DefinitionError, StoreError, StoreLocked
+from labkit.errors import DefinitionError, StoreError
 from labkit.records import Sample
 from labkit.store import (
     arrow_to_pandas,
@@ -101,18 +101,31 @@ class Store(Frames):
                 f"The lab {self.path.name} cannot be written: {error.strerror}. "
                 "Make room, or choose a folder that you may write to."
             ) from None
-        with contextlib.suppress(StoreLocked):
-            access.fold(wait_s=0.0, force=True)
+        access.can_be_written()
+
+    def sharing(self) -> AbstractContextManager[None]:
+        """A block in which this thread's readings share one opening of the file and show one moment. Others
+        wait for the lab meanwhile: for a few readings in a row, with nothing long in between."""
+        return self._shared.access.sharing()
 
     def fold(self, *, wait_s: float | None = None) -> Report:
         """Move what is journalled into the tables now. Raises `StoreLocked`, `StoreError`."""
         return self._shared.access.fold(wait_s=self._wait(wait_s))
 
     def checkpoint(self) -> bool:
-        """Fold, and write DuckDB's own log into its file, as at the end of a run; False if it must wait
-        (somebody else holds the file, the disk is full): what is journalled is safe all the same."""
+        """Fold, and write DuckDB's own log into its file; False if it must wait (somebody else holds the
+        file, the disk is full): what is journalled is safe all the same."""
+        return self._folded(checkpoint=True)
+
+    def settle(self) -> bool:
+        """Fold, as at the end of a run; the background checkpoints once nobody is at the lab. False if it
+        must wait, as with `checkpoint`."""
+        self._shared.background.checkpoint_soon()
+        return self._folded(checkpoint=False)
+
+    def _folded(self, *, checkpoint: bool) -> bool:
         try:
-            self._shared.access.fold(wait_s=self.wait_s, checkpoint=True)
+            self._shared.access.fold(wait_s=self.wait_s, checkpoint=checkpoint)
         except StoreError as error:
             self._shared.background.trouble = error
             return False
@@ -130,7 +143,10 @@ class Store(Frames):
         this file; they begin anew when they are next written to. Raises `StoreError` if something could
         not be written."""
         self._shared.background.stop()
-        self._shared.writer.close()
+        try:
+            self._shared.writer.close()
+        finally:
+            self._shared.background.checkpoint_now()
 
     # -- what is known ---------------------------------------------------------------------------
 
@@ -185,12 +201,13 @@ class Store(Frames):
         The same content under the same name keeps its number. Raises `StoreLocked` if a number must be
         given and the lab cannot be written.
         """
-        with self._reading() as reading:
-            have = prompts_and_samples.versions(reading.connection, [prompt.name for prompt in prompts])
-        if any((prompt.name, prompt.hash) not in have for prompt in prompts):
-            have = prompts_and_samples.keep(
-                prompts, self._shared.access, self.writer(), user=user, wait_s=self.wait_s
-            )
+        with self.sharing():
+            with self._reading() as reading:
+                have = prompts_and_samples.versions(reading.connection, [prompt.name for prompt in prompts])
+            if any((prompt.name, prompt.hash) not in have for prompt in prompts):
+                have = prompts_and_samples.keep(
+                    prompts, self._shared.access, self.writer(), user=user, wait_s=self.wait_s
+                )
         return [prompt.replace(version=have[prompt.name, prompt.hash]) for prompt in prompts]
 
     def save_prompt(self, prompt: Prompt, *, user: str | None = None) -> Prompt:

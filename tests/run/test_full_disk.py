@@ -167,7 +167,7 @@ def test_a_disk_full_for_the_fold_or_the_checkpoint(
     if left_mb == 4:
         assert "is not scored yet" in caplog.text
     else:
-        assert "No space left" in str(lab.store._shared.background.trouble)
+        until(lambda: "No space left" in str(lab.store._shared.background.trouble))
     ballast.unlink()
     assert done(lab) == set(ALL)
     if "score.contains" not in run.generations():
