@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from labkit.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew
 from labkit.store import database, database_lock, interrupts, sandboxed_sql, upgrade
 from labkit.store.fold import Fold, Report
+from labkit.store.instance import Instance
 from labkit.store.journal_cleanup import opened_afresh, sweep
 from labkit.store.journal_directory import JournalDirectory, JournalName
 from labkit.store.journal_offsets import read_offsets
@@ -56,6 +57,7 @@ class Access:
         self.last_report = Report()
         self._folded: dict[JournalName, int] = {}
         """How much of each journal this process knows to be in the tables."""
+        self._instance = Instance(path)
         self._sharing = Sharing(self._reading)
 
     def sharing(self) -> contextlib.AbstractContextManager[None]:
@@ -193,16 +195,17 @@ class Access:
         stack.enter_context(interrupts.deferred())
         if sealed is None and not database.exists(self.path):
             database.create(self.path, self.folder)
-        opened = database.connect(self.path, wait_s=max(0.0, deadline - time.monotonic()))
-        stack.callback(opened.connection.close)
-        why = sealed or opened.why_not
-        if why is None:
-            why = self._bring_up_to_date(opened.connection)
-            if why is not None:
-                # A connection on which a commit failed may be of no more use.
-                opened.connection.close()
-                opened = database.connect(self.path, wait_s=max(0.0, deadline - time.monotonic()))
-                stack.callback(opened.connection.close)
+        with contextlib.ExitStack() as first:
+            opened = first.enter_context(self._connect(deadline))
+            why = sealed or opened.why_not
+            if why is None:
+                why = self._bring_up_to_date(opened.connection)
+                if why is not None:
+                    # A connection on which a commit failed may be of no more use.
+                    first.pop_all()
+                    opened.close(sound=False)
+                    opened = first.enter_context(self._connect(deadline))
+            stack.enter_context(first.pop_all())
         if why is not None:
             upgrade.check_readable(opened.connection, self.path)
         unfolded = sum(size - self._folded.get(name, 0) for name, size in self.unfolded()) if why else 0
@@ -226,11 +229,13 @@ class Access:
         with database_lock.passed(self.folder, wait_s=wait_s), interrupts.deferred():
             if not database.exists(self.path):
                 database.create(self.path, self.folder)
-            left_s = max(0.0, deadline - time.monotonic())
-            opened = database.connect(self.path, wait_s=left_s, write=True)
-            with contextlib.closing(opened.connection) as connection:
-                upgrade.upgrade(connection, self.path)
-                yield connection
+            with self._connect(deadline, write=True) as opened:
+                upgrade.upgrade(opened.connection, self.path)
+                yield opened.connection
+
+    def _connect(self, deadline: float, *, write: bool = False) -> database.Opened:
+        left_s = max(0.0, deadline - time.monotonic())
+        return database.connect(self.path, self._instance, wait_s=left_s, write=write)
 
     def _refold(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fold all there is by now, without giving others their turn. Raises `StoreError`."""

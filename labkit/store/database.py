@@ -14,7 +14,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,8 @@ from labkit.store.journal_directory import JournalDirectory, put_in_place
 if TYPE_CHECKING:
     import duckdb
 
+    from labkit.store.instance import Instance
+
 STORAGE_VERSION = "v1.5.0"
 """The file format of new labs: any DuckDB from 1.5 on reads it."""
 POLL_S = 0.05
@@ -33,14 +35,24 @@ POLL_S = 0.05
 
 @dataclass(frozen=True)
 class Opened:
-    """A connection, and whether it may write; if not, why."""
+    """An open lab, to be closed by leaving a `with` block; if it may not be written, why not."""
 
     connection: duckdb.DuckDBPyConnection
     why_not: str | None = None
+    attached: Instance | None = None
 
-    @property
-    def writable(self) -> bool:
-        return self.why_not is None
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self.close(sound=kind is None)
+
+    def close(self, *, sound: bool) -> None:
+        """Close the file; where something failed, whatever had it open too."""
+        if self.attached is None:
+            self.connection.close()
+        else:
+            self.attached.detach(self.connection, sound=sound)
 
 
 def exists(path: Path) -> bool:
@@ -53,7 +65,7 @@ def exists(path: Path) -> bool:
         ) from None
 
 
-def connect(path: Path, *, wait_s: float, write: bool = False) -> Opened:
+def connect(path: Path, instance: Instance, *, wait_s: float, write: bool = False) -> Opened:
     """Open the lab to read and write; while somebody else holds it, to read, or wait.
 
     With `write` reading alone is not enough. Raises `StoreLocked` naming who holds the file after
@@ -61,11 +73,17 @@ def connect(path: Path, *, wait_s: float, write: bool = False) -> Opened:
     """
     import duckdb
 
-    def plain() -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(str(path))
+    def plain() -> Opened:
+        try:
+            return Opened(instance.attach(), attached=instance)
+        except duckdb.Error as error:
+            if (_who_holds(error) or "").startswith("held by this kernel"):
+                # A person's own connection in this process can be joined.
+                return Opened(duckdb.connect(str(path)))
+            raise
 
-    def reading() -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(str(path), read_only=True)
+    def reading() -> Opened:
+        return Opened(duckdb.connect(str(path), read_only=True))
 
     return _first(path, [plain] if write else [plain, reading], wait_s)
 
@@ -74,13 +92,13 @@ def connect_sealed(path: Path, settings: dict[str, str], *, wait_s: float) -> du
     """Open the lab to read only, under settings of its own. Raises as `connect` does."""
     import duckdb
 
-    def sealed() -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(str(path), read_only=True, config=dict(settings))
+    def sealed() -> Opened:
+        return Opened(duckdb.connect(str(path), read_only=True, config=dict(settings)))
 
     return _first(path, [sealed], wait_s).connection
 
 
-def _first(path: Path, ways: Sequence[Callable[[], duckdb.DuckDBPyConnection]], wait_s: float) -> Opened:
+def _first(path: Path, ways: Sequence[Callable[[], Opened]], wait_s: float) -> Opened:
     import duckdb
 
     path_check.check(path)
@@ -89,7 +107,7 @@ def _first(path: Path, ways: Sequence[Callable[[], duckdb.DuckDBPyConnection]], 
         hindrance: str | None = None
         for way in ways:
             try:
-                return Opened(way(), hindrance)
+                return replace(way(), why_not=hindrance)
             except duckdb.Error as error:
                 why = _who_holds(error) or _forbids_writing(error)
                 if why is None:

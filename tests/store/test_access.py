@@ -18,6 +18,7 @@ import pytest
 from labkit.errors import StoreError, StoreLocked
 from labkit.store import Store, access, fold, journal_directory
 from labkit.store.file_locks import FileLock, is_held
+from labkit.store.instance import Instance
 from labkit.store.journal_directory import JournalDirectory
 
 Put = Callable[..., None]
@@ -39,7 +40,15 @@ def test_the_gate_is_held_at_every_opening(
             opened.append(str(database))
         return real(database, *rest, **how)
 
+    attach = Instance.attach
+
+    def watched_too(instance: Instance) -> Any:
+        assert is_held(gate), "the lab was attached outside the gate"
+        opened.append("attached")
+        return attach(instance)
+
     monkeypatch.setattr(duckdb, "connect", watched)
+    monkeypatch.setattr(Instance, "attach", watched_too)
     store.check_writable()
     put(make.run(), make.generation("a"))
     store.fold()
