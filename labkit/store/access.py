@@ -235,7 +235,7 @@ class Access:
 
     def _connect(self, deadline: float, *, write: bool = False) -> database.Opened:
         left_s = max(0.0, deadline - time.monotonic())
-        return database.connect(self.path, self._instance, wait_s=left_s, write=write)
+        return database.connect(self.path, instance=self._instance, wait_s=left_s, write=write)
 
     def _refold(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fold all there is by now, without giving others their turn. Raises `StoreError`."""

@@ -81,17 +81,17 @@ class BackgroundFold:
             thread.join(timeout_s)
 
     def _work(self) -> None:
-        fold_at = self._next()
+        fold_at, look_s = self._next(), QUIET_S
         while True:
             left_s = max(0.0, fold_at - time.monotonic())
-            self._wake.wait(min(left_s, QUIET_S) if self._checkpoint_due else left_s)
+            self._wake.wait(min(left_s, look_s) if self._checkpoint_due else left_s)
             self._wake.clear()
             access = self._access()
             if self._stop.is_set() or access is None:
                 return
-            if self._checkpoint_due and (
-                database_lock.age_s(access.folder) >= QUIET_S or database.log_bytes(access.path) >= LOG_BYTES
-            ):
+            quiet_s = database_lock.age_s(access.folder)
+            look_s = QUIET_S - quiet_s if quiet_s < QUIET_S else QUIET_S
+            if self._checkpoint_due and (quiet_s >= QUIET_S or database.log_bytes(access.path) >= LOG_BYTES):
                 self.checkpoint_now()
             if time.monotonic() >= fold_at:
                 self.once(access)

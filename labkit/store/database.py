@@ -65,7 +65,7 @@ def exists(path: Path) -> bool:
         ) from None
 
 
-def connect(path: Path, instance: Instance, *, wait_s: float, write: bool = False) -> Opened:
+def connect(path: Path, *, instance: Instance, wait_s: float, write: bool = False) -> Opened:
     """Open the lab to read and write; while somebody else holds it, to read, or wait.
 
     With `write` reading alone is not enough. Raises `StoreLocked` naming who holds the file after

@@ -33,10 +33,20 @@ def read_offsets(
     processes = sorted({name.process for name, _ in folder.journals()})
     if not processes:
         return {}
+    places = ", ".join("?" * len(processes))
+    # Read at every opening: a plain scan takes a tenth of what a join and a grouping take of so few rows.
     rows = connection.execute(
-        "select journal, max(upto), max(stamp), max(folded_at) from log.journals "
-        "where process in (select unnest(?)) group by journal",
-        [processes],
+        f"select journal, upto, stamp, folded_at from log.journals where process in ({places})",  # noqa: S608
+        processes,
     ).fetchall()
-    offsets = {JournalName.parse(journal): Offset(*offset) for journal, *offset in rows}
-    return {name: offset for name, offset in offsets.items() if name is not None}
+    offsets: dict[JournalName, Offset] = {}
+    for journal, *row in rows:
+        name, offset = JournalName.parse(journal), Offset(*row)
+        if name is not None:
+            there = offsets.get(name, offset)
+            offsets[name] = Offset(
+                max(there.upto, offset.upto),
+                max(there.stamp, offset.stamp),
+                max(filter(None, (there.folded_at, offset.folded_at)), default=None),
+            )
+    return offsets

@@ -16,6 +16,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,14 @@ class Watched:
         return getattr(self._connection, name)
 
 
+def watched(marks: Marks, path: Path, **how: Any) -> Opened:
+    """Open a lab whose transactions are marked."""
+    opened = connect(path, **how)
+    if isinstance(opened.connection, Watched):
+        return opened  # kept since an earlier opening
+    return replace(opened, connection=Watched(opened.connection, marks))  # type: ignore[arg-type]
+
+
 def watch(marks: Marks, acks: int) -> None:
     """Let this process mark what it is in, and note every answer that it was told is on disk."""
     real_send, real_append, real_sync = attempt.send, journal.Journal.append, journal.Journal.sync
@@ -129,16 +139,12 @@ def watch(marks: Marks, acks: int) -> None:
         marks.stored()
         real_told(self, generation)
 
-    def watched(path: Path, **how: Any) -> Opened:
-        opened = connect(path, **how)
-        return Opened(Watched(opened.connection, marks), opened.why_not)  # type: ignore[arg-type]
-
     # Methods are put in place of others here, which mypy does not allow: hence the ignores.
     attempt.send = send
     journal.Journal.append, journal.Journal.sync = append, sync  # type: ignore[method-assign]
     Delivery.attempt = attempt_row  # type: ignore[method-assign]
     Delivery.generation, Delivery._on_disk = row, told  # type: ignore[method-assign]
-    access.database.connect = watched  # type: ignore[assignment]
+    access.database.connect = partial(watched, marks)  # type: ignore[assignment]
     migrate.apply = apply
     fold.BATCH_LINES = 10
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from labkit.store import Store, fold, journal_line
 from labkit.store.file_locks import FileLock
+from labkit.store.instance import Instance
 from labkit.store.journal_directory import JournalDirectory, JournalName
 
 Put = Callable[..., None]
@@ -86,6 +87,7 @@ def test_nothing_grown_opens_nothing(
         raise AssertionError("DuckDB was opened")
 
     monkeypatch.setattr(duckdb, "connect", refused)
+    monkeypatch.setattr(Instance, "attach", refused)
     assert store.fold().rows == 0
     put(make.generation("more"))
     with pytest.raises(AssertionError):

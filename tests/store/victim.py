@@ -13,6 +13,7 @@ import random
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,9 @@ def watch(marks: Marks) -> None:
 
     def watched(path: Path, **how: Any) -> Opened:
         opened = connect(path, **how)
-        return Opened(Watched(opened.connection, marks), opened.why_not)  # type: ignore[arg-type]
+        if isinstance(opened.connection, Watched):
+            return opened  # kept since an earlier opening
+        return replace(opened, connection=Watched(opened.connection, marks))  # type: ignore[arg-type]
 
     journal.Journal.append, journal.Journal.sync = append, sync  # type: ignore[method-assign]
     migrate.apply = apply
