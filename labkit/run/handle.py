@@ -72,7 +72,7 @@ class Run(Conclusions, Extendable, RunControl):
     ) -> Run:
         """Check what can be checked before anything is paid for, then begin in a thread of its own.
 
-        `title` looks up what the run's first line tells, and gives what then puts it in words.
+        `title` looks up what the run's first line tells, and gives what puts it in words if it is shown.
         """
         keys = services.find_keys(design.models)
         with ExitStack() as driving:
@@ -87,7 +87,7 @@ class Run(Conclusions, Extendable, RunControl):
                 driving.enter_context(services.store.drive(run_id))
                 told = title()
             shown = Progress(
-                title=told(),
+                title=told,
                 style=progress,
                 budget_usd=settings.budget_usd,
                 rates=_output_rates(design, services),

@@ -86,9 +86,8 @@ class LiveGrid(anywidget.AnyWidget):
 
     def _follow(self) -> None:
         renewed = told = monotonic()
-        while not self._live.over.wait(EVERY_S):
-            # What comes after a silence is shown at once, what follows is gathered.
-            self._live.stirred.wait(EVERY_S)
+        while not self._live.over.is_set():
+            stirred = self._live.stirred.wait(EVERY_S)
             self._live.stirred.clear()
             if not self._heard_hello and monotonic() - told > UNASKED_S:
                 self._whole()  # a view's question may have to wait for the end of the cell
@@ -97,6 +96,9 @@ class LiveGrid(anywidget.AnyWidget):
             if monotonic() - renewed > STILL_EVERY_S:
                 self._keep()
                 renewed = monotonic()
+            if stirred:
+                # What comes after a silence is shown at once, what follows is gathered.
+                self._live.over.wait(EVERY_S)
         self._tell()
         self._keep()
 

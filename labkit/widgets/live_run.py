@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
@@ -58,19 +58,20 @@ class Row:
 
 
 class LiveRun:
-    """The state of one run. `rates` are USD per output token by model, for the cost of what still streams;
-    `samples` are the fields of the samples by id, in the order rows are to be read in."""
+    """The state of one run. `title` may be what words it once it is shown. `rates` are USD per output token
+    by model, for the cost of what still streams; `samples` are the fields of the samples by id, in the order
+    rows are to be read in."""
 
     def __init__(
         self,
         *,
-        title: str = "",
+        title: str | Callable[[], str] = "",
         budget_usd: float | None = None,
         rates: Mapping[str, float] | None = None,
         samples: Mapping[str, Mapping[str, Any]] | None = None,
         keep_text: bool = True,
     ) -> None:
-        self.title = title
+        self._title = title
         self.budget_usd = budget_usd
         self.rates = dict(rates or {})
         self.samples = samples or {}
@@ -99,6 +100,13 @@ class LiveRun:
         self._panels = 0
         self._sorted: list[Row] = []
         self._places: dict[str, int] = {}
+
+    @property
+    def title(self) -> str:
+        """The run's first line."""
+        if not isinstance(self._title, str):
+            self._title = self._title()
+        return self._title
 
     @classmethod
     def of(cls, generations: Iterable[Generation], **given: Any) -> LiveRun:

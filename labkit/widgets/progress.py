@@ -32,7 +32,7 @@ class Progress(LiveRun):
     def __init__(
         self,
         *,
-        title: str,
+        title: str | Callable[[], str],
         style: str | None = None,
         budget_usd: float | None = None,
         rates: Mapping[str, float] | None = None,

@@ -154,3 +154,26 @@ def test_rows_are_read_in_the_datasets_order(cell: Callable[..., Any]) -> None:
     ]
     assert found.sample("z") == "first"
     assert found.sample("unknown") == ""
+
+
+def test_a_title_is_worded_once_and_only_if_it_is_shown() -> None:
+    """What a plan costs is worked out for a line that somebody sees, not for one that nobody does."""
+    worded: list[str] = []
+
+    def words() -> str:
+        worded.append("1 request")
+        return worded[-1]
+
+    live = LiveRun(title=words)
+    assert not worded
+    assert [live.title, live.title] == ["1 request"] * 2
+    assert worded == ["1 request"]
+
+
+def test_what_is_new_stirs(cell: Callable[..., Any]) -> None:
+    """A request that leaves, text that comes and the end each wake who shows the live run."""
+    live, one = LiveRun(), cell()
+    for happens in (lambda: live.sent(one, 1), lambda: live.text(one, "a"), live.close):
+        live.stirred.clear()
+        happens()
+        assert live.stirred.is_set()
