@@ -271,7 +271,10 @@ class Sink(Protocol):
 
 
 class Watcher(Protocol):
-    """Sees a run while it goes: the grid and the progress line. Called on labkit's loop; must not block."""
+    """Sees a run while it goes: the grid and the progress line. Called on labkit's loop; must not block.
+
+    One whose `keeps_text` is false is not told the text while it comes.
+    """
 
     def planned(self, total: Mapping[str, int], settled: Mapping[str, int]) -> None:
         """Cells per model: of the whole run, and of those how many an earlier launch of it settled."""

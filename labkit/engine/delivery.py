@@ -63,8 +63,8 @@ class Delivery:
 
     @property
     def show(self) -> Callable[[Cell, str], None] | None:
-        """What shows text while it comes; None where nobody watches."""
-        return None if self._watcher is None else self._text
+        """What shows text while it comes; None where nobody watches, or nobody who keeps text."""
+        return self._text if getattr(self._watcher, "keeps_text", self._watcher is not None) else None
 
     def tell(self, event: str, *what: Any) -> None:
         """Call the watcher's method `event`, if there is a watcher."""

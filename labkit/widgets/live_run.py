@@ -93,7 +93,8 @@ class LiveRun:
         self.last_failure = ""
         self.broken = False
         """The run ended by an error of its own."""
-        self._keep_text = keep_text
+        self.keeps_text = keep_text
+        """Whether it wants to hear the text while it comes."""
         self._by_id: dict[str, tuple[Row, Panel]] = {}
         self._finished: deque[Panel] = deque()
         self._kept_chars = 0
@@ -143,7 +144,7 @@ class LiveRun:
         self.stirred.set()
 
     def text(self, cell: Cell, delta: str) -> None:
-        if self._keep_text:
+        if self.keeps_text:
             found = self._by_id.get(cell.generation_id)
             if found is not None:
                 found[1].add(delta)
@@ -168,7 +169,7 @@ class LiveRun:
             self.active.pop(row.number, None)
         if row not in self.latest:
             self.latest.append(row)
-        if not self._keep_text:
+        if not self.keeps_text:
             panel.begin_anew([])
         self._keep(panel)
 

@@ -98,3 +98,15 @@ def test_an_acknowledgement_after_the_end_is_harmless(kit: Any) -> None:
 
     delivery = asyncio.run(make())
     delivery._on_disk(rows(kit, 1)[0])
+
+
+def test_who_keeps_no_text_is_not_told_it(kit: Any) -> None:
+    """Text is shown to a watcher, unless it says that it keeps none; without a watcher to nobody."""
+    from labkit.widgets.live_run import SharedUsageFile
+
+    async def shown(watcher: Any) -> bool:
+        return Delivery(kit.MemorySink(), watcher, asyncio.get_running_loop(), print).show is not None
+
+    assert asyncio.run(shown(SharedUsageFile()))
+    assert not asyncio.run(shown(SharedUsageFile(keep_text=False)))
+    assert not asyncio.run(shown(None))
