@@ -1,8 +1,10 @@
 """The SDKs' own aiohttp client, without what a stateless JSON API has no use for.
 
 Passed to an SDK as its `http_client`. It is the SDK's `DefaultAioHttpClient` with the same transport; on
-the way there it leaves out cookies, redirects, auth flows and header guessing, which together cost more
-than the request itself. Whatever is not a plain POST of bytes goes the ordinary way. It knows no dialect.
+the way there it leaves out cookies, redirects and auth flows. What the SDK builds for a request is the same
+for all that go to one address, but for the body, and costs three times what sending it does: so it is built
+once, and `again` sends the next ones with the head of the first over the same connections. It knows no
+dialect.
 
 Redirects are never followed: one could carry a prompt, or a key, to a host nobody chose. There is no
 read time-out: the engine watches for silence. Nothing meant for this machine goes through a proxy.
@@ -11,10 +13,13 @@ read time-out: the engine watches for silence. Nothing meant for this machine go
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncGenerator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import httpx2
+from multidict import CIMultiDict
 
 from labkit.endpoints import is_loopback
 from labkit.keys import Key, scrub
@@ -24,14 +29,14 @@ IDLE_S = 3.0
 """How long an idle connection is kept. llama.cpp, uvicorn and others close theirs after 5 s, and a request
 written just then would be lost."""
 _CONNECTIONS = 4096
-_KEPT = 64
 _ERROR_BYTES = 256 * 1024
 """So much of a refusal is read: an SDK would read all of it, whatever it is."""
 _ENCODED = (b"content-encoding", b"content-length", b"transfer-encoding")
+_PATIENT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S)
 _LATIN = "iso-8859-1"
 _LOGS = tuple(map(logging.getLogger, ("openai", "anthropic")))
 """They write the headers of every response, at level DEBUG."""
-_UNUSUAL = ("params", "files", "data", "json", "cookies")
+_CLOSED = "this client is closed: the loop it belonged to has ended"
 
 if TYPE_CHECKING:
     _Base = httpx2.AsyncClient
@@ -70,55 +75,105 @@ class _Lean(_Base):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self._targets: dict[str, httpx2.URL] = {}
-        self._heads: dict[tuple[tuple[str, str], ...], httpx2.Headers] = {}
+        self._firsts: dict[str, _First] = {}
 
-    def build_request(self, method: str, url: Any, **parts: Any) -> httpx2.Request:
-        content, given = parts.get("content"), parts.get("headers")
-        if not isinstance(content, bytes) or not isinstance(given, list) or any(map(parts.get, _UNUSUAL)):
-            return super().build_request(method, url, **parts)
-        target, head = self._targets.get(str(url)), self._heads.get(tuple(given))
-        if target is None or head is None:
-            # The first of its kind is built the ordinary way; the next ones take after it.
-            request = super().build_request(method, url, **parts)
-            if len(self._heads) < _KEPT and len(self._targets) < _KEPT:
-                self._targets[str(url)] = request.url
-                self._heads[tuple(given)] = httpx2.Headers(request.headers)
-            return request
-        headers = httpx2.Headers(head, encoding=_LATIN)
-        headers["content-length"] = str(len(content))
-        timeout = httpx2.Timeout(parts.get("timeout", self.timeout)).as_dict()
-        body = httpx2.ByteStream(content)
-        request = httpx2.Request(
-            method, target, headers=headers, stream=body, extensions={"timeout": timeout}
+    async def again(self, url: str, content: bytes) -> Arrived | httpx2.Response | None:
+        """The response to another request like the SDK's first to `url`, with its body to be read.
+
+        None: there is no first yet, or something is wanted that only the SDK and its transport do, which is
+        to go through a proxy or to write a log. Raises `httpx2.HTTPStatusError` for a refusal.
+        """
+        first = self._firsts.get(url)
+        session = None if first is None else first.session()
+        if first is None or session is None or _logged():
+            return None
+        if self.is_closed:
+            raise RuntimeError(_CLOSED)
+        response = await session.post(
+            first.url,
+            headers=first.head,
+            data=content,
+            allow_redirects=False,
+            auto_decompress=False,
+            timeout=_PATIENT,
+            server_hostname=first.server_name,
         )
-        request.read()
-        return request
+        if response.status < 300 and response.headers.get("content-encoding", "identity") == "identity":
+            return Arrived(response)
+        request = httpx2.Request("POST", first.url)
+        made = httpx2.Response(response.status, headers=response.raw_headers, stream=Arrived(response))
+        return (await self._received(made, request)).raise_for_status()
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **flow: Any) -> httpx2.Response:
         if flow.get("follow_redirects") or flow.get("auth") is not None:
             return await super().send(request, stream=stream, **flow)
         if self.is_closed:
-            raise RuntimeError("this client is closed: the loop it belonged to has ended")
-        response = await self._transport_for_url(request.url).handle_async_request(request)
-        response.request = request
-        response.headers.encoding = _LATIN
-        told = response.status_code >= 300 or any(log.isEnabledFor(logging.DEBUG) for log in _LOGS)
-        if told and self.key is not None:
-            # A server may send back what it got.
-            response.headers = httpx2.Headers(
-                [(name, scrub(value, [self.key])) for name, value in response.headers.multi_items()],
-                encoding=_LATIN,
-            )
-        if response.status_code >= 300:
-            return await _cut_short(response, request)
-        if not stream:
+            raise RuntimeError(_CLOSED)
+        transport = self._transport_for_url(request.url)
+        if request.method == "POST":
+            self._firsts.setdefault(str(request.url), _First(request, transport))
+        response = await self._received(await transport.handle_async_request(request), request)
+        if not stream and not response.is_closed:
             try:
                 await response.aread()
             except BaseException:
                 await response.aclose()
                 raise
         return response
+
+    async def _received(self, response: httpx2.Response, request: httpx2.Request) -> httpx2.Response:
+        """The response as it may be seen: a refusal short, and no key where others look."""
+        response.request = request
+        response.headers.encoding = _LATIN
+        if self.key is not None and (response.status_code >= 300 or _logged()):
+            # A server may send back what it got.
+            response.headers = httpx2.Headers(
+                [(name, scrub(value, [self.key])) for name, value in response.headers.multi_items()],
+                encoding=_LATIN,
+            )
+        return await _cut_short(response, request) if response.status_code >= 300 else response
+
+
+class _First:
+    """What an SDK first sent to one address."""
+
+    __slots__ = ("_transport", "head", "server_name", "url")
+
+    def __init__(self, request: httpx2.Request, transport: Any) -> None:
+        self.url = str(request.url)
+        self.head = CIMultiDict(request.headers.multi_items())
+        self.head.pop("content-length", None)
+        self.server_name = request.extensions.get("sni_hostname")
+        self._transport = transport
+
+    def session(self) -> aiohttp.ClientSession | None:
+        """What it was sent with; None: through a proxy, or not yet."""
+        session = getattr(self._transport, "client", None)
+        direct = getattr(self._transport, "proxy", None) is None
+        return session if direct and isinstance(session, aiohttp.ClientSession) else None
+
+
+class Arrived(httpx2.AsyncByteStream):
+    """A response of aiohttp's whose head is here: its body as it comes, and its end."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.raw_headers = response.raw_headers
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        content = self._response.content
+        while chunk := await content.readany():
+            yield chunk
+
+    async def aclose(self) -> None:
+        # Of one that was read to its end the connection serves another by now.
+        if not self._response.closed:
+            self._response.release()
+            await self._response.wait_for_close()
+
+
+def _logged() -> bool:
+    return any(log.isEnabledFor(logging.DEBUG) for log in _LOGS)
 
 
 async def _cut_short(response: httpx2.Response, request: httpx2.Request) -> httpx2.Response:

@@ -7,6 +7,7 @@ typed models stay out. It knows no dialect: what is inside an event is for the d
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
@@ -20,6 +21,7 @@ from labkit.errors import DefinitionError, MalformedAnswer, ProviderError
 from labkit.keys import Key, scrub
 from labkit.providers import failures
 from labkit.providers.base import REQUEST_IDS
+from labkit.providers.http import Arrived
 from labkit.providers.sse import EventParser, EventTooLarge
 from labkit.records import Answer, Listener
 
@@ -66,6 +68,9 @@ def withheld(variable: str, omit: Any) -> dict[str, Any]:
     return {line.partition(":")[0].strip(): omit for line in lines if ":" in line}
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
 class Reading(Protocol):
     """Puts one answer together in one dialect."""
 
@@ -89,6 +94,8 @@ class Wire:
         self._owned = owned
         # The SDKs join base URL and path anew for every request, which parses both each time.
         self._base = str(client.base_url).rstrip("/") if owned else ""
+        # What `http.client` made, where the SDK's client was made for this wire.
+        self._again = getattr(getattr(client, "_client", None), "again", None) if owned else None
 
     def __repr__(self) -> str:
         return f"Wire({self._who})"
@@ -106,7 +113,7 @@ class Wire:
         """Send `body` to `path`, let `reading` read what comes back, and give what it makes of it."""
         failure: ProviderError
         try:
-            response = await self._post(path, body, stream=True, stream_cls=_NoTypedStream)
+            response = await self._sent(path, body)
             try:
                 headers = self._told(_headers(response))
                 listener.opened(headers)
@@ -146,6 +153,14 @@ class Wire:
                 headers[name] = scrub(headers[name], self._keys)
         return headers
 
+    async def _sent(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The response, its body to be read: like the SDK's first, or else by the SDK."""
+        if self._again is not None and (content := _json(body)) is not None:
+            response = await self._again(self._base + path, content)
+            if response is not None:
+                return response
+        return await self._post(path, body, stream=True, stream_cls=_NoTypedStream)
+
     async def _post(self, path: str, body: Mapping[str, Any], **more: Any) -> Any:
         return await self._client.post(
             self._base + path, body=dict(body), cast_to=httpx2.Response, options=_OPTIONS, **more
@@ -165,12 +180,22 @@ class Wire:
         )
 
 
+def _json(body: Mapping[str, Any]) -> bytes | None:
+    """The body, byte for byte as the SDKs write it; None where it holds what only they can write."""
+    try:
+        return _encode(body).encode()
+    except TypeError:
+        return None
+
+
 class _NoTypedStream:
     """Stands where the SDKs want the class of a typed stream; a raw response never makes one."""
 
 
 def _chunks(response: Any, headers: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
     """The body as it comes; decoded where it is encoded, and otherwise without the layers that would."""
+    if isinstance(response, Arrived):
+        return aiter(response)
     plain = headers.get("content-encoding", "identity") == "identity"
     chunks: AsyncGenerator[bytes, None] = aiter(response.stream) if plain else response.aiter_bytes()
     return chunks
@@ -226,4 +251,5 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
 
 
 def _headers(response: Any) -> dict[str, str]:
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
+    raw = response.raw_headers if isinstance(response, Arrived) else response.headers.raw
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
