@@ -14,7 +14,7 @@ from random import Random
 from time import perf_counter
 from typing import Any
 
-from labkit.engine import attempt, clients, follow_up
+from labkit.engine import attempt, clients, follow_up, gc_freeze
 from labkit.engine.call import Attempted, Call, Stopped
 from labkit.engine.delivery import Delivery
 from labkit.engine.job import Job
@@ -229,6 +229,7 @@ class Runner:
             why = f"{queue.model.id} could not be connected: {error}"
             self.stop_queue(queue, Stopped(type(error).__name__, why))
         else:
+            gc_freeze.spare_more()
             self.advance()
 
     def _tick(self, overslept_s: float) -> None:

@@ -29,11 +29,11 @@ _STOPS: dict[str, StopReason] = {
 _COUNTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
 
 
-class _Details(msgspec.Struct):
+class _Details(msgspec.Struct, gc=False):
     thinking_tokens: int | None = None
 
 
-class _Usage(msgspec.Struct, omit_defaults=True):
+class _Usage(msgspec.Struct, omit_defaults=True, gc=False):
     input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
@@ -41,7 +41,7 @@ class _Usage(msgspec.Struct, omit_defaults=True):
     output_tokens_details: _Details | None = None
 
 
-class _Block(msgspec.Struct):
+class _Block(msgspec.Struct, gc=False):
     """A content block, or a delta to one, or to the message."""
 
     type: str | None = None
@@ -49,13 +49,13 @@ class _Block(msgspec.Struct):
     stop_reason: str | None = None
 
 
-class _Head(msgspec.Struct):
+class _Head(msgspec.Struct, gc=False):
     id: str | None = None
     model: str | None = None
     usage: _Usage | None = None
 
 
-class _Event(msgspec.Struct):
+class _Event(msgspec.Struct, gc=False):
     type: str = ""
     message: _Head | None = None
     delta: _Block | None = None
@@ -64,7 +64,7 @@ class _Event(msgspec.Struct):
     error: Any = None
 
 
-class _Whole(msgspec.Struct):
+class _Whole(msgspec.Struct, gc=False):
     type: str = ""
     id: str | None = None
     model: str | None = None

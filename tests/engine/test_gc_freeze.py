@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from labkit.catalog.model import Model
-from labkit.engine import gc_freeze
+from labkit.engine import clients, gc_freeze
 from labkit.providers.script import Script
 
 
@@ -50,6 +50,39 @@ def test_blocks_may_overlap() -> None:
     assert gc.get_freeze_count() > 0
     two.__exit__(None, None, None)
     assert gc.get_freeze_count() == 0
+
+
+def test_what_comes_and_stays_is_spared_too() -> None:
+    """What a run connected to, modules and all, is frozen once it is there; nothing is, where no run goes."""
+    gc_freeze.spare_more()
+    assert gc.get_freeze_count() == 0
+    with gc_freeze.frozen():
+        frozen = gc.get_freeze_count()
+        came: list[list[int]] = [[] for _ in range(frozen)]
+        gc_freeze.spare_more()
+        assert gc.get_freeze_count() > frozen + len(came) / 2
+
+
+def test_a_run_is_spared_what_its_providers_brought(
+    kit: Any, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What connecting made is frozen before the first request leaves."""
+    brought: list[list[int]] = []
+    seen: list[bool] = []
+    connect = clients._connect
+
+    def slowly(*what: Any) -> Any:
+        brought.extend([] for _ in range(200_000))
+        return connect(*what)
+
+    monkeypatch.setattr(clients, "_connect", slowly)
+
+    def sent(*what: Any) -> None:
+        seen.append(gc.get_freeze_count() > len(brought))
+
+    model = Model("scripted/a", client=Script("one two"))
+    ask([model], kit.jobs_for([model], 2), memory=kit.Memory(on={"sent": sent}))
+    assert set(seen) == {True}
 
 
 def test_garbage_is_found_all_the_same() -> None:
