@@ -84,4 +84,4 @@ def _providers(frame: pd.DataFrame, model: pd.Series[str]) -> dict[str, str | No
     if "provider" not in frame.columns:
         return {name: name.partition("/")[0] for name in model.unique()}
     first = ~model.duplicated()
-    return dict(zip(model[first], frame["provider"].astype(str)[first], strict=True))
+    return dict(zip(model[first], frame["provider"][first].astype(str), strict=True))

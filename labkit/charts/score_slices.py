@@ -43,6 +43,8 @@ def slices(
     `column` names a sample column (`lang` or `sample.lang`); by default the first with two to twenty
     values. The largest slices are drawn, at most twenty. Raises DefinitionError for an unknown column.
     """
+    import pandas as pd
+
     frame = frame_of(x, "sample.*", "score.*")
     given = rows(frame, [], labels=labels)
     scored = score_column(frame, score)
@@ -52,16 +54,16 @@ def slices(
     if chosen is None:
         return without_data("Score by slice, n = 0 slices", "No sample column has two to twenty values.")
     values = floats(frame[scored])
-    value = frame[chosen].map(lambda one: "–" if one is None or one != one else str(one))
-    kept = value.where(~np.isnan(values)).value_counts().head(MOST_SLICES)
-    order = [str(one) for one in reversed(kept.index)]
+    slice_of, called = _coded(frame[chosen])
+    kept = pd.Series(slice_of[~np.isnan(values)]).value_counts().head(MOST_SLICES)
+    order = [int(one) for one in reversed(kept.index)]
+    number = len(np.unique(slice_of))
     models = given.frame["model"].to_numpy()
     names = sorted(set(models))
     sample = given.frame["sample"].to_numpy()
     interval = interval_for(values)
     title = plotly_text(chosen.removeprefix("sample."), limit=40)
     table: dict[str, list[tuple[int, Interval]]] = {model: [] for model in names}
-    slice_of = value.to_numpy()
     for model in names:
         mine = (models == model) & ~np.isnan(values)
         for row, one in enumerate(order):
@@ -74,14 +76,10 @@ def slices(
         f"Score {plotly_text(scored.removeprefix('score.'), limit=60)} by {title}, "
         f"n = {counted(int(kept.sum()), 'answer')}",
         ("point for intervals" if shaded else f"bars: {level * 100:g} % intervals, samples as wholes")
-        + (
-            f" · the {MOST_SLICES} largest of {value.nunique():,} slices"
-            if value.nunique() > MOST_SLICES
-            else ""
-        ),
+        + (f" · the {MOST_SLICES} largest of {number:,} slices" if number > MOST_SLICES else ""),
         height=190 + ROW_PX * len(names) if shaded else max(300, 170 + each * len(order)),
     )
-    labels_of = [f"{plotly_text(one, limit=30)} (n = {kept[one]:,})" for one in order]
+    labels_of = [f"{plotly_text(called[one], limit=30)} (n = {kept[one]:,})" for one in order]
     if shaded:
         return _shaded(found, given.styles, table, labels_of)
     for place, (model, cells) in enumerate(table.items()):
@@ -151,10 +149,28 @@ def _column(frame: pd.DataFrame, column: str | None) -> str | None:
         shown = ", ".join(name.removeprefix("sample.") for name in has) or "none"
         raise DefinitionError(f"There is no sample column {column!r:.60}; there are: {shown}")
     for name in has:
-        values = frame[name].dropna().map(str)
-        if 2 <= values.nunique() <= MOST_SLICES:
+        values = frame[name].dropna()
+        if values.dtype != object:
+            values = values.drop_duplicates()
+        if 2 <= values.map(str).nunique() <= MOST_SLICES:
             return name
     return None
+
+
+def _coded(values: pd.Series[Any]) -> tuple[np.ndarray[Any, Any], list[str]]:
+    """Each value's text as a number, and the texts by number; a missing one is called –.
+
+    Each text is made once for all rows that have it, except where a column holds values of several kinds,
+    which may be alike and yet read differently (1 and True).
+    """
+    import pandas as pd
+
+    if values.dtype == object:
+        values = values.map(lambda one: None if one is None or one != one else str(one))
+    codes, found = pd.factorize(values)
+    # Missing is −1, and so the last.
+    same, texts = pd.factorize(np.array([*map(str, found), "–"], dtype=object))
+    return same[codes], [str(text) for text in texts]
 
 
 def interval_for(values: Any) -> Any:

@@ -60,14 +60,17 @@ def generations(
     read = dict.fromkeys([*own, "generation_id", "run_id", "sample_id", "written_at"])
     before = " and ".join(fixed) or "true"
     latest = f"select max_by(rowid, {_RANK}) from log.generations where {before} group by generation_id"  # noqa: S608
-    chosen = " and ".join([before, f"rowid in ({latest})", *later, *timed])
-    if most is not None:
-        # Which rows is settled over two narrow columns; only those are then read whole.
-        newest = f"select rowid from log.generations where {chosen} order by written_at desc limit {most}"  # noqa: S608
-        chosen = f"rowid in ({newest})"
-    query = f"select {', '.join(map(name, read))} from log.generations where {chosen}"  # noqa: S608
-    params = [*fixed_params, *fixed_params, *later_params, *timed_params]
     with opened() as reading:
+        several = reading.connection.execute(f"{latest} having count(*) > 1 limit 1", fixed_params).fetchone()
+        # Where every cell has one row, as in most runs, there is none to leave out, and all come in order.
+        newer = [f"rowid in ({latest})"] if several else []
+        chosen = " and ".join([before, *newer, *later, *timed])
+        if most is not None:
+            # Which rows is settled over two narrow columns; only those are then read whole.
+            newest = f"select rowid from log.generations where {chosen} order by written_at desc limit {most}"  # noqa: S608
+            chosen = f"rowid in ({newest})"
+        query = f"select {', '.join(map(name, read))} from log.generations where {chosen}"  # noqa: S608
+        params = [*fixed_params, *(fixed_params if several else ()), *later_params, *timed_params]
         table = reading.connection.execute(query, params).to_arrow_table()
         parts = [to_frame(table.select(own), never_missing=_COUNTED)] if own else []
         if wanted is None or any(column.startswith("sample.") for column in wanted):
@@ -145,10 +148,15 @@ def _score_columns(reading: Reading, table: pa.Table) -> pd.DataFrame:
     reading.connection.register("labkit_rows", rows)
     try:
         scores = reading.connection.execute(
-            "select scorer, labkit_rows.row, value from scores join labkit_rows using (generation_id)"
+            "select scorer, labkit_rows.row, value, epoch_us(written_at) as written"
+            " from log.scores join labkit_rows using (generation_id)"
         ).to_arrow_table()
     finally:
         reading.connection.unregister("labkit_rows")
+    written = scores["written"].to_numpy()
+    if bool((np.diff(written) < 0).any()):
+        # Of several values of one scorer the last to be written is the one that stays.
+        scores = scores.take(np.argsort(written, kind="stable"))
     scorer = scores["scorer"].combine_chunks().dictionary_encode()
     code, row = scorer.indices.to_numpy(zero_copy_only=False), scores["row"].to_numpy()
     value = scores["value"].to_numpy()
