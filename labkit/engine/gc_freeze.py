@@ -35,7 +35,7 @@ def frozen() -> Iterator[None]:
             _end()
 
 
-def spare_more() -> None:
+def freeze_more() -> None:
     """In a block of `frozen`: what came since it began is not walked either; elsewhere nothing.
 
     For what comes once and stays: an SDK's modules, imported by the first run that connects to its

@@ -229,7 +229,7 @@ class Runner:
             why = f"{queue.model.id} could not be connected: {error}"
             self.stop_queue(queue, Stopped(type(error).__name__, why))
         else:
-            gc_freeze.spare_more()
+            gc_freeze.freeze_more()
             self.advance()
 
     def _tick(self, overslept_s: float) -> None:

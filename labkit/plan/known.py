@@ -35,7 +35,7 @@ class Known:
     def look_up(cls, design: Design, store: Store) -> Known:
         """Ask the store once for all cells."""
         places = design.places
-        with store.sharing():
+        with store.one_opening():
             answered = _answered(design, store)
             before = _asked_before(design, store) if len(answered) < len(places) else {}
         requests = {request_id for request_id, _ in answered}
@@ -75,7 +75,7 @@ def _answered(design: Design, store: Store) -> dict[tuple[str, int], bool]:
     keys = pa.table(
         {"request_id": [place.request_id for place in places], "draw": [place.draw for place in places]}
     )
-    with store.sharing():
+    with store.one_opening():
         have = store.known(keys, columns=("request_id", "draw", "model")).to_pylist()
         asked = store.verified({row["request_id"] for row in have}) if have else {}
     return {(row["request_id"], row["draw"]): asked.get(row["request_id"]) == row["model"] for row in have}

@@ -90,7 +90,7 @@ class Plan(Study):
         same. Retries and failures are not in it.
         """
         to_ask: Sequence[Place] = self.design.places
-        with self.services.store.sharing():
+        with self.services.store.one_opening():
             if not (self.services.fresh if fresh is None else fresh):
                 to_ask = [place for place, why in zip(to_ask, self.known.why, strict=True) if why]
             seen = history(self.design, self.services.store) if to_ask else {}

@@ -76,7 +76,7 @@ class Run(Conclusions, Extendable, RunControl):
         """
         keys = services.find_keys(design.models)
         with ExitStack() as driving:
-            with services.store.sharing():
+            with services.store.one_opening():
                 services.store.check_writable()
                 if run_id is None:
                     # Two that begin the same plan in one moment would each find no run of it to go on with.

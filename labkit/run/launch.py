@@ -86,7 +86,7 @@ class Launch(Commands):
         stopped it (see `unasked.reason`). Raises `StoreError`."""
         store = self._services.store
         writer = store.writer()
-        with store.sharing():
+        with store.one_opening():
             versions = save_definitions.save(self.design, self.run_id, self._services)
             cells = self._missing(versions)
             known = None if self.settings.fresh else self._look_up(cells)

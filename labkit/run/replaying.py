@@ -41,7 +41,7 @@ def look_up(store: Store, cells: Sequence[Cell]) -> Answers:
             "draw": pa.array([cell.draw for cell in cells], pa.int64()),
         }
     )
-    with store.sharing():
+    with store.one_opening():
         rows = store.known(keys, columns=KEPT)
         asked = store.verified(rows["request_id"].to_pylist()) if rows.num_rows else {}
     return Answers(rows, asked)

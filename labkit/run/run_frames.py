@@ -47,7 +47,7 @@ class RunFrames:
         and `raw`. `attrs["labels"]` says how tables and charts are to call models, by id.
         """
         store = self._services.store
-        with store.sharing():
+        with store.one_opening():
             frame = store.generations(run=self.run_id, columns=columns)
             frame.attrs["labels"] = store.labels()
         return frame

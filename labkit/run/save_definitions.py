@@ -16,7 +16,7 @@ PRICED = ("input", "output", "cache_read", "cache_write")
 def save(design: Design, run_id: str, services: LabServices) -> dict[str, int]:
     """Keep the design's prompts, samples and models; returns each prompt's version by its name."""
     writer = services.store.writer()
-    with services.store.sharing():
+    with services.store.one_opening():
         saved = services.store.save_prompts(design.prompts, user=services.user)
         services.store.save_dataset(design.dataset)
     for m, model in enumerate(design.models):

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from labkit.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew
 from labkit.store import database, database_lock, interrupts, sandboxed_sql, upgrade
+from labkit.store.duckdb_instance import Instance
 from labkit.store.fold import Fold, Report
-from labkit.store.instance import Instance
 from labkit.store.journal_cleanup import opened_afresh, sweep
 from labkit.store.journal_directory import JournalDirectory, JournalName
 from labkit.store.journal_offsets import read_offsets
-from labkit.store.sharing import Sharing
+from labkit.store.shared_opening import SharedOpening
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,20 +58,20 @@ class Access:
         self._folded: dict[JournalName, int] = {}
         """How much of each journal this process knows to be in the tables."""
         self._instance = Instance(path)
-        self._sharing = Sharing(self._reading)
+        self._opening = SharedOpening(self._reading)
 
-    def sharing(self) -> contextlib.AbstractContextManager[None]:
+    def one_opening(self) -> contextlib.AbstractContextManager[None]:
         """Within the block this thread's readings share one opening and show the lab of one moment, that of
         the first. Others wait for the lab until the block ends: it is for a few queries in a row, not for
         what takes long in between."""
-        return self._sharing.block()
+        return self._opening.block()
 
     def reading(self, *, wait_s: float = WAIT_S) -> contextlib.AbstractContextManager[Reading]:
         """Fold, and give the open lab. Where there is none and nothing to fold, an empty one in memory.
 
         Raises `StoreLocked` after `wait_s`.
         """
-        return self._sharing.reading(wait_s)
+        return self._opening.reading(wait_s)
 
     @contextlib.contextmanager
     def _reading(self, wait_s: float) -> Iterator[Reading]:
@@ -104,7 +104,7 @@ class Access:
         Raises `StoreLocked` after `wait_s`, `StoreTooNew` and `StoreDamaged` where the lab may not be
         written, and `StoreError` if the fold failed; the journals then keep everything.
         """
-        self._sharing.give_back()
+        self._opening.give_back()
         wanted = dict(self.unfolded())
         report = Report()
         if not (wanted or force or checkpoint):
@@ -122,11 +122,11 @@ class Access:
     def writing(self, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
         """Fold, and give the open lab for a change that nobody else may make meanwhile: what others
         journalled before this opening is in it. Raises as `fold` does."""
-        if (reading := self._sharing.there) is not None and reading.is_whole:
+        if (reading := self._opening.there) is not None and reading.is_whole:
             self._refold(reading.connection)
             yield reading.connection
             return
-        self._sharing.give_back()
+        self._opening.give_back()
         wanted = dict(self.unfolded())
         while True:
             with self._opened_to_write(wait_s) as connection:
@@ -142,7 +142,7 @@ class Access:
         """Whether the lab can be opened to write; False if somebody else holds it now. Makes it where there
         is none. Raises as `fold` does, but for `StoreLocked`."""
         with contextlib.suppress(StoreLocked):
-            if self._sharing.in_block and not self._is_nothing():
+            if self._opening.in_block and not self._is_nothing():
                 with self.reading(wait_s=0.0) as reading:
                     if reading.is_whole:
                         return True
@@ -154,7 +154,7 @@ class Access:
     def sealed(self, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
         """Fold, and give the lab on a sealed connection: see `sandboxed_sql`. Raises as `reading` does."""
         deadline = time.monotonic() + wait_s
-        self._sharing.give_back()
+        self._opening.give_back()
         with self._reading(wait_s):
             pass
         with contextlib.ExitStack() as stack:

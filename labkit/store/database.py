@@ -26,7 +26,7 @@ from labkit.store.journal_directory import JournalDirectory, put_in_place
 if TYPE_CHECKING:
     import duckdb
 
-    from labkit.store.instance import Instance
+    from labkit.store.duckdb_instance import Instance
 
 STORAGE_VERSION = "v1.5.0"
 """The file format of new labs: any DuckDB from 1.5 on reads it."""

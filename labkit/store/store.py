@@ -103,10 +103,10 @@ class Store(Frames):
             ) from None
         access.can_be_written()
 
-    def sharing(self) -> AbstractContextManager[None]:
+    def one_opening(self) -> AbstractContextManager[None]:
         """A block in which this thread's readings share one opening of the file and show one moment. Others
         wait for the lab meanwhile: for a few readings in a row, with nothing long in between."""
-        return self._shared.access.sharing()
+        return self._shared.access.one_opening()
 
     def fold(self, *, wait_s: float | None = None) -> Report:
         """Move what is journalled into the tables now. Raises `StoreLocked`, `StoreError`."""
@@ -201,7 +201,7 @@ class Store(Frames):
         The same content under the same name keeps its number. Raises `StoreLocked` if a number must be
         given and the lab cannot be written.
         """
-        with self.sharing():
+        with self.one_opening():
             with self._reading() as reading:
                 have = prompts_and_samples.versions(reading.connection, [prompt.name for prompt in prompts])
             if any((prompt.name, prompt.hash) not in have for prompt in prompts):

@@ -54,12 +54,12 @@ def test_blocks_may_overlap() -> None:
 
 def test_what_comes_and_stays_is_spared_too() -> None:
     """What a run connected to, modules and all, is frozen once it is there; nothing is, where no run goes."""
-    gc_freeze.spare_more()
+    gc_freeze.freeze_more()
     assert gc.get_freeze_count() == 0
     with gc_freeze.frozen():
         frozen = gc.get_freeze_count()
         came: list[list[int]] = [[] for _ in range(frozen)]
-        gc_freeze.spare_more()
+        gc_freeze.freeze_more()
         assert gc.get_freeze_count() > frozen + len(came) / 2
 
 

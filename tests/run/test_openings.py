@@ -14,8 +14,8 @@ import pytest
 import labkit as lk
 from labkit.store import background_fold
 from labkit.store.access import Access
+from labkit.store.duckdb_instance import Instance
 from labkit.store.fold import Fold, Report
-from labkit.store.instance import Instance
 
 Until = Callable[..., None]
 

@@ -17,8 +17,8 @@ import pytest
 
 from labkit.errors import StoreError, StoreLocked
 from labkit.store import Store, access, fold, journal_directory
+from labkit.store.duckdb_instance import Instance
 from labkit.store.file_locks import FileLock, is_held
-from labkit.store.instance import Instance
 from labkit.store.journal_directory import JournalDirectory
 
 Put = Callable[..., None]

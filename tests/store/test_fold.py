@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labkit.store import Store, fold, journal_line
+from labkit.store.duckdb_instance import Instance
 from labkit.store.file_locks import FileLock
-from labkit.store.instance import Instance
 from labkit.store.journal_directory import JournalDirectory, JournalName
 
 Put = Callable[..., None]

@@ -9,18 +9,15 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import Any, Generic, TypeVar
 
-if TYPE_CHECKING:
-    from labkit.store.access import Reading
-
-    Open = Callable[[float], contextlib.AbstractContextManager[Reading]]
+Reading = TypeVar("Reading")
 
 
-class Sharing:
+class SharedOpening(Generic[Reading]):
     """The blocks of one lab; each thread has its own. `opened` opens the lab, waiting so many seconds."""
 
-    def __init__(self, opened: Open) -> None:
+    def __init__(self, opened: Callable[[float], contextlib.AbstractContextManager[Reading]]) -> None:
         self._opened = opened
         self._own = _Own()
 
@@ -57,7 +54,8 @@ class Sharing:
     @property
     def there(self) -> Reading | None:
         """What this thread's block has open."""
-        return self._own.reading
+        there: Reading | None = self._own.reading
+        return there
 
     def give_back(self) -> None:
         """Close what this thread's block has open, since the lab is to be opened otherwise; its next reading
@@ -69,4 +67,4 @@ class Sharing:
 
 class _Own(threading.local):
     stack: contextlib.ExitStack | None = None
-    reading: Reading | None = None
+    reading: Any = None

@@ -12,8 +12,8 @@ import pytest
 
 from labkit.prompts import Prompt
 from labkit.store import Store
+from labkit.store.duckdb_instance import Instance
 from labkit.store.file_locks import is_held
-from labkit.store.instance import Instance
 from labkit.store.journal_directory import JournalDirectory
 
 Put = Callable[..., None]
@@ -40,10 +40,10 @@ def test_readings_in_a_block_share_one_opening(
     put(make.run(), make.generation())
     store.fold()
     openings.clear()
-    with store.sharing():
+    with store.one_opening():
         assert not is_held(JournalDirectory(path).gate)
         assert len(store.generations()) == 1
-        with store.sharing():
+        with store.one_opening():
             assert len(store.runs()) == 1
         assert store.spent("run-1") == 0.25
         assert is_held(JournalDirectory(path).gate)
@@ -56,7 +56,7 @@ def test_readings_in_a_block_share_one_opening(
 def test_a_block_shows_one_moment(store: Store, put: Put, make: Any) -> None:
     """What is put in a block is seen after it, though not in it."""
     put(make.generation("a"))
-    with store.sharing():
+    with store.one_opening():
         assert len(store.generations()) == 1
         put(make.generation("b"))
         assert len(store.generations()) == 1
@@ -66,7 +66,7 @@ def test_a_block_shows_one_moment(store: Store, put: Put, make: Any) -> None:
 def test_what_opens_otherwise_ends_what_is_shared(store: Store, put: Put, make: Any) -> None:
     """A fold, a person's query or a copy in a block does not wait for the block's own opening."""
     put(make.generation("a"))
-    with store.sharing():
+    with store.one_opening():
         assert len(store.generations()) == 1
         put(make.generation("b"))
         assert store.fold(wait_s=0.0).rows == 1
@@ -80,7 +80,7 @@ def test_each_thread_has_blocks_of_its_own(store: Store, put: Put, make: Any) ->
     put(make.generation())
     read: list[int] = []
     other = threading.Thread(target=lambda: read.append(len(store.generations())))
-    with store.sharing():
+    with store.one_opening():
         assert len(store.generations()) == 1
         other.start()
         assert len(store.generations()) == 1
@@ -94,7 +94,7 @@ def test_a_failing_block_leaves_nothing_held(store: Store, put: Put, make: Any, 
     put(make.generation())
 
     def fail() -> None:
-        with store.sharing():
+        with store.one_opening():
             raise ValueError(len(store.generations()))
 
     with pytest.raises(ValueError, match="1"):
@@ -106,7 +106,7 @@ def test_a_failing_block_leaves_nothing_held(store: Store, put: Put, make: Any, 
 
 def test_a_lab_that_is_made_in_a_block_is_seen_in_it(store: Store, path: Path) -> None:
     """There was none at its first reading, and it is there once it was checked for writing."""
-    with store.sharing():
+    with store.one_opening():
         assert store.runs().empty
         assert not path.exists()
         store.check_writable()
@@ -121,7 +121,7 @@ def test_checking_a_lab_takes_no_opening_of_its_own(
     put(make.generation())
     store.fold()
     openings.clear()
-    with store.sharing():
+    with store.one_opening():
         store.check_writable()
         assert len(store.generations()) == 1
     assert len(openings) == 1
@@ -145,7 +145,7 @@ def test_a_number_is_given_once_though_it_is_only_journalled(
     other = python(NUMBER, path, "two")
     assert other.communicate()[0] == "2\n"
     assert store.save_prompt(Prompt("p", "three")).version == 3
-    with store.sharing():
+    with store.one_opening():
         assert store.save_prompt(Prompt("p", "four")).version == 4
         assert store.save_prompt(Prompt("p", "five")).version == 5
         assert store.save_prompt(Prompt("p", "four")).version == 4

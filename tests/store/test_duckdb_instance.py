@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from labkit.store import Store
-from labkit.store.instance import Instance
+from labkit.store.duckdb_instance import Instance
 
 Put = Callable[..., None]
 
