@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labkit.stats.units import Floats
+from labkit.stats.units import Floats, coded
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def sample_table(
     value = np.asarray(values, dtype=np.float64)
     if np.isinf(value).any():
         raise ValueError("values hold an infinity; leave out (NaN) what was not measured")
-    names, row = np.unique(np.asarray(samples), return_inverse=True)
-    who, column = np.unique(np.asarray(contenders), return_inverse=True)
+    names, row = coded(np.asarray(samples))
+    who, column = coded(np.asarray(contenders))
     if not value.shape == row.shape == column.shape:
         raise ValueError(f"{value.size} values, {row.size} samples and {column.size} contenders do not match")
     shape = (len(names), len(who))
@@ -70,7 +70,7 @@ def _cluster_of_sample(
 ) -> NDArray[np.intp] | None:
     if clusters is None:
         return None
-    code = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    code = coded(np.asarray(clusters))[1]
     if code.shape != row.shape:
         raise ValueError(f"clusters has {code.size} entries for {row.size} rows")
     found = np.zeros(samples, dtype=np.intp)

@@ -8,11 +8,14 @@ This module knows arrays only: no frame, no labkit record.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+_DENSE = 4
+"""Whole numbers below so many times their count are counted."""
 
 
 @dataclass(frozen=True)
@@ -113,4 +116,21 @@ def _codes(name: str, labels: ArrayLike | None, keep: NDArray[np.bool_]) -> NDAr
     found = np.asarray(labels)
     if found.shape != keep.shape:
         raise ValueError(f"{name} has {found.size} entries for {keep.size} values")
-    return np.unique(found[keep], return_inverse=True)[1].astype(np.intp)
+    return coded(found[keep])[1]
+
+
+def coded(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """The different labels in sorted order, and for each entry the place of its own among them.
+
+    Labels that are small whole numbers, as codes are, are counted rather than sorted.
+
+    >>> coded(np.array([5, 2, 5]))[1].tolist(), coded(np.array(["b", "a"]))[1].tolist()
+    ([1, 0, 1], [1, 0])
+    """
+    if labels.dtype.kind == "i" and labels.ndim == 1 and len(labels):
+        least, most = int(labels.min()), int(labels.max())
+        if least >= 0 and most < _DENSE * len(labels):
+            there = np.bincount(labels) > 0
+            return np.flatnonzero(there).astype(labels.dtype), (np.cumsum(there) - 1)[labels].astype(np.intp)
+    names, places = np.unique(labels, return_inverse=True)
+    return names, places.astype(np.intp)

@@ -34,8 +34,13 @@ def names(wanted: Mapping[str, Any]) -> tuple[list[str], list[Any]]:
             continue
         # A lone surrogate cannot be in the tables, and DuckDB would not take it as a parameter.
         chosen = [one for one in chosen if one.isascii() or _can_be_kept(one)]
-        conditions.append(f'"{column}" in (select unnest(?::varchar[]))')
-        params.append(chosen)
+        if len(chosen) == 1:
+            # DuckDB reads what equals one value in the order it lies in; a set of them it joins, in any.
+            conditions.append(f'"{column}" = ?::varchar')
+            params.append(chosen[0])
+        else:
+            conditions.append(f'"{column}" in (select unnest(?::varchar[]))')
+            params.append(chosen)
     if faults:
         raise DefinitionError(faults)
     return conditions, params

@@ -76,10 +76,10 @@ def test_names_are_bound() -> None:
     """One name or several become a parameter, never text of the query."""
     conditions, params = filters.names({"model": "a' or 1=1 --", "run_id": ("x", "y"), "prompt": None})
     assert conditions == [
-        '"model" in (select unnest(?::varchar[]))',
+        '"model" = ?::varchar',
         '"run_id" in (select unnest(?::varchar[]))',
     ]
-    assert params == [["a' or 1=1 --"], ["x", "y"]]
+    assert params == ["a' or 1=1 --", ["x", "y"]]
     assert filters.names({"model": pd.Series(["a", "b"])})[1] == [["a", "b"]]
     assert filters.names({"model": []})[1] == [[]]
 
