@@ -58,20 +58,18 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     git = shutil.which("git")
     if git is None:
         return None
-
-    def ask(*words: str) -> str | None:
-        try:
-            done = subprocess.run(  # noqa: S603 - fixed words, and git is found on PATH
-                [git, "-C", str(folder), *words], capture_output=True, text=True, timeout=5, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    commit = ask("rev-parse", "HEAD")
-    if commit is None:
+    words = ["status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words, and git is found on PATH
+            [git, "-C", str(folder), *words], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
         return None
-    return {"commit": commit, "dirty": bool(ask("status", "--porcelain", "--untracked-files=no"))}
+    lines = done.stdout.splitlines()
+    commits = [line.rpartition(" ")[2] for line in lines if line.startswith("# branch.oid ")]
+    if done.returncode != 0 or not commits or commits[0] == "(initial)":
+        return None
+    return {"commit": commits[0], "dirty": any(not line.startswith("#") for line in lines)}
 
 
 @cache

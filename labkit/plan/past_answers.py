@@ -24,6 +24,8 @@ NEUTRAL = frozenset({"seed", "user", "metadata", "service_tier", "speed", "store
 LATEST = 200
 """Samples of a prompt on a model that are looked at, the latest first."""
 
+KEPT = "select 1 from log.prompts where hash in (select unnest(?::varchar[])) limit 1"
+"""A prompt that the lab does not have was never asked: that spares a new one the query below."""
 SEEN = """
     with asked as (
         select request_id, any_value(endpoint) as endpoint, any_value(params::varchar) as params
@@ -75,6 +77,8 @@ def history(design: Design, store: Store) -> Mapping[tuple[int, int], Seen]:
     """What was seen, by positions of prompt and model in the design; nothing where nothing was."""
     models = [model.id for model in design.models]
     hashes = [prompt.hash for prompt in design.prompts]
+    if not store.table(KEPT, [hashes]).num_rows:
+        return {}
     rows = store.table(SEEN, [models, hashes, design.dataset.hash, models, LATEST]).to_pylist()
     groups: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     lengths = {m: (design.endpoints[m] or "", _deciding(params)) for m, params in enumerate(design.params)}

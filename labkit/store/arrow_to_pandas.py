@@ -39,5 +39,8 @@ def to_frame(table: pa.Table, *, never_missing: Sequence[str] = ()) -> pd.DataFr
 
     types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     frame: pd.DataFrame = utc(table).to_pandas(types_mapper=types.get)
-    counted = [column for column in never_missing if column in frame.columns]
-    return frame.astype({column: "int64" for column in counted if frame[column].dtype == "Int64"})
+    for column in never_missing:
+        if column in frame.columns and frame[column].dtype == "Int64":
+            # `astype` would copy all the others.
+            frame[column] = frame[column].to_numpy("int64")
+    return frame

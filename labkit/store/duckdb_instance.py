@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("labkit.store")
 
+SMALL_BYTES = 64 * 2**20
+"""Queries over so small a file are over before a second thread has begun: it only costs."""
 NAME = "lab"
 """What the file is called while it is attached. Its views name their tables without it."""
 
@@ -40,6 +42,7 @@ class Instance:
         try:
             if connection is None:
                 connection = self._begin()
+            connection.execute(f"set threads = {self._threads()}")
             connection.execute(f"attach {_text(self._path)} as {NAME}")
             connection.execute(f"use {NAME}")
         except BaseException:
@@ -70,6 +73,13 @@ class Instance:
         connection = self._take()
         if connection is not None:
             connection.close()
+
+    def _threads(self) -> int:
+        try:
+            small = self._path.stat().st_size < SMALL_BYTES
+        except FileNotFoundError:
+            small = True
+        return 1 if small else os.cpu_count() or 1
 
     def _take(self) -> duckdb.DuckDBPyConnection | None:
         with self._lock:
