@@ -21,18 +21,18 @@ from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError, StoreLocked, StoreTooNew
 from labkit.store import interrupts, migrate, path_check
+from labkit.store.duckdb_instance import SETTINGS, Instance
 from labkit.store.journal_directory import JournalDirectory, put_in_place
 
 if TYPE_CHECKING:
     import duckdb
 
-    from labkit.store.duckdb_instance import Instance
-
 STORAGE_VERSION = "v1.5.0"
 """The file format of new labs: any DuckDB from 1.5 on reads it."""
-BLOCK_BYTES = 16_384
-"""A column's rows since the last checkpoint take at least a block each, in memory and when the log is replayed.
-With DuckDB's own 256 kB a run of one answer touches 30 MB."""
+BLOCK_BYTES = 65_536
+"""What came since the last checkpoint takes a block for each column of text, when it is committed and when the
+log is replayed: with DuckDB's own 256 kB a run of one answer costs a third more. With less than this, each
+checkpoint of a large lab costs several times as much."""
 POLL_S = 0.05
 
 
@@ -82,7 +82,9 @@ def connect(path: Path, *, instance: Instance, wait_s: float, write: bool = Fals
         except duckdb.Error as error:
             if (_who_holds(error) or "").startswith("held by this kernel"):
                 # A person's own connection in this process can be joined.
-                return Opened(duckdb.connect(str(path)))
+                joined = duckdb.connect(str(path))
+                joined.execute(SETTINGS)
+                return Opened(joined)
             raise
 
     def reading() -> Opened:

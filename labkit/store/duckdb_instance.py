@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("labkit.store")
 
+SETTINGS = "pragma disable_checkpoint_on_shutdown; set wal_autocheckpoint = '4MB'"
+"""Whoever closes the lab waits for no checkpoint, and the log stays short all the same."""
 SMALL_BYTES = 64 * 2**20
 """Queries over so small a file are over before a second thread has begun: it only costs."""
 NAME = "lab"
@@ -92,6 +94,7 @@ class Instance:
         connection = duckdb.connect()
         # What does not fit into memory goes beside the lab, as if the lab had been connected to.
         connection.execute(f"set temp_directory = {_text(f'{self._path}.tmp')}")
+        connection.execute(SETTINGS)
         return connection
 
 

@@ -86,8 +86,6 @@ class Fold:
 
         Raises `duckdb.Error` or `OSError`; all that was committed before is in.
         """
-        self._connection.execute("pragma disable_checkpoint_on_shutdown")
-        self._connection.execute("set wal_autocheckpoint = '4MB'")
         self._report.left.update(self._folder.strangers())
         journals = [name for name, _ in self._folder.journals() if self._process in (None, name.process)]
         streams: dict[str, set[JournalName]] = {}
