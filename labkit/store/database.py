@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 STORAGE_VERSION = "v1.5.0"
 """The file format of new labs: any DuckDB from 1.5 on reads it."""
 BLOCK_BYTES = 65_536
-"""What came since the last checkpoint takes a block for each column of text, when it is committed and when the
-log is replayed: with DuckDB's own 256 kB a run of one answer costs a third more. With less than this, each
-checkpoint of a large lab costs several times as much."""
+"""What came since the last checkpoint takes a block for each column of text, when it is committed and when
+the log is replayed: with DuckDB's own 256 kB a run of one answer costs a third more. With less than this,
+each checkpoint of a large lab costs several times as much."""
 POLL_S = 0.05
 
 
