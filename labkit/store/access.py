@@ -97,9 +97,10 @@ class Access:
         stop: Callable[[], bool] = lambda: False,
         force: bool = False,
         checkpoint: bool = False,
+        joinable: bool = False,
     ) -> Report:
         """Move all journals into the tables; without opening the lab if none grew, unless `force`d or to
-        `checkpoint`.
+        `checkpoint`. While it is `joinable` a person may connect to the lab in this process too.
 
         Raises `StoreLocked` after `wait_s`, `StoreTooNew` and `StoreDamaged` where the lab may not be
         written, and `StoreError` if the fold failed; the journals then keep everything.
@@ -110,7 +111,7 @@ class Access:
         if not (wanted or force or checkpoint):
             return report
         while True:
-            with self._opened_to_write(wait_s) as connection, self._telling_faults():
+            with self._opened_to_write(wait_s, joinable) as connection, self._telling_faults():
                 report.add(self._fold(connection, stop))
                 if self._have(wanted) or stop():
                     if checkpoint:
@@ -224,18 +225,19 @@ class Access:
             ) from error
 
     @contextlib.contextmanager
-    def _opened_to_write(self, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _opened_to_write(self, wait_s: float, joinable: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         deadline = time.monotonic() + wait_s
         with database_lock.passed(self.folder, wait_s=wait_s), interrupts.deferred():
             if not database.exists(self.path):
                 database.create(self.path, self.folder)
-            with self._connect(deadline, write=True) as opened:
+            with self._connect(deadline, write=True, joinable=joinable) as opened:
                 upgrade.upgrade(opened.connection, self.path)
                 yield opened.connection
 
-    def _connect(self, deadline: float, *, write: bool = False) -> database.Opened:
+    def _connect(self, deadline: float, *, write: bool = False, joinable: bool = False) -> database.Opened:
         left_s = max(0.0, deadline - time.monotonic())
-        return database.connect(self.path, instance=self._instance, wait_s=left_s, write=write)
+        instance = None if joinable else self._instance
+        return database.connect(self.path, instance=instance, wait_s=left_s, write=write)
 
     def _refold(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fold all there is by now, without giving others their turn. Raises `StoreError`."""

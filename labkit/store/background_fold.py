@@ -110,7 +110,7 @@ class BackgroundFold:
         self, access: Access, *, stop: Callable[[], bool] = lambda: False, checkpoint: bool = False
     ) -> bool:
         try:
-            access.fold(wait_s=0.0, stop=stop, checkpoint=checkpoint)
+            access.fold(wait_s=0.0, stop=stop, checkpoint=checkpoint, joinable=True)
         except StoreLocked as error:
             log.debug("No fold now: %s", error)
         except StoreError as error:

@@ -68,24 +68,26 @@ def exists(path: Path) -> bool:
         ) from None
 
 
-def connect(path: Path, *, instance: Instance, wait_s: float, write: bool = False) -> Opened:
+def connect(path: Path, *, instance: Instance | None, wait_s: float, write: bool = False) -> Opened:
     """Open the lab to read and write; while somebody else holds it, to read, or wait.
 
+    By attaching it to `instance`, or by a connection of its own, which a person's in this process can join.
     With `write` reading alone is not enough. Raises `StoreLocked` naming who holds the file after
     `wait_s`, and `StoreError` if it is no DuckDB file or cannot be opened.
     """
     import duckdb
 
     def plain() -> Opened:
-        try:
-            return Opened(instance.attach(), attached=instance)
-        except duckdb.Error as error:
-            if (_who_holds(error) or "").startswith("held by this kernel"):
-                # A person's own connection in this process can be joined.
-                joined = duckdb.connect(str(path))
-                joined.execute(SETTINGS)
-                return Opened(joined)
-            raise
+        if instance is not None:
+            try:
+                return Opened(instance.attach(), attached=instance)
+            except duckdb.Error as error:
+                if not (_who_holds(error) or "").startswith("held by this kernel"):
+                    raise
+        # It joins a person's own connection in this process, if there is one.
+        connection = duckdb.connect(str(path))
+        connection.execute(SETTINGS)
+        return Opened(connection)
 
     def reading() -> Opened:
         return Opened(duckdb.connect(str(path), read_only=True))

@@ -121,7 +121,7 @@ def test_a_lab_that_is_never_left_alone_is_checkpointed_too(
     lab: lk.Lab, echo: Callable[..., Any], here: Path, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where somebody is always at the lab, its log does not grow beyond a bound."""
-    monkeypatch.setattr(background_fold.gate, "age_s", lambda folder: 0.0)
+    monkeypatch.setattr(background_fold.database_lock, "age_s", lambda folder: 0.0)
     monkeypatch.setattr(background_fold, "QUIET_S", 0.01)
     monkeypatch.setattr(background_fold, "LOG_BYTES", 1)
     asked_once(lab, echo, "Say first")

@@ -15,6 +15,7 @@ from labkit.errors import StoreError
 from labkit.store import Store
 from labkit.store.background_fold import BackgroundFold
 from labkit.store.database_lock import passed
+from labkit.store.fold import Fold
 from labkit.store.journal_directory import JournalDirectory
 
 Put = Callable[..., None]
@@ -54,6 +55,26 @@ def test_one_fold_a_period_for_the_whole_lab(store: Store, put: Put, make: Any, 
     assert rows(path) == 1
     BackgroundFold(store._shared.access, period_s=0.0).once(store._shared.access)
     assert rows(path) == 2
+
+
+def test_a_person_may_connect_while_it_folds(
+    store: Store, put: Put, make: Any, path: Path, background: BackgroundFold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain connection of this very kernel joins the fold's, whenever it comes, and sees its rows then."""
+    put(make.generation("a"))
+    store.fold()
+    put(make.generation("b"))
+    run, joined = Fold.run, []
+
+    def met(self: Fold) -> Any:
+        joined.append(duckdb.connect(str(path)))
+        return run(self)
+
+    monkeypatch.setattr(Fold, "run", met)
+    background.once(store._shared.access)
+    (person,) = joined
+    assert len(person.sql("from generations")) == 2
+    person.close()
 
 
 def test_a_taken_gate_is_left_alone(
