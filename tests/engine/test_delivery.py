@@ -102,11 +102,11 @@ def test_an_acknowledgement_after_the_end_is_harmless(kit: Any) -> None:
 
 def test_who_keeps_no_text_is_not_told_it(kit: Any) -> None:
     """Text is shown to a watcher, unless it says that it keeps none; without a watcher to nobody."""
-    from labkit.widgets.live_run import SharedUsageFile
+    from labkit.widgets.live_run import LiveRun
 
     async def shown(watcher: Any) -> bool:
         return Delivery(kit.MemorySink(), watcher, asyncio.get_running_loop(), print).show is not None
 
-    assert asyncio.run(shown(SharedUsageFile()))
-    assert not asyncio.run(shown(SharedUsageFile(keep_text=False)))
+    assert asyncio.run(shown(LiveRun()))
+    assert not asyncio.run(shown(LiveRun(keep_text=False)))
     assert not asyncio.run(shown(None))

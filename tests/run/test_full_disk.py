@@ -151,7 +151,7 @@ def test_a_disk_full_beyond_the_reserve(
     goes_on(lab, channel, asked)
 
 
-@pytest.mark.parametrize("left_mb", [4, 7], ids=["the fold", "the checkpoint"])
+@pytest.mark.parametrize("left_mb", [4, 5], ids=["the fold", "the checkpoint"])
 def test_a_disk_full_for_the_fold_or_the_checkpoint(
     left_mb: int, small_disk: Path, channel: Any, asked: Asked, until: Until, caplog: Any
 ) -> None:

@@ -352,9 +352,9 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> None:
         (database, "POLL_S", 0.002),
     ):
         monkeypatch.setattr(module, name, value)
-    spend, insert = journal_directory.Folder.spend_reserve, fold.insert
+    spend, insert = journal_directory.JournalDirectory.spend_reserve, fold.insert
 
-    def spent(self: journal_directory.Folder) -> bool:
+    def spent(self: journal_directory.JournalDirectory) -> bool:
         if (gone := spend(self)) and LabMachine.disk.room is not None:
             LabMachine.disk.room += RESERVE
         return gone
@@ -364,7 +364,7 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> None:
             raise duckdb.IOException("IO Error: No space left on device")
         insert(*what)
 
-    monkeypatch.setattr(journal_directory.Folder, "spend_reserve", spent)
+    monkeypatch.setattr(journal_directory.JournalDirectory, "spend_reserve", spent)
     monkeypatch.setattr(fold, "insert", inserted)
 
 
