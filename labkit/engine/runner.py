@@ -1,6 +1,6 @@
 """One run on the loop: what happens after what, from its first request to its last stored row.
 
-Each part decides its own: `scheduler` who is sent next, `attempt` sends, `follow_up` says what follows,
+Each part decides its own: `scheduler` who is sent next, `attempt` sends, `after_attempt` says what follows,
 `timers` looks after what cannot go yet, `delivery` brings rows to the sink. Everything here runs on one
 loop; threads are the executor's matter.
 """
@@ -14,7 +14,7 @@ from random import Random
 from time import perf_counter
 from typing import Any
 
-from labkit.engine import attempt, clients, follow_up, gc_freeze
+from labkit.engine import after_attempt, attempt, clients, gc_freeze
 from labkit.engine.call import Attempted, Call, Stopped
 from labkit.engine.delivery import Delivery
 from labkit.engine.job import Job
@@ -192,7 +192,7 @@ class Runner:
     def _conclude(self, queue: ModelQueue, call: Call, attempted: Attempted) -> None:
         queue.asking.discard(call)
         queue.endpoint.limiter.release()
-        found = follow_up.decide(
+        found = after_attempt.decide(
             queue, call, attempted, policy=self._policy, random=self._random, now=perf_counter()
         )
         if queue.news:

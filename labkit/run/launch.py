@@ -26,8 +26,8 @@ from labkit.errors import DefinitionError, StoreError
 from labkit.keys import Key
 from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
 from labkit.run import replaying, save_definitions, score_answers, unasked
-from labkit.run.commands import Commands
 from labkit.run.lab_services import LabServices
+from labkit.run.launch_commands import LaunchCommands
 from labkit.scoring import Scorer
 from labkit.store.writer import Writer
 
@@ -56,7 +56,7 @@ class Settings:
             raise DefinitionError(f"budget_usd is {budget!r}; use a number of US dollars from 0 up.")
 
 
-class Launch(Commands):
+class Launch(LaunchCommands):
     """One launch of a design. `drive` does it all, and what controls it may be called from any thread."""
 
     def __init__(

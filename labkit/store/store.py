@@ -29,7 +29,7 @@ from labkit.store.access import WAIT_S, Reading
 from labkit.store.fold import Report
 from labkit.store.frames import Frames
 from labkit.store.journal_directory import JournalDirectory, network_file_system
-from labkit.store.shared_resources import SharedResources, resources_of
+from labkit.store.process_resources import ProcessResources, resources_of
 from labkit.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Store(Frames):
         return f"Store({str(self.path)!r})"
 
     @cached_property
-    def _shared(self) -> SharedResources:
+    def _shared(self) -> ProcessResources:
         return resources_of(self._place)
 
     # -- writing ---------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from labkit.store import (
     journal_cleanup,
     journal_directory,
     migrate,
-    shared_resources,
+    process_resources,
 )
 
 SHORT = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
@@ -114,7 +114,7 @@ class LabMachine(RuleBasedStateMachine):
     def _begin(self) -> None:
         self.disk.dead, self.disk.dies_after = False, None
         self.disk.failing.clear()
-        shared_resources._all.pop(self.path, None)
+        process_resources._all.pop(self.path, None)
         self.store = Store(self.path, wait_s=0.02)
         self.store._shared.background.start = lambda: None  # type: ignore[method-assign]
 
@@ -329,7 +329,7 @@ class LabMachine(RuleBasedStateMachine):
             self.look()
         finally:
             self._end()
-            shared_resources._all.pop(self.path, None)
+            process_resources._all.pop(self.path, None)
             migrate.steps = _steps
             shutil.rmtree(self.home)
 

@@ -22,7 +22,7 @@ OWN_S = 2.0
 """How long a run that is driven here waits for the lab before it is read from this process's journal."""
 
 
-class SharedResources:
+class ProcessResources:
     """The shared of one lab in this process; `resources_of` gives it. `driven` are the runs driven here."""
 
     def __init__(self, path: Path) -> None:
@@ -64,16 +64,16 @@ class SharedResources:
             yield Reading(connection, why="the lab is held by another, so this is what this process wrote")
 
 
-_all: dict[Path, SharedResources] = {}
+_all: dict[Path, ProcessResources] = {}
 _all_lock = threading.Lock()
 
 
-def resources_of(place: Path) -> SharedResources:
+def resources_of(place: Path) -> ProcessResources:
     """The shared of the lab at `place`, the same for all that ask."""
     # By the file itself, whatever links lead to it: two gates for one file would be none.
     place = place.resolve()
     with _all_lock:
         shared = _all.get(place)
         if shared is None:
-            shared = _all[place] = SharedResources(place)
+            shared = _all[place] = ProcessResources(place)
         return shared

@@ -21,7 +21,7 @@ _OF_THE_ENDPOINT = (RateLimited, Overloaded, TimedOut, ConnectionFailed, Connect
 
 
 @dataclass(frozen=True, slots=True)
-class FollowUp:
+class AfterAttempt:
     """`row`: this is the end, stored as such; None: ask again after `wait_s`."""
 
     row: Generation | None
@@ -36,7 +36,7 @@ class FollowUp:
 
 def decide(
     queue: ModelQueue, call: Call, attempted: Attempted, *, policy: Policy, random: Random, now: float
-) -> FollowUp:
+) -> AfterAttempt:
     """Learn from an attempt that ended, and say what follows."""
     call.last, call.task = attempted, None
     # What an answer tells of limits was heeded when it began: by its end that is old.
@@ -50,15 +50,15 @@ def decide(
         return _failed(queue, call, attempted, attempted.error, policy, random, now)
     queue.circuit.withdrawn()
     queue.rate.ended(attempted.sent_number)
-    return FollowUp(call.unanswered_row(attempted.stopped))
+    return AfterAttempt(call.unanswered_row(attempted.stopped))
 
 
-def _answered(queue: ModelQueue, call: Call, attempted: Attempted, now: float) -> FollowUp:
+def _answered(queue: ModelQueue, call: Call, attempted: Attempted, now: float) -> AfterAttempt:
     queue.circuit.answered()
     row = call.answered_row(attempted)
     if row.input_tokens is not None and row.output_tokens is not None:
         queue.buckets.settle(call.tokens, Tokens(row.input_tokens, row.output_tokens), now)
-    return FollowUp(row, row.cost_usd)
+    return AfterAttempt(row, row.cost_usd)
 
 
 def _failed(
@@ -69,7 +69,7 @@ def _failed(
     policy: Policy,
     random: Random,
     now: float,
-) -> FollowUp:
+) -> AfterAttempt:
     name = type(error).__name__
     pause_s = _learn(queue, attempted, error, now)
     queue.rate.ended(attempted.sent_number)
@@ -79,7 +79,7 @@ def _failed(
     stops = decision.stops_model or _unreachable(queue, error, policy, now)
     # A run that was stopped meanwhile asks nothing again, and is no reason to hide what went wrong here.
     wait_s = None if stops or queue.stopped else decision.wait_s
-    return FollowUp(
+    return AfterAttempt(
         row=call.unanswered_row(None) if wait_s is None else None,
         cost_usd=None if attempted.maybe_paid else 0.0,
         wait_s=wait_s,

@@ -12,7 +12,7 @@ from typing import Any
 from labkit.engine.executor import Executor
 
 
-class Commands:
+class LaunchCommands:
     """The part of a launch that others control. `Launch` is the one."""
 
     def __init__(self) -> None:

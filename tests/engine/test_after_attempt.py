@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from labkit.engine.after_attempt import AfterAttempt, decide
 from labkit.engine.attempt_listener import AttemptListener
 from labkit.engine.call import Attempted, Call, Stopped
 from labkit.engine.concurrency import ConcurrencyLimiter
-from labkit.engine.follow_up import FollowUp, decide
 from labkit.engine.queues import Endpoint, ModelQueue
 from labkit.engine.retry import Policy
 from labkit.errors import (
@@ -37,7 +37,7 @@ def after(kit: Any, queue: ModelQueue) -> Any:
     """The verdict after an attempt that ended so."""
     call = Call(kit.jobs_for([queue.model], 1, usd=0.01)[0], queue.model, 0.0)
 
-    def run(*, now: float = 1.0, headers: Any = None, said: str = "", **how: Any) -> FollowUp:
+    def run(*, now: float = 1.0, headers: Any = None, said: str = "", **how: Any) -> AfterAttempt:
         listener = AttemptListener(call.job.cell, None, lambda: None)
         if said:
             listener.text(said)
