@@ -69,7 +69,7 @@ class Notice:
 
 
 class SharedUsageFile:
-    """One file of peers, open. Raises `OSError` where the file cannot be made, read or written."""
+    """One such file, open. Raises `OSError` where the file cannot be made, read or written."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
