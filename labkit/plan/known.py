@@ -57,16 +57,6 @@ class Known:
         return f"Known({self.why.count('')} of {len(self.why)})"
 
 
-def unknown(design: Design, store: Store) -> list[Place]:
-    """The cells the lab has no answer of, without the reasons."""
-    answered = _answered(design, store)
-    return [
-        place
-        for place in design.places
-        if design.endpoints[place.model] is None or not answered.get((place.request_id, place.draw))
-    ]
-
-
 def _answered(design: Design, store: Store) -> dict[tuple[str, int], bool]:
     """Request and draw of each stored answer → whether it is verified."""
     import pyarrow as pa

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from labkit.design import Design, Place
 from labkit.plan import show
 from labkit.plan.estimate_inputs import outlook
-from labkit.plan.known import unknown
 from labkit.plan.past_answers import history
 from labkit.run import LabServices
 from labkit.scoring import Scorer
@@ -27,14 +26,11 @@ class Study:
     services: LabServices
     """The lab's store, catalog and keys, as a run needs them."""
 
-    def title(self) -> Callable[[], str]:
-        """Looks up what the plan's line tells, and gives what then puts it in words: what is `str(plan)`,
-        for a run that looks up more in the same opening of the lab."""
-        design, store = self.design, self.services.store
-        to_ask: Sequence[Place] = design.places
-        if not self.services.fresh:
-            to_ask = unknown(design, store)
-        seen = history(design, store) if to_ask else {}
+    def title(self, to_ask: Sequence[Place]) -> Callable[[], str]:
+        """Looks up what the plan's line tells where these places are to be asked, and gives what then puts it
+        in words: for a run, which looks up more in the same opening of the lab."""
+        design = self.design
+        seen = history(design, self.services.store) if to_ask else {}
         return lambda: show.line(
             design, outlook(design, to_ask, services=self.services, exact=False, seen=seen)
         )

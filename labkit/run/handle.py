@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from labkit import visible
-from labkit.design import Design
+from labkit.design import Design, Place
 from labkit.errors import DefinitionError
 from labkit.run import unasked
 from labkit.run.conclusions import Conclusions
@@ -26,6 +26,7 @@ from labkit.run.extend import Extendable
 from labkit.run.lab_services import LabServices
 from labkit.run.launch import Launch, Settings
 from labkit.run.run_control import RunControl
+from labkit.run.stored import read
 from labkit.scoring import Scorer
 from labkit.widgets.progress import Progress
 
@@ -67,12 +68,13 @@ class Run(Conclusions, Extendable, RunControl):
         scorers: Sequence[Scorer],
         settings: Settings,
         progress: str | None,
-        title: Callable[[], Callable[[], str]],
+        title: Callable[[Sequence[Place]], Callable[[], str]],
         run_id: str | None = None,
     ) -> Run:
         """Check what can be checked before anything is paid for, then begin in a thread of its own.
 
-        `title` looks up what the run's first line tells, and gives what puts it in words if it is shown.
+        `title` looks up what the run's first line tells of what is to be asked, and gives what puts it in
+        words if it is shown.
         """
         keys = services.find_keys(design.models)
         with ExitStack() as driving:
@@ -85,7 +87,10 @@ class Run(Conclusions, Extendable, RunControl):
                 unfinished = run_id or services.store.unfinished(design.plan_id, fresh=settings.fresh)
                 run_id = unfinished or new_run_id()
                 driving.enter_context(services.store.drive(run_id))
-                told = title()
+                stored = read(
+                    design, services, run_id=run_id, resumed=unfinished is not None, fresh=settings.fresh
+                )
+                told = title(stored.unanswered(design))
             shown = Progress(
                 title=told,
                 style=progress,
@@ -101,6 +106,7 @@ class Run(Conclusions, Extendable, RunControl):
                 keys=keys,
                 scorers=scorers,
                 settings=settings,
+                stored=stored,
                 watcher=shown,
             )
             run = cls(run_id, services=services, launch=launch)
@@ -200,7 +206,7 @@ class Run(Conclusions, Extendable, RunControl):
             scorers=launch.scorers,
             settings=replace(launch.settings, budget_usd=kept),
             progress=progress,
-            title=lambda: lambda: title,
+            title=lambda _: lambda: title,
             run_id=self.run_id,
         ).wait()
 

@@ -28,6 +28,7 @@ from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
 from labkit.run import replaying, save_definitions, score_answers, unasked
 from labkit.run.lab_services import LabServices
 from labkit.run.launch_commands import LaunchCommands
+from labkit.run.stored import Stored
 from labkit.scoring import Scorer
 from labkit.store.writer import Writer
 
@@ -57,7 +58,8 @@ class Settings:
 
 
 class Launch(LaunchCommands):
-    """One launch of a design. `drive` does it all, and what controls it may be called from any thread."""
+    """One launch of a design. `drive` does it all, and what controls it may be called from any thread.
+    `stored` is what the lab had when it was begun."""
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class Launch(LaunchCommands):
         keys: Mapping[str, Key | None],
         scorers: Sequence[Scorer],
         settings: Settings,
+        stored: Stored,
         watcher: Watcher,
     ) -> None:
         super().__init__()
@@ -79,6 +82,7 @@ class Launch(LaunchCommands):
         self.scorers = tuple(scorers)
         self._services = services
         self._keys = keys
+        self._stored = stored
         self._watcher = watcher
 
     def drive(self) -> str | None:
@@ -86,16 +90,15 @@ class Launch(LaunchCommands):
         stopped it (see `unasked.reason`). Raises `StoreError`."""
         store = self._services.store
         writer = store.writer()
-        with store.one_opening():
-            versions = save_definitions.save(self.design, self.run_id, self._services)
-            cells = self._missing(versions)
-            known = None if self.settings.fresh else self._look_up(cells)
-            spent_usd = store.spent(self.run_id) if self.resumed else 0.0
+        lacks_samples = not self._stored.has_samples
+        save_definitions.save(self.design, self.run_id, self._services, samples=lacks_samples)
+        cells = self._missing()
         self._begin(writer)
         try:
+            known = self._stored.answers
             asked = cells if known is None else self._replay(writer, cells, known)
             first, sharing = replaying.share(asked) if self.design.share else (asked, [])
-            stopped = self._ask(writer, first, spent_usd)
+            stopped = self._ask(writer, first)
             self._copy(writer, sharing)
             writer.flush()
         except BaseException as error:
@@ -162,22 +165,16 @@ class Launch(LaunchCommands):
         kept = {name: value for name, value in detail.items() if value is not None}
         writer.put(RunEvent(run_id=self.run_id, event=event, at_time=datetime.now(UTC), detail=kept or None))
 
-    def _missing(self, versions: Mapping[str, int]) -> list[tuple[Place, Cell]]:
-        done = self._services.store.settled(self.run_id) if self.resumed else frozenset()
-        cells = []
-        for place in self.design.places:
-            cell = self.design.cell(place, run_id=self.run_id, versions=versions, user=self._services.user)
-            if cell.generation_id not in done:
-                cells.append((place, cell))
+    def _missing(self) -> list[tuple[Place, Cell]]:
+        versions, user = self._stored.versions, self._services.user
+        cells = [
+            (place, self.design.cell(place, run_id=self.run_id, versions=versions, user=user))
+            for place in self._stored.missing
+        ]
         total = Counter(self.design.models[place.model].id for place in self.design.places)
         settled = total - Counter(cell.model for _, cell in cells)
         self._watcher.planned(total, settled)
         return cells
-
-    def _look_up(self, cells: list[tuple[Place, Cell]]) -> replaying.Answers:
-        """What the lab has for cells that may be replayed."""
-        identified = [cell for place, cell in cells if self.design.endpoints[place.model] is not None]
-        return replaying.look_up(self._services.store, identified)
 
     def _replay(
         self, writer: Writer, cells: list[tuple[Place, Cell]], known: replaying.Answers
@@ -195,7 +192,7 @@ class Launch(LaunchCommands):
                 self._put(writer, replaying.replay(row, cell))
         return missing
 
-    def _ask(self, writer: Writer, cells: list[tuple[Place, Cell]], spent_usd: float) -> bool:
+    def _ask(self, writer: Writer, cells: list[tuple[Place, Cell]]) -> bool:
         """Ask the cells, once all that tells of the run is on disk; whether some were stopped."""
         if not cells:
             return False
@@ -209,7 +206,7 @@ class Launch(LaunchCommands):
             watcher=self._watcher,
             policy=self.settings.policy,
             budget_usd=self.settings.budget_usd,
-            spent_usd=spent_usd,
+            spent_usd=self._stored.spent_usd,
             allow_unpriced=self.settings.allow_unpriced,
             seed=self.settings.seed,
         )
@@ -229,7 +226,8 @@ class Launch(LaunchCommands):
         if not sharing:
             return
         writer.flush()
-        for _, cell in self._replay(writer, sharing, self._look_up(sharing)):
+        known = replaying.look_up(self._services.store, self.design, [place for place, _ in sharing])
+        for _, cell in self._replay(writer, sharing, known):
             self._put(writer, replaying.unshared(cell))
 
     def _put(self, writer: Writer, generation: Generation) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from labkit.design import Place
+from labkit.design import Design, Place
 from labkit.records import Cell, Generation
 from labkit.store import Store
 
@@ -30,15 +30,22 @@ class Answers(NamedTuple):
     rows: pa.Table
     asked: Mapping[str, str]
 
+    def matching(self) -> set[tuple[str, int]]:
+        """The request_id and draw of each answer to a request that is verified and of its model."""
+        names = ("request_id", "draw", "model")
+        rows = zip(*(self.rows[name].to_pylist() for name in names), strict=True)
+        return {(request_id, draw) for request_id, draw, model in rows if self.asked.get(request_id) == model}
 
-def look_up(store: Store, cells: Sequence[Cell]) -> Answers:
-    """The original answers to the cells' requests."""
+
+def look_up(store: Store, design: Design, places: Sequence[Place]) -> Answers:
+    """The original answers to the requests of those places whose model has an identity."""
     import pyarrow as pa
 
+    places = [place for place in places if design.endpoints[place.model] is not None]
     keys = pa.table(
         {
-            "request_id": pa.array([cell.request_id for cell in cells], pa.string()),
-            "draw": pa.array([cell.draw for cell in cells], pa.int64()),
+            "request_id": pa.array([place.request_id for place in places], pa.string()),
+            "draw": pa.array([place.draw for place in places], pa.int64()),
         }
     )
     with store.one_opening():

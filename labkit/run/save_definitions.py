@@ -1,4 +1,7 @@
-"""What a run asks with, kept in the lab before anything is asked: prompts with versions, samples, models."""
+"""What a run asks with, kept in the lab before anything is asked: its samples and its models.
+
+Its prompts are kept by the store, which gives them their versions.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,14 @@ from labkit.store import ModelRecord
 PRICED = ("input", "output", "cache_read", "cache_write")
 
 
-def save(design: Design, run_id: str, services: LabServices) -> dict[str, int]:
-    """Keep the design's prompts, samples and models; returns each prompt's version by its name."""
+def save(design: Design, run_id: str, services: LabServices, *, samples: bool) -> None:
+    """Keep the design's models as they are now and, unless the lab has them, its `samples`."""
     writer = services.store.writer()
-    with services.store.one_opening():
-        saved = services.store.save_prompts(design.prompts, user=services.user)
-        services.store.save_dataset(design.dataset)
+    if samples:
+        services.store.save_samples(design.dataset)
     for m, model in enumerate(design.models):
         pricer = services.pricer(model, design.params[m])
         writer.put(_snapshot(model, design.endpoints[m], pricer, run_id))
-    return {prompt.name: prompt.version for prompt in saved if prompt.version is not None}
 
 
 def _snapshot(model: Model, endpoint: str | None, pricer: Pricer, run_id: str) -> ModelRecord:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("labkit.store")
 
-BATCH_LINES = 2_000
-BATCH_BYTES = 4 * 2**20
+BATCH_LINES = 10_000
+BATCH_BYTES = 16 * 2**20
+"""Of one transaction: each inserts into every table, and DuckDB writes its log and its file anew."""
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _NEVER = 1 << 62
 

@@ -26,10 +26,15 @@ if TYPE_CHECKING:
 
 def versions(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[tuple[str, str], int]:
     """The version of each (name, hash) the lab has under these names."""
+    # What the view `prompts` has, the first row of each version, in a quarter of its time.
     rows = connection.execute(
-        'select "name", hash, version from prompts where "name" in (select unnest(?))', [sorted(set(names))]
+        'select "name", version, hash from log.prompts where "name" in (select unnest(?))',
+        [sorted(set(names))],
     ).fetchall()
-    return {(name, hash_): version for name, hash_, version in rows}
+    first: dict[tuple[str, int], str] = {}
+    for name, version, hash_ in rows:
+        first.setdefault((name, version), hash_)
+    return {(name, hash_): version for (name, version), hash_ in first.items()}
 
 
 def keep(
@@ -126,7 +131,9 @@ def sample_records(dataset: Dataset) -> list[SampleRecord]:
 
 def has_samples(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> bool:
     """Whether the lab has all the dataset's samples."""
-    row = connection.execute("select count(*) from samples where dataset = ?", [dataset.hash]).fetchone()
+    row = connection.execute(
+        "select count(distinct sample_id) from log.samples where dataset = ?", [dataset.hash]
+    ).fetchone()
     return row is not None and row[0] >= len(dataset.samples)
 
 

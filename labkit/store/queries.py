@@ -105,17 +105,21 @@ def _sample_columns(reading: Reading, table: pa.Table) -> pd.DataFrame:
     try:
         pairs = reading.connection.execute(
             "with wanted as (select distinct run_id, sample_id from labkit_rows), "
-            "of_run as (select run_id, any_value(dataset) as dataset from log.runs group by run_id) "
+            "of_run as (select run_id, any_value(dataset) as dataset from log.runs "
+            "where run_id in (select run_id from labkit_rows) group by run_id) "
             "select run_id, sample_id, s.fields "
-            "from wanted join of_run using (run_id) join samples as s using (dataset, sample_id) "
-            "order by dataset, s.position"
+            "from wanted join of_run using (run_id) join log.samples as s using (dataset, sample_id) "
+            "order by dataset, s.position, s.rowid"
         ).fetchall()
     finally:
         reading.connection.unregister("labkit_rows")
     texts = {text: number for number, text in enumerate(dict.fromkeys(fields for _, _, fields in pairs))}
     decoded = [msgspec.json.decode(text) for text in texts]
     columns = dict.fromkeys(column for fields in decoded for column in fields)
-    place = {(run_id, sample_id): texts[fields] for run_id, sample_id, fields in pairs}
+    place: dict[tuple[str, str], int] = {}
+    for run_id, sample_id, fields in pairs:
+        # A sample that was written twice is as it was first, as in the view `samples`.
+        place.setdefault((run_id, sample_id), texts[fields])
     frame = pd.DataFrame(
         {f"sample.{column}": [fields.get(column) for fields in decoded] for column in columns},
         index=range(len(decoded)),

@@ -219,11 +219,13 @@ class Store(Frames):
         with self._reading() as reading:
             return prompts_and_samples.saved(reading.connection, name)
 
-    def save_dataset(self, dataset: Dataset) -> None:
-        """Keep a dataset's samples, unless the lab has them. They are on disk after the next `flush`."""
+    def has_samples(self, dataset: Dataset) -> bool:
+        """Whether the lab has all the dataset's samples."""
         with self._reading() as reading:
-            if prompts_and_samples.has_samples(reading.connection, dataset):
-                return
+            return prompts_and_samples.has_samples(reading.connection, dataset)
+
+    def save_samples(self, dataset: Dataset) -> None:
+        """Keep a dataset's samples. They are on disk after the next `flush`."""
         writer = self.writer()
         for record in prompts_and_samples.sample_records(dataset):
             writer.put(record)

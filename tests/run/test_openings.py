@@ -51,27 +51,29 @@ def asked_once(lab: lk.Lab, echo: Callable[..., Any], text: str) -> lk.Run:
     return lab.plan(prompts=[text], models=[echo("one")]).run(progress="none")
 
 
-def test_a_run_of_one_cell_opens_the_lab_three_times(
+def test_a_run_of_one_cell_opens_the_lab_twice(
     lab: lk.Lab, echo: Callable[..., Any], counts: Counter[str]
 ) -> None:
-    """A new prompt: once to look up what is known, once to number it, once to fold all of it at the end."""
+    """A new prompt: once to look up what the lab has and to number it, once to fold all of it at the end."""
     asked_once(lab, echo, "Say first")
     counts.clear()
     run = asked_once(lab, echo, "Say second")
-    assert counts == Counter(openings=3, folds=1, checkpoints=0)
+    assert counts == Counter(openings=2, folds=1, checkpoints=0)
     assert run.generations()["status"].tolist() == ["done"]
-    assert counts == Counter(openings=4, folds=1, checkpoints=0)
+    assert counts == Counter(openings=3, folds=1, checkpoints=0)
 
 
 def test_what_is_known_is_replayed_in_as_few(
     lab: lk.Lab, echo: Callable[..., Any], counts: Counter[str]
 ) -> None:
-    """The same plan again, whose answers the lab has: no opening more."""
+    """The same plan again, whose answers the lab has: no opening more, and its samples are not kept twice."""
     asked_once(lab, echo, "Say first")
+    samples = lab.store.table("from log.samples").num_rows
     counts.clear()
     run = asked_once(lab, echo, "Say first")
-    assert counts == Counter(openings=3, folds=1, checkpoints=0)
+    assert counts == Counter(openings=2, folds=1, checkpoints=0)
     assert run.generations()["replayed_from"].notna().all()
+    assert lab.store.table("from log.samples").num_rows == samples == 1
 
 
 def test_many_cells_take_no_more_openings(
@@ -83,7 +85,7 @@ def test_many_cells_take_no_more_openings(
     prompts = [f"Say {{{{ n }}}} in way {way}" for way in range(3)]
     rows = [{"n": n} for n in range(50)]
     lab.plan(prompts=prompts, models=[echo("one"), echo("two")], dataset=rows).run(progress="none")
-    assert counts == Counter(openings=3, folds=1, checkpoints=0)
+    assert counts == Counter(openings=2, folds=1, checkpoints=0)
 
 
 def test_scoring_takes_two_openings_more(lab: lk.Lab, echo: Callable[..., Any], counts: Counter[str]) -> None:
@@ -93,7 +95,7 @@ def test_scoring_takes_two_openings_more(lab: lk.Lab, echo: Callable[..., Any], 
     rows = [{"n": n, "target": str(n)} for n in range(5)]
     plan = lab.plan(prompts=["{{ n }}"], models=[echo("one")], dataset=rows, scorers=[lk.exact()])
     plan.run(progress="none")
-    assert counts == Counter(openings=5, folds=2, checkpoints=0)
+    assert counts == Counter(openings=4, folds=2, checkpoints=0)
 
 
 def test_a_plan_is_shown_from_one_opening(

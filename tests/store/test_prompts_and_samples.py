@@ -88,19 +88,21 @@ def test_processes_give_each_number_once(path: Path, python: Callable[..., subpr
     assert sorted(frame["version"]) == list(range(1, 13))
 
 
-def test_samples_are_kept_once_and_come_back(store: Store, put: Put, make: Any) -> None:
+def test_samples_are_there_once_and_come_back(store: Store, put: Put, make: Any) -> None:
     """A run's samples are those of its dataset, in their order, with values of every JSON type."""
     rows = [
         {"id": f"s{n}", "text": "é\n" * n, "n": n, "many": [1, {"a": None}], "target": n % 2 == 0}
         for n in range(5)
     ]
     dataset = load(rows, name="mine")
-    store.save_dataset(dataset)
+    assert not store.has_samples(dataset)
+    store.save_samples(dataset)
     put(make.run(dataset=dataset.hash), make.run("run-2", dataset="t1:other"))
     samples = store.samples("run-1")
     assert list(samples) == [sample.id for sample in dataset.samples]
     assert list(samples.values()) == list(dataset.samples)
     assert store.samples("run-2") == {}
-    store.save_dataset(dataset)
+    assert store.has_samples(dataset)
+    store.save_samples(dataset)
     put()
-    assert store.table("select count(*) as n from log.samples")["n"].to_pylist() == [5]
+    assert store.table("select count(*) as n from samples")["n"].to_pylist() == [5]
