@@ -120,8 +120,10 @@ class Store(Frames):
     def settle(self) -> bool:
         """Fold, as at the end of a run; the background checkpoints once nobody is at the lab. False if it
         must wait, as with `checkpoint`."""
+        folded = self._folded(checkpoint=False)
+        # Only now: nobody was at the lab while it was asked, and the checkpoint would begin before this fold.
         self._shared.background.checkpoint_soon()
-        return self._folded(checkpoint=False)
+        return folded
 
     def _folded(self, *, checkpoint: bool) -> bool:
         try:

@@ -14,6 +14,7 @@ import pytest
 import labkit as lk
 from labkit.store import background_fold
 from labkit.store.access import Access
+from labkit.store.background_fold import BackgroundFold
 from labkit.store.duckdb_instance import Instance
 from labkit.store.fold import Fold, Report
 
@@ -117,6 +118,24 @@ def test_the_lab_is_checkpointed_once_it_is_left_alone(
     asked_once(lab, echo, "Say first")
     until(lambda: not (here / "lab.duckdb.wal").exists())
     assert len(lab.generations()) == 1
+
+
+def test_a_run_does_not_wait_for_the_checkpoint(
+    lab: lk.Lab, echo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is at the lab while a slow answer comes: the checkpoint is due only after the fold."""
+    left: list[int] = []
+    due = BackgroundFold.checkpoint_soon
+
+    def checkpoint_soon(self: BackgroundFold) -> None:
+        access = self._access()
+        assert access is not None
+        left.append(len(access.unfolded()))
+        due(self)
+
+    monkeypatch.setattr(BackgroundFold, "checkpoint_soon", checkpoint_soon)
+    asked_once(lab, echo, "Say first")
+    assert left == [0]
 
 
 def test_a_lab_that_is_never_left_alone_is_checkpointed_too(
