@@ -51,10 +51,10 @@ def rows(
         raise DefinitionError(
             [f"the frame has no column {name!r}, which this chart needs" for name in missing]
         )
-    model = frame["model"].astype(str)
+    model = _texts(frame["model"])
     parts: dict[str, Any] = {name: frame[name] for name in columns}
     parts["model"] = model
-    parts["status"] = frame["status"].astype(str)
+    parts["status"] = _texts(frame["status"])
     parts["sample"] = pd.factorize(frame["sample_id"], use_na_sentinel=False)[0]
     parts["fresh"] = fresh(frame) if "latency_s" in frame.columns else False
     for name in ("replayed_from", "started_at", "in_flight"):
@@ -78,6 +78,15 @@ def frame_of(x: Generations | pd.DataFrame, *columns: str) -> pd.DataFrame:
     if not hasattr(x, "generations"):
         raise DefinitionError(f"a chart takes a run or a frame of generations, not a {type(x).__name__}")
     return x.generations(columns=list(dict.fromkeys([*EVERY, *columns])))
+
+
+def _texts(column: pd.Series[Any]) -> pd.Series[str]:
+    """The column as texts; categories stay so, since a million texts take long to make."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.categories.dtype == "str":
+        return column
+    return column.astype(str)
 
 
 def _providers(frame: pd.DataFrame, model: pd.Series[str]) -> dict[str, str | None]:

@@ -14,10 +14,10 @@ from labkit.charts.chart_data import Rows, frame_of, rows
 from labkit.charts.clocks import marker, model_rows
 from labkit.charts.figure_layout import LINE, ROW_PX, axis, counted, figure, without_data
 from labkit.charts.model_styles import ModelStyle
-from labkit.charts.score_slices import floats, interval_for, reach, told
+from labkit.charts.score_slices import floats, reach, told
 from labkit.records import Generations
 from labkit.stats import Interval, quantile_interval
-from labkit.summary import fresh, score_column
+from labkit.summary import fresh, interval_for, score_column
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,8 +18,8 @@ from labkit.charts.figure_layout import ROW_PX, axis, counted, figure, without_d
 from labkit.charts.model_styles import ModelStyle, plotly_text
 from labkit.errors import DefinitionError
 from labkit.records import Generations
-from labkit.stats import Interval, mean_interval, rate_interval
-from labkit.summary import score_column
+from labkit.stats import Interval
+from labkit.summary import interval_for, score_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,14 +58,13 @@ def slices(
     kept = pd.Series(slice_of[~np.isnan(values)]).value_counts().head(MOST_SLICES)
     order = [int(one) for one in reversed(kept.index)]
     number = len(np.unique(slice_of))
-    models = given.frame["model"].to_numpy()
-    names = sorted(set(models))
+    model_of, names = pd.factorize(given.frame["model"], sort=True)
     sample = given.frame["sample"].to_numpy()
     interval = interval_for(values)
     title = plotly_text(chosen.removeprefix("sample."), limit=40)
     table: dict[str, list[tuple[int, Interval]]] = {model: [] for model in names}
-    for model in names:
-        mine = (models == model) & ~np.isnan(values)
+    for number_of, model in enumerate(names):
+        mine = (model_of == number_of) & ~np.isnan(values)
         for row, one in enumerate(order):
             mask = mine & (slice_of == one)
             if mask.any():
@@ -171,13 +170,6 @@ def _coded(values: pd.Series[Any]) -> tuple[np.ndarray[Any, Any], list[str]]:
     # Missing is −1, and so the last.
     same, texts = pd.factorize(np.array([*map(str, found), "–"], dtype=object))
     return same[codes], [str(text) for text in texts]
-
-
-def interval_for(values: Any) -> Any:
-    """The interval that suits the values: of a rate where all lie from 0 to 1, else of a mean."""
-    present = values[~np.isnan(values)]
-    bounded = len(present) and present.min() >= 0 and present.max() <= 1
-    return rate_interval if bounded else mean_interval
 
 
 def _span(values: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from labkit.charts.figure_layout import ROW_PX, Scale, axis, counted, figure, sc
 from labkit.charts.model_styles import ModelStyle, plotly_text
 from labkit.records import Generations
 from labkit.stats import Interval, mean_interval, quantile_interval
-from labkit.summary import score_column, summarize
+from labkit.summary import interval_for, score_column
 from labkit.summary.compact_frame import READ, compact
 from labkit.summary.contender_table import contender_table
 from labkit.summary.dominance import dominated
@@ -56,16 +56,16 @@ def frontier(
         return without_data("Quality, price and speed, n = 0 answers", "No answer has a score yet.")
     pairs = compare_pairs(_turned(contender_table(frame, score=score), better), level=level)
     beaten = dominated(pairs)
-    table = summarize(frame, by="model", score=score, level=level)
-    scores = {str(row["model"]): row for row in table.to_dict("records") if row["score_n"] > 0}
-    clocks = frame.assign(fresh=given.frame["fresh"].to_numpy())
-    done = clocks[clocks["status"] == "done"].drop(columns=["status", "provider", "prompt"], errors="ignore")
+    kept = ("model", "sample_id", "cost_usd", "latency_s")
+    used = frame[[name for name in kept if name in frame.columns]].assign(
+        score=_floats(frame, column), done=frame["status"] == "done", fresh=given.frame["fresh"].to_numpy()
+    )
+    interval = interval_for(used["score"])
     points = [
-        _Point(
-            given.styles[str(model)], scores[str(model)], part, beaten.get(str(model)), given.styles, level
-        )
-        for model, part in done.groupby("model", sort=True, observed=True)
-        if str(model) in scores
+        _Point(given.styles[str(model)], scored, part[part["done"]], beaten.get(str(model)), given.styles)
+        for model, part in used.groupby("model", sort=True, observed=True)
+        if (scored := interval(part["score"], samples=part["sample_id"], level=level)).n
+        and part["done"].any()
     ]
     name = plotly_text(column.removeprefix("score."), limit=60)
     return _drawn(points, frame, given.frame, name, level)
@@ -81,22 +81,15 @@ class _Point:
     def __init__(
         self,
         style: ModelStyle,
-        row: Mapping[Any, Any],
+        score: Interval,
         part: pd.DataFrame,
         beaten_by: str | None,
         styles: Mapping[str, ModelStyle],
-        level: float,
     ) -> None:
+        level = score.level
         self.style = style
         self.grey = beaten_by is not None
-        self.score = Interval(
-            float(row["score"]),
-            float(row["score_low"]),
-            float(row["score_high"]),
-            int(row["score_n"]),
-            "",
-            level,
-        )
+        self.score = score
         self.cost = _cost(part, level)
         timed = part[part["fresh"]]
         self.seconds = quantile_interval(
@@ -109,7 +102,7 @@ class _Point:
         ends = f" ({found.low:.3g} to {found.high:.3g})" if math.isfinite(found.high - found.low) else ""
         mine = self.score
         score = f"score {mine.estimate:.3f}"
-        if mine.low == mine.low:
+        if math.isfinite(mine.high - mine.low):
             score += f" ({mine.low:.3f} to {mine.high:.3f})"
         return (
             f"{self.style.label}<br>{score}, {counted(mine.n, 'sample')}<br>"
@@ -128,7 +121,8 @@ def _cost(part: pd.DataFrame, level: float) -> Interval:
 def _floats(part: pd.DataFrame, column: str) -> Any:
     if column not in part.columns:
         return np.full(len(part), np.nan)
-    return part[column].to_numpy(dtype=float, na_value=np.nan)
+    found = part[column].to_numpy(dtype=float, na_value=np.nan)
+    return np.where(np.isinf(found), np.nan, found)
 
 
 def _drawn(
@@ -174,7 +168,7 @@ def _drawn(
 
 
 def _wide(scores: list[Interval]) -> bool:
-    ends = [end for one in scores for end in (one.low, one.high, one.estimate) if end == end]
+    ends = [end for one in scores for end in (one.low, one.high, one.estimate) if math.isfinite(end)]
     return bool(max(ends) - min(ends) > 0.5)
 
 
@@ -202,8 +196,8 @@ def _mark(point: _Point, found: Interval, across: Scale, unit: str) -> go.Scatte
         },
         error_y={
             "type": "data",
-            "array": [mine.high - mine.estimate if mine.high == mine.high else 0.0],
-            "arrayminus": [mine.estimate - mine.low if mine.low == mine.low else 0.0],
+            "array": [mine.high - mine.estimate if math.isfinite(mine.high) else 0.0],
+            "arrayminus": [mine.estimate - mine.low if math.isfinite(mine.low) else 0.0],
             "symmetric": False,
             "color": colour,
             "thickness": 1.3,

@@ -6,6 +6,7 @@ arrays only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,22 +48,39 @@ def sample_table(
     >>> found.means.tolist()
     [[0.5, 1.0], [nan, 1.0]]
     """
-    value = np.asarray(values, dtype=np.float64)
-    if np.isinf(value).any():
-        raise ValueError("values hold an infinity; leave out (NaN) what was not measured")
+    return sample_tables([values], samples, contenders, clusters=clusters)[0]
+
+
+def sample_tables(
+    several: Sequence[ArrayLike],
+    samples: ArrayLike,
+    contenders: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+) -> list[Table]:
+    """`sample_table` of several values of the same rows."""
     names, row = coded(np.asarray(samples))
     who, column = coded(np.asarray(contenders))
-    if not value.shape == row.shape == column.shape:
-        raise ValueError(f"{value.size} values, {row.size} samples and {column.size} contenders do not match")
-    shape = (len(names), len(who))
-    cell, keep = row * len(who) + column, ~np.isnan(value)
-    size = len(names) * len(who)
-    counts = np.bincount(cell[keep], minlength=size).reshape(shape)
-    sums = np.bincount(cell[keep], weights=value[keep], minlength=size).reshape(shape)
-    means = np.full(shape, np.nan)
-    np.divide(sums, counts, out=means, where=counts > 0)
-    binary = bool(np.isin(value[keep], (0.0, 1.0)).all())
-    return Table(means, counts, names, who, _cluster_of_sample(clusters, row, len(names)), binary)
+    if row.shape != column.shape:
+        raise ValueError(f"{row.size} samples and {column.size} contenders do not match")
+    cell, shape = row * len(who) + column, (len(names), len(who))
+    cluster = _cluster_of_sample(clusters, row, len(names))
+    found = []
+    for values in several:
+        value = np.asarray(values, dtype=np.float64)
+        if value.shape != cell.shape:
+            raise ValueError(f"{value.size} values and {cell.size} samples do not match")
+        if np.isinf(value).any():
+            raise ValueError("values hold an infinity; leave out (NaN) what was not measured")
+        keep = ~np.isnan(value)
+        value, of = value[keep], cell[keep]
+        counts = np.bincount(of, minlength=shape[0] * shape[1]).reshape(shape)
+        sums = np.bincount(of, weights=value, minlength=shape[0] * shape[1]).reshape(shape)
+        means = np.full(shape, np.nan)
+        np.divide(sums, counts, out=means, where=counts > 0)
+        binary = bool(np.isin(value, (0.0, 1.0)).all())
+        found.append(Table(means, counts, names, who, cluster, binary))
+    return found
 
 
 def _cluster_of_sample(

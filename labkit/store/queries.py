@@ -5,7 +5,7 @@ It does not open the lab itself, and computes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,21 @@ _COUNTED = (
     "replayed", "cost_unknown", "unsettled", "attempt", "version", "position",
 )  # fmt: skip
 _STARTED = "coalesce(started_at, written_at)"
+_SAMPLES = """
+with
+    wanted as (select distinct * from ({rows})),
+    of_run as (
+        select run_id, any_value(dataset) as dataset
+        from log.runs where run_id in (select run_id from wanted) group by run_id
+    )
+select run_id, sample_id, s.fields
+from wanted join of_run using (run_id) join log.samples as s using (dataset, sample_id)
+order by dataset, s.position, s.rowid
+"""
+_SCORES = """
+select scorer, g.rowid as of_row, "value", epoch_us(s.written_at) as written
+from log.scores as s join ({rows}) as g using (generation_id)
+"""
 
 
 def generations(
@@ -57,26 +72,42 @@ def generations(
     timed, timed_params = filters.times(_STARTED, since=since, until=until)
     most = filters.limit(limit)
     own = [column for column in (GENERATION_COLUMNS if wanted is None else wanted) if "." not in column]
-    read = dict.fromkeys([*own, "generation_id", "run_id", "sample_id", "written_at"])
+    joined = {
+        prefix
+        for prefix in ("sample.", "score.")
+        if wanted is None or any(column.startswith(prefix) for column in wanted)
+    }
+    # Of a million rows the identities alone take longer to read than all numbers.
+    places = ["run_id", "sample_id"] if "sample." in joined else []
+    read = dict.fromkeys([*own, *places, "written_at", "rowid"])
     before = " and ".join(fixed) or "true"
     latest = f"select max_by(rowid, {_RANK}) from log.generations where {before} group by generation_id"  # noqa: S608
+    counts = f"select count(*), count(distinct generation_id) from log.generations where {before}"  # noqa: S608
     with opened() as reading:
-        several = reading.connection.execute(f"{latest} having count(*) > 1 limit 1", fixed_params).fetchone()
+        counted = reading.connection.execute(counts, fixed_params).fetchone()
         # Where every cell has one row, as in most runs, there is none to leave out, and all come in order.
+        several = counted is None or counted[0] != counted[1]
         newer = [f"rowid in ({latest})"] if several else []
         chosen = " and ".join([before, *newer, *later, *timed])
         if most is not None:
             # Which rows is settled over two narrow columns; only those are then read whole.
             newest = f"select rowid from log.generations where {chosen} order by written_at desc limit {most}"  # noqa: S608
             chosen = f"rowid in ({newest})"
-        query = f"select {', '.join(map(name, read))} from log.generations where {chosen}"  # noqa: S608
         params = [*fixed_params, *(fixed_params if several else ()), *later_params, *timed_params]
-        table = reading.connection.execute(query, params).to_arrow_table()
+
+        def rows(columns: Iterable[str]) -> str:
+            return f"select {', '.join(columns)} from log.generations where {chosen}"  # noqa: S608 - bound
+
+        table = reading.connection.execute(rows(map(name, read)), params).to_arrow_table()
         parts = [to_frame(table.select(own), never_missing=_COUNTED)] if own else []
-        if wanted is None or any(column.startswith("sample.") for column in wanted):
-            parts.append(_sample_columns(reading, table))
-        if wanted is None or any(column.startswith("score.") for column in wanted):
-            parts.append(_score_columns(reading, table))
+        if "sample." in joined:
+            of_rows = rows(places)
+            samples = reading.connection.execute(_SAMPLES.format(rows=of_rows), params).to_arrow_table()
+            parts.append(_sample_columns(table, samples))
+        if "score." in joined:
+            of_rows = rows(("generation_id", "rowid"))
+            scores = reading.connection.execute(_SCORES.format(rows=of_rows), params).to_arrow_table()
+            parts.append(_score_columns(table, scores))
     import pandas as pd
 
     frame = pd.concat(parts, axis=1) if len(parts) > 1 else parts[0]
@@ -97,73 +128,57 @@ def _ordered(frame: pd.DataFrame, written_at: pa.ChunkedArray, *, down: bool) ->
     return frame.iloc[np.argsort(written, kind="stable")].reset_index(drop=True)
 
 
-def _sample_columns(reading: Reading, table: pa.Table) -> pd.DataFrame:
-    """The dataset's own columns for each row, found by its run's dataset and its sample."""
+def _sample_columns(table: pa.Table, samples: pa.Table) -> pd.DataFrame:
+    """The dataset's own columns for each row, found by its run and its sample."""
     import pandas as pd
 
-    reading.connection.register("labkit_rows", table.select(["run_id", "sample_id"]))
-    try:
-        pairs = reading.connection.execute(
-            "with wanted as (select distinct run_id, sample_id from labkit_rows), "
-            "of_run as (select run_id, any_value(dataset) as dataset from log.runs "
-            "where run_id in (select run_id from labkit_rows) group by run_id) "
-            "select run_id, sample_id, s.fields "
-            "from wanted join of_run using (run_id) join log.samples as s using (dataset, sample_id) "
-            "order by dataset, s.position, s.rowid"
-        ).fetchall()
-    finally:
-        reading.connection.unregister("labkit_rows")
-    texts = {text: number for number, text in enumerate(dict.fromkeys(fields for _, _, fields in pairs))}
-    decoded = [msgspec.json.decode(text) for text in texts]
+    texts = samples["fields"].combine_chunks().dictionary_encode()
+    decoded = [msgspec.json.decode(text) for text in texts.dictionary.to_pylist()]
     columns = dict.fromkeys(column for fields in decoded for column in fields)
-    place: dict[tuple[str, str], int] = {}
-    for run_id, sample_id, fields in pairs:
-        # A sample that was written twice is as it was first, as in the view `samples`.
-        place.setdefault((run_id, sample_id), texts[fields])
     frame = pd.DataFrame(
         {f"sample.{column}": [fields.get(column) for fields in decoded] for column in columns},
         index=range(len(decoded)),
     )
-    return frame.reindex(_places(table, place)).reset_index(drop=True)
+    return frame.reindex(_places(table, samples, texts.indices)).reset_index(drop=True)
 
 
-def _places(table: pa.Table, place: Mapping[tuple[str, str], int]) -> NDArray[np.intp]:
-    """For each row the place of its run and sample, −1 where it has none; looked up once for each pair."""
+def _places(table: pa.Table, samples: pa.Table, number: pa.Array) -> NDArray[np.intp]:
+    """For each row the `number` of its run's sample, −1 where it has none. A sample that was written twice is
+    as it was first, as in the view `samples`."""
     import numpy as np
-    import pandas as pd
+    import pyarrow.compute as pc
 
-    # A missing sample has a code of its own.
-    runs, samples = (table[of].combine_chunks().dictionary_encode("encode") for of in ("run_id", "sample_id"))
-    width = max(1, len(samples.dictionary))
-    codes = [part.indices.to_numpy(zero_copy_only=False).astype(np.int64) for part in (runs, samples)]
-    of_row, pairs = pd.factorize(codes[0] * width + codes[1])
-    names = runs.dictionary.to_pylist(), samples.dictionary.to_pylist()
-    found = [place.get((names[0][pair // width], names[1][pair % width]), -1) for pair in pairs.tolist()]
-    return np.array(found, dtype=np.intp)[of_row]
+    if not len(samples):
+        return np.full(len(table), -1)
+    pairs = []
+    for side in (samples, table):
+        codes = []
+        for of in ("run_id", "sample_id"):
+            known = pc.unique(samples[of])
+            code = pc.index_in(side[of], value_set=known).fill_null(-1).to_numpy()
+            codes.append((code.astype(np.int64), len(known)))
+        (runs, _), (ids, width) = codes
+        pairs.append(np.where((runs < 0) | (ids < 0), -1, runs * width + ids))
+    known_pairs, first = np.unique(pairs[0], return_index=True)
+    at = np.minimum(np.searchsorted(known_pairs, pairs[1]), len(known_pairs) - 1)
+    found = number.to_numpy().astype(np.intp)[first[at]]
+    return np.where(known_pairs[at] == pairs[1], found, -1)
 
 
-def _score_columns(reading: Reading, table: pa.Table) -> pd.DataFrame:
+def _score_columns(table: pa.Table, scores: pa.Table) -> pd.DataFrame:
     """The value of each scorer for each row."""
     import numpy as np
     import pandas as pd
-    import pyarrow as pa
 
-    rows = pa.table({"generation_id": table["generation_id"], "row": pa.array(np.arange(len(table)))})
-    reading.connection.register("labkit_rows", rows)
-    try:
-        scores = reading.connection.execute(
-            "select scorer, labkit_rows.row, value, epoch_us(written_at) as written"
-            " from log.scores join labkit_rows using (generation_id)"
-        ).to_arrow_table()
-    finally:
-        reading.connection.unregister("labkit_rows")
     written = scores["written"].to_numpy()
     if bool((np.diff(written) < 0).any()):
         # Of several values of one scorer the last to be written is the one that stays.
         scores = scores.take(np.argsort(written, kind="stable"))
     scorer = scores["scorer"].combine_chunks().dictionary_encode()
-    code, row = scorer.indices.to_numpy(zero_copy_only=False), scores["row"].to_numpy()
-    value = scores["value"].to_numpy()
+    code, value = scorer.indices.to_numpy(zero_copy_only=False), scores["value"].to_numpy()
+    rows = table["rowid"].to_numpy()
+    order = np.argsort(rows)
+    row = order[np.searchsorted(rows, scores["of_row"].to_numpy(), sorter=order)]
     columns = {}
     for number, scored_by in sorted(enumerate(scorer.dictionary.to_pylist()), key=lambda pair: pair[1]):
         column = np.full(len(table), np.nan)

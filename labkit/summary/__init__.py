@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from labkit.summary.show import html, text
-from labkit.summary.summarize import baseline, fresh, score_column, summarize
+from labkit.summary.summarize import baseline, fresh, interval_for, score_column, summarize
 
-__all__ = ["baseline", "fresh", "html", "score_column", "summarize", "text"]
+__all__ = ["baseline", "fresh", "html", "interval_for", "score_column", "summarize", "text"]

@@ -22,7 +22,7 @@ FIGURES = (*READ, "sample.*", "score.*")
 def compact(frame: pd.DataFrame, *also: str | None) -> pd.DataFrame:
     """The columns that `summarize`, `contender_table` and charts read, and those named in `also`.
 
-    Prompts, models and providers become categories and samples whole numbers; `attrs` are kept.
+    Prompts, models, providers and status become categories and samples whole numbers; `attrs` are kept.
 
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"model": ["b", "a"], "sample_id": ["x", "x"], "status": "done", "text": "long"})
@@ -34,7 +34,7 @@ def compact(frame: pd.DataFrame, *also: str | None) -> pd.DataFrame:
     names = [name for name in (*READ, *also) if name is not None and name in frame.columns]
     cut = frame[list(dict.fromkeys(names))].reset_index(drop=True)
     changed: dict[str, Any] = {}
-    for name in ("prompt", "model", "provider"):
+    for name in ("prompt", "model", "provider", "status"):
         if name in cut.columns:
             codes, values = pd.factorize(cut[name], sort=True)
             changed[name] = pd.Categorical.from_codes(codes, pd.Index([str(value) for value in values]))

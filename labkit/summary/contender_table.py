@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labkit.errors import DefinitionError
-from labkit.stats.table import Table, sample_table
+from labkit.stats.table import Table, sample_tables
 from labkit.stats.units import Floats
 from labkit.summary.summarize import fresh, score_column
 
@@ -100,13 +100,6 @@ def contender_table(
     cluster = None if clusters is None else _codes(frame[clusters])
     if cluster is None and over:
         cluster = sample
-
-    def gathered(values: Any) -> Table:
-        try:
-            return sample_table(values, cell, contender, clusters=cluster)
-        except ValueError as error:
-            raise DefinitionError(f"the rows cannot be compared: {error}") from None
-
     done = (frame["status"] == "done").to_numpy()
     timed = fresh(frame).to_numpy() if "latency_s" in frame.columns else np.zeros(len(frame), dtype=bool)
     cost, value = _floats(frame, "cost_usd"), _floats(frame, column)
@@ -116,6 +109,17 @@ def contender_table(
     of_cell[cell] = sample
     unknown = np.bincount(contender, weights=done & np.isnan(cost), minlength=len(names)) > 0
     present = value[~np.isnan(value)]
+    days, flights = _days(frame), _floats(frame, "in_flight")
+    per_row = (
+        value,
+        np.where(done, cost, np.nan),
+        _logarithms(frame, "latency_s", timed),
+        _logarithms(frame, "ttft_s", timed),
+    )
+    try:
+        scores, costs, latencies, ttfts = sample_tables(per_row, cell, contender, clusters=cluster)
+    except ValueError as error:
+        raise DefinitionError(f"the rows cannot be compared: {error}") from None
     return ContenderTable(
         by=keys,
         over=over,
@@ -123,16 +127,17 @@ def contender_table(
         names=tuple(BETWEEN.join(name) for name in names),
         scorer=column.removeprefix("score."),
         bounded=bool(len(present)) and bool(present.min() >= 0) and bool(present.max() <= 1),
-        score=gathered(value),
-        cost=gathered(np.where(done, cost, np.nan)),
-        latency=_typical(gathered(_logarithms(frame, "latency_s", timed))),
-        ttft=_typical(gathered(_logarithms(frame, "ttft_s", timed))),
+        score=scores,
+        cost=costs,
+        latency=_typical(latencies),
+        ttft=_typical(ttfts),
         asked=asked,
         sample=of_cell,
         order=_asking_order(frame, sample),
         cost_known=~unknown,
         clocks=tuple(
-            _clock(frame, timed & (contender == place), names[place]) for place in range(len(names))
+            _clock(frame, timed & (contender == place), names[place], days, flights)
+            for place in range(len(names))
         ),
     )
 
@@ -236,19 +241,31 @@ def _asking_order(frame: pd.DataFrame, sample: NDArray[np.intp]) -> NDArray[np.i
     return np.asarray(first.sort_values(kind="stable", na_position="last").index, dtype=np.intp)
 
 
-def _clock(frame: pd.DataFrame, mask: NDArray[np.bool_], key: tuple[str, ...]) -> Clock:
+def _days(frame: pd.DataFrame) -> NDArray[np.datetime64]:
+    """The UTC date on which each row was asked."""
     import pandas as pd
 
-    days: tuple[str, ...] = ()
-    if "started_at" in frame.columns:
-        at = pd.to_datetime(frame["started_at"][mask], utc=True, errors="coerce").dropna()
-        days = tuple(sorted(str(day) for day in at.dt.normalize().unique().strftime("%Y-%m-%d")))
-    flights = _floats(frame, "in_flight")[mask]
-    flights = flights[~np.isnan(flights)]
+    if "started_at" not in frame.columns:
+        return np.full(len(frame), np.datetime64("NaT"), dtype="datetime64[D]")
+    at = pd.to_datetime(frame["started_at"], utc=True, errors="coerce").dt.tz_localize(None)
+    return at.to_numpy().astype("datetime64[D]")
+
+
+def _clock(
+    frame: pd.DataFrame,
+    mask: NDArray[np.bool_],
+    key: tuple[str, ...],
+    days: NDArray[np.datetime64],
+    flights: Floats,
+) -> Clock:
+    import pandas as pd
+
+    asked_on = pd.unique(days[mask].astype("int64")).astype("datetime64[D]")
+    flights = flights[mask & ~np.isnan(flights)]
     local = bool((frame["provider"][mask] == "local").any()) if "provider" in frame.columns else False
     return Clock(
         int(mask.sum()),
-        days,
+        tuple(str(day) for day in np.sort(asked_on) if not np.isnat(day)),
         float(np.median(flights)) if len(flights) else None,
         local or key[-1].startswith("local/"),
     )

@@ -14,6 +14,7 @@ from labkit.errors import DefinitionError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import ArrayLike
 
     from labkit.stats.intervals import Interval
 
@@ -83,7 +84,7 @@ def summarize(
     _check(frame, keys)
     rate = baseline[1] if isinstance(baseline, tuple) else baseline
     numbers = _numeric(frame, column)
-    interval = _interval_for(numbers["score"])
+    interval = interval_for(numbers["score"])
     rows = []
     for key, part in numbers.groupby(
         [frame[name].reset_index(drop=True) for name in keys], sort=True, dropna=False, observed=True
@@ -158,7 +159,7 @@ def _numeric(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
     parts: dict[str, Any] = {name: _floats(frame, name) for name in _NUMBERS}
     parts["score"] = _floats(frame, column) if column else np.nan
     parts["sample"] = pd.factorize(frame["sample_id"], use_na_sentinel=False)[0]
-    parts["status"] = frame["status"].astype(object).to_numpy()
+    parts["status"] = frame["status"].astype("category").array
     replayed = "replayed_from" in frame.columns
     parts["replayed"] = frame["replayed_from"].notna().to_numpy() if replayed else False
     return pd.DataFrame(parts, index=pd.RangeIndex(len(frame)))
@@ -183,10 +184,14 @@ def _counts(part: pd.DataFrame) -> dict[str, Any]:
     return {"n": len(part), **counts, "replayed": int(part["replayed"].sum())}
 
 
-def _interval_for(scores: pd.Series[float]) -> Callable[..., Interval]:
+def interval_for(scores: ArrayLike) -> Callable[..., Interval]:
+    """The interval that suits the scores: of a rate where all lie from 0 to 1, else of a mean."""
+    import numpy as np
+
     from labkit.stats.intervals import mean_interval, rate_interval
 
-    return rate_interval if scores.dropna().between(0, 1).all() else mean_interval
+    values = np.asarray(scores, dtype=float)
+    return mean_interval if ((values < 0) | (values > 1)).any() else rate_interval
 
 
 def _score(part: pd.DataFrame, column: str | None, found: Interval) -> dict[str, Any]:

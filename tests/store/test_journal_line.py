@@ -59,11 +59,10 @@ def test_any_text_comes_back(text: str, stamp: int) -> None:
 @given(st.text())
 def test_lone_surrogates_become_the_replacement_character(text: str) -> None:
     """What UTF-8 cannot hold is replaced, and only that."""
-    row = journal_line.parse(framed(sample({"a": text, text: [text]}))[:-1]).row
+    row = journal_line.parse(framed(sample({"a": text, f"b{text}": [text]}))[:-1]).row
     fields = json.loads(bytes(row.fields))
     want = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    assert fields["a"] == want
-    assert fields[want] in ([want], want)
+    assert fields == {"a": want, f"b{want}": [want]}
 
 
 def test_a_surrogate_pair_becomes_its_character() -> None:
