@@ -22,7 +22,7 @@ log = logging.getLogger("labkit.store")
 
 SETTINGS = "pragma disable_checkpoint_on_shutdown; set wal_autocheckpoint = '4MB'"
 """Whoever closes the lab waits for no checkpoint, and the log stays short all the same."""
-SMALL_BYTES = 64 * 2**20
+SMALL_BYTES = 16 * 2**20
 """Queries over so small a file are over before a second thread has begun: it only costs."""
 NAME = "lab"
 """What the file is called while it is attached. Its views name their tables without it."""
