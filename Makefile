@@ -51,11 +51,11 @@ lint: $(VENV)/.developer
 	$(BIN)/lint-imports
 
 $(VENV)/.user: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[local,notebook]"
+	$(BIN)/python -m pip install --no-compile --quiet --constraint constraints.txt --editable ".[local,notebook]"
 	touch $@
 
 $(VENV)/.developer: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[local,notebook,dev]"
+	$(BIN)/python -m pip install --no-compile --quiet --constraint constraints.txt --editable ".[local,notebook,dev]"
 	touch $(VENV)/.user $@
 
 $(VENV)/bin/python:
