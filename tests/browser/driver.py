@@ -89,6 +89,15 @@ def _playwright_has_one() -> bool:
         return Path(playwright.chromium.executable_path).is_file()
 
 
+PAGE_CONFIG = {
+    "buildAvailable": False,
+    "buildCheck": False,
+    "disabledExtensions": {"@jupyterlab/notebook-extension:export": True},
+}
+"""What each page would else wait two seconds for: whether JupyterLab is to be built, and the formats a notebook
+can be exported to."""
+
+
 class JupyterLab:
     """A server of its own in `folder`: its settings, kernels and files touch nobody else's."""
 
@@ -106,6 +115,9 @@ class JupyterLab:
             name: str(folder / name.lower())
             for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
         }
+        page_config = Path(own["JUPYTER_CONFIG_DIR"], "labconfig", "page_config.json")
+        page_config.parent.mkdir(parents=True)
+        page_config.write_text(json.dumps(PAGE_CONFIG))
         clean = {
             name: value
             for name, value in os.environ.items()
