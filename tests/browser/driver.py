@@ -94,8 +94,8 @@ PAGE_CONFIG = {
     "buildCheck": False,
     "disabledExtensions": {"@jupyterlab/notebook-extension:export": True},
 }
-"""What each page would else wait two seconds for: whether JupyterLab is to be built, and the formats a notebook
-can be exported to."""
+"""What each page would else wait two seconds for: whether JupyterLab is to be built, and the formats into
+which a notebook can be exported."""
 
 
 class JupyterLab:

@@ -139,7 +139,7 @@ def test_a_disk_full_beyond_the_reserve(
     """F28: where even the reserve has not room for all that is in flight, nothing is acknowledged that is not
     there; what waits in memory is written when there is room, as long as the process lives."""
     lab = lk.Lab(small_disk / "lab.duckdb")
-    channel.script(then={"first_s": 0.8, "text": "long " * 120_000})
+    channel.script(then={"first_s": 2.5, "text": "long " * 120_000})
     run = plan_at(lab, channel).start()
     until(lambda: len(channel.seen()) == 8)
     ballast = fill(small_disk, 10_000)
