@@ -26,7 +26,7 @@ from labkit.run.extend import Extendable
 from labkit.run.lab_services import LabServices
 from labkit.run.launch import Launch, Settings
 from labkit.run.run_control import RunControl
-from labkit.run.stored import read
+from labkit.run.stored import Stored
 from labkit.scoring import Scorer
 from labkit.widgets.progress import Progress
 
@@ -87,7 +87,7 @@ class Run(Conclusions, Extendable, RunControl):
                 unfinished = run_id or services.store.unfinished(design.plan_id, fresh=settings.fresh)
                 run_id = unfinished or new_run_id()
                 driving.enter_context(services.store.drive(run_id))
-                stored = read(
+                stored = Stored.read(
                     design, services, run_id=run_id, resumed=unfinished is not None, fresh=settings.fresh
                 )
                 told = title(stored.unanswered(design))

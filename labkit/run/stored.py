@@ -15,7 +15,7 @@ from labkit.run.lab_services import LabServices
 
 
 class Stored(NamedTuple):
-    """What `read` found."""
+    """What it has."""
 
     versions: Mapping[str, int]
     """Of each prompt, by name."""
@@ -26,6 +26,23 @@ class Stored(NamedTuple):
     answers: replaying.Answers | None
     """What may be replayed; None: everything is asked anew."""
 
+    @classmethod
+    def read(
+        cls, design: Design, services: LabServices, *, run_id: str, resumed: bool, fresh: bool
+    ) -> Stored:
+        """What the lab has of the design, whose prompts it then has too. Raises `StoreError`."""
+        store = services.store
+        with store.one_opening():
+            prompts = store.save_prompts(design.prompts, user=services.user)
+            missing = _missing(design, store.settled(run_id), run_id) if resumed else design.places
+            return cls(
+                versions={prompt.name: prompt.version for prompt in prompts if prompt.version is not None},
+                has_samples=store.has_samples(design.dataset),
+                missing=missing,
+                spent_usd=store.spent(run_id) if resumed else 0.0,
+                answers=None if fresh else replaying.look_up(store, design, missing),
+            )
+
     def unanswered(self, design: Design) -> list[Place]:
         """Those of the missing that nothing is there to replay for."""
         have = set() if self.answers is None else self.answers.matching()
@@ -34,21 +51,6 @@ class Stored(NamedTuple):
             for place in self.missing
             if design.endpoints[place.model] is None or (place.request_id, place.draw) not in have
         ]
-
-
-def read(design: Design, services: LabServices, *, run_id: str, resumed: bool, fresh: bool) -> Stored:
-    """What the lab has of the design, whose prompts it then has too. Raises `StoreError`."""
-    store = services.store
-    with store.one_opening():
-        prompts = store.save_prompts(design.prompts, user=services.user)
-        missing = _missing(design, store.settled(run_id), run_id) if resumed else design.places
-        return Stored(
-            versions={prompt.name: prompt.version for prompt in prompts if prompt.version is not None},
-            has_samples=store.has_samples(design.dataset),
-            missing=missing,
-            spent_usd=store.spent(run_id) if resumed else 0.0,
-            answers=None if fresh else replaying.look_up(store, design, missing),
-        )
 
 
 def _missing(design: Design, settled: frozenset[str], run_id: str) -> list[Place]:
