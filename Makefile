@@ -1,8 +1,8 @@
 # `make demo`, `make test`, `make lab`: each does all its set-up, once, in .venv, and is safe to run twice.
 #
-# `make test` runs what reads no clock in several processes, and then, one at a time, what is marked `alone`.
-# One of those that fails is run once more by itself, and the report says so ("rerun test summary info"): one
-# that needed it twice in five runs is mended, or moved to `make soak`.
+# `make test` runs what reads no clock in several processes, then what is marked `browser`, two at a time, and
+# then, one at a time, what is marked `alone`. One of the last two that fails is run once more, and the report
+# says so ("rerun test summary info"): one that needed it twice in five runs is mended, or moved to `make soak`.
 #
 # `make quick` is for every save: the first part without the rooms that start servers, processes or whole runs.
 PYTHON ?= python3
@@ -10,8 +10,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAB := lab.duckdb
 PYTEST := $(BIN)/python -m pytest --durations=20
-TOGETHER := -m "not alone and not soak" -n 3 --dist worksteal
-WHOLE := browser cli faults plan report run security store test_lab.py weights widgets
+TOGETHER := -m "not alone and not browser and not soak" -n 3 --dist worksteal
+AGAIN := --reruns 1 --rerun-show-tracebacks
+PAIRS := -m "browser and not alone and not soak" -n 2 --dist worksteal $(AGAIN)
+WHOLE := cli faults plan report run security store test_lab.py weights widgets
 # Tests start hundreds of interpreters: what they import is compiled once, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -29,7 +31,8 @@ lab: $(VENV)/.user
 test: $(VENV)/.developer lint
 	$(BIN)/labkit pull smollm2-135m gemma-3-270m
 	$(PYTEST) $(TOGETHER)
-	$(PYTEST) -m "alone and not soak" --reruns 1 --rerun-show-tracebacks
+	$(PYTEST) $(PAIRS)
+	$(PYTEST) -m "alone and not soak" $(AGAIN)
 
 quick: $(VENV)/.developer
 	$(BIN)/ruff check .
@@ -38,6 +41,7 @@ quick: $(VENV)/.developer
 soak: $(VENV)/.developer lint
 	$(BIN)/labkit pull smollm2-135m gemma-3-270m
 	$(PYTEST) $(TOGETHER)
+	$(PYTEST) $(PAIRS)
 	$(PYTEST) -m "alone or soak"
 
 bench: $(VENV)/.developer

@@ -1,4 +1,4 @@
-"""What `make test` does with a test that fails: once more, and told, where it runs alone; else never."""
+"""What `make test` does with a test that fails: once more, and told, where it is not run with all others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[1]
-TOGETHER, ALONE = 0, 1
+TOGETHER, PAIRS, ALONE = 0, 1, 2
 TEST = """
 import pathlib
 import pytest
@@ -53,15 +53,22 @@ def tried(commands: list[list[str]], pytester: pytest.Pytester) -> Try:
     return run
 
 
-def test_there_are_two_parts(commands: list[list[str]]) -> None:
-    """Every test that is not for `make soak` is in one of two parts, and in one only."""
+def test_there_are_three_parts(commands: list[list[str]]) -> None:
+    """Every test that is not for `make soak` is in one of three parts, and in one only."""
     chosen = [words[words.index("-m") + 1] for words in commands]
-    assert chosen == ["not alone and not soak", "alone and not soak"]
+    assert chosen == [
+        "not alone and not browser and not soak",
+        "browser and not alone and not soak",
+        "alone and not soak",
+    ]
 
 
-def test_a_second_try_is_told(tried: Try, pytester: pytest.Pytester) -> None:
-    """A test that runs alone and fails once passes, and the report names it with what went wrong at first."""
-    result = tried(ALONE, "@pytest.mark.alone", 1)
+@pytest.mark.parametrize(
+    ("command", "mark"), [(PAIRS, "@pytest.mark.browser"), (ALONE, "@pytest.mark.alone")]
+)
+def test_a_second_try_is_told(tried: Try, pytester: pytest.Pytester, command: int, mark: str) -> None:
+    """Such a test that fails once passes, and the report names it with what went wrong at first."""
+    result = tried(command, mark, 1)
     assert result.ret == 0
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from models import words
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.browser
 
 Open = Callable[..., Any]
 
@@ -147,6 +147,7 @@ def test_pause_and_stop_one_model(open_notebook: Open) -> None:
     assert found["scripted/b"] == ["done", "stopped"]
 
 
+@pytest.mark.alone
 def test_forty_eight_panels(open_notebook: Open, served: Any) -> None:
     """48 answers at 50 words a second, from a real port: every character arrives, at most ten messages a
     second."""

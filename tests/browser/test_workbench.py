@@ -9,7 +9,7 @@ import pytest
 from driver import ROOT
 from playwright.sync_api import expect
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.browser
 
 Open = Callable[..., Any]
 
