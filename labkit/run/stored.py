@@ -15,7 +15,7 @@ from labkit.run.lab_services import LabServices
 
 
 class Stored(NamedTuple):
-    """What it has."""
+    """What the lab has of one design, and which of its places are still to be settled."""
 
     versions: Mapping[str, int]
     """Of each prompt, by name."""

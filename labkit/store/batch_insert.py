@@ -36,8 +36,8 @@ def insert(connection: duckdb.DuckDBPyConnection, found: list[Found]) -> None:
         by_kind.setdefault(one.line.kind.tag, []).append(one)
     for kind in KINDS:
         if kind.tag in by_kind:
-            # DuckDB finds the variable by its name, in two thirds of the time a registered view takes.
-            labkit_batch = to_arrow(kind, by_kind[kind.tag])  # noqa: F841
+            # In two thirds of the time that a registered view takes.
+            labkit_batch = to_arrow(kind, by_kind[kind.tag])  # noqa: F841 - DuckDB finds it by its name
             connection.execute(f"insert into log.{kind.table} by name from labkit_batch")
 
 

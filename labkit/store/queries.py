@@ -82,7 +82,7 @@ def generations(
     read = dict.fromkeys([*own, *places, "written_at", "rowid"])
     before = " and ".join(fixed) or "true"
     latest = f"select max_by(rowid, {_RANK}) from log.generations where {before} group by generation_id"  # noqa: S608
-    counts = f"select count(*), count(distinct generation_id) from log.generations where {before}"  # noqa: S608
+    counts = f"select count(*), count(distinct generation_id) from log.generations where {before}"  # noqa: S608 - bound
     with opened() as reading:
         counted = reading.connection.execute(counts, fixed_params).fetchone()
         # Where every cell has one row, as in most runs, there is none to leave out, and all come in order.

@@ -94,8 +94,8 @@ PAGE_CONFIG = {
     "buildCheck": False,
     "disabledExtensions": {"@jupyterlab/notebook-extension:export": True},
 }
-"""What each page would else wait two seconds for: whether JupyterLab is to be built, and the formats into
-which a notebook can be exported."""
+"""What each page would else ask the server for, some 0.9 s each: whether JupyterLab is to be built, and the
+formats into which a notebook can be exported."""
 
 
 class JupyterLab:

@@ -68,8 +68,8 @@ class Watched:
         self._stack = contextlib.ExitStack()
 
     def execute(self, sql: str, *params: Any) -> Any:
-        # DuckDB looks for the rows to insert by their name, in the frame that calls it.
-        labkit_batch = sys._getframe(1).f_locals.get("labkit_batch")  # noqa: F841
+        # DuckDB looks for the rows to insert by their name, in the frame that calls it: now this one.
+        labkit_batch = sys._getframe(1).f_locals.get("labkit_batch")  # noqa: F841 - DuckDB finds it here
         if sql == "checkpoint":
             with self._marks.during("checkpoint"):
                 return self._connection.execute(sql, *params)
