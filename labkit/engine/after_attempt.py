@@ -16,8 +16,13 @@ from labkit.engine.token_buckets import Tokens
 from labkit.errors import ConnectionFailed, ConnectionLost, Overloaded, ProviderError, RateLimited, TimedOut
 from labkit.records import Generation
 
-_OF_THE_ENDPOINT = (RateLimited, Overloaded, TimedOut, ConnectionFailed, ConnectionLost)
+REFUSALS = (RateLimited, Overloaded)
+_OF_THE_ENDPOINT = (*REFUSALS, TimedOut, ConnectionFailed, ConnectionLost)
 """Failures that tell of the endpoint, not of one request."""
+
+
+_PLACE_S = 0.5
+_ENOUGH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class AfterAttempt:
     stops_model: Stopped | None = None
     pause_s: float | None = None
     """The model is paused for so long."""
+    keeps_place_s: float = 0.0
+    """Its place at the endpoint stays taken for so long: another might be refused for the same reason."""
 
 
 def decide(
@@ -49,7 +56,7 @@ def decide(
     if attempted.error is not None:
         return _failed(queue, call, attempted, attempted.error, policy, random, now)
     queue.circuit.withdrawn()
-    queue.rate.ended(attempted.sent_number)
+    queue.rate.ended(attempted.sent_number, now)
     return AfterAttempt(call.unanswered_row(attempted.stopped))
 
 
@@ -70,11 +77,16 @@ def _failed(
     random: Random,
     now: float,
 ) -> AfterAttempt:
-    name = type(error).__name__
+    name, refused = type(error).__name__, isinstance(error, REFUSALS)
     pause_s = _learn(queue, attempted, error, now)
-    queue.rate.ended(attempted.sent_number)
+    queue.rate.ended(attempted.sent_number, now)
     decision = retry.decide(
-        policy, error, failures=call.failed(name), elapsed_s=call.elapsed_s(now), random=random
+        policy,
+        error,
+        failures=call.failed(name),
+        elapsed_s=call.elapsed_s(now),
+        random=random,
+        by_chance=queue.rate.by_chance,
     )
     stops = decision.stops_model or _unreachable(queue, error, policy, now)
     # A run that was stopped meanwhile asks nothing again, and is no reason to hide what went wrong here.
@@ -86,14 +98,13 @@ def _failed(
         why=str(error),
         stops_model=Stopped(name, f"{queue.model.id} was put aside: {stops}") if stops else None,
         pause_s=pause_s,
+        keeps_place_s=min(wait_s, _PLACE_S) if wait_s and refused and queue.rate.in_doubt else 0.0,
     )
 
 
 def _learn(queue: ModelQueue, attempted: Attempted, error: ProviderError, now: float) -> float | None:
-    if isinstance(error, RateLimited):
-        queue.refused(attempted.sent_number, error.retry_after_s, now)
-    elif isinstance(error, Overloaded):
-        queue.endpoint.limiter.refused(attempted.sent_number)
+    if isinstance(error, REFUSALS):
+        queue.refused(attempted.sent_number, error, now)
     if isinstance(error, _OF_THE_ENDPOINT):
         return queue.circuit.failed(type(error).__name__, now)
     # Any answer, also a refusal of this one request, shows that the endpoint works.
@@ -102,7 +113,11 @@ def _learn(queue: ModelQueue, attempted: Attempted, error: ProviderError, now: f
 
 
 def _unreachable(queue: ModelQueue, error: ProviderError, policy: Policy, now: float) -> str | None:
-    since, paused = queue.circuit.failing_since, queue.circuit.reopens_at is not None
-    if since is None or not paused or now - since <= policy.unreachable_s:
+    circuit = queue.circuit
+    since, paused = circuit.failing_since, circuit.reopens_at is not None
+    # What is refused at once is asked too rarely to pause.
+    known = paused or (isinstance(error, REFUSALS) and circuit.failures >= _ENOUGH)
+    # Whatever is asked now would be out of time as well.
+    if since is None or not known or now - since <= min(policy.unreachable_s, policy.deadline_s):
         return None
     return f"nothing but {type(error).__name__} for {now - since:,.0f} s: {error}"

@@ -18,6 +18,8 @@ class CircuitBreaker:
     def __init__(self, random: Random, *, trips_at: int = TRIPS_AT) -> None:
         self.why = ""
         self.failing_since: float | None = None
+        self.failures = 0
+        """How many failed since then."""
         self.reopens_at: float | None = None
         """While paused: when the next probe may leave. None: not paused."""
         self._random = random
@@ -38,7 +40,7 @@ class CircuitBreaker:
         """Any answer, also a refusal of one request, shows that the endpoint works."""
         self.why = ""
         self.failing_since = self.reopens_at = None
-        self._in_a_row = self._pauses = 0
+        self._in_a_row = self._pauses = self.failures = 0
         self._probing = False
 
     def failed(self, error_type: str, now: float) -> float | None:
@@ -46,6 +48,7 @@ class CircuitBreaker:
         self.failing_since = now if self.failing_since is None else self.failing_since
         self._in_a_row = self._in_a_row + 1 if error_type == self.why else 1
         self.why = error_type
+        self.failures += 1
         if self.reopens_at is not None and not self._probing:
             return None
         if not self._probing and self._in_a_row < self._trips_at:

@@ -1,9 +1,8 @@
 """How many requests may be in flight at one endpoint with one key.
 
-The limit grows by up to one with every answer that begins, until the endpoint first asks to slow down;
-then it is halved at each such refusal and grows by about one a round (Chiu and Jain, "Analysis of the
-increase and decrease algorithms for congestion avoidance", 1989). Both have jitter, so that runs which
-began together do not go on in step. It knows neither clock nor queue.
+The limit grows by up to one with every answer that begins, with jitter, so that runs which began together do
+not go on in step. What an endpoint refuses does not lower it: how fast is asked follows from that (see
+`rate_limiter`), and with it how many are out. It knows neither clock nor queue.
 """
 
 from __future__ import annotations
@@ -32,9 +31,7 @@ class ConcurrencyLimiter:
         self._adaptive = adaptive
         self._random = random or Random()  # noqa: S311 - spreads load, protects nothing
         self._level = float(min(ceiling, _BEGIN) if adaptive else ceiling)
-        self._ramping = True
         self._sent = 0
-        self._decreased_at = 0
 
     def __repr__(self) -> str:
         return f"ConcurrencyLimiter({self.in_flight} in flight of {self.limit}, at most {self.ceiling})"
@@ -64,24 +61,8 @@ class ConcurrencyLimiter:
         if self._level >= self.ceiling:
             return False
         before = self.limit
-        if self._ramping:
-            step = self._random.uniform(0.5, 1.0)
-        else:
-            step = self._random.uniform(0.5, 1.5) / self._level
-        self._level = min(float(self.ceiling), self._level + step)
+        self._level = min(float(self.ceiling), self._level + self._random.uniform(0.5, 1.0))
         return self.limit > before
-
-    def refused(self, sent_number: int) -> None:
-        """The endpoint asked to slow down. Refusals of what left before the last decrease say nothing new."""
-        if sent_number > self._decreased_at:
-            self.decrease()
-
-    def decrease(self) -> None:
-        """Halve the limit, since this run or another was asked to slow down."""
-        if self._adaptive:
-            self._ramping = False
-            self._level = max(1.0, self._level / 2)
-            self._decreased_at = self._sent
 
     @property
     def sent(self) -> int:

@@ -6,9 +6,9 @@ it was told of the model's limits and how it was refused, and reads what the oth
 - its share: of the provider's buckets, of the learnt rate and of the places at the endpoint it takes one
   part in as many as there are runs with requests waiting. One that waits for nothing leaves its part to
   the others; one that was killed or stopped does so within three seconds.
-- what it need not find out by itself: a new run begins with the buckets others know, and with the rate at
-  which they, or runs that ended lately, were refused.
-- a refusal of one slows all down.
+- what it need not find out by itself: a new run begins with the buckets others know, and with the limit that
+  they, or runs that ended lately, ran into.
+- a limit that one runs into slows all down.
 
 Shares are equal, however much waits: a long run does not starve a short one. It does not know what a run
 would make of its share: one that asks slowly for other reasons leaves a part unused. In the half second
@@ -22,6 +22,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Any
 
 from labkit.engine import shared_usage_file
@@ -33,8 +34,6 @@ from labkit.engine.token_buckets import Bucket
 log = logging.getLogger("labkit.engine")
 
 _EVERY_S = 0.4
-_ONE_STORM_S = 1.0
-"""Refusals so close together, here and elsewhere, are one reason to slow down, not two."""
 _alone: set[str] = set()
 
 
@@ -44,7 +43,7 @@ class LimitSharing:
     def __init__(self) -> None:
         self._who = os.urandom(16)
         self._files: list[tuple[SharedUsageFile, list[ModelQueue]]] = []
-        self._joined = self._at = 0.0
+        self._at = 0.0
 
     def __repr__(self) -> str:
         return f"LimitSharing({len(self._files)} files)"
@@ -69,7 +68,6 @@ class LimitSharing:
 
     def begin(self, now: float) -> None:
         """Tell of this run, and learn what others know, before the first request."""
-        self._joined = now
         self._beat(now, begins=True)
 
     def beat(self, now: float, *, news: bool = False) -> None:
@@ -120,20 +118,14 @@ class LimitSharing:
         queue.rate.taken_elsewhere = sum(taken * part for taken, part in left)
         if not known:
             return
-        newest = max(known, key=lambda one: one.refused_at)
-        if newest.refused_at > 0:
-            self._slow(queue, newest, ahead_s)
+        newest = max(known, key=lambda one: one.limited_at)
+        if newest.limited_at > 0 and newest.limit_per_s > 0:
+            at, since = newest.limited_at - ahead_s, newest.since - ahead_s
+            queue.rate.adopt(at, newest.limit_per_s, since)
         for kind in shared_usage_file.KINDS:
             bucket = _known(kind, known, [one for one in going if kind in one.buckets], share, now, ahead_s)
             if bucket is not None:
                 queue.buckets.adopt(kind, bucket)
-
-    def _slow(self, queue: ModelQueue, newest: Notice, ahead_s: float) -> None:
-        limiter, before = queue.endpoint.limiter, queue.rate.refused_at
-        at = newest.refused_at - ahead_s
-        news = queue.rate.adopt(at, newest.top_per_s, newest.since - ahead_s, limiter.sent)
-        if news and at > self._joined and at - before > _ONE_STORM_S:
-            limiter.decrease()
 
     def _spread(self, queues: list[ModelQueue], others: list[Notice], clock: float) -> None:
         """The places of each endpoint are shared with those who ask any of its models."""
@@ -147,7 +139,7 @@ class LimitSharing:
 
     def _notice(self, queue: ModelQueue, now: float, ahead_s: float, *, here: bool, begins: bool) -> Notice:
         limiter = queue.rate
-        refused = limiter.refused_at > float("-inf")
+        limited = limiter.limited_at > -inf and limiter.pace_per_s < inf
         return Notice(
             who=self._who,
             model=queue.model_hash,
@@ -155,9 +147,9 @@ class LimitSharing:
             here=here,
             wants=begins or bool(queue.queued or queue.waiting),
             at=now + ahead_s,
-            refused_at=limiter.refused_at + ahead_s if refused else -1.0,
-            top_per_s=limiter.top_per_s,
-            since=limiter.since + ahead_s if limiter.top_per_s else -1.0,
+            limited_at=limiter.limited_at + ahead_s if limited else -1.0,
+            limit_per_s=limiter.pace_per_s if limited else 0.0,
+            since=limiter.since + ahead_s if limiter.since > -inf else -1.0,
             taken=limiter.taken_of_late(now),
             buckets={
                 kind: (one.capacity, one.level_at(now), one.per_s)

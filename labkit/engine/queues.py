@@ -19,7 +19,8 @@ from labkit.engine.call import Call, Stopped
 from labkit.engine.circuit_breaker import CircuitBreaker
 from labkit.engine.concurrency import ConcurrencyLimiter
 from labkit.engine.rate_limiter import RateLimiter
-from labkit.engine.token_buckets import TokenBuckets
+from labkit.engine.token_buckets import TokenBuckets, used_up
+from labkit.errors import ProviderError
 from labkit.providers.base import Provider
 
 LOCAL = ("local", "scripted")
@@ -41,7 +42,8 @@ class ModelQueue:
         self.circuit = CircuitBreaker(random)
         self.buckets = TokenBuckets()
         # Who gave a concurrency knows what the endpoint takes at once.
-        self.rate = RateLimiter(slow_start=model.concurrency is None and model.dialect not in LOCAL)
+        slow_start = model.concurrency is None and model.dialect not in LOCAL
+        self.rate = RateLimiter(slow_start=slow_start, random=random)
         self.model_hash = shared_usage_file.model_hash(model.name)
         """By what other runs know the model (see `limit_sharing`)."""
         self.runs = 1
@@ -86,11 +88,12 @@ class ModelQueue:
             self.news = True
         self.endpoint.accepted()
 
-    def refused(self, number: int, retry_after_s: float | None, now: float) -> None:
-        """The provider refused the call of that number: too fast."""
-        limiter = self.endpoint.limiter
-        limiter.refused(number)
-        if self.rate.refused(number, limiter.sent, retry_after_s, now):
+    def refused(self, number: int, error: ProviderError, now: float) -> None:
+        """The provider refused the call of that number: it is too busy, for this run or for anybody."""
+        if used_up(error.headers):
+            # The limit that the headers tell of is known, and waited for.
+            self.rate.ended(number, now)
+        elif self.rate.refused(number, error.retry_after_s, now):
             self.news = True
 
     def state(self, now: float) -> dict[str, Any]:
@@ -114,7 +117,7 @@ class ModelQueue:
     def requests_per_minute(self, now: float) -> float | None:
         """How many requests this run may send a minute at most, as far as is known; None: nothing is."""
         bucket = self.buckets.state(now).get("requests")
-        rates = [self.rate.per_s(now) * self.rate.share]
+        rates = [self.rate.pace_per_s * self.rate.share]
         if bucket is not None:
             rates.append(bucket.per_s * bucket.share)
         return min(rates) * 60 if isfinite(min(rates)) else None

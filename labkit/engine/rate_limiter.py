@@ -1,40 +1,57 @@
 """How many requests a second one model takes, learnt from its refusals where no header says it.
 
-After a refusal (429) that says when to come back one request goes ahead, and one more at once for every
-two that are taken. If one of these is refused too, it is not the number in flight that is too high but the
-rate: nothing leaves before that time, and then no more a second than were taken of late. A refusal that
-does not say when is first answered by fewer at once; only the fifth in a row tells of the rate. From there
-the rate grows as CUBIC's window does (RFC 9438; the AWS SDKs' "adaptive" retry mode paces requests in the
-same way): quickly back to where it was refused, slowly around there, then ever faster, so that a limit
-that is gone is forgotten.
+A refusal alone slows nobody. Once there are some, the next requests leave at the rate of a limit that is
+likely, or freely where none is (`refusal_causes`); what becomes of them makes one of the two likelier. So
+refusals that come whatever is asked soon hold back nothing, and a limit is kept, tried again, and forgotten
+when it is gone. Down it goes at once, by no more than the half unless it is sure; up a step with each request
+that is taken. Where request after request is refused nothing leaves before the time they tell.
 
-What was taken of late is what the last minute saw, since providers count by the minute, or one in the
-longest time they ask to wait, whichever is more; where they ask for none, what was taken since the run
-began. It knows nothing of tokens, nor of other models; what other runs learnt it is told (`limit_sharing`).
-Times are given to it.
+Requests are counted in the order in which they left: a refusal comes sooner than an answer, and counted as
+they come the first of those that left together would all be refused.
+
+It knows nothing of tokens, nor of other models; what other runs learnt it is told (`limit_sharing`). Times
+are given to it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from math import cbrt, inf
+from dataclasses import dataclass
+from math import ceil, inf, log
+from random import Random
+
+from labkit.engine.refusal_causes import RefusalCauses
 
 WINDOW_S = 60.0
-_BETA = 0.85
-_FORGOTTEN = 10.0
 _FIRST = 4
 _FIRST_S = 1.0
-_IN_A_ROW = 5
-_LEAST_PER_S = 0.2
-"""Where nothing was taken at all, the first guess."""
-_CAREFUL_S = (0.5, 5.0)
-"""How long only a few go ahead, at least and at most: who takes one may take long to say so."""
-_BACK = cbrt(1 - _BETA)
-_TRIED = 40
+_FEW = 8
+"""Of fewer requests nothing is concluded."""
+_BELOW = 0.96
+_DOWN, _FAR_DOWN = 1 / 2, 1 / 8
+_UP = 1.3
+_TRIED = 12
+"""So many requests leave at a rate before another is drawn, unless they are enough to know better."""
+_SURE = 0.8
+_NO_ACCIDENT = 0.003
+_LEAST_PER_S, _MOST_PER_S = 1 / WINDOW_S, 2000.0
+_BURST_S = 0.05
+_SOME = 0.03
+_QUIET = 200
+"""After so many requests without a refusal there is no reason to count any longer."""
+
+
+@dataclass(slots=True)
+class _Left:
+    """A request that left: when, at which rate of all runs, and whether it was taken, if that is known."""
+
+    at: float
+    per_s: float
+    taken: bool | None = None
 
 
 class RateLimiter:
-    """The rate of one model's requests. Without a refusal it holds back nothing.
+    """The rate of one model's requests. Without refusals it holds back nothing.
 
     `slow_start`: in the first second only a few leave at once, and one more for every two that are taken,
     so that what the first answers tell of limits is not too late.
@@ -44,45 +61,49 @@ class RateLimiter:
     0.0
     """
 
-    def __init__(self, *, slow_start: bool = False) -> None:
+    def __init__(self, *, slow_start: bool = False, random: Random | None = None) -> None:
         self.share = 1.0
         """The part of the rate that is this run's."""
-        self.refused_at = -inf
-        """When the last refusal that said something new came, here or in another run."""
-        self.top_per_s = 0.0
-        """The rate, of all runs, at which it was refused; 0: none is known."""
-        self.since = -inf
-        """From when on the rate grows; before, nothing leaves."""
         self.taken_elsewhere = 0.0
         """Requests of other runs that were taken in the last minute."""
-        self._calm = not slow_start
+        self.limited_at = -inf
+        """When a limit was last run into, here or in another run."""
+        self.pace_per_s = inf
+        """How many may leave a second, of all runs; infinite where nothing holds them back."""
+        self.since = -inf
+        """Before this nothing leaves."""
+        self._causes: RefusalCauses | None = None
+        self._random = random or Random()  # noqa: S311 - spreads trials, protects nothing
+        self._goal_per_s = inf
         self._untried = slow_start
-        self._seen = -1
-        self._in_a_row = 0
         self._careful_until = -inf
         self._ahead: set[int] = set()
         self._abreast = float(_FIRST)
-        self._doubted = False
-        self._longest_s = 0.0
-        self._since_then = 0
-        self._level = 0.0
-        self._at = 0.0
+        self._uncounted: dict[int, _Left] = {}
+        self._counted: dict[int, _Left] = {}
+        """Out for longer than refusals take, and counted as taken."""
+        self._count = 0
+        self._newest = self._slowed_after = -1
+        self._tried = self._in_a_row = self._quiet = 0
+        self._refusing_s = self._longest_s = 0.0
+        self._level = self._at = 0.0
+        self._lately: deque[float] = deque(maxlen=6)
         self._taken: deque[list[float]] = deque()
 
     def __repr__(self) -> str:
-        return (
-            "RateLimiter(free)"
-            if self._calm
-            else f"RateLimiter(refused at {self.top_per_s * 60:,.1f} a minute)"
-        )
+        if self.pace_per_s == inf:
+            return "RateLimiter(free)"
+        return f"RateLimiter({self.pace_per_s * 60:,.1f} a minute)"
 
-    def per_s(self, now: float) -> float:
-        """How many may leave a second, of all runs; infinite where nothing holds them back."""
-        if not self.top_per_s:
-            return inf
-        # A minute, or longer where that is too few requests to try the limit without many refusals.
-        span_s = max(WINDOW_S, _TRIED / self.top_per_s)
-        return self.top_per_s * (1 + (max(0.0, now - self.since) / span_s - _BACK) ** 3)
+    @property
+    def by_chance(self) -> bool:
+        """Whether some are refused however slowly is asked: to wait ever longer is of no use then."""
+        return self._causes is not None and self._causes.by_chance > _SOME
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether nothing holds back, and it is not known either that slower would not help."""
+        return self.pace_per_s == inf and not self.by_chance
 
     def careful(self, now: float) -> bool:
         """Whether a few requests go ahead of the others now."""
@@ -90,38 +111,41 @@ class RateLimiter:
 
     def wait_s(self, now: float) -> float:
         """Seconds until the next request may leave."""
-        if self._calm:
-            return 0.0
         if now < self.since:
             return self.since - now + self.wait_s(self.since)
         careful_s = self._careful_until - now
         if careful_s > 0 and len(self._ahead) >= int(self._abreast):
             return careful_s
-        if not self.top_per_s:
+        if self.pace_per_s == inf:
             return 0.0
-        rate = self.per_s(now) * self.share
-        missing = 1.0 - min(max(1.0, rate), self._level + (now - max(self._at, self.since)) * rate)
-        return missing / rate if missing > 1e-9 else 0.0
+        missing = 1.0 - self._level_at(now)
+        return missing / (self.pace_per_s * self.share) if missing > 1e-9 else 0.0
+
+    def _level_at(self, now: float) -> float:
+        rate = self.pace_per_s * self.share
+        return min(max(1.0, rate * _BURST_S), self._level + (now - max(self._at, self.since)) * rate)
+
+    def taken_of_late(self, now: float) -> float:
+        """How many of this run's requests were taken in the last minute."""
+        self._prune(now)
+        return sum(count for _, count in self._taken)
 
     # -- what happens ----------------------------------------------------------------------------
 
     def sent(self, number: int, now: float) -> None:
         """A request left; numbers only grow."""
-        if self._calm:
-            return
         if self._untried:
             self._untried, self._careful_until = False, now + _FIRST_S
         if now < self._careful_until:
             self._ahead.add(number)
-        if self.top_per_s:
-            rate = self.per_s(now) * self.share
-            flowed = (now - max(self._at, self.since)) * rate
-            self._level = min(max(1.0, rate), self._level + flowed) - 1.0
-            self._at = now
-            if self.per_s(now) > _FORGOTTEN * self.top_per_s:
-                self.top_per_s = 0.0
-        self._calm = not self.top_per_s and now >= self._careful_until
-        self._doubted = self._doubted and not self._calm
+        lately = self._lately
+        lately.append(now)
+        per_s = max(1.0, min((len(lately) - 1) / max(now - lately[0], 1e-3), _MOST_PER_S) / self.share)
+        if self.pace_per_s < inf:
+            self._level, self._at = self._level_at(now) - 1.0, now
+            per_s = min(per_s, self.pace_per_s) if self.pace_per_s > 1 else self.pace_per_s
+        self._uncounted[number] = _Left(now, per_s)
+        self._newest = number
 
     def taken(self, number: int, now: float) -> None:
         """The provider began to answer that request."""
@@ -131,78 +155,109 @@ class RateLimiter:
         else:
             self._taken.append([second, 1])
             self._prune(now)
-        self._since_then += 1
-        if self._in_a_row and number > self._seen:
-            self._in_a_row = 0
-            if now >= self._careful_until:
-                self._longest_s = 0.0
         if number in self._ahead:
             self._ahead.discard(number)
             self._abreast += 0.5
+        self._end(number, True, now)
 
-    def ended(self, number: int) -> None:
+    def ended(self, number: int, now: float) -> None:
         """That request is over, however it went."""
         self._ahead.discard(number)
+        self._end(number, None, now)
 
-    def refused(self, number: int, sent: int, retry_after_s: float | None, now: float) -> bool:
-        """The provider refused that request; `sent` is the number of the last that has left.
-
-        True: it says something new. Refusals of what left before the last one was heard do not.
-        """
+    def refused(self, number: int, retry_after_s: float | None, now: float) -> bool:
+        """The provider refused that request. True: that taught something that other runs should know."""
+        known = self.limited_at
         self._longest_s = max(self._longest_s, retry_after_s or 0.0)
-        if number <= self._seen:
+        left = self._uncounted.get(number) or self._counted.get(number)
+        if left is not None:
+            self._refusing_s = max(now - left.at, 0.95 * self._refusing_s)
+        self._end(number, False, now)
+        return self.limited_at > known
+
+    def adopt(self, limited_at: float, per_s: float, since: float) -> bool:
+        """Another run ran into a limit of about `per_s`, for all runs. True: that is news here."""
+        if limited_at <= self.limited_at:
             return False
-        again = number in self._ahead and self._doubted
-        self._seen, self._abreast = sent, 1.0
-        self._ahead.clear()
-        self.refused_at, self._untried = now, False
-        self._in_a_row += 1
-        if self.top_per_s or self._in_a_row >= _IN_A_ROW or (again and retry_after_s is not None):
-            self._learn(retry_after_s, now)
-        elif retry_after_s is not None:
-            self._calm, self._doubted = False, True
-            shortest_s, longest_s = _CAREFUL_S
-            self._careful_until = now + min(max(retry_after_s, shortest_s), longest_s)
+        self.limited_at = limited_at
+        self._untried, self._careful_until = False, -inf
+        self._know().believe(per_s)
+        self.since = max(self.since, since)
+        self._slow_to(per_s * _BELOW, self.since)
         return True
 
-    def adopt(self, refused_at: float, top_per_s: float, since: float, sent: int) -> bool:
-        """Another run was refused; `sent` have left here so far. True: that is news here."""
-        if refused_at <= self.refused_at:
-            return False
-        self.refused_at = refused_at
-        if top_per_s:
-            self._seen, self._untried = sent, False
-            self.top_per_s, self.since = top_per_s, since
-            self._level, self._at, self._careful_until = 0.0, since, -inf
-            self._calm, self._since_then = False, 0
-        return True
+    # -- what follows ----------------------------------------------------------------------------
 
-    def taken_of_late(self, now: float) -> float:
-        """How many of this run's requests were taken in the last minute."""
-        self._prune(now)
-        return sum(count for _, count in self._taken)
+    def _end(self, number: int, taken: bool | None, now: float) -> None:
+        left = self._uncounted.get(number)
+        late = self._counted.pop(number, None)
+        if left is not None and left.taken is None:
+            if taken is None:
+                del self._uncounted[number]
+            left.taken = taken
+        elif late is not None and taken is False:
+            self._learn(number, late, now)
+        while self._uncounted:
+            number, left = next(iter(self._uncounted.items()))
+            if left.taken is None and now - left.at < 2 * self._refusing_s:
+                return
+            del self._uncounted[number]
+            if left.taken is None:
+                left.taken = True
+                self._counted[number] = _Left(left.at, left.per_s, False)
+            self._learn(number, left, now)
 
-    def _learn(self, retry_after_s: float | None, now: float) -> None:
-        if self.top_per_s:
-            # One look back may mislead: what was learnt before is at most halved.
-            was, paced_s = self.per_s(now), now - self.since
-            seen = self._since_then / paced_s / self.share if paced_s > 1 else was
-            self.top_per_s = max(min(was, seen), was / 2, 1 / WINDOW_S)
-        else:
-            self.top_per_s = max(self._first_guess(now), 1 / WINDOW_S)
-        self.since = now + (retry_after_s or 1 / self.top_per_s)
-        self._longest_s, self._since_then = 0.0, 0
-        self._level, self._at, self._careful_until = 0.0, self.since, -inf
-        self._calm = False
+    def _know(self) -> RefusalCauses:
+        self._causes = self._causes or RefusalCauses()
+        return self._causes
 
-    def _first_guess(self, now: float) -> float:
-        taken = self.taken_of_late(now) + self.taken_elsewhere
-        if self._longest_s:
-            # Of a bucket that refills all the time a part of the next request is there already.
-            return max(taken / WINDOW_S, 1 / self._longest_s)
-        if not self._taken:
-            return _LEAST_PER_S
-        return max(_LEAST_PER_S, taken / min(max(now - self._taken[0][0], 1.0), WINDOW_S))
+    def _learn(self, number: int, left: _Left, now: float) -> None:
+        self._count += 1
+        if self._causes is None:
+            if left.taken:
+                return
+            self._know().count(False, left.per_s, times=min(self._count - 1, 30))
+        causes = self._know()
+        causes.count(not left.taken, left.per_s)
+        self._quiet = self._quiet + 1 if left.taken else 0
+        if self._quiet >= _QUIET and self.pace_per_s > 2 * left.per_s:
+            self._causes, self.pace_per_s, self._count = None, inf, 0
+        elif number > self._slowed_after and self._count > _FEW:
+            self._tried += 1
+            self._in_a_row = 0 if left.taken else self._in_a_row + 1
+            better_known = not left.taken and causes.limit_below(left.per_s) > _SURE
+            if better_known or self._tried >= _TRIED:
+                self._aim(causes, left.per_s, now)
+            if left.taken and self.pace_per_s < self._goal_per_s:
+                self._quicken()
+
+    def _aim(self, causes: RefusalCauses, per_s: float, now: float) -> None:
+        """Draw the rate of the next requests."""
+        down = _FAR_DOWN if causes.limit_below(per_s * _FAR_DOWN) > _SURE else _DOWN
+        least_per_s = max(_LEAST_PER_S, self._lasting_per_s(now), per_s * down)
+        self._goal_per_s, self._tried = max(causes.draw(self._random) * _BELOW, least_per_s), 0
+        if self._goal_per_s < min(self.pace_per_s, per_s):
+            if causes.limit_below(per_s) > _SURE:
+                self.limited_at = now
+            self._slow_to(self._goal_per_s, now)
+        usual = min(max(causes.by_chance, 0.1), 0.5)
+        if self._in_a_row >= ceil(log(_NO_ACCIDENT) / log(usual)) and causes.limit_below(per_s) > _SURE:
+            self.since, self._in_a_row = now + self._longest_s, 0
+            self._longest_s = 0.0
+
+    def _lasting_per_s(self, now: float) -> float:
+        """What is taken in the long run at least: limits are a minute's, and may have been used up twice."""
+        return (self.taken_of_late(now) + self.taken_elsewhere) / WINDOW_S / 2
+
+    def _slow_to(self, per_s: float, at: float) -> None:
+        self.pace_per_s = self._goal_per_s = per_s
+        self._slowed_after, self._tried = self._newest, 0
+        self._level, self._at = 0.0, at
+
+    def _quicken(self) -> None:
+        self.pace_per_s = min(self._goal_per_s, self.pace_per_s * _UP)
+        if self.pace_per_s > _MOST_PER_S:
+            self.pace_per_s = inf
 
     def _prune(self, now: float) -> None:
         while self._taken and self._taken[0][0] < now - WINDOW_S:

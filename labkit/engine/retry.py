@@ -16,7 +16,8 @@ from types import MappingProxyType
 from labkit.errors import AuthenticationFailed, ConnectionFailed, ProviderError, QuotaExceeded
 
 _YEAR_S = 366 * 86400.0
-_ATTEMPTS = {"RateLimited": 10, "Overloaded": 10, "TimedOut": 2, "ConnectionLost": 2, "MalformedAnswer": 2}
+_ATTEMPTS = {"RateLimited": 16, "Overloaded": 16, "TimedOut": 2, "ConnectionLost": 2, "MalformedAnswer": 2}
+_BY_CHANCE = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +62,19 @@ class Decision:
 
 
 def decide(
-    policy: Policy, error: ProviderError, *, failures: Mapping[str, int], elapsed_s: float, random: Random
+    policy: Policy,
+    error: ProviderError,
+    *,
+    failures: Mapping[str, int],
+    elapsed_s: float,
+    random: Random,
+    by_chance: bool = False,
 ) -> Decision:
     """What to do after `error`.
 
     `failures` counts this generation's failures by class, this one included; `elapsed_s` is the time
-    since its first sending.
+    since its first sending. `by_chance`: the endpoint's refusals were found not to follow how much is asked,
+    so that to wait longer each time is of no use.
     """
     name = type(error).__name__
     if isinstance(error, AuthenticationFailed):
@@ -86,8 +94,8 @@ def decide(
     free = isinstance(error, ConnectionFailed)
     if not free and failures.get(name, 0) >= policy.attempts.get(name, 1):
         return Decision(None)
-    count = sum(failures.values())
-    wait_s = random.uniform(0, min(policy.backoff_cap_s, policy.backoff_s * 2 ** min(count - 1, 16)))
+    count = min(sum(failures.values()), _BY_CHANCE if by_chance else 17)
+    wait_s = random.uniform(0, min(policy.backoff_cap_s, policy.backoff_s * 2 ** (count - 1)))
     if asked_s is not None:
         # Never earlier than asked, and not all in the same moment.
         wait_s = asked_s + min(wait_s, 0.1 * asked_s + 0.05)

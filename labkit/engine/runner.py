@@ -191,10 +191,13 @@ class Runner:
 
     def _conclude(self, queue: ModelQueue, call: Call, attempted: Attempted) -> None:
         queue.asking.discard(call)
-        queue.endpoint.limiter.release()
         found = after_attempt.decide(
             queue, call, attempted, policy=self._policy, random=self._random, now=perf_counter()
         )
+        if found.keeps_place_s:
+            self._loop.call_later(found.keeps_place_s, self._release, queue.endpoint)
+        else:
+            queue.endpoint.limiter.release()
         if queue.news:
             queue.news = False
             self._sharing.beat(perf_counter(), news=True)
@@ -208,6 +211,10 @@ class Runner:
             self._scheduler.stop(queue, found.stops_model)
         elif found.pause_s is not None:
             self._timers.paused(queue, found.pause_s)
+
+    def _release(self, endpoint: Endpoint) -> None:
+        endpoint.limiter.release()
+        self._dispatch(endpoint)
 
     # -- rows ------------------------------------------------------------------------------------
 

@@ -56,8 +56,8 @@ class Notice:
     wants: bool
     """Whether requests wait to be sent."""
     at: float
-    refused_at: float = -1.0
-    top_per_s: float = 0.0
+    limited_at: float = -1.0
+    limit_per_s: float = 0.0
     since: float = -1.0
     taken: float = 0.0
     buckets: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
@@ -167,7 +167,7 @@ def _boot() -> str:
 
 
 def _encoded(notice: Notice) -> bytes:
-    numbers = [notice.at, notice.refused_at, notice.top_per_s, notice.since, notice.taken]
+    numbers = [notice.at, notice.limited_at, notice.limit_per_s, notice.since, notice.taken]
     for kind in KINDS:
         numbers.extend(notice.buckets.get(kind, (0.0, 0.0, 0.0)))
     state = 1 | notice.here << 1 | notice.wants << 2
@@ -183,14 +183,14 @@ def _decoded(block: bytes) -> Notice | None:
     who, model, pid, state, *numbers = _FORM.unpack(body)
     if not all(isfinite(number) for number in numbers):
         return None
-    at, refused_at, top_per_s, since, taken, *told = numbers
+    at, limited_at, limit_per_s, since, taken, *told = numbers
     buckets = {
         kind: (told[3 * n], told[3 * n + 1], told[3 * n + 2])
         for n, kind in enumerate(KINDS)
         if told[3 * n] > 0 and told[3 * n + 2] > 0
     }
     return Notice(
-        who, model, pid, bool(state & 2), bool(state & 4), at, refused_at, top_per_s, since, taken, buckets
+        who, model, pid, bool(state & 2), bool(state & 4), at, limited_at, limit_per_s, since, taken, buckets
     )
 
 

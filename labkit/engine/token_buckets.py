@@ -200,6 +200,11 @@ class TokenBuckets:
         bucket.level = min(bucket.level, remaining)
 
 
+def used_up(headers: Mapping[str, str]) -> bool:
+    """Whether `headers` say that nothing is left of one of the limits they tell of."""
+    return any(limit in headers and (_count(headers, left) or 0) < 1 for _, limit, left, _ in _HEADERS)
+
+
 def _count(headers: Mapping[str, str], name: str) -> float | None:
     try:
         value = float(headers.get(name, ""))

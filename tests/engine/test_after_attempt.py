@@ -20,6 +20,7 @@ from labkit.errors import (
     InvalidRequest,
     Overloaded,
     ProviderError,
+    RateLimited,
 )
 from labkit.records import Answer, Usage
 
@@ -91,13 +92,26 @@ def test_text_before_a_refusal_keeps_its_cost(after: Any) -> None:
     assert after(error=Overloaded("busy"), said="Hel").cost_usd is None
 
 
-def test_a_refusal_to_go_so_fast_lowers_the_limit(after: Any, queue: ModelQueue) -> None:
-    """429 and overload halve the limit; other failures leave it."""
-    after(error=InvalidRequest("no"))
-    after(error=ConnectionLost("cut"))
-    assert queue.endpoint.limiter.limit == 16
-    after(error=Overloaded("busy"))
-    assert queue.endpoint.limiter.limit == 8
+@pytest.mark.parametrize("refusal", [RateLimited("slow"), Overloaded("busy")])
+def test_what_is_refused_keeps_its_place_while_it_is_not_known_why(
+    after: Any, refusal: ProviderError
+) -> None:
+    """Else each would send the next request into the same refusal; other failures free it at once."""
+    assert after(error=ConnectionLost("cut")).keeps_place_s == 0
+    found = after(error=refusal)
+    assert 0 < found.keeps_place_s <= min(found.wait_s, 0.5)
+
+
+def test_refusals_teach_the_rate(after: Any, queue: ModelQueue) -> None:
+    """429 and overload alike: where nothing but refusals came, the next leaves at a lower rate."""
+    for number in range(40):
+        queue.rate.sent(queue.endpoint.limiter.sent + 1, number / 100)
+        after(error=(Overloaded if number % 2 else RateLimited)("no"), now=number / 100)
+    assert queue.rate.pace_per_s < 100
+    for wrong in (InvalidRequest("no"), ConnectionLost("cut")):
+        before = queue.rate.pace_per_s
+        after(error=wrong, now=1.0)
+        assert queue.rate.pace_per_s == before
 
 
 def test_a_stopped_lane_asks_nothing_again(after: Any, queue: ModelQueue) -> None:
@@ -145,3 +159,10 @@ def test_what_was_aborted_is_a_row(after: Any) -> None:
     found = after(stopped=Stopped("RunAborted", "Aborted."), said="Hel")
     assert (found.row.status, found.row.text, found.row.maybe_paid) == ("partial", "Hel", 1)
     assert found.cost_usd is None
+
+
+def test_an_endpoint_that_only_refuses_is_given_up(after: Any, queue: ModelQueue) -> None:
+    """Refused and nothing else for `unreachable_s`, however rarely it is asked: the model ends, with why."""
+    found = [after(error=RateLimited("no"), now=now).stops_model for now in (1.0, 40.0, 80.0, 99.0, 102.0)]
+    assert found[:4] == [None] * 4
+    assert "nothing but RateLimited for 101 s" in found[4].message

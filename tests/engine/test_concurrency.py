@@ -1,4 +1,4 @@
-"""Concurrency: it ramps, halves, grows again, and never leaves its bounds."""
+"""Concurrency: it ramps up, and never leaves its bounds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from labkit.engine.concurrency import ConcurrencyLimiter
 
 
-@given(st.integers(1, 300), st.lists(st.sampled_from(["send", "accept", "refuse", "end"]), max_size=300))
+@given(st.integers(1, 300), st.lists(st.sampled_from(["send", "accept", "end"]), max_size=300))
 def test_it_stays_in_its_bounds(ceiling: int, doings: list[str]) -> None:
     """Whatever happens, at least one and at most the ceiling may be out."""
     limiter = ConcurrencyLimiter(ceiling, random=Random(1))
@@ -22,8 +22,6 @@ def test_it_stays_in_its_bounds(ceiling: int, doings: list[str]) -> None:
             limiter.release()
         elif doing == "accept":
             limiter.accepted()
-        elif doing == "refuse":
-            limiter.refused(limiter.sent)
         assert 1 <= limiter.limit <= ceiling
         assert 0 <= limiter.in_flight <= ceiling
 
@@ -41,39 +39,9 @@ def test_it_ramps_up_by_what_is_accepted() -> None:
     assert not limiter.accepted()
 
 
-def test_a_burst_of_refusals_counts_once() -> None:
-    """Refusals of requests that left before the last decrease say nothing new."""
-    limiter = ConcurrencyLimiter(64)
-    for _ in range(100):
-        limiter.accepted()
-    numbers = [limiter.acquire() and limiter.sent for _ in range(64)]
-    for number in numbers:
-        limiter.refused(number)
-    assert limiter.limit == 32
-    limiter.acquire()
-    limiter.refused(limiter.sent)
-    assert limiter.limit == 16
-
-
-def test_after_a_refusal_it_grows_slowly() -> None:
-    """It grows by about one a round, not by one an answer."""
-    limiter = ConcurrencyLimiter(64, random=Random(1))
-    limiter.acquire()
-    limiter.refused(limiter.sent)
-    assert limiter.limit == 8
-    for _ in range(8):
-        limiter.accepted()
-    assert limiter.limit in (8, 9)
-    for _ in range(2000):
-        limiter.accepted()
-    assert limiter.limit > 30
-
-
 def test_a_fixed_limit_is_fixed() -> None:
-    """A server of known slots is used fully from the start, and no refusal changes that."""
+    """A server of known slots is used fully from the start."""
     limiter = ConcurrencyLimiter(4, adaptive=False)
-    limiter.acquire()
-    limiter.refused(limiter.sent)
     assert limiter.limit == 4
     limiter.set_ceiling(6)
     assert limiter.limit == 6
@@ -107,16 +75,6 @@ def test_a_share_is_of_the_limit() -> None:
     assert limiter.limit == 21
     limiter.share = 0.001
     assert limiter.limit == 1
-
-
-def test_a_refusal_elsewhere_halves_it_too() -> None:
-    """What another run was refused ends the ramp here; a fixed limit stays."""
-    limiter, fixed = ConcurrencyLimiter(64), ConcurrencyLimiter(8, adaptive=False)
-    for one in (limiter, fixed):
-        one.decrease()
-    assert (limiter.limit, fixed.limit) == (8, 8)
-    limiter.accepted()
-    assert limiter.limit == 8
 
 
 def test_runs_that_begin_together_do_not_go_on_in_step() -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -166,45 +167,53 @@ def test_a_newcomer_knows_what_others_know(run: Callable[..., Member]) -> None:
     assert two.queue.buckets.state(1001.0)["requests"].level == 15.0
 
 
+def run_into_a_limit(queue: ModelQueue, at: float) -> None:
+    """Forty requests within a second, all but the first ten refused."""
+    for number in range(1, 41):
+        queue.rate.sent(number, at + number / 40)
+        if number <= 10:
+            queue.rate.taken(number, at + number / 40)
+        else:
+            queue.rate.refused(number, None, at + number / 40)
+
+
 def test_what_was_known_outlives_a_run_for_a_while(run: Callable[..., Member]) -> None:
     """The next run knows the bucket as it has filled since; after ten minutes nothing."""
     one = run()
     one.queue.buckets.heed(TOLD, 1000.0)
-    one.queue.rate.refused(1, 1, 30.0, 1000.0)
-    one.queue.rate.sent(2, 1000.1)
-    one.queue.rate.refused(2, 2, 30.0, 1000.1)
+    run_into_a_limit(one.queue, 999.0)
     Moment.now = 1001.0
     one.sharing.leave(1001.0)
     two = run(at=1011.0)
     assert two.queue.buckets.state(1011.0)["requests"].level == pytest.approx(51.0)
-    assert two.queue.rate.top_per_s == one.queue.rate.top_per_s
-    assert two.endpoint.limiter.limit == 16
+    assert two.queue.rate.pace_per_s == pytest.approx(one.queue.rate.pace_per_s, rel=0.05)
     two.sharing.leave(1011.0)
     assert run(at=2000.0).queue.buckets.state(2000.0) == {}
 
 
-def test_a_refusal_slows_all_down_once(run: Callable[..., Member]) -> None:
-    """Who hears of a refusal elsewhere halves its limit and keeps the rate; hearing it again does nothing."""
+def test_a_limit_slows_all_down_once(run: Callable[..., Member]) -> None:
+    """Who hears of a limit elsewhere keeps it from then on; hearing of it again does nothing."""
     one, two = run(), run()
-    one.queue.refused(1, 5.0, 1002.0)
-    one.queue.rate.sent(2, 1002.1)
-    one.queue.refused(2, 5.0, 1002.1)
+    run_into_a_limit(one.queue, 1001.0)
     beat(1002.2, one, two)
-    assert two.queue.rate.wait_s(1002.2) > 4.8
-    assert two.endpoint.limiter.limit == 4  # a half of a half of 16
+    pace = two.queue.rate.pace_per_s
+    assert pace == pytest.approx(one.queue.rate.pace_per_s, rel=0.05)
+    two.queue.rate.pace_per_s = 1.5 * pace
     beat(1003.0, one, two)
-    assert two.endpoint.limiter.limit == 4
+    assert two.queue.rate.pace_per_s == 1.5 * pace
 
 
-def test_two_refused_in_one_storm_slow_down_once(run: Callable[..., Member]) -> None:
-    """Refusals here and there within a second are one reason, not two."""
+def test_refusals_by_chance_slow_nobody_else(run: Callable[..., Member]) -> None:
+    """What one run is refused and no limit explains is not told."""
     one, two = run(), run()
-    for member in (one, two):
-        member.endpoint.limiter.acquire()
-    one.queue.refused(1, 1.0, 1002.0)
-    two.queue.refused(1, 1.0, 1002.5)
-    beat(1002.6, one, two)
-    assert one.endpoint.limiter.limit == two.endpoint.limiter.limit == 4
+    for number in range(1, 201):
+        one.queue.rate.sent(number, 1001 + number / 200)
+        if number % 5 == 0:
+            one.queue.rate.refused(number, None, 1001.002 + number / 200)
+        else:
+            one.queue.rate.taken(number, 1001.002 + number / 200)
+    beat(1002.2, one, two)
+    assert two.queue.rate.pace_per_s == inf
 
 
 def test_many_beats_cost_little(run: Callable[..., Member]) -> None:

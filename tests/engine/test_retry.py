@@ -42,12 +42,30 @@ def test_some_are_never_asked_again(kind: type[ProviderError]) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "attempts"),
-    [(RateLimited, 10), (Overloaded, 10), (TimedOut, 2), (ConnectionLost, 2), (MalformedAnswer, 2)],
+    [(RateLimited, 16), (Overloaded, 16), (TimedOut, 2), (ConnectionLost, 2), (MalformedAnswer, 2)],
 )
 def test_each_class_has_its_number(kind: type[ProviderError], attempts: int) -> None:
     """Each class of failure has its own number of attempts; what may be paid twice has few."""
-    asked = [after(kind("no"), count) is not None for count in range(1, 12)]
-    assert asked == [count < attempts for count in range(1, 12)]
+    asked = [after(kind("no"), count) is not None for count in range(1, 20)]
+    assert asked == [count < attempts for count in range(1, 20)]
+
+
+def test_what_is_refused_by_chance_is_asked_again_soon() -> None:
+    """Where slower asking changes nothing, the fifteenth wait is no longer than the second may be."""
+    waits = []
+    for seed in range(200):
+        failures = Counter({"RateLimited": 15})
+        found = decide(
+            POLICY,
+            RateLimited("no"),
+            failures=failures,
+            elapsed_s=0.0,
+            random=Random(seed),
+            by_chance=True,
+        )
+        waits.append(found.wait_s)
+    assert max(wait_s for wait_s in waits if wait_s is not None) <= 1.0
+    assert None not in waits
 
 
 def test_an_unmade_connection_is_free() -> None:
@@ -111,7 +129,7 @@ def test_fail_fast() -> None:
 def test_numbers_are_merged_and_frozen() -> None:
     """A policy names the classes it changes; the others keep theirs, and nothing can be changed after."""
     policy = Policy(attempts={"TimedOut": 1})
-    assert (policy.attempts["TimedOut"], policy.attempts["RateLimited"]) == (1, 10)
+    assert (policy.attempts["TimedOut"], policy.attempts["RateLimited"]) == (1, 16)
     with pytest.raises(TypeError):
         policy.attempts["TimedOut"] = 5  # type: ignore[index]
     assert after(TimedOut("x"), policy=policy) is None

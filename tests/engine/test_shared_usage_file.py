@@ -109,7 +109,7 @@ def test_numbers_that_are_none_are_not_read(two: tuple[SharedUsageFile, SharedUs
     """A notice with an infinite number in it is none."""
     one, other = two
     one.read()
-    one.write(Notice(b"1" * 16, MODEL, 1, True, True, 100.0, top_per_s=float("inf")))
+    one.write(Notice(b"1" * 16, MODEL, 1, True, True, 100.0, limit_per_s=float("inf")))
     assert other.read() == []
 
 
