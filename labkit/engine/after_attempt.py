@@ -37,6 +37,8 @@ class AfterAttempt:
     stops_model: Stopped | None = None
     pause_s: float | None = None
     """The model is paused for so long."""
+    overran: bool = False
+    """It cost more than the most that was set aside for it, and more than any before."""
     keeps_place_s: float = 0.0
     """Its place at the endpoint stays taken for so long: another might be refused for the same reason."""
 
@@ -65,7 +67,9 @@ def _answered(queue: ModelQueue, call: Call, attempted: Attempted, now: float) -
     row = call.answered_row(attempted)
     if row.input_tokens is not None and row.output_tokens is not None:
         queue.buckets.settle(call.tokens, Tokens(row.input_tokens, row.output_tokens), now)
-    return AfterAttempt(row, row.cost_usd)
+    known = row.cost_usd is not None and call.worst_usd is not None
+    overran = known and queue.overrun.saw(call.worst_usd or 0.0, row.cost_usd or 0.0)
+    return AfterAttempt(row, row.cost_usd, overran=overran)
 
 
 def _failed(

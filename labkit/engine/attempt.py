@@ -36,7 +36,7 @@ async def send(
             generation_id=cell.generation_id,
             attempt=call.attempts,
             sent_at=sent_at,
-            reserved_usd=call.worst_usd,
+            reserved_usd=None if call.worst_usd is None else call.reserved_usd,
         )
     )
     delivery.tell("sent", cell, call.attempts)

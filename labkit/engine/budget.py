@@ -67,6 +67,10 @@ class Budget:
         self._reserved += units
         return True
 
+    def replace(self, reserved_usd: float, usd: float) -> None:
+        """Set `usd` aside instead, for what has left already, whether or not that much is left."""
+        self._reserved += _up(usd) - _up(reserved_usd)
+
     def settle(self, reserved_usd: float, cost_usd: float | None) -> None:
         """End a reservation: `cost_usd` was spent (None: not known, so all that was set aside)."""
         units = _up(reserved_usd)
@@ -76,6 +80,38 @@ class Budget:
     def raise_to(self, budget_usd: float | None) -> None:
         """Set another limit, while the run goes."""
         self._budget = None if budget_usd is None else math.floor(budget_usd * _UNIT)
+
+
+class Overrun:
+    """By how much answers of one model cost more than the most that was computed for them.
+
+    Bounds hold for a provider that keeps to what it was sent and to `max_tokens`. For one that does not, what
+    was seen is assumed of the next request too: so many times its bound, or so much above it, whichever is
+    more, since nobody knows whether it bills more of everything or adds the same to each.
+
+    >>> overrun = Overrun()
+    >>> overrun.saw(0.01, 0.05), overrun.saw(0.01, 0.02)
+    (True, False)
+    >>> overrun.bound_usd(0.02), round(overrun.bound_usd(0.001), 3)
+    (0.1, 0.041)
+    """
+
+    def __init__(self) -> None:
+        self.times = 1.0
+        self.more_usd = 0.0
+
+    def saw(self, bound_usd: float, cost_usd: float) -> bool:
+        """An answer cost so much where at most `bound_usd` was expected. True: that is more than ever."""
+        if cost_usd <= self.bound_usd(bound_usd):
+            return False
+        self.more_usd = max(self.more_usd, cost_usd - bound_usd)
+        if bound_usd > 0:
+            self.times = max(self.times, cost_usd / bound_usd)
+        return True
+
+    def bound_usd(self, bound_usd: float) -> float:
+        """The most that a request may cost whose computed bound is this."""
+        return max(bound_usd * self.times, bound_usd + self.more_usd)
 
 
 def _up(usd: float) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 from labkit.catalog.model import Model
 from labkit.engine import shared_usage_file
+from labkit.engine.budget import Overrun
 from labkit.engine.call import Call, Stopped
 from labkit.engine.circuit_breaker import CircuitBreaker
 from labkit.engine.concurrency import ConcurrencyLimiter
@@ -53,6 +54,7 @@ class ModelQueue:
         self.stopped: Stopped | None = None
         self.costs = False
         """Whether any of its cells may cost something."""
+        self.overrun = Overrun()
 
     def ready(self, now: float, *, money: bool) -> bool:
         """Whether the first call may be sent now; `money` False: only one that costs nothing."""
@@ -111,6 +113,7 @@ class ModelQueue:
             "requests_per_minute": self.requests_per_minute(now),
             "left": {kind: max(0.0, one.level) for kind, one in self.buckets.state(now).items()},
             "runs": self.runs,
+            "bound_times": self.overrun.times if self.overrun.more_usd else None,
             "stopped": None if self.stopped is None else self.stopped.message,
         }
 

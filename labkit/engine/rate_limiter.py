@@ -34,7 +34,7 @@ _TRIED = 12
 """So many requests leave at a rate before another is drawn, unless they are enough to know better."""
 _SURE = 0.8
 _NO_ACCIDENT = 0.003
-_LEAST_PER_S, _MOST_PER_S = 1 / WINDOW_S, 2000.0
+_UNKNOWN_PER_S, _MOST_PER_S = 1.0, 2000.0
 _BURST_S = 0.05
 _SOME = 0.03
 _QUIET = 200
@@ -234,7 +234,7 @@ class RateLimiter:
     def _aim(self, causes: RefusalCauses, per_s: float, now: float) -> None:
         """Draw the rate of the next requests."""
         down = _FAR_DOWN if causes.limit_below(per_s * _FAR_DOWN) > _SURE else _DOWN
-        least_per_s = max(_LEAST_PER_S, self._lasting_per_s(now), per_s * down)
+        least_per_s = max(self._lasting_per_s(now), per_s * down)
         self._goal_per_s, self._tried = max(causes.draw(self._random) * _BELOW, least_per_s), 0
         if self._goal_per_s < min(self.pace_per_s, per_s):
             if causes.limit_below(per_s) > _SURE:
@@ -246,8 +246,11 @@ class RateLimiter:
             self._longest_s = 0.0
 
     def _lasting_per_s(self, now: float) -> float:
-        """What is taken in the long run at least: limits are a minute's, and may have been used up twice."""
-        return (self.taken_of_late(now) + self.taken_elsewhere) / WINDOW_S / 2
+        """What is taken in the long run at least: limits are a minute's, and may have been used up twice.
+
+        Where nothing was taken it is not for a rate to find out when something is again, but for the circuit.
+        """
+        return (self.taken_of_late(now) + self.taken_elsewhere) / WINDOW_S / 2 or _UNKNOWN_PER_S
 
     def _slow_to(self, per_s: float, at: float) -> None:
         self.pace_per_s = self._goal_per_s = per_s

@@ -202,6 +202,8 @@ class Runner:
             queue.news = False
             self._sharing.beat(perf_counter(), news=True)
         self._scheduler.settle(call, found.cost_usd)
+        if found.overran:
+            self._scheduler.raise_bounds(queue)
         self._delivery.attempt(call.attempt_row(attempted, found.wait_s))
         if found.row is not None:
             self._delivery.generation(found.row)

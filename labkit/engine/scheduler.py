@@ -6,6 +6,7 @@ what waits; sending, and what follows an answer, is the runner's.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from random import Random
@@ -18,6 +19,8 @@ from labkit.engine.call import Call, Stopped
 from labkit.engine.concurrency import REMOTE, ConcurrencyLimiter
 from labkit.engine.job import Job
 from labkit.engine.queues import LOCAL, Endpoint, ModelQueue
+
+log = logging.getLogger("labkit.engine")
 
 _PULL = 256
 _AHEAD = 2
@@ -132,7 +135,7 @@ class Scheduler:
             if queue is None:
                 return
             call = queue.queued[0]
-            if not call.reserved_usd and not self._reserve(call):
+            if not call.reserved_usd and not self._reserve(queue, call):
                 # Nobody overtakes while it waits: what is in flight may turn out cheaper than feared.
                 self._short = queue
                 continue
@@ -173,8 +176,8 @@ class Scheduler:
                 self.settle(call, 0.0)
         return late
 
-    def _reserve(self, call: Call) -> bool:
-        worst_usd = call.worst_usd or 0.0
+    def _reserve(self, queue: ModelQueue, call: Call) -> bool:
+        worst_usd = _bound_usd(queue, call)
         if not self._budget.reserve(worst_usd):
             return False
         call.reserved_usd = worst_usd
@@ -192,18 +195,30 @@ class Scheduler:
         self._budget.settle(call.reserved_usd, cost_usd)
         call.reserved_usd = 0.0
 
+    def raise_bounds(self, queue: ModelQueue) -> None:
+        """An answer cost more than it could: expect as much of what is out and of what waits."""
+        log.warning("%s", _overrun_in_words(queue).strip())
+        for call in queue.asking:
+            bound_usd = _bound_usd(queue, call)
+            self._budget.replace(call.reserved_usd, bound_usd)
+            call.reserved_usd = bound_usd
+        for call in queue.queued:
+            if call.reserved_usd:
+                self.settle(call, 0.0)
+
     def seek_money(self) -> None:
         """Let the one that waits for money have what came free; stop what costs money if none ever will."""
         queue = self._short
         if queue is None:
             return
-        if not queue.queued or queue.queued[0].reserved_usd or self._reserve(queue.queued[0]):
+        if not queue.queued or queue.queued[0].reserved_usd or self._reserve(queue, queue.queued[0]):
             self._short = None
         elif not self._budget.in_flight:
             stopped = Stopped(
                 "BudgetExhausted",
                 f"The budget of USD {self._budget.budget_usd:.4f} is used up: {self._budget.spent_usd:.4f} is"
-                f" spent, and the next request may cost USD {queue.queued[0].worst_usd:.4f}.",
+                f" spent, and the next request may cost USD {_bound_usd(queue, queue.queued[0]):.4f}."
+                f"{_overrun_in_words(queue)}",
             )
             self._short = None
             for costly in [queue for queue in self.queues.values() if queue.costs]:
@@ -226,6 +241,19 @@ class Scheduler:
             if call.reserved_usd:
                 self.settle(call, 0.0)
             self._end(call, stopped)
+
+
+def _bound_usd(queue: ModelQueue, call: Call) -> float:
+    return 0.0 if call.worst_usd is None else queue.overrun.bound_usd(call.worst_usd)
+
+
+def _overrun_in_words(queue: ModelQueue) -> str:
+    if not queue.overrun.more_usd:
+        return ""
+    return (
+        f" {queue.model.id} billed up to {queue.overrun.times:,.1f} times the most that its request could"
+        " cost by its length and max_tokens; as much is set aside for each of its requests since."
+    )
 
 
 def _grouped(queues: Mapping[str, ModelQueue], keys: Mapping[str, Any], random: Random) -> list[Endpoint]:

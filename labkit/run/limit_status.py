@@ -33,6 +33,7 @@ TYPES = {
     "requests_per_minute": "Float64",
     **dict.fromkeys(LEFT.values(), "Float64"),
     "runs": "Int64",
+    "bound_times": "Float64",
     "stopped": "str",
 }
 
@@ -60,7 +61,9 @@ class Limits:
         refusals or `run.limit` tell; NA: no limit is known); `requests_left`, `tokens_left`,
         `input_tokens_left`, `output_tokens_left` (Float64: what may be sent at once; NA: no such limit is
         known); `runs` (Int64: how many runs on this machine ask this model with this key now, this one
-        included); `stopped` (str: why nothing more is asked of it, NA: it is not stopped).
+        included); `bound_times` (Float64: how many times the most that it could cost an answer cost, and as
+        much is set aside for each since; NA: all kept to their bounds); `stopped` (str: why nothing more is
+        asked of it, NA: it is not stopped).
 
         >>> Limits([]).frame().columns[:3].tolist()
         ['model', 'endpoint', 'queued']
@@ -112,6 +115,8 @@ def _line(row: Mapping[str, Any]) -> str:
         parts.append(f"at most {row['requests_per_minute']:,.0f} requests a minute")
     if row["runs"] > 1:
         parts.append(f"shared by {row['runs']} runs")
+    if row.get("bound_times") is not None:
+        parts.append(f"billed up to {row['bound_times']:,.1f} times what a request could cost")
     if row["stopped"]:
         parts.append(row["stopped"])
     return f"{row['model']}: {', '.join(parts)}"

@@ -601,6 +601,57 @@ def test_the_budget_is_never_passed(
     assert known <= budget_usd + 1e-9
 
 
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(0, 2**32),
+    st.floats(0.1, 3.0),
+    st.integers(1, 64),
+    st.sampled_from([(1, 0), (1, 300), (10, 0), (40, 100)]),
+)
+def test_a_liar_costs_what_was_in_flight_at_its_first_lie(
+    kit: Any, ask: Callable[..., Any], seed: int, budget_usd: float, concurrency: int, lie: tuple[int, int]
+) -> None:
+    """A provider that bills so many times the bound, or so much more, passes the budget by no more than that
+    excess of the requests that were out when it first did; an honest one does not pass it."""
+    random, times, more = Random(seed), *lie
+    billed, out_at_first = 0.0, 0
+    from_then = random.randint(0, 20)
+    begun = 0
+
+    def answer(request: Any) -> Any:
+        nonlocal billed, begun
+        begun += 1
+        tokens = 20 * times + more if begun > from_then else random.randint(1, 20)
+        billed += tokens * 0.001
+        return Reply("x", usage=Usage(input_tokens=tokens, output_tokens=0))
+
+    model = scripted(answers=answer, concurrency=concurrency)
+    ran = ask([model], kit.jobs_for([model], 150, usd=0.001), budget_usd=budget_usd, policy=QUICK)
+    assert len(ran.sink.generations) == 150
+    excess_usd = (20 * times + more - 20) * 0.001
+    over = [row for row in ran.sink.generations if (row.cost_usd or 0) > 0.0201]
+    out_at_first = max((row.in_flight or 0 for row in over), default=0)
+    assert billed <= budget_usd + min(out_at_first, concurrency) * excess_usd + 1e-9
+    (limits,) = ran.executor.limits()
+    if over:
+        assert limits["bound_times"] == pytest.approx(times + more / 20)
+    else:
+        assert limits["bound_times"] is None
+        assert billed <= budget_usd + 1e-9
+
+
+def test_after_a_lie_the_last_reservation_fits(kit: Any, ask: Callable[..., Any]) -> None:
+    """One at a time, each billed five times its bound: the first is the only one that was not set aside, and
+    the row of those that were not asked says why."""
+    model = scripted(answers=[Reply("x", usage=Usage(input_tokens=90, output_tokens=10))], concurrency=1)
+    ran = ask([model], kit.jobs_for([model], 30, usd=0.001), budget_usd=0.55)
+    assert ran.sink.statuses() == {"done": 5, "stopped": 25}
+    assert ran.executor.budget.spent_usd == pytest.approx(0.5)
+    (why,) = {row.error_message for row in ran.sink.generations if row.status == "stopped"}
+    assert "billed up to 5.0 times the most that its request could cost" in why
+    assert "the next request may cost USD 0.1000" in why
+
+
 def test_limits_can_be_seen_and_changed(kit: Any, ask: Callable[..., Any]) -> None:
     """The state of the limits is readable while a run goes, and the concurrency can be set."""
     model = scripted(first_token_s=0.02, concurrency=1)

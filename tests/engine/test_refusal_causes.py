@@ -40,12 +40,13 @@ def test_what_is_refused_beyond_a_rate_is_a_limit(chance: float) -> None:
 
 
 def test_at_one_rate_alone_it_does_not_know() -> None:
-    """One in four refused at the only rate that was tried may be either, and both are drawn."""
+    """Two in five refused at the only rate that was tried may be either, and both are drawn."""
     causes = RefusalCauses()
     for number in range(60):
-        causes.count(number % 4 == 0, 12.0)
+        causes.count(number % 5 < 2, 12.0)
     assert 0.05 < causes.limit_below(12.1) < 0.95
-    drawn = {causes.draw(Random(seed)) for seed in range(60)}
+    random = Random(1)
+    drawn = {causes.draw(random) for _ in range(60)}
     assert min(drawn) < 12.1 < max(drawn)
 
 

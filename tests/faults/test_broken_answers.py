@@ -58,7 +58,7 @@ def test_a_plain_answer_that_is_none(how: dict[str, Any], channel: Any, put: Cal
     channel.script(then=how)
     row = only(put(channel.model(), params=PLAIN))
     assert row.error_type in ("MalformedAnswer", "Overloaded")
-    assert len(channel.seen()) == (2 if row.error_type == "MalformedAnswer" else 10)
+    assert len(channel.seen()) == (2 if row.error_type == "MalformedAnswer" else 16)
     assert row.maybe_paid == row.attempts
 
 

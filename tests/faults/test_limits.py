@@ -241,13 +241,15 @@ def test_fail_fast_does_not_wait_for_a_bucket(
 def test_fail_fast_does_not_wait_for_a_circuit(
     channel_for: Callable[[str], Any], put: Callable[..., Any]
 ) -> None:
-    """With fail_fast nothing waits until a broken endpoint is tried again."""
+    """With fail_fast nothing waits until an endpoint that refuses everything is tried again."""
     channel = channel_for("openai")
     channel.script(then={"status": 503, "body": {"error": {"message": "down"}}})
     ran = put(channel.model(concurrency=1), count=60, **FAST)
-    assert len(channel.seen()) == 20
-    assert ran.sink.statuses() == {"failed": 20, "stopped": 40}
-    assert {row.error_type for row in ran.sink.generations} == {"Overloaded"}
+    asked = len(channel.seen())
+    assert 4 <= asked <= 20
+    assert ran.sink.statuses() == {"failed": asked, "stopped": 60 - asked}
+    failed = [row for row in ran.sink.generations if row.status == "failed"]
+    assert {row.error_type for row in failed} == {"Overloaded"}
 
 
 def test_a_plan_can_be_run_fail_fast(

@@ -1,10 +1,10 @@
-"""Many failures at once, or one for ever: the limits give way and come back, and the others are answered."""
+"""Many failures at once, or one for ever: they hold up nobody, and the others are answered."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,13 +18,6 @@ STORM = [
 SOON = [0.1, 0.3]
 CALM_S = 1.5
 POOL = 500
-
-
-def highest(seen: Sequence[dict[str, Any]], begin: float, end: float) -> int:
-    """Most requests out at once between two moments, as the server saw it."""
-    spans = [(one["at"], one["ended"]) for one in seen if one["ended"] >= begin and one["at"] < end]
-    moments = [begin, *(at for at, _ in spans if at >= begin)]
-    return max(sum(at <= moment < ended for at, ended in spans) for moment in moments)
 
 
 def weathered(
@@ -42,14 +35,11 @@ def weathered(
     for channel in channels:
         seen = channel.seen()
         assert len(seen) / count < 1.6
+        # Three in ten are refused however slowly is asked, so that nothing is gained by asking slowly.
         begin = seen[0]["at"] + CALM_S
-        end = begin + for_s
-        assert seen[-1]["at"] > end + 1
-        first, last = highest(seen, seen[0]["at"], begin), highest(seen, end + 1, seen[-1]["at"])
-        low = highest(seen, begin + for_s * 0.6, begin + for_s * 0.9)
-        assert first >= 12
-        assert low <= first / 2
-        assert last >= 1.5 * low
+        calm = sum(one["at"] < begin for one in seen) / CALM_S
+        stormy = sum(begin <= one["at"] < begin + for_s for one in seen) / for_s
+        assert stormy > 0.5 * calm
     return channels, ran
 
 
@@ -58,7 +48,7 @@ def test_a_storm_is_weathered(
     channel_for: Callable[[str], Any], put: Callable[..., Any], conserved: Callable[..., None]
 ) -> None:
     """With three in ten requests refused on four models for some seconds, all are answered by less than 1.6
-    requests each; fewer are out at once while it lasts, and more again after it."""
+    requests each, and while it lasts half as many are asked at least."""
     channels, ran = weathered(channel_for, put, 2.5, 260, policy={"attempts": {"Overloaded": 16}})
     conserved(ran, *channels)
 

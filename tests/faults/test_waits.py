@@ -138,10 +138,10 @@ def test_a_wait_delays_only_its_own_request(
     assert all(one["ended"] < again["at"] for one in others)
 
 
-def test_a_refusal_lowers_the_limit_and_answers_raise_it(
+def test_a_burst_of_refusals_is_asked_again(
     channel_for: Callable[[str], Any], put: Callable[..., Any]
 ) -> None:
-    """After a burst of 529 fewer requests are out at once, and all are answered in the end."""
+    """After a burst of 529 all are answered in the end, and asked no more often than they were refused."""
     channel = channel_for("anthropic")
     busy = {
         "status": 529,
@@ -150,8 +150,6 @@ def test_a_refusal_lowers_the_limit_and_answers_raise_it(
     channel.script(*[busy] * 12, then={"first_s": 0.01})
     ran = put(channel.model(), count=60)
     assert ran.sink.statuses() == {"done": 60}
-    (limits,) = ran.executor.limits()
-    assert limits["limit"] < limits["ceiling"] == 32
     assert len(channel.seen()) == 72
 
 

@@ -16,6 +16,7 @@ from labkit.run.limit_status import Limits, per_minute
 COLUMNS = [
     "model", "endpoint", "queued", "waiting", "in_flight", "limit", "ceiling", "opens_in_s",
     "requests_per_minute", "requests_left", "tokens_left", "input_tokens_left", "output_tokens_left", "runs",
+    "bound_times",
     "stopped",
 ]  # fmt: skip
 
