@@ -30,7 +30,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Usage(Record, frozen=True, kw_only=True):
-    """Token counts as the provider reported them; None means: not reported.
+    """Token counts as the provider reported them; None means: not reported, or not to be believed.
 
     Input and output are totals: input includes what was read from and written to a cache, output
     includes reasoning. A part larger than its whole is refused.
@@ -41,11 +41,13 @@ class Usage(Record, frozen=True, kw_only=True):
     cache_write_tokens: int | None = None
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
+    doubt: str | None = None
+    """Why a total that was reported is None here; None where none was."""
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if value is not None and value < 0:
+            if name.endswith("_tokens") and value is not None and value < 0:
                 raise ValueError(f"{name} is {value}; a count cannot be negative")
         cached = (self.cache_read_tokens or 0) + (self.cache_write_tokens or 0)
         if self.input_tokens is not None and cached > self.input_tokens:
@@ -254,7 +256,10 @@ class Listener(Protocol):
         """The response's head arrived."""
 
     def event(self) -> None:
-        """Something arrived that is no visible text (a role, a ping, reasoning)."""
+        """Something arrived that is no visible text (a role, a ping)."""
+
+    def thought(self, delta: str) -> None:
+        """More reasoning, which is no part of the text."""
 
     def text(self, delta: str) -> None:
         """More visible text."""

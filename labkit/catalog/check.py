@@ -16,6 +16,7 @@ from labkit.paths import plain_file
 
 DIALECTS = ("openai", "openai-responses", "anthropic", "local", "scripted")
 _AT_HOME = ("local", "scripted")
+_TAG = re.compile("[A-Za-z][A-Za-z0-9_:-]{0,49}")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,49}/[A-Za-z0-9@~][A-Za-z0-9._:@/+~=,-]{0,199}")
 
 
@@ -101,6 +102,13 @@ def _limit_faults(model: Model) -> list[str]:
         value = getattr(model, name)
         if value is not None and (type(value) is not int or not 1 <= value <= 10**9):
             found.append(f"{name} of {model.id} is {value!r:.60}, not a whole number from 1 up.")
+    for name in ("stream", "stream_options"):
+        if type(getattr(model, name)) is not bool:
+            found.append(f"{name} of {model.id} is {getattr(model, name)!r:.60}, not True or False.")
+    if model.think_tag is not None and not _TAG.fullmatch(str(model.think_tag)):
+        found.append(
+            f"think_tag of {model.id} is {model.think_tag!r:.60}, not the word in a tag such as 'think'."
+        )
     if model.retired is not None and type(model.retired) is not date:
         found.append(f"retired of {model.id} is {model.retired!r:.60}, not a date.")
     return found

@@ -20,6 +20,7 @@ from labkit.errors import DefinitionError
 APIS = {"chat": "openai", "responses": "openai-responses"}
 """The APIs an OpenAI endpoint may have, and the dialect each is spoken in."""
 CAPABILITIES = ("streaming", "vision", "tools", "json", "reasoning")
+_CAN = frozenset({"streaming"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +73,20 @@ class Model:
     aliases: tuple[str, ...] = field(default=(), kw_only=True)
     context_window: int | None = field(default=None, kw_only=True)
     max_output: int | None = field(default=None, kw_only=True)
-    capabilities: frozenset[str] = field(default=frozenset({"streaming"}), kw_only=True)
+    capabilities: frozenset[str] = field(default=_CAN, kw_only=True)
     lacks: frozenset[str] = field(default=frozenset(), kw_only=True)
     """Capabilities it is known not to have; what is in neither set is not known."""
     retired: date | None = field(default=None, kw_only=True)
     """The day its provider stops answering for it, past or announced."""
     concurrency: int | None = field(default=None, kw_only=True)
     """Most requests in flight at once; None: the engine's default."""
+    stream: bool = field(default=True, kw_only=True)
+    """Whether its answers are asked for as streams. A model that lacks `streaming` never is."""
+    stream_options: bool = field(default=True, kw_only=True)
+    """Whether a stream is asked for its usage by `stream_options`, which some endpoints refuse."""
+    think_tag: str | None = field(default="think", kw_only=True)
+    """The word in the tag that parts reasoning from the text, at the beginning of an answer:
+    `<think>…</think>`. None: what is in a tag is text."""
     weights: Weights | None = field(default=None, kw_only=True)
     client: Any = field(default=None, kw_only=True, repr=False, hash=False)
     """An SDK client of your own (Azure, Bedrock, Vertex …), or the `Script` of a scripted model."""
@@ -92,6 +100,8 @@ class Model:
         for name, kind in (("aliases", tuple), ("capabilities", frozenset), ("lacks", frozenset)):
             if isinstance(getattr(self, name), (list, tuple, set, frozenset)):
                 object.__setattr__(self, name, kind(getattr(self, name)))
+        if "streaming" in self.lacks and self.capabilities == _CAN:
+            object.__setattr__(self, "capabilities", frozenset())
         if not self.dialect:
             known = ("openai", "anthropic", "local", "scripted")
             object.__setattr__(self, "dialect", self.provider if self.provider in known else "openai")
@@ -116,6 +126,15 @@ class Model:
         """What the provider calls it: the part of the id after the first slash."""
         return self.id.partition("/")[2]
 
+    @property
+    def streams(self) -> bool:
+        """Whether its answers are asked for as streams.
+
+        >>> Model("vllm/m", stream=False).streams, Model("vllm/m", lacks={"streaming"}).streams
+        (False, False)
+        """
+        return self.stream and "streaming" not in self.lacks
+
     def __repr__(self) -> str:
         given = [repr(self.id)]
         if self.dialect == APIS["responses"]:
@@ -124,6 +143,9 @@ class Model:
             given.append(f"base_url={re.sub('(?<=//)[^/?#]*@|[?#].*', '…', str(self.base_url))!r}")
         if self.key_env and str(self.key_env).isidentifier():
             given.append(f"key_env={self.key_env!r}")
+        given += [f"{name}=False" for name in ("stream", "stream_options") if getattr(self, name) is False]
+        if self.think_tag is None:
+            given.append("think_tag=None")
         if self.params:
             # Only numbers are shown: a key that strayed into params must not reach a traceback.
             shown = (f"{n}={v}" if isinstance(v, (int, float)) else f"{n}=…" for n, v in self.params.items())

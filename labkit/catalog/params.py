@@ -7,6 +7,7 @@ are written one way and sent in each dialect's own: `max_tokens`, `stop`, `reaso
 
     {"type": "json_schema", "json_schema": {"name": "label", "strict": True, "schema": {…}}}
 
+`extra_body` means what it means in the SDKs: what stands in it is a parameter like the others.
 This module does not know prompts, keys or what a provider makes of a parameter.
 """
 
@@ -32,9 +33,14 @@ _RANGES = {
 }
 _SECRETS = {"api_key", "apikey", "authorization", "x-api-key", "x_api_key", "auth_token", "extra_headers"}
 _OWN = {
-    "model", "messages", "input", "system", "instructions", "stream", "stream_options", "base_url",
-    "timeout", "max_retries",
-}  # fmt: skip
+    **dict.fromkeys(("model", "messages", "input", "system", "instructions", "base_url"), ""),
+    "stream": "; to ask without a stream give the model stream=False",
+    "stream_options": "; to ask without them give the model stream_options=False",
+    "timeout": "; give the run policy=lk.Policy(timeout_s=…)",
+    "max_retries": "; give the run policy=lk.Policy(attempts=…)",
+    "extra_query": "; what an address needs beside base_url=… takes a client=… of your own",
+}
+"""What no param can say, and where it is said."""
 _FORMATS = ("text", "json_object", "json_schema")
 
 
@@ -56,7 +62,7 @@ def check(params: object, model: Model) -> tuple[dict[str, Any], list[str]]:
         ]
     normal: dict[str, Any] = {}
     found: list[str] = []
-    for name, value in params.items():
+    for name, value in flat(params).items():
         if not isinstance(name, str) or not name.isprintable() or not name.strip():
             found.append(f"params for {model.id} has the name {name!r:.60}, which is no word.")
         elif name.lower() in _SECRETS:
@@ -65,7 +71,11 @@ def check(params: object, model: Model) -> tuple[dict[str, Any], list[str]]:
                 f"params for {model.id} has {name!r}: keys are kept outside, under the name key_env=…"
             )
         elif name in _OWN:
-            found.append(f"params for {model.id} has {name!r}, which labkit sets itself.")
+            found.append(f"params for {model.id} has {name!r}, which labkit sets itself{_OWN[name]}.")
+        elif name == "extra_body":
+            found.append(
+                f"extra_body for {model.id} is to be a mapping: what stands in it goes into the body."
+            )
         else:
             try:
                 normal[name] = _plain(value, 0)
@@ -76,6 +86,18 @@ def check(params: object, model: Model) -> tuple[dict[str, Any], list[str]]:
         if wrong:
             found.append(f"{name} for {model.id} is {_shown(value)}, {wrong}.")
     return normal, found
+
+
+def flat(params: Mapping[str, Any]) -> dict[str, Any]:
+    """`params` with what stands in `extra_body` among them, where the SDKs put it: at the top of the body.
+
+    >>> flat({"seed": 1, "extra_body": {"top_k": 40}})
+    {'seed': 1, 'top_k': 40}
+    """
+    extra = params.get("extra_body")
+    if not isinstance(extra, Mapping):
+        return dict(params)
+    return {**{name: value for name, value in params.items() if name != "extra_body"}, **extra}
 
 
 def _limit(name: str, value: Any, model: Model) -> str | None:

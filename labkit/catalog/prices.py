@@ -62,7 +62,7 @@ class Pricer:
             self._flat = (self._input.base, self._output.base, read, write, think)  # type: ignore[union-attr]
 
     def price(self, usage: Usage) -> Price:
-        """What `usage` costs. None where its totals were not reported, or the price is not known.
+        """What `usage` costs. None where its totals were not reported, or no price is known; its id says why.
 
         >>> from datetime import datetime, timezone
         >>> at = datetime(2026, 11, 1, tzinfo=UTC)
@@ -73,9 +73,8 @@ class Pricer:
         if self._input is None:
             return Price(None, self.price_id)
         if entered is None or left is None:
-            return Price(
-                None, f"unknown: {'input' if entered is None else 'output'} tokens were not reported"
-            )
+            missing = "input" if entered is None else "output"
+            return Price(None, f"unknown: {usage.doubt or f'{missing} tokens were not reported'}")
         read, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
         thought = usage.reasoning_tokens or 0
         if self._flat is not None:

@@ -40,7 +40,7 @@ async def send(
         )
     )
     delivery.tell("sent", cell, call.attempts)
-    listener = AttemptListener(cell, delivery.show, accepted)
+    listener = AttemptListener(cell, delivery.show, accepted, think_tag=call.think_tag)
     if call.first_sent is None:
         call.first_sent = listener.sent
     attempted = Attempted(listener=listener, sent_at=sent_at, sent_number=sent_number, in_flight=in_flight)

@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from time import perf_counter
 
+from labkit.engine.answer_text import AnswerText
 from labkit.records import Cell
 
 
 class AttemptListener:
     """The `Listener` of one attempt. Times are seconds since `sent`, which is when it was made.
 
-    `accepted` is called when the provider begins to answer, `show` with each piece of text.
+    `accepted` is called when the provider begins to answer, `show` with each piece of text; `think_tag` is
+    the word in the tag that parts reasoning from the text.
     """
 
     __slots__ = (
         "_accepted",
         "_cell",
-        "_pieces",
         "_show",
+        "_told",
         "first_event_s",
         "headers",
         "heard",
@@ -30,12 +32,17 @@ class AttemptListener:
     )
 
     def __init__(
-        self, cell: Cell, show: Callable[[Cell, str], None] | None, accepted: Callable[[], None]
+        self,
+        cell: Cell,
+        show: Callable[[Cell, str], None] | None,
+        accepted: Callable[[], None],
+        *,
+        think_tag: str | None = None,
     ) -> None:
         self._cell = cell
         self._accepted = accepted
         self._show = show
-        self._pieces: list[str] = []
+        self._told = AnswerText(think_tag)
         self.headers: Mapping[str, str] = {}
         self.first_event_s: float | None = None
         self.ttft_s: float | None = None
@@ -53,17 +60,28 @@ class AttemptListener:
         if self.first_event_s is None:
             self.first_event_s = self.heard - self.sent
 
+    def thought(self, delta: str) -> None:
+        """More reasoning arrived."""
+        self.event()
+        self._told.think(delta)
+
     def text(self, delta: str) -> None:
-        """More visible text arrived."""
+        """More visible text arrived, or reasoning in a tag."""
         self.heard = perf_counter()
-        if self.ttft_s is None:
-            self.ttft_s = self.heard - self.sent
+        told = self._told
+        text = told.take(delta)
+        if len(told.pieces) < 2:
+            # The first text, or none yet: what had come before it was reasoning.
+            self.ttft_s = self.heard - self.sent if text else None
             if self.first_event_s is None:
-                self.first_event_s = self.ttft_s
-        self._pieces.append(delta)
-        if self._show is not None:
-            self._show(self._cell, delta)
+                self.first_event_s = self.heard - self.sent
+        if text and self._show is not None:
+            self._show(self._cell, text)
 
     def said(self) -> str:
         """All text so far."""
-        return "".join(self._pieces)
+        return self._told.said()
+
+    def reasoning(self) -> str:
+        """All reasoning so far."""
+        return self._told.reasoning()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from labkit.catalog.model import Model
 from labkit.engine.attempt_listener import AttemptListener
 from labkit.engine.job import Job, output_bound_tokens, worst_usd
@@ -56,7 +58,7 @@ class Call:
 
     __slots__ = (
         "attempts", "entered", "failures", "first_sent", "job", "last", "maybe_paid", "reserved_usd",
-        "slept_s", "task", "timed_out", "timer", "tokens", "worst_usd",
+        "slept_s", "streams", "task", "think_tag", "timed_out", "timer", "tokens", "worst_usd",
     )  # fmt: skip
 
     def __init__(self, job: Job, model: Model, entered: float) -> None:
@@ -71,6 +73,8 @@ class Call:
         self.last: Attempted | None = None
         self.reserved_usd = 0.0
         self.slept_s = 0.0
+        self.streams = model.streams
+        self.think_tag = model.think_tag
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.timed_out: str | None = None
@@ -124,7 +128,7 @@ class Call:
             price_id=price.price_id,
             response_model=answer.response_model,
             response_id=answer.response_id,
-            raw=answer.raw,
+            raw=_with_reasoning(answer.raw, attempted.listener.reasoning()),
         )
 
     def unanswered_row(self, stopped: Stopped | None) -> Generation:
@@ -166,6 +170,17 @@ class Call:
             maybe_paid=self.maybe_paid,
             **more,
         )
+
+
+def _with_reasoning(raw: str | None, reasoning: str) -> str | None:
+    """The payload, with the reasoning that is no part of the text: it is kept nowhere else."""
+    if not reasoning:
+        return raw
+    try:
+        payload = msgspec.json.decode(raw or "{}")
+    except msgspec.DecodeError:
+        payload = {"payload": raw}
+    return msgspec.json.encode({**payload, "reasoning": reasoning}).decode()
 
 
 def _error_type(attempted: Attempted) -> str | None:

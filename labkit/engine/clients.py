@@ -73,11 +73,12 @@ def _name(model: Model, key: Any) -> tuple[Any, ...]:
     # The key itself is kept nowhere but in the client: its hash tells keys apart.
     secret = "" if key is None else key.reveal()
     digest = hashlib.blake2b(secret.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    asked = (model.streams, model.stream_options)
     if model.client is not None:
-        return (model.dialect, id(model.client), digest)
+        return (model.dialect, id(model.client), digest, asked)
     if model.dialect in _SHARED_DIALECTS:
-        return (model.dialect, model.provider, model.base_url, digest)
-    return (model.dialect, model.id, model.weights, digest)
+        return (model.dialect, model.provider, model.base_url, digest, asked)
+    return (model.dialect, model.id, model.weights, digest, asked)
 
 
 def _import(names: Sequence[str]) -> None:

@@ -2,7 +2,8 @@
 
 One look at all of them now and then instead of a timer for each. When the look itself comes late — the
 machine slept, the process was stopped — the time it overslept is given to everybody, so that nobody is
-called late for what the clock did.
+called late for what the clock did. An answer that does not stream is silent until it is whole: it has its
+deadline alone.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Watchdog:
             listener.heard += overslept_s
             call.slept_s += overslept_s
             silent_s, whole_s = now - listener.heard, call.elapsed_s(now)
-            if silent_s > self._policy.timeout_s:
+            if silent_s > self._policy.timeout_s and call.streams:
                 call.timed_out = f"nothing came for {silent_s:,.1f} s (timeout_s={self._policy.timeout_s:g})"
             elif whole_s > self._policy.deadline_s:
                 call.timed_out = f"not done after {whole_s:,.1f} s (deadline_s={self._policy.deadline_s:g})"

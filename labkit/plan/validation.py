@@ -157,8 +157,9 @@ def _model(given: Any, catalog: Catalog) -> Model:
 
 
 def _params(model: Model, given: Mapping[str, Any], faults: Faults) -> Mapping[str, Any]:
-    defaults = providers.load(model.dialect).defaults(model)
-    merged, wrong = parameters.check({**defaults, **model.params, **given}, model)
+    asked = {**parameters.flat(model.params), **parameters.flat(given)}
+    defaults = providers.load(model.dialect).defaults(model, asked)
+    merged, wrong = parameters.check({**defaults, **asked}, model)
     faults.add(*wrong)
     for name, value in merged.items():
         _no_key(value, f"The param {name} of {model.id}", faults)

@@ -7,6 +7,7 @@ retries nothing and prices nothing; the sockets belong to `wire`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -17,8 +18,9 @@ from labkit.catalog.params import schema_of
 from labkit.endpoints import is_own_host
 from labkit.keys import Key
 from labkit.messages import Part
-from labkit.providers import anthropic_events as events
 from labkit.providers import bodies, hosts, http, wire
+from labkit.providers.anthropic_events import AnthropicReading
+from labkit.providers.lenient import count
 from labkit.records import Answer, Listener, Message, Request
 
 BASE_URL = "https://api.anthropic.com"
@@ -42,9 +44,22 @@ def identity(model: Model) -> str | None:
     return wire.identity(model, BASE_URL)
 
 
-def defaults(model: Model) -> dict[str, Any]:
-    """The params that are sent where none are given: `max_tokens`, which this dialect demands."""
-    return {"max_tokens": min(model.max_output or MAX_TOKENS, MAX_TOKENS)}
+def defaults(model: Model, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What is sent beside `params`: `max_tokens`, which this dialect demands.
+
+    What may be spent on thinking counts towards it, and the answer comes after that.
+
+    >>> defaults(Model("anthropic/m"), {"thinking": {"type": "enabled", "budget_tokens": 8000}})
+    {'max_tokens': 12096}
+    """
+    wanted = _most(params)
+    return {"max_tokens": min(model.max_output or wanted, wanted)}
+
+
+def _most(params: Mapping[str, Any]) -> int:
+    thinking = params.get("thinking")
+    budget = count(thinking.get("budget_tokens")) if isinstance(thinking, Mapping) else None
+    return MAX_TOKENS + max(0, budget or 0)
 
 
 def connect(model: Model, key: Key | None) -> AnthropicProvider:
@@ -53,7 +68,7 @@ def connect(model: Model, key: Key | None) -> AnthropicProvider:
     Slow (importing the SDK takes 1.5 s): call it off the loop. `model.client` is used as it is.
     """
     if model.client is not None:
-        return AnthropicProvider(model.client, who=model.provider, owned=False)
+        return AnthropicProvider(model.client, who=model.provider, owned=False, stream=model.streams)
     from anthropic import AsyncAnthropic, DefaultAioHttpClient, Omit
 
     url = hosts.vetted(model, BASE_URL)
@@ -66,14 +81,22 @@ def connect(model: Model, key: Key | None) -> AnthropicProvider:
         default_headers=None if own else wire.withheld("ANTHROPIC_CUSTOM_HEADERS", Omit()),
         open_telemetry=False,
     )
-    return AnthropicProvider(client, who=model.provider)
+    return AnthropicProvider(client, who=model.provider, stream=model.streams)
 
 
 class AnthropicProvider:
     """Asks one endpoint in the messages dialect, through an `anthropic.AsyncAnthropic` client."""
 
-    def __init__(self, client: Any, *, who: str = "anthropic", owned: bool = True) -> None:
+    def __init__(
+        self,
+        client: Any,
+        *,
+        who: str = "anthropic",
+        owned: bool = True,
+        stream: bool = True,
+    ) -> None:
         self._wire = wire.Wire(client, who=who, keys=wire.keys_of(client), owned=owned)
+        self._stream = stream
 
     def __repr__(self) -> str:
         return f"AnthropicProvider({self._wire.who})"
@@ -81,7 +104,7 @@ class AnthropicProvider:
     async def ask(self, request: Request, listener: Listener) -> Answer:
         """Send `request`; see `labkit.providers.base.Provider.ask`."""
         body = await bodies.made(self._body, request)
-        return await self._wire.ask(PATH, body, listener, events.Reading(listener, self._wire.who))
+        return await self._wire.ask(PATH, body, listener, AnthropicReading(listener, self._wire.who))
 
     async def count_tokens(self, request: Request) -> int | None:
         """The input tokens of `request` by the endpoint's own count, which is free.
@@ -111,8 +134,8 @@ class AnthropicProvider:
             body.setdefault("stop_sequences", [stops] if isinstance(stops, str) else list(stops))
         _configure(body)
         bodies.refuse_several(body)
-        body.setdefault("max_tokens", MAX_TOKENS)
-        body.setdefault("stream", True)
+        body.setdefault("max_tokens", _most(body))
+        body.setdefault("stream", self._stream)
         return body
 
 

@@ -140,6 +140,7 @@ def translate(error: BaseException, *, who: str, keys: Sequence[Key]) -> Provide
     if isinstance(error, ProviderError):
         error.args = (scrub(str(error), keys),)
         error.raw = None if error.raw is None else scrub(error.raw, keys)
+        error.headers = {name: scrub(value, keys) for name, value in error.headers.items()}
         return error
     causes = list(_chain(error))[::-1]
     for table in (AIOHTTP, CLIENTS, PYTHON):

@@ -15,6 +15,7 @@ It does not know the engine's limits, nor how weights are fetched.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,11 @@ def identity(model: Model) -> str:
     return f"gguf {of.sha256} template {template} context {of.context_tokens} xllamacpp {_runtime()}"
 
 
-def defaults(model: Model) -> dict[str, Any]:
-    """The params that are sent where none are given."""
+def defaults(model: Model, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What is sent beside `params`: a limit where they have none, and with one slot `cache_prompt` off."""
     of = model.weights or Weights()
-    wanted = {"max_tokens": min(model.max_output or MAX_TOKENS, MAX_TOKENS, of.context_tokens)}
+    most = min(model.max_output or MAX_TOKENS, MAX_TOKENS, of.context_tokens)
+    wanted = {} if "max_completion_tokens" in params else {"max_tokens": most}
     return wanted | {"cache_prompt": False} if of.slots == 1 else wanted
 
 
@@ -60,7 +62,7 @@ def connect(model: Model, key: Key | None) -> LocalProvider:
     _runtime()
     server = servers.take(_settings(model))
     try:
-        return LocalProvider(model.id, server, _speaker(model.id, server))
+        return LocalProvider(model.id, server, _speaker(model, server))
     except BaseException:
         servers.release(server)
         raise
@@ -108,7 +110,7 @@ class LocalProvider:
                 raise ConnectionFailed(f"the server of {self._id} ended: {error}") from None
 
 
-def _speaker(id: str, server: servers.Server) -> openai.OpenAIProvider:
+def _speaker(model: Model, server: servers.Server) -> openai.OpenAIProvider:
     from openai import AsyncOpenAI, DefaultAioHttpClient, Omit
 
     url = f"{server.url}/v1"
@@ -122,7 +124,9 @@ def _speaker(id: str, server: servers.Server) -> openai.OpenAIProvider:
         default_headers={"connection": "close", **wire.withheld("OPENAI_CUSTOM_HEADERS", Omit())},
     )
     client.organization = client.project = None
-    return openai.OpenAIProvider(client, who=id)
+    return openai.OpenAIProvider(
+        client, who=model.id, stream=model.streams, stream_options=model.stream_options
+    )
 
 
 def _settings(model: Model) -> servers.Settings:

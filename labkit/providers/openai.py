@@ -6,6 +6,7 @@ reads no clock, retries nothing and prices nothing; the sockets belong to `wire`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from labkit.catalog.model import Model
@@ -13,7 +14,7 @@ from labkit.endpoints import is_own_host
 from labkit.keys import Key
 from labkit.messages import Part, unmarked
 from labkit.providers import bodies, hosts, http, wire
-from labkit.providers import openai_events as events
+from labkit.providers.openai_events import OpenAIReading
 from labkit.records import Answer, Listener, Message, Request
 
 BASE_URL = "https://api.openai.com/v1"
@@ -25,8 +26,8 @@ def identity(model: Model) -> str | None:
     return wire.identity(model, BASE_URL)
 
 
-def defaults(model: Model) -> dict[str, Any]:
-    """The params that are sent where none are given: this dialect needs none."""
+def defaults(model: Model, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What is sent beside `params`: this dialect needs nothing."""
     return {}
 
 
@@ -35,9 +36,10 @@ def connect(model: Model, key: Key | None) -> OpenAIProvider:
 
     Slow (an SDK client takes 27 ms): call it off the loop. `model.client` is used as it is.
     """
+    how = {"stream": model.streams, "stream_options": model.stream_options}
     if model.client is not None:
-        return OpenAIProvider(model.client, who=model.provider, owned=False)
-    return OpenAIProvider(sdk_client(model, key), who=model.provider)
+        return OpenAIProvider(model.client, who=model.provider, owned=False, **how)
+    return OpenAIProvider(sdk_client(model, key), who=model.provider, **how)
 
 
 def sdk_client(model: Model, key: Key | None) -> Any:
@@ -62,8 +64,18 @@ def sdk_client(model: Model, key: Key | None) -> Any:
 class OpenAIProvider:
     """Asks one endpoint in the chat completions dialect, through an `openai.AsyncOpenAI` client."""
 
-    def __init__(self, client: Any, *, who: str = "openai", owned: bool = True) -> None:
+    def __init__(
+        self,
+        client: Any,
+        *,
+        who: str = "openai",
+        owned: bool = True,
+        stream: bool = True,
+        stream_options: bool = True,
+    ) -> None:
         self._wire = wire.Wire(client, who=who, keys=wire.keys_of(client), owned=owned)
+        self._stream = stream
+        self._stream_options = stream_options
         self._official = is_own_host(str(getattr(client, "base_url", "")), "openai")
 
     def __repr__(self) -> str:
@@ -72,7 +84,7 @@ class OpenAIProvider:
     async def ask(self, request: Request, listener: Listener) -> Answer:
         """Send `request`; see `labkit.providers.base.Provider.ask`."""
         body = await bodies.made(self._body, request)
-        return await self._wire.ask(PATH, body, listener, events.Reading(listener, self._wire.who))
+        return await self._wire.ask(PATH, body, listener, OpenAIReading(listener, self._wire.who))
 
     async def count_tokens(self, request: Request) -> int | None:
         """None: this dialect has no way to count without asking."""
@@ -85,7 +97,7 @@ class OpenAIProvider:
     def _body(self, request: Request) -> dict[str, Any]:
         messages = [_spoken(message) for message in unmarked(request.messages)]
         body = {"model": request.name, "messages": messages, **request.params}
-        if body.setdefault("stream", True):
+        if body.setdefault("stream", self._stream) and self._stream_options:
             body["stream_options"] = {"include_usage": True, **(body.get("stream_options") or {})}
         if self._official and "max_tokens" in body and "max_completion_tokens" not in body:
             # OpenAI's own models refuse the old name where they reason; others know only that one.

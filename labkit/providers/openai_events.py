@@ -2,48 +2,51 @@
 
 Bytes of JSON in, an `Answer` out; the listener is told the text on the way. It knows no socket and no
 clock. Endpoints that report no usage are taken as they are (counts None); answers that end without a
-finish reason are not.
+finish reason are not. One answer is asked for: of several choices the first by number is it, and one whose
+number grows with every event is one all the same.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 
-from labkit.errors import MalformedAnswer, ProviderError
-from labkit.providers import refusals
-from labkit.records import Answer, Listener, StopReason, Usage
-
-_STOPS: dict[str, StopReason] = {
-    "stop": "stop",
-    "length": "max_tokens",
-    "content_filter": "content_filter",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-}
+from labkit.providers import lenient, refusals
+from labkit.providers.reading import Reading, text_of
+from labkit.records import Answer, Listener
 
 
-class _InputDetails(msgspec.Struct, gc=False):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
+class _Details(msgspec.Struct, gc=False):
+    """What a count of the input, or of the output, is made of."""
 
-
-class _OutputDetails(msgspec.Struct, gc=False):
-    reasoning_tokens: int | None = None
+    cached_tokens: Any = None
+    cache_write_tokens: Any = None
+    reasoning_tokens: Any = None
 
 
 class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
+    """Counts are of any type here: `labkit.providers.counts` says which can be believed."""
+
+    prompt_tokens: Any = None
+    input_tokens: Any = None
+    completion_tokens: Any = None
+    output_tokens: Any = None
+    total_tokens: Any = None
+    reasoning_tokens: Any = None
+    cached_tokens: Any = None
+    prompt_cache_hit_tokens: Any = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
 
 
 class _Part(msgspec.Struct, gc=False):
-    content: str | None = None
-    refusal: str | None = None
-    tool_calls: list[dict[str, Any]] | None = None
+    content: Any = None
+    refusal: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    tool_calls: Any = None
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -51,6 +54,8 @@ class _Choice(msgspec.Struct, gc=False):
     delta: _Part | None = None
     message: _Part | None = None
     finish_reason: str | None = None
+    usage: _Usage | None = None
+    error: Any = None
 
 
 class _Chunk(msgspec.Struct, gc=False):
@@ -61,146 +66,188 @@ class _Chunk(msgspec.Struct, gc=False):
     error: Any = None
 
 
-_decode_chunk = msgspec.json.Decoder(_Chunk).decode
+_chunk = msgspec.json.Decoder(_Chunk)
+_DONE = b"[DONE]"
 
 
-class Reading:
+class OpenAIReading(Reading):
     """Puts one answer together from its events, telling the listener the text as it comes."""
 
-    __slots__ = (
-        "_calls", "_ended", "_finish", "_id", "_last", "_listener", "_model", "_refused", "_said", "_usage",
-        "_who",
-    )  # fmt: skip
+    __slots__ = ("_blank", "_calls", "_ended", "_finish", "_id", "_last", "_model", "_refusal", "_strays")
 
     def __init__(self, listener: Listener, who: str) -> None:
-        self._listener = listener
-        self._who = who
+        super().__init__(listener, who)
         self._id: str | None = None
         self._model: str | None = None
-        self._usage: _Usage | None = None
         self._finish: str | None = None
-        self._refused = False
-        self._said = False
+        self._blank = False
+        self._refusal = False
         self._ended: bytes | None = None
         self._last: bytes | None = None
-        self._calls: list[dict[str, Any]] = []
+        self._calls: list[Any] = []
+        self._strays: list[tuple[_Choice, bytes]] | None = []
+        """Of other numbers than 0; None once it is clear that they are other answers."""
 
     def take(self, data: bytes) -> bool:
         """Read one event of a stream; True: it was the last."""
-        if data == b"[DONE]":
-            return True
+        if data == _DONE:
+            return self._done()
         chunk = self._head(data)
+        if chunk is None:
+            return data.strip().upper() == _DONE and self._done()
         choices = chunk.choices
         if not choices:
+            if choices is None and chunk.usage is None and refusals.is_one(data):
+                raise self._refused(data)
             self._listener.event()
             return False
-        choice = choices[0]
-        if choice.index == 0:
-            self._part(choice.delta)
-            if choice.finish_reason:
-                self._finish = choice.finish_reason
-                self._ended = data
+        for choice in choices:
+            if choice.index == 0:
+                self._choice(choice, data)
+            else:
+                self._stray(choice, data)
         return False
 
     def whole(self, payload: bytes) -> None:
         """Read an answer that came in one piece."""
-        choices = self._head(payload).choices
+        chunk = self._head(payload)
+        choices = None if chunk is None else chunk.choices
         if not choices:
-            raise self._malformed("it has no choices")
-        self._part(choices[0].message)
-        self._finish = choices[0].finish_reason
+            if refusals.is_one(payload):
+                raise self._refused(payload)
+            raise self._malformed("it has no choices", payload)
+        choice = min(choices, key=lambda choice: choice.index)
+        self._choice(choice, payload)
+        if choice.finish_reason == "":
+            self._done()
         self._ended = payload
 
     def answer(self) -> Answer:
         """How it ended. Raises `MalformedAnswer` for what is no finished answer."""
-        if self._finish is None or self._finish == "error":
-            raise self._malformed("it ended without a finish reason")
-        stop: StopReason = "refusal" if self._refused else _STOPS.get(self._finish, "unknown")
-        counts = self._counts()
-        if not self._said and not counts.output_tokens and stop in ("stop", "max_tokens", "unknown"):
-            raise self._malformed("it is empty")
+        self._settle_strays()
+        self._rest()
+        stop = self._stop(self._finish, self._ended or self._last)
+        counts = self._counts.usage(said=self._said)
         return Answer(
-            stop_reason=stop,
+            stop_reason=self._full("refusal" if self._refusal else stop, counts.output_tokens, self._ended),
             usage=counts,
             response_model=self._model,
             response_id=self._id,
             raw=self._raw(),
         )
 
-    def _head(self, data: bytes) -> _Chunk:
-        try:
-            chunk = _decode_chunk(data)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            fault = str(error)
+    def _head(self, data: bytes) -> _Chunk | None:
+        chunk = self._decoded(_chunk, data)
+        if chunk is None:
+            self._listener.event()
+            return None
+        if chunk.error:
+            raise self._refused(data)
+        if not self._id:
+            self._id = chunk.id
+        if not self._model:
+            self._model = chunk.model
+        if chunk.usage is not None:
+            self._count(chunk.usage, data)
+        return chunk
+
+    def _choice(self, choice: _Choice, data: bytes) -> None:
+        part = choice.delta if choice.delta is not None else choice.message
+        if self._strays and part is not None and part.content:
+            # It goes on after another began: that one is another answer.
+            self._strays = None
+        self._part(part)
+        if choice.usage is not None:
+            self._count(choice.usage, data)
+        if choice.finish_reason:
+            if choice.error:
+                raise self._refused(lenient.written({"error": choice.error}).encode())
+            self._finish = choice.finish_reason
+            self._ended = data
         else:
-            if chunk.error is not None:
-                raise self._broken_off(data)
-            if self._id is None:
-                self._id, self._model = chunk.id, chunk.model
-            if chunk.usage is not None:
-                self._usage = chunk.usage
-                self._last = data
-            return chunk
-        raise self._malformed(fault, data)
+            self._blank = choice.finish_reason is not None
 
     def _part(self, part: _Part | None) -> None:
         if part is None:
             self._listener.event()
             return
-        if part.content:
-            self._said = True
-            self._listener.text(part.content)
-        elif part.refusal:
-            self._said = self._refused = True
-            self._listener.text(part.refusal)
-        else:
-            self._listener.event()
+        content = part.content
+        thought = part.reasoning_content or part.reasoning
+        if thought:
+            thought = "".join(text_of(thought))
+        if content and type(content) is not str:
+            content, aside = text_of(content)
+            thought = (thought or "") + aside
+        if thought:
+            self._listener.thought(thought)
+        if part.refusal and not content:
+            self._refusal = True
+            content = part.refusal
+        if content or not thought:
+            self._text(content)
         if part.tool_calls:
-            self._calls.extend(part.tool_calls)
+            self._calls += part.tool_calls if isinstance(part.tool_calls, list) else [part.tool_calls]
 
-    def _counts(self) -> Usage:
-        try:
-            return usage(self._usage)
-        except ValueError:
-            # Counts that cannot be are as good as none; the answer itself stands, `raw` shows them.
-            return Usage()
+    def _stray(self, choice: _Choice, data: bytes) -> None:
+        """One of another number: of another answer, or of this one by an endpoint that counts on."""
+        self._listener.event()
+        if self._finish is not None:
+            # It speaks on after this answer's end.
+            self._strays = None
+        elif self._strays is not None:
+            self._strays.append((choice, data))
+
+    def _settle_strays(self) -> None:
+        strays, self._strays = self._strays, None
+        if not strays:
+            return
+        numbers = [choice.index for choice, _ in strays]
+        finish, ended = self._finish, self._ended
+        grows = all(one < after for one, after in pairwise(numbers))
+        if not grows and (self._said or finish is not None):
+            return
+        for choice, data in strays:
+            if grows or choice.index == min(numbers):
+                self._choice(choice, data)
+        if finish is not None:
+            self._finish, self._ended = finish, ended
+
+    def _done(self) -> bool:
+        """The end was told: where its reason was left empty, that is all there is to know of it."""
+        if self._blank and self._finish is None and not self._strays:
+            self._finish = ""
+        return True
+
+    def _count(self, usage: _Usage, data: bytes) -> None:
+        self._last = data
+        self._counts.add(counts(usage))
 
     def _raw(self) -> str:
         """The chunk that ended the answer, with the usage that came after it."""
         ended = self._ended or b"{}"
         if (self._last is None or self._last is ended) and not self._calls:
             return ended.decode("utf-8", "replace")
-        payload = {**_object(self._last), **_object(ended)}
+        payload = {**lenient.object_in(self._last), **lenient.object_in(ended)}
         if self._last is not None:
-            payload["usage"] = _object(self._last).get("usage")
+            payload["usage"] = lenient.object_in(self._last).get("usage")
         if self._calls and self._last is not ended:
             payload["tool_calls"] = self._calls
-        return msgspec.json.encode(payload).decode()
-
-    def _malformed(self, fault: str, data: bytes | None = None) -> MalformedAnswer:
-        seen = data or self._ended or self._last
-        raw = None if seen is None else seen[:4000].decode("utf-8", "replace")
-        return MalformedAnswer(f"{self._who} sent an answer that is none: {fault}", status=200, raw=raw)
-
-    def _broken_off(self, data: bytes) -> ProviderError:
-        return refusals.from_payload(data, {}, who=self._who)
+        return lenient.written(payload)
 
 
-def usage(counts: _Usage | None) -> Usage:
-    """The dialect's counts as labkit's: cached and reasoning tokens lie inside their totals already."""
-    if counts is None:
-        return Usage()
-    read = counts.prompt_tokens_details
-    written = counts.completion_tokens_details
-    return Usage(
-        input_tokens=counts.prompt_tokens,
-        cache_read_tokens=read.cached_tokens if read else None,
-        cache_write_tokens=read.cache_write_tokens if read else None,
-        output_tokens=counts.completion_tokens,
-        reasoning_tokens=written.reasoning_tokens if written else None,
-    )
+def counts(usage: _Usage) -> dict[str, Any]:
+    """The dialect's counts by the names of `labkit.providers.counts`, also where an endpoint has its own."""
+    entered = usage.prompt_tokens_details or _Details()
+    left = usage.completion_tokens_details or _Details()
+    return {
+        "input": _first(usage.prompt_tokens, usage.input_tokens),
+        "cache_read": _first(entered.cached_tokens, usage.cached_tokens, usage.prompt_cache_hit_tokens),
+        "cache_write": entered.cache_write_tokens,
+        "output": _first(usage.completion_tokens, usage.output_tokens),
+        "reasoning": _first(left.reasoning_tokens, usage.reasoning_tokens),
+        "total": usage.total_tokens,
+    }
 
 
-def _object(data: bytes | None) -> dict[str, Any]:
-    found = msgspec.json.decode(data) if data else {}
-    return found if isinstance(found, dict) else {}
+def _first(*told: Any) -> Any:
+    return next((value for value in told if value is not None), None)

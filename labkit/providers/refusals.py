@@ -7,12 +7,11 @@ elsewhere: whether and how long to wait is the engine's decision.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from labkit.errors import (
     AuthenticationFailed,
@@ -23,77 +22,94 @@ from labkit.errors import (
     QuotaExceeded,
     RateLimited,
 )
+from labkit.providers import lenient
+from labkit.providers.lenient import count
 
 _SHOWN_CHARS = 500
 _RAW_CHARS = 4000
+_HOMES = ("error", "errors", "base_resp")
+_CODES = (
+    "code", "status", "status_code", "statusCode", "error_code", "errorCode", "Code",
+    "type", "__type", "reason",
+)  # fmt: skip
+_WORDS = ("message", "detail", "status_msg", "error_msg", "errorMessage", "Message", "msg", "title")
 
-_QUOTA_CODES = frozenset(
-    {
-        "insufficient_quota",
-        "billing_hard_limit_reached",
-        "billing_not_active",
-        "billing_error",
-        "quota_exceeded",
-        "payment_required",
-        "credit_balance_too_low",
-    }
-)
-_QUOTA_WORDS = ("credit balance is too low", "exceeded your current quota", "insufficient credits")
-
-_BY_CODE: dict[str, type[ProviderError]] = {
-    "rate_limit_error": RateLimited,
-    "rate_limit_exceeded": RateLimited,
-    "too_many_requests": RateLimited,
-    "overloaded_error": Overloaded,
-    "overloaded": Overloaded,
-    "engine_overloaded": Overloaded,
-    "server_error": Overloaded,
-    "internal_error": Overloaded,
-    "internal_server_error": Overloaded,
-    "api_error": Overloaded,
-    "timeout_error": Overloaded,
-    "service_unavailable": Overloaded,
-    "unavailable_error": Overloaded,
-    "authentication_error": AuthenticationFailed,
-    "invalid_api_key": AuthenticationFailed,
-    "permission_error": AuthenticationFailed,
-    "invalid_request_error": InvalidRequest,
-    "not_found_error": InvalidRequest,
-    "exceed_context_size_error": InvalidRequest,
-    "request_too_large": InvalidRequest,
-    "invalid_prompt": InvalidRequest,
-    "invalid_image": InvalidRequest,
-    "invalid_image_format": InvalidRequest,
-    "invalid_base64_image": InvalidRequest,
-    "invalid_image_url": InvalidRequest,
-    "image_too_large": InvalidRequest,
-    "image_too_small": InvalidRequest,
-    "image_parse_error": InvalidRequest,
-    "image_content_policy_violation": InvalidRequest,
-    "invalid_image_mode": InvalidRequest,
-    "image_file_too_large": InvalidRequest,
-    "unsupported_image_media_type": InvalidRequest,
-    "empty_image_file": InvalidRequest,
-    "failed_to_download_image": InvalidRequest,
-    "image_file_not_found": InvalidRequest,
-    "bio_policy": InvalidRequest,
-    "misalignment_policy_violation": InvalidRequest,
-    "data_residency_mismatch": InvalidRequest,
+_MEANS: dict[type[ProviderError], str] = {
+    QuotaExceeded: """
+        insufficient_quota billing_hard_limit_reached billing_not_active billing_error quota_exceeded
+        payment_required credit_balance_too_low insufficient_credits insufficient_balance insufficient_funds
+        exceeded_current_quota_error account_overdue_error arrearage
+    """,
+    RateLimited: """
+        rate_limit rate_limit_error rate_limit_exceeded rate_limit_reached rate_limited too_many_requests
+        throttling throttled throttling_exception resource_exhausted engine_overloaded_error slow_down
+        requests_limit_exceeded model_rate_limit_exceeded
+    """,
+    Overloaded: """
+        overloaded_error overloaded engine_overloaded server_error internal_error internal_server_error
+        api_error timeout_error timeout service_unavailable service_unavailable_error
+        service_unavailable_exception
+        unavailable_error unavailable internal internal_failure internal_server_exception bad_gateway
+        gateway_timeout deadline_exceeded model_overloaded server_overloaded model_not_ready_exception
+        model_timeout_exception upstream_error provider_error
+    """,
+    AuthenticationFailed: """
+        authentication_error invalid_api_key permission_error permission_denied unauthorized unauthenticated
+        invalid_authentication invalid_authentication_error invalid_token expired_token forbidden
+        access_denied
+        access_denied_exception unrecognized_client_exception incorrect_api_key missing_api_key
+        api_key_invalid
+    """,
+    InvalidRequest: """
+        invalid_request_error invalid_request not_found_error not_found exceed_context_size_error
+        request_too_large invalid_prompt invalid_image invalid_image_format invalid_base64_image
+        invalid_image_url image_too_large image_too_small image_parse_error image_content_policy_violation
+        invalid_image_mode image_file_too_large unsupported_image_media_type empty_image_file
+        failed_to_download_image image_file_not_found bio_policy misalignment_policy_violation
+        data_residency_mismatch bad_request bad_request_error invalid_argument invalid_parameter
+        invalid_parameter_error unsupported_parameter unsupported_value validation_error validation_exception
+        context_length_exceeded string_above_max_length model_not_found model_not_exist
+        content_policy_violation unprocessable_entity failed_precondition out_of_range method_not_allowed
+    """,
 }
+_BY_CODE = {code.replace("_", ""): kind for kind, codes in _MEANS.items() for code in codes.split()}
+_BY_WORDS: tuple[tuple[type[ProviderError], tuple[str, ...]], ...] = (
+    (
+        QuotaExceeded,
+        (
+            "credit balance is too low",
+            "exceeded your current quota",
+            "insufficient credits",
+            "insufficient balance",
+        ),
+    ),
+    (RateLimited, ("rate limit", "too many requests")),
+    (AuthenticationFailed, ("no auth credentials", "invalid api key", "incorrect api key", "unauthorized")),
+    (Overloaded, ("overloaded", "service unavailable", "internal server error", "bad gateway")),
+)
+"""Read where no code is told."""
+_UNPAID = (RateLimited, QuotaExceeded, AuthenticationFailed, InvalidRequest)
+"""Kinds of refusal that come before any work was done, unless a part of the answer was there."""
+_NOT_STREAMED = "To ask without a stream give the model stream=False."
+_ADVICE = (
+    (re.compile(r"\bstream_options\b"), "To ask without them give the model stream_options=False."),
+    (re.compile(r"\bstream\b", re.IGNORECASE), _NOT_STREAMED),
+    (re.compile(r"\bstreaming\b.*\bnot\b|\bnot\b.*\bstreaming\b", re.IGNORECASE), _NOT_STREAMED),
+)
 # The provider may have answered after the gateway in front of it gave up waiting.
 _MAYBE_PAID = frozenset({408, 499, 504, 524})
 
 
 def from_status(status: int, body: str, headers: Mapping[str, str], *, who: str) -> ProviderError:
     """The error for a response whose status is not 200. `who` names the endpoint in the message."""
-    code, said = _read(body)
-    kind = _by_status(status, code, said)
-    shown = said or body.strip()[:_SHOWN_CHARS] or "without a word"
+    told = _read(body)
+    kind = _by_status(status, told)
+    shown = told.said or body.strip()[:_SHOWN_CHARS] or "without a word"
     location = headers.get("location")
     if 300 <= status < 400 and location:
         shown = f"redirects elsewhere, which is not followed; give the final base_url ({location[:200]})"
     return kind(
-        f"{who} answered {status}: {shown[:_SHOWN_CHARS]}",
+        f"{who} answered {status}: {shown[:_SHOWN_CHARS]}{_advice(kind, told)}",
         status=status,
         retry_after_s=retry_after_s(headers),
         headers=_kept(headers),
@@ -102,23 +118,35 @@ def from_status(status: int, body: str, headers: Mapping[str, str], *, who: str)
     )
 
 
-def from_payload(payload: bytes, headers: Mapping[str, str], *, who: str) -> ProviderError:
-    """The error for an `error` object that came in the middle of an answer that began well."""
-    code, said = _read(payload)
-    status = int(code) if code.isdecimal() and len(code) == 3 else 0
-    if code in _QUOTA_CODES or any(word in said.lower() for word in _QUOTA_WORDS):
-        kind: type[ProviderError] = QuotaExceeded
-    else:
-        kind = _BY_CODE.get(code) or (_by_status(status, code, said) if status else MalformedAnswer)
+def from_payload(payload: bytes, headers: Mapping[str, str], *, who: str, begun: bool) -> ProviderError:
+    """The error for what stands in place of an answer behind a status of 200, or of its rest (`begun`).
+
+    Its own code decides, be it a status or a word; `headers` are those of the response, and a gateway may
+    tell those of the provider behind it in the payload.
+    """
+    told = _read(payload)
+    kind = _by_status(told.status, told) if told.status else _by_code(told) or MalformedAnswer
     text = payload.decode("utf-8", "replace")
+    all_headers = {**_kept(headers), **told.headers}
+    how = "broke off with an error" if begun else "answered 200 with an error"
     return kind(
-        f"{who} broke off with an error: {(said or text)[:_SHOWN_CHARS]}",
-        status=status or 200,
-        retry_after_s=retry_after_s(headers),
-        headers=_kept(headers),
+        f"{who} {how}: {(told.said or text)[:_SHOWN_CHARS]}{_advice(kind, told)}",
+        status=told.status or 200,
+        retry_after_s=retry_after_s(all_headers),
+        headers=all_headers,
         raw=text[:_RAW_CHARS],
-        maybe_paid=True,
+        maybe_paid=begun or kind not in _UNPAID,
     )
+
+
+def is_one(payload: bytes) -> bool:
+    """Whether a JSON object that is no part of an answer says what went wrong.
+
+    >>> is_one(b'{"code": 429, "message": "slow down"}'), is_one(b'{"ping": 1}')
+    (True, False)
+    """
+    told = _read(payload)
+    return bool(told.said or told.status)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
@@ -162,8 +190,19 @@ def _date(text: str) -> datetime | None:
     return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
-def _by_status(status: int, code: str, said: str) -> type[ProviderError]:
-    if status == 402 or code in _QUOTA_CODES or any(word in said.lower() for word in _QUOTA_WORDS):
+class _Told(NamedTuple):
+    """What an error body says, in any of the shapes the dialects' endpoints and gateways use."""
+
+    status: int = 0
+    """Of HTTP, by the body's own account; 0: none."""
+    codes: tuple[str, ...] = ()
+    said: str = ""
+    param: str = ""
+    headers: Mapping[str, str] = {}
+
+
+def _by_status(status: int, told: _Told) -> type[ProviderError]:
+    if status == 402 or _by_code(told) is QuotaExceeded:
         return QuotaExceeded
     if status in (401, 403):
         return AuthenticationFailed
@@ -176,26 +215,65 @@ def _by_status(status: int, code: str, said: str) -> type[ProviderError]:
     return MalformedAnswer
 
 
-def _read(body: str | bytes) -> tuple[str, str]:
-    """The code and the message of an error body, in any of the shapes the dialects' endpoints use."""
+def _by_code(told: _Told) -> type[ProviderError] | None:
+    """What its words mean: the first code that is known, or else the message."""
+    said = told.said.casefold()
+    quota, words = _BY_WORDS[0]
+    if any(word in said for word in words):
+        return quota
+    known = [_BY_CODE[code] for code in map(_plain, told.codes) if code in _BY_CODE]
+    if QuotaExceeded in known:
+        return QuotaExceeded
+    found = next((kind for kind, words in _BY_WORDS if any(word in said for word in words)), None)
+    return known[0] if known else found
+
+
+def _plain(code: str) -> str:
+    return "".join(filter(str.isalpha, code)).casefold()
+
+
+def _advice(kind: type[ProviderError], told: _Told) -> str:
+    if kind not in (InvalidRequest, AuthenticationFailed):
+        return ""
+    return next((f" {advice}" for words, advice in _ADVICE if words.search(f"{told.param} {told.said}")), "")
+
+
+def _read(body: str | bytes) -> _Told:
     try:
-        found: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return "", ""
+        found: Any = lenient.parsed(body.encode("utf-8", "replace") if isinstance(body, str) else body)
+    except (ValueError, RecursionError):
+        return _Told()
     if isinstance(found, list) and found:
         found = found[0]
-    inner = found.get("error", found) if isinstance(found, dict) else found
+    if not isinstance(found, dict):
+        return _Told()
+    inner = next((found[name] for name in _HOMES if found.get(name)), found)
+    if isinstance(inner, list):
+        inner = inner[0]
     if isinstance(inner, str):
-        return "", inner
+        # Some put the word for it beside the message.
+        inner = {**found, "message": found.get("message") or inner, "type": inner}
     if not isinstance(inner, dict):
-        return "", ""
-    named = [inner.get(name) for name in ("code", "type")]
-    known = [str(code) for code in named if code is not None]
-    code = next(
-        (code for code in known if code in _QUOTA_CODES or code in _BY_CODE), known[0] if known else ""
+        return _Told()
+    codes = [place.get(name) for place in (inner, found) for name in _CODES]
+    status = next((number for number in map(count, codes) if number is not None and 300 <= number < 600), 0)
+    said = next((inner[name] for name in _WORDS if inner.get(name)), "")
+    return _Told(
+        status=status,
+        codes=tuple(code for code in codes if isinstance(code, str) and _plain(code)),
+        said=said if isinstance(said, str) else lenient.written(said),
+        param=str(inner.get("param") or ""),
+        headers=_passed_on(inner),
     )
-    said = inner.get("message") or inner.get("detail") or ""
-    return code, said if isinstance(said, str) else msgspec.json.encode(said).decode()
+
+
+def _passed_on(inner: Mapping[str, Any]) -> dict[str, str]:
+    """Headers of the provider behind a gateway, as the gateway tells them."""
+    beside = inner.get("metadata")
+    headers = beside.get("headers") if isinstance(beside, Mapping) else None
+    if not isinstance(headers, Mapping):
+        return {}
+    return _kept({name: str(value) for name, value in headers.items()})
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:

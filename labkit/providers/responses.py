@@ -7,6 +7,7 @@ provider unless `store` says so: an answer that depends on what a server remembe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from labkit.catalog.model import Model
@@ -14,7 +15,7 @@ from labkit.endpoints import is_own_host
 from labkit.keys import Key
 from labkit.messages import Part, unmarked
 from labkit.providers import bodies, openai, wire
-from labkit.providers import responses_events as events
+from labkit.providers.responses_events import ResponsesReading
 from labkit.records import Answer, Listener, Message, Request
 
 PATH = "/responses"
@@ -25,8 +26,8 @@ def identity(model: Model) -> str | None:
     return wire.identity(model, openai.BASE_URL)
 
 
-def defaults(model: Model) -> dict[str, Any]:
-    """The params that are sent where none are given: `store` off, as it is in chat completions."""
+def defaults(model: Model, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What is sent beside `params`: `store` off, as it is in chat completions."""
     return {"store": False}
 
 
@@ -35,16 +36,27 @@ def connect(model: Model, key: Key | None) -> ResponsesProvider:
 
     Slow (an SDK client takes 27 ms): call it off the loop. `model.client` is used as it is.
     """
+    how = {"stream": model.streams, "stream_options": model.stream_options}
     if model.client is not None:
-        return ResponsesProvider(model.client, who=model.provider, owned=False)
-    return ResponsesProvider(openai.sdk_client(model, key), who=model.provider)
+        return ResponsesProvider(model.client, who=model.provider, owned=False, **how)
+    return ResponsesProvider(openai.sdk_client(model, key), who=model.provider, **how)
 
 
 class ResponsesProvider:
     """Asks one endpoint in the responses dialect, through an `openai.AsyncOpenAI` client."""
 
-    def __init__(self, client: Any, *, who: str = "openai", owned: bool = True) -> None:
+    def __init__(
+        self,
+        client: Any,
+        *,
+        who: str = "openai",
+        owned: bool = True,
+        stream: bool = True,
+        stream_options: bool = True,
+    ) -> None:
         self._wire = wire.Wire(client, who=who, keys=wire.keys_of(client), owned=owned)
+        self._stream = stream
+        self._stream_options = stream_options
         self._official = is_own_host(str(getattr(client, "base_url", "")), "openai")
 
     def __repr__(self) -> str:
@@ -53,7 +65,7 @@ class ResponsesProvider:
     async def ask(self, request: Request, listener: Listener) -> Answer:
         """Send `request`; see `labkit.providers.base.Provider.ask`."""
         body = await bodies.made(self._body, request)
-        return await self._wire.ask(PATH, body, listener, events.Reading(listener, self._wire.who))
+        return await self._wire.ask(PATH, body, listener, ResponsesReading(listener, self._wire.who))
 
     async def count_tokens(self, request: Request) -> int | None:
         """None: not every endpoint of this dialect can count."""
@@ -77,7 +89,7 @@ class ResponsesProvider:
             params["text"] = {"format": _format(asked), **(params.get("text") or {})}
         turns = [_spoken(message) for message in unmarked(request.messages)]
         body = {"model": request.name, "input": turns, **params}
-        if body.setdefault("stream", True) and self._official:
+        if body.setdefault("stream", self._stream) and self._official and self._stream_options:
             # Else every event is padded with random characters to a length that says nothing of its text.
             body["stream_options"] = {"include_obfuscation": False, **(body.get("stream_options") or {})}
         return body

@@ -1,7 +1,8 @@
 """Answers in the `openai-responses` dialect, put together from their events or read in one piece.
 
 Bytes of JSON in, an `Answer` out; the listener is told the text on the way. It knows no socket and no
-clock. The last event holds the whole answer, which is what `raw` keeps.
+clock. The last event holds the whole answer, which is what `raw` keeps. Of several messages those that are
+marked as comments on the way (`phase`) are no part of the text.
 """
 
 from __future__ import annotations
@@ -10,39 +11,38 @@ from typing import Any
 
 import msgspec
 
-from labkit.errors import MalformedAnswer, ProviderError
-from labkit.providers import refusals
-from labkit.records import Answer, Listener, StopReason, Usage
+from labkit.providers import lenient, refusals
+from labkit.providers.reading import Reading, text_of
+from labkit.records import Answer, Listener, StopReason
 
-_CUT: dict[str | None, StopReason] = {"max_output_tokens": "max_tokens", "content_filter": "content_filter"}
 _ENDS = ("response.completed", "response.incomplete")
+_THOUGHTS = ("response.reasoning_text.delta", "response.reasoning_summary_text.delta")
+_ASIDE = "commentary"
 
 
-class _InputDetails(msgspec.Struct, gc=False):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
+class _Details(msgspec.Struct, gc=False):
+    """What a count of the input, or of the output, is made of."""
 
-
-class _OutputDetails(msgspec.Struct, gc=False):
-    reasoning_tokens: int | None = None
+    cached_tokens: Any = None
+    cache_write_tokens: Any = None
+    reasoning_tokens: Any = None
 
 
 class _Usage(msgspec.Struct, gc=False):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    input_tokens_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
+    """Counts are of any type here: `labkit.providers.counts` says which can be believed."""
 
-
-class _Piece(msgspec.Struct, gc=False):
-    type: str = ""
-    text: str | None = None
-    refusal: str | None = None
+    input_tokens: Any = None
+    output_tokens: Any = None
+    total_tokens: Any = None
+    input_tokens_details: _Details | None = None
+    output_tokens_details: _Details | None = None
 
 
 class _Item(msgspec.Struct, gc=False):
-    type: str = ""
-    content: list[_Piece] | None = None
+    type: str = "message"
+    phase: str | None = None
+    content: Any = None
+    summary: Any = None
 
 
 class _Why(msgspec.Struct, gc=False):
@@ -62,129 +62,155 @@ class _Response(msgspec.Struct, gc=False):
 class _Event(msgspec.Struct, gc=False):
     type: str = ""
     delta: Any = None
+    output_index: int | None = None
+    item: _Item | None = None
     response: msgspec.Raw = msgspec.Raw(b"")
+    error: Any = None
 
 
-_decode_event = msgspec.json.Decoder(_Event).decode
-_decode_response = msgspec.json.Decoder(_Response).decode
+_event = msgspec.json.Decoder(_Event)
+_response = msgspec.json.Decoder(_Response)
 
 
-class Reading:
+class ResponsesReading(Reading):
     """Puts one answer together from its events, telling the listener the text as it comes."""
 
-    __slots__ = ("_ended", "_found", "_listener", "_refused", "_said", "_who")
+    __slots__ = ("_asides", "_ended", "_found", "_refusal")
 
     def __init__(self, listener: Listener, who: str) -> None:
-        self._listener = listener
-        self._who = who
+        super().__init__(listener, who)
         self._found: _Response | None = None
-        self._refused = False
-        self._said = False
+        self._refusal = False
         self._ended: bytes | None = None
+        self._asides: set[int | None] = set()
+        """Places in the output of messages that are comments on the way."""
 
     def take(self, data: bytes) -> bool:
         """Read one event of a stream; True: it was the last."""
-        if data == b"[DONE]":
-            return True
-        event = self._decoded(_decode_event, data)
-        if event.type == "response.output_text.delta" and type(event.delta) is str:
-            self._text(event.delta)
+        event = self._decoded(_event, data)
+        if event is None:
+            self._listener.event()
+            return data.strip().upper() == b"[DONE]"
+        if event.type == "response.output_text.delta":
+            text = event.delta if type(event.delta) is str else text_of(event.delta)[0]
+            if self._asides and event.output_index in self._asides:
+                self._listener.thought(text)
+            else:
+                self._text(text)
             return False
-        if event.type == "response.refusal.delta" and type(event.delta) is str:
-            self._refused = True
-            self._text(event.delta)
-            return False
-        if event.type in _ENDS and bytes(event.response):
-            self.whole(bytes(event.response))
+        response = bytes(event.response)
+        if event.type in _ENDS and response:
+            self._end(response, event.type.removeprefix("response."))
             return True
-        if event.type == "response.failed" and bytes(event.response):
-            raise self._failed(self._decoded(_decode_response, bytes(event.response)).error)
-        if event.type == "error":
-            raise refusals.from_payload(data, {}, who=self._who)
-        self._listener.event()
-        return False
+        if event.type == "response.failed" and response:
+            failed = self._decoded(_response, response)
+            raise self._failed(failed.error if failed is not None else None)
+        if event.type == "error" or event.error:
+            raise self._refused(data)
+        return self._learn(event) if event.type else self._unnamed(data)
 
     def whole(self, payload: bytes) -> None:
-        """Read an answer that came in one piece, or the last event of one that did not."""
-        found = self._decoded(_decode_response, payload)
-        if found.error is not None:
-            raise self._failed(found.error)
-        if found.output is None:
-            raise self._malformed("it has no output", payload)
-        self._found, self._ended = found, payload
-        if self._said:
-            self._listener.event()
-            return
-        for item in found.output:
-            for piece in item.content or ():
-                self._refused = self._refused or bool(piece.refusal)
-                self._text(piece.text or piece.refusal or "")
+        """Read an answer that came in one piece."""
+        self._end(payload, None)
 
     def answer(self) -> Answer:
         """How it ended. Raises `MalformedAnswer` for what is no finished answer."""
+        self._rest()
         found = self._found
-        if found is None or found.status not in ("completed", "incomplete"):
-            raise self._malformed("it ended without being completed")
-        counts = self._counts(found.usage)
-        stop = self._stop(found)
-        if not self._said and not counts.output_tokens and stop in ("stop", "max_tokens", "unknown"):
-            raise self._malformed("it is empty")
+        status = None if found is None or found.status is None else found.status.casefold()
+        if found is None or status not in ("completed", "incomplete"):
+            raise self._malformed("it ended without being completed", self._ended)
+        counts = self._counts.usage(said=self._said)
         return Answer(
-            stop_reason=stop,
+            stop_reason=self._full(self._why(found, status), counts.output_tokens, self._ended),
             usage=counts,
             response_model=found.model,
             response_id=found.id,
             raw=(self._ended or b"").decode("utf-8", "replace"),
         )
 
-    def _stop(self, found: _Response) -> StopReason:
-        if self._refused:
-            return "refusal"
-        if found.status == "incomplete":
-            why = found.incomplete_details
-            return _CUT.get(why.reason if why else None, "unknown")
-        called = any(item.type.endswith("_call") for item in found.output or ())
-        return "tool_calls" if called and not self._said else "stop"
-
-    def _text(self, text: str) -> None:
-        if text:
-            self._said = True
-            self._listener.text(text)
-        else:
+    def _end(self, payload: bytes, status: str | None) -> None:
+        """The answer as it is at its end; `status` is what the event said of it that it came with."""
+        found = self._decoded(_response, payload)
+        if found is None:
+            raise self._malformed("it is none", payload)
+        if found.error:
+            raise self._failed(found.error)
+        if found.output is None and not self._said:
+            if status is None and refusals.is_one(payload):
+                raise self._refused(payload)
+            raise self._malformed("it has no output", payload)
+        found.status = found.status or status
+        self._found, self._ended = found, payload
+        if found.usage is not None:
+            self._counts.add(counts(found.usage))
+        if self._said:
             self._listener.event()
+        else:
+            self._tell(found.output or [])
 
-    def _counts(self, counts: _Usage | None) -> Usage:
-        try:
-            return usage(counts)
-        except ValueError:
-            # Counts that cannot be are as good as none; the answer itself stands, `raw` shows them.
-            return Usage()
+    def _tell(self, output: list[_Item]) -> None:
+        """The text of an answer that was not told while it came."""
+        messages = [item for item in output if item.type == "message"]
+        answers = [item for item in messages if item.phase != _ASIDE]
+        if not answers and not _calls(output):
+            answers = messages
+        thought = "".join(text_of(item.summary)[0] for item in output if item.type == "reasoning")
+        if thought:
+            self._listener.thought(thought)
+        for item in answers:
+            pieces = item.content if isinstance(item.content, list) else [item.content]
+            self._refusal |= any(isinstance(one, dict) and one.get("refusal") for one in pieces)
+            self._text(text_of(item.content)[0])
 
-    def _failed(self, error: Any) -> ProviderError:
-        return refusals.from_payload(msgspec.json.encode({"error": error}), {}, who=self._who)
+    def _why(self, found: _Response, status: str) -> StopReason:
+        if self._refusal:
+            return "refusal"
+        if status == "incomplete":
+            why = found.incomplete_details
+            return self._stop((why.reason if why is not None else None) or "", self._ended)
+        return "tool_calls" if _calls(found.output or []) and not self._said else "stop"
 
-    def _decoded(self, decode: Any, data: bytes) -> Any:
-        try:
-            return decode(data)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            fault = str(error)
-        raise self._malformed(fault, data)
+    def _learn(self, event: _Event) -> bool:
+        if event.type == "response.refusal.delta":
+            self._refusal = True
+            self._text(event.delta)
+        elif event.type in _THOUGHTS and event.delta:
+            self._listener.thought("".join(text_of(event.delta)))
+        else:
+            if event.item is not None and event.item.phase == _ASIDE:
+                self._asides.add(event.output_index)
+            self._listener.event()
+        return False
 
-    def _malformed(self, fault: str, data: bytes | None = None) -> MalformedAnswer:
-        seen = data or self._ended
-        raw = None if seen is None else seen[:4000].decode("utf-8", "replace")
-        return MalformedAnswer(f"{self._who} sent an answer that is none: {fault}", status=200, raw=raw)
+    def _unnamed(self, data: bytes) -> bool:
+        """An event of no kind: a whole answer, a refusal, or nothing."""
+        if refusals.is_one(data):
+            raise self._refused(data)
+        found = self._decoded(_response, data)
+        if found is not None and found.output is not None:
+            self.whole(data)
+            return True
+        self._listener.event()
+        return False
+
+    def _failed(self, error: Any) -> Exception:
+        return self._refused(lenient.written({"error": error}).encode())
 
 
-def usage(counts: _Usage | None) -> Usage:
-    """The dialect's counts as labkit's: cached and reasoning tokens lie inside their totals already."""
-    if counts is None:
-        return Usage()
-    read, written = counts.input_tokens_details, counts.output_tokens_details
-    return Usage(
-        input_tokens=counts.input_tokens,
-        cache_read_tokens=read.cached_tokens if read else None,
-        cache_write_tokens=read.cache_write_tokens if read else None,
-        output_tokens=counts.output_tokens,
-        reasoning_tokens=written.reasoning_tokens if written else None,
-    )
+def counts(usage: _Usage) -> dict[str, Any]:
+    """The dialect's counts by the names of `labkit.providers.counts`."""
+    entered = usage.input_tokens_details or _Details()
+    left = usage.output_tokens_details or _Details()
+    return {
+        "input": usage.input_tokens,
+        "cache_read": entered.cached_tokens,
+        "cache_write": entered.cache_write_tokens,
+        "output": usage.output_tokens,
+        "reasoning": left.reasoning_tokens,
+        "total": usage.total_tokens,
+    }
+
+
+def _calls(output: list[_Item]) -> bool:
+    return any(item.type.endswith("_call") for item in output)

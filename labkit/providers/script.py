@@ -160,7 +160,9 @@ def _spelled(messages: Any) -> str:
 
 
 def _reply(row: Mapping[str, Any], speed: float | None) -> Reply:
-    counts = {name: _count(row.get(name)) for name in Usage.__struct_fields__}
+    counts: dict[str, Any] = {
+        name: _count(row.get(name)) for name in Usage.__struct_fields__ if name.endswith("_tokens")
+    }
     clocks: dict[str, float] = {}
     if speed is not None:
         first_s, whole_s = row.get("ttft_s") or 0.0, row.get("latency_s") or 0.0

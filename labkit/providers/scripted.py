@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labkit.catalog.model import Model
@@ -23,7 +23,7 @@ def identity(model: Model) -> str | None:
     return None if script.version is None else f"scripted:{script.version}"
 
 
-def defaults(model: Model) -> dict[str, Any]:
+def defaults(model: Model, params: Mapping[str, Any]) -> dict[str, Any]:
     """A script needs no params."""
     return {}
 

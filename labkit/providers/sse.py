@@ -1,13 +1,33 @@
 """Server-sent events, read incrementally: bytes in as they arrive, the data of each event out.
 
 It follows the WHATWG rules (any line ending, comments, several `data` lines, a byte order mark) and
-knows nothing of JSON, of dialects or of the socket the bytes came from. The names of events are
-left out: both dialects repeat them inside the data.
+knows nothing of dialects or of the socket the bytes came from. The names of events are left out: the dialects
+repeat them inside the data. Beyond the rules, it takes what llama.cpp writes where it fails (`error: {…}`),
+and an object between the events, for data.
 """
 
 from __future__ import annotations
 
 LIMIT_BYTES = 16 * 1024 * 1024
+
+
+_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
+BLANK = b" \t\r\n\xef\xbb\xbf"
+"""What may stand before a body, a byte order mark included."""
+
+
+def form(begin: bytes) -> str | None:
+    """What a body is that begins so: `events`, `json`, or `other`; None where it is too short to tell.
+
+    >>> form(b": hello"), form(b' {"a"'), form(b"<html>"), form(b"dat")
+    ('events', 'json', 'other', None)
+    """
+    begin = begin.lstrip(BLANK)
+    if begin.startswith(_FIELDS):
+        return "events"
+    if begin[:1] in (b"{", b"["):
+        return "json"
+    return None if any(field.startswith(begin) for field in _FIELDS) else "other"
 
 
 class EventTooLarge(ValueError):
@@ -79,11 +99,15 @@ def _is_one(chunk: bytes) -> bool:
 
 
 def _data_of(block: bytes) -> bytes | None:
-    """The joined `data` lines of one event; None where it has none."""
+    """The joined `data` lines of one event, or what stands for them; None where it has none."""
+    if block.lstrip()[:1] == b"{":
+        return block
     lines = []
     for line in block.split(b"\n"):
         if line.startswith(b"data:"):
             lines.append(line[6:] if line.startswith(b"data: ") else line[5:])
         elif line == b"data":
             lines.append(b"")
+        elif line.startswith(b"error:"):
+            lines.append(b'{"error":' + line[6:] + b"}")
     return b"\n".join(lines) if lines else None

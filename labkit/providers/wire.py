@@ -10,8 +10,8 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
-from typing import Any, NoReturn, Protocol
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import httpx2
 
@@ -19,16 +19,17 @@ from labkit.catalog.model import Model
 from labkit.endpoints import check_base_url
 from labkit.errors import DefinitionError, MalformedAnswer, ProviderError
 from labkit.keys import Key, scrub
-from labkit.providers import failures
+from labkit.providers import failures, sse
 from labkit.providers.base import REQUEST_IDS
 from labkit.providers.http import Arrived
+from labkit.providers.reading import Reading
 from labkit.providers.sse import EventParser, EventTooLarge
 from labkit.records import Answer, Listener
 
 LARGEST_BYTES = 64 * 1024 * 1024
 """Of one answer, decoded: many times what any model writes. A server that means ill could send more."""
 _CLOSING_S = 2.0
-_STREAM = "text/event-stream"
+"""How long a connection is read after the last event, while others go on."""
 _ERROR_CHARS = 2000
 _OPTIONS = {"max_retries": 0, "follow_redirects": False}
 
@@ -71,19 +72,6 @@ def withheld(variable: str, omit: Any) -> dict[str, Any]:
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-class Reading(Protocol):
-    """Puts one answer together in one dialect."""
-
-    def take(self, data: bytes) -> bool:
-        """Read one event of a stream; True: it was the last."""
-
-    def whole(self, payload: bytes) -> None:
-        """Read an answer that came in one piece."""
-
-    def answer(self) -> Answer:
-        """How it ended. Raises `MalformedAnswer` for what is no finished answer."""
-
-
 class Wire:
     """Asks one endpoint through one SDK client, and turns whatever goes wrong into a `ProviderError`."""
 
@@ -92,6 +80,7 @@ class Wire:
         self._who = who
         self._keys = tuple(keys)
         self._owned = owned
+        self._leaving: set[asyncio.Task[None]] = set()
         # The SDKs join base URL and path anew for every request, which parses both each time.
         self._base = str(client.base_url).rstrip("/") if owned else ""
         # What `http.client` made, where the SDK's client was made for this wire.
@@ -114,19 +103,18 @@ class Wire:
         failure: ProviderError
         try:
             response = await self._sent(path, body)
+            headers = reading.headers = self._told(_headers(response))
+            chunks = _chunks(response, headers)
+            goes_on = False
             try:
-                headers = self._told(_headers(response))
                 listener.opened(headers)
-                kind = headers.get("content-type", _STREAM)
-                async with aclosing(_chunks(response, headers)) as chunks:
-                    if not body.get("stream"):
-                        reading.whole(await _together(chunks, listener))
-                    elif kind.startswith(_STREAM):
-                        await _events(chunks, listener, reading)
-                    else:
-                        raise await self._not_a_stream(chunks, kind)
+                goes_on = await self._read(chunks, listener, reading)
             finally:
-                await response.aclose()
+                if goes_on:
+                    self._leave(chunks, response)
+                else:
+                    await chunks.aclose()
+                    await response.aclose()
             return reading.answer()
         except Exception as error:  # noqa: BLE001 - every failure of a call becomes a row, none may pass by
             failure = failures.translate(error, who=self._who, keys=self._keys)
@@ -143,6 +131,11 @@ class Wire:
 
     async def close(self) -> None:
         """Close the client, if it was made for this wire: a client of the user's own stays open."""
+        # A task cancelled before its first step would leave its connection open.
+        await asyncio.sleep(0)
+        for task in self._leaving:
+            task.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         if self._owned:
             await self._client.close()
 
@@ -166,18 +159,42 @@ class Wire:
             self._base + path, body=dict(body), cast_to=httpx2.Response, options=_OPTIONS, **more
         )
 
-    async def _not_a_stream(self, chunks: AsyncIterator[bytes], kind: str) -> MalformedAnswer:
-        begin = b""
+    async def _read(self, chunks: AsyncGenerator[bytes, None], listener: Listener, reading: Reading) -> bool:
+        """Let `reading` read the body as what it is, whatever was asked for and whatever its head calls it.
+
+        True: the last event came, and the body may go on all the same.
+        """
+        begin, form = b"", None
         async for chunk in chunks:
-            begin += chunk
+            begin = (begin + chunk).lstrip(sse.BLANK)
+            form = sse.form(begin)
+            if form is not None:
+                break
+            listener.event()
+        if form == "events":
+            return await _events(begin, chunks, listener, reading)
+        if form != "json":
+            raise await self._no_answer(begin, chunks, reading.headers.get("content-type", "no type"))
+        reading.whole(await _together(begin, chunks, listener))
+        return False
+
+    async def _no_answer(self, begin: bytes, chunks: AsyncIterator[bytes], kind: str) -> MalformedAnswer:
+        async for chunk in chunks:
             if len(begin) > _ERROR_CHARS:
                 break
+            begin += chunk
         text = begin[:_ERROR_CHARS].decode("utf-8", "replace")
         return MalformedAnswer(
-            f"{self._who} answered 200 with {kind.partition(';')[0]} instead of a stream: {text[:200]!r}",
+            f"{self._who} answered 200 with {kind.partition(';')[0]} instead of an answer: {text[:200]!r}",
             status=200,
             raw=text,
         )
+
+    def _leave(self, chunks: AsyncGenerator[bytes, None], response: Any) -> None:
+        """Read what follows the last event beside what goes on, so that the connection can be used again."""
+        task = asyncio.get_running_loop().create_task(_drain(chunks, response))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
 
 def _json(body: Mapping[str, Any]) -> bytes | None:
@@ -196,33 +213,38 @@ def _chunks(response: Any, headers: Mapping[str, str]) -> AsyncGenerator[bytes, 
     """The body as it comes; decoded where it is encoded, and otherwise without the layers that would."""
     if isinstance(response, Arrived):
         return aiter(response)
-    plain = headers.get("content-encoding", "identity") == "identity"
+    plain = headers.get("content-encoding", "identity").strip().lower() in ("identity", "")
     chunks: AsyncGenerator[bytes, None] = aiter(response.stream) if plain else response.aiter_bytes()
     return chunks
 
 
-async def _events(chunks: AsyncIterator[bytes], listener: Listener, reading: Reading) -> None:
-    """Let `reading` take event after event, as they come."""
+async def _events(begin: bytes, chunks: AsyncIterator[bytes], listener: Listener, reading: Reading) -> bool:
+    """Let `reading` take event after event, as they come; whether it took the last one."""
     parser = EventParser()
     left = LARGEST_BYTES
-    async for chunk in chunks:
+
+    def taken(chunk: bytes) -> bool:
+        nonlocal left
         left = _less(left, chunk)
         events = parser.feed(chunk)
         if not events:
             # Half an event is a sign of life all the same.
             listener.event()
-        for data in events:
-            if reading.take(data):
-                await _drain(chunks)
-                return
-    for data in parser.rest():
-        reading.take(data)
+        return any(map(reading.take, events))
+
+    if taken(begin):
+        return True
+    async for chunk in chunks:
+        if taken(chunk):
+            return True
+    return any(map(reading.take, parser.rest()))
 
 
-async def _together(chunks: AsyncIterator[bytes], listener: Listener) -> bytes:
+async def _together(begin: bytes, chunks: AsyncIterator[bytes], listener: Listener) -> bytes:
     """All chunks as one."""
-    parts = []
-    left = LARGEST_BYTES
+    parts = [begin]
+    left = _less(LARGEST_BYTES, begin)
+    listener.event()
     async for chunk in chunks:
         left = _less(left, chunk)
         listener.event()
@@ -237,17 +259,19 @@ def _less(left: int, chunk: bytes) -> int:
     return left
 
 
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
-    """Read what follows the last event, so that the connection can be used again.
+async def _drain(chunks: AsyncGenerator[bytes, None], response: Any) -> None:
+    """Read a body to its end and close it.
 
     The answer is whole by now: a connection that stays open or breaks here takes nothing from it.
     """
-    try:
-        async with asyncio.timeout(_CLOSING_S):
-            async for _ in chunks:
-                continue
-    except Exception:  # noqa: BLE001 - see above
-        return
+    with suppress(Exception):
+        try:
+            async with asyncio.timeout(_CLOSING_S):
+                async for _ in chunks:
+                    continue
+        finally:
+            await chunks.aclose()
+            await response.aclose()
 
 
 def _headers(response: Any) -> dict[str, str]:

@@ -17,6 +17,7 @@ from labkit.catalog import listed
 from labkit.catalog.model import Model
 from labkit.catalog.prices import Pricer, _compiled, pricer
 from labkit.providers import anthropic_events, openai_events, responses_events
+from labkit.providers.counts import Counts
 from labkit.records import Usage
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -163,7 +164,14 @@ def as_messages(plain, read, written, left):
     }
 
 
-counts = st.integers(0, 200_000)
+def usage_in(events, raw):
+    """What is read from a usage as it came, in the dialect of these events."""
+    told = Counts()
+    told.add(events.counts(msgspec.convert(raw, events._Usage)))
+    return told.usage(said=True, beside=events is anthropic_events)
+
+
+counts = st.integers(1, 200_000)
 
 
 @settings(deadline=None)
@@ -173,9 +181,9 @@ def test_a_cache_is_paid_once_inside_or_beside_the_input(plain, read, written, l
     own = Model("x/y", prices={"input": 1, "cache_read": 0.1, "cache_write": 1.25, "output": 5})
     parts = plain, read, written, left
     usages = [
-        openai_events.usage(msgspec.convert(as_chat(*parts), openai_events._Usage)),
-        responses_events.usage(msgspec.convert(as_responses(*parts), responses_events._Usage)),
-        anthropic_events.usage(as_messages(*parts)),
+        usage_in(openai_events, as_chat(*parts)),
+        usage_in(responses_events, as_responses(*parts)),
+        usage_in(anthropic_events, as_messages(*parts)),
     ]
     expected = (plain + 0.1 * read + 1.25 * written + 5 * left) / 1e6
     for usage in usages:
@@ -183,32 +191,20 @@ def test_a_cache_is_paid_once_inside_or_beside_the_input(plain, read, written, l
 
 
 @pytest.mark.parametrize(
-    ("provider", "name", "flavor", "report", "read_usage"),
+    ("provider", "name", "flavor", "report", "events"),
     [
-        (
-            "openai",
-            "gpt-6-luna",
-            "chat",
-            as_chat,
-            lambda raw: openai_events.usage(msgspec.convert(raw, openai_events._Usage)),
-        ),
-        (
-            "openai",
-            "gpt-6-luna",
-            "responses",
-            as_responses,
-            lambda raw: responses_events.usage(msgspec.convert(raw, responses_events._Usage)),
-        ),
-        ("anthropic", "claude-haiku-4-5", "default", as_messages, anthropic_events.usage),
+        ("openai", "gpt-6-luna", "chat", as_chat, openai_events),
+        ("openai", "gpt-6-luna", "responses", as_responses, responses_events),
+        ("anthropic", "claude-haiku-4-5", "default", as_messages, anthropic_events),
     ],
 )
-def test_a_payload_costs_what_genai_prices_reads_from_it(provider, name, flavor, report, read_usage):
+def test_a_payload_costs_what_genai_prices_reads_from_it(provider, name, flavor, report, events):
     """From one raw payload labkit reads and prices what genai-prices itself reads and prices."""
     raw = report(100, 600, 300, 50)
     theirs = genai_prices.extract_usage(
         {"model": name, "usage": raw}, provider_id=provider, api_flavor=flavor
     ).calc_price(genai_request_timestamp=AT)
-    ours = pricer(Model(f"{provider}/{name}"), AT).price(read_usage(raw))
+    ours = pricer(Model(f"{provider}/{name}"), AT).price(usage_in(events, raw))
     assert ours.cost_usd == pytest.approx(float(theirs.total_price), rel=1e-9)
 
 

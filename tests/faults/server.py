@@ -177,7 +177,7 @@ async def behave(
         return True
     if "usage_to" in how:
         most_input, most_output = how["usage_to"]
-        seen["usage"] = [random.randint(1, most_input), random.randint(0, most_output)]
+        seen["usage"] = [random.randint(1, most_input), random.randint(1, most_output)]
         how = {**how, "usage": usage(dialect, *seen["usage"])}
     how = {**how, "first_s": span(how.get("first_s", 0), random)}
     if not (seen["body"] or {}).get("stream"):

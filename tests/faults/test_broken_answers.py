@@ -35,7 +35,6 @@ NOT_STREAMS = [
     {"raw": "<html>", "content_type": "text/html"},
     {"raw": "", "content_type": "text/event-stream"},
     {"raw": "", "content_type": "application/json"},
-    {"raw": json.dumps({"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]})},
     {"raw": "data: [DONE]\n\n", "content_type": "text/event-stream"},
     {"raw": "data: <html>\n\n", "content_type": "text/event-stream"},
     {"raw": "\x00\x01\x02" * 50, "content_type": "text/event-stream"},
@@ -178,6 +177,7 @@ def test_how_an_answer_ended_is_kept(
             "prompt_tokens": 3,
             "completion_tokens": 2,
             "prompt_tokens_details": {"cached_tokens": 9},
+            "total_tokens": 5,
             "input_tokens": 3,
             "cache_read_input_tokens": -9,
             "output_tokens": 2,
@@ -193,6 +193,20 @@ def test_a_count_that_cannot_be_is_none(usage: Any, channel: Any, put: Callable[
     assert row.cost_usd is None
     assert row.price_id.startswith("unknown")
     assert row.input_tokens is None
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic", "openai-responses"])
+def test_why_a_count_is_unknown_stands_in_the_row(
+    dialect: str, channel_for: Callable[[str], Any], lab: Any
+) -> None:
+    """A zero beside an answer is not a usage: what it cost is not known, and `price_id` says why."""
+    channel = channel_for(dialect)
+    told = {"prompt_tokens": 7, "completion_tokens": 0, "input_tokens": 7, "output_tokens": 0}
+    channel.script(then={"usage": told})
+    model = channel.model(prices={"input": 1, "output": 2}, key_env="")
+    row = lab.plan(prompts=["Say hi."], models=[model]).run().generations().iloc[0]
+    assert (row["status"], row["input_tokens"], len(channel.seen())) == ("done", 7, 1)
+    assert row["price_id"] == "unknown: the endpoint counts 0 output tokens beside an answer"
 
 
 def test_a_last_event_without_its_blank_line_counts(

@@ -21,9 +21,10 @@ from labkit.records import Answer, Request
 
 @dataclass
 class Remembering:
-    """A listener that remembers what it heard, in order."""
+    """A listener that remembers what it heard, in order; reasoning is an event there, and stands apart."""
 
     heard: list[Any] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def opened(self, headers: Mapping[str, str]) -> None:
@@ -31,6 +32,10 @@ class Remembering:
 
     def event(self) -> None:
         self.heard.append(None)
+
+    def thought(self, delta: str) -> None:
+        self.heard.append(None)
+        self.thoughts.append(delta)
 
     def text(self, delta: str) -> None:
         self.heard.append(delta)

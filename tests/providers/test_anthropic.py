@@ -69,9 +69,9 @@ def test_several_system_messages_are_joined(mock: Any, stream: Any) -> None:
 
 def test_max_tokens_is_always_sent(mock: Any, stream: Any) -> None:
     """The dialect demands a limit: it is part of the params by default, never above the model's own."""
-    assert dialect.defaults(Model("anthropic/m")) == {"max_tokens": 4096}
-    assert dialect.defaults(Model("anthropic/m", max_output=1000)) == {"max_tokens": 1000}
-    assert dialect.defaults(Model("anthropic/m", max_output=64000)) == {"max_tokens": 4096}
+    assert dialect.defaults(Model("anthropic/m"), {}) == {"max_tokens": 4096}
+    assert dialect.defaults(Model("anthropic/m", max_output=1000), {}) == {"max_tokens": 1000}
+    assert dialect.defaults(Model("anthropic/m", max_output=64000), {}) == {"max_tokens": 4096}
     assert mock("anthropic", stream(START, *said("a"), end(), STOP), params={}).body["max_tokens"] == 4096
 
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+import json
+from typing import Any
 
-from labkit.providers import anthropic_events as dialect
+import pytest
 
-parts = st.none() | st.integers(0, 10**9)
+from labkit.providers.anthropic_events import AnthropicReading
 
 
-@given(st.integers(0, 10**9), parts, parts, st.integers(0, 10**9))
-def test_the_total_is_the_sum(plain: int, read: int | None, written: int | None, out: int) -> None:
+@pytest.mark.parametrize(
+    ("told", "total"),
+    [
+        ({"input_tokens": 10}, 10),
+        ({"input_tokens": 10, "cache_read_input_tokens": 1000}, 1010),
+        ({"input_tokens": 0, "cache_read_input_tokens": 1000, "cache_creation_input_tokens": 7}, 1007),
+    ],
+)
+def test_the_total_is_the_sum(told: dict[str, int], total: int, listener: Any) -> None:
     """Anthropic counts its cache beside the input; labkit's input is all of it, so both dialects agree."""
-    given_counts = {"input_tokens": plain, "output_tokens": out}
-    given_counts |= {} if read is None else {"cache_read_input_tokens": read}
-    given_counts |= {} if written is None else {"cache_creation_input_tokens": written}
-    found = dialect.usage(given_counts)
-    assert found.input_tokens == plain + (read or 0) + (written or 0)
-    assert found.input_tokens - (found.cache_read_tokens or 0) - (found.cache_write_tokens or 0) == plain
-    assert found.output_tokens == out
+    reading = AnthropicReading(listener, "acme")
+    content = [{"type": "text", "text": "a"}]
+    whole = {"content": content, "stop_reason": "end_turn", "usage": {**told, "output_tokens": 3}}
+    reading.whole(json.dumps(whole).encode())
+    usage = reading.answer().usage
+    cached = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
+    assert (usage.input_tokens, usage.output_tokens) == (total, 3)
+    assert total - cached == told["input_tokens"]

@@ -54,6 +54,9 @@ class Heard:
     def event(self) -> None:
         """Nothing visible."""
 
+    def thought(self, delta: str) -> None:
+        """Nothing visible either."""
+
     def text(self, delta: str) -> None:
         self.pieces.append(delta)
         self.spoke.set()
@@ -84,7 +87,7 @@ def request(text: str, model: Model = SMOL, *, system: str | None = None, **para
         model=model.id,
         name=model.name,
         messages=tuple(messages),
-        params=local.defaults(model) | {"temperature": 0, "max_tokens": 8} | params,
+        params=local.defaults(model, {}) | {"temperature": 0, "max_tokens": 8} | params,
     )
 
 
@@ -171,9 +174,9 @@ def test_without_the_runtime_the_command_is_named(monkeypatch: pytest.MonkeyPatc
 
 def test_defaults_end_every_answer() -> None:
     """Something always ends an answer, and one slot means that no earlier prompt's work is used."""
-    assert local.defaults(Model("local/x")) == {"max_tokens": 1024}
-    assert local.defaults(Model("local/x", max_output=100)) == {"max_tokens": 100}
-    assert local.defaults(ALONE) == {"max_tokens": 512, "cache_prompt": False}
+    assert local.defaults(Model("local/x"), {}) == {"max_tokens": 1024}
+    assert local.defaults(Model("local/x", max_output=100), {}) == {"max_tokens": 100}
+    assert local.defaults(ALONE, {}) == {"max_tokens": 512, "cache_prompt": False}
 
 
 # -- answers ---------------------------------------------------------------------------------------

@@ -6,21 +6,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.providers import openai_events as dialect
+from labkit.providers.counts import Counts
 
-counts = st.integers(0, 10**9)
+numbers = st.integers(1, 10**9)
 
 
-@given(counts, st.none() | counts, counts, st.none() | counts)
+@given(numbers, st.none() | numbers, numbers, st.none() | numbers)
 def test_totals_hold_their_parts(plain: int, cached: int | None, out: int, thought: int | None) -> None:
     """OpenAI counts cached and reasoning tokens inside its totals, and so does labkit."""
     inside = plain + (cached or 0)
-    found = dialect.usage(
-        dialect._Usage(
-            prompt_tokens=inside,
-            completion_tokens=out + (thought or 0),
-            prompt_tokens_details=dialect._InputDetails(cached_tokens=cached),
-            completion_tokens_details=dialect._OutputDetails(reasoning_tokens=thought),
+    told = Counts()
+    told.add(
+        dialect.counts(
+            dialect._Usage(
+                prompt_tokens=inside,
+                completion_tokens=out + (thought or 0),
+                prompt_tokens_details=dialect._Details(cached_tokens=cached),
+                completion_tokens_details=dialect._Details(reasoning_tokens=thought),
+            )
         )
     )
+    found = told.usage(said=True)
     assert (found.input_tokens, found.cache_read_tokens) == (inside, cached)
     assert (found.output_tokens, found.reasoning_tokens) == (out + (thought or 0), thought)

@@ -11,7 +11,6 @@ import pytest
 from labkit import images
 from labkit.errors import InvalidRequest
 from labkit.messages import unmarked
-from labkit.providers.anthropic_events import usage
 from labkit.records import Usage
 
 GIF = b"GIF89a\x02\x00\x03\x00;"
@@ -139,4 +138,3 @@ def test_thinking_is_counted(mock: Any, stream: Any) -> None:
     """Anthropic's thinking tokens are labkit's reasoning tokens: a part of the output."""
     answer = mock("anthropic", stream(*ANSWERS["anthropic"])).answer
     assert answer.usage == Usage(input_tokens=5, output_tokens=9, reasoning_tokens=4)
-    assert usage({"input_tokens": 1, "output_tokens": 2}).reasoning_tokens is None

@@ -138,7 +138,7 @@ def test_retry_after_never_raises(text: str) -> None:
 )
 def test_a_payload_never_raises(payload: bytes) -> None:
     """Whatever an error event holds, it becomes an error that may have been paid for."""
-    error = from_payload(payload, {}, who="x")
+    error = from_payload(payload, {}, who="x", begun=True)
     assert isinstance(error, ProviderError)
     assert error.maybe_paid
 

@@ -76,7 +76,7 @@ def test_openai_itself_is_told_not_to_pad(mock: Any, stream: Any) -> None:
 
 def test_nothing_is_kept_there_unless_asked_for(mock: Any, stream: Any) -> None:
     """`store` is off by default, and part of the params, so of the request's identity."""
-    assert dialect.defaults(Model("openai/m", api="responses")) == {"store": False}
+    assert dialect.defaults(Model("openai/m", api="responses"), {}) == {"store": False}
 
 
 def test_a_streamed_answer(mock: Any, stream: Any) -> None:

@@ -49,7 +49,14 @@ def ask(body: Body, request: Any, listener: Any, **headers: str) -> Any:
         api_key="sk-test-0123456789", base_url="https://example.com/v1", http_client=http
     )
     provider = OpenAIProvider(client, who="acme")
-    return asyncio.run(asyncio.wait_for(provider.ask(request, listener), 10))
+
+    async def asked() -> Any:
+        answer = await provider.ask(request, listener)
+        while not body.closed:
+            await asyncio.sleep(0)
+        return answer
+
+    return asyncio.run(asyncio.wait_for(asked(), 10))
 
 
 def test_a_compressed_stream_is_read(request_to: Any, listener: Any) -> None:
@@ -68,14 +75,36 @@ def test_an_answer_stands_when_its_connection_breaks_after_the_end(request_to: A
     assert body.closed
 
 
-def test_an_answer_waits_for_no_late_goodbye(
+ENDS = {
+    "openai": [DONE, "[DONE]"],
+    "openai-responses": [
+        {"type": "response.completed", "response": {"output": [{"content": "hello"}], "usage": {}}}
+    ],
+    "anthropic": [
+        {"type": "content_block_delta", "delta": {"text": "hello"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        {"type": "message_stop"},
+    ],
+}
+
+
+@pytest.mark.parametrize("dialect", ENDS)
+def test_an_answer_waits_for_no_goodbye(dialect: str, mock: Any, stream: Any) -> None:
+    """After a dialect's last event the answer is there, however long the connection stays open; closing the
+    provider closes it."""
+    body = Body(stream(*ENDS[dialect])["content"], 3600.0)
+    headers = {"content-type": "text/event-stream"}
+    asked = mock(dialect, httpx2.Response(200, headers=headers, stream=body))
+    assert (asked.answer.stop_reason, asked.listener.said, body.closed) == ("stop", "hello", 1)
+
+
+def test_a_connection_that_stays_open_is_closed_after_a_moment(
     request_to: Any, listener: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the last event a connection that stays open is closed after a moment."""
+    """Beside what goes on it is read for so long, and no longer."""
     monkeypatch.setattr(wire, "_CLOSING_S", 0.05)
     body = Body(EVENT, b"data: [DONE]\n\n", 60.0)
     assert ask(body, request_to("openai"), listener).stop_reason == "stop"
-    assert body.closed
 
 
 def test_what_follows_the_last_event_is_read_away(request_to: Any, listener: Any) -> None:
@@ -83,6 +112,39 @@ def test_what_follows_the_last_event_is_read_away(request_to: Any, listener: Any
     body = Body(EVENT, b"data: [DONE]\n\n", b": bye\n\n", b"")
     ask(body, request_to("openai"), listener)
     assert body.read == 4
+
+
+KINDS = [
+    "text/plain; charset=utf-8",
+    "application/json, text/event-stream; charset=utf-8",
+    "Text/Event-Stream",
+    "application/octet-stream",
+    "",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("asked_for", [True, False])
+@pytest.mark.parametrize("before", [b"", b"\n\n", b": comment\n\n", b"\xef\xbb\xbf", b"event: x\nid: 1\n"])
+def test_events_are_read_under_any_type(
+    kind: str, asked_for: bool, before: bytes, request_to: Any, listener: Any
+) -> None:
+    """What a body begins with says that it is a stream, whatever was asked for and its head says."""
+    pieces = [before[:1], before[1:], EVENT[:3], EVENT[3:]]
+    request = request_to("openai", params={"stream": asked_for})
+    ask(Body(*filter(None, pieces)), request, listener, **{"content-type": kind})
+    assert listener.said == "hello"
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "text/event-stream"])
+def test_an_answer_in_one_piece_is_read_under_any_type(kind: str, request_to: Any, listener: Any) -> None:
+    """A server that answers a request for a stream with one JSON has answered; blanks that it sends while it
+    thinks are signs of life."""
+    message = {"choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]}
+    body = Body(b"\n   ", b"\n", json.dumps(message, indent=1).encode(), b"\n")
+    assert ask(body, request_to("openai"), listener, **{"content-type": kind}).stop_reason == "stop"
+    assert listener.heard[:2] == [None, None]
+    assert listener.said == "hello"
 
 
 def test_half_an_event_is_a_sign_of_life(request_to: Any, listener: Any) -> None:
@@ -131,7 +193,7 @@ def test_a_cancelled_answer_is_closed(request_to: Any, listener: Any) -> None:
 def test_a_page_instead_of_a_stream_is_not_read_to_its_end(request_to: Any, listener: Any) -> None:
     """Of a 200 that is no stream only the beginning is read and kept."""
     body = Body(*[b"<html>" + b"x" * 1000] * 100)
-    with pytest.raises(MalformedAnswer, match="text/html instead of a stream") as caught:
+    with pytest.raises(MalformedAnswer, match="text/html instead of an answer") as caught:
         ask(body, request_to("openai"), listener, **{"content-type": "text/html; charset=utf-8"})
     assert body.read < 10
     assert len(caught.value.raw or "") <= 2000

@@ -53,6 +53,8 @@ class Deaf:
 
     def event(self) -> None: ...
 
+    def thought(self, delta: str) -> None: ...
+
     def text(self, delta: str) -> None:
         self.heard.append(delta)
 

@@ -1,0 +1,136 @@
+"""What putting an answer together has in common in every dialect.
+
+Events are read strictly first, which is fast, and leniently where that fails. An event that says nothing is
+passed over; text that was torn inside a character is mended; what the endpoint says instead of an answer is
+raised as the refusal it is. It knows no dialect, no socket and no clock.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from labkit.errors import MalformedAnswer, ProviderError
+from labkit.providers import lenient, refusals, stops
+from labkit.providers.counts import Counts
+from labkit.records import Answer, Listener, StopReason
+
+T = TypeVar("T")
+_FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError)
+_RAW_CHARS = 4000
+_THOUGHTS = ("thinking", "reasoning", "summary", "text")
+_SAYING = ("stop", "max_tokens", "stop_sequence", "unknown")
+
+
+class Reading(ABC):
+    """Puts one answer together, telling the listener the text as it comes."""
+
+    __slots__ = ("_counts", "_half", "_listener", "_mending", "_said", "_who", "headers")
+
+    def __init__(self, listener: Listener, who: str) -> None:
+        self.headers: Mapping[str, str] = {}
+        """Those of the response."""
+        self._listener = listener
+        self._who = who
+        self._counts = Counts()
+        self._said = False
+        self._mending = False
+        self._half = ""
+
+    @abstractmethod
+    def take(self, data: bytes) -> bool:
+        """Read one event of a stream; True: it was the last."""
+
+    @abstractmethod
+    def whole(self, payload: bytes) -> None:
+        """Read an answer that came in one piece."""
+
+    @abstractmethod
+    def answer(self) -> Answer:
+        """How it ended. Raises `MalformedAnswer` for what is no finished answer."""
+
+    def _text(self, delta: Any) -> None:
+        """Tell more of the text; what is no text, or empty, is a sign of life."""
+        if self._mending and type(delta) is str:
+            delta = self._mended(delta)
+        if delta and type(delta) is str:
+            self._said = True
+            self._listener.text(delta)
+        else:
+            self._listener.event()
+
+    def _rest(self) -> None:
+        """Tell half a character that nothing followed."""
+        if self._half:
+            self._half = ""
+            self._text("\ufffd")
+
+    def _mended(self, delta: str) -> str:
+        """`delta` with the half character before it; half a character at its end waits for the other half."""
+        text, self._half = self._half + delta, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+    def _decoded(self, decoder: msgspec.json.Decoder[T], data: bytes) -> T | None:
+        """`data` as the decoder's struct, as far as it can be read; None for what says nothing."""
+        try:
+            return decoder.decode(data)
+        except _FAULTS as error:
+            fault = str(error)
+        self._mending = True
+        try:
+            return lenient.read(data, decoder.type)
+        except (ValueError, RecursionError):
+            pass
+        if data.lstrip()[:1] in (b"{", b"["):
+            raise self._malformed(fault, data)
+        return None
+
+    def _stop(self, said: str | None, ended: bytes | None) -> StopReason:
+        """What the endpoint's word for the end means. Raises `MalformedAnswer` where it is no end."""
+        found = None if said is None else stops.meaning(said)
+        if found is None:
+            why = "it ended without a stop reason" if said is None else f"it was broken off: {said:.60}"
+            raise self._malformed(why, ended)
+        return found
+
+    def _full(self, stop: StopReason, output_tokens: int | None, ended: bytes | None) -> StopReason:
+        """`stop`, where there is an answer. Raises `MalformedAnswer` where there is none at all."""
+        if not self._said and not output_tokens and stop in _SAYING:
+            raise self._malformed("it is empty", ended)
+        return stop
+
+    def _refused(self, data: bytes) -> ProviderError:
+        """What the endpoint said instead of an answer, or of its rest."""
+        return refusals.from_payload(data, self.headers, who=self._who, begun=self._said)
+
+    def _malformed(self, fault: str, data: bytes | None) -> MalformedAnswer:
+        raw = None if data is None else data[:_RAW_CHARS].decode("utf-8", "replace")
+        return MalformedAnswer(f"{self._who} sent an answer that is none: {fault}", status=200, raw=raw)
+
+
+def text_of(content: Any) -> tuple[str, str]:
+    """The text and the reasoning of a `content`: text, a part, or a list of parts.
+
+    >>> text_of([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"text": "a"}, "b"])
+    ('ab', 'hm')
+    """
+    if isinstance(content, str):
+        return content, ""
+    if isinstance(content, list):
+        both = [text_of(part) for part in content]
+        return "".join(text for text, _ in both), "".join(thought for _, thought in both)
+    if not isinstance(content, dict):
+        return "", ""
+    kind = str(content.get("type") or "text")
+    if "think" in kind or "reason" in kind:
+        return "", "".join("".join(text_of(content.get(name))) for name in _THOUGHTS)
+    said = content.get("refusal" if kind == "refusal" else "text")
+    # Some endpoints put what was written, and what it refers to, into an object of its own.
+    said = said.get("value") if isinstance(said, dict) else said
+    spoken = kind == "refusal" or "text" in kind
+    return (said if spoken and isinstance(said, str) else ""), ""
