@@ -24,7 +24,7 @@ class AnswerText:
 
     def __init__(self, tag: str | None) -> None:
         self.pieces: list[str] = []
-        """Of the text so far. Taken back where they turn out to be reasoning."""
+        """Of the text so far. Taken back if they turn out to be reasoning, which a piece with `>` tells."""
         self._begins, self._ends = f"<{tag}>", f"</{tag}>"
         self._place = _AFTER if tag is None else _BEFORE
         self._unopened = tag is not None

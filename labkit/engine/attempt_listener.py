@@ -68,15 +68,18 @@ class AttemptListener:
     def text(self, delta: str) -> None:
         """More visible text arrived, or reasoning in a tag."""
         self.heard = perf_counter()
-        told = self._told
-        text = told.take(delta)
-        if len(told.pieces) < 2:
-            # The first text, or none yet: what had come before it was reasoning.
-            self.ttft_s = self.heard - self.sent if text else None
-            if self.first_event_s is None:
-                self.first_event_s = self.heard - self.sent
-        if text and self._show is not None:
-            self._show(self._cell, text)
+        pieces = self._told.pieces
+        if pieces and ">" not in delta:
+            pieces.append(delta)
+        else:
+            delta = self._told.take(delta)
+            if len(pieces) < 2:
+                # The first text, or none yet: what had come before it was reasoning.
+                self.ttft_s = self.heard - self.sent if delta else None
+                if self.first_event_s is None:
+                    self.first_event_s = self.heard - self.sent
+        if delta and self._show is not None:
+            self._show(self._cell, delta)
 
     def said(self) -> str:
         """All text so far."""

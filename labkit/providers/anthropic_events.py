@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from labkit.providers import lenient, refusals
-from labkit.providers.reading import Reading, text_of
+from labkit.providers.reading import STRICT_FAULTS, Reading, text_of
 from labkit.records import Answer, Listener
 
 _NAMES = {
@@ -68,6 +68,7 @@ class _Event(msgspec.Struct, gc=False):
 
 
 _event = msgspec.json.Decoder(_Event)
+_decode = _event.decode
 _message = msgspec.json.Decoder(_Message)
 
 
@@ -85,9 +86,17 @@ class AnthropicReading(Reading):
 
     def take(self, data: bytes) -> bool:
         """Read one event of a stream; True: it was the last."""
-        event = self._decoded(_event, data) or _Event()
-        if event.type == "content_block_delta" and event.delta is not None:
-            self._block(event.delta)
+        try:
+            event = _decode(data)
+        except STRICT_FAULTS as error:
+            event = self._lenient(_event, data, error) or _Event()
+        delta = event.delta
+        if event.type == "content_block_delta" and delta is not None:
+            if type(delta.text) is str and delta.text and not self._mending:
+                self._said = True
+                self._listener.text(delta.text)
+            else:
+                self._block(delta)
             return False
         if event.type == "error" or event.error:
             raise self._refused(data)
@@ -150,8 +159,7 @@ class AnthropicReading(Reading):
         if block.thinking and block.text is None:
             self._listener.thought("".join(text_of(block.thinking)))
         else:
-            text = block.text
-            self._text(text if type(text) is str else text_of(text)[0])
+            self._text(text_of(block.text)[0])
 
     def _unnamed(self, data: bytes) -> bool:
         """An event of no kind: the end as another dialect tells it, a refusal, or nothing."""

@@ -141,6 +141,8 @@ def translate(error: BaseException, *, who: str, keys: Sequence[Key]) -> Provide
         error.args = (scrub(str(error), keys),)
         error.raw = None if error.raw is None else scrub(error.raw, keys)
         error.headers = {name: scrub(value, keys) for name, value in error.headers.items()}
+        # What it was raised for is told in its words.
+        error.__cause__ = error.__context__ = None
         return error
     causes = list(_chain(error))[::-1]
     for table in (AIOHTTP, CLIENTS, PYTHON):

@@ -160,6 +160,11 @@ class Arrived(httpx2.AsyncByteStream):
         self._response = response
         self.raw_headers = response.raw_headers
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of its body is here and was read."""
+        return self._response.content.at_eof()
+
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         content = self._response.content
         while chunk := await content.readany():

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from labkit.providers import lenient, refusals
-from labkit.providers.reading import Reading, text_of
+from labkit.providers.reading import STRICT_FAULTS, Reading, text_of
 from labkit.records import Answer, Listener
 
 
@@ -67,6 +67,7 @@ class _Chunk(msgspec.Struct, gc=False):
 
 
 _chunk = msgspec.json.Decoder(_Chunk)
+_decode = _chunk.decode
 _DONE = b"[DONE]"
 
 
@@ -137,7 +138,10 @@ class OpenAIReading(Reading):
         )
 
     def _head(self, data: bytes) -> _Chunk | None:
-        chunk = self._decoded(_chunk, data)
+        try:
+            chunk: _Chunk | None = _decode(data)
+        except STRICT_FAULTS as error:
+            chunk = self._lenient(_chunk, data, error)
         if chunk is None:
             self._listener.event()
             return None
@@ -153,40 +157,44 @@ class OpenAIReading(Reading):
 
     def _choice(self, choice: _Choice, data: bytes) -> None:
         part = choice.delta if choice.delta is not None else choice.message
-        if self._strays and part is not None and part.content:
-            # It goes on after another began: that one is another answer.
-            self._strays = None
-        self._part(part)
+        if part is None:
+            self._listener.event()
+        elif type(part.content) is str and part.content and not (self._mending or self._strays):
+            self._said = True
+            self._listener.text(part.content)
+            if part.tool_calls or part.reasoning_content or part.reasoning:
+                self._aside(part)
+        else:
+            self._part(part)
         if choice.usage is not None:
             self._count(choice.usage, data)
         if choice.finish_reason:
             if choice.error:
                 raise self._refused(lenient.written({"error": choice.error}).encode())
-            self._finish = choice.finish_reason
-            self._ended = data
+            self._finish, self._ended = choice.finish_reason, data
         else:
             self._blank = choice.finish_reason is not None
 
-    def _part(self, part: _Part | None) -> None:
-        if part is None:
-            self._listener.event()
-            return
-        content = part.content
-        thought = part.reasoning_content or part.reasoning
-        if thought:
-            thought = "".join(text_of(thought))
-        if content and type(content) is not str:
-            content, aside = text_of(content)
-            thought = (thought or "") + aside
+    def _part(self, part: _Part) -> None:
+        """A part of the answer that is more than a piece of text, or none."""
+        text, thought = text_of(part.content)
+        if text and self._strays:
+            # It goes on after another began: that one is another answer.
+            self._strays = None
+        if part.refusal and not text:
+            self._refusal, text = True, part.refusal
+        heard = self._aside(part, thought)
+        if text or not heard:
+            self._text(text)
+
+    def _aside(self, part: _Part, thought: str = "") -> bool:
+        """What a part holds beside text; whether the listener was told of it."""
+        calls = part.tool_calls or []
+        self._calls += calls if isinstance(calls, list) else [calls]
+        thought += "".join(text_of(part.reasoning_content or part.reasoning))
         if thought:
             self._listener.thought(thought)
-        if part.refusal and not content:
-            self._refusal = True
-            content = part.refusal
-        if content or not thought:
-            self._text(content)
-        if part.tool_calls:
-            self._calls += part.tool_calls if isinstance(part.tool_calls, list) else [part.tool_calls]
+        return bool(thought)
 
     def _stray(self, choice: _Choice, data: bytes) -> None:
         """One of another number: of another answer, or of this one by an endpoint that counts on."""

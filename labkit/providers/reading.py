@@ -19,7 +19,8 @@ from labkit.providers.counts import Counts
 from labkit.records import Answer, Listener, StopReason
 
 T = TypeVar("T")
-_FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError)
+STRICT_FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What strict reading raises; see `Reading._decoded`, which the events of a stream do without."""
 _RAW_CHARS = 4000
 _THOUGHTS = ("thinking", "reasoning", "summary", "text")
 _SAYING = ("stop", "max_tokens", "stop_sequence", "unknown")
@@ -79,16 +80,17 @@ class Reading(ABC):
         """`data` as the decoder's struct, as far as it can be read; None for what says nothing."""
         try:
             return decoder.decode(data)
-        except _FAULTS as error:
-            fault = str(error)
+        except STRICT_FAULTS as error:
+            return self._lenient(decoder, data, error)
+
+    def _lenient(self, decoder: msgspec.json.Decoder[T], data: bytes, fault: Exception) -> T | None:
         self._mending = True
         try:
             return lenient.read(data, decoder.type)
         except (ValueError, RecursionError):
-            pass
-        if data.lstrip()[:1] in (b"{", b"["):
-            raise self._malformed(fault, data)
-        return None
+            if data.lstrip()[:1] == b"{":
+                raise self._malformed(str(fault), data) from None
+            return None
 
     def _stop(self, said: str | None, ended: bytes | None) -> StopReason:
         """What the endpoint's word for the end means. Raises `MalformedAnswer` where it is no end."""

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from labkit.providers import lenient, refusals
-from labkit.providers.reading import Reading, text_of
+from labkit.providers.reading import STRICT_FAULTS, Reading, text_of
 from labkit.records import Answer, Listener, StopReason
 
 _ENDS = ("response.completed", "response.incomplete")
@@ -69,6 +69,7 @@ class _Event(msgspec.Struct, gc=False):
 
 
 _event = msgspec.json.Decoder(_Event)
+_decode = _event.decode
 _response = msgspec.json.Decoder(_Response)
 
 
@@ -87,16 +88,21 @@ class ResponsesReading(Reading):
 
     def take(self, data: bytes) -> bool:
         """Read one event of a stream; True: it was the last."""
-        event = self._decoded(_event, data)
+        try:
+            event: _Event | None = _decode(data)
+        except STRICT_FAULTS as error:
+            event = self._lenient(_event, data, error)
         if event is None:
             self._listener.event()
             return data.strip().upper() == b"[DONE]"
         if event.type == "response.output_text.delta":
-            text = event.delta if type(event.delta) is str else text_of(event.delta)[0]
             if self._asides and event.output_index in self._asides:
-                self._listener.thought(text)
+                self._listener.thought(text_of(event.delta)[0])
+            elif type(event.delta) is str and event.delta and not self._mending:
+                self._said = True
+                self._listener.text(event.delta)
             else:
-                self._text(text)
+                self._text(text_of(event.delta)[0])
             return False
         response = bytes(event.response)
         if event.type in _ENDS and response:

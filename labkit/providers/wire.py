@@ -110,7 +110,7 @@ class Wire:
                 listener.opened(headers)
                 goes_on = await self._read(chunks, listener, reading)
             finally:
-                if goes_on:
+                if goes_on and not (isinstance(response, Arrived) and response.ended):
                     self._leave(chunks, response)
                 else:
                     await chunks.aclose()

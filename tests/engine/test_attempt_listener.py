@@ -47,3 +47,25 @@ def test_text_is_an_event_too(clock: list[float], kit: Any) -> None:
     clock.append(100.5)
     listener.text("x")
     assert listener.first_event_s == listener.ttft_s == 0.5
+
+
+def test_reasoning_is_no_text(clock: list[float], kit: Any) -> None:
+    """Time to first text is that of the answer, not of the reasoning before it, also where the end of the
+    reasoning shows only afterwards that it was such; what is shown is text."""
+    cell = kit.jobs_for([kit.Model("scripted/a")], 1)[0].cell
+    for begin in ("<think>", ""):
+        shown: list[str] = []
+        clock.append(100.0)
+        listener = AttemptListener(
+            cell, lambda cell, delta, shown=shown: shown.append(delta), lambda: None, think_tag="think"
+        )
+        for number, piece in enumerate((begin, "hm", "</th", "ink>", "\n", "yes", " and no"), 101):
+            clock.append(float(number))
+            if piece:
+                listener.text(piece)
+        assert (listener.said(), listener.reasoning()) == ("yes and no", "hm")
+        assert (listener.ttft_s, listener.heard) == (6.0, 107.0)
+        assert listener.first_event_s == (1.0 if begin else 2.0)
+        assert shown[-2:] == ["yes", " and no"]
+    listener.thought(" more")
+    assert listener.reasoning() == "hm more"
