@@ -144,8 +144,8 @@ class Model:
         if self.key_env and str(self.key_env).isidentifier():
             given.append(f"key_env={self.key_env!r}")
         given += [f"{name}=False" for name in ("stream", "stream_options") if getattr(self, name) is False]
-        if self.think_tag is None:
-            given.append("think_tag=None")
+        if self.think_tag != "think":
+            given.append(f"think_tag={self.think_tag!r:.60}")
         if self.params:
             # Only numbers are shown: a key that strayed into params must not reach a traceback.
             shown = (f"{n}={v}" if isinstance(v, (int, float)) else f"{n}=…" for n, v in self.params.items())

@@ -94,10 +94,10 @@ def flat(params: Mapping[str, Any]) -> dict[str, Any]:
     >>> flat({"seed": 1, "extra_body": {"top_k": 40}})
     {'seed': 1, 'top_k': 40}
     """
-    extra = params.get("extra_body")
-    if not isinstance(extra, Mapping):
+    extra = params.get("extra_body", {})
+    if not isinstance(extra, Mapping | None):
         return dict(params)
-    return {**{name: value for name, value in params.items() if name != "extra_body"}, **extra}
+    return {**{name: value for name, value in params.items() if name != "extra_body"}, **(extra or {})}
 
 
 def _limit(name: str, value: Any, model: Model) -> str | None:

@@ -178,8 +178,9 @@ def _with_reasoning(raw: str | None, reasoning: str) -> str | None:
         return raw
     try:
         payload = msgspec.json.decode(raw or "{}")
-    except msgspec.DecodeError:
-        payload = {"payload": raw}
+    except (msgspec.DecodeError, UnicodeError):
+        payload = None
+    payload = payload if isinstance(payload, dict) else {"payload": raw}
     return msgspec.json.encode({**payload, "reasoning": reasoning}).decode()
 
 

@@ -79,3 +79,13 @@ def test_the_api_is_a_short_way_to_say_the_dialect():
     ):
         with pytest.raises(DefinitionError, match="chat and responses"):
             wrong()
+
+
+def test_streaming_is_switched_off_by_either_word():
+    """`stream=False` and `lacks={"streaming"}` mean the same; a model that lacks it has it not by default."""
+    assert Model("a/b").streams
+    assert not Model("a/b", stream=False).streams
+    lacking = Model("a/b", lacks={"streaming"})
+    assert (lacking.streams, lacking.capabilities) == (False, frozenset())
+    model = Model("a/b", stream=False, stream_options=False, think_tag=None)
+    assert repr(model) == "Model('a/b', stream=False, stream_options=False, think_tag=None)"

@@ -179,10 +179,28 @@ def test_a_key_among_the_params_is_refused_and_not_shown(name):
     assert "canary" not in faults[0]
 
 
-@pytest.mark.parametrize("name", ["model", "messages", "stream", "base_url", "timeout"])
+@pytest.mark.parametrize("name", ["model", "messages", "stream", "base_url", "timeout", "extra_query"])
 def test_what_labkit_sets_itself_is_refused(name):
     """There is one place for model, messages and streaming, and it is not the params."""
     assert "sets itself" in check({name: 1}, GPT)[1][0]
+
+
+@pytest.mark.parametrize("name", ["stream", "stream_options"])
+def test_where_streaming_is_switched_off_is_said(name):
+    """Who writes it among the params reads where it is written."""
+    assert f"give the model {name}=False" in check({name: False}, GPT)[1][0]
+
+
+def test_extra_body_is_the_body():
+    """What the SDKs put at the top of a body from `extra_body` is a param like others, held to the same."""
+    extra = {"chat_template_kwargs": {"enable_thinking": False}, "seed": 2}
+    normal, faults = check({"seed": 1, "extra_body": extra}, GPT)
+    assert (normal, faults) == (extra, [])
+    assert check({"extra_body": None}, GPT)[0] == {}
+    found = check({"extra_body": {"model": "y", "max_tokens": 0, "api_key": "sk-canary-1234567890"}}, GPT)[1]
+    assert len(found) == 3
+    assert "canary" not in repr(found)
+    assert "a mapping" in check({"extra_body": "top_k=1"}, GPT)[1][0]
 
 
 def test_names_are_words():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,6 +47,20 @@ def test_an_answered_row(call: Call) -> None:
     assert (row.cost_usd, row.price_id) == (3.5, "test")
     assert (row.response_id, row.response_model, row.raw) == ("id", "m", "{}")
     assert (row.error_type, row.error_message, row.started_at) == (None, None, NOW)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [('{"id":"x"}', {"id": "x"}), (None, {}), ("{no", {"payload": "{no"}), ("[1]", {"payload": "[1]"})],
+)
+def test_reasoning_is_kept_beside_the_payload(call: Call, raw: str | None, kept: dict[str, Any]) -> None:
+    """What was thought is no part of the text, and stands in `raw`; without it `raw` is the payload."""
+    answer = Answer(stop_reason="stop", usage=Usage(), raw=raw)
+    one = attempted(call, "yes", answer=answer)
+    assert call.answered_row(one).raw == raw
+    one.listener.thought("hm")
+    row = call.answered_row(one)
+    assert (row.text, json.loads(row.raw or "")) == ("yes", {**kept, "reasoning": "hm"})
 
 
 def test_an_empty_answer_has_text(call: Call) -> None:

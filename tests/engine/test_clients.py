@@ -66,13 +66,15 @@ def test_models_of_one_endpoint_and_key_share_one(made: list[Made]) -> None:
 
 
 def test_nothing_else_is_shared(made: list[Made]) -> None:
-    """Another key, another endpoint, another dialect or another client makes another provider."""
+    """Another key, endpoint, dialect or client, or another way to ask, makes another provider."""
     script = object()
     wanted = [
         (Model("openai/a"), ONE),
         (Model("openai/a"), TWO),
         (Model("openai/a"), None),
         (Model("openai/a", base_url="https://example.com/v1"), ONE),
+        (Model("openai/a", stream=False), ONE),
+        (Model("openai/a", stream_options=False), ONE),
         (Model("anthropic/a"), ONE),
         (Model("scripted/a", client=script), None),
         (Model("scripted/a", client=object()), None),

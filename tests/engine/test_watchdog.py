@@ -28,9 +28,9 @@ class Task:
         self.cancelled = True
 
 
-def sent(kit: Any, at: float, heard: float) -> Call:
+def sent(kit: Any, at: float, heard: float, **more: Any) -> Call:
     """A call in flight, sent and last heard of then."""
-    model = kit.Model("scripted/a")
+    model = kit.Model("scripted/a", **more)
     call = Call(kit.jobs_for([model], 1)[0], model, entered=at)
     listener = AttemptListener(call.job.cell, None, lambda: None)
     listener.sent, listener.heard = at, heard
@@ -54,6 +54,12 @@ def test_silence_and_length(kit: Any) -> None:
     assert "nothing came for 11.0 s" in (look(sent(kit, 0, 5), 16) or "")
     assert look(sent(kit, 0, 95), 99) is None
     assert "not done after 101.0 s" in (look(sent(kit, 0, 95), 101) or "")
+
+
+def test_an_answer_that_does_not_stream_may_be_silent(kit: Any) -> None:
+    """Nothing comes of it before it is whole: its deadline ends it, and no silence."""
+    assert look(sent(kit, 0, 0, stream=False), 99) is None
+    assert "not done" in (look(sent(kit, 0, 0, stream=False), 101) or "")
 
 
 def test_overslept_time_is_forgiven(kit: Any) -> None:

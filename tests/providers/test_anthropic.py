@@ -75,6 +75,17 @@ def test_max_tokens_is_always_sent(mock: Any, stream: Any) -> None:
     assert mock("anthropic", stream(START, *said("a"), end(), STOP), params={}).body["max_tokens"] == 4096
 
 
+def test_what_may_be_thought_is_no_part_of_what_may_be_answered(mock: Any, stream: Any) -> None:
+    """A budget for thinking counts towards the limit: labkit's own default is that much greater."""
+    thinking = {"type": "enabled", "budget_tokens": 8000}
+    for model, limit in ((Model("anthropic/m"), 12096), (Model("anthropic/m", max_output=10000), 10000)):
+        assert dialect.defaults(model, {"thinking": thinking}) == {"max_tokens": limit}
+    for other in ({"type": "adaptive"}, {"type": "enabled", "budget_tokens": None}, "on", None):
+        assert dialect.defaults(Model("anthropic/m"), {"thinking": other}) == {"max_tokens": 4096}
+    asked = mock("anthropic", stream(START, *said("a"), end(), STOP), params={"thinking": thinking})
+    assert asked.body["max_tokens"] == 12096
+
+
 def test_a_streamed_answer(mock: Any, stream: Any) -> None:
     """Text is told as it comes; the counts of the first and the last event are put together."""
     begin = {
@@ -123,6 +134,24 @@ def test_a_plain_answer(mock: Any) -> None:
     assert asked.listener.said == "Hello"
     assert asked.answer.stop_reason == "max_tokens"
     assert asked.answer.usage == Usage(input_tokens=3, output_tokens=4)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [START, *said("a"), end(), "[DONE]"],
+        [{"type": "message", "content": "a", "stop_reason": "end_turn", "usage": {"input_tokens": 5}}],
+        [START, {"type": "content_block_start", "content_block": {"type": "text", "text": "a"}}, end(), STOP],
+    ],
+)
+def test_other_ways_to_say_it(events: list[Any], mock: Any, stream: Any) -> None:
+    """The end as another dialect tells it, a whole message in one event, text where a block begins."""
+    asked = mock("anthropic", stream(*events))
+    assert (asked.listener.said, asked.answer.stop_reason, asked.answer.usage.input_tokens) == (
+        "a",
+        "stop",
+        5,
+    )
 
 
 @pytest.mark.parametrize(
