@@ -15,6 +15,8 @@ from labkit.providers import lenient, refusals
 from labkit.providers.reading import STRICT_FAULTS, Reading, text_of
 from labkit.records import Answer, Listener
 
+_OWN = ("message_", "content_block_")
+"""How the kinds of its events begin that say something."""
 _NAMES = {
     "input_tokens": "input",
     "cache_read_input_tokens": "cache_read",
@@ -106,7 +108,7 @@ class AnthropicReading(Reading):
         if event.type == "message_stop":
             self._closed = True
             return True
-        return self._learn(event, data) if event.type else self._unnamed(data)
+        return self._learn(event, data) if event.type.startswith(_OWN) else self._unnamed(data)
 
     def whole(self, payload: bytes) -> None:
         """Read an answer that came in one piece."""
@@ -162,7 +164,7 @@ class AnthropicReading(Reading):
             self._text(text_of(block.text)[0])
 
     def _unnamed(self, data: bytes) -> bool:
-        """An event of no kind: the end as another dialect tells it, a refusal, or nothing."""
+        """An event of no kind of this dialect: the end as another dialect tells it, a refusal, or nothing."""
         if data.strip().upper() == b"[DONE]":
             self._closed = self._reason is not None
             return True

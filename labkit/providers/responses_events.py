@@ -113,7 +113,7 @@ class ResponsesReading(Reading):
             raise self._failed(failed.error if failed is not None else None)
         if event.type == "error" or event.error:
             raise self._refused(data)
-        return self._learn(event) if event.type else self._unnamed(data)
+        return self._learn(event) if event.type.startswith("response.") else self._unnamed(data)
 
     def whole(self, payload: bytes) -> None:
         """Read an answer that came in one piece."""
@@ -190,7 +190,7 @@ class ResponsesReading(Reading):
         return False
 
     def _unnamed(self, data: bytes) -> bool:
-        """An event of no kind: a whole answer, a refusal, or nothing."""
+        """An event of no kind of this dialect: a whole answer, a refusal, or nothing."""
         if refusals.is_one(data):
             raise self._refused(data)
         found = self._decoded(_response, data)

@@ -111,6 +111,161 @@ def test_only_the_first_choice_counts(mock: Any, stream: Any) -> None:
     assert mock("openai", stream(*said("a"), other, *said("b"), END)).listener.said == "ab"
 
 
+def piece(index: int, text: str | None = None, finish: str | None = None) -> dict[str, Any]:
+    """An event of one choice of that number."""
+    return {
+        "choices": [{"index": index, "delta": {"content": text} if text else {}, "finish_reason": finish}]
+    }
+
+
+def both(*choices: dict[str, Any]) -> dict[str, Any]:
+    """One event of several choices."""
+    return {"choices": [choice for event in choices for choice in event["choices"]]}
+
+
+@pytest.mark.parametrize(
+    ("events", "text"),
+    [
+        ([piece(0, "Wh"), piece(1, "isper"), piece(2, "ing"), piece(3, None, "stop")], "Whispering"),
+        ([piece(0, "Wh"), piece(1, "isper"), piece(2, "ing"), piece(0, None, "stop")], "Whispering"),
+        ([piece(0), piece(1, "Wh"), piece(2, "ispering"), piece(3, None, "stop")], "Whispering"),
+        ([piece(1, "Whis"), piece(1, "pering"), piece(1, None, "stop")], "Whispering"),
+        ([piece(1, "NO"), piece(0, "yes"), piece(1, None, "stop"), piece(0, None, "stop")], "yes"),
+        ([piece(0, "yes"), piece(1, "NO"), piece(1, None, "length"), piece(0, None, "stop")], "yes"),
+        ([piece(0, "yes"), piece(0, None, "stop"), piece(1, "NO"), piece(1, None, "length")], "yes"),
+        ([piece(0, "yes"), piece(1, "NO"), piece(0, None, "stop"), piece(1, None, "length")], "yes"),
+        ([both(piece(1, "NO"), piece(0, "y")), both(piece(1, "!"), piece(0, "es", "stop"))], "yes"),
+        ([both(piece(1, "NO", "length"), piece(0, "yes", "stop"))], "yes"),
+    ],
+)
+def test_one_answer_however_its_choices_are_counted(
+    events: list[Any], text: str, mock: Any, stream: Any
+) -> None:
+    """One answer was asked for: a number that grows, or is another from the start, is that of the answer; of
+    several answers the first is it, in whatever order they come. It never ends in the middle as done."""
+    asked = mock("openai", stream(*events, {"choices": [], "usage": {}}, "[DONE]"))
+    assert (asked.listener.said, asked.answer.stop_reason) == (text, "stop")
+
+
+def test_of_several_whole_answers_the_first_is_it(mock: Any) -> None:
+    """By its number, not its place."""
+    choices = [
+        {"index": number, "message": {"content": text}, "finish_reason": "stop"}
+        for number, text in ((1, "NO"), (0, "yes"))
+    ]
+    assert mock("openai", {"json": {"choices": choices}}).listener.said == "yes"
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "thought"),
+    [
+        ([{"type": "text", "text": "Par"}, {"type": "text", "text": "is"}], "Paris", ""),
+        (
+            [
+                {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+                {"type": "text", "text": "a"},
+            ],
+            "a",
+            "hm",
+        ),
+        ([{"type": "reasoning", "text": "hm"}, "a"], "a", "hm"),
+        ([{"text": "a"}], "a", ""),
+        ({"type": "output_text", "text": {"value": "a", "annotations": []}}, "a", ""),
+        ([{"type": "image_url", "image_url": {}}, {"type": "text", "text": "a"}], "a", ""),
+    ],
+)
+def test_content_in_parts(content: Any, text: str, thought: str, mock: Any, stream: Any) -> None:
+    """Parts of text are the text and parts of reasoning are not, in a stream and in one piece."""
+    end = {"index": 0, "finish_reason": "stop"}
+    streamed = mock("openai", stream({"choices": [{"index": 0, "delta": {"content": content}}]}, END))
+    plain = mock("openai", {"json": {"choices": [{**end, "message": {"content": content}}]}})
+    for asked in (streamed, plain):
+        assert (asked.listener.said, "".join(asked.listener.thoughts)) == (text, thought)
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_is_told_apart(name: str, mock: Any, stream: Any) -> None:
+    """Under either name, also in an event that holds text too; under both it is told once."""
+    thought = {"choices": [{"index": 0, "delta": {name: "hm", "content": "a"}}]}
+    twice = {
+        "choices": [{"index": 0, "delta": {"reasoning_content": "hm", "reasoning": "hm", "content": None}}]
+    }
+    for events in ([thought], [twice, *said("a")]):
+        asked = mock("openai", stream(*events, END))
+        assert (asked.listener.said, asked.listener.thoughts) == ("a", ["hm"])
+
+
+@pytest.mark.parametrize(
+    ("halves", "text"),
+    [
+        (("a\\ud83d", "\\ude00b"), "a😀b"),
+        (("\\ud83d", "x"), "�x"),
+        (("a\\ud83d",), "a�"),
+        (("\\ude00",), "�"),
+        (("\\ud83d", "\\ud83d\\ude00"), "�😀"),
+    ],
+)
+def test_half_characters(halves: tuple[str, ...], text: str, mock: Any, stream: Any) -> None:
+    """A character that is split over two events is whole again; half a one alone is shown as such."""
+    events = [f'{{"choices":[{{"index":0,"delta":{{"content":"{half}"}}}}]}}' for half in halves]
+    asked = mock("openai", stream(*events, END))
+    assert asked.listener.said == text
+    asked.listener.said.encode()
+
+
+def test_an_empty_id_is_none(mock: Any, stream: Any) -> None:
+    """Azure's first event has neither id nor model: those that follow have."""
+    first = {"id": "", "model": "", "choices": [], "prompt_filter_results": []}
+    answer = mock("openai", stream(first, *said("x"), END)).answer
+    assert (answer.response_id, answer.response_model) == ("c1", "m-1")
+
+
+@pytest.mark.parametrize(
+    ("events", "stop"),
+    [
+        ([piece(0, "a", ""), piece(0, None, ""), "[DONE]"], "unknown"),
+        ([piece(0, "a", ""), piece(0, None, "stop"), "[DONE]"], "stop"),
+        (
+            [piece(0, "a"), {"choices": [{"index": 0, "message": {"content": ""}, "finish_reason": "stop"}]}],
+            "stop",
+        ),
+        ([piece(0, "a", "SAFETY")], "content_filter"),
+        ([piece(0, "a", "model_length")], "max_tokens"),
+    ],
+)
+def test_how_servers_spell_the_end(events: list[Any], stop: str, mock: Any, stream: Any) -> None:
+    """An empty reason is none, and at the very end of a stream one that is not known."""
+    assert mock("openai", stream(*events)).answer.stop_reason == stop
+
+
+@pytest.mark.parametrize("reason", ["abort", "error", "ABORTED", "cancelled"])
+def test_what_was_broken_off_is_no_answer(reason: str, mock: Any, stream: Any) -> None:
+    """A server that gave up in the middle says so: it is asked again, as after a broken connection."""
+    asked = mock("openai", stream(piece(0, "a"), piece(0, None, reason)))
+    assert isinstance(asked.error, MalformedAnswer)
+    assert f"broken off: {reason}" in str(asked.error)
+
+
+@pytest.mark.parametrize("events", [[piece(0, "a", "")], [*said("a"), "[DONE]"]])
+def test_an_empty_reason_alone_is_no_end(events: list[Any], mock: Any, stream: Any) -> None:
+    """Neither an empty reason without the end of the stream, nor that end alone, finishes an answer."""
+    assert isinstance(mock("openai", stream(*events)).error, MalformedAnswer)
+
+
+def test_asked_without_a_stream(request_to: Callable[..., Any]) -> None:
+    """A model that does not stream is asked for one piece; one whose endpoint refuses `stream_options`, for a
+    stream without them."""
+    key = Key("sk-test-0123456789", source="the test")
+    for more, body in (
+        ({"stream": False}, {"stream": False}),
+        ({"lacks": {"streaming"}}, {"stream": False}),
+        ({"stream_options": False}, {"stream": True}),
+    ):
+        model = Model("a/m", base_url="https://example.com/v1", **more)
+        found = dialect.connect(model, key)._body(request_to("openai"))
+        assert {name: found[name] for name in found if name.startswith("stream")} == body
+
+
 def test_several_answers_are_refused(mock: Any) -> None:
     """A request for several answers at once is refused before it is sent: repeats are for that."""
     asked = mock("openai", {}, params={"n": 3})

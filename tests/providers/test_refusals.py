@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -141,6 +143,95 @@ def test_a_payload_never_raises(payload: bytes) -> None:
     error = from_payload(payload, {}, who="x", begun=True)
     assert isinstance(error, ProviderError)
     assert error.maybe_paid
+
+
+IN_PLACE_OF_AN_ANSWER = [
+    ({"error": {"message": "Rate limit exceeded: free-models-per-min", "code": 429}}, RateLimited),
+    ({"error": {"message": "slow", "code": "429"}}, RateLimited),
+    ({"error": {"message": "Insufficient credits", "code": 402}}, QuotaExceeded),
+    ({"error": {"message": "No auth credentials found", "code": 401}}, AuthenticationFailed),
+    ({"error": {"message": "prompt is too long", "code": 400}}, InvalidRequest),
+    ({"error": {"message": "x", "code": 502}}, Overloaded),
+    ({"error": {"message": "x", "code": 429, "type": "invalid_request_error"}}, RateLimited),
+    (
+        {"error": {"message": "x", "code": "rate_limit_exceeded", "type": "invalid_request_error"}},
+        RateLimited,
+    ),
+    ({"error": {"message": "x", "type": "insufficient_quota", "code": None}}, QuotaExceeded),
+    ({"error": {"message": "x", "status": "RESOURCE_EXHAUSTED"}}, RateLimited),
+    ([{"error": {"code": 429, "message": "x", "status": "RESOURCE_EXHAUSTED"}}], RateLimited),
+    ({"object": "error", "message": "x", "type": "BadRequestError", "code": 40303}, InvalidRequest),
+    ({"object": "error", "message": "x", "type": "NotFoundError", "code": 404}, InvalidRequest),
+    ({"type": "error", "error": {"type": "overloaded_error", "message": "x"}}, Overloaded),
+    ({"error": "Rate limit reached for requests"}, RateLimited),
+    ({"error": "rate_limit_exceeded", "message": "x"}, RateLimited),
+    ({"error": "Unauthorized", "status": 401}, AuthenticationFailed),
+    ({"code": 429, "message": "x"}, RateLimited),
+    ({"statusCode": 429, "message": "Rate limit is exceeded. Try again in 5 seconds."}, RateLimited),
+    ({"detail": "Too Many Requests"}, RateLimited),
+    ({"status": 503, "title": "Service Unavailable"}, Overloaded),
+    ({"errors": [{"code": 10000, "message": "Authentication error: unauthorized"}]}, AuthenticationFailed),
+    ({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, QuotaExceeded),
+    ({"__type": "ThrottlingException", "message": "x"}, RateLimited),
+    ({"error": {"code": "context_length_exceeded", "message": "x"}}, InvalidRequest),
+    ({"error": {"code": "something_new", "message": "x"}}, MalformedAnswer),
+]
+
+
+@pytest.mark.parametrize(("said", "kind"), IN_PLACE_OF_AN_ANSWER, ids=range(len(IN_PLACE_OF_AN_ANSWER)))
+@pytest.mark.parametrize("dialect", ["openai", "openai-responses", "anthropic"])
+def test_a_refusal_inside_a_200(
+    said: object,
+    kind: type[ProviderError],
+    dialect: str,
+    mock: Callable[..., Any],
+    stream: Callable[..., Any],
+) -> None:
+    """What a gateway says with a status of 200, as JSON or as an event, is the refusal its own code names,
+    with the moment that the response's head tells."""
+    headers = {"retry-after": "7", "content-type": "application/json"}
+    plain = mock(dialect, {"json": said, "headers": headers})
+    assert type(plain.error) is kind
+    assert (plain.error.retry_after_s, plain.error.maybe_paid) == (7.0, kind in (Overloaded, MalformedAnswer))
+    told = stream(said)
+    streamed = mock(dialect, {**told, "headers": {**told["headers"], **headers}})
+    assert type(streamed.error) is kind
+    assert plain.listener.heard.count(None) == len(plain.listener.heard)
+
+
+def test_what_a_gateway_passes_on() -> None:
+    """Headers of the provider behind it stand in its JSON; a waiting time among them is one."""
+    inner = {
+        "code": 429,
+        "message": "x",
+        "metadata": {"headers": {"Retry-After": "3", "X-RateLimit-Limit": 16}},
+    }
+    error = from_payload(json.dumps({"error": inner}).encode(), {"x": "y"}, who="x", begun=False)
+    assert (error.retry_after_s, error.headers["x-ratelimit-limit"], error.headers["x"]) == (3.0, "16", "y")
+    assert str(error) == "x answered 200 with an error: x"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "advice"),
+    [
+        (
+            400,
+            {"message": "Your organization must be verified to stream this model.", "param": "stream"},
+            "stream=False",
+        ),
+        (403, {"message": "You may not stream."}, "stream=False"),
+        (400, {"message": "Streaming is not supported for this model."}, "stream=False"),
+        (400, {"message": "does not support streaming"}, "stream=False"),
+        (422, {"message": "Extra inputs: stream_options", "param": None}, "stream_options=False"),
+        (400, {"message": "bad", "param": "stream_options"}, "stream_options=False"),
+        (400, {"message": "upstream said no", "param": "temperature"}, None),
+        (500, {"message": "the stream broke"}, None),
+    ],
+)
+def test_how_to_ask_without_a_stream_is_said(status: int, error: dict[str, str], advice: str | None) -> None:
+    """Where an endpoint refuses to stream, the message says what to give the model."""
+    said = str(from_status(status, json.dumps({"error": error}), {}, who="x"))
+    assert said.endswith(f"give the model {advice}." if advice else error["message"])
 
 
 def test_cookies_are_not_kept() -> None:

@@ -126,6 +126,56 @@ def test_a_refusal_is_text_and_a_stop_reason(mock: Any, stream: Any) -> None:
     assert (asked.listener.said, asked.answer.stop_reason) == ("I cannot.", "refusal")
 
 
+def message(text: str, phase: str | None, **more: Any) -> dict[str, Any]:
+    """A message in the output."""
+    return {"type": "message", "phase": phase, "content": [{"type": "output_text", "text": text}], **more}
+
+
+CALL = {"type": "function_call", "name": "f"}
+
+
+@pytest.mark.parametrize(
+    ("output", "text", "stop"),
+    [
+        ([message("I look.", "commentary"), message("Yes.", "final_answer")], "Yes.", "stop"),
+        ([message("Yes", None), message(", no.", None)], "Yes, no.", "stop"),
+        ([message("I look.", "commentary"), CALL], "", "tool_calls"),
+        ([message("Only this.", "commentary")], "Only this.", "stop"),
+        ([{"type": "message", "content": "Yes."}], "Yes.", "stop"),
+    ],
+)
+def test_several_messages(output: list[Any], text: str, stop: str, mock: Any, stream: Any) -> None:
+    """What is said on the way is no part of the answer, in one piece or in a stream, unless it is all."""
+    asked = mock("openai-responses", {"json": ended(output=output)["response"]})
+    assert (asked.listener.said, asked.answer.stop_reason) == (text, stop)
+    events: list[Any] = []
+    for place, item in enumerate(output):
+        events.append(
+            {"type": "response.output_item.added", "output_index": place, "item": {**item, "content": []}}
+        )
+        if item["type"] == "message" and isinstance(item["content"], list):
+            delta = {"type": "response.output_text.delta", "output_index": place}
+            events.append({**delta, "delta": item["content"][0]["text"]})
+    asked = mock("openai-responses", stream(*events, ended(output=output)))
+    assert (asked.listener.said, asked.answer.stop_reason) == (text, stop)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [*said("Hello"), {"type": "response.completed", "response": {"id": "r", "usage": USAGE}}],
+        [ended()["response"]],
+        [{**ended(), "response": {**ended()["response"], "status": "COMPLETED"}}],
+        ["", "null", *said("Hel"), {"type": "x", "delta": 5}, *said("lo"), ended(output=[])],
+    ],
+)
+def test_other_ways_to_say_it(events: list[Any], mock: Any, stream: Any) -> None:
+    """An end without status or output after the text, a whole answer in one event, null events between."""
+    asked = mock("openai-responses", stream(*events))
+    assert (asked.listener.said, asked.answer.stop_reason) == ("Hello", "stop")
+    assert asked.answer.usage.output_tokens == 7
+
+
 @pytest.mark.parametrize(
     "events",
     [
