@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+WORDS = "the quick brown fox jumps over the lazy dog again and again"
 PLAIN = {"stream": False, "max_tokens": 10}
 BAD_PLAIN = [
     {"raw": "<html>welcome</html>", "content_type": "text/html"},
@@ -82,7 +83,7 @@ def test_a_stream_that_breaks(fault: str, after: int, channel: Any, put: Callabl
     assert row.status == ("partial" if heard else "failed")
     assert bool(row.text) == heard
     if heard:
-        assert "the quick brown fox jumps over the lazy dog again and again".startswith(row.text)
+        assert WORDS.startswith(row.text)
         assert row.ttft_s is not None
 
 
@@ -109,7 +110,20 @@ def test_a_stream_that_breaks_at_its_very_end(fault: str, channel: Any, put: Cal
     channel.script(then={fault: last, "events": 4})
     row = only(put(channel.model()))
     assert row.status == "partial"
-    assert row.text == "the quick brown fox jumps over the lazy dog again and again"
+    assert row.text == WORDS
+
+
+@pytest.mark.parametrize(("dialect", "events"), [("openai", 8), ("anthropic", 10), ("openai-responses", 7)])
+def test_a_stream_left_open_after_its_end_is_an_answer(
+    dialect: str, events: int, channel_for: Callable[[str], Any], put: Callable[..., Any]
+) -> None:
+    """After a dialect's last event the answer is there, however long the server holds the connection."""
+    channel = channel_for(dialect)
+    channel.script(then={"stall_after": events, "events": 4})
+    ran = put(channel.model(), count=3, policy={"timeout_s": 0.25})
+    assert ran.sink.statuses() == {"done": 3}
+    assert {row.text for row in ran.sink.generations} == {WORDS}
+    assert len(channel.seen()) == 3
 
 
 def test_a_broken_stream_is_mended_by_asking_again(channel: Any, put: Callable[..., Any]) -> None:
@@ -118,7 +132,7 @@ def test_a_broken_stream_is_mended_by_asking_again(channel: Any, put: Callable[.
     ran = put(channel.model())
     (row,) = ran.sink.generations
     assert (row.status, row.attempts, row.maybe_paid) == ("done", 2, 1)
-    assert row.text == "the quick brown fox jumps over the lazy dog again and again"
+    assert row.text == WORDS
     assert [attempt.maybe_paid for attempt in ran.sink.attempts] == [True, False]
 
 

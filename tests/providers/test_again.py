@@ -192,6 +192,25 @@ def test_a_cancelled_answer_ends_its_connection(request_to: Any, listener: Any) 
     asyncio.run(asyncio.wait_for(run(), 10))
 
 
+def test_a_connection_left_open_after_the_end_is_let_go(
+    request_to: Any, listener: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers do not wait for it, the first and the next; after a moment the server sees each of them end."""
+    monkeypatch.setattr("labkit.providers.wire._CLOSING_S", 0.05)
+    told = EVENT + b"data: [DONE]\n\n"
+    left_open = whole(told).replace(b"content-length: %d" % len(told), b"content-length: 999")
+
+    async def run() -> None:
+        async with asked_of(lambda number: left_open) as (server, provider):
+            for _ in range(3):
+                await provider.ask(request_to("openai"), listener)
+            while server.ended < 3:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert listener.said == "hello" * 3
+
+
 def test_what_is_no_json_is_the_sdks_to_write_or_to_refuse(request_to: Any, listener: Any) -> None:
     """A moment is written as the SDK writes it, a number that is none is refused, the second time too."""
     moment, nothing = datetime(2026, 11, 1, tzinfo=UTC), {"temperature": float("nan")}
