@@ -196,6 +196,58 @@ def test_unknown_params_are_sent_and_recorded(channels: list[Any], lab: lk.Lab) 
     assert all(params.items() <= one.items() for one in stored)
 
 
+def test_extra_body_reaches_the_top_of_every_body(channels: list[Any], lab: lk.Lab) -> None:
+    """What the SDKs would put there is put there, the model's own and the plan's; it is one request with the
+    same written among the params."""
+    extra = {"chat_template_kwargs": {"enable_thinking": False}}
+    models = [
+        channel.model(f"m{n}", params={"extra_body": {"top_k": 4}}) for n, channel in enumerate(channels)
+    ]
+
+    def plan(params: dict[str, Any]) -> Any:
+        return lab.plan(prompts=["Say hi."], models=models, params=params)
+
+    plan({"extra_body": extra}).run()
+    for channel in channels:
+        (seen,) = channel.seen()
+        assert {**seen["body"], **extra, "top_k": 4} == seen["body"]
+        assert "extra_body" not in seen["body"]
+    assert plan(extra).frame()["known"].all()
+
+
+def test_models_that_do_not_stream(channels: list[Any], lab: lk.Lab) -> None:
+    """Each is asked for one piece, answers, has its clocks, and is known where it streams."""
+    models = [channel.model(f"m{n}", stream=False) for n, channel in enumerate(channels)]
+    frame = lab.plan(prompts=["Say hi."], models=models).run().generations()
+    assert set(frame["status"]) == {"done"}
+    assert (frame["ttft_s"] <= frame["latency_s"]).all()
+    assert [seen["body"]["stream"] for channel in channels for seen in channel.seen()] == [False] * 3
+    again = lab.plan(prompts=["Say hi."], models=[model.replace(stream=True) for model in models])
+    assert again.frame()["known"].all()
+
+
+def test_scorers_see_the_answer(channels: list[Any], lab: lk.Lab) -> None:
+    """Reasoning in a tag is no part of the text that is scored, unless the model says that it is."""
+    for channel in channels:
+        channel.script(then={"text": "<think>no or yes?</think>\n\nyes", "events": 9})
+    models = [channel.model(f"m{n}") for n, channel in enumerate(channels)]
+    models.append(channels[0].model("kept", think_tag=None))
+    frame = (
+        lab.plan(prompts=["Well?"], models=models, dataset=[{"target": "yes"}], scorers=[lk.exact()])
+        .run()
+        .generations()
+        .set_index("model")
+    )
+    assert frame["score.exact"].to_dict() == {
+        "faulty/kept": 0,
+        "faulty/m0": 1,
+        "faulty/m1": 1,
+        "faulty/m2": 1,
+    }
+    assert json.loads(frame.loc["faulty/m0", "raw"])["reasoning"] == "no or yes?"
+    assert frame.loc["faulty/kept", "text"] == "<think>no or yes?</think>\n\nyes"
+
+
 @pytest.mark.parametrize("place", range(3))
 def test_a_cut_answer_is_known_under_its_own_limit_only(place: int, channels: list[Any], lab: lk.Lab) -> None:
     """An answer that ended at `max_tokens` is replayed where the same limit is asked for, and asked anew
