@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from labkit import keys, provenance
 from labkit.archive import Archive, Names, When
 from labkit.catalog.catalog import Catalog
-from labkit.datasets import load
+from labkit.datasets import of_samples
 from labkit.engine.clients import warm_up
 from labkit.library import Library
 from labkit.plan import Plan
@@ -87,6 +87,7 @@ class Lab(Archive):
         prompts: Any,
         models: Any,
         dataset: Any = None,
+        id: str | None = "id",
         repeats: int = 1,
         params: Mapping[str, Any] | None = None,
         context: Sequence[Block] = (),
@@ -99,7 +100,8 @@ class Lab(Archive):
 
         `prompts`: texts, saved names (`triage`, `triage@2`), `lk.Prompt`, `.md` files. `models`: ids,
         aliases, `lk.Model`. `dataset`: a CSV, JSONL or Parquet path, a frame, a list of dicts, SQL over
-        the lab, or None for prompts without variables. `params` go to every model, over its own.
+        the lab, or None for prompts without variables. `id`: the column that is each row's identity, or None
+        where none is: see `labkit.datasets.load`. `params` go to every model, over its own.
         `context`: blocks in front of every prompt. `experiment` is by default the dataset's name.
         `duplicates`: `ask` gives cells that send the same request an answer each, `share` one for all.
         Where a model is asked for JSON of a schema (`response_format`), each answer is kept as it came and
@@ -110,6 +112,7 @@ class Lab(Archive):
             prompts=prompts,
             models=models,
             dataset=dataset,
+            id=id,
             repeats=repeats,
             params=params,
             context=context,
@@ -118,7 +121,7 @@ class Lab(Archive):
             duplicates=duplicates,
             catalog=self.models,
             library=self.prompts,
-            sql=self.sql,
+            sql=self.store.query,
         )
         warm_up(design.models)
         marking = with_structure(design, as_scorers(scorers))
@@ -156,8 +159,7 @@ class Lab(Archive):
         every = self.store.samples(run_id).values()
         if len(every) == len(plan.design.dataset.samples):
             return plan
-        samples = [{"id": sample.id, **sample.fields} for sample in every]
-        return plan.over(load(samples))
+        return plan.over(of_samples(list(every), name=plan.design.dataset.name))
 
     def compare(
         self, run_a: str | Run, run_b: str | Run, *, score: str | None = None, level: float = 0.95

@@ -8,9 +8,13 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
+
+from labkit.datasets import arrow_values
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 lab_option: Callable[[Any], Any] = click.option(
@@ -31,6 +35,15 @@ def show_frame(frame: pd.DataFrame, *, as_json: bool, empty: str) -> None:
         click.echo(
             frame.to_string(index=False, na_rep="", max_colwidth=60, float_format=lambda x: f"{x:.4g}")
         )
+
+
+def show_rows(table: pa.Table) -> None:
+    """Print an Arrow table as a JSON list of objects: numbers with all their digits, intervals and dates as
+    DuckDB writes them."""
+    columns = [arrow_values.values(column) for column in table.columns]
+    rows = [dict(zip(table.column_names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+    written = msgspec.json.Encoder(enc_hook=str, decimal_format="number").encode(rows)
+    click.echo(msgspec.json.format(written, indent=2))
 
 
 def show_json(value: Any) -> None:

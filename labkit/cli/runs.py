@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from labkit.cli.output import json_option, lab_option, show_frame, show_json
+from labkit.cli.output import json_option, lab_option, show_frame, show_json, show_rows
 from labkit.lab import Lab
 
 
@@ -90,7 +90,11 @@ next     make lab                    the notebook in JupyterLab, to change a pro
 @lab_option
 def sql(query: str, as_json: bool, path: str | None) -> None:
     """Run QUERY on the lab, read-only and locked down."""
-    show_frame(Lab(path).sql(query), as_json=as_json, empty="no row")
+    lab = Lab(path)
+    if as_json:
+        show_rows(lab.store.query(query))
+    else:
+        show_frame(lab.sql(query), as_json=False, empty="no row")
 
 
 @click.command()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Samples under a name. `columns` are the fields' names, `id` apart, in their order.
+    """Samples under a name. `columns` are the fields' names, in their order.
 
     `hash` (`t1:`) is over ids and fields, whatever the order of the rows. Two datasets are equal
     when their hashes are. Made by `labkit.datasets.load`.
@@ -80,25 +80,29 @@ class Dataset:
         return self._with([sample for sample in self.samples if sample.id in kept])
 
     def frame(self) -> pd.DataFrame:
-        """The samples as a DataFrame: `id` (text), then one column a field, in order."""
+        """The samples as a DataFrame: `id` (text; `sample_id` where the table has a column `id` of its own),
+        then one column a field, in order. Whole numbers are Int64, beside missing ones too."""
         import pandas as pd
 
-        data: dict[str, list[Any]] = {"id": [sample.id for sample in self.samples]}
-        data.update({name: [s.fields.get(name) for s in self.samples] for name in self.columns})
+        data: dict[str, Any] = {self._id_name: [sample.id for sample in self.samples]}
+        data.update({name: series([s.fields.get(name) for s in self.samples]) for name in self.columns})
         return pd.DataFrame(data)
+
+    @property
+    def _id_name(self) -> str:
+        return "sample_id" if "id" in self.columns else "id"
 
     def _with(self, samples: Sequence[Sample]) -> Dataset:
         if not samples:
             raise DefinitionError(f"Nothing is left of dataset {self.name!r}.")
-        rows = ((sample.id, canonical_json(sample.fields)) for sample in samples)
-        return Dataset(self.name, tuple(samples), self.columns, hash_of(rows), self.source)
+        return of_samples(samples, name=self.name, columns=self.columns, source=self.source)
 
     def __repr__(self) -> str:
         rows = f"{len(self):,} sample{'' if len(self) == 1 else 's'}"
         return f"Dataset({self.name!r}, {rows}, columns: {', '.join(self.columns) or 'none'})"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(shown(name))}</th>" for name in ("id", *self.columns))
+        head = "".join(f"<th>{escape(shown(name))}</th>" for name in (self._id_name, *self.columns))
         rows = []
         for sample in self.samples[:5]:
             cells = (sample.id, *(sample.fields.get(name) for name in self.columns))
@@ -109,6 +113,26 @@ class Dataset:
         return f"<div><strong>{escape(shown(repr(self)))}</strong>{table}</div>"
 
 
+def of_samples(
+    samples: Sequence[Sample], *, name: str, columns: Iterable[str] | None = None, source: str = "samples"
+) -> Dataset:
+    """The dataset of samples that are there already, under their ids."""
+    if columns is None:
+        columns = dict.fromkeys(name for sample in samples for name in sample.fields)
+    rows = ((sample.id, canonical_json(sample.fields)) for sample in samples)
+    return Dataset(name, tuple(samples), tuple(columns), hash_of(rows), source)
+
+
+def series(cells: Sequence[Any]) -> Any:
+    """A column for a frame: whole numbers as Int64, in which a missing one changes no other."""
+    import pandas as pd
+
+    numbers = [cell for cell in cells if type(cell) is int]
+    if numbers and all(cell is None or type(cell) is int for cell in cells) and max(numbers) < 2**63:
+        return pd.array(cells, dtype="Int64")
+    return cells
+
+
 def hash_of(rows: Iterable[tuple[str, bytes]]) -> str:
     """The hash of rows, each by its id and the canonical JSON of its fields, whatever their order."""
     digests = sorted(
@@ -117,9 +141,20 @@ def hash_of(rows: Iterable[tuple[str, bytes]]) -> str:
     return "t1:" + hashlib.blake2b(b"".join(digests), digest_size=16).hexdigest()
 
 
-def content_id(canonical: bytes) -> str:
-    """The id of a row that has none, from its canonical JSON: `s-` and 16 hex digits."""
-    return "s-" + hashlib.blake2b(canonical, digest_size=8).hexdigest()
+def content_id(fields: Mapping[str, Any]) -> str:
+    """The id of a row that has none: `s-` and 16 hex digits, from the characters of its filled cells.
+
+    So no other row decides it: not by making a column text or numbers, nor by a column this row lacks.
+
+    >>> content_id({"n": 7}) == content_id({"n": "7", "note": None})
+    True
+    """
+    filled = {
+        name: cell if isinstance(cell, str) else canonical_json(cell).decode()
+        for name, cell in fields.items()
+        if cell is not None
+    }
+    return "s-" + hashlib.blake2b(canonical_json(filled), digest_size=8).hexdigest()
 
 
 def _count(n: int) -> int:

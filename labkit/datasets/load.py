@@ -10,28 +10,19 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from labkit.datasets.csv_file import read_csv
 from labkit.datasets.dataset import Dataset, content_id, hash_of
-from labkit.datasets.tables import (
-    Table,
-    from_arrow,
-    from_frame,
-    from_rows,
-    read_csv,
-    read_json,
-    read_jsonl,
-    read_parquet,
-)
-from labkit.datasets.values import Unkeepable, plain
+from labkit.datasets.json_file import read_json, read_jsonl
+from labkit.datasets.tables import Table, capped, from_arrow, from_frame, from_rows, read_parquet
+from labkit.datasets.values import Unkeepable, digits, numbers, plain
 from labkit.errors import DefinitionError
 from labkit.identity import canonical_json
 from labkit.paths import plain_file, read_text
 from labkit.records import Sample
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _READERS: dict[str, Callable[[str | os.PathLike[str]], Table]] = {
     ".csv": read_csv,
@@ -48,22 +39,24 @@ _MOST_FAULTS = 20
 def load(
     source: Any,
     *,
-    sql: Callable[[str], pd.DataFrame] | None = None,
-    id: str = "id",
+    sql: Callable[[str], Any] | None = None,
+    id: str | None = "id",
     name: str | None = None,
 ) -> Dataset:
     """The samples in `source`, which may be
 
     - a path: `.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.json` (a list of objects), `.parquet`, `.sql`;
-    - SQL, which begins with `select`, `from` or `with`, run by `sql`;
-    - a pandas DataFrame, or any other table that speaks Arrow (pyarrow, polars, a DuckDB relation);
+    - SQL, which begins with `select`, `from` or `with`, run by `sql`, which gives a table;
+    - a pandas DataFrame or Series, or any other table that speaks Arrow (polars, a DuckDB relation …);
     - a list or generator of dicts, or one dict; None is one sample without fields;
     - a `Dataset`, which is returned as it is.
 
-    Column `id` (another one by `id=`) gives each sample its identity and must then be filled and
-    unique; without it, the identity is a hash of the row's content, so it outlives reordering, and
-    equal rows are told apart by `-2`, `-3` … Cells become text, numbers, truth values, None, or lists
-    and dicts of these. Raises `DefinitionError` naming every fault with its row and column.
+    Column `id` gives each sample its identity; rows that share one, as in panel data, have it with a hash of
+    their content behind, and `id` stays a column too. Another column by `id=` must be filled and unique.
+    Without one (`id=None`) the identity is a hash of the row's content, so it outlives reordering; equal
+    rows are told apart by `-2`, `-3` … Cells become text, numbers, truth values, None, or lists and dicts of
+    these, each by itself: no row changes what another says. Raises `DefinitionError` naming every fault with
+    its row and column.
 
     >>> load([{"text": "2 + 2?", "target": 4}])
     Dataset('rows-...', 1 sample, columns: text, target)
@@ -75,12 +68,11 @@ def load(
     columns = _plain_columns(table, what)
     if table.length == 0:
         raise DefinitionError(f"The {what} has no rows.")
-    samples, digest = _samples(columns, id, table, what)
-    kept = tuple(column for column in columns if column != "id")
-    return Dataset(name or kind or f"{origin}-{digest[3:9]}", samples, kept, digest, origin)
+    samples, kept, digest = _samples(columns, id, table, what)
+    return Dataset(name or kind or f"{origin}-{digest[3:9]}", samples, tuple(kept), digest, origin)
 
 
-def _table(source: Any, sql: Callable[[str], pd.DataFrame] | None) -> tuple[Table, str | None, str]:
+def _table(source: Any, sql: Callable[[str], Any] | None) -> tuple[Table, str | None, str]:
     """The table, the name it suggests, and where it came from."""
     if isinstance(source, (str, os.PathLike)):
         text = os.fspath(source)
@@ -102,7 +94,7 @@ def _table(source: Any, sql: Callable[[str], pd.DataFrame] | None) -> tuple[Tabl
         return _READERS[suffix](text), _name(text), text
     if source is None:
         return Table({}, 1, str), None, "single"
-    if type(source).__module__.partition(".")[0] == "pandas" and hasattr(source, "columns"):
+    if type(source).__module__.partition(".")[0] == "pandas":
         return from_frame(source, what="frame"), None, "frame"
     if hasattr(source, "__arrow_c_stream__"):
         return from_arrow(source, what="table"), None, "table"
@@ -120,17 +112,17 @@ def _name(path: str) -> str:
     return re.sub(r"[^\w. -]+|\.\.+", "-", Path(path).stem).strip(" .-")[:100] or "dataset"
 
 
-def _query(query: str, sql: Callable[[str], pd.DataFrame] | None) -> Table:
+def _query(query: str, sql: Callable[[str], Any] | None) -> Table:
     if sql is None:
         raise DefinitionError("A dataset by SQL needs a lab to ask: use it in lab.plan(dataset=…).")
-    return from_frame(sql(query), what="query's result")
+    return from_arrow(sql(query), what="query's result")
 
 
 def _plain_columns(table: Table, what: str) -> dict[str, list[Any]]:
     faults: list[str] = []
     columns = {}
     for name, cells in table.columns.items():
-        columns[name] = cells = cells if isinstance(cells, list) else list(cells)
+        columns[name] = cells = _decimals(cells if isinstance(cells, list) else list(cells))
         if all(type(cell) is str for cell in cells):
             continue
         for position, cell in enumerate(cells):
@@ -146,14 +138,28 @@ def _plain_columns(table: Table, what: str) -> dict[str, list[Any]]:
     return columns
 
 
+def _decimals(cells: list[Any]) -> list[Any]:
+    """A column of decimals with all their digits, read as a column of a CSV file is."""
+    if {type(cell) for cell in cells} - {type(None)} != {Decimal}:
+        return cells
+    try:
+        return numbers([None if cell is None else digits(cell) for cell in cells])
+    except Unkeepable:
+        return cells  # its place is told where each cell is looked at
+
+
 def _samples(
-    columns: dict[str, list[Any]], id: str, table: Table, what: str
-) -> tuple[tuple[Sample, ...], str]:
-    """The samples and their hash."""
-    if id != "id" and id not in columns:
-        raise DefinitionError(f"The {what} has no column {id!r} for its ids; it has {', '.join(columns)}.")
-    ids = columns.get(id)
-    names = [column for column in columns if column != "id"]
+    columns: dict[str, list[Any]], id: str | None, table: Table, what: str
+) -> tuple[tuple[Sample, ...], list[str], str]:
+    """The samples, the names of their fields, and their hash."""
+    if id is not None and id != "id" and id not in columns:
+        raise DefinitionError(
+            f"The {what} has no column {id!r:.60} for its ids; it has {', '.join(columns)}. "
+            "id=None takes none of them."
+        )
+    ids = None if id is None or id not in columns else _ids(columns[id], id, table, what)
+    is_identity = id == "id" and ids is not None and len(set(ids)) == len(ids)
+    names = [column for column in columns if not (column == "id" and is_identity)]
     if names:
         rows = [
             dict(zip(names, cells, strict=True)) for cells in zip(*(columns[n] for n in names), strict=True)
@@ -161,9 +167,9 @@ def _samples(
     else:
         rows = [{} for _ in range(table.length)]
     canonical = _canonical(rows, table, what)
-    keys = _derived(canonical) if ids is None else _checked_ids(ids, id, table, what)
+    keys = _unique(ids, rows)
     samples = tuple(Sample(id=key, fields=row) for key, row in zip(keys, rows, strict=True))
-    return samples, hash_of(zip(keys, canonical, strict=True))
+    return samples, names, hash_of(zip(keys, canonical, strict=True))
 
 
 def _canonical(rows: list[dict[str, Any]], table: Table, what: str) -> list[bytes]:
@@ -190,17 +196,27 @@ def _is_whole_text(cell: Any) -> bool:
     return True
 
 
-def _derived(canonical: list[bytes]) -> list[str]:
+def _unique(ids: list[str] | None, rows: list[dict[str, Any]]) -> list[str]:
+    """An id a row: its own where no other row has it, else one by its content, which no order decides."""
+    if ids is None:
+        return _numbered([content_id(row) for row in rows])
+    count = Counter(ids)
+    return _numbered(
+        [id if count[id] == 1 else f"{id}-{content_id(row)[2:10]}" for id, row in zip(ids, rows, strict=True)]
+    )
+
+
+def _numbered(keys: list[str]) -> list[str]:
     seen: Counter[str] = Counter()
     ids = []
-    for row in canonical:
-        key = content_id(row)
+    for key in keys:
         seen[key] += 1
         ids.append(key if seen[key] == 1 else f"{key}-{seen[key]}")
     return ids
 
 
-def _checked_ids(cells: list[Any], id: str, table: Table, what: str) -> list[str]:
+def _ids(cells: list[Any], id: str, table: Table, what: str) -> list[str]:
+    """The cells of the column as ids; a column that was named must not have one twice."""
     first: dict[str, int] = {}
     faults: list[str] = []
     ids = []
@@ -215,15 +231,15 @@ def _checked_ids(cells: list[Any], id: str, table: Table, what: str) -> list[str
             faults.append(
                 f"The {what} has an id that is blank, unprintable or over 200 characters in {where}."
             )
-        elif key in first:
+        elif key in first and id != "id":
             faults.append(
                 f"The {what} has the id {key[:60]!r} in {table.row_names(first[key])} and in {where}."
             )
         first.setdefault(key, position)
         ids.append(key)
     if faults:
-        more = len(faults) - _MOST_FAULTS
+        *others, last = capped(faults)
         raise DefinitionError(
-            faults[:_MOST_FAULTS] + ([f"… and {more:,} more of the kind."] if more > 0 else [])
+            [*others, f"{last} If column {id!r:.60} is no identity, name another, or none: id=None."]
         )
     return ids

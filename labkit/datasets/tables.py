@@ -1,29 +1,26 @@
-"""Files and frames as columns of plain Python lists.
+"""Frames, Arrow's tables and lists of rows as columns of plain Python lists.
 
-Each reader returns a `Table`: the column names and the rows' values, and the number of the first
-row as a person counts it there (line 2 of a CSV file, row 0 of a frame). What cannot be read is a
-`DefinitionError` with line and reason. It does not know samples or ids.
+Each reader, here and beside, returns a `Table`: the column names and the rows' values, and how a person
+calls a row there (line 2 of a CSV file, row 0 of a frame). What cannot be read is a `DefinitionError` with
+line and reason. It does not know samples or ids.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any, NamedTuple
 
-import msgspec
-
+from labkit.datasets import arrow_values
+from labkit.datasets.values import whole
 from labkit.errors import DefinitionError
-from labkit.paths import decode, plain_file, read_bytes
+from labkit.paths import plain_file
 
 LARGEST_BYTES = 4_000_000_000
-SHOWN = 5
-_CELL_CHARACTERS = 100_000_000
-_DELIMITERS = ",;\t|"
-_SNIFFED = 200_000
+ROW_NAMES = "rownames"
+"""How row names are called that have no name of their own; R's word."""
+_INDEX_LEVEL = re.compile(r"__index_level_\d+__")
 
 
 class Table(NamedTuple):
@@ -32,79 +29,6 @@ class Table(NamedTuple):
     columns: dict[str, list[Any]]
     length: int
     row_names: Callable[[int], str]
-
-
-def read_csv(path: str | os.PathLike[str]) -> Table:
-    """A CSV file: UTF-8, first line the column names, separated by comma, semicolon, tab or bar.
-
-    A column becomes whole numbers or decimals only if every cell is written just as Python writes
-    that number, so that a prompt shows the characters of the file: `007` stays text. Empty cells
-    are None.
-    """
-    what = f"CSV file {os.fspath(path)!r}"
-    text = decode(read_bytes(path, what="dataset", limit_bytes=LARGEST_BYTES), what=what)
-    if not text.strip():
-        raise DefinitionError(f"The {what} is empty.")
-    csv.field_size_limit(max(csv.field_size_limit(), _CELL_CHARACTERS))
-    delimiter = _delimiter(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    start = 1
-    try:
-        for row in reader:
-            if row:
-                rows.append(row)
-                lines.append(start)
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise DefinitionError(f"The {what} cannot be read in line {reader.line_num:,}: {error}.") from None
-    head, width = rows[0], len(rows[0])
-    _check_names(head, what)
-    ragged = [i for i, row in enumerate(rows) if len(row) != width]
-    if ragged:
-        shown = ", ".join(f"line {lines[i]:,} ({len(rows[i])})" for i in ragged[:SHOWN])
-        more = f" and {len(ragged) - SHOWN:,} more" if len(ragged) > SHOWN else ""
-        raise DefinitionError(
-            f"The {what} has {width} columns, but another number of cells in {shown}{more}. "
-            "A cell that holds the separator or a line end needs quotes around it."
-        )
-    del rows[0], lines[0]
-    columns = {
-        name: _numbers(list(cells)) for name, cells in zip(head, zip(*rows, strict=True), strict=False)
-    }
-    return Table(columns or {name: [] for name in head}, len(rows), lambda i: f"line {lines[i]:,}")
-
-
-def read_jsonl(path: str | os.PathLike[str]) -> Table:
-    """JSON Lines: one object a line, empty lines skipped."""
-    what = f"JSON Lines file {os.fspath(path)!r}"
-    data = read_bytes(path, what="dataset", limit_bytes=LARGEST_BYTES)
-    decode(data, what=what)
-    rows, lines, faults = [], [], []
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        if line.strip():
-            row, fault = _json(line)
-            if fault is None and not isinstance(row, dict):
-                fault = "it is no object {…}"
-            if fault:
-                faults.append(f"The {what} cannot be read in line {number:,}: {fault}.")
-            rows.append(row)
-            lines.append(number)
-    if faults:
-        raise DefinitionError(_capped(faults))
-    return from_rows(rows, row_names=lambda i: f"line {lines[i]:,}", what=what)
-
-
-def read_json(path: str | os.PathLike[str]) -> Table:
-    """A JSON file that holds a list of objects."""
-    what = f"JSON file {os.fspath(path)!r}"
-    rows, fault = _json(read_bytes(path, what="dataset", limit_bytes=LARGEST_BYTES))
-    if fault is None and not isinstance(rows, list):
-        fault = "it holds no list of objects [{…}, …]"
-    if fault:
-        raise DefinitionError(f"The {what} cannot be read: {fault}.")
-    return from_rows(rows, row_names=_row, what=what)
 
 
 def read_parquet(path: str | os.PathLike[str]) -> Table:
@@ -125,30 +49,63 @@ def from_arrow(table: Any, *, what: str) -> Table:
     """A pyarrow table, or anything that can be read as one without a copy."""
     import pyarrow
 
-    table = table if isinstance(table, pyarrow.Table) else pyarrow.table(table)
-    _check_names(table.column_names, what)
-    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    try:
+        table = table if isinstance(table, pyarrow.Table) else pyarrow.table(table)
+    except (TypeError, ValueError, pyarrow.ArrowException):
+        raise DefinitionError(
+            f"A {type(table).__name__} is no table with named columns. Make one of it, such as a frame."
+        ) from None
+    names = dict(enumerate(table.column_names))
+    for place, name in list(names.items()):
+        # An index without a name, as pandas writes it: see `from_frame`.
+        if _INDEX_LEVEL.fullmatch(name):
+            if pyarrow.types.is_integer(table.schema.field(place).type):
+                del names[place]
+            else:
+                names[place] = ROW_NAMES
+    check_names(list(names.values()), what)
+    columns = {name: arrow_values.values(table.column(place)) for place, name in names.items()}
     return Table(columns, table.num_rows, _row)
 
 
 def from_frame(frame: Any, *, what: str) -> Table:
-    """A pandas DataFrame; a named index is a column too."""
+    """A pandas DataFrame, or a Series by its name.
+
+    An index is a column too; without a name it is column `rownames`, or left out where it only numbers rows.
+    """
     import pandas as pd
 
+    if isinstance(frame, pd.Series):
+        if frame.name is None:
+            raise DefinitionError(
+                "The series has no name for its column. Give it one: series.rename('text')."
+            )
+        frame = frame.to_frame()
+    if not isinstance(frame, pd.DataFrame):
+        raise DefinitionError(f"A pandas {type(frame).__name__} is no table; make a DataFrame of it.")
     if isinstance(frame.columns, pd.MultiIndex) or isinstance(frame.index, pd.MultiIndex):
         raise DefinitionError(
             f"The {what} has more than one level of rows or columns; use reset_index() first."
         )
+    if frame.index.name is None and not pd.api.types.is_integer_dtype(frame.index.dtype) and len(frame):
+        frame = frame.rename_axis(ROW_NAMES)
     if frame.index.name is not None and frame.index.name not in frame.columns:
         frame = frame.reset_index()
-    _check_names(list(frame.columns), what)
-    columns = {}
-    for name in frame.columns:
-        series = frame[name]
-        if isinstance(series.dtype, pd.CategoricalDtype):
-            series = series.astype(object)
-        columns[name] = series.tolist()
-    return Table(columns, len(frame), _row)
+    check_names(list(frame.columns), what)
+    return Table({name: _series(frame[name]) for name in frame.columns}, len(frame), _row)
+
+
+def _series(series: Any) -> list[Any]:
+    import pandas as pd
+    import pyarrow
+
+    kind = series.dtype
+    if isinstance(kind, pd.ArrowDtype):
+        return arrow_values.values(pyarrow.chunked_array(pyarrow.array(series)))
+    if not pd.api.types.is_float_dtype(kind):
+        return list((series.astype(object) if isinstance(kind, pd.CategoricalDtype) else series).tolist())
+    short = arrow_values.shortest if kind.itemsize < 8 else float
+    return [None if pd.isna(cell) else whole(short(cell)) for cell in series.tolist()]
 
 
 def from_rows(rows: Iterable[Any], *, row_names: Callable[[int], str] | None = None, what: str) -> Table:
@@ -168,8 +125,8 @@ def from_rows(rows: Iterable[Any], *, row_names: Callable[[int], str] | None = N
                 '{"text": "…"}.'
             )
     if faults:
-        raise DefinitionError(_capped(faults))
-    _check_names(list(names), what)
+        raise DefinitionError(capped(faults))
+    check_names(list(names), what)
     return Table({name: [row.get(name) for row in kept] for name in names}, len(kept), row_names)
 
 
@@ -177,53 +134,7 @@ def _row(position: int) -> str:
     return f"row {position:,}"
 
 
-def _json(data: bytes) -> tuple[Any, str | None]:
-    try:
-        return msgspec.json.decode(data), None
-    except RecursionError:
-        return None, "it is nested too deep"
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return None, str(error).rstrip(".")
-
-
-def _delimiter(text: str) -> str:
-    """The separator under which the first lines have one width; if there is none, the first line's own."""
-    start = io.StringIO(text[:_SNIFFED], newline="")
-    widest: tuple[int, str] = (1, "")
-    for candidate in _DELIMITERS:
-        start.seek(0)
-        try:
-            rows = list(islice((row for row in csv.reader(start, delimiter=candidate) if row), 50))
-        except csv.Error:
-            continue
-        if len(text) > _SNIFFED and len(rows) > 1:
-            rows.pop()  # it may be cut
-        widths = {len(row) for row in rows}
-        if len(widths) == 1:
-            widest = max(widest, (widths.pop(), candidate), key=lambda found: found[0])
-    return widest[1] or max(_DELIMITERS, key=text.splitlines()[0].count)
-
-
-def _numbers(cells: list[str]) -> list[Any]:
-    filled = [cell for cell in cells if cell != ""]
-    kinds: tuple[Callable[[str], int | float], ...] = (int, float)
-    for kind in kinds:
-        if filled and all(_is_written(cell, kind) for cell in filled):
-            read: Callable[[str], Any] = kind
-            return [read(cell) if cell else None for cell in cells]
-    return [cell if cell != "" else None for cell in cells]
-
-
-def _is_written(cell: str, kind: Callable[[str], int | float]) -> bool:
-    if len(cell) > 25 or not (cell[-1].isdigit() and cell.isascii()):
-        return False
-    try:
-        return str(kind(cell)) == cell and abs(kind(cell)) < 2**63
-    except ValueError:
-        return False
-
-
-def _check_names(names: Sequence[Any], what: str) -> None:
+def check_names(names: Sequence[Any], what: str) -> None:
     faults = []
     for position, name in enumerate(names):
         shown = f"{name!r:.60}"
@@ -238,10 +149,10 @@ def _check_names(names: Sequence[Any], what: str) -> None:
     twice = sorted({name for name in texts if texts.count(name) > 1}) if len(set(texts)) < len(texts) else []
     faults += [f"The {what} has more than one column {name!r:.60}." for name in twice]
     if faults:
-        raise DefinitionError(_capped(faults))
+        raise DefinitionError(capped(faults))
 
 
-def _capped(faults: list[str]) -> list[str]:
+def capped(faults: list[str]) -> list[str]:
     kept = faults[:20]
     return (
         kept if len(kept) == len(faults) else [*kept, f"… and {len(faults) - len(kept):,} more of the kind."]

@@ -1,7 +1,8 @@
 """What a cell may hold: text, numbers, truth values, lists and mappings of these, or nothing.
 
 Everything else is turned into one of them, or refused with its place: a path becomes its text, the bytes of
-an image a `data:` text. It does not know tables.
+an image a `data:` text. A number keeps its digits: what Python would write otherwise is kept as text. It
+does not know tables.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import datetime as dt
 import math
 import os
 import sys
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +20,9 @@ from labkit.errors import DefinitionError
 
 DEEPEST = 50
 LARGEST_INT = 2**63
+LARGEST_EXACT = 2**53
+"""Up to here a float tells each whole number from the next."""
+LONGEST_DECIMAL = 400
 
 
 class Unkeepable(ValueError):
@@ -29,8 +34,8 @@ def plain(value: Any, depth: int = 0) -> Any:
     numpy and pandas scalars Python's own. Raises `Unkeepable` for what cannot be kept.
 
     >>> import datetime
-    >>> plain([datetime.date(2026, 11, 1), float("nan"), Decimal("1.5")])
-    ['2026-11-01', None, 1.5]
+    >>> plain([datetime.date(2026, 11, 1), float("nan"), Decimal("1.5"), Decimal("1.50")])
+    ['2026-11-01', None, 1.5, '1.50']
     """
     kind = type(value)
     if kind is str or kind is bool or value is None:
@@ -50,12 +55,51 @@ def plain(value: Any, depth: int = 0) -> Any:
     return _scalar(value, depth)
 
 
+def numbers(cells: Sequence[str | None]) -> list[Any]:
+    """Texts as whole numbers or decimals, if Python writes each of them the same; else as they are.
+
+    So the other cells of a column decide whether a template can count with one, and never what it shows.
+
+    >>> numbers(["1", None, "22"]), numbers(["007", "1"]), numbers(["0.10", "0.2"])
+    ([1, None, 22], ['007', '1'], ['0.10', '0.2'])
+    """
+    filled = [cell for cell in cells if cell is not None]
+    kinds: tuple[Callable[[str], int | float], ...] = (int, float)
+    for kind in kinds:
+        if filled and all(_is_written(cell, kind) for cell in filled):
+            read: Callable[[str], Any] = kind
+            return [None if cell is None else read(cell) for cell in cells]
+    return list(cells)
+
+
+def digits(value: Decimal) -> str | None:
+    """A decimal written out, with every digit it has; None for NaN. Raises `Unkeepable` where infinite.
+
+    >>> digits(Decimal("0E-2")), digits(Decimal("1E+3"))
+    ('0.00', '1000')
+    """
+    if value.is_nan():
+        return None
+    if value.is_infinite():
+        raise Unkeepable("has an infinite number")
+    return f"{value:f}" if abs(value.adjusted()) < LONGEST_DECIMAL else str(value)
+
+
+def whole(value: float) -> float:
+    """A column's float as a whole number where it is one: numpy has no other way to keep 7 beside a gap.
+
+    >>> whole(7.0), whole(7.5), whole(1e300)
+    (7, 7.5, 1e+300)
+    """
+    return int(value) if value.is_integer() and abs(value) < LARGEST_EXACT else value
+
+
 def _scalar(value: Any, depth: int) -> Any:
     if isinstance(value, (str, int, float)):
         base = next(base for base in (str, bool, int, float) if isinstance(value, base))
         return plain(base(value), depth)
     if isinstance(value, Decimal):
-        return None if value.is_nan() else _number(float(value))
+        return numbers([digits(value)])[0]
     if _is_missing(value):
         return None
     if isinstance(value, (dt.datetime, dt.date, dt.time)):
@@ -85,6 +129,15 @@ def _from_numpy(value: Any, depth: int) -> Any:
     return plain(python, depth + 1)
 
 
+def _is_written(cell: str, kind: Callable[[str], int | float]) -> bool:
+    if len(cell) > 25 or not (cell[-1].isdigit() and cell.isascii()):
+        return False
+    try:
+        return str(kind(cell)) == cell and abs(kind(cell)) < LARGEST_INT
+    except ValueError:
+        return False
+
+
 def _is_missing(value: Any) -> bool:
     # NA and NaT exist only where pandas or numpy is already loaded.
     pandas = sys.modules.get("pandas")
@@ -98,7 +151,7 @@ def _number(value: float) -> float | None:
         return value
     if math.isnan(value):
         return None
-    raise Unkeepable("is infinite")
+    raise Unkeepable("has an infinite number")
 
 
 def _whole(value: int) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 from labkit.catalog.catalog import Catalog
 from labkit.catalog.model import Model
+from labkit.datasets import of_samples
 from labkit.errors import DefinitionError
 from labkit.library import Library
 from labkit.prompts import Prompt
@@ -62,7 +63,7 @@ def recall(run_id: str, *, store: Store, catalog: Catalog, library: Library) -> 
     return {
         "prompts": prompts,
         "models": models,
-        "dataset": [{"id": sample.id, **sample.fields} for sample in samples],
+        "dataset": of_samples(samples, name=row["experiment"]),
         "repeats": repeats,
         "experiment": row["experiment"],
         "cells": cells,

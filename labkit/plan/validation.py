@@ -71,6 +71,7 @@ def define(
     catalog: Catalog,
     library: Library,
     sql: Callable[[str], Any],
+    id: str | None = "id",
 ) -> Design:
     """Check everything and build the design. Raises one `DefinitionError` naming all that is wrong."""
     faults = Faults()
@@ -79,7 +80,7 @@ def define(
     _distinct([prompt.name for prompt in chosen_prompts], "prompt", faults)
     faults.add(*twin_faults([prompt.name for prompt in chosen_prompts]))
     _distinct([model.id for model in chosen_models], "model", faults)
-    samples = faults.trying(lambda: load(dataset, sql=sql))
+    samples = faults.trying(lambda: load(dataset, sql=sql, id=id))
     merged = [_params(model, params or {}, faults) for model in chosen_models]
     faults.trying(lambda: as_asked(_schemas(chosen_models, merged)))
     _whole(repeats, "repeats", most=MOST_REPEATS, faults=faults)

@@ -6,7 +6,9 @@ It does not know which columns there are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from labkit.datasets.arrow_values import moments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def utc(table: pa.Table) -> pa.Table:
-    """The table with its times marked as the UTC they are, and decimals as plain numbers."""
+    """The table with its times marked as the UTC they are, and decimals as plain numbers, where these keep
+    every digit."""
     import pyarrow as pa
 
     for place, column in enumerate(table.schema):
@@ -22,13 +25,37 @@ def utc(table: pa.Table) -> pa.Table:
         if pa.types.is_timestamp(column.type) and column.type.tz is None:
             values = values.cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
         elif pa.types.is_decimal(column.type):
-            try:
-                values = values.cast(pa.int64() if column.type.scale == 0 else pa.float64())
-            except pa.ArrowInvalid:
-                values = values.cast(pa.float64())
+            values = _number(values)
         else:
             continue
         table = table.set_column(place, column.name, values)
+    return table
+
+
+def _number(decimals: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = decimals.type
+    try:
+        numbers = decimals.cast(pa.int64() if kind.scale == 0 else pa.float64())
+        kept = kind.scale == 0 or pc.all(pc.equal(numbers.cast(kind), decimals)).as_py() is not False
+    except pa.ArrowInvalid:
+        kept = False
+    return numbers if kept else decimals
+
+
+def text_for_pandas(table: pa.Table) -> pa.Table:
+    """The table with columns as text for which pandas has no dtype: intervals, infinite and far dates."""
+    import pyarrow as pa
+
+    for place, column in enumerate(table.schema):
+        kind = column.type
+        if pa.types.is_interval(kind) or pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+            cells = moments(table.column(place))
+            if any(isinstance(cell, str) for cell in cells):
+                texts = [cell if cell is None else str(cell) for cell in cells]
+                table = table.set_column(place, column.name, pa.array(texts, pa.string()))
     return table
 
 
@@ -37,7 +64,9 @@ def to_frame(table: pa.Table, *, never_missing: Sequence[str] = ()) -> pd.DataFr
     import pandas as pd
     import pyarrow as pa
 
-    types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    whole = (pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32())
+    types: dict[pa.DataType, Any] = dict.fromkeys(whole, pd.Int64Dtype())
+    types |= {pa.uint64(): pd.UInt64Dtype(), pa.bool_(): pd.BooleanDtype()}
     frame: pd.DataFrame = utc(table).to_pandas(types_mapper=types.get)
     for column in never_missing:
         if column in frame.columns and frame[column].dtype == "Int64":

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
 from labkit.store import database
-from labkit.store.arrow_to_pandas import to_frame
+from labkit.store.arrow_to_pandas import utc
 
 if TYPE_CHECKING:
     import duckdb
-    import pandas as pd
+    import pyarrow as pa
 
 SEALED = {
     "enable_external_access": "false",
@@ -40,8 +40,11 @@ def empty() -> duckdb.DuckDBPyConnection:
 
 def query(
     connection: duckdb.DuckDBPyConnection, sql: str, params: Sequence[Any] | Mapping[str, Any] | None
-) -> pd.DataFrame:
-    """The result of one query. Raises `DefinitionError` with DuckDB's words if it is none, or fails."""
+) -> pa.Table:
+    """The result of one query, its columns `n`, `n_1` … where several have one name, times marked as UTC.
+
+    Raises `DefinitionError` with DuckDB's words if it is no query, or fails.
+    """
     import duckdb
 
     if not isinstance(sql, str) or not sql.strip():
@@ -56,6 +59,15 @@ def query(
             )
         bound = dict(params) if isinstance(params, Mapping) else list(params or ())
         result = connection.execute(statements[0], bound)
-        return to_frame(result.to_arrow_table())
+        table = result.to_arrow_table()
+        return utc(table.rename_columns(_told_apart(table.column_names)))
     except (duckdb.Error, UnicodeEncodeError, TypeError, RuntimeError) as error:
         raise DefinitionError(f"The query failed: {error}") from None
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        several = (f"{name}_{number}" for number in range(1, len(names) + 1))
+        found.append(next(one for one in (name, *several) if one not in found))
+    return found

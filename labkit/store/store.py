@@ -246,6 +246,11 @@ class Store(Frames):
             return arrow_to_pandas.utc(reading.connection.execute(sql, params or []).to_arrow_table())
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """The result of `query` as a frame: see there. What pandas has no dtype for is text."""
+        table = self.query(query, params)
+        return arrow_to_pandas.to_frame(arrow_to_pandas.text_for_pandas(table))
+
+    def query(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pa.Table:
         """One query over the lab's views, on a connection that can neither write nor reach outside.
 
         Raises `DefinitionError` with DuckDB's words if it is not a query or fails.

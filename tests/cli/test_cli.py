@@ -83,6 +83,26 @@ def test_sql_reads_and_cannot_write(call: Call, filled: lk.Lab) -> None:
         assert call("sql", query, check=False).returncode == 1
 
 
+def test_sql_as_json_keeps_every_value(call: Call, filled: lk.Lab) -> None:
+    """Whole numbers beside NULL, digits, intervals, infinite dates and two columns of one name are told."""
+    query = (
+        "select * from (values (7, 0.10::decimal(30, 2), interval '3 days', 'infinity'::date), "
+        "(null, 12345678901234567.89, null, date '2026-11-01')) v(n, d, i, t), "
+        f"(select {2**127 - 1}::hugeint as n)"
+    )
+    done = call("sql", query, "--json")
+    assert json.loads(done.stdout, parse_float=str, parse_int=str) == [
+        {"n": "7", "d": "0.10", "i": "3 days", "t": "infinity", "n_1": str(2**127 - 1)},
+        {
+            "n": None,
+            "d": "12345678901234567.89",
+            "i": None,
+            "t": "2026-11-01",
+            "n_1": str(2**127 - 1),
+        },
+    ]
+
+
 def test_backup_is_a_lab(call: Call, filled: lk.Lab, here: Path) -> None:
     """`labkit backup` writes a file that is a whole lab."""
     call("backup", "copy.duckdb")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import random
+import tempfile
+from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -71,8 +75,6 @@ def test_ids_are_kept():
 @pytest.mark.parametrize(
     ("ids", "why"),
     [
-        ([1, 1], r"the id '1' in row 0 and in row 1, column 'id'"),
-        ([1, "1"], r"the id '1'"),
         ([1, None], "nothing as id in row 1"),
         ([1, float("nan")], "nothing as id in row 1"),
         ([True, "x"], "bool as id in row 0"),
@@ -84,15 +86,50 @@ def test_ids_are_kept():
     ],
 )
 def test_ids_that_are_none_are_refused_with_their_rows(ids, why):
-    """B5: repeated, empty and odd ids are faults that name the rows."""
-    with pytest.raises(DefinitionError, match=why):
-        load([{"id": id, "a": 1} for id in ids])
+    """B5: empty and odd ids are faults that name the rows, and the way out."""
+    rows = [{"id": id, "a": 1} for id in ids]
+    with pytest.raises(DefinitionError, match=f"{why}.*name another, or none: id=None"):
+        load(rows)
+    assert [sample.fields.keys() for sample in load(rows, id=None)] == [{"id", "a"}] * 2
+
+
+@pytest.mark.parametrize("again", [1, "1", 1.0])
+def test_an_id_that_was_named_stands_once(again):
+    """B5: a column that was named as the identity has no cell twice, however it is written."""
+    with pytest.raises(DefinitionError, match="the id '1' in row 0 and in row 2, column 'key'"):
+        load([{"key": key} for key in (1, 2, again)], id="key")
+
+
+def test_a_column_id_that_is_no_identity_is_a_column(tmp_path):
+    """Panel data: rows that share an id have it with a hash of their content; `id` can be printed."""
+    (tmp_path / "panel.csv").write_text("id,term,q\n22,1,a\n22,2,b\n35,1,c\n22,2,b\n")
+    panel = load(tmp_path / "panel.csv")
+    assert panel.columns == ("id", "term", "q")
+    assert [sample.fields["id"] for sample in panel] == [22, 22, 35, 22]
+    first, second, third, again = (sample.id for sample in panel)
+    assert third == "35"
+    assert first.startswith("22-")
+    assert second.startswith("22-")
+    assert first != second
+    assert again == f"{second}-2"
+    backwards = load(list(reversed(panel.frame().drop(columns="sample_id").to_dict("records"))))
+    assert {sample.id for sample in backwards} == {first, second, third, again}
+
+
+def test_which_column_is_the_id_can_be_said():
+    """`id=` names another column, or none; then `id` is a column like any other."""
+    rows = [{"id": 22, "term": 1}, {"id": 22, "term": 2}]
+    named, none = load(rows, id="term"), load(rows, id=None)
+    assert [(sample.id, sample.fields) for sample in named] == [("1", rows[0]), ("2", rows[1])]
+    assert named.columns == none.columns == ("id", "term")
+    assert all(sample.id.startswith("s-") for sample in none)
+    assert list(none.frame().columns) == ["sample_id", "id", "term"]
 
 
 def test_many_faults_are_counted():
     """A thousand repeated ids are twenty sentences and a number."""
     with pytest.raises(DefinitionError) as caught:
-        load([{"id": 1, "a": i} for i in range(1000)])
+        load([{"key": 1, "a": i} for i in range(1000)], id="key")
     assert len(caught.value.faults) == 21
     assert "979 more" in caught.value.faults[-1]
 
@@ -256,6 +293,88 @@ def test_what_has_no_name_is_called_by_its_content():
     assert load(ROWS).name.startswith("rows-")
     assert load(pd.DataFrame(ROWS)).name.startswith("frame-")
     assert load(None).name.startswith("single-")
+
+
+cells = st.none() | st.integers(0, 99).map(str) | st.sampled_from(["7", "7.0", "007", "1,5", "x", " ", "é"])
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(cells, cells), min_size=1, max_size=4), st.tuples(cells, cells))
+def test_a_row_never_changes_what_another_says(rows, other):
+    """Beside any other row of a CSV file a row keeps the characters of its cells, and its id."""
+    filled = [row for row in rows if any(cell and cell.strip() for cell in row)]
+
+    def said(rows):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "t.csv"
+            with path.open("w", newline="") as file:
+                csv.writer(file, quoting=csv.QUOTE_ALL).writerows([("a", "b"), ("first", "1"), *rows])
+            found = load(path)
+        return [(s.id, [None if c is None else str(c) for c in s.fields.values()]) for s in found]
+
+    alone, beside = said(rows), said([*rows, other])
+    assert beside[: len(filled) + 1] == alone
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.none() | st.integers(-9, 9) | st.floats(-9, 9, allow_nan=False).map(lambda x: round(x, 1)))
+)
+def test_a_missing_cell_turns_no_whole_number_into_a_float(numbers):
+    """Frames, Arrow and SQL give 7 beside a gap or a fraction, as they give it alone."""
+    numbers = [7, *numbers]
+    wanted = [None if n is None else int(n) if n == int(n) else n for n in numbers]
+    frame = pd.DataFrame({"n": pd.Series(numbers, dtype="float64")})
+    for table in (frame, pa.table(frame), frame.astype("float32"), pa.table(frame.astype("float32"))):
+        got = [sample.fields["n"] for sample in load(table)]
+        assert got == wanted
+        assert [type(cell) for cell in got] == [type(cell) for cell in wanted]
+
+
+def test_whole_numbers_from_duckdb_stay_whole():
+    """Sums and hugeints, which Arrow holds as decimals, and integers beside NULL are whole numbers."""
+    query = """select * from (values ('a', 7), ('b', null)) v(t, n),
+        (select sum(x) as s from (values (1), (2)) w(x)), (select 9007199254740993::hugeint as h)"""
+    for table in (duckdb.sql(query), duckdb.sql(query).to_arrow_table()):
+        assert [sample.fields for sample in load(table)] == [
+            {"t": "a", "n": 7, "s": 3, "h": 9007199254740993},
+            {"t": "b", "n": None, "s": 3, "h": 9007199254740993},
+        ]
+
+
+def test_decimals_are_shown_as_the_table_has_them():
+    """A column of decimals is text where Python would write one of them otherwise, as in a CSV file."""
+    exact = [Decimal("0.10"), Decimal("12345678901234567.89"), None]
+    for table in (
+        pa.table({"n": pa.array(exact, pa.decimal128(30, 2))}),
+        pd.DataFrame({"n": exact}),
+        [{"n": cell} for cell in exact],
+    ):
+        assert [s.fields["n"] for s in load(table)] == ["0.10", "12345678901234567.89", None]
+    assert [s.fields["n"] for s in load([{"n": Decimal("0.25")}, {"n": Decimal("7.5")}])] == [0.25, 7.5]
+    with pytest.raises(DefinitionError, match="has an infinite number in row 1, column 'n'"):
+        load([{"n": Decimal(1)}, {"n": Decimal("Infinity")}])
+
+
+def test_a_series_is_a_table_of_one_column():
+    """A Series goes by its name; without one, and for other values of pandas, the message says what to do."""
+    assert load(pd.Series(["a", "b"], name="q"))[1].fields == {"q": "b"}
+    named = pd.Series([1.0, 2.0], index=pd.Index(["x", "y"], name="id"), name="n")
+    assert [(s.id, s.fields) for s in load(named)] == [("x", {"n": 1}), ("y", {"n": 2})]
+    for source, why in (
+        (pd.Series(["a"]), r"series.rename\('text'\)"),
+        (pd.Index(["a"]), "pandas Index is no table"),
+        (pa.chunked_array([["a"]]), "ChunkedArray is no table with named columns"),
+    ):
+        with pytest.raises(DefinitionError, match=why):
+            load(source)
+
+
+def test_ids_by_content_do_not_know_other_rows():
+    """A row's id stays when another row makes a column text, or brings a column that this one lacks."""
+    first = load([{"n": 7, "q": "a"}])[0].id
+    assert load([{"n": 7, "q": "a"}, {"n": "x", "q": "b", "note": "late"}])[0].id == first
+    assert load([{"n": "7", "q": "a", "note": None}])[0].id == first
 
 
 @pytest.mark.soak

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.datasets.values import Unkeepable, plain
+from labkit.datasets.values import Unkeepable, digits, numbers, plain, whole
 
 json_values = st.recursive(
     st.none()
@@ -52,7 +52,13 @@ def test_plain_values_stay_as_they_are(value):
         (np.array([1, 2]), [1, 2]),
         (np.array([[1.0, np.nan]]), [[1.0, None]]),
         (np.array(5), 5),
-        (Decimal("1.50"), 1.5),
+        (Decimal("1.5"), 1.5),
+        (Decimal("1.50"), "1.50"),
+        (Decimal("7"), 7),
+        (Decimal("1E+2"), 100),
+        (Decimal("0E-8"), "0.00000000"),
+        (Decimal(2) ** 70, "1180591620717411303424"),
+        ([Decimal("12345678901234567.89")], ["12345678901234567.89"]),
         (dt.date(1, 1, 1), "0001-01-01"),
         (dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC), "9999-12-31T23:59:00+00:00"),
         (dt.time(1, 2), "01:02:00"),
@@ -67,6 +73,30 @@ def test_scalars_of_other_libraries_become_pythons_own(value, kept):
     """B4, B5: numpy, pandas, Decimal and date values become plain ones; NaN, NaT and NA become None."""
     assert plain(value) == kept
     assert type(plain(value)) is type(kept)
+
+
+@settings(deadline=None)
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_a_decimal_keeps_every_digit(value):
+    """What becomes of a decimal means the same number, with the same digits after the point."""
+    kept = plain(value)
+    assert Decimal(str(kept)) == value
+    if abs(value.adjusted()) < 300:
+        assert str(kept) == digits(value)
+
+
+@settings(deadline=None)
+@given(st.lists(st.none() | st.text(min_size=1) | st.integers().map(str) | st.floats().map(str), min_size=1))
+def test_no_other_cell_changes_the_characters_of_one(cells):
+    """Whatever else stands in its column, a cell is shown as it is written."""
+    assert [None if cell is None else str(cell) for cell in numbers(cells)] == cells
+
+
+@given(st.floats(allow_nan=False))
+def test_a_whole_number_in_a_float_is_that_number(value):
+    """A float is an int only where that is the same number; beyond 2**53 it is left as it is."""
+    assert whole(value) == value
+    assert (type(whole(value)) is int) == (value.is_integer() and abs(value) < 2**53)
 
 
 def test_an_hour_that_comes_twice_keeps_its_offset():

@@ -47,13 +47,24 @@ def test_times_get_their_zone() -> None:
 
 
 def test_decimals_are_plain_numbers() -> None:
-    """DuckDB's sums, which are decimals in Arrow, become whole numbers, or floats beyond 64 bits."""
+    """DuckDB's sums, decimals in Arrow, become whole numbers; what a float would round stays a decimal."""
     small = pa.table({"n": pa.array([Decimal(5), None], pa.decimal128(38, 0))})
     large = pa.table({"n": pa.array([Decimal(10) ** 30], pa.decimal128(38, 0))})
     parts = pa.table({"n": pa.array([Decimal("1.25")], pa.decimal128(10, 2))})
-    assert [str(to_frame(table)["n"].dtype) for table in (small, large, parts)] == [
+    long = pa.table({"n": pa.array([Decimal("12345678901234567.89"), None], pa.decimal128(30, 2))})
+    assert [str(to_frame(table)["n"].dtype) for table in (small, parts, large, long)] == [
         "Int64",
         "float64",
-        "float64",
+        "object",
+        "object",
     ]
-    assert to_frame(large)["n"].iloc[0] == 1e30
+    assert to_frame(large)["n"].iloc[0] == 10**30
+    assert str(to_frame(long)["n"].iloc[0]) == "12345678901234567.89"
+
+
+def test_whole_numbers_of_any_width_stay_whole() -> None:
+    """A column of small integers is `Int64` too, so that a missing one makes no float of the others."""
+    for kind in (pa.int8(), pa.int32(), pa.uint16()):
+        frame = to_frame(pa.table({"n": pa.array([7, None], kind)}))
+        assert str(frame["n"].dtype) == "Int64"
+    assert to_frame(pa.table({"n": pa.array([2**64 - 1, None], pa.uint64())}))["n"].iloc[0] == 2**64 - 1

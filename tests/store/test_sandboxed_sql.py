@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -99,15 +100,16 @@ def test_what_is_no_query_of_the_lab_is_refused(
         for query in FORBIDDEN:
             with pytest.raises(DefinitionError):
                 pytest.fail(f"{query!r} gave {sandboxed_sql.query(connection, query, None)}")
-        assert sandboxed_sql.query(connection, "select count(*) as n from scores", None)["n"].tolist() == [0]
+        counted = sandboxed_sql.query(connection, "select count(*) as n from scores", None)
+        assert counted["n"].to_pylist() == [0]
     assert not (tmp_path / "out.csv").exists()
 
 
 def test_queries_that_read_work(any_lab: Store) -> None:
-    """Whatever reads the lab gives a frame."""
+    """Whatever reads the lab gives a table."""
     with any_lab._shared.access.sealed() as connection:
         for query in READING:
-            assert isinstance(sandboxed_sql.query(connection, query, None), pd.DataFrame)
+            assert isinstance(sandboxed_sql.query(connection, query, None), pa.Table)
 
 
 def test_no_python_variable_can_be_read(any_lab: Store) -> None:
@@ -191,6 +193,30 @@ def test_results_have_plain_types(store: Store, put: Put, make: Any) -> None:
         "n": "Int64",
     }
     assert frame["total"].tolist() == [10]
+
+
+def test_nothing_of_a_result_is_lost(store: Store) -> None:
+    """Whole numbers beside NULL, hugeints, decimals, intervals, infinite dates, equal names come through."""
+    query = (
+        "select 7 as n, 9007199254740993::hugeint as h, 2::hugeint ** 100 as huge, 0.10::decimal(4, 2) as d, "
+        "12345678901234567.89::decimal(30, 2) as long, interval '90 minutes' as i, 'infinity'::date as f, "
+        "1 as n "
+        "union all select null, null, null, null, null, null, null, null order by 1 nulls last"
+    )
+    frame = store.sql(query)
+    assert [*frame.columns] == ["n", "h", "huge", "d", "long", "i", "f", "n_1"]
+    assert frame.iloc[0].astype(str).tolist() == [
+        "7",
+        "9007199254740993",
+        str(float(2**100)),
+        "0.1",
+        "12345678901234567.89",
+        "01:30:00",
+        "infinity",
+        "1",
+    ]
+    assert frame.iloc[1].isna().all()
+    assert [str(frame[name].dtype) for name in ("n", "h", "d")] == ["Int64", "Int64", "float64"]
 
 
 def test_a_broken_query_names_its_fault(any_lab: Store) -> None:

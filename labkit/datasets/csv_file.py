@@ -1,0 +1,162 @@
+r"""A CSV file as columns of text and numbers, in the dialects that people and programs write.
+
+It knows Excel's first line (`sep=;`), rows of separators only, the row names of R and pandas, blanks around
+names and quotes, quotes written as `\"`. It guesses no encoding and no column names, and mends no row of
+another width.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from itertools import islice
+
+from labkit.datasets.tables import LARGEST_BYTES, ROW_NAMES, Table, check_names
+from labkit.datasets.values import numbers
+from labkit.errors import DefinitionError
+from labkit.paths import decode, read_bytes
+
+SHOWN = 5
+_CELL_CHARACTERS = 100_000_000
+_DELIMITERS = ",;\t|"
+_SNIFFED = 200_000
+_TOLD = re.compile(r'"?sep=(?P<delimiter>[^\r\n"])"?[ ,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
+_BY_BLANKS = re.compile(r'("[^"\r\n]*" )+"[^"\r\n]*"(?=[\r\n])')
+"""A first line as R's write.table leaves it, where blanks separate."""
+
+
+def read_csv(path: str | os.PathLike[str]) -> Table:
+    """A CSV file: UTF-8, first line the column names, separated by comma, semicolon, tab or bar.
+
+    A column becomes whole numbers or decimals only if every cell is written just as Python writes
+    that number, so that a prompt shows the characters of the file: `007` stays text. Empty cells
+    are None, rows without any filled cell are left out. A first column without a name is R's or pandas' row
+    names: column `rownames`, or left out where it only numbers the rows.
+    """
+    what = f"CSV file {os.fspath(path)!r}"
+    text = decode(read_bytes(path, what="dataset", limit_bytes=LARGEST_BYTES), what=what)
+    if not text.strip():
+        raise DefinitionError(f"The {what} is empty.")
+    told = _TOLD.match(text)
+    if told:
+        text = text[told.end() :]
+    rows, lines = _rows(text, told["delimiter"] if told else _delimiter(text), 2 if told else 1, what)
+    if not rows:
+        raise DefinitionError(f"The {what} has no column names.")
+    head, rows = _of_one_width(rows[0], rows[1:], lines, what)
+    names = [name.strip() for name in head]
+    if names[0] == "" and len(names) > 1 and ROW_NAMES not in names:
+        names[0] = ROW_NAMES
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    kept = [place for place, name in enumerate(names) if name or any(map(str.strip, columns[place]))]
+    if ROW_NAMES == names[0] != head[0] and all(map(str.isdecimal, columns[0])):
+        kept.remove(0)
+    _check_head([names[place] for place in kept], lines[0], what)
+    read = {names[place]: numbers(_cells(columns[place], head[place])) for place in kept}
+    return Table(read, len(rows), lambda i: f"line {lines[i + 1]:,}")
+
+
+def _rows(text: str, delimiter: str, line: int, what: str) -> tuple[list[list[str]], list[int]]:
+    """The rows with a filled cell, and the lines they begin in."""
+    csv.field_size_limit(max(csv.field_size_limit(), _CELL_CHARACTERS))
+    text = _without_blanks_around_quotes(text, delimiter)
+    try:
+        return _parsed(text, delimiter, line, what)
+    except DefinitionError:
+        if '\\"' not in text:
+            raise
+        return _parsed(text.replace('\\"', '""'), delimiter, line, what)
+
+
+def _parsed(text: str, delimiter: str, line: int, what: str) -> tuple[list[list[str]], list[int]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    start = line
+    try:
+        for row in reader:
+            if any(map(str.strip, row)):
+                rows.append(row)
+                lines.append(start)
+            start = reader.line_num + line
+    except csv.Error as error:
+        raise DefinitionError(
+            f"The {what} cannot be read in line {reader.line_num + line - 1:,}: {error}."
+        ) from None
+    return rows, lines
+
+
+def _of_one_width(
+    head: list[str], rows: list[list[str]], lines: list[int], what: str
+) -> tuple[list[str], list[list[str]]]:
+    """The rows as wide as the head: separators at their ends are no cells, and R leaves out the name of the
+    row names. Raises `DefinitionError` naming the lines of any other width."""
+    width = len(head)
+    if rows and all(len(row) == width + 1 for row in rows) and any(row[-1].strip() for row in rows):
+        return ["", *head], rows
+    rows = [row if any(map(str.strip, row[width:])) else row[:width] for row in rows]
+    ragged = [(line, len(row)) for line, row in zip(lines[1:], rows, strict=True) if len(row) != width]
+    if ragged:
+        shown = ", ".join(f"line {line:,} ({cells})" for line, cells in ragged[:SHOWN])
+        more = f" and {len(ragged) - SHOWN:,} more" if len(ragged) > SHOWN else ""
+        raise DefinitionError(
+            f"The {what} has {width} column{'' if width == 1 else 's'}, but another number of cells in "
+            f"{shown}{more}. A cell that holds the separator or a line end needs quotes around it."
+        )
+    return head, rows
+
+
+def _check_head(names: list[str], line: int, what: str) -> None:
+    nameless = names.count("")
+    if nameless > 1:
+        raise DefinitionError(
+            f"The {what} names {len(names) - nameless} of its {len(names)} columns in line {line:,}. The "
+            "names are to stand in the first line: take out what stands above them, or name every column."
+        )
+    check_names(names, what)
+
+
+def _cells(column: tuple[str, ...], name: str) -> list[str | None]:
+    """The cells, None where empty, without the blanks by which the file sets its columns apart: those that
+    stand around the column's name too."""
+    if name[:1].isspace():
+        column = tuple(map(str.lstrip, column))
+    if name[-1:].isspace():
+        column = tuple(map(str.rstrip, column))
+    return [cell or None for cell in column]
+
+
+def _without_blanks_around_quotes(text: str, delimiter: str) -> str:
+    """`1, "a, b" ,2` as `1,"a, b",2`: a blank beside a quote belongs to no cell."""
+    mark = re.escape(delimiter)
+    if (
+        '"' not in text
+        or delimiter == " "
+        or not re.search(rf'(?:{mark}|^)[ \t]+"|"[ \t]+(?:{mark}|$)', text, re.MULTILINE)
+    ):
+        return text
+    blank = "[ ]*" if delimiter == "\t" else "[ \t]*"
+    quoted = rf'(?:\A|(?<=[\r\n])|(?<={mark})){blank}("(?:[^"]|"")*+"){blank}(?={mark}|[\r\n]|\Z)'
+    return re.sub(quoted, r"\1", text)
+
+
+def _delimiter(text: str) -> str:
+    """The separator under which the first lines have one width; if there is none, the first line's own."""
+    if _BY_BLANKS.match(text):
+        return " "
+    widest: tuple[int, str] = (1, "")
+    for candidate in _DELIMITERS:
+        start = io.StringIO(_without_blanks_around_quotes(text[:_SNIFFED], candidate), newline="")
+        try:
+            rows = list(islice((row for row in csv.reader(start, delimiter=candidate) if row), 50))
+        except csv.Error:
+            continue
+        if len(text) > _SNIFFED and len(rows) > 1:
+            rows.pop()  # it may be cut
+        widths = {len(row) for row in rows}
+        if len(widths) == 1:
+            widest = max(widest, (widths.pop(), candidate), key=lambda found: found[0])
+    first, _, _ = text.lstrip().replace("\r", "\n").partition("\n")
+    return widest[1] or max(_DELIMITERS, key=first.count)
