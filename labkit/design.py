@@ -139,7 +139,7 @@ def build(
     places: list[Place] = []
     for p, prompt in enumerate(prompts):
         for s, sample in enumerate(dataset.samples):
-            rendered = messages[p, s] = prompt.render(sample.fields)
+            rendered = messages[p, s] = prompt.render(sample.values)
             canonical = msgspec.Raw(canonical_json(unmarked(rendered)))
             for m, hasher in enumerate(hashers):
                 request_id = hasher.request_id(canonical)

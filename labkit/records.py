@@ -215,11 +215,16 @@ class Sample(Record, frozen=True, kw_only=True):
 
     id: str
     fields: dict[str, Any]
-    """Every column but `id`, `target` included where there is one."""
+    """Every column, `target` included where there is one; `id` only where it is not the identity."""
 
     @property
     def target(self) -> Any:
         return self.fields.get("target")
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What a prompt may name: the fields, `row` for all of them, and `id`."""
+        return {"id": self.id, "row": self.fields, **self.fields}
 
 
 class RunRecord(Record, frozen=True, kw_only=True):

@@ -5,10 +5,12 @@ It renders nothing that cannot fail, so it is fast over many rows. It does not k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from labkit.errors import DefinitionError, MissingVariables
 from labkit.prompts.prompt import Prompt
+from labkit.prompts.template import in_row
 from labkit.records import Sample
 
 SHOWN = 5
@@ -22,24 +24,41 @@ def check(prompt: Prompt, samples: Iterable[Sample]) -> list[str]:
     """
     lacking: dict[tuple[str, ...], list[str]] = {}
     failing: dict[str, list[str]] = {}
-    plain, bare = prompt.is_plain, not prompt.variables and not prompt.defaults
+    plain, bare = prompt.is_plain, not (prompt.variables or prompt.defaults or prompt.takes_row)
+    unmeant: dict[str, None] = {}
+    columns: dict[str, None] = {}
     for sample in samples:
-        names = prompt.missing(sample.fields)
+        unmeant.update(dict.fromkeys(prompt.constants.intersection(sample.fields)))
+        values = sample.values
+        names = prompt.missing(values)
         if names:
             lacking.setdefault(tuple(names), []).append(sample.id)
+            columns.update(dict.fromkeys(sample.fields))
         elif not plain:
             try:
-                prompt.render(sample.fields)
+                prompt.render(values)
             except DefinitionError as error:
                 failing.setdefault(str(error), []).append(sample.id)
         if bare:
             break  # what it becomes is the same for every sample
     faults = [
         f"Prompt {prompt.name!r} needs {' and '.join(names)}, which {_rows(ids)} not have. "
-        "Add a column of that name, or give the prompt a default."
+        f"{_spelled(names, columns) or 'Add a column of that name, or give the prompt a default.'}"
         for names, ids in lacking.items()
     ]
+    faults += [
+        f"Prompt {prompt.name!r} prints {name} itself, not the column {name!r}. Write {in_row(name)}."
+        for name in sorted(unmeant)
+    ]
     return faults + [f"{reason} This is so for {_ids(ids)}." for reason, ids in failing.items()]
+
+
+def _spelled(names: Iterable[str], columns: Iterable[str]) -> str:
+    """How to write the column that seems to be meant: one that has these names as words in its own."""
+    for column in columns:
+        if not column.isidentifier() and not set(names) - set(re.findall(r"\w+", column)):
+            return f"The column {column!r} is written {in_row(column)}."
+    return ""
 
 
 def missing_variables(prompts: Iterable[Prompt], samples: Sequence[Sample]) -> None:

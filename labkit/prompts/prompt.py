@@ -31,6 +31,8 @@ MOST_MARKS = 4
 class Prompt:
     """`Prompt(name, text)`: `text` is the user part, with `{{ variables }}` (Jinja2, sandboxed, strict).
 
+    A variable is a column of the sample, or `id`, which names it. A column whose name is no plain word is
+    written `{{ row['user-name'] }}`, and `{{ row | tojson }}` is the whole row.
     `system` is an optional system part, a template too. `blocks` are put in front of the user part
     (see `Block`). `defaults` are values for variables a sample does not have or has no value for.
     `{{ photo | image }}` in the user part sends the image that column `photo` names: see `labkit.images`.
@@ -139,6 +141,16 @@ class Prompt:
         found = dict.fromkeys(self._system.missing(values) if self._system else ())
         found.update(dict.fromkeys(self._user.missing(values)))
         return list(found)
+
+    @property
+    def constants(self) -> frozenset[str]:
+        """What its templates print of themselves in braces, such as `{{ 2020 }}`."""
+        return self._user.constants | (self._system.constants if self._system else frozenset())
+
+    @property
+    def takes_row(self) -> bool:
+        """Whether it uses the row as a whole."""
+        return self._user.takes_row or (self._system is not None and self._system.takes_row)
 
     def replace(self, **changes: Any) -> Prompt:
         """The same prompt with some fields changed."""

@@ -189,6 +189,12 @@ def _walked(context: Context, value: Any) -> Any:
     return METER.walked(value)
 
 
+@jinja2.pass_context
+def _column(context: Context, name: str) -> Any:
+    """The variable of that name, whatever characters it has."""
+    return context.resolve(name)
+
+
 def _join(value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
     items = value if attribute is None else (ENVIRONMENT.getitem(item, attribute) for item in value)
     texts = [as_text(item, "a value") for item in items]
@@ -240,6 +246,7 @@ def _environment() -> _Environment:
         _each=_each,
         _concat=_concat,
         _walked=_walked,
+        _column=_column,
     )
     return environment
 

@@ -2,20 +2,26 @@
 
 Jinja2, strict, in the sandbox of `labkit.prompts.sandbox`. A template of text and plain names, which
 most are, is rendered without Jinja, to the same characters. Values are put in as they are and never
-read as templates. It does not know prompts, samples or messages.
+read as templates. A variable whose name is no word of Jinja's is written `{{ row['user-name'] }}`; `row`
+alone is all of them. It does not know prompts, samples or messages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
+from jinja2.visitor import NodeTransformer
 
 from labkit.errors import DefinitionError, MissingVariables
 from labkit.prompts.sandbox import ENVIRONMENT, METER, MOST_CHARACTERS, Empty, as_text, compiled
 
+ROW = "row"
+_COLUMN = "_column"
+_IN_BRACES = re.compile(r"\{\{[-+]?\s*([^{}\n]{1,100}?)\s*[-+]?\}\}")
 _ELSEWHERE = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 _RENDERING = (
     jinja2.TemplateError,
@@ -32,15 +38,19 @@ _RENDERING = (
 class Template:
     """A compiled template. `variables` are the names it uses, in the order of their first use.
 
-    >>> Template("Dear {{ name }}, {{ text }}", what="prompt 'letter'").variables
-    ('name', 'text')
+    >>> Template("Dear {{ name }}, {{ row['the text'] }}", what="prompt 'letter'").variables
+    ('name', 'the text')
     """
 
     def __init__(self, source: str, *, what: str) -> None:
         self.what = what
         tree, undeclared = _parsed(source, what)
-        used = dict.fromkeys(node.name for node in tree.find_all(nodes.Name) if node.name in undeclared)
-        self.variables = tuple(used)
+        used = (_variable(node) for node in tree.find_all((nodes.Name, nodes.Filter)))
+        self.variables = tuple(dict.fromkeys(name for name in used if name in undeclared - {ROW}))
+        self.takes_row = ROW in undeclared
+        """Whether it uses the row as a whole, so that any column may be in it."""
+        self.constants = frozenset(_constants(tree))
+        """What it prints of itself in braces, as text: a column of that name is not meant."""
         optional = _guarded(tree)
         self.required = tuple(name for name in self.variables if name not in optional)
         self._printed = frozenset(_printed(tree)) - optional
@@ -89,7 +99,7 @@ class Template:
             raise self._lacking(names)
         METER.start()
         try:
-            return compiled.render(values)
+            return compiled.render({ROW: values, **values} if self.takes_row else values)
         except Empty as error:
             raise MissingVariables(f"The {self.what} prints {error} that is empty (None) here.") from None
         except _RENDERING as error:
@@ -131,14 +141,77 @@ def _parsed(source: str, what: str) -> tuple[nodes.Template, set[str]]:
             raise DefinitionError(f"The {what} includes or imports another file; a prompt is one text.")
         if _image_within(tree):
             raise DefinitionError(f"In the {what} `image` is to be the last filter: {{{{ photo | image }}}}.")
-        return tree, meta.find_undeclared_variables(tree)
+        undeclared = meta.find_undeclared_variables(tree)
+        if ROW not in undeclared:
+            return tree, undeclared
+        columns = _Columns()
+        tree = columns.visit(tree)
+        return tree, meta.find_undeclared_variables(tree) | columns.names
     except jinja2.TemplateSyntaxError as error:
         raise DefinitionError(
             f"The {what} cannot be read as a template, line {error.lineno}: {error.message}. "
+            f"{_column_hint(source)}"
             "To write {{ or {% as they are, put {% raw %} before and {% endraw %} after them."
         ) from None
     except (RecursionError, MemoryError):
         raise DefinitionError(f"The {what} is nested too deep to be read.") from None
+
+
+class _Columns(NodeTransformer):
+    """Makes a variable of `row['…']`, which is looked up as any other is."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
+        self.generic_visit(node)
+        if not (isinstance(node.node, nodes.Name) and node.node.name == ROW):
+            return node
+        if not (isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str)):
+            return node
+        self.names.add(node.arg.value)
+        return nodes.Filter(node.arg, _COLUMN, [], [], None, None, lineno=node.lineno)
+
+
+def _variable(node: nodes.Node | None) -> str | None:
+    """The name of the variable that a node is, if it is one."""
+    if isinstance(node, nodes.Name):
+        return node.name
+    if isinstance(node, nodes.Filter) and node.name == _COLUMN and isinstance(node.node, nodes.Const):
+        return str(node.node.value)
+    return None
+
+
+def in_row(name: str) -> str:
+    """How a variable is written whatever its name is.
+
+    >>> in_row("user-name")
+    "{{ row['user-name'] }}"
+    """
+    return f"{{{{ row[{name!r}] }}}}"
+
+
+def _column_hint(source: str) -> str:
+    """How to write what stands in braces and is no expression, if it is a column's name."""
+    odd = next((found for found in _IN_BRACES.findall(source) if not _is_expression(found)), None)
+    return "" if odd is None else f"If {odd!r} is a column, write {in_row(odd)}. "
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        ENVIRONMENT.parse(f"{{{{ {text} }}}}")
+    except (jinja2.TemplateSyntaxError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _constants(tree: nodes.Template) -> Iterable[str]:
+    return (
+        str(node.value)
+        for output in tree.find_all(nodes.Output)
+        for node in output.nodes
+        if isinstance(node, nodes.Const)
+    )
 
 
 def _image_within(tree: nodes.Template) -> bool:
@@ -155,8 +228,8 @@ def _pieces(tree: nodes.Template) -> list[tuple[str, str]] | None:
         for node in output.nodes:
             if isinstance(node, nodes.TemplateData):
                 pieces.append((node.data, ""))
-            elif isinstance(node, nodes.Name) and node.name not in ENVIRONMENT.globals:
-                pieces.append(("", node.name))
+            elif (name := _variable(node)) and name not in ENVIRONMENT.globals and name != ROW:
+                pieces.append(("", name))
             else:
                 return None
     return pieces
@@ -164,14 +237,9 @@ def _pieces(tree: nodes.Template) -> list[tuple[str, str]] | None:
 
 def _guarded(tree: nodes.Template) -> frozenset[str]:
     """Names the template itself is ready to do without: `is defined`, `| default(…)`."""
-    found = set()
-    for test in tree.find_all(nodes.Test):
-        if test.name in ("defined", "undefined") and isinstance(test.node, nodes.Name):
-            found.add(test.node.name)
-    for filtered in tree.find_all(nodes.Filter):
-        if filtered.name in ("default", "d") and isinstance(filtered.node, nodes.Name):
-            found.add(filtered.node.name)
-    return frozenset(found)
+    tests = (test for test in tree.find_all(nodes.Test) if test.name in ("defined", "undefined"))
+    filters = (one for one in tree.find_all(nodes.Filter) if one.name in ("default", "d"))
+    return frozenset(name for node in (*tests, *filters) if (name := _variable(node.node)))
 
 
 def _printed(tree: nodes.Template) -> Iterator[str]:
@@ -179,7 +247,7 @@ def _printed(tree: nodes.Template) -> Iterator[str]:
     for output in tree.body:
         if isinstance(output, nodes.Output):
             for node in output.nodes:
-                while isinstance(node, nodes.Filter) and node.node is not None:
+                while isinstance(node, nodes.Filter) and node.node is not None and not _variable(node):
                     node = node.node
-                if isinstance(node, nodes.Name):
-                    yield node.name
+                if name := _variable(node):
+                    yield name

@@ -67,3 +67,34 @@ def test_all_prompts_are_checked_before_anything_is_raised():
         missing_variables(prompts, samples({"c": 1}))
     assert len(caught.value.faults) == 2
     assert missing_variables(prompts[2:], samples({"c": 1})) is None
+
+
+def test_the_id_of_a_sample_can_be_printed():
+    """`{{ id }}` is the sample's, or its column of that name where the identity is another."""
+    prompt = Prompt("p", "Sample {{ id }}: {{ row | tojson }}")
+    own, column = Sample(id="r1", fields={"q": 1}), Sample(id="r2", fields={"id": 22})
+    assert check(prompt, [own, column]) == []
+    assert prompt.render(own.values)[0]["content"] == 'Sample r1: {"q": 1}'
+    assert prompt.render(column.values)[0]["content"] == 'Sample 22: {"id": 22}'
+
+
+@pytest.mark.parametrize("written", ["user-name", "user - name", "name", "user.name"])
+def test_a_column_that_seems_to_be_meant_is_told(written):
+    """B7: where the names that are missing are words of an odd column's name, the fault tells how."""
+    rows = samples({"user-name": "Ann", "q": "x"})
+    (fault,) = check(Prompt("p", f"{{{{ {written} }}}}"), rows)
+    assert fault.endswith("The column 'user-name' is written {{ row['user-name'] }}.")
+    assert check(Prompt("p", "{{ row['user-name'] }}"), rows) == []
+
+
+def test_a_column_called_by_a_number_is_not_taken_for_it():
+    """B7: `{{ 2020 }}` prints a number; where a column has that name, the fault says how to write it."""
+    (fault,) = check(Prompt("p", "x {{ 2020 }}"), samples({"2020": 5}))
+    assert fault == "Prompt 'p' prints 2020 itself, not the column '2020'. Write {{ row['2020'] }}."
+    assert check(Prompt("p", "x {{ 2020 }}"), samples({"a": 5})) == []
+
+
+def test_a_prompt_of_the_whole_row_is_checked_for_each():
+    """A prompt that names no column but uses the row is rendered for every sample."""
+    (fault,) = check(Prompt("p", "{{ row.a.upper() }}"), samples({"a": "x"}, {"a": 5}))
+    assert "'r1'" in fault

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.errors import DefinitionError, MissingVariables
-from labkit.prompts.template import Template
+from labkit.prompts.template import Template, in_row
 
 
 def make(source):
@@ -29,6 +29,61 @@ def test_names_the_template_makes_itself_are_no_variables():
         "{% set a = 1 %}{% macro m(b) %}{{ b }}{% endmacro %}{{ m(a) }}{% for c in [1] %}{{ c }}{% endfor %}"
     )
     assert make(source).variables == ()
+
+
+ODD = [
+    "Clutch Completion",
+    "user-name",
+    "Culmen Length (mm)",
+    "2020",
+    "it's",
+    'a "b"',
+    "a.b",
+    "for",
+    "é\\n{{",
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_column_of_any_name_is_a_variable(name):
+    """`row['…']` is looked up, missed, guarded and printed as any other variable, whatever its name is."""
+    written = in_row(name)
+    assert make(f"x {written}").is_plain
+    for source in (
+        f"x {written}",
+        "x " + written.replace("}}", "| string }}"),
+        f"x {{% if true %}}{written}{{% endif %}}",
+    ):
+        template = make(source)
+        assert template.variables == template.required == (name,)
+        assert template.missing({}) == [name]
+        assert template.render({name: "Yes"}) == "x Yes"
+        with pytest.raises(MissingVariables, match="needs"):
+            template.render({})
+    assert make(written).missing({name: None}) == [name]
+    guarded = make(written.replace("}}", "| default('none') }}"))
+    assert (guarded.missing({}), guarded.render({})) == ([], "none")
+
+
+def test_the_row_as_a_whole_can_be_used():
+    """`row` is every value, and is not asked for; a template may use the name for its own."""
+    template = make("{{ row | tojson }}{% for name in row %} {{ name }}{% endfor %} {{ row.a }} {{ row[b] }}")
+    assert template.variables == ("b",)
+    assert template.render({"a": 1, "b": "a"}) == '{"a": 1, "b": "a"} a b 1 1'
+    own = make("{% for row in rows %}{{ row['a b'] }}{% endfor %}")
+    assert own.variables == ("rows",)
+    assert own.render({"rows": [{"a b": 1}]}) == "1"
+
+
+@pytest.mark.parametrize(
+    "name", ["Clutch Completion", "Culmen Length (mm)", "is ok?", "Total %", "2nd place", "not"]
+)
+def test_the_fault_says_how_such_a_column_is_written(name):
+    """B7: what stands in braces and is no expression is told as a column, in the way that works."""
+    with pytest.raises(DefinitionError) as caught:
+        make(f"{{{{ fine }}}} {{{{ {name} }}}}")
+    assert f"If {name!r} is a column, write {in_row(name)}. " in str(caught.value)
+    assert make(in_row(name)).variables == (name,)
 
 
 def test_values_are_put_in_as_they_are():
