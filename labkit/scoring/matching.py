@@ -118,15 +118,20 @@ def target_value(sample: Sample, column: str) -> Any:
     return value
 
 
-def target_texts(sample: Sample, column: str) -> list[str]:
-    """The target as texts: one, or each entry of a list."""
+def target_values(sample: Sample, column: str) -> list[Any]:
+    """What is accepted: the target, or each entry of a list."""
     value = target_value(sample, column)
     value = value.tolist() if hasattr(value, "tolist") else value
     many = isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict))
-    texts = [_as_text(one) for one in value] if many else [_as_text(value)]
-    if not texts:
+    values = list(value) if many else [value]
+    if not values:
         raise NothingToCompare(f"sample {sample.id} has an empty list as {column!r}")
-    return texts
+    return values
+
+
+def target_texts(sample: Sample, column: str) -> list[str]:
+    """What is accepted, as texts."""
+    return [_as_text(value) for value in target_values(sample, column)]
 
 
 def _as_text(value: Any) -> str:

@@ -1,25 +1,76 @@
 """The scorer for numbers: the one number in an answer against the sample's, within a tolerance.
 
-It reads numbers as people write them and guesses nothing: where the text leaves open which number
-is meant, the answer is not scored and the explanation says why.
+It reads numbers as people write them, in answers and in targets alike, and guesses nothing: where the text
+leaves open which number is meant, the answer is not scored and the explanation says why. It converts no
+units: 1 kg is 1.
 """
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from labkit.errors import DefinitionError
 from labkit.records import Generation, Sample
-from labkit.scoring.matching import NothingToCompare, answer_text, explained, target_value
+from labkit.scoring.matching import NothingToCompare, answer_text, explained, target_values
 from labkit.scoring.scorer import Scorer, Value
 
 MAX_CHARACTERS = 100_000
+Pick = Literal["only", "first", "last"]
 
-# A run of digits with separators, not part of a word. Each piece is bounded, so it cannot backtrack far.
-_CANDIDATE = re.compile(r"(?<![\w.,])[-+\u2212]?(?:\.?[0-9][0-9.,]{0,60})(?:[eE][-+]?[0-9]{1,6})?(?!\w)")
-_PLAIN = re.compile(r"[-+]?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)?(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_CURRENCY = "$\u00a2-\u00a5\u20a0-\u20bf"
+_GROUPS = "\u00a0\u2009\u202f'\u2019"
+"""Marks that set thousands apart, beside the comma: narrow and fixed blanks, the apostrophe."""
+_UNITS = (
+    "g|t|m|l|L|s|h|V|W|(?i:kg|mg|[\u00b5\u03bc]g|lbs?|oz|km|cm|mm|nm|[\u00b5\u03bc]m|mi|ft|in|yd|ha|ml|cl|dl|"
+    "ms|[\u00b5\u03bc]s|ns|mins?|hrs?|[kmgt]i?b|kwh|[kmg]w|kv|ma|kcal|cal|kj|[kmg]?hz|[kh]?pa|db|mph|kmh|kph|rpm|"
+    "fps|px|pp|bps?|usd|eur|gbp|chf|jpy)"
+)
+"""What may follow a number without a blank and leave it as it is."""
+_SCALES = {
+    **dict.fromkeys(("hundred",), 2),
+    **dict.fromkeys(("k", "thousand"), 3),
+    **dict.fromkeys(("lakh",), 5),
+    **dict.fromkeys(("m", "mn", "mln", "mio", "million"), 6),
+    **dict.fromkeys(("crore",), 7),
+    **dict.fromkeys(("b", "bn", "mrd", "billion"), 9),
+    **dict.fromkeys(("t", "tn", "trillion"), 12),
+    **dict.fromkeys(("quadrillion",), 15),
+}
+"""By how many places a word or letter behind a number moves its point."""
+# A run of digits with separators, not part of a word. It is taken whole (12.5x is not 12), and each piece is
+# bounded, so it cannot backtrack far.
+# A letter counts as a scale behind a currency's sign, or in the case in which it is no unit.
+_CANDIDATE = re.compile(
+    rf"""
+    (?<![\w.,])(?P<sign>[-+\u2212])?(?P<currency>[{_CURRENCY}][ ]?)?(?P<sign_inside>[-+\u2212])?
+    (?P<digits>(?>
+        \.?[0-9](?:[0-9]|[.,]+(?=[0-9])|[{_GROUPS}](?=[0-9]{{3}}(?![0-9]))){{0,60}}(?:[eE][-+]?[0-9]{{1,6}})?
+    ))
+    (?:
+        (?P<scale>
+            [ \u00a0-]?(?i:hundred|thousand|[mb]illion|(?:tr|quadr)illion|lakh|crore|mln|mio|mrd|mn|bn|tn)
+            | [kKMBT]
+            | (?(currency)[ ]?[kKmMbBtT]|(?!))
+        )
+        | (?:{_UNITS})[23\u00b2\u00b3]?
+    )?
+    (?!\w)(?P<percent>[ \u00a0]?(?:%|per[ ]?cent\b))?
+    """,
+    re.VERBOSE,
+)
+_PLAIN = re.compile(
+    r"[-+]?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})?"
+    r"(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+)
+
+
+class Reading(NamedTuple):
+    """A number as it was read; with a percent sign it may also mean its hundredth."""
+
+    number: Decimal
+    is_percent: bool = False
 
 
 def numeric(
@@ -29,16 +80,18 @@ def numeric(
     relative: float = 0.0,
     low: float | None = None,
     high: float | None = None,
-    pick: Literal["only", "first", "last"] = "only",
+    pick: Pick = "only",
     unreadable: float | None = None,
     name: str = "numeric",
 ) -> Scorer:
     """1 where the answer's number lies within `tolerance` + `relative` × |target| of the target, else 0.
 
-    Numbers may stand in prose or in a code fence, with thousands separators ("1,234.5"), signs and
-    exponents. An answer with no number, with two different ones (unless `pick` says which), with
-    "Infinity", or with a number outside `low` … `high` is not scored, with an explanation; say
-    `unreadable=0` to count such answers as wrong. Comparison is decimal: 0.3 is within 0.1 of 0.2.
+    Numbers may stand in prose or in a code fence, with thousands separators ("1,234.5"), signs, exponents,
+    currencies, scales ("$1.5M", "2 million") and units ("12.5kg", not converted). "60%" equals 60%, 60 and
+    0.6. Targets are read in the same way; a list of them means: any of these. An answer with no number,
+    with two different ones (unless `pick` says which), with "Infinity", or with a number outside
+    `low` … `high` is not scored, with an explanation; say `unreadable=0` to count such answers as wrong.
+    Comparison is decimal: 0.3 is within 0.1 of 0.2.
 
     >>> numeric(0.5, target="price", unreadable=0)
     Scorer('numeric')
@@ -53,63 +106,94 @@ def numeric(
     if faults:
         raise DefinitionError(faults)
 
+    slack, share = Decimal(str(tolerance)), Decimal(str(relative))
+    lowest, highest = (None if end is None else Decimal(str(end)) for end in (low, high))
+
     def compare(generation: Generation, sample: Sample) -> Value:
-        wanted = _target_number(sample, target)
+        wanted = _targets(sample, target, pick)
         try:
-            found = the_number(answer_text(generation), pick=pick)
-            if (low is not None and found < Decimal(str(low))) or (
-                high is not None and found > Decimal(str(high))
-            ):
-                raise NothingToCompare(f"{found} lies outside the scale {low} to {high}")
+            found = _reading(answer_text(generation), pick)
+            meant = [
+                one
+                for one in _meanings(found)
+                if (lowest is None or one >= lowest) and (highest is None or one <= highest)
+            ]
+            if not meant:
+                raise NothingToCompare(f"{found.number:f} lies outside the scale {low} to {high}")
         except NothingToCompare as why:
             if unreadable is None:
                 raise
             return {"value": unreadable, "explanation": f"counted as {unreadable:g}: {why}"}
-        return abs(found - wanted) <= Decimal(str(tolerance)) + Decimal(str(relative)) * abs(wanted)
+        return any(
+            abs(one - other) <= slack + share * abs(other)
+            for reading in wanted
+            # Two percentages are compared as such: 60% is not 0.6%.
+            for one in (meant[:1] if reading.is_percent else meant)
+            for other in ([reading.number] if found.is_percent else _meanings(reading))
+        )
 
     return Scorer(name, explained(compare), (target,))
 
 
-def the_number(text: str, *, pick: Literal["only", "first", "last"] = "only") -> Decimal:
+def the_number(text: str, *, pick: Pick = "only") -> Decimal:
     """The number in `text`; the same number twice is one. Raises NothingToCompare where it is unclear.
 
-    >>> the_number("It costs **$1,234.50** in total.")
-    Decimal('1234.50')
+    >>> the_number("It costs **$1,234.50** in total."), the_number("-$1.5M"), the_number("12.5kg")
+    (Decimal('1234.50'), Decimal('-1.5E+6'), Decimal('12.5'))
     """
+    return _reading(text, pick).number
+
+
+def _reading(text: str, pick: Pick) -> Reading:
     if len(text) > MAX_CHARACTERS:
         raise NothingToCompare(
             f"the answer has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read"
         )
-    found = [match.group().rstrip(".,") for match in _CANDIDATE.finditer(text)]
+    found = list(_CANDIDATE.finditer(text))
     if not found:
         raise NothingToCompare(f"no number stands by itself in {text!r:.80}")
     if pick != "only":
         return _read(found[0 if pick == "first" else -1])
-    numbers = {_read(one) for one in found}
-    if len(numbers) > 1:
-        raise NothingToCompare(f"there are {len(numbers)} numbers, so it is unclear which one is meant")
-    return numbers.pop()
+    readings = [_read(one) for one in found]
+    if several := len({reading.number for reading in readings}) - 1:
+        raise NothingToCompare(f"there are {several + 1} numbers, so it is unclear which one is meant")
+    return readings[0]
 
 
-def _read(text: str) -> Decimal:
-    plain = text.replace("\u2212", "-")
+def _read(found: re.Match[str]) -> Reading:
+    digits = re.sub(f"[{_GROUPS}]", ",", found["digits"])
+    signs = (found["sign"] or "") + (found["sign_inside"] or "")
+    places = _SCALES[found["scale"].strip(" \u00a0-").lower()] if found["scale"] else 0
     try:
-        if not _PLAIN.fullmatch(plain):
+        if not _PLAIN.fullmatch(digits) or len(signs) > 1:
             raise InvalidOperation
-        number = Decimal(plain.replace(",", ""))
+        size = Decimal(digits.replace(",", ""))
+        size = size.scaleb(places) if places else size
+        number = size.copy_negate() if signs in ("-", "\u2212") else size
     except InvalidOperation:
-        raise NothingToCompare(f"{text!r} can be read as more than one number, or as none") from None
+        raise NothingToCompare(f"{found.group()!r} can be read as more than one number, or as none") from None
     if abs(number) > Decimal("1e300"):
-        raise NothingToCompare(f"{text!r} is too large to be meant")
-    return number
+        raise NothingToCompare(f"{found.group()!r} is too large to be meant")
+    return Reading(number, found["percent"] is not None)
 
 
-def _target_number(sample: Sample, column: str) -> Decimal:
-    value: Any = target_value(sample, column)
+def _meanings(reading: Reading) -> list[Decimal]:
+    return [reading.number, reading.number.scaleb(-2)] if reading.is_percent else [reading.number]
+
+
+def _targets(sample: Sample, column: str, pick: Pick) -> list[Reading]:
+    """The numbers that are accepted; of a list, those that are numbers, unless none is."""
+    values = target_values(sample, column)
+    readings = [reading for value in values if (reading := _target(value, pick))]
+    if not readings:
+        raise ValueError(f"{column!r} is {values if len(values) > 1 else values[0]!r:.80}, not a number")
+    return readings
+
+
+def _target(value: Any, pick: Pick) -> Reading | None:
+    if isinstance(value, bool):
+        return None
     try:
-        number = Decimal(str(value).strip().replace(",", ""))
-    except InvalidOperation:
-        raise ValueError(f"{column!r} is {value!r:.80}, not a number") from None
-    if not number.is_finite():
-        raise ValueError(f"{column!r} is {value!r}, not a finite number")
-    return number
+        return _reading(value if isinstance(value, str) else str(value), pick)
+    except NothingToCompare:
+        return None

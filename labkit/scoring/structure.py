@@ -20,6 +20,7 @@ from labkit.scoring.scorer import Scorer, Value
 MAX_CHARACTERS = 1_000_000
 STRUCTURE = "structure"
 
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,15})\.[0-9]{1,15}")
 _FENCE = re.compile(r"\s*```[a-zA-Z]{0,12}[ \t]*\n(?P<inside>.*?)\n?```\s*", re.DOTALL)
 
 
@@ -104,8 +105,9 @@ def json_field(
     """1 where the field at `path` of a JSON answer equals the sample's column `target`, else 0.
 
     `path` has dots for depth and numbers for places in lists ("items.0.label"); `target` is by
-    default the path itself. 3 equals 3.0 and "3"; true equals "true" but not 1. An answer that is no
-    JSON, or has no such field, counts as `unreadable`: 0, or None for "not scored".
+    default the path itself. 3 equals 3.0, "3" and "3.00"; true equals "true" but not 1; a list in the column
+    means itself, or any of these. An answer that is no JSON, or has no such field, counts as `unreadable`:
+    0, or None for "not scored".
 
     >>> json_field("label").name
     'label'
@@ -113,12 +115,12 @@ def json_field(
     column = target if target is not None else path
 
     def compare(generation: Generation, sample: Sample) -> Value:
-        wanted = target_value(sample, column)
+        wanted = _plain(target_value(sample, column), ignore_case)
         try:
-            found = _at(read_json(answer_text(generation)), path)
+            found = _plain(_at(read_json(answer_text(generation)), path), ignore_case)
         except NoJson as why:
             return {"value": unreadable, "explanation": str(why)}
-        return float(_plain(found, ignore_case) == _plain(wanted, ignore_case))
+        return float(found == wanted or (isinstance(wanted, list) and found in wanted))
 
     return Scorer(name or path, explained(compare), (column,))
 
@@ -172,6 +174,9 @@ def _plain(value: Any, ignore_case: bool) -> Any:
         return str(int(value)) if isinstance(value, int) or value.is_integer() else str(value)
     if isinstance(value, str):
         text = value.strip()
+        # A decimal with all its digits, as tables have them; `007` is no number.
+        if _DECIMAL.fullmatch(text):
+            return text.rstrip("0").rstrip(".")
         text = text.lower() if text in ("True", "False") else text
         return text.casefold() if ignore_case else text
     if isinstance(value, dict):

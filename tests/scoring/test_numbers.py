@@ -12,11 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.errors import DefinitionError
+from labkit.records import Generation, Sample
 from labkit.scoring import numeric, score
 from labkit.scoring.matching import NothingToCompare
 from labkit.scoring.numbers import the_number
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
+GIVEN = dict.fromkeys(
+    ("generation_id", "run_id", "experiment", "workspace", "prompt", "model", "provider", "sample_id"), "x"
+) | {"prompt_version": 1, "repeat": 0, "status": "done", "request_id": "r1:0"}
 
 
 @pytest.mark.parametrize(
@@ -34,6 +38,23 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
         ("x = 3, so 3", "3"),
         ("3.0 is 3", "3"),
         ("in GPT-4o's view: 7", "7"),
+        ("12.5kg", "12.5"),
+        ("12.5 KG", "12.5"),
+        ("at 80km/h", "80"),
+        ("30m2", "30"),
+        ("$1.5M", "1500000"),
+        ("\u20ac 2bn", "2000000000"),
+        ("\u00a33.2 m", "3200000"),
+        ("1.5 million people", "1500000"),
+        ("about 300k", "300000"),
+        ("5m long", "5"),
+        ("-$5", "-5"),
+        ("$-5", "-5"),
+        ("1\u202f234", "1234"),
+        ("1'234.50", "1234.5"),
+        ("10,00,000", "1000000"),
+        ("60 %", "60"),
+        ("5.The end", "5"),
     ],
 )
 def test_numbers_as_people_write_them(text, number):
@@ -60,6 +81,10 @@ def test_numbers_as_people_write_them(text, number):
         "1e999999",
         "2nd",
         "gpt-4o",
+        "12.5x",
+        "1..5",
+        "-$-5",
+        "1 234",
         "9" * 100_001,
     ],
 )
@@ -89,6 +114,22 @@ def test_reading_never_fails_in_another_way(text):
         assert the_number(text).is_finite()
 
 
+amounts = st.decimals(-(10**9), 10**9, places=2).map(lambda amount: f"{amount:,}")
+spellings = st.sampled_from(
+    ["{}", "{}kg", "{} kg", "{}%", "${}", "{}k", "{}M", "{} million", "{}km/h", "It is {}.", "{}x"]
+)
+
+
+@given(amounts, spellings)
+def test_a_target_is_read_as_an_answer_is(amount, spelling):
+    """However a number is written, a target is equal to its own text, or no number."""
+    text = spelling.format(amount)
+    generation = Generation(**(GIVEN | {"text": text}))
+    (row,) = score(numeric(), generation=generation, sample=Sample(id="s1", fields={"target": text}), at=NOW)
+    assert row.value == (1 if row.error is None else None)
+    assert (row.error is None) == (not text.endswith("x"))
+
+
 def _row(generation, sample, scorer, text, target):
     (row,) = score(scorer, generation=generation(text), sample=sample(target=target), at=NOW)
     return row
@@ -106,6 +147,20 @@ def _row(generation, sample, scorer, text, target):
         ("94", 100, 0, 0.05, 0),
         ("7", np.int64(7), 0, 0, 1),
         ("1,000", "1,000", 0, 0, 1),
+        ("1234", "1,234", 0, 0, 1),
+        ("12.5 kg", "12.5kg", 0, 0, 1),
+        ("$1,500,000", "$1.5M", 0, 0, 1),
+        ("1.5 million", 1_500_000, 0, 0, 1),
+        ("60%", "60%", 0, 0, 1),
+        ("60%", 60, 0, 0, 1),
+        ("60%", 0.6, 0, 0, 1),
+        ("0.6", "60%", 0, 0, 1),
+        ("60%", "0.6%", 0, 0, 0),
+        ("62%", 0.6, 0.02, 0, 1),
+        ("4", [3, "4"], 0, 0, 1),
+        ("4", ["four", "4"], 0, 0, 1),
+        ("5", [3, "4"], 0, 0, 0),
+        ("4", np.array([3, 4]), 0, 0, 1),
     ],
 )
 def test_tolerances_are_decimal(generation, sample, text, target, tolerance, relative, value):
@@ -119,6 +174,7 @@ def test_out_of_scale_is_not_scored(generation, sample):
     row = _row(generation, sample, numeric(low=1, high=10), "12", 5)
     assert row.value is None
     assert "outside the scale" in row.explanation
+    assert _row(generation, sample, numeric(low=0, high=1), "60%", 0.6).value == 1
 
 
 def test_unreadable_answers_count_as_wrong_only_when_told_so(generation, sample):
@@ -129,7 +185,7 @@ def test_unreadable_answers_count_as_wrong_only_when_told_so(generation, sample)
     assert "no number" in row.explanation
 
 
-@pytest.mark.parametrize("target", ["ten", "inf", True, float("inf")])
+@pytest.mark.parametrize("target", ["ten", "inf", True, float("inf"), "3 or 4", ["ten", "inf"], "1,23"])
 def test_a_target_that_is_no_number_is_an_error(generation, sample, target):
     """The fault is the dataset's, so it is an error and not an unscored answer."""
     row = _row(generation, sample, numeric(), "10", target)
