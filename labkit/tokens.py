@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -50,6 +51,11 @@ BOUND_IMAGE_TOKENS = 50_000
 """More than any model in use makes of one image: gpt-4o-mini, which counts most, makes up to 48,169."""
 
 
+LONGEST_BLANKS = 100_000
+"""Longer runs of blanks are counted in pieces: some 700,000 end in a panic inside tiktoken."""
+_BLANKS = re.compile(rf"(?<!\s)\s{{{LONGEST_BLANKS},}}+")
+
+
 class Asked(Protocol):
     """What has to be known of a model to count for it. `labkit.Model` is one."""
 
@@ -86,9 +92,10 @@ def estimate(model: Asked, text: str | Sequence[Message]) -> Count:
         return Count(
             -(-size // BYTES_PER_TOKEN) + turns, False, f"estimated: {BYTES_PER_TOKEN} bytes a token"
         )
-    tokens = sum(len(encoding.encode_ordinary(one)) for one in texts)
+    pieces = [piece for one in texts for piece in _pieces(one)]
+    tokens = sum(len(encoding.encode_ordinary(piece)) for piece in pieces)
     if isinstance(text, str):
-        return Count(tokens, True, f"tiktoken {name}")
+        return Count(tokens, len(pieces) == 1, f"tiktoken {name}")
     return Count(tokens + turns, False, f"tiktoken {name}, and {TURN_TOKENS} tokens a turn")
 
 
@@ -177,6 +184,15 @@ def _digest(path: Path) -> str:
 def _image_tokens(part: Part) -> int:
     pixels = part.get("width", 0) * part.get("height", 0)
     return min(max(pixels // IMAGE_PIXELS_PER_TOKEN, 85), 4800) if pixels else IMAGE_TOKENS
+
+
+def _pieces(text: str) -> Iterator[str]:
+    start = 0
+    for run in _BLANKS.finditer(text):
+        for end in range(run.start() + LONGEST_BLANKS, run.end(), LONGEST_BLANKS):
+            yield text[start:end]
+            start = end
+    yield text[start:]
 
 
 def _text(message: Message) -> str:

@@ -100,6 +100,27 @@ def test_messages_add_what_the_chat_format_adds(vocabularies):
     )
 
 
+@pytest.mark.parametrize("model", [GPT, OLD])
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", " \n"])
+def test_very_long_blanks_are_counted(vocabularies, model, blank):
+    """A million blanks, on which tiktoken's own expression ends in a panic, are counted in pieces."""
+    run = blank * (1_000_000 // len(blank))
+    found = estimate(model, f"a{run}b")
+    assert found.how.startswith("tiktoken")
+    assert not found.exact
+    tenth = estimate(model, f"a{run[:100_000]}b")
+    assert found.tokens == pytest.approx(10 * tenth.tokens, abs=50)
+    assert estimate(model, [{"role": "user", "content": f"a{run}b"}]).tokens == found.tokens + 6
+
+
+def test_ordinary_blanks_change_nothing(vocabularies):
+    """A text without such a run is one piece, and its count exact."""
+    text = (" " * 99_000 + "x\n") * 3
+    assert estimate(GPT, text) == Count(
+        len(tiktoken.get_encoding("o200k_base").encode_ordinary(text)), True, "tiktoken o200k_base"
+    )
+
+
 def test_special_tokens_are_counted_as_text(vocabularies):
     """Text that looks like a tokenizer's special token is counted, and is no error."""
     assert estimate(GPT, "<|endoftext|>").tokens > 1
