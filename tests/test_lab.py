@@ -303,6 +303,57 @@ def test_a_plan_over_sql_and_frames(lab: lk.Lab, echo: Echo) -> None:
     assert plan.run().generations()["text"].str.startswith("Was this good?").all()
 
 
+def test_panel_data_is_asked_row_by_row_and_comes_back(lab: lk.Lab, echo: Echo) -> None:
+    """A column `id` that repeats is printed as it is; the run's plan is put together again from the lab."""
+    rows = [{"id": 22, "term": 1}, {"id": 22, "term": 2}, {"id": 35, "term": None}]
+    plan = lab.plan(prompts=["{{ id }} {{ term | default('-', true) }}"], models=[echo()], dataset=rows)
+    run = plan.run()
+    frame = run.generations().sort_values("sample_id")
+    assert frame["text"].tolist() == ["22 1", "22 2", "35 -"] or frame["text"].tolist() == [
+        "22 2",
+        "22 1",
+        "35 -",
+    ]
+    assert sorted(frame["sample.id"]) == [22, 22, 35]
+    assert str(frame["sample.term"].dtype) == str(plan.frame()["sample.term"].dtype) == "Int64"
+    known = lk.Lab(lab.path, models=[echo()]).again(run.run_id)
+    assert known.design.dataset == plan.design.dataset
+    assert known.design.plan_id == plan.design.plan_id
+
+
+def test_which_column_is_the_id_is_said_to_the_plan(lab: lk.Lab, echo: Echo) -> None:
+    """`id=` names the column, or none; a column that repeats is refused with the way out."""
+    rows = [{"id": "a", "key": "k1"}, {"id": "b", "key": "k2"}]
+
+    def ids(**more: Any) -> list[str]:
+        plan = lab.plan(prompts=["{{ id }}"], models=[echo()], dataset=rows, **more)
+        return [sample.id for sample in plan.design.dataset]
+
+    assert ids() == ["a", "b"]
+    assert ids(id="key") == ["k1", "k2"]
+    assert all(one.startswith("s-") for one in ids(id=None))
+    with pytest.raises(DefinitionError, match="no column 'nope' for its ids; it has id, key"):
+        ids(id="nope")
+    rows[1]["key"] = "k1"
+    with pytest.raises(DefinitionError, match=r"the id 'k1' in row 0 and in row 1.*or none: id=None"):
+        ids(id="key")
+
+
+def test_numbers_of_a_query_keep_their_digits(lab: lk.Lab, echo: Echo) -> None:
+    """What a query over the lab counts, sums and rounds is printed as DuckDB has it."""
+    query = (
+        "select 'a' as t, 7 as n, 0.10::decimal(9, 2) as p, 2.0::double as d, sum(x) as s "
+        "from (values (1), (2)) v(x) union all select 'b', null, 12345678.90, 0.5, 9007199254740993"
+    )
+    plan = lab.plan(
+        prompts=["{{ t }} {{ n or '-' }} {{ p }} {{ d }} {{ s }}"], models=[echo()], dataset=query
+    )
+    assert sorted(plan.run().generations()["text"]) == [
+        "a 7 0.10 2 3",
+        "b - 12345678.90 0.5 9007199254740993",
+    ]
+
+
 def test_the_summary_shows_what_a_constant_answer_scores(lab: lk.Lab, echo: Echo) -> None:
     """Where labels repeat, the summary has the majority's share, and says which cells lie above it."""
     rows = [{"text": "a", "target": "a"}] * 30 + [{"text": "b", "target": "b"}] * 10

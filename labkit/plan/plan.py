@@ -14,6 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from labkit.datasets import Dataset
+from labkit.datasets.dataset import series
 from labkit.design import Design, Place
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
@@ -77,7 +78,8 @@ class Plan(Study):
         ]
         frame = pd.DataFrame(rows, columns=list(COLUMNS))
         for column in design.dataset.columns:
-            frame[f"sample.{column}"] = [samples[place.sample].fields.get(column) for place in design.places]
+            cells = [samples[place.sample].fields.get(column) for place in design.places]
+            frame[f"sample.{column}"] = series(cells)
         return frame
 
     def estimate(self, *, exact: bool = True, fresh: bool | None = None) -> Estimate:

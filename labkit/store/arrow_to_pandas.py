@@ -16,19 +16,24 @@ if TYPE_CHECKING:
 
 
 def utc(table: pa.Table) -> pa.Table:
-    """The table with its times marked as the UTC they are, and decimals as plain numbers, where these keep
-    every digit."""
+    """The table with its times marked as the UTC they are."""
     import pyarrow as pa
 
     for place, column in enumerate(table.schema):
-        values = table.column(place)
         if pa.types.is_timestamp(column.type) and column.type.tz is None:
-            values = values.cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
-        elif pa.types.is_decimal(column.type):
-            values = _number(values)
-        else:
-            continue
-        table = table.set_column(place, column.name, values)
+            times = table.column(place).cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
+            table = table.set_column(place, column.name, times)
+    return table
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """The table with times in UTC, and decimals as plain numbers where these keep every digit."""
+    import pyarrow as pa
+
+    table = utc(table)
+    for place, column in enumerate(table.schema):
+        if pa.types.is_decimal(column.type):
+            table = table.set_column(place, column.name, _number(table.column(place)))
     return table
 
 
@@ -67,7 +72,7 @@ def to_frame(table: pa.Table, *, never_missing: Sequence[str] = ()) -> pd.DataFr
     whole = (pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32())
     types: dict[pa.DataType, Any] = dict.fromkeys(whole, pd.Int64Dtype())
     types |= {pa.uint64(): pd.UInt64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    frame: pd.DataFrame = utc(table).to_pandas(types_mapper=types.get)
+    frame: pd.DataFrame = plain(table).to_pandas(types_mapper=types.get)
     for column in never_missing:
         if column in frame.columns and frame[column].dtype == "Int64":
             # `astype` would copy all the others.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from labkit.datasets.dataset import series
 from labkit.records import Generation
 from labkit.store import filters
 from labkit.store.access import Reading
@@ -136,7 +137,7 @@ def _sample_columns(table: pa.Table, samples: pa.Table) -> pd.DataFrame:
     decoded = [msgspec.json.decode(text) for text in texts.dictionary.to_pylist()]
     columns = dict.fromkeys(column for fields in decoded for column in fields)
     frame = pd.DataFrame(
-        {f"sample.{column}": [fields.get(column) for fields in decoded] for column in columns},
+        {f"sample.{column}": series([fields.get(column) for fields in decoded]) for column in columns},
         index=range(len(decoded)),
     )
     return frame.reindex(_places(table, samples, texts.indices)).reset_index(drop=True)

@@ -160,7 +160,7 @@ class Store(Frames):
         keys = ledger.as_keys(keys)
         with self._reading() as reading:
             self._shared.writer.remember(ledger.requests_of(reading.connection, keys))
-            return arrow_to_pandas.utc(ledger.known(reading.connection, keys, columns=columns))
+            return arrow_to_pandas.plain(ledger.known(reading.connection, keys, columns=columns))
 
     def verified(self, request_ids: Iterable[str]) -> dict[str, str]:
         """Which stored requests are what their ids say, and the model each asks (`request_integrity`). The
@@ -243,7 +243,7 @@ class Store(Frames):
         """labkit's own SQL over the folded lab, as Arrow, times marked as UTC. Not for a person's words:
         see `sql`."""
         with self._reading() as reading:
-            return arrow_to_pandas.utc(reading.connection.execute(sql, params or []).to_arrow_table())
+            return arrow_to_pandas.plain(reading.connection.execute(sql, params or []).to_arrow_table())
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
         """The result of `query` as a frame: see there. What pandas has no dtype for is text."""

@@ -160,6 +160,25 @@ def test_rows_folded_late_stand_in_their_place(store: Store, make: Any) -> None:
     assert frame["sample_id"].tolist() == ["s1000", "s2000", "s3000"]
 
 
+def test_other_rows_change_no_whole_number(store: Store, put: Put, make: Any) -> None:
+    """A sample's whole number stays one beside a missing one, and beside rows that have no such column."""
+    put(
+        make.run("r1", dataset="t1:x"),
+        make.run("r2", dataset="t1:y"),
+        sample("s1", n=7),
+        sample("s2", position=1, n=None),
+        sample("s1", dataset="t1:y", other="x"),
+        make.generation("a", run_id="r1", sample_id="s1"),
+        make.generation("b", run_id="r1", sample_id="s2"),
+        make.generation("c", run_id="r2", sample_id="s1"),
+    )
+    for run in (None, "r1"):
+        numbers = store.generations(run=run).set_index("generation_id")["sample.n"]
+        assert str(numbers.dtype) == "Int64"
+        assert str(numbers["a"]) == "7"
+        assert numbers.isna().sum() == len(numbers) - 1
+
+
 def test_samples_and_scores_are_joined(store: Store, put: Put, make: Any) -> None:
     """The dataset's own columns follow as `sample.<column>`, scores as `score.<scorer>`, each by its row."""
     put(
