@@ -18,45 +18,42 @@ _INFINITE = {2**31 - 1: "infinity", 1 - 2**31: "-infinity", 2**63 - 1: "infinity
 
 
 def values(column: pa.ChunkedArray) -> list[Any]:
-    """The cells of a column; whole floats are whole numbers, and floats of 32 bits have their own digits."""
+    """The cells of a column; whole floats are whole numbers, and small floats have their own digits."""
     from pyarrow import types
 
     kind = column.type
-    if types.is_temporal(kind):
-        return moments(column)
-    cells: list[Any] = column.to_pylist()
+    if "interval" in str(kind):
+        return [_value(cell) for cell in column]
+    try:
+        cells: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError):
+        return [_value(cell) for cell in column]
     if types.is_floating(kind):
-        short = shortest if kind.bit_width < 64 else float
-        return [None if cell is None else whole(short(cell)) for cell in cells]
+        return [None if cell is None else whole(shortest(cell, kind.bit_width)) for cell in cells]
     return cells
 
 
-def shortest(value: float) -> float:
-    """A float of 32 bits as the shortest decimal that means it: 0.1, not 0.10000000149011612.
+def shortest(value: float, bits: int) -> float:
+    """A float of so many bits as the shortest decimal that means it: 0.1, not 0.10000000149011612.
 
-    >>> shortest(0.10000000149011612)
+    >>> shortest(0.10000000149011612, 32)
     0.1
     """
     import numpy as np
 
-    return float(str(np.float32(value)))
+    return value if bits == 64 else float(str(np.dtype(f"f{bits // 8}").type(value)))
 
 
-def moments(column: pa.ChunkedArray) -> list[Any]:
-    """Dates, times and intervals; text where Python has no such value."""
-    from pyarrow import types
-
-    if types.is_interval(column.type):
-        return [None if cell is None else interval(*cell) for cell in column.to_pylist()]
-    try:
-        return list(column.to_pylist())
-    except (OverflowError, ValueError):
-        return [_moment(cell) for cell in column]
-
-
-def _moment(cell: pa.Scalar) -> Any:
+def _value(cell: pa.Scalar) -> Any:
+    """The cell where Python has its value, else text; lists and mappings item by item."""
     import pyarrow as pa
 
+    if isinstance(cell, pa.MonthDayNanoIntervalScalar):
+        return None if cell.as_py() is None else interval(*cell.as_py())
+    if isinstance(cell, pa.StructScalar):
+        return {name: _value(cell[name]) for name in cell} if cell.is_valid else None
+    if isinstance(cell, pa.ListScalar):
+        return [_value(item) for item in cell.values] if cell.is_valid else None
     try:
         return cell.as_py()
     except (OverflowError, ValueError):

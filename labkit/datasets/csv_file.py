@@ -42,7 +42,12 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
     told = _TOLD.match(text)
     if told:
         text = text[told.end() :]
-    rows, lines = _rows(text, told["delimiter"] if told else _delimiter(text), 2 if told else 1, what)
+        delimiter = told["delimiter"]
+    elif os.fspath(path).lower().endswith(".tsv") and "\t" in _first_line(text):
+        delimiter = "\t"
+    else:
+        delimiter = _delimiter(text)
+    rows, lines = _rows(text, delimiter, 2 if told else 1, what)
     if not rows:
         raise DefinitionError(f"The {what} has no column names.")
     head, rows = _of_one_width(rows[0], rows[1:], lines, what)
@@ -158,5 +163,8 @@ def _delimiter(text: str) -> str:
         widths = {len(row) for row in rows}
         if len(widths) == 1:
             widest = max(widest, (widths.pop(), candidate), key=lambda found: found[0])
-    first, _, _ = text.lstrip().replace("\r", "\n").partition("\n")
-    return widest[1] or max(_DELIMITERS, key=first.count)
+    return widest[1] or max(_DELIMITERS, key=_first_line(text).count)
+
+
+def _first_line(text: str) -> str:
+    return text[:_SNIFFED].lstrip("\r\n").replace("\r", "\n").partition("\n")[0]

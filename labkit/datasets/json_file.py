@@ -19,17 +19,13 @@ from labkit.errors import DefinitionError
 from labkit.paths import decode, read_bytes
 
 
-def read_jsonl(path: str | os.PathLike[str]) -> Table:
-    """JSON Lines: one object a line, empty lines skipped."""
-    what = f"JSON Lines file {os.fspath(path)!r}"
-    return _from_lines(_read(path, what), what)
-
-
 def read_json(path: str | os.PathLike[str]) -> Table:
-    """A JSON file that holds a list of objects, or JSON Lines under that name."""
-    what = f"JSON file {os.fspath(path)!r}"
-    text = _read(path, what)
-    if _is_lines(text):
+    """A list of objects, or JSON Lines (one object a line, empty lines skipped), under either's name."""
+    is_named_lines = os.fspath(path).lower().endswith((".jsonl", ".ndjson"))
+    what = f"{'JSON Lines' if is_named_lines else 'JSON'} file {os.fspath(path)!r}"
+    text = decode(read_bytes(path, what="dataset", limit_bytes=LARGEST_BYTES), what=what)
+    is_list = text.lstrip()[:1] == "["
+    if _is_lines(text) or (is_named_lines and not is_list):
         return _from_lines(text, what)
     rows, fault = _decoded(text)
     if fault is None and not isinstance(rows, list):
@@ -37,10 +33,6 @@ def read_json(path: str | os.PathLike[str]) -> Table:
     if fault:
         raise DefinitionError(f"The {what} cannot be read: {fault}.")
     return from_rows(rows, what=what)
-
-
-def _read(path: str | os.PathLike[str], what: str) -> str:
-    return decode(read_bytes(path, what="dataset", limit_bytes=LARGEST_BYTES), what=what)
 
 
 def _from_lines(text: str, what: str) -> Table:

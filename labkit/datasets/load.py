@@ -16,7 +16,7 @@ from typing import Any
 
 from labkit.datasets.csv_file import read_csv
 from labkit.datasets.dataset import Dataset, content_id, hash_of
-from labkit.datasets.json_file import read_json, read_jsonl
+from labkit.datasets.json_file import read_json
 from labkit.datasets.tables import Table, capped, from_arrow, from_frame, from_rows, read_parquet
 from labkit.datasets.values import Unkeepable, digits, numbers, plain
 from labkit.errors import DefinitionError
@@ -27,8 +27,8 @@ from labkit.records import Sample
 _READERS: dict[str, Callable[[str | os.PathLike[str]], Table]] = {
     ".csv": read_csv,
     ".tsv": read_csv,
-    ".jsonl": read_jsonl,
-    ".ndjson": read_jsonl,
+    ".jsonl": read_json,
+    ".ndjson": read_json,
     ".json": read_json,
     ".parquet": read_parquet,
 }

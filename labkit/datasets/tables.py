@@ -100,12 +100,12 @@ def _series(series: Any) -> list[Any]:
     import pyarrow
 
     kind = series.dtype
-    if isinstance(kind, pd.ArrowDtype):
-        return arrow_values.values(pyarrow.chunked_array(pyarrow.array(series)))
+    if isinstance(kind, pd.ArrowDtype) or pd.api.types.is_datetime64_any_dtype(kind):
+        return arrow_values.values(pyarrow.chunked_array([pyarrow.array(series)]))
     if not pd.api.types.is_float_dtype(kind):
         return list((series.astype(object) if isinstance(kind, pd.CategoricalDtype) else series).tolist())
-    short = arrow_values.shortest if kind.itemsize < 8 else float
-    return [None if pd.isna(cell) else whole(short(cell)) for cell in series.tolist()]
+    bits = 8 * kind.itemsize
+    return [None if pd.isna(cell) else whole(arrow_values.shortest(cell, bits)) for cell in series.tolist()]
 
 
 def from_rows(rows: Iterable[Any], *, row_names: Callable[[int], str] | None = None, what: str) -> Table:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from labkit.datasets.arrow_values import moments
+from labkit.datasets.arrow_values import values as cells_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def text_for_pandas(table: pa.Table) -> pa.Table:
     for place, column in enumerate(table.schema):
         kind = column.type
         if pa.types.is_interval(kind) or pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-            cells = moments(table.column(place))
+            cells = cells_of(table.column(place))
             if any(isinstance(cell, str) for cell in cells):
                 texts = [cell if cell is None else str(cell) for cell in cells]
                 table = table.set_column(place, column.name, pa.array(texts, pa.string()))

@@ -47,6 +47,13 @@ def test_separators_inside_cells_do_not_split_them(write, data, columns):
     assert read_csv(write(data)).columns == columns
 
 
+def test_a_tsv_file_is_separated_by_tabs(write):
+    """Under the name .tsv a tab in the first line decides, however many commas stand beside it."""
+    data = "a,b\tc,d,e\nx,y\tu,v,w\n"
+    assert read_csv(write(data, "t.tsv")).columns == {"a,b": ["x,y"], "c,d,e": ["u,v,w"]}
+    assert read_csv(write("a,b\n1,2\n", "t.tsv")).columns == {"a": [1], "b": [2]}
+
+
 def test_the_separator_is_found_in_a_long_file(write):
     """B8: the separator is found from the first lines, wherever the look at them ends."""
     row = "x" * 1000 + ";" + "y" * 1000 + "\n"

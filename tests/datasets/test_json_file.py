@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.datasets.json_file import read_json, read_jsonl
+from labkit.datasets.json_file import read_json
 from labkit.errors import DefinitionError
 
 
 def test_json_lines_are_rows(write):
     """Objects, one a line; a key that a line lacks is None there; empty lines are skipped."""
-    table = read_jsonl(write('\ufeff{"a": 1, "b": [1, {"c": null}]}\r\n\n{"a": "x"}\n', "t.jsonl"))
+    table = read_json(write('\ufeff{"a": 1, "b": [1, {"c": null}]}\r\n\n{"a": "x"}\n', "t.jsonl"))
     assert table.columns == {"a": [1, "x"], "b": [[1, {"c": None}], None]}
     assert table.row_names(1) == "line 3"
 
@@ -19,7 +19,8 @@ def test_json_lines_are_rows(write):
     ("data", "why"),
     [
         ('{"a": 1}\n{"a": }\n', "line 2"),
-        ("[1]\n", "line 1: it is no object"),
+        ("5\n", "line 1: it is no object"),
+        ('"x"\n{"a": 1}\n', "line 1: it is no object"),
         (b'{"a": "\xff"}\n', "not UTF-8"),
         ('{"a": ' + "[" * 100_000, "nested too deep|line 1"),
         ('{"a": 1}{"a": 2}\n', "line 1"),
@@ -28,13 +29,13 @@ def test_json_lines_are_rows(write):
 def test_broken_json_lines_are_named(write, data, why):
     """B8: a line that is no object is named, with the reason."""
     with pytest.raises(DefinitionError, match=why):
-        read_jsonl(write(data, "t.jsonl"))
+        read_json(write(data, "t.jsonl"))
 
 
 def test_all_broken_json_lines_are_named_at_once(write):
     """Every broken line stands in one error, up to a number that a person reads."""
     with pytest.raises(DefinitionError) as caught:
-        read_jsonl(write("x\n" * 50, "t.jsonl"))
+        read_json(write("x\n" * 50, "t.jsonl"))
     assert len(caught.value.faults) == 21
     assert "30 more" in caught.value.faults[-1]
 
@@ -72,11 +73,12 @@ def test_json_lines_go_under_either_name(write):
     table = read_json(write('\ufeff{"q": "a"}\r\n\n{"q": "b", "n": NaN}\n', "t.json"))
     assert table.columns["q"] == ["a", "b"]
     assert table.row_names(1) == "line 3"
+    assert read_json(write('[{"q": "a"},\n{"q": "b"}]\n', "t.jsonl")).columns == {"q": ["a", "b"]}
 
 
 def test_what_pythons_json_writes_is_read(write):
     """NaN and half characters come through; what is to become of them is decided where every cell is."""
-    table = read_jsonl(write('{"a": NaN, "b": "x \\ud83d", "c": Infinity}\n', "t.jsonl"))
+    table = read_json(write('{"a": NaN, "b": "x \\ud83d", "c": Infinity}\n', "t.jsonl"))
     assert repr(table.columns) == r"{'a': [nan], 'b': ['x \ud83d'], 'c': [inf]}"
 
 
