@@ -33,7 +33,7 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
     A column becomes whole numbers or decimals only if every cell is written just as Python writes
     that number, so that a prompt shows the characters of the file: `007` stays text. Empty cells
     are None, rows without any filled cell are left out. A first column without a name is R's or pandas' row
-    names: column `rownames`, or left out where it only numbers the rows.
+    names: column `rownames`, or left out as a numbering where all are whole numbers.
     """
     what = f"CSV file {os.fspath(path)!r}"
     text = decode(read_bytes(path, what="dataset", limit_bytes=LARGEST_BYTES), what=what)
@@ -58,6 +58,11 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
     kept = [place for place, name in enumerate(names) if name or any(map(str.strip, columns[place]))]
     if ROW_NAMES == names[0] != head[0] and all(map(str.isdecimal, columns[0])):
         kept.remove(0)
+    if head[0].strip() and _are_numbers(names):
+        raise DefinitionError(
+            f"The {what} has numbers where the names of its columns are to stand, in line {lines[0]:,}. "
+            "Put a line of names above it."
+        )
     _check_head([names[place] for place in kept], lines[0], what)
     read = {names[place]: numbers(_cells(columns[place], head[place])) for place in kept}
     return Table(read, len(rows), lambda i: f"line {lines[i + 1]:,}")
@@ -121,6 +126,15 @@ def _check_head(names: list[str], line: int, what: str) -> None:
             "names are to stand in the first line: take out what stands above them, or name every column."
         )
     check_names(names, what)
+
+
+def _are_numbers(names: list[str]) -> bool:
+    """Whether a first line is a row of numbers; years alone can be names."""
+    try:
+        read = [float(name) for name in names]
+    except ValueError:
+        return False
+    return len(set(read)) < len(read) or not all(map(str.isdecimal, names))
 
 
 def _cells(column: tuple[str, ...], name: str) -> list[str | None]:

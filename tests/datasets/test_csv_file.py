@@ -40,6 +40,7 @@ def test_the_usual_dialects_are_one_table(write, data):
         ('text\n"a, b"\n"c; d; e"\n', {"text": ["a, b", "c; d; e"]}),
         ('a,b\n"line one\nline two","say ""hi"""\n', {"a": ["line one\nline two"], "b": ['say "hi"']}),
         ("a,b\n1,\n,x\n", {"a": [1, None], "b": [None, "x"]}),
+        ("2019,2020\n1,2\n", {"2019": [1], "2020": [2]}),
     ],
 )
 def test_separators_inside_cells_do_not_split_them(write, data, columns):
@@ -118,6 +119,8 @@ def test_what_python_writes_is_read_back(rows):
         ("a,,b\n1,2,3\n", "Column 1 .* has no name"),
         ("a title,,\n,,\na,b,c\n1,2,3\n", "names 1 of its 3 columns in line 1. .*take out what stands above"),
         ("sep=;\na;b\n1\n", r"line 3 \(1\)"),
+        ("0.5,1\n2,3\n", "numbers where the names of its columns are to stand, in line 1"),
+        ("0,0,5\n1,2,3\n", "numbers where the names"),
         (",rownames\nx,1\n", "Column 0 .* has no name"),
         ("a,\x07\n1,2\n", "unprintable"),
         ('a,b\n"x,2\n', "cannot be read in line 2"),
@@ -165,6 +168,7 @@ def test_excels_first_line_names_the_separator(write, first):
         ('"","q"\n"Mazda RX4","a"\n"1","b"\n', {"rownames": ["Mazda RX4", "1"], "q": ["a", "b"]}),
         (",q,n\nx,a,1\n", {"rownames": ["x"], "q": ["a"], "n": [1]}),
         (",q\n0,a\n7,b\n", {"q": ["a", "b"]}),
+        (",16.5,17\nx,1,2\n", {"rownames": ["x"], "16.5": [1], "17": [2]}),
         ('"q","n"\n"x","a",1\n"y","b",2\n', {"rownames": ["x", "y"], "q": ["a", "b"], "n": [1, 2]}),
         ('"q" "n"\n"1" "a b" 1\n"2" "b" 2\n', {"q": ["a b", "b"], "n": [1, 2]}),
         ('"q" "n"\n"a b" 1\n"b" 2\n', {"q": ["a b", "b"], "n": [1, 2]}),
