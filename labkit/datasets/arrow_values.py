@@ -23,11 +23,11 @@ def values(column: pa.ChunkedArray) -> list[Any]:
 
     kind = column.type
     if "interval" in str(kind):
-        return [_value(cell) for cell in column]
+        return [value(cell) for cell in column]
     try:
         cells: list[Any] = column.to_pylist()
     except (OverflowError, ValueError):
-        return [_value(cell) for cell in column]
+        return [value(cell) for cell in column]
     if types.is_floating(kind):
         return [None if cell is None else whole(shortest(cell, kind.bit_width)) for cell in cells]
     return cells
@@ -44,16 +44,16 @@ def shortest(value: float, bits: int) -> float:
     return value if bits == 64 else float(str(np.dtype(f"f{bits // 8}").type(value)))
 
 
-def _value(cell: pa.Scalar) -> Any:
+def value(cell: pa.Scalar) -> Any:
     """The cell where Python has its value, else text; lists and mappings item by item."""
     import pyarrow as pa
 
     if isinstance(cell, pa.MonthDayNanoIntervalScalar):
         return None if cell.as_py() is None else interval(*cell.as_py())
     if isinstance(cell, pa.StructScalar):
-        return {name: _value(cell[name]) for name in cell} if cell.is_valid else None
+        return {name: value(cell[name]) for name in cell} if cell.is_valid else None
     if isinstance(cell, pa.ListScalar):
-        return [_value(item) for item in cell.values] if cell.is_valid else None
+        return [value(item) for item in cell.values] if cell.is_valid else None
     try:
         return cell.as_py()
     except (OverflowError, ValueError):

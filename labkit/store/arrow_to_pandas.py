@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from labkit.datasets.arrow_values import values as cells_of
+from labkit.datasets import arrow_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,17 +51,25 @@ def _number(decimals: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def text_for_pandas(table: pa.Table) -> pa.Table:
-    """The table with columns as text for which pandas has no dtype: intervals, infinite and far dates."""
+    """The table, with as text what pandas has no dtype for: intervals, unions, infinite and far dates."""
     import pyarrow as pa
 
     for place, column in enumerate(table.schema):
-        kind = column.type
-        if pa.types.is_interval(kind) or pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-            cells = cells_of(table.column(place))
-            if any(isinstance(cell, str) for cell in cells):
-                texts = [cell if cell is None else str(cell) for cell in cells]
-                table = table.set_column(place, column.name, pa.array(texts, pa.string()))
+        if _is_text_for_pandas(table.column(place)):
+            cells = arrow_values.values(table.column(place))
+            texts = [cell if cell is None else str(cell) for cell in cells]
+            table = table.set_column(place, column.name, pa.array(texts, pa.string()))
     return table
+
+
+def _is_text_for_pandas(column: pa.ChunkedArray) -> bool:
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    if types.is_date(column.type) or types.is_timestamp(column.type):
+        ends = pc.min_max(column)
+        return any(isinstance(arrow_values.value(ends[end]), str) for end in ("min", "max"))
+    return bool(types.is_interval(column.type) or types.is_union(column.type))
 
 
 def to_frame(table: pa.Table, *, never_missing: Sequence[str] = ()) -> pd.DataFrame:

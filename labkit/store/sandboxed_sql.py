@@ -66,8 +66,9 @@ def query(
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:
-    found: list[str] = []
+    found: dict[str, None] = {}
     for name in names:
-        several = (f"{name}_{number}" for number in range(1, len(names) + 1))
-        found.append(next(one for one in (name, *several) if one not in found))
-    return found
+        several = (f"{name}_{number}" for number in range(1, 2 * len(names)))
+        free = (one for one in several if one not in names and one not in found)
+        found[next(free) if name in found else name] = None
+    return list(found)

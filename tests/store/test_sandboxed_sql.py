@@ -219,6 +219,12 @@ def test_nothing_of_a_result_is_lost(store: Store) -> None:
     assert [str(frame[name].dtype) for name in ("n", "h", "d")] == ["Int64", "Int64", "float64"]
 
 
+def test_names_and_types_that_a_frame_cannot_hold_are_changed(store: Store) -> None:
+    """Two columns of one name get numbers, past those that are taken; a union is its value's text."""
+    frame = store.sql("select 1 as n, 2 as n, 3 as n_1, 4 as n, union_value(num := 5) as u")
+    assert frame.astype(str).to_dict("records") == [{"n": "1", "n_2": "2", "n_1": "3", "n_3": "4", "u": "5"}]
+
+
 def test_a_broken_query_names_its_fault(any_lab: Store) -> None:
     """DuckDB's own words come through, as a `DefinitionError`, not as a store's fault."""
     with pytest.raises(DefinitionError, match="nosuch") as told:
