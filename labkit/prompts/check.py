@@ -6,7 +6,8 @@ It renders nothing that cannot fail, so it is fast over many rows. It does not k
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
 
 from labkit.errors import DefinitionError, MissingVariables
 from labkit.prompts.prompt import Prompt
@@ -53,12 +54,21 @@ def check(prompt: Prompt, samples: Iterable[Sample]) -> list[str]:
     return faults + [f"{reason} This is so for {_ids(ids)}." for reason, ids in failing.items()]
 
 
-def _spelled(names: Iterable[str], columns: Iterable[str]) -> str:
-    """How to write the column that seems to be meant: one that has these names as words in its own."""
+def _spelled(names: Sequence[str], columns: Collection[str]) -> str:
+    """How to write the column that seems to be meant: one that has these names as words in its own, or is
+    such a word in another case."""
+    if any(name in columns for name in names):
+        return ""
+    wanted = set(map(_folded, names))
     for column in columns:
-        if not column.isidentifier() and not set(names) - set(re.findall(r"\w+", column)):
-            return f"The column {column!r} is written {in_row(column)}."
+        if wanted <= set(re.findall(r"\w+", _folded(column))):
+            written = f"{{{{ {column} }}}}" if column.isidentifier() else in_row(column)
+            return f"The column {column!r} is written {written}."
     return ""
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def missing_variables(prompts: Iterable[Prompt], samples: Sequence[Sample]) -> None:

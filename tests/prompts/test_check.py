@@ -85,6 +85,10 @@ def test_a_column_that_seems_to_be_meant_is_told(written):
     (fault,) = check(Prompt("p", f"{{{{ {written} }}}}"), rows)
     assert fault.endswith("The column 'user-name' is written {{ row['user-name'] }}.")
     assert check(Prompt("p", "{{ row['user-name'] }}"), rows) == []
+    (fault,) = check(Prompt("p", "{{ text }}"), samples({"Text": "x"}))
+    assert fault.endswith("The column 'Text' is written {{ Text }}.")
+    (fault,) = check(Prompt("p", "{{ name }}"), samples({"name": None, "user-name": "x"}))
+    assert fault.endswith("Add a column of that name, or give the prompt a default.")
 
 
 def test_a_column_called_by_a_number_is_not_taken_for_it():
