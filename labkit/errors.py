@@ -108,7 +108,14 @@ class QuotaExceeded(ProviderError):
 
 
 class InvalidRequest(ProviderError):
-    """The provider will never take this request."""
+    """The provider will never take this request.
+
+    `alike` is the same for refusals of one kind, whatever request they answer; `names` is the parameter or
+    the `model` that it refuses by name, if it does.
+    """
+
+    alike = ""
+    names: str | None = None
 
 
 class RateLimited(ProviderError):

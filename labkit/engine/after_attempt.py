@@ -10,10 +10,19 @@ from random import Random
 
 from labkit.engine import retry
 from labkit.engine.call import Attempted, Call, Stopped
+from labkit.engine.circuit_breaker import TRIPS_AT
 from labkit.engine.queues import ModelQueue
 from labkit.engine.retry import Policy
 from labkit.engine.token_buckets import Tokens
-from labkit.errors import ConnectionFailed, ConnectionLost, Overloaded, ProviderError, RateLimited, TimedOut
+from labkit.errors import (
+    ConnectionFailed,
+    ConnectionLost,
+    InvalidRequest,
+    Overloaded,
+    ProviderError,
+    RateLimited,
+    TimedOut,
+)
 from labkit.records import Generation
 
 REFUSALS = (RateLimited, Overloaded)
@@ -64,6 +73,7 @@ def decide(
 
 def _answered(queue: ModelQueue, call: Call, attempted: Attempted, now: float) -> AfterAttempt:
     queue.circuit.answered()
+    queue.answered, queue.refused_alike = True, ("", 0)
     row = call.answered_row(attempted)
     if row.input_tokens is not None and row.output_tokens is not None:
         queue.buckets.settle(call.tokens, Tokens(row.input_tokens, row.output_tokens), now)
@@ -92,7 +102,7 @@ def _failed(
         random=random,
         by_chance=queue.rate.by_chance,
     )
-    stops = decision.stops_model or _unreachable(queue, error, policy, now)
+    stops = decision.stops_model or _unreachable(queue, error, policy, now) or _whatever(queue, error)
     # A run that was stopped meanwhile asks nothing again, and is no reason to hide what went wrong here.
     wait_s = None if stops or queue.stopped else decision.wait_s
     return AfterAttempt(
@@ -113,6 +123,18 @@ def _learn(queue: ModelQueue, attempted: Attempted, error: ProviderError, now: f
         return queue.circuit.failed(type(error).__name__, now)
     # Any answer, also a refusal of this one request, shows that the endpoint works.
     queue.circuit.answered()
+    return None
+
+
+def _whatever(queue: ModelQueue, error: ProviderError) -> str | None:
+    """Why no request of this model will be taken, if so: one was refused for what all have, or many alike."""
+    if not isinstance(error, InvalidRequest):
+        return None
+    kind, count = queue.refused_alike
+    count = count + 1 if error.alike == kind else 1
+    queue.refused_alike = error.alike, count
+    if (error.names and not queue.answered) or count >= TRIPS_AT:
+        return f"it takes no request as they are: {error}"
     return None
 
 

@@ -55,6 +55,10 @@ class ModelQueue:
         self.costs = False
         """Whether any of its cells may cost something."""
         self.overrun = Overrun()
+        self.refused_alike = ("", 0)
+        """Of which kind the last refused requests were, and how many in a row."""
+        self.answered = False
+        """Whether one of its requests was ever answered."""
 
     def ready(self, now: float, *, money: bool) -> bool:
         """Whether the first call may be sent now; `money` False: only one that costs nothing."""

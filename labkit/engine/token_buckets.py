@@ -8,17 +8,14 @@ only (see `limit_sharing`). It reads no clock: the time is given to it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import NamedTuple
 
+from labkit.providers.reset_times import seconds_until
+
 _MINUTE_S = 60.0
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
-_SPAN_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _KINDS = {"requests": "requests", "tokens": "tokens", "input-tokens": "input", "output-tokens": "output"}
 _HEADERS = [
     (kind, *(f"x-ratelimit-{part}-{told}" for part in ("limit", "remaining", "reset")))
@@ -176,7 +173,7 @@ class TokenBuckets:
                 continue
             limit, remaining = _count(headers, told_limit), _count(headers, told_remaining)
             if limit is not None and remaining is not None and limit > 0:
-                reset_s = _reset_s(headers.get(told_reset), headers.get("date"))
+                reset_s = seconds_until(headers.get(told_reset), headers.get("date"))
                 self._hear(kind, limit, min(remaining, limit), behind * tokens.of(kind), reset_s, now)
         return self._all is not known
 
@@ -211,32 +208,3 @@ def _count(headers: Mapping[str, str], name: str) -> float | None:
     except ValueError:
         return None
     return value if isfinite(value) and value >= 0 else None
-
-
-def _reset_s(text: str | None, date: str | None) -> float | None:
-    """Seconds to the reset: told as a span (`6m0s`, `20ms`), as seconds, or as a moment (RFC 3339), which is
-    taken against the response's own `date`, so that a wrong clock here does not matter."""
-    if text is None:
-        return None
-    spans = _SPAN.findall(text)
-    if spans and "".join(number + unit for number, unit in spans) == text:
-        return sum(float(number) * _SPAN_S[unit] for number, unit in spans)
-    try:
-        seconds = float(text)
-    except ValueError:
-        pass
-    else:
-        return max(0.0, seconds) if isfinite(seconds) else None
-    moment = _moment(datetime.fromisoformat, text)
-    if moment is None:
-        return None
-    now = _moment(parsedate_to_datetime, date or "") or datetime.now(UTC)
-    return max(0.0, (moment - now).total_seconds())
-
-
-def _moment(read: Callable[[str], datetime], text: str) -> datetime | None:
-    try:
-        moment = read(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -1,16 +1,12 @@
 """What an HTTP status, or an `error` payload, means in labkit's own errors, for both dialects.
 
-Reads statuses, headers and JSON; knows no SDK and no socket. `Retry-After` is read here and judged
-elsewhere: whether and how long to wait is the engine's decision.
+Reads statuses, headers and JSON; knows no SDK and no socket. When to ask again stands in `reset_times`.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from labkit.errors import (
@@ -24,6 +20,7 @@ from labkit.errors import (
 )
 from labkit.providers import lenient
 from labkit.providers.lenient import count
+from labkit.providers.reset_times import again_in_s
 
 _SHOWN_CHARS = 500
 _RAW_CHARS = 4000
@@ -96,6 +93,19 @@ _ADVICE = (
     (re.compile(r"\bstream\b", re.IGNORECASE), _NOT_STREAMED),
     (re.compile(r"\bstreaming\b.*\bnot\b|\bnot\b.*\bstreaming\b", re.IGNORECASE), _NOT_STREAMED),
 )
+_OF_ONE = re.compile(r"\d+|'[^']*'|\"[^\"]*\"|`[^`]*`")
+"""What in a message is of one request only: numbers, and what is quoted."""
+_OF_ITS_LENGTH = re.compile(r"context|too long|too large|string_?above|exceeds? the", re.IGNORECASE)
+_OF_THE_MODEL = re.compile(
+    r"model_?not_?(found|exist)|\bmodel\b.{0,120}\b(not (found|exist|available)|does ?n[o']t exist|unknown)"
+    r"|(unknown|invalid|no such|unsupported) model",
+    re.IGNORECASE | re.DOTALL,
+)
+_OF_A_PARAM = re.compile(
+    r"(?:parameter|value|argument|field|property|option)s?:?\s*['\"`](\w+)['\"`]|^(\w+):\s", re.IGNORECASE
+)
+_OF_THE_ROW = {"messages", "message", "input", "prompt", "content", "system", "image", "imageurl"}
+"""Parameters that are another for each row: a refusal that names one says nothing of the next."""
 # The provider may have answered after the gateway in front of it gave up waiting.
 _MAYBE_PAID = frozenset({408, 499, 504, 524})
 
@@ -108,13 +118,16 @@ def from_status(status: int, body: str, headers: Mapping[str, str], *, who: str)
     location = headers.get("location")
     if 300 <= status < 400 and location:
         shown = f"redirects elsewhere, which is not followed; give the final base_url ({location[:200]})"
-    return kind(
-        f"{who} answered {status}: {shown[:_SHOWN_CHARS]}{_advice(kind, told)}",
-        status=status,
-        retry_after_s=retry_after_s(headers),
-        headers=_kept(headers),
-        raw=body[:_RAW_CHARS] or None,
-        maybe_paid=True if status in _MAYBE_PAID else None,
+    return _named(
+        told,
+        kind(
+            f"{who} answered {status}: {shown[:_SHOWN_CHARS]}{_advice(kind, told)}",
+            status=status,
+            retry_after_s=_again_in_s(kind, headers, told),
+            headers=_kept(headers),
+            raw=body[:_RAW_CHARS] or None,
+            maybe_paid=True if status in _MAYBE_PAID else None,
+        ),
     )
 
 
@@ -129,14 +142,33 @@ def from_payload(payload: bytes, headers: Mapping[str, str], *, who: str, begun:
     text = payload.decode("utf-8", "replace")
     all_headers = {**_kept(headers), **told.headers}
     how = "broke off with an error" if begun else "answered 200 with an error"
-    return kind(
-        f"{who} {how}: {(told.said or text)[:_SHOWN_CHARS]}{_advice(kind, told)}",
-        status=told.status or 200,
-        retry_after_s=retry_after_s(all_headers),
-        headers=all_headers,
-        raw=text[:_RAW_CHARS],
-        maybe_paid=begun or kind not in _UNPAID,
+    return _named(
+        told,
+        kind(
+            f"{who} {how}: {(told.said or text)[:_SHOWN_CHARS]}{_advice(kind, told)}",
+            status=told.status or 200,
+            retry_after_s=_again_in_s(kind, all_headers, told),
+            headers=all_headers,
+            raw=text[:_RAW_CHARS],
+            maybe_paid=begun or kind not in _UNPAID,
+        ),
     )
+
+
+def _named(told: _Told, error: ProviderError) -> ProviderError:
+    """`error`, and where it is of the request: of which kind it is, and what it names."""
+    if isinstance(error, InvalidRequest):
+        codes = " ".join(map(_plain, told.codes))
+        error.alike = f"{error.status} {codes} {told.param} {_OF_ONE.sub('#', told.said)[:_SHOWN_CHARS]}"
+        if not _OF_ITS_LENGTH.search(f"{codes} {told.said}"):
+            error.names = "model" if _OF_THE_MODEL.search(f"{codes} {told.said}") else _param(told)
+    return error
+
+
+def _param(told: _Told) -> str | None:
+    found = _OF_A_PARAM.search(told.said)
+    name = told.param or (found[1] or found[2] if found else "")
+    return name if name and _plain(name.split(".")[0].split("[")[0]) not in _OF_THE_ROW else None
 
 
 def is_one(payload: bytes) -> bool:
@@ -149,47 +181,6 @@ def is_one(payload: bytes) -> bool:
     return bool(told.said or told.status)
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """How long the provider asks to wait, in seconds; None where it does not say, or says nonsense.
-
-    Reads `retry-after-ms`, then `retry-after` as seconds or as a date. A date is taken against the
-    response's own `date`, where it has one, so that a wrong clock here does not matter.
-
-    >>> retry_after_s({"retry-after": "1.5"}), retry_after_s({"retry-after": "-1"})
-    (1.5, None)
-    """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    text = headers.get("retry-after")
-    if text is None:
-        return None
-    seconds = _number(text)
-    if seconds is not None:
-        return seconds
-    until = _date(text)
-    if until is None:
-        return None
-    now = _date(headers.get("date") or "") or datetime.now(UTC)
-    return max(0.0, (until - now).total_seconds())
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        value = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-
-
 class _Told(NamedTuple):
     """What an error body says, in any of the shapes the dialects' endpoints and gateways use."""
 
@@ -199,6 +190,12 @@ class _Told(NamedTuple):
     said: str = ""
     param: str = ""
     headers: Mapping[str, str] = {}
+    body: Any = None
+
+
+def _again_in_s(kind: type[ProviderError], headers: Mapping[str, str], told: _Told) -> float | None:
+    body, said = (told.body, told.said) if kind in (RateLimited, Overloaded) else (None, "")
+    return again_in_s({**told.headers, **_kept(headers)}, body, said)
 
 
 def _by_status(status: int, told: _Told) -> type[ProviderError]:
@@ -264,6 +261,7 @@ def _read(body: str | bytes) -> _Told:
         said=said if isinstance(said, str) else lenient.written(said),
         param=str(inner.get("param") or ""),
         headers=_passed_on(inner),
+        body=found,
     )
 
 

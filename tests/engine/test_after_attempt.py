@@ -161,6 +161,37 @@ def test_what_was_aborted_is_a_row(after: Any) -> None:
     assert found.cost_usd is None
 
 
+def invalid(alike: str, names: str | None = None) -> InvalidRequest:
+    """A refusal of one kind."""
+    error = InvalidRequest(f"no {alike}")
+    error.alike, error.names = alike, names
+    return error
+
+
+def test_a_refusal_that_names_what_all_requests_have_stops_the_model(after: Any) -> None:
+    """A parameter or the model itself: the next request would be refused as well."""
+    stopped = after(error=invalid("a", names="temperature")).stops_model
+    assert stopped.error_type == "InvalidRequest"
+    assert "scripted/a was put aside: it takes no request as they are: no a" in stopped.message
+
+
+def test_where_one_was_answered_a_name_is_no_reason_to_stop(after: Any) -> None:
+    """Another prompt may have other parameters: its requests go on."""
+    after(answer=Answer(stop_reason="stop", usage=Usage()), said="x")
+    assert after(error=invalid("a", names="temperature")).stops_model is None
+
+
+def test_twenty_refusals_alike_stop_the_model(after: Any) -> None:
+    """Nineteen do not, nor do those that an answer or a refusal of another kind parts."""
+    found = [after(error=invalid("a")).stops_model for _ in range(19)]
+    after(error=invalid("b"))
+    found += [after(error=invalid("a")).stops_model for _ in range(19)]
+    after(answer=Answer(stop_reason="stop", usage=Usage()), said="x")
+    found += [after(error=invalid("a")).stops_model for _ in range(19)]
+    assert found == [None] * 57
+    assert after(error=invalid("a")).stops_model is not None
+
+
 def test_an_endpoint_that_only_refuses_is_given_up(after: Any, queue: ModelQueue) -> None:
     """Refused and nothing else for `unreachable_s`, however rarely it is asked: the model ends, with why."""
     found = [after(error=RateLimited("no"), now=now).stops_model for now in (1.0, 40.0, 80.0, 99.0, 102.0)]

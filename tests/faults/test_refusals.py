@@ -1,8 +1,10 @@
-"""Refusals that no waiting mends: one request each, and a model without key or credit is left alone."""
+"""Refusals that no waiting mends: one request each, and a model that takes none is left alone."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -147,3 +149,39 @@ def test_no_key_is_in_any_row(channel: Any, put: Callable[..., Any], key: Any) -
     )
     assert not ran.sink.statuses()["done"]
     assert not [piece for piece in (secret[i : i + 8] for i in range(len(secret) - 7)) if piece in rows]
+
+
+def test_a_parameter_that_no_row_can_have_is_refused_a_few_times(
+    channel: Any, put: Callable[..., Any]
+) -> None:
+    """A 400 that names a parameter ends the model after what was out, and the rows say which it is."""
+    error = {"message": "Unsupported value: 'temperature' does not support 0.", "param": "temperature"}
+    channel.script(then={"status": 400, "body": {"error": error}})
+    ran = put(channel.model(), count=60)
+    assert len(channel.seen()) <= 8
+    assert set(ran.sink.statuses()) == {"failed", "stopped"}
+    assert all("'temperature' does not support 0" in row.error_message for row in ran.sink.generations)
+
+
+def test_a_limit_that_ends_in_hours_ends_the_model(channel: Any, put: Callable[..., Any]) -> None:
+    """A reset that is told as a moment far away is no wait: the rows say until when."""
+    until = time.time() + 15 * 3600
+    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{until * 1000:.0f}"}
+    channel.script(then={"status": 429, "headers": headers, "body": {"error": {"message": "free models"}}})
+    ran = put(channel.model(), count=40)
+    assert len(channel.seen()) <= 8
+    day = f"{datetime.fromtimestamp(until, UTC):%Y-%m-%d}"
+    stopped = [row for row in ran.sink.generations if row.status == "stopped"]
+    assert len(stopped) >= 32
+    assert all(f"until {day}" in row.error_message for row in stopped)
+
+
+def test_a_limit_that_ends_soon_is_waited_for(channel: Any, put: Callable[..., Any]) -> None:
+    """A reset told as a moment two seconds away: hardly a request before it, and all are answered."""
+    headers = {"x-ratelimit-reset": f"{time.time() + 2.5:.2f}"}
+    busy = {"status": 429, "headers": headers, "body": {"error": {"message": "slow"}}}
+    channel.script(*[busy] * 4)
+    ran = put(channel.model(), count=4)
+    assert ran.sink.statuses() == {"done": 4}
+    assert len(channel.seen()) == 8
+    assert min(seen["at"] for seen in channel.seen()[4:]) - channel.seen()[0]["at"] > 1.5

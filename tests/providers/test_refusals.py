@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -22,7 +19,7 @@ from labkit.errors import (
     QuotaExceeded,
     RateLimited,
 )
-from labkit.providers.refusals import from_payload, from_status, retry_after_s
+from labkit.providers.refusals import from_payload, from_status
 
 
 @pytest.mark.parametrize(
@@ -97,42 +94,6 @@ def test_long_bodies_are_cut() -> None:
     error = from_status(500, "x" * 10**6, {}, who="x")
     assert len(str(error)) < 600
     assert len(error.raw or "") == 4000
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("0", 0.0), ("1.5", 1.5), (" 3 ", 3.0), ("86400", 86400.0),
-        ("-1", None), ("nan", None), ("inf", None),
-        ("abc", None), ("", None), ("Thu, 99 Foo", None), ("1e400", None),
-    ],
-)  # fmt: skip
-def test_retry_after(text: str, seconds: float | None) -> None:
-    """Seconds are read; what is negative, infinite or no number says nothing."""
-    assert retry_after_s({"retry-after": text}) == seconds
-
-
-def test_retry_after_in_milliseconds_goes_first() -> None:
-    """`retry-after-ms` is the more exact of the two, and nonsense in it falls back to the other."""
-    assert retry_after_s({"retry-after-ms": "250", "retry-after": "1"}) == 0.25
-    assert retry_after_s({"retry-after-ms": "x", "retry-after": "1"}) == 1.0
-    assert retry_after_s({}) is None
-
-
-@given(st.integers(-(10**6), 10**6), st.integers(-(10**8), 10**8))
-def test_retry_after_as_a_date(ahead: int, skew: int) -> None:
-    """A date is measured from the response's own date, so a wrong clock on either side changes nothing."""
-    here = datetime(2026, 11, 23, tzinfo=UTC) + timedelta(seconds=skew)
-    until = format_datetime(here + timedelta(seconds=ahead), usegmt=True)
-    found = retry_after_s({"retry-after": until, "date": format_datetime(here, usegmt=True)})
-    assert found == max(0, ahead)
-
-
-@given(st.text(max_size=40))
-def test_retry_after_never_raises(text: str) -> None:
-    """Whatever a server writes there, it is a number of seconds or nothing."""
-    found = retry_after_s({"retry-after": text})
-    assert found is None or (math.isfinite(found) and found >= 0)
 
 
 @given(
@@ -238,3 +199,44 @@ def test_cookies_are_not_kept() -> None:
     """Of the headers that an error keeps, none is a cookie."""
     error = from_status(500, "", {"Set-Cookie": "a=b", "X-Request-Id": "r"}, who="x")
     assert error.headers == {"x-request-id": "r"}
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        (
+            {"message": "Unsupported value: 'temperature' does not take 0", "param": "temperature"},
+            "temperature",
+        ),
+        ({"message": "Unsupported parameter: 'max_tokens' is not supported with this model."}, "max_tokens"),
+        ({"type": "invalid_request_error", "message": "top_k: Extra inputs are not permitted"}, "top_k"),
+        ({"message": "The model `gpt-9` does not exist", "code": "model_not_found"}, "model"),
+        ({"type": "not_found_error", "message": "model: claude-9 was not found"}, "model"),
+        ({"message": "Unknown model: m"}, "model"),
+        ({"message": "This model's maximum context length is 8192 tokens", "param": "messages"}, None),
+        ({"message": "Invalid image", "param": "messages[0].content[1]"}, None),
+        ({"message": "messages.0.content: text must be non-empty"}, None),
+        ({"message": "prompt is too long: 210000 tokens", "param": "max_tokens"}, None),
+        ({"message": "no"}, None),
+    ],
+    ids=str,
+)
+def test_a_refusal_tells_what_it_names(body: dict[str, Any], names: str | None) -> None:
+    """A parameter that all requests of a model have, or the model; not what is another for each row."""
+    for error in (
+        from_status(400, json.dumps({"error": body}), {}, who="x"),
+        from_payload(json.dumps({"error": {"status": 400, **body}}).encode(), {}, who="x", begun=False),
+    ):
+        assert isinstance(error, InvalidRequest)
+        assert error.names == names
+
+
+def test_refusals_of_one_kind_are_alike() -> None:
+    """Numbers and what is quoted differ from row to row; the status, the code and the words do not."""
+    said = [{"error": {"message": f"'{n}' is {n} characters: too many"}} for n in (3, 4)]
+    one, two = (from_status(400, json.dumps(body), {}, who="x") for body in said)
+    other = from_status(422, json.dumps(said[0]), {}, who="x")
+    assert isinstance(one, InvalidRequest)
+    assert isinstance(two, InvalidRequest)
+    assert isinstance(other, InvalidRequest)
+    assert one.alike == two.alike != other.alike
