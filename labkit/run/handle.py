@@ -6,7 +6,9 @@ It does not know how a run is driven (see `launch`) nor how it is drawn: it hold
 from __future__ import annotations
 
 import asyncio
+import atexit
 import html
+import os
 import secrets
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -30,6 +32,9 @@ from labkit.run.stored import Stored
 from labkit.scoring import Scorer
 from labkit.widgets.progress import Progress
 
+EXIT_S = 10.0
+"""How long a process that ends waits for what its runs have to write."""
+
 
 class Run(Conclusions, Extendable, RunControl):
     """One launch of a plan. Made by `plan.run()` and `plan.start()`, or from history by `lab.run(run_id)`.
@@ -45,6 +50,7 @@ class Run(Conclusions, Extendable, RunControl):
         self._over: Future[None] = Future()
         self.progress: Progress | None = None
         self._driving = ExitStack()
+        self._thread: threading.Thread | None = None
 
     @classmethod
     def find(cls, run_id: str, services: LabServices) -> Run:
@@ -114,7 +120,9 @@ class Run(Conclusions, Extendable, RunControl):
             shown.steer(run)
             shown.start()  # here and not in the thread: what it shows belongs to this cell
             run._driving = driving.pop_all()
-        threading.Thread(target=run._drive, name=f"labkit-{run_id}", daemon=True).start()
+        run._thread = threading.Thread(target=run._drive, name=f"labkit-{run_id}", daemon=True)
+        _going.add(run)
+        run._thread.start()
         return run
 
     def _drive(self) -> None:
@@ -129,6 +137,8 @@ class Run(Conclusions, Extendable, RunControl):
         else:
             self.progress.finish(left=left)
             self._over.set_result(None)
+        finally:
+            _going.discard(self)
 
     # -- waiting and resuming --------------------------------------------------------------------
 
@@ -188,8 +198,17 @@ class Run(Conclusions, Extendable, RunControl):
 
     def __await__(self) -> Generator[Any, None, Run]:
         if self._launch is not None:
-            yield from asyncio.wrap_future(self._over).__await__()
+            # One for each who waits: giving up cancels theirs, and neither the run's nor anybody else's.
+            waiting: Future[None] = Future()
+            self._over.add_done_callback(lambda over: _tell_end(over, waiting))
+            yield from asyncio.wrap_future(waiting).__await__()
         return self
+
+    def _leave(self) -> None:
+        assert self._launch is not None
+        assert self._thread is not None
+        self._launch.abort("the process ended")
+        self._thread.join(EXIT_S)
 
     def resume(self, *, budget_usd: float | None = None, progress: str | None = None) -> Run:
         """Ask what has no finished answer yet, in the same run; waits, as `plan.run` does.
@@ -235,6 +254,28 @@ class Run(Conclusions, Extendable, RunControl):
         if (left := self.left) is not None:
             head += f"<div>{html.escape(visible.shown(left))}</div>"
         return head + summary.html(self.summary())
+
+
+def _tell_end(over: Future[None], waiting: Future[None]) -> None:
+    if waiting.set_running_or_notify_cancel():
+        if (error := over.exception()) is not None:
+            waiting.set_exception(error)
+        else:
+            waiting.set_result(None)
+
+
+_going: set[Run] = set()
+
+
+@atexit.register
+def _leave_all() -> None:
+    # A daemon thread inside DuckDB while the interpreter goes down would take the process with it.
+    for run in list(_going):
+        run._leave()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_going.clear)
 
 
 def _output_rates(design: Design, services: LabServices) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 import labkit as lk
-from labkit.errors import RunBusy
+from labkit.errors import RunBusy, StoreError
 from labkit.records import Request
 
 Echo = Callable[..., Any]
@@ -176,3 +177,88 @@ def test_waiting_has_an_end(lab: lk.Lab, echo: Echo) -> None:
         run.wait(timeout_s=0.1)
     assert run.status == "running"
     assert run.wait().status == "finished"
+
+
+def test_giving_up_a_wait_does_not_give_up_the_run(lab: lk.Lab) -> None:
+    """`asyncio.wait_for` ends the waiting only: the run goes on, can be awaited again and waited for."""
+    go = threading.Event()
+
+    def answer(request: Request) -> str:
+        assert go.wait(30)
+        return "yes"
+
+    async def impatient(run: lk.Run) -> lk.Run:
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(run, 0.05)
+        assert run.status == "running"
+        go.set()
+        return await asyncio.wait_for(run, 30)
+
+    model = lk.Model("scripted/slow", client=lk.Script(answer, version="1"))
+    run = lab.plan(prompts=["Say {{ n }}"], models=[model], dataset=[{"n": "1"}, {"n": "2"}]).start()
+    assert asyncio.run(impatient(run)) is run
+    assert run.wait().status == "finished"
+    assert run.generations()["status"].tolist() == ["done", "done"]
+
+
+def test_who_awaits_is_told_what_ended_the_run(lab: lk.Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error of a run reaches each who awaits it, also after one that gave up."""
+    go = threading.Event()
+
+    def broken(*_: Any) -> None:
+        assert go.wait(30)
+        raise StoreError("the disk is gone")
+
+    monkeypatch.setattr("labkit.run.launch.Launch.drive", broken)
+    script = lk.Script(lambda request: "x", version="1")
+    run = lab.plan(prompts=["Say x"], models=[lk.Model("scripted/x", client=script)]).start()
+
+    async def both() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(run, 0.05)
+        go.set()
+        for _ in range(2):
+            with pytest.raises(StoreError, match="the disk is gone"):
+                await run
+
+    asyncio.run(both())
+    with pytest.raises(StoreError, match="the disk is gone"):
+        run.wait()
+
+
+# A process that ends while its run is inside DuckDB: before the run asks, or in the fold at its end.
+LEAVER = """
+import sys, threading
+import labkit as lk
+from labkit.store.fold import Fold
+
+inside = threading.Event()
+real = Fold.run
+
+def slow(self):
+    if threading.current_thread().name.startswith("labkit-2") and answered.is_set():
+        inside.set()
+        self._connection.execute("select sum(hash(range)) from range(100_000_000)")
+    return real(self)
+
+def answer(request):
+    answered.set()
+    return "yes"
+
+Fold.run = slow
+answered = threading.Event()
+model = lk.Model("scripted/x", client=lk.Script(answer, version="1"))
+plan = lk.Lab("lab.duckdb").plan(prompts=["{{ n }}"], models=[model], dataset=[{"n": "1"}])
+plan.start(progress="none")
+assert inside.wait(30)
+"""
+
+
+def test_a_process_may_end_while_its_run_is_at_the_lab(script: Any, here: Path) -> None:
+    """A process that ends with a run of its own inside DuckDB ends well, without a word, and leaves nothing
+    half done: no daemon thread is pulled from under it."""
+    process = script(LEAVER)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "", "")
+    assert lk.Lab("lab.duckdb").generations()["text"].tolist() == ["yes"]
