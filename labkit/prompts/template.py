@@ -33,6 +33,8 @@ _RENDERING = (
     RecursionError,
     MemoryError,
 )
+_ADDRESS = re.compile(r" at (0x[0-9a-f]{4,})>", re.IGNORECASE)
+"""How Python prints what has no text of its own: another text in each process."""
 
 
 class Template:
@@ -44,6 +46,7 @@ class Template:
 
     def __init__(self, source: str, *, what: str) -> None:
         self.what = what
+        self._source = source
         tree, undeclared = _parsed(source, what)
         used = (_variable(node) for node in tree.find_all((nodes.Name, nodes.Filter)))
         self.variables = tuple(dict.fromkeys(name for name in used if name in undeclared - {ROW}))
@@ -99,7 +102,8 @@ class Template:
             raise self._lacking(names)
         METER.start()
         try:
-            return compiled.render({ROW: values, **values} if self.takes_row else values)
+            given = {ROW: values, **values} if self.takes_row else values
+            return self._checked(compiled.render(given), values)
         except Empty as error:
             raise MissingVariables(f"The {self.what} prints {error} that is empty (None) here.") from None
         except _RENDERING as error:
@@ -108,9 +112,19 @@ class Template:
     def _text(self, value: Any, name: str) -> str:
         METER.start()
         try:
-            return as_text(value, name)
+            return self._checked(as_text(value, name), {name: value})
         except _RENDERING as error:
             raise self._failed(error) from None
+
+    def _checked(self, text: str, values: Mapping[str, Any]) -> str:
+        """The text, where it does not hold the address of an object: such a request is never known again."""
+        found = _ADDRESS.search(text)
+        if found is not None and not any(found[1] in own for own in (self._source, *_texts_in(values))):
+            raise TypeError(
+                "it prints an object, not a text: a function without its (), or a filter such as map whose"
+                " results are not put together by join or list"
+            )
+        return text
 
     def _lacking(self, names: Sequence[str]) -> MissingVariables:
         return MissingVariables(f"The {self.what} needs {', '.join(names)}, which the sample does not have.")
@@ -118,6 +132,17 @@ class Template:
     def _failed(self, error: Exception) -> DefinitionError:
         reason = str(error) or type(error).__name__
         return DefinitionError(f"The {self.what} cannot be rendered: {reason.rstrip('.'):.300}.")
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for pair in value.items():
+            yield from _texts_in(pair)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts_in(item)
 
 
 def text_faults(text: object, *, what: str) -> list[str]:

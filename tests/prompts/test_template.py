@@ -265,3 +265,34 @@ def test_any_text_is_a_template_or_a_fault(source):
 def test_any_heap_of_syntax_is_a_template_or_a_fault(source):
     """B7: random pieces of template syntax end in a text or in a fault, never in anything else."""
     text_or_fault(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ [text.upper] }}",
+        "{{ {'a': text.upper} }}",
+        "{{ [text.upper] | string | upper }}",
+        "{{ words | map('upper') }}",
+        "{{ words | map('upper') ~ '!' }}",
+        "{{ words | select }}",
+        "{{ words }}",
+    ],
+)
+def test_an_address_is_never_printed(source):
+    """What Python prints with its address would be another request in each process: it is refused."""
+    values = {"text": "a", "words": ["x", "y"]}
+    if source == "{{ words }}":
+        values["words"] = [object()]
+    with pytest.raises(
+        DefinitionError, match="prompt 'p' cannot be rendered: it prints an object, not a text"
+    ):
+        make(source).render(values)
+
+
+def test_an_address_in_a_text_is_text():
+    """A sample, or the template itself, may say what looks like one: it is the same in each process."""
+    said = "<function f at 0x7f00deadbeef>"
+    assert make("{{ text }} {{ text | lower }}").render({"text": said}) == f"{said} {said}"
+    assert make("{{ [row] }}").render({"row": {"a": [said]}}) == f"[{{'a': ['{said}']}}]"
+    assert make(f"{said} {{{{ text | upper }}}}").render({"text": "a"}) == f"{said} A"
