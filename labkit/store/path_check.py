@@ -1,4 +1,5 @@
-"""Paths at which no lab can lie: another program's file, a folder, what DuckDB would take for a query.
+"""Paths at which no lab can lie: another program's file, a folder, a file of two names, what DuckDB would
+take for a query.
 
 What lies there is looked at and left as it is. It does not use DuckDB: whether a DuckDB file is a lab
 is told by its schema (see `migrate`).
@@ -6,12 +7,15 @@ is told by its schema (see `migrate`).
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from labkit.errors import StoreError
 from labkit.paths import shown
+from labkit.store.journal_directory import JournalDirectory
 
 _HEAD = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read(16))"
 _known_files: set[tuple[int, int]] = set()
@@ -36,6 +40,8 @@ def check(path: Path) -> None:
     except OSError as error:
         raise StoreError(f"{shown(path)} cannot be opened: {error.strerror}.") from None
     key = (status.st_dev, status.st_ino)
+    if status.st_nlink > 1 and path.is_file():
+        _check_names(path)
     if key in _known_files:
         return
     if path.is_dir():
@@ -52,6 +58,21 @@ def check(path: Path) -> None:
     if len(head) >= 12 and head[8:12] != b"DUCK":
         raise StoreError(f"{path.name} is not a DuckDB file. labkit leaves it as it is: choose another path.")
     _known_files.add(key)
+
+
+def _check_names(path: Path) -> None:
+    # The one under which a lab was made may still be there, where a kill left it.
+    made = 0
+    for one in JournalDirectory(path).path.glob("new-*.duckdb"):
+        with contextlib.suppress(FileNotFoundError):
+            made += os.path.samefile(one, path)
+    names = path.stat().st_nlink - made
+    if names > 1:
+        raise StoreError(
+            f"{path.name} has {names} names (hard links). Two programs that open it by different names, each"
+            " with a log of its own, destroy it. Keep one: remove the others, or replace them by symbolic"
+            " links; labkit backup makes a copy."
+        )
 
 
 def _head(path: Path) -> bytes:

@@ -107,6 +107,39 @@ def test_odd_names_are_only_names(name: str, tmp_path: Path, make: Any) -> None:
     assert store.sql("select count(*) as n from generations")["n"].tolist() == [1]
 
 
+def test_a_second_hard_link_is_refused(store: Store, put: Put, make: Any, path: Path) -> None:
+    """Two names for one file would have two logs and two gates: both are refused, for writing and reading,
+    by whoever had it open before too, and what is journalled waits. With one name again all is there."""
+    put(make.generation("a"))
+    store.checkpoint()
+    other = path.with_name("other.duckdb")
+    os.link(path, other)
+    put(make.generation("b"))
+    for one in (store, Store(other, wait_s=0.0)):
+        for use in (one.check_writable, one.generations, lambda one=one: one.sql("from runs")):
+            with pytest.raises(StoreError, match=r"has 2 names \(hard links\)"):
+                use()
+    other.unlink()
+    assert store.generations()["generation_id"].tolist() == ["a", "b"]
+
+
+def test_symbolic_links_are_right(store: Store, put: Put, make: Any, path: Path) -> None:
+    """A symbolic link leads to the same gate and the same log."""
+    put(make.generation("a"))
+    link = path.with_name("link.duckdb")
+    link.symlink_to(path)
+    assert Store(link).generations()["generation_id"].tolist() == ["a"]
+    assert Store(link)._shared is store._shared
+
+
+def test_the_name_a_lab_was_made_under_is_none(store: Store, put: Put, make: Any, path: Path) -> None:
+    """A kill between the two steps in which a lab gets its name leaves both: that is still one lab."""
+    put(make.generation("a"))
+    store.checkpoint()
+    os.link(path, store._folder().path / "new-0a1b2c3d.duckdb")
+    assert store.generations()["generation_id"].tolist() == ["a"]
+
+
 @pytest.mark.parametrize("place", ["why?/lab.duckdb"])
 def test_a_question_mark_is_refused(place: str, tmp_path: Path) -> None:
     """DuckDB cannot keep its log beside such a file, so the path is refused, and nothing is made."""
