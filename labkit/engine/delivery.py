@@ -47,8 +47,8 @@ class Delivery:
         return self._refused or getattr(self._sink, "trouble", None)
 
     def intent(self, intent: Intent) -> None:
-        """Say that a request is about to be sent."""
-        self._put(self._sink.intent, intent)
+        """Say that a request is about to be sent. Raises what the sink raises: then it is not to be sent."""
+        self._sink.intent(intent)
 
     def attempt(self, attempt: Attempt) -> None:
         """Say how a request went."""

@@ -92,7 +92,7 @@ class Runner:
                 task.cancel()
             self._timers.forget()
             self._sharing.leave(perf_counter())
-        fault = self._fault or self._delivery.trouble
+        fault = self._delivery.trouble or self._fault
         if fault is not None:
             raise fault
 
@@ -187,7 +187,16 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - a fault of the engine's own ends the run, it does not hang
             queue.asking.discard(call)
             self._break(error)
+            if call.last is None:
+                self._unsent(queue, call)
         self._advance_at(queue.endpoint)
+
+    def _unsent(self, queue: ModelQueue, call: Call) -> None:
+        """What could not be noted beforehand was not sent, and costs nothing."""
+        call.attempts -= 1
+        self._scheduler.settle(call, 0.0)
+        assert queue.stopped is not None
+        self._end(call, queue.stopped)
 
     def _conclude(self, queue: ModelQueue, call: Call, attempted: Attempted) -> None:
         queue.asking.discard(call)

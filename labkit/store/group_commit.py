@@ -39,15 +39,18 @@ class _Flush:
 class GroupCommit:
     """The lines that wait for one stream, from any thread. The thread that writes them begins with the first.
 
-    `trouble` is a `StoreError` from when writing begins to fail until it works again.
+    `trouble` is a `StoreError` from when writing begins to fail until it works again. Should the thread
+    die, the next line begins another, which takes up what it had; `trouble` then stands until `begin_again`.
     """
 
     def __init__(self, folder: JournalDirectory, stream: PerProcessJournal) -> None:
         self.trouble: StoreError | None = None
         self._folder = folder
         self._stream = stream
-        self._reserve_spent = False
+        self._stands: str | None = None
         self._queue: deque[QueuedLine | _Flush] = deque()
+        self._pending: list[QueuedLine] = []
+        self._flushes: list[_Flush] = []
         self._wake = threading.Event()
         self._hurry = threading.Event()
         self._starting = threading.Lock()
@@ -55,7 +58,7 @@ class GroupCommit:
         self._closing = False
 
     def add(self, entry: QueuedLine | _Flush) -> None:
-        """Queue a line; returns at once."""
+        """Queue a line; returns at once. Raises `StoreError` if no thread can be begun to write it."""
         self._queue.append(entry)
         if not self._wake.is_set():
             self._wake.set()
@@ -67,7 +70,7 @@ class GroupCommit:
 
         What could not be written stays queued.
         """
-        if self._thread is None and not self._queue:
+        if self._thread is None and not self._queue and not self._pending:
             return
         ticket = _Flush()
         self.add(ticket)
@@ -79,31 +82,47 @@ class GroupCommit:
 
     def end(self) -> None:
         """End the thread once it has tried what waits; what could not be written is lost."""
-        if self._thread is not None:
-            self._closing = True
+        self._closing = True
+        if (thread := self._thread) is not None:
             self._wake.set()
-            self._thread.join()
-            _running.discard(self)
+            thread.join()
+        _running.discard(self)
 
-    def reserve_is_back(self) -> None:
-        """There is a reserve again: what stood since it was spent is over."""
-        if self._reserve_spent:
-            self._reserve_spent, self.trouble = False, None
+    def begin_again(self) -> None:
+        """There is a reserve, and whoever asked was told: what stood until now is over."""
+        if self._stands is not None:
+            self._stands, self.trouble = None, None
 
     def _start(self) -> None:
         with self._starting:
-            if self._thread is None:
-                _running.add(self)
-                self._thread = threading.Thread(target=self._work, name="labkit-writer", daemon=True)
-                self._thread.start()
+            if self._thread is not None:
+                return
+            thread = threading.Thread(target=self._work, name="labkit-writer", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                self._wake.clear()
+                self._tell(
+                    f"Nothing can be written to {self._folder.path.name}: {error}. End what else runs in this"
+                    " process, or allow it more threads."
+                )
+                assert self.trouble is not None
+                raise self.trouble from None
+            self._thread = thread
+            _running.add(self)
 
     # -- in the thread ---------------------------------------------------------------------------
 
     def _work(self) -> None:
-        pending: list[QueuedLine] = []
+        try:
+            self._write()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it must not end in silence
+            self._die(error)
+
+    def _write(self) -> None:
         ended_s = 0.0
         while True:
-            self._wake.wait(RETRY_S if pending else None)
+            self._wake.wait(RETRY_S if self._pending else None)
             pause_s = ended_s + GATHER_S - time.monotonic()
             if pause_s > 0:
                 # What arrives meanwhile is written with it: that is the gathering. Who waits for a flush
@@ -111,24 +130,40 @@ class GroupCommit:
                 self._hurry.wait(pause_s)
             self._hurry.clear()
             self._wake.clear()
-            flushes = self._take(pending)
-            self._commit(pending)
-            for flush in flushes:
-                flush.error = self.trouble if pending else None
-                flush.over.set()
+            self._take()
+            self._commit(self._pending)
+            self._answer(self.trouble if self._pending else None)
             ended_s = time.monotonic()
-            if self._closing and (not self._queue or pending):
+            if self._closing and (not self._queue or self._pending):
                 return
 
-    def _take(self, pending: list[QueuedLine]) -> list[_Flush]:
-        flushes = []
+    def _die(self, error: BaseException) -> None:
+        self._stands = (
+            f"The thread that writes {self._folder.path.name} ended by {error!r}. Nothing more is asked, and"
+            " what was in flight is written by another. Run the plan again: it asks what has no answer."
+        )
+        with self._starting:
+            self._tell(self._stands)
+            self._stream.abandon()
+            self._thread = None
+            # From here on the next line begins a thread. Nobody who waits may wait for that.
+            self._wake.clear()
+            self._take()
+            self._answer(self.trouble)
+
+    def _take(self) -> None:
         while self._queue:
             entry = self._queue.popleft()
             if isinstance(entry, _Flush):
-                flushes.append(entry)
+                self._flushes.append(entry)
             else:
-                pending.append(entry)
-        return flushes
+                self._pending.append(entry)
+
+    def _answer(self, error: StoreError | None) -> None:
+        while self._flushes:
+            flush = self._flushes.pop()
+            flush.error = error
+            flush.over.set()
 
     def _commit(self, pending: list[QueuedLine]) -> None:
         """Make `pending` durable in pieces, taking from it what is. After a failure, once more."""
@@ -141,7 +176,10 @@ class GroupCommit:
             except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the thread goes on
                 self._stream.abandon()
                 if getattr(error, "errno", None) in FULL and self._folder.spend_reserve():
-                    self._reserve_spent = True
+                    self._stands = (
+                        f"The disk is full: {self._folder.path.name} used its reserve to save what was in"
+                        " flight. Make room on the disk, then go on."
+                    )
                 if failed:
                     self._report(error, len(pending))
                     return
@@ -150,11 +188,8 @@ class GroupCommit:
                 failed = False
                 del pending[: len(piece)]
                 _acknowledge(piece)
-        if self._reserve_spent:
-            self._tell(
-                f"The disk is full: {self._folder.path.name} used its reserve to save what was in flight. "
-                "Make room on the disk, then go on."
-            )
+        if self._stands is not None:
+            self._tell(self._stands)
         else:
             self.trouble = None
 
@@ -186,7 +221,7 @@ def _acknowledge(piece: list[QueuedLine]) -> None:
         if entry.stored is not None:
             try:
                 entry.stored()
-            except Exception:
+            except BaseException:  # whatever it is, it may not end the thread that writes
                 log.exception("A callback failed; its record is on disk")
 
 

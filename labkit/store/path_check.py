@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -40,8 +41,7 @@ def check(path: Path) -> None:
     except OSError as error:
         raise StoreError(f"{shown(path)} cannot be opened: {error.strerror}.") from None
     key = (status.st_dev, status.st_ino)
-    if status.st_nlink > 1 and path.is_file():
-        _check_names(path)
+    _check_names(path, status)
     if key in _known_files:
         return
     if path.is_dir():
@@ -60,7 +60,9 @@ def check(path: Path) -> None:
     _known_files.add(key)
 
 
-def _check_names(path: Path) -> None:
+def _check_names(path: Path, status: os.stat_result) -> None:
+    if status.st_nlink == 1 or not stat.S_ISREG(status.st_mode):
+        return
     # The one under which a lab was made may still be there, where a kill left it.
     made = 0
     for one in JournalDirectory(path).path.glob("new-*.duckdb"):

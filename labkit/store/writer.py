@@ -76,19 +76,27 @@ class Writer:
         """Write, now, that a request is about to be sent: a kill of this process does not lose it.
 
         One `write` of some 200 bytes into the page cache, without a sync, in the caller's thread: it
-        takes microseconds, and only so the line is there before the request leaves.
+        takes microseconds, and only so the line is there before the request leaves. A journal that fails
+        is given up for another, once. Raises `StoreError` if it could not be written: then send nothing.
         """
+        if self.trouble is not None:
+            raise self.trouble
         entry = QueuedLine(Intent, journal_line.body(intent))
-        if self.trouble is None:
-            with self._intending:
+        with self._intending:
+            for again in (True, False):
                 try:
                     self._intents.write([entry])
-                except (OSError, StoreError):
+                except (OSError, StoreError) as error:
                     self._intents.abandon()
+                    if not again:
+                        raise StoreError(
+                            f"The journal in {self._folder.path.name} cannot be written:"
+                            f" {getattr(error, 'strerror', None) or error}. What is not noted beforehand is"
+                            " not sent. Check the disk and the room on it, then run the plan again."
+                        ) from None
                 else:
                     self._intents.keep()
                     return
-        self._lines.add(QueuedLine(Intent, journal_line.body(intent)))
 
     def remember(self, request_ids: Iterable[str]) -> None:
         """These requests are in the lab already: `put` passes them over."""
@@ -100,10 +108,10 @@ class Writer:
 
     def prepare(self) -> None:
         """Open the journal of intents now, so that the first does not wait for that; there is a reserve
-        again. Raises `OSError` or `StoreError`."""
+        again, and what stood in `trouble` is over. Raises `OSError` or `StoreError`."""
         with self._intending:
             self._intents.prepare()
-        self._lines.reserve_is_back()
+        self._lines.begin_again()
 
     def flush(self, *, timeout_s: float | None = None) -> None:
         """Wait until all that was put before is on disk. Raises `StoreError` if it cannot be, or not yet.

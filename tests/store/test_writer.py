@@ -183,8 +183,7 @@ def test_each_system_call_may_fail_once(
 def test_a_failing_call_for_an_intent_is_survived(
     writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    """F21: where the journal of intents cannot be begun or written, an intent goes with the other lines,
-    and later ones have a journal of their own again."""
+    """F21: where the journal of intents cannot be begun or written, it is given up for another."""
     real, left = getattr(os, call), [errno.EIO]
 
     def failing(what: Any, *rest: Any, **more: Any) -> Any:
@@ -204,6 +203,83 @@ def test_a_failing_call_for_an_intent_is_survived(
     assert left == []
     assert sorted(parsed.row.generation_id for parsed in lines_in(folder)) == ["g0", "g1", "g2"]
     assert writer.trouble is None
+
+
+def test_an_intent_that_cannot_be_written_is_refused(
+    writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is about to send is told at once that it cannot be noted; once it can be, intents go on."""
+    writer.intent(make.intent("before"))
+    real = os.write
+
+    def failing(fd: int, data: Any) -> int:
+        if "-intents" in os.readlink(f"/proc/self/fd/{fd}"):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(fd, data)
+
+    monkeypatch.setattr(os, "write", failing)
+    for _ in range(3):
+        with pytest.raises(
+            StoreError, match=r"Input/output error\. What is not noted beforehand is not sent"
+        ):
+            writer.intent(make.intent("never sent"))
+    monkeypatch.undo()
+    writer.intent(make.intent("after"))
+    assert [parsed.row.generation_id for parsed in lines_in(folder)] == ["before", "after"]
+
+
+@pytest.mark.parametrize("call", ["write", "fdatasync"])
+def test_the_thread_that_writes_may_die(
+    writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Whatever ends it, that is told and stands until somebody begins again; nobody waits for a thread that
+    is not there, and another writes what the first had, once."""
+    writer.put(make.generation("before"))
+    writer.flush()
+    real, deaths = getattr(os, call), [SystemExit("killed"), MemoryError()]
+
+    def deadly(fd: int, *rest: Any) -> Any:
+        if ".jsonl" in os.readlink(f"/proc/self/fd/{fd}") and deaths:
+            raise deaths.pop(0)
+        return real(fd, *rest)
+
+    monkeypatch.setattr(os, call, deadly)
+    stored: list[str] = []
+    writer.generation(make.generation("during"), lambda: stored.append("during"))
+    with pytest.raises(StoreError, match=r"thread that writes lab\.duckdb\.journal ended by SystemExit"):
+        writer.flush(timeout_s=30)
+    assert (stored, ids_in(folder)) == ([], ["before"])
+    writer.generation(make.generation("later"), lambda: stored.append("later"))
+    writer.flush(timeout_s=30)
+    assert stored == ["during", "later"]
+    assert ids_in(folder) == ["before", "during", "later"]
+    assert "ended by SystemExit" in str(writer.trouble)
+    with pytest.raises(StoreError, match="ended by SystemExit"):
+        writer.intent(make.intent())
+    writer.prepare()
+    assert writer.trouble is None
+
+
+def test_no_thread_to_write_with_is_said(
+    folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no thread can be begun, `put` and `trouble` say so; with threads again all is written."""
+    writer = Writer(folder)
+
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none)
+    for name in ("a", "b"):
+        with pytest.raises(StoreError, match="can't start new thread"):
+            writer.put(make.generation(name))
+    assert "can't start new thread" in str(writer.trouble)
+    monkeypatch.undo()
+    writer.put(make.generation("c"))
+    writer.flush(timeout_s=30)
+    assert ids_in(folder) == ["a", "b", "c"]
+    assert writer.trouble is None
+    writer.close()
 
 
 def test_opening_a_journal_may_fail_once(
@@ -247,7 +323,8 @@ def test_lasting_failure_keeps_everything_for_later(
         writer.flush()
     assert stored == []
     assert writer.trouble is not None
-    writer.intent(make.intent("later"))
+    with pytest.raises(StoreError, match="cannot be written"):
+        writer.intent(make.intent("later"))
     writer.generation(make.generation("later"), lambda: stored.append("later"))
     monkeypatch.undo()
     until(lambda: len(stored) == 2)
@@ -380,11 +457,11 @@ def test_what_cannot_be_written_is_refused_at_once(
 
 
 def test_a_failing_callback_does_not_stop_the_others(writer: Writer, make: Any) -> None:
-    """A callback that raises is reported; the rest are called and writing goes on."""
+    """A callback that raises, whatever it is, is reported; the rest are called and writing goes on."""
     stored: list[str] = []
 
     def bad() -> None:
-        raise RuntimeError("mine")
+        raise SystemExit("mine")
 
     writer.generation(make.generation("a"), bad)
     writer.generation(make.generation("b"), lambda: stored.append("b"))
