@@ -137,7 +137,7 @@ def test_a_disk_that_syncs_no_more(
     until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From the first refused sync on nothing is acknowledged and soon nothing is asked, however often the plan
+    """From the first refused sync on nothing is acknowledged and soon nothing asked, however often the plan
     is run; and at most what was in flight is asked again."""
     channel.script(then={"first_s": 0.1})
     run = plan_at(lab, channel).start()
