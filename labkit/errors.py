@@ -144,10 +144,16 @@ class ConnectionFailed(ProviderError):
 
 
 class ConnectionLost(ProviderError):
-    """The connection broke while the answer came. It may have been charged for."""
+    """The connection broke while the answer came. It may have been charged for.
+
+    `kept`: it was kept from an earlier request and closed just as this one went out, before any byte came
+    back. So servers end idle connections: as a rule the request was never read, but nobody can know. It is
+    asked again over a connection made for it, and that does not count as a failure of the request.
+    """
 
     retryable = True
     maybe_paid = True
+    kept = False
 
 
 class MalformedAnswer(ProviderError):

@@ -97,7 +97,7 @@ def _failed(
     decision = retry.decide(
         policy,
         error,
-        failures=call.failed(name),
+        failures=call.failed(f"{name} of a kept connection" if retry.was_kept(error) else name),
         elapsed_s=call.elapsed_s(now),
         random=random,
         by_chance=queue.rate.by_chance,

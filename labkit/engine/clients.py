@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -32,7 +33,8 @@ def warm_up(models: Sequence[Model]) -> None:
         {SDKS[model.dialect] for model in models if model.dialect in SDKS and model.client is None}
     )
     if wanted:
-        threading.Thread(target=_import, args=(wanted,), name="labkit-warm-up", daemon=True).start()
+        with suppress(RuntimeError):  # no thread left: then what is needed is imported when it is needed
+            threading.Thread(target=_import, args=(wanted,), name="labkit-warm-up", daemon=True).start()
 
 
 async def provider(model: Model, key: Any) -> Provider:

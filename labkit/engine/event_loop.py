@@ -17,10 +17,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from labkit.errors import LabkitError
+
 T = TypeVar("T")
 Closer = Callable[[], Awaitable[None]]
 
 _CLOSING_S = 3.0
+_HANDLES = 16
+"""So many files a loop and its first connections have open. uvloop ends the process if it gets too few."""
 _lock = threading.Lock()
 _running: _Running | None = None
 
@@ -29,10 +33,17 @@ class _Running:
     """A loop and its thread, and what is to be closed before they end."""
 
     def __init__(self) -> None:
+        _check_handles()
         self.loop = _new_loop()
         self.closers: list[Closer] = []
         self.thread = threading.Thread(target=self._run, name="labkit", daemon=True)
-        self.thread.start()
+        try:
+            self.thread.start()
+        except RuntimeError as error:
+            self.loop.close()
+            raise LabkitError(
+                f"Nothing can be asked: {error}. End what else runs here, or allow this process more threads."
+            ) from None
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -59,7 +70,8 @@ class _Running:
 
 
 def get() -> asyncio.AbstractEventLoop:
-    """The loop; started if it does not run yet."""
+    """The loop; started if it does not run yet. Raises `LabkitError` if there is no room for it: too few
+    file handles, or no thread."""
     return _get().loop
 
 
@@ -108,6 +120,21 @@ def _forget() -> None:
     global _running, _lock
     _lock = threading.Lock()
     _running = None
+
+
+def _check_handles() -> None:
+    taken: list[int] = []
+    try:
+        while len(taken) < _HANDLES:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        raise LabkitError(
+            f"Nothing can be asked: {error.strerror}, and a run needs {_HANDLES} more. Close what is open, or"
+            " allow this process more: `ulimit -n 1024` in the shell it is started from."
+        ) from None
+    finally:
+        for handle in taken:
+            os.close(handle)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -13,7 +13,13 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from types import MappingProxyType
 
-from labkit.errors import AuthenticationFailed, ConnectionFailed, ProviderError, QuotaExceeded
+from labkit.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ConnectionLost,
+    ProviderError,
+    QuotaExceeded,
+)
 
 _YEAR_S = 366 * 86400.0
 _ATTEMPTS = {"RateLimited": 16, "Overloaded": 16, "TimedOut": 2, "ConnectionLost": 2, "MalformedAnswer": 2}
@@ -24,7 +30,8 @@ _BY_CHANCE = 2
 class Policy:
     """How patient a run is. Times are in seconds.
 
-    A request that could not be connected costs nothing and is asked again until `deadline_s`; refusals
+    A request that could not be connected costs nothing and is asked again until `deadline_s`, as is one that
+    went out on a kept connection just as the server closed that; refusals
     that will not change (400, 401, 403, 404, quota …) are never asked again.
 
     Given to `plan.run(policy=lk.Policy(fail_fast=True))`.
@@ -91,7 +98,7 @@ def decide(
         )
     if not error.retryable or policy.fail_fast:
         return Decision(None)
-    free = isinstance(error, ConnectionFailed)
+    free = isinstance(error, ConnectionFailed) or was_kept(error)
     if not free and failures.get(name, 0) >= policy.attempts.get(name, 1):
         return Decision(None)
     count = min(sum(failures.values()), _BY_CHANCE if by_chance else 17)
@@ -100,3 +107,8 @@ def decide(
         # Never earlier than asked, and not all in the same moment.
         wait_s = asked_s + min(wait_s, 0.1 * asked_s + 0.05)
     return Decision(wait_s if elapsed_s + wait_s < policy.deadline_s else None)
+
+
+def was_kept(error: ProviderError) -> bool:
+    """Whether it tells of a connection that had been kept, not of the request that was sent on it."""
+    return isinstance(error, ConnectionLost) and error.kept

@@ -24,6 +24,7 @@ from labkit.engine.retry import Policy
 from labkit.engine.scheduler import Scheduler
 from labkit.engine.timers import Timers
 from labkit.engine.watchdog import Watchdog
+from labkit.errors import LabkitError
 from labkit.records import Sink, Watcher
 
 _UNSTORED = 8192
@@ -77,7 +78,11 @@ class Runner:
         watchdog = Watchdog(self._policy, scheduler.asked, self._tick)
         tasks: list[asyncio.Task[None]] = []
         try:
-            self._sharing = await asyncio.to_thread(LimitSharing.join, scheduler.queues.values(), self._keys)
+            try:
+                sharing = asyncio.to_thread(LimitSharing.join, scheduler.queues.values(), self._keys)
+                self._sharing = await sharing
+            except RuntimeError as error:  # no thread, or a process that ends
+                raise LabkitError(f"Nothing can be asked: {error}.") from None
             self._sharing.begin(perf_counter())
             tasks += [self._loop.create_task(self._connect(queue)) for queue in scheduler.queues.values()]
             tasks.append(self._loop.create_task(watchdog.watch()))

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator
+from contextvars import ContextVar
 from functools import lru_cache
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -22,12 +24,15 @@ import httpx2
 from multidict import CIMultiDict
 
 from labkit.endpoints import is_loopback
+from labkit.errors import ConnectionLost
 from labkit.keys import Key, scrub
 
 CONNECT_S = 10.0
 IDLE_S = 3.0
 """How long an idle connection is kept. llama.cpp, uvicorn and others close theirs after 5 s, and a request
 written just then would be lost."""
+_JUST_S = 1.0
+"""A connection that breaks later than this was not closed while it was idle: the request was on its way."""
 _CONNECTIONS = 4096
 _ERROR_BYTES = 256 * 1024
 """So much of a refusal is read: an SDK would read all of it, whatever it is."""
@@ -37,6 +42,18 @@ _LATIN = "iso-8859-1"
 _LOGS = tuple(map(logging.getLogger, ("openai", "anthropic")))
 """They write the headers of every response, at level DEBUG."""
 _CLOSED = "this client is closed: the loop it belonged to has ended"
+
+_kept: ContextVar[bool] = ContextVar("labkit_kept", default=False)
+"""Whether this task's request went out on a connection kept from an earlier one."""
+
+
+async def _note_kept(*_: object) -> None:
+    _kept.set(True)
+
+
+_WATCH = aiohttp.TraceConfig()
+_WATCH.on_connection_reuseconn.append(_note_kept)
+_WATCH.freeze()
 
 if TYPE_CHECKING:
     _Base = httpx2.AsyncClient
@@ -76,12 +93,16 @@ class _Lean(_Base):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._firsts: dict[str, _First] = {}
+        self._lost: set[int] = set()
+        """Which contents went out on a kept connection that was closed just then, by their hashes."""
 
     async def again(self, url: str, content: bytes) -> Arrived | httpx2.Response | None:
         """The response to another request like the SDK's first to `url`, with its body to be read.
 
         None: there is no first yet, or something is wanted that only the SDK and its transport do, which is
-        to go through a proxy or to write a log. Raises `httpx2.HTTPStatusError` for a refusal.
+        to go through a proxy or to write a log. Raises `httpx2.HTTPStatusError` for a refusal, and
+        `ConnectionLost` where a kept connection was closed as the request went out: the next with this
+        content goes over one made for it, so that the second loss is the request's own.
         """
         first = self._firsts.get(url)
         session = None if first is None else first.session()
@@ -89,15 +110,30 @@ class _Lean(_Base):
             return None
         if self.is_closed:
             raise RuntimeError(_CLOSED)
-        response = await session.post(
-            first.url,
-            headers=first.head,
-            data=content,
-            allow_redirects=False,
-            auto_decompress=False,
-            timeout=_PATIENT,
-            server_hostname=first.server_name,
-        )
+        alone = bool(self._lost) and hash(content) in self._lost
+        self._lost.discard(hash(content) if alone else 0)
+        _kept.set(False)
+        began_s = monotonic()
+        try:
+            response = await session.post(
+                first.url,
+                headers=first.head_alone if alone else first.head,
+                data=content,
+                allow_redirects=False,
+                auto_decompress=False,
+                timeout=_PATIENT,
+                # Connections of another name are another's: none was kept for one that is to be alone.
+                server_hostname=first.server_name or (first.host if alone else None),
+            )
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if not _kept.get() or monotonic() - began_s > _JUST_S:
+                raise
+            self._lost.add(hash(content))
+            lost = ConnectionLost(
+                f"{first.host}: a kept connection was closed as the request went out: {type(error).__name__}"
+            )
+            lost.kept = True
+            raise lost from None
         if response.status < 300 and response.headers.get("content-encoding", "identity") == "identity":
             return Arrived(response)
         request = httpx2.Request("POST", first.url)
@@ -137,12 +173,15 @@ class _Lean(_Base):
 class _First:
     """What an SDK first sent to one address."""
 
-    __slots__ = ("_transport", "head", "server_name", "url")
+    __slots__ = ("_transport", "head", "head_alone", "host", "server_name", "url")
 
     def __init__(self, request: httpx2.Request, transport: Any) -> None:
         self.url = str(request.url)
         self.head = CIMultiDict(request.headers.multi_items())
         self.head.pop("content-length", None)
+        self.head_alone = CIMultiDict(self.head)
+        self.head_alone["connection"] = "close"
+        self.host = request.url.host
         self.server_name = request.extensions.get("sni_hostname")
         self._transport = transport
 
@@ -150,7 +189,11 @@ class _First:
         """What it was sent with; None: through a proxy, or not yet."""
         session = getattr(self._transport, "client", None)
         direct = getattr(self._transport, "proxy", None) is None
-        return session if direct and isinstance(session, aiohttp.ClientSession) else None
+        if not direct or not isinstance(session, aiohttp.ClientSession):
+            return None
+        if _WATCH not in session.trace_configs:
+            session.trace_configs.append(_WATCH)
+        return session
 
 
 class Arrived(httpx2.AsyncByteStream):

@@ -21,7 +21,8 @@ from typing import Any
 
 from labkit import visible
 from labkit.design import Design, Place
-from labkit.errors import DefinitionError
+from labkit.engine import event_loop
+from labkit.errors import DefinitionError, LabkitError
 from labkit.run import unasked
 from labkit.run.conclusions import Conclusions
 from labkit.run.extend import Extendable
@@ -83,6 +84,7 @@ class Run(Conclusions, Extendable, RunControl):
         words if it is shown.
         """
         keys = services.find_keys(design.models)
+        event_loop.get()
         with ExitStack() as driving:
             with services.store.one_opening():
                 services.store.check_writable()
@@ -122,7 +124,12 @@ class Run(Conclusions, Extendable, RunControl):
             run._driving = driving.pop_all()
         run._thread = threading.Thread(target=run._drive, name=f"labkit-{run_id}", daemon=True)
         _going.add(run)
-        run._thread.start()
+        try:
+            run._thread.start()
+        except RuntimeError as error:
+            _going.discard(run)
+            run._driving.close()
+            raise LabkitError(f"Run {run_id} cannot begin: {error}. Nothing was asked.") from None
         return run
 
     def _drive(self) -> None:

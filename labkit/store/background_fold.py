@@ -58,8 +58,14 @@ class BackgroundFold:
             if self._thread is None or not self._thread.is_alive():
                 self._stop.clear()
                 self._wake.clear()
-                self._thread = threading.Thread(target=self._work, name="labkit-fold", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name="labkit-fold", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    # Whoever reads folds too: this one can be done without.
+                    self._tell(StoreError(f"Nothing is folded in the background: {error}."))
+                    return
+                self._thread = thread
 
     def checkpoint_soon(self) -> None:
         """Checkpoint when nobody was at the lab for a moment, at the latest when this process ends."""

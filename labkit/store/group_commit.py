@@ -103,8 +103,8 @@ class GroupCommit:
             except RuntimeError as error:
                 self._wake.clear()
                 self._tell(
-                    f"Nothing can be written to {self._folder.path.name}: {error}. End what else runs in this"
-                    " process, or allow it more threads."
+                    f"Nothing can be written to {self._folder.path.name}: {error}. End what else runs here,"
+                    " or allow this process more threads."
                 )
                 assert self.trouble is not None
                 raise self.trouble from None

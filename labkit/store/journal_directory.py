@@ -128,6 +128,8 @@ class JournalDirectory:
                 return list(entries)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return []  # where we may not look, the gate is closed to us too, and says so
+        except OSError as error:
+            raise StoreError(f"{self.path.name} cannot be read: {error.strerror}.") from None
 
     @staticmethod
     def _fault(status: os.stat_result) -> str | None:

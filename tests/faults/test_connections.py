@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import json
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -110,3 +116,114 @@ def test_it_is_heard_as_it_comes(channel: Any, put: Callable[..., Any]) -> None:
     (row,) = ran.sink.generations
     assert row.latency_s - row.ttft_s >= 0.4
     assert "".join(delta for _, delta in ran.memory.named("text")) == row.text
+
+
+class Closing:
+    """Speaks to kept connections as it likes: `close` says for the how-manieth request on a connection, and
+    whether it was read, what happens; one that `heeds` closes where the client asks for it. It counts what it
+    read and what it answered."""
+
+    def __init__(self, close: Callable[[int], str | None], *, heeds: bool) -> None:
+        self.close, self.heeds = close, heeds
+        self.read: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number in itertools.count(1):
+            how = self.close(number)
+            try:
+                if how == "unread":
+                    # Something is there, and is left there.
+                    while not reader._buffer:  # type: ignore[attr-defined]
+                        await asyncio.sleep(0.001)
+                    break
+                head = await reader.readuntil(b"\r\n\r\n")
+                size = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])  # type: ignore[index]
+                body = json.loads(await reader.readexactly(size))
+            except (asyncio.IncompleteReadError, asyncio.CancelledError):
+                break
+            said = str(body["messages"][-1]["content"])
+            self.read[said] += 1
+            if how == "read":
+                break
+            writer.write(ANSWER)
+            await writer.drain()
+            self.answered[said] += 1
+            if how == "soon":
+                await asyncio.sleep(0.002)
+            if how == "soon" or (self.heeds and b"connection: close" in head.lower()):
+                break
+        writer.transport.abort()
+
+
+EVENT = b'data: {"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\n'
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n%s" % (
+    len(EVENT),
+    EVENT,
+)
+
+
+@pytest.fixture
+def closing() -> Iterator[Callable[[Callable[[int], str | None]], tuple[Closing, Model]]]:
+    """Servers of that kind in a loop and thread of their own, and a model to ask there."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def start(close: Callable[[int], str | None], *, heeds: bool = True) -> tuple[Closing, Model]:
+        server = Closing(close, heeds=heeds)
+        listening = asyncio.start_server(server.serve, "127.0.0.1", 0)
+        sockets = asyncio.run_coroutine_threadsafe(listening, loop).result(10).sockets
+        base = f"http://127.0.0.1:{sockets[0].getsockname()[1]}/v1"
+        return server, Model("closing/m", base_url=base, concurrency=8)
+
+    async def end() -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    yield start
+    asyncio.run_coroutine_threadsafe(end(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+
+
+@pytest.mark.parametrize("how", ["unread", "soon"])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+@pytest.mark.parametrize("heeds", [True, False])
+def test_kept_connections_closed_at_random_fail_nothing(
+    how: str, share: float, heeds: bool, closing: Any, put: Callable[..., Any]
+) -> None:
+    """A server that ends kept connections at random, as a request comes or just before, fails none of 200:
+    what it never read is asked again, however often that happens, and is answered once."""
+    random = Random(7)
+
+    def close(number: int) -> str | None:
+        return how if random.random() < share and (number > 1 or how == "soon") else None
+
+    server, model = closing(close, heeds=heeds)
+    ran = put(model, count=200)
+    assert ran.sink.statuses() == {"done": 200}
+    assert set(server.answered.values()) == {1}
+    assert set(server.read.values()) == {1}
+    if how == "unread":
+        assert any(row.attempts > 1 for row in ran.sink.generations)
+
+
+def test_what_was_read_is_not_asked_again_for_ever(closing: Any, put: Callable[..., Any]) -> None:
+    """A server that reads a request on a kept connection and hangs up may have been paid: the row counts it,
+    and it is asked again over a connection made for it. One that always does so is given up."""
+    server, model = closing(lambda number: "read" if number > 1 else None)
+    ran = put(model, count=40)
+    assert ran.sink.statuses() == {"done": 40}
+    for row in ran.sink.generations:
+        assert server.read[f"question {row.sample_id.rpartition('#')[2]}"] == 1 + row.maybe_paid
+    first = iter([None])
+    server, model = closing(lambda number: next(first, "read"))
+    ran = put(model, count=9)
+    assert ran.sink.statuses() == {"done": 1, "failed": 8}
+    for row in ran.sink.generations:
+        asked = server.read[f"question {row.sample_id.rpartition('#')[2]}"]
+        assert asked == row.attempts <= 3
+        assert row.maybe_paid == asked - (row.status == "done")

@@ -144,3 +144,21 @@ def test_it_ends_with_its_store(path: Path, until: Any) -> None:
     del access
     gc.collect()
     until(lambda: not thread.is_alive())
+
+
+def test_it_can_be_done_without(store: Store, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can be begun for it, that is told, and whoever reads folds all the same."""
+    background = BackgroundFold(store._shared.access)
+
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", none)
+        background.start()
+    assert "Nothing is folded in the background: can't start new thread" in str(background.trouble)
+    store.writer().put(make.generation())
+    store.writer().flush()
+    assert len(store.generations()) == 1
+    background.start()
+    background.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -135,3 +136,16 @@ def test_names_are_made_without_hard_links(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(FileExistsError):
         module.put_in_place(new, path)
     assert path.read_text() == "new"
+
+
+def test_a_folder_that_cannot_be_listed_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No bare error of the system: with no file handle left there is a `StoreError`."""
+    folder = JournalDirectory(path)
+    folder.make()
+
+    def none(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "scandir", none)
+    with pytest.raises(StoreError, match=r"lab\.duckdb\.journal cannot be read: Too many open files"):
+        folder.journals()
