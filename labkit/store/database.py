@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError, StoreLocked, StoreTooNew
-from labkit.store import interrupts, migrate, path_check
+from labkit.store import forking, interrupts, migrate, path_check
 from labkit.store.duckdb_instance import SETTINGS, Instance
 from labkit.store.journal_directory import JournalDirectory, put_in_place
 
@@ -109,6 +109,7 @@ def _first(path: Path, ways: Sequence[Callable[[], Opened]], wait_s: float) -> O
     import duckdb
 
     path_check.check(path)
+    forking.check()
     deadline = time.monotonic() + wait_s
     while True:
         hindrance: str | None = None
@@ -192,6 +193,7 @@ def create(path: Path, folder: JournalDirectory) -> None:
     import duckdb
 
     path_check.check(path)
+    forking.check()
     for left in folder.path.glob("new-*.duckdb*"):
         left.unlink(missing_ok=True)
     wal = _log(path)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from labkit.errors import StoreLocked
 from labkit.store.file_locks import FileLock, holder
+from labkit.store.forking import opening
 from labkit.store.journal_directory import JournalDirectory
 
 
@@ -32,7 +33,8 @@ def passed(folder: JournalDirectory, *, wait_s: float) -> Iterator[None]:
         )
     try:
         hold.sign()
-        yield
+        with opening():
+            yield
     finally:
         hold.release()
 

@@ -33,9 +33,12 @@ class Instance:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._idle: duckdb.DuckDBPyConnection | None = None
-        _all.add(self)
 
     def attach(self) -> duckdb.DuckDBPyConnection:
         """A connection to the lab's file, to read and write. Raises `duckdb.Error` as `duckdb.connect` does;
@@ -43,7 +46,7 @@ class Instance:
         connection = self._take()
         try:
             if connection is None:
-                connection = self._begin()
+                connection = self._connect()
             connection.execute(f"set threads = {self._threads()}")
             connection.execute(f"attach {_text(self._path)} as {NAME}")
             connection.execute(f"use {NAME}")
@@ -88,7 +91,7 @@ class Instance:
             connection, self._idle = self._idle, None
         return connection
 
-    def _begin(self) -> duckdb.DuckDBPyConnection:
+    def _connect(self) -> duckdb.DuckDBPyConnection:
         import duckdb
 
         connection = duckdb.connect()
@@ -106,11 +109,14 @@ _all: weakref.WeakSet[Instance] = weakref.WeakSet()
 
 
 @atexit.register
-def _close_all() -> None:
+def close_all() -> None:
+    """End every DuckDB that is kept: at the end of the process, and before a fork. A child has none of its
+    parent's threads, and a DuckDB that it inherited could not even be closed."""
     for instance in list(_all):
         instance.close()
 
 
-if hasattr(os, "register_at_fork"):
-    # A child has none of its parent's threads, and a DuckDB that it inherited could not even be closed.
-    os.register_at_fork(before=_close_all)
+def forget_all() -> None:
+    """In a child: no lock that another thread of its parent had, and nothing of what that had open."""
+    for instance in list(_all):
+        instance._begin()

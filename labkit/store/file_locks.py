@@ -11,6 +11,7 @@ import os
 import random
 import socket
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from filelock import lock_descriptor, unlock_descriptor
 POLL_S = 0.02
 _FLAGS = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _all: weakref.WeakSet[FileLock] = weakref.WeakSet()
+_no_fork = threading.Lock()
+"""Held between opening a file and noting that: a child forked then would keep it open, unknown to itself."""
 
 
 class FileLock:
@@ -49,7 +52,8 @@ class FileLock:
 
     @classmethod
     def _try(cls, path: Path) -> FileLock | None:
-        hold = cls(path, os.open(path, _FLAGS, 0o600))
+        with _no_fork:
+            hold = cls(path, os.open(path, _FLAGS, 0o600))
         try:
             # The file may have been removed, or removed and made again, between open and lock.
             taken = lock_descriptor(hold._fd if hold._fd is not None else -1, blocking=False) and hold.stands
@@ -143,9 +147,12 @@ def holder(path: Path) -> str:
 
 
 def _drop_inherited() -> None:
+    _no_fork.release()
     for hold in list(_all):
         hold._forget()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_drop_inherited)
+    os.register_at_fork(
+        before=_no_fork.acquire, after_in_parent=_no_fork.release, after_in_child=_drop_inherited
+    )

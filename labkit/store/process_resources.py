@@ -7,6 +7,7 @@ journalled. It does not know what is asked of the tables.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,3 +78,12 @@ def resources_of(place: Path) -> ProcessResources:
         if shared is None:
             shared = _all[place] = ProcessResources(place)
         return shared
+
+
+def _forget_lock() -> None:
+    global _all_lock
+    _all_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_lock)
