@@ -6,7 +6,8 @@
 A server of our own in a process of its own refuses by chance, by a limit a minute (a token bucket, with or
 without headers that tell of it), by a number at once, all of it for half a minute, or by two of these. Each
 contender asks it in a process of its own, in alternation (loop, labkit, labkit, loop), 32 in flight; an
-answer takes 100 ms. Seconds are those of asking, without imports. `over` are refusals by a limit, not by chance.
+answer takes 100 ms. Seconds are those of asking, without imports. `over` are refusals by a limit, not by
+chance.
 At the end stands what is asked and whether it holds.
 """
 
