@@ -28,8 +28,15 @@ _KEYS = {
     "output_mtok": "output",
     "cache_read_mtok": "cache_read",
     "cache_write_mtok": "cache_write",
+    "cache_write_1h_mtok": "cache_write_1h",
     "output_reasoning_mtok": "reasoning",
 }
+_FEES = {
+    "requests_kcount": "request",
+    "web_searches_kcount": "web_search",
+    "storage_searches_kcount": "file_search",
+}
+"""Prices per thousand, beside those per token."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +66,12 @@ class Listing:
 
     price_id: str
     rates: Mapping[str, Rate]
-    request_usd: float
+    fees: Mapping[str, float]
+    """USD for each `request`, `web_search` and `file_search`, where one is listed."""
     since: date | None
     odd: tuple[str, ...]
+    tiers: tuple[str, ...]
+    """The service tiers that have prices of their own."""
 
 
 def listing(
@@ -69,7 +79,7 @@ def listing(
 ) -> Listing | str:
     """The prices listed for a model at `at`, or why there are none.
 
-    `context` are the parameters of a request that select another price, such as `service_tier`.
+    `context` is how a request is served where that is not the standard way, such as by `service_tier`.
     """
     found = find(provider, name, base_url=base_url)
     if isinstance(found, str):
@@ -77,14 +87,17 @@ def listing(
     owner, info = found
     # A model found at another provider (Azure selling OpenAI's) has that one's standard price.
     own = any(info is one for one in owner.models)
-    if BATCH in context and not (own and _has_variant(info, BATCH, context[BATCH], at)):
-        return f"genai-prices has no {context[BATCH]} price for {info.id} at {owner.id}"
+    for key, value in context.items():
+        if not own or value not in _variants(info, key, at):
+            way = value if key == BATCH else f"{key}={value}"
+            return f"genai-prices has no {way} price for {info.id} at {owner.id}"
     prices = info.get_prices(at, context if own else None)
     since = _since(info, at)
     price_id = f"genai-prices {_version()} {owner.id}:{info.id}" + (f" from {since}" if since else "")
     price_id += "".join(f" {key}={value}" for key, value in context.items())
-    rates, request_usd, odd = _rates(prices)
-    return Listing(price_id, rates, request_usd, since, tuple(odd))
+    rates, fees, odd = _rates(prices)
+    tiers = _variants(info, "service_tier", at) if own else ()
+    return Listing(price_id, rates, fees, since, tuple(odd), tuple(tiers))
 
 
 def find(provider: str, name: str, *, base_url: str | None = None) -> tuple[Provider, ModelInfo] | str:
@@ -109,6 +122,17 @@ def find(provider: str, name: str, *, base_url: str | None = None) -> tuple[Prov
     return owner, info
 
 
+def known_url(url: str) -> str | None:
+    """`url`, if genai-prices knows who answers there."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        get_snapshot().find_provider(None, None, url)
+    except LookupError:
+        return None
+    return url
+
+
 @cache
 def ids(provider: str) -> tuple[str, ...]:
     """The ids genai-prices lists for a provider, as `provider/name`."""
@@ -118,11 +142,12 @@ def ids(provider: str) -> tuple[str, ...]:
     return tuple(f"{provider}/{info.id}" for info in owner.models) if owner else ()
 
 
-def _rates(prices: ModelPrice) -> tuple[dict[str, Rate], float, list[str]]:
+def _rates(prices: ModelPrice) -> tuple[dict[str, Rate], dict[str, float], list[str]]:
     from genai_prices.types import TieredPrices
 
     rates: dict[str, Rate] = {}
-    request_usd, odd = 0.0, []
+    fees: dict[str, float] = {}
+    odd = []
     for key, value in prices.__dict__.items():
         if value is None:
             continue
@@ -131,18 +156,20 @@ def _rates(prices: ModelPrice) -> tuple[dict[str, Rate], float, list[str]]:
             base = value.base if isinstance(value, TieredPrices) else value
             steps = tuple((tier.start, float(tier.price) / PER) for tier in tiers)
             rates[_KEYS[key]] = Rate(float(base) / PER, steps)
-        elif key == "requests_kcount":
-            request_usd = float(value) / 1000
+        elif key in _FEES and not isinstance(value, TieredPrices):
+            fees[_FEES[key]] = float(value) / 1000
         elif key in _ambiguous():
             odd.append(key)
-    return rates, request_usd, odd
+    return rates, fees, odd
 
 
-def _has_variant(info: ModelInfo, key: str, value: str, at: datetime) -> bool:
-    return any(
-        variant.when.get(key) == value and (variant.constraint is None or variant.constraint.active(at))
+def _variants(info: ModelInfo, key: str, at: datetime) -> list[str]:
+    """The values of `key` that have prices of their own at `at`."""
+    return [
+        variant.when[key]
         for variant in info.price_variants or ()
-    )
+        if key in variant.when and (variant.constraint is None or variant.constraint.active(at))
+    ]
 
 
 @cache

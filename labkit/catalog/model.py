@@ -66,8 +66,8 @@ class Model:
     """The host of `base_url`, where that is not encrypted or not public and is meant all the same."""
     params: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
     prices: Mapping[str, float] | None = field(default=None, kw_only=True, hash=False)
-    """USD per million tokens: `input`, `output`, and if you like `cache_read`, `cache_write`, `reasoning`.
-    None: the catalog's."""
+    """USD per million tokens: `input`, `output`, and if you like `cache_read`, `cache_write`,
+    `cache_write_1h` (kept for an hour), `reasoning`. None: the catalog's."""
     label: str | None = field(default=None, kw_only=True)
     """How tables and charts call it; by default its name."""
     aliases: tuple[str, ...] = field(default=(), kw_only=True)

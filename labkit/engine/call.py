@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from labkit import served
 from labkit.catalog.model import Model
 from labkit.engine.attempt_listener import AttemptListener
 from labkit.engine.job import Job, output_bound_tokens, worst_usd
@@ -114,7 +115,7 @@ class Call:
         answer = attempted.answer
         assert answer is not None
         usage = answer.usage
-        price = self.job.pricer.price(usage)
+        price = self.job.pricer.price(usage, served.of(answer.raw))
         return self._row(
             "done",
             attempted,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from labkit.catalog.model import Model
 from labkit.records import Cell, Request, Usage
+from labkit.served import Served
 
 
 class Price(Protocol):
@@ -25,7 +26,7 @@ class Price(Protocol):
 class Pricer(Protocol):
     """Prices one model's answers at one date."""
 
-    def price(self, usage: Usage) -> Price: ...
+    def price(self, usage: Usage, served: Served) -> Price: ...
 
     def worst_usd(self, input_tokens: int, output_tokens: int) -> float | None: ...
 

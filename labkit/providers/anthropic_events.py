@@ -77,11 +77,12 @@ _message = msgspec.json.Decoder(_Message)
 class AnthropicReading(Reading):
     """Puts one answer together from its events, telling the listener the text as it comes."""
 
-    __slots__ = ("_closed", "_ended", "_head", "_reason")
+    __slots__ = ("_began", "_closed", "_ended", "_head", "_reason")
 
     def __init__(self, listener: Listener, who: str) -> None:
         super().__init__(listener, who)
         self._head = _Message()
+        self._began: bytes | None = None
         self._reason: str | None = None
         self._ended: bytes | None = None
         self._closed = False
@@ -145,7 +146,7 @@ class AnthropicReading(Reading):
             self._block(event.content_block)
             return False
         if event.type == "message_start" and event.message is not None:
-            self._head = event.message
+            self._head, self._began = event.message, data
             if event.message.usage is not None:
                 # What it tells of the output is an early count.
                 self._count(event.message.usage, but="output")
@@ -178,10 +179,10 @@ class AnthropicReading(Reading):
 
     def _raw(self) -> str:
         """What ended the answer, with what was told of it before."""
-        ended = lenient.object_in(self._ended)
+        began, ended = lenient.object_in(self._began), lenient.object_in(self._ended)
         told = {theirs: self._counts.get(name) for theirs, name in _NAMES.items()}
-        last = ended.get("usage")
-        usage = dict(last) if isinstance(last, dict) else {}
+        # Only the first event tells how long a cache is kept, and by which tier an answer is served.
+        usage = {**_told(began.get("message")), **_told(ended)}
         usage |= {theirs: tokens for theirs, tokens in told.items() if tokens is not None}
         return lenient.written({**ended, "id": self._head.id, "model": self._head.model, "usage": usage})
 
@@ -191,3 +192,9 @@ def counts(usage: _Usage) -> dict[str, Any]:
     details = usage.output_tokens_details or _Details()
     told = {name: getattr(usage, theirs) for theirs, name in _NAMES.items()}
     return {**told, "reasoning": details.thinking_tokens}
+
+
+def _told(payload: Any) -> dict[str, Any]:
+    """What the usage of a payload tells."""
+    found = payload.get("usage") if isinstance(payload, dict) else None
+    return {name: value for name, value in found.items() if value is not None} if isinstance(found, dict) else {}

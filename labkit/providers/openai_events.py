@@ -47,6 +47,7 @@ class _Part(msgspec.Struct, gc=False):
     reasoning_content: Any = None
     reasoning: Any = None
     tool_calls: Any = None
+    annotations: Any = None
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -63,6 +64,7 @@ class _Chunk(msgspec.Struct, gc=False):
     model: str | None = None
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
+    service_tier: Any = None
     error: Any = None
 
 
@@ -74,7 +76,7 @@ _DONE = b"[DONE]"
 class OpenAIReading(Reading):
     """Puts one answer together from its events, telling the listener the text as it comes."""
 
-    __slots__ = ("_blank", "_calls", "_ended", "_finish", "_id", "_last", "_model", "_refusal", "_strays")
+    __slots__ = ("_beside", "_blank", "_calls", "_ended", "_finish", "_id", "_last", "_model", "_refusal", "_strays")
 
     def __init__(self, listener: Listener, who: str) -> None:
         super().__init__(listener, who)
@@ -88,6 +90,7 @@ class OpenAIReading(Reading):
         self._calls: list[Any] = []
         self._strays: list[tuple[_Choice, bytes]] | None = []
         """Of other numbers than 0; None once it is clear that they are other answers."""
+        self._beside: dict[str, Any] = {}
 
     def take(self, data: bytes) -> bool:
         """Read one event of a stream; True: it was the last."""
@@ -122,6 +125,7 @@ class OpenAIReading(Reading):
         if choice.finish_reason == "":
             self._done()
         self._ended = payload
+        self._beside.clear()
 
     def answer(self) -> Answer:
         """How it ended. Raises `MalformedAnswer` for what is no finished answer."""
@@ -151,6 +155,8 @@ class OpenAIReading(Reading):
             self._id = chunk.id
         if not self._model:
             self._model = chunk.model
+        if chunk.service_tier not in (None, "auto"):
+            self._beside["service_tier"] = chunk.service_tier
         if chunk.usage is not None:
             self._count(chunk.usage, data)
         return chunk
@@ -162,7 +168,7 @@ class OpenAIReading(Reading):
         elif type(part.content) is str and part.content and not (self._mending or self._strays):
             self._said = True
             self._listener.text(part.content)
-            if part.tool_calls or part.reasoning_content or part.reasoning:
+            if part.tool_calls or part.reasoning_content or part.reasoning or part.annotations:
                 self._aside(part)
         else:
             self._part(part)
@@ -191,6 +197,8 @@ class OpenAIReading(Reading):
         """What a part holds beside text; whether the listener was told of it."""
         calls = part.tool_calls or []
         self._calls += calls if isinstance(calls, list) else [calls]
+        if part.annotations and isinstance(part.annotations, list):
+            self._beside.setdefault("annotations", []).extend(part.annotations)
         thought += "".join(text_of(part.reasoning_content or part.reasoning))
         if thought:
             self._listener.thought(thought)
@@ -231,11 +239,11 @@ class OpenAIReading(Reading):
         self._counts.add(counts(usage))
 
     def _raw(self) -> str:
-        """The chunk that ended the answer, with the usage that came after it."""
+        """The chunk that ended the answer, with the usage that came after it, and what came before it."""
         ended = self._ended or b"{}"
-        if (self._last is None or self._last is ended) and not self._calls:
+        if (self._last is None or self._last is ended) and not self._calls and not self._beside:
             return ended.decode("utf-8", "replace")
-        payload = {**lenient.object_in(self._last), **lenient.object_in(ended)}
+        payload = {**lenient.object_in(self._last), **lenient.object_in(ended), **self._beside}
         if self._last is not None:
             payload["usage"] = lenient.object_in(self._last).get("usage")
         if self._calls and self._last is not ended:

@@ -8,12 +8,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from labkit.catalog.model import Model
-from labkit.catalog.prices import Pricer
+from labkit.catalog.prices import KINDS, Pricer
 from labkit.design import Design
 from labkit.run.lab_services import LabServices
 from labkit.store import ModelRecord
-
-PRICED = ("input", "output", "cache_read", "cache_write")
 
 
 def save(design: Design, run_id: str, services: LabServices, *, samples: bool) -> None:
@@ -27,7 +25,7 @@ def save(design: Design, run_id: str, services: LabServices, *, samples: bool) -
 
 
 def _snapshot(model: Model, endpoint: str | None, pricer: Pricer, run_id: str) -> ModelRecord:
-    per_mtok = {kind: usd for kind in PRICED if (usd := pricer.usd_mtok(kind)) is not None}
+    per_mtok = {kind: usd for kind in KINDS if (usd := pricer.usd_mtok(kind)) is not None}
     since = pricer.holds_from
     return ModelRecord(
         model=model.id,

@@ -1,6 +1,6 @@
 """What answers would have cost under other prices: those of another date, of a batch service, or one's own.
 
-The rows of the lab stay as they are. Prices are looked up once per model and service tier; the sums are
+The rows of the lab stay as they are. Prices are looked up once per model and way of serving; the sums are
 DuckDB's. It does not know why prices differ, and prices tokens as they were: a model that would have answered
 at another length, or cached otherwise, is not its affair.
 """
@@ -11,12 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+from msgspec.structs import replace
+
+from labkit import served
 from labkit.catalog import prices as listed
 from labkit.catalog.catalog import Catalog
 from labkit.catalog.check import price_faults
 from labkit.catalog.model import Model
-from labkit.catalog.prices import Pricer
+from labkit.catalog.rates import Rates
 from labkit.errors import DefinitionError, UnknownModel
+from labkit.served import FACTS, TTL_1H, Served
 from labkit.store import Store, filters
 from labkit.store.arrow_to_pandas import to_frame
 
@@ -29,50 +34,68 @@ GRAINS = (
 )  # fmt: skip
 """What costs can be added up by."""
 
-# Every row that was or may have been charged for, also those a later one took the place of: as in `runs`.
-PAID = """
-    select g.*, json_extract_string(r.params, '$.service_tier') as tier,
-        json_extract_string(r.params, '$.speed') as speed, coalesce(g.cache_read_tokens, 0) as read,
-        coalesce(g.cache_write_tokens, 0) as written, coalesce(g.reasoning_tokens, 0) as thought
-    from log.generations as g
-    left join (
-        select request_id, any_value(params) as params from log.requests group by request_id
-    ) as r using (request_id)
-    where g.replayed_from is null
-        and (
-            coalesce(g.cost_usd, g.input_tokens, g.output_tokens) is not null or g.status = 'done'
-            or (g.status = 'partial' and g.attempts > 0) or g.maybe_paid > 0
-        )
-        and {chosen}
-"""
+_ASKED = ("service_tier", "speed", "inference_geo", "web_search_options")
+"""What of the params decides a price, beside the types of the tools."""
 
-# The same sum as `Pricer.price`: parts of the totals have their own rates, the rest the whole's.
+# Every row that was or may have been charged for, also those a later one took the place of: as in `runs`.
+# `asked` is what of the params decides its price, `told` what its answer says of how it was served.
+PAID = f"""
+    select *, {FACTS} as told,
+        try_cast(coalesce(payload ->> '$.{TTL_1H}', '0') as double) as hour
+    from (
+        select g.*, r.asked, try_cast(g.raw as json) as payload, coalesce(g.cache_read_tokens, 0) as read,
+            coalesce(g.cache_write_tokens, 0) as written, coalesce(g.reasoning_tokens, 0) as thought
+        from log.generations as g
+        left join (
+            select request_id, to_json([
+                to_json(json_extract(any_value(params), {[f"$.{name}" for name in _ASKED]})),
+                to_json(list_sort(list_distinct(json_extract_string(any_value(params), '$.tools[*].type'))))
+            ]) as asked
+            from log.requests group by request_id
+        ) as r using (request_id)
+        where g.replayed_from is null
+            and (
+                coalesce(g.cost_usd, g.input_tokens, g.output_tokens) is not null or g.status = 'done'
+                or (g.status = 'partial' and g.attempts > 0) or g.maybe_paid > 0
+            )
+            and {{chosen}}
+    )
+"""  # noqa: S608 - constants
+
+# The same reasons and the same sum as in `Rates.price`: parts of the totals have their own rates, the rest
+# the whole's.
 COSTED = """
-    select paid.*,
+    select *,
         case
-            when p.input is null or paid.input_tokens is null or paid.output_tokens is null then null
-            when p.output is null and paid.output_tokens > 0 then null
-            else
-                (paid.input_tokens - paid.read - paid.written) * p.input
-                + paid.read * p.cache_read + paid.written * p.cache_write
-                + (paid.output_tokens - paid.thought) * coalesce(p.output, 0)
-                + paid.thought * coalesce(p.reasoning, 0)
-                + p.request_usd
+            when why is null then
+                (input_tokens - read - written) * p_input + read * p_cache_read
+                + (written - hour) * p_cache_write + hour * coalesce(p_cache_write_1h, 0)
+                + (output_tokens - thought) * coalesce(p_output, 0) + thought * coalesce(p_reasoning, 0)
+                + p_fees_usd
         end as repriced,
-        case
-            when p.input is null then coalesce(p.price_id, 'unknown: it came while prices were looked up')
-            when paid.input_tokens is null then 'unknown: input tokens were not reported'
-            when paid.output_tokens is null then 'unknown: output tokens were not reported'
-            when p.output is null and paid.output_tokens > 0
-                then 'unknown: ' || p.price_id || ' has no price for output'
-            else p.price_id
-        end as repriced_id
-    from paid
-    left join prices as p
-        on p.model = paid.model
-        and p.tier is not distinct from paid.tier and p.speed is not distinct from paid.speed
-        and coalesce(paid.input_tokens, 0) > p.above
-        and (p.upto is null or coalesce(paid.input_tokens, 0) <= p.upto)
+        coalesce(why, p_price_id) as repriced_id
+    from (
+        select paid.*, p.* exclude (model, asked, told),
+            case
+                when p_input is null
+                    then coalesce(p_price_id, 'unknown: it came while prices were looked up')
+                when input_tokens is null then 'unknown: input tokens were not reported'
+                when output_tokens is null then 'unknown: output tokens were not reported'
+                when p_output is null and output_tokens > 0
+                    then 'unknown: ' || p_price_id || ' has no price for output'
+                when p_unpriced is not null then p_unpriced
+                when hour is null or hour < 0 or hour > written or hour <> floor(hour)
+                    then 'unknown: more tokens were kept in a cache for an hour than were written to it'
+                when hour > 0 and p_cache_write_1h is null
+                    then 'unknown: ' || p_price_id || ' has no price for cache writes kept for an hour'
+            end as why
+        from paid
+        left join prices as p
+            on p.model = paid.model
+            and p.asked is not distinct from paid.asked::varchar and p.told = paid.told::varchar
+            and coalesce(input_tokens, 0) > p_above
+            and (p_upto is null or coalesce(input_tokens, 0) <= p_upto)
+    )
 """
 
 SUMS = """
@@ -93,11 +116,14 @@ KEPT = """
     select model, dialect, endpoint, prices::varchar as prices from models
     where model in (select unnest(?::varchar[]))
 """
-_PRICE = "(?::varchar, ?::varchar, ?::varchar, ?::bigint, ?::bigint, " + "?::double, " * 6 + "?::varchar)"
-_PRICED = (
-    "model, tier, speed, above, upto, input, output, cache_read, cache_write, reasoning, "
-    "request_usd, price_id"
-)
+_RATES = ("input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning")
+_PRICED = {
+    **dict.fromkeys(("model", "asked", "told"), "varchar"),
+    **dict.fromkeys(("p_above", "p_upto"), "bigint"),
+    **dict.fromkeys((*(f"p_{kind}" for kind in _RATES), "p_fees_usd"), "double"),
+    **dict.fromkeys(("p_unpriced", "p_price_id"), "varchar"),
+}
+_PRICE = f"({', '.join(f'?::{kind}' for kind in _PRICED.values())})"
 
 
 def reprice(
@@ -118,7 +144,8 @@ def reprice(
     timed, timed_params = filters.times("coalesce(g.started_at, g.written_at)", since=since, until=until)
     where = " and ".join(["true", *(f"g.{condition}" for condition in conditions), *timed])
     paid, bound = PAID.format(chosen=where), [*params, *timed_params]
-    asked = store.table(f"select distinct model, tier, speed from ({paid}) order by all", bound).to_pylist()  # noqa: S608 - bound
+    ways = f"select distinct model, asked::varchar as asked, told::varchar as told from ({paid}) order by all"  # noqa: S608 - bound
+    asked = store.table(ways, bound).to_pylist()
     if strangers := sorted(set(own) - {row["model"] for row in asked}):
         there = ", ".join(sorted({row["model"] for row in asked})) or "none"
         raise DefinitionError(
@@ -128,17 +155,17 @@ def reprice(
     models = _models(store, catalog, {row["model"] for row in asked})
     rows: list[Any] = []
     for row in asked:
-        service = {name: row[of] for name, of in (("service_tier", "tier"), ("speed", "speed")) if row[of]}
-        pricer = _pricer(row["model"], models, own, moment, service, batch=batch)
-        for step in _steps(pricer):
-            rows += [row["model"], row["tier"], row["speed"], *step, pricer.request_usd, pricer.price_id]
-    values = ", ".join([_PRICE] * (len(rows) // 12)) or f"{_PRICE} limit 0"
+        rates, told = _rates(row, models, own, moment, batch=batch)
+        fixed = rates.fees_usd(told), rates.unpriced(told), rates.price_id
+        for step in _steps(rates):
+            rows += [row["model"], row["asked"], row["told"], *step, *fixed]
+    values = ", ".join([_PRICE] * (len(rows) // len(_PRICED))) or f"{_PRICE} limit 0"
     names = ", ".join(f'"{name}"' for name in grain)
     table = store.table(
-        f"with paid as ({paid}), prices({_PRICED}) as (select * from (values {values})), "  # noqa: S608 - bound
+        f"with paid as ({paid}), prices({', '.join(_PRICED)}) as (select * from (values {values})), "  # noqa: S608 - bound
         f"costed as ({COSTED}) select {names + ', ' if names else ''}{SUMS} from costed "
         f"{f'group by {names}' if names else ''} having count(*) > 0 {f'order by {names}' if names else ''}",
-        [*bound, *(rows or [None] * 12)],
+        [*bound, *(rows or [None] * len(_PRICED))],
     )
     counted = ("n", "cost_unknown", "repriced_unknown", "repeat")
     frame = to_frame(table, never_missing=counted)
@@ -182,8 +209,6 @@ def _models(store: Store, catalog: Catalog, ids: Iterable[str]) -> dict[str, lis
 
 
 def _ways(id: str, kept: Mapping[str, Any] | None, catalog: Catalog) -> Iterable[Model]:
-    import msgspec
-
     try:
         listed_now = catalog.get(id)
     except UnknownModel:
@@ -205,28 +230,30 @@ def _ways(id: str, kept: Mapping[str, Any] | None, catalog: Catalog) -> Iterable
         yield Model(id, dialect=dialect)  # as through a client of one's own, whose address says nothing
 
 
-def _pricer(
-    id: str,
+def _rates(
+    row: Mapping[str, str | None],
     models: Mapping[str, Sequence[Model]],
     own: Mapping[str, Mapping[str, float]],
     at: datetime,
-    service: Mapping[str, str],
     *,
     batch: bool,
-) -> Pricer:
-    if id in own:
-        return listed.pricer(Model(id, prices=own[id]), at)
-    ways = [listed.pricer(model, at, params=service, batch=batch) for model in models[id]]
-    return next((found for found in ways if found.rates), ways[0])
+) -> tuple[Rates, Served]:
+    """The prices of answers of a model that were asked for and served in one way."""
+    id, asked, told = str(row["model"]), row["asked"], served.read(row["told"] or "[]")
+    values, kinds = msgspec.json.decode(asked) if asked else ((), ())
+    params = dict(zip(_ASKED, values or (), strict=False)) | {
+        "tools": [{"type": kind} for kind in kinds or ()]
+    }
+    if batch:
+        told = replace(told, service_tier=None, speed=None)
+    mine = [Model(id, prices=own[id])] if id in own else models[id]
+    ways = [listed.pricer(model, at, params=params, batch=batch and id not in own).of(told) for model in mine]
+    return next((found for found in ways if found[0].by_kind), ways[0])
 
 
-def _steps(pricer: Pricer) -> Iterable[tuple[int, int | None, float | None, float | None, Any, Any, Any]]:
-    """Per step of input tokens (above, up to): USD a token for input, output, and parts of them."""
-    of = pricer.rates.get
-    into, out = of("input"), of("output")
-    starts = sorted({start for rate in pricer.rates.values() for start, _ in rate.tiers})
+def _steps(rates: Rates) -> Iterable[tuple[int | float | None, ...]]:
+    """Per step of input tokens (above, up to): USD a token for each of `_RATES`."""
+    starts = sorted({start for rate in rates.by_kind.values() for start, _ in rate.tiers})
     for above, upto in zip([-1, *starts], [*starts, None], strict=True):
-        at = above + 1
-        rates = into, out, of("cache_read") or into, of("cache_write") or into, of("reasoning") or out
-        # Always five rates: mypy does not count what is unpacked.
-        yield (above, upto, *(None if rate is None else rate.at(at) for rate in rates))  # type: ignore[misc]
+        found = [rates.of(kind) for kind in _RATES]
+        yield (above, upto, *(None if rate is None else rate.at(above + 1) for rate in found))

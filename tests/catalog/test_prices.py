@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from labkit.catalog import listed
 from labkit.catalog.model import Model
-from labkit.catalog.prices import Pricer, _compiled, pricer
+from labkit.catalog.prices import _compiled, pricer
+from labkit.catalog.rates import Rates
 from labkit.providers import anthropic_events, openai_events, responses_events
 from labkit.providers.counts import Counts
 from labkit.records import Usage
+from labkit.served import AS_ASKED, Served
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 USAGE = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
@@ -78,13 +80,17 @@ def test_a_cost_is_what_genai_prices_computes(model, usage, at):
 
 
 def test_every_chat_model_of_both_providers_is_priced():
-    """Of OpenAI's and Anthropic's models only those without a price for text in and out are unknown."""
+    """Of the chat models of both only those without a price for text in and out are unknown, and those
+    that search for every answer, for which no fee is listed."""
     for provider, name in KNOWN:
         info = next(info for info in PROVIDERS[provider].models if info.id == name)
         if info.is_match(name):  # a few entries are prefixes of fine-tuned models, and no models themselves
             found = pricer(Model(f"{provider}/{name}"), AT).price(USAGE)
             keys = {key for key, value in info.get_prices(AT).__dict__.items() if value is not None}
-            assert (found.cost_usd is not None) == {"input_mtok", "output_mtok"}.issubset(keys), name
+            searches = "-search-" in name
+            known = {"input_mtok", "output_mtok"}.issubset(keys) and not searches
+            assert (found.cost_usd is not None) == known, (name, found.price_id)
+            assert not searches or "no price for web searches" in found.price_id
 
 
 @pytest.mark.parametrize("entered", [1_000, 300_000])
@@ -274,6 +280,134 @@ def test_a_faster_service_has_its_own_price():
     assert found.price(usage).cost_usd > pricer(model, AT, params={}).price(usage).cost_usd
 
 
+TIERS = (None, "default", "flex", "priority", "fast", "scale", "standard", "batch")
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    model=st.sampled_from(KNOWN),
+    usage=usages(),
+    asked=st.sampled_from((*TIERS, "auto")),
+    tier=st.sampled_from(TIERS),
+    speed=st.sampled_from((None, "standard", "fast")),
+    counts=st.tuples(st.integers(0, 5), st.integers(0, 5), st.floats(0, 1)),
+)
+def test_a_cost_is_that_of_what_was_served(model, usage, asked, tier, speed, counts):
+    """Tier and speed of the answer, an hour's cache and searches cost what genai-prices computes for them,
+    whatever was asked for; where it lists no such price the cost is unknown."""
+    provider, name = model
+    searches, files, share = counts
+    hour = int(share * (usage.cache_write_tokens or 0))
+    served = Served(
+        service_tier=tier, speed=speed, cache_write_1h_tokens=hour, web_searches=searches, file_searches=files
+    )
+    params = {} if asked is None else {"service_tier": asked}
+    ours = pricer(Model(f"{provider}/{name}", params=params), AT).price(usage, served)
+    if ours.cost_usd is None:
+        assert ours.price_id.startswith("unknown: ")
+        return
+    effective = tier or (asked if asked in TIERS else None)
+    context = {"processing": "batch"} if effective == "batch" else {"service_tier": effective or "default"}
+    theirs = genai_prices.Usage(
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cache_write_1h_tokens=hour,
+        output_tokens=usage.output_tokens,
+        output_reasoning_tokens=usage.reasoning_tokens,
+        web_searches=searches,
+        storage_searches=files,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = genai_prices.calc_price(
+            theirs,
+            name,
+            provider_id=provider,
+            genai_request_timestamp=AT,
+            price_context=context | ({"speed": speed} if speed else {}),
+        ).total_price
+    assert ours.cost_usd == pytest.approx(float(expected), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "served", "why"),
+    [
+        ("openai/gpt-5", {}, Served(service_tier="scale"), "no service_tier=scale price for gpt-5"),
+        ("openai/gpt-4o", {}, Served(service_tier="flex"), "no service_tier=flex price for gpt-4o"),
+        ("anthropic/claude-haiku-4-5", {}, Served(service_tier="priority"), "service_tier=priority"),
+        ("anthropic/claude-haiku-4-5", {"speed": "fast"}, AS_ASKED, "no speed=fast price"),
+        ("anthropic/claude-opus-5", {}, Served(inference_geo="us"), "no inference_geo=us price"),
+        ("openai/gpt-5", {}, Served(unpriced="code_interpreter_call"), "no price for code_interpreter_call"),
+        ("anthropic/claude-3-haiku", {}, Served(web_searches=1), "no price for web searches"),
+        ("anthropic/claude-haiku-4-5", {}, Served(file_searches=1), "no price for file searches"),
+        ("anthropic/claude-haiku-4-5", {}, Served(cache_write_1h_tokens=11), "than were written to it"),
+        ("anthropic/claude-haiku-4-5", {}, Served(cache_write_1h_tokens=None), "than were written to it"),
+        ("openai/gpt-6-luna", {}, Served(cache_write_1h_tokens=5), "cache writes kept for an hour"),
+        ("openai/gpt-4o-search-preview", {}, AS_ASKED, "no price for web searches"),
+        ("openai/gpt-5", {"web_search_options": {}}, AS_ASKED, None),
+        (
+            "openai/gpt-4o",
+            {"tools": [{"type": "web_search_preview"}]},
+            Served(web_searches=1),
+            "no price for a web_search_preview",
+        ),
+    ],
+)
+def test_what_no_list_has_a_price_for_is_unknown(model, params, served, why):
+    """A way of serving, a retention or a tool that the list has no price for makes the cost unknown, with the
+    reason; one that it has makes it known."""
+    usage = Usage(input_tokens=100, cache_write_tokens=10, output_tokens=10)
+    cost, price_id = pricer(Model(model, params=params), AT).price(usage, served)
+    assert (cost is None) == (why is not None)
+    assert price_id.startswith("unknown: ") == (why is not None)
+    assert (why or "") in price_id
+
+
+def test_given_prices_are_those_of_what_was_asked():
+    """A user's own prices hold for the way that was asked for and the standard one, and for no other; what is
+    kept for an hour has a price of its own, or that of the input where no cache has one."""
+    usage = Usage(input_tokens=1_000_000, cache_write_tokens=1_000_000, output_tokens=0)
+    hour = Served(cache_write_1h_tokens=1_000_000)
+    plain = {"input": 1, "output": 2}
+    asked = pricer(Model("x/y", prices=plain, params={"service_tier": "flex"}), AT)
+    assert asked.price(usage, Served(service_tier="flex")).cost_usd == 1
+    assert asked.price(usage, Served(service_tier="default")).cost_usd == 1
+    assert (
+        "have none for service_tier=priority" in asked.price(usage, Served(service_tier="priority")).price_id
+    )
+    for prices, cost in (
+        (plain, 1),
+        (plain | {"cache_write": 1.25}, None),
+        (plain | {"cache_write": 1.25, "cache_write_1h": 3}, 3),
+    ):
+        assert pricer(Model("x/y", prices=prices), AT).price(usage, hour).cost_usd == cost
+
+
+@pytest.mark.parametrize(
+    ("base_url", "id", "priced_as"),
+    [
+        ("https://lab.openai.azure.com/openai/", "openai/gpt-4o", " azure:"),
+        (
+            "https://bedrock-runtime.us-east-1.amazonaws.com",
+            "x/anthropic.claude-haiku-4-5-20251001-v1:0",
+            " aws:",
+        ),
+        ("https://api.openai.com/v1/", "openai/gpt-4o", " openai:"),
+        ("http://127.0.0.1:8000/v1/", "openai/gpt-4o", " openai:"),
+    ],
+)
+def test_a_client_is_priced_by_whoever_it_asks(base_url, id, priced_as):
+    """An SDK client whose address genai-prices knows is priced by who answers there, any other by the id."""
+
+    class Client:
+        pass
+
+    client = Client()
+    client.base_url = base_url
+    assert priced_as in pricer(Model(id, client=client), AT).price_id
+
+
 def test_the_matched_id_is_shown():
     """Matching by prefix prices `gpt-5.1-codex` as `gpt-5.1`: the price's id says so."""
     assert ":gpt-5.1" in pricer(Model("openai/gpt-5.1-codex"), AT).price_id
@@ -386,9 +520,69 @@ def test_the_worst_case_is_never_passed(model, usage, slack):
         assert cost is None
 
 
+@settings(deadline=None, max_examples=200)
+@given(
+    model=st.sampled_from(KNOWN),
+    usage=usages(),
+    asked=st.sampled_from((None, "auto", "default", "flex", "priority", "fast")),
+    tier=st.sampled_from(("default", "flex", "priority", "fast")),
+    share=st.floats(0, 1),
+)
+def test_the_worst_case_holds_however_it_is_served(model, usage, asked, tier, share):
+    """Asked for any tier or none, an answer of any tier that may be served costs no more than the worst case,
+    also where all that is written to a cache is kept for an hour, as was asked."""
+    provider, name = model
+    if tier not in ("default", asked) and asked not in (None, "auto"):
+        return
+    if asked == "default" and tier != "default":
+        return
+    params = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    params |= {} if asked is None else {"service_tier": asked}
+    found = pricer(Model(f"{provider}/{name}", params=params), AT)
+    served = Served(service_tier=tier, cache_write_1h_tokens=int(share * usage.cache_write_tokens))
+    cost = found.price(usage, served).cost_usd
+    worst = found.worst_usd(usage.input_tokens, usage.output_tokens)
+    if worst is not None and cost is not None:
+        assert cost <= worst * (1 + 1e-9) + 1e-12
+
+
+def worst(params, *, id="anthropic/claude-haiku-4-5", window=200_000):
+    """The most that 1,000 tokens in and 100 out cost under `params`."""
+    return pricer(Model(id, params=params, context_window=window), AT).worst_usd(1000, 100)
+
+
+def test_the_worst_case_is_that_of_what_may_be_served():
+    """What was asked decides what is set aside: `auto` or nothing may be served by any tier; an hour's
+    cache costs twice the input; a search costs its fee, and another reading of all the model can see."""
+    plain = worst({"service_tier": "default"}, id="openai/gpt-5")
+    assert plain == pytest.approx((1000 * 1.25 + 100 * 10) / 1e6)
+    for asked in ({}, {"service_tier": "auto"}, {"service_tier": "priority"}):
+        assert worst(asked, id="openai/gpt-5") == pytest.approx(2 * plain)
+    assert worst({"service_tier": "flex"}, id="openai/gpt-5") == pytest.approx(plain)
+    assert worst({"service_tier": "scale"}, id="openai/gpt-5") is None
+    assert worst({}) == pytest.approx((1000 * 1.25 + 100 * 5) / 1e6)
+    assert worst({"cache_control": {"type": "ephemeral", "ttl": "1h"}}) == pytest.approx(
+        (1000 * 2 + 500) / 1e6
+    )
+    assert worst({"inference_geo": "us"}) is None
+    search = {"type": "web_search_20250305", "name": "web_search"}
+    three = (4 * 200_000 * 1.25 + 500) / 1e6 + 3 * 0.01
+    assert worst({"tools": [{**search, "max_uses": 3}]}) == pytest.approx(three)
+    assert worst({"tools": [{**search, "max_uses": 3}]}, window=None) is None
+    assert worst({"tools": [search]}) is None
+    assert worst({"tools": [{"name": "mine", "input_schema": {}}]}) == pytest.approx(worst({}))
+    function = {"type": "function", "function": {"name": "mine"}}
+    assert worst({"tools": [function]}, id="openai/gpt-4o") is not None
+    files = {"tools": [{"type": "file_search"}], "max_tool_calls": 2}
+    assert worst(files, id="openai/gpt-4o") == pytest.approx((3 * 200_000 * 4.25 + 1700) / 1e6 + 2 * 0.0025)
+    assert worst({"tools": [{"type": "code_interpreter"}], "max_tool_calls": 2}, id="openai/gpt-4o") is None
+    assert worst({"mcp_servers": [{"url": "https://x.example"}]}) is None
+    assert worst({}, id="openai/gpt-4o-search-preview") is None
+
+
 def test_a_pricer_is_compiled_once_per_model_and_date():
-    """The same model at the same date has the same pricer, so plans of many cells pay for one look-up."""
-    assert pricer(Model("openai/gpt-4o"), AT) is pricer(Model("openai/gpt-4o"), AT)
+    """The same model at the same date has the same prices, so plans of many cells pay for one look-up."""
+    assert pricer(Model("openai/gpt-4o"), AT).rates is pricer(Model("openai/gpt-4o"), AT).rates
 
 
 def test_a_price_for_output_only_where_there_is_output():
@@ -406,7 +600,7 @@ def test_prices_a_usage_cannot_tell_apart_are_unknown(monkeypatch):
     odd = ModelPrice(input_mtok=Decimal(1), output_mtok=Decimal(1), input_text_mtok=Decimal(9))
     monkeypatch.setattr(listed, "find", lambda *args, **kwargs: _entry(odd))
     found = _compiled.__wrapped__("x", None, "odd", AT, ())
-    assert isinstance(found, Pricer)
+    assert isinstance(found, Rates)
     assert "is priced by input_text_mtok" in found.price(USAGE).price_id
 
 

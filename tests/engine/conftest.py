@@ -16,6 +16,7 @@ from labkit.catalog.model import Model
 from labkit.engine import event_loop
 from labkit.engine.executor import Executor, Job
 from labkit.records import Attempt, Cell, Generation, Intent, Request, Usage
+from labkit.served import Served
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class FlatPricer:
 
     usd: float | None = 0.0
 
-    def price(self, usage: Usage) -> Priced:
+    def price(self, usage: Usage, served: Served) -> Priced:
         if self.usd is None or usage.input_tokens is None or usage.output_tokens is None:
             return Priced(None, "unknown: not in the test")
         return Priced((usage.input_tokens + usage.output_tokens) * self.usd)

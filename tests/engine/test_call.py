@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from labkit.catalog.model import Model
+from labkit.catalog.prices import pricer
 from labkit.engine.attempt_listener import AttemptListener
 from labkit.engine.call import Attempted, Call, Stopped
 from labkit.errors import Overloaded, TimedOut
@@ -61,6 +64,22 @@ def test_reasoning_is_kept_beside_the_payload(call: Call, raw: str | None, kept:
     one.listener.thought("hm")
     row = call.answered_row(one)
     assert (row.text, json.loads(row.raw or "")) == ("yes", {**kept, "reasoning": "hm"})
+
+
+def test_a_row_costs_what_was_served(call: Call) -> None:
+    """Its payload says how the answer was served, and its price is that."""
+    call.job = replace(
+        call.job, pricer=pricer(Model("openai/gpt-5", params={"service_tier": "priority"}), NOW)
+    )
+    usage = Usage(input_tokens=1000, output_tokens=1000)
+    for tier, usd in (("default", 0.01125), ("flex", 0.005625), ("priority", 0.0225), (None, 0.0225)):
+        answer = Answer(stop_reason="stop", usage=usage, raw=json.dumps({"service_tier": tier}))
+        row = call.answered_row(attempted(call, answer=answer))
+        assert row.cost_usd == pytest.approx(usd)
+    odd = Answer(stop_reason="stop", usage=usage, raw='{"service_tier": "scale"}')
+    row = call.answered_row(attempted(call, answer=odd))
+    assert row.cost_usd is None
+    assert row.price_id == "unknown: genai-prices has no service_tier=scale price for gpt-5 at openai"
 
 
 def test_an_empty_answer_has_text(call: Call) -> None:

@@ -9,25 +9,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import labkit as lk
+from labkit.catalog.listed import Rate
 from labkit.catalog.model import Model
-from labkit.catalog.prices import Pricer, Rate
+from labkit.catalog.prices import Pricer
+from labkit.catalog.rates import Rates
 from labkit.datasets import load
 from labkit.design import build
 from labkit.plan.forecast import forecast, output
 from labkit.plan.past_answers import Seen
 from labkit.prompts import Prompt
 
-PRICED = Pricer("test", {"input": Rate(1e-6), "output": Rate(10e-6)})
+PRICED = Pricer({}, "test", lambda _: Rates("test", {"input": Rate(1e-6), "output": Rate(10e-6)}))
 CACHING = Pricer(
+    {},
     "test",
-    {
-        "input": Rate(1e-6),
-        "cache_read": Rate(0.1e-6),
-        "cache_write": Rate(1.25e-6),
-        "output": Rate(10e-6),
-    },
+    lambda _: Rates(
+        "test",
+        {
+            "input": Rate(1e-6),
+            "cache_read": Rate(0.1e-6),
+            "cache_write": Rate(1.25e-6),
+            "output": Rate(10e-6),
+        },
+    ),
 )
-UNPRICED = Pricer("unknown: nobody says", {})
+UNPRICED = Pricer({}, "test", lambda _: Rates("unknown: nobody says", {}))
 SCRIPTED = Model("scripted/m", client=lk.Script(["x"], version="1"))
 LENGTHS = st.lists(st.integers(1, 200), min_size=1, max_size=30)
 

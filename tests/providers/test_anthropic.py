@@ -11,6 +11,7 @@ import anthropic
 import httpx2
 import pytest
 
+from labkit import served
 from labkit.catalog.model import Model
 from labkit.errors import InvalidRequest, MalformedAnswer, Overloaded
 from labkit.keys import Key
@@ -32,7 +33,7 @@ def said(*pieces: str) -> list[dict[str, Any]]:
     ]
 
 
-def end(reason: str = "end_turn", **usage: int) -> dict[str, Any]:
+def end(reason: str = "end_turn", **usage: Any) -> dict[str, Any]:
     """How a message ends."""
     return {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 2, **usage}}
 
@@ -53,6 +54,32 @@ def test_the_body(mock: Any, stream: Any) -> None:
     }
     assert str(asked.sent[0].url) == "https://example.com/v1/v1/messages"
     assert "anthropic-version" in asked.sent[0].headers
+
+
+def test_how_it_was_served_is_kept(mock: Any, stream: Any) -> None:
+    """The payload that is kept tells what only the first event told (tier, retention), and what the last
+    event told of the same; null there takes nothing away."""
+    usage = {
+        "input_tokens": 5,
+        "cache_creation_input_tokens": 7,
+        "cache_creation": {"ephemeral_1h_input_tokens": 7, "ephemeral_5m_input_tokens": 0},
+        "service_tier": "priority",
+        "inference_geo": "us",
+        "speed": "fast",
+        "server_tool_use": {"web_search_requests": 0},
+        "output_tokens": 1,
+    }
+    start = {"type": "message_start", "message": {"id": "m1", "model": "c-1", "usage": usage}}
+    last: dict[str, Any] = {"server_tool_use": {"web_search_requests": 2}, "service_tier": None}
+    asked = mock("anthropic", stream(start, *said("a"), end(**last), STOP))
+    assert served.of(asked.answer.raw) == served.Served(
+        service_tier="priority",
+        inference_geo="us",
+        speed="fast",
+        cache_write_1h_tokens=7,
+        web_searches=2,
+    )
+    assert asked.answer.usage.output_tokens == 2
 
 
 def test_several_system_messages_are_joined(mock: Any, stream: Any) -> None:

@@ -10,6 +10,7 @@ import httpx2
 import openai
 import pytest
 
+from labkit import served
 from labkit.catalog.model import Model
 from labkit.errors import InvalidRequest, MalformedAnswer, RateLimited
 from labkit.keys import Key
@@ -47,6 +48,18 @@ def test_openai_itself_is_told_the_new_name(mock: Any, stream: Any) -> None:
     asked = mock("openai", stream(*said("a"), END), base_url="https://api.openai.com/v1")
     assert asked.body["max_completion_tokens"] == 5
     assert "max_tokens" not in asked.body
+
+
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_the_tier_that_served_is_kept(mock: Any, stream: Any, where: int) -> None:
+    """Whichever chunk tells the tier, and however often others tell `auto` or null, it is in the payload that
+    is kept; so are citations, which a search has left."""
+    cited = {"choices": [{"index": 0, "delta": {"content": "a", "annotations": [{"type": "url_citation"}]}}]}
+    chunks: list[dict[str, Any]] = [cited, END, {"choices": [], "usage": {"prompt_tokens": 1}}]
+    told = [{**chunk, "service_tier": "flex" if n == where else None} for n, chunk in enumerate(chunks)]
+    told[(where + 1) % 3]["service_tier"] = "auto"
+    asked = mock("openai", stream(*told, "[DONE]"))
+    assert served.of(asked.answer.raw) == served.Served(service_tier="flex", unpriced="a web search")
 
 
 def test_a_streamed_answer(mock: Any, stream: Any) -> None:

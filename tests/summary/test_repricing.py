@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from random import Random
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 import labkit as lk
+from labkit import served
 from labkit.catalog.model import Model
 from labkit.catalog.prices import pricer
 from labkit.errors import DefinitionError
@@ -99,8 +101,21 @@ def test_one_row_per_run_prompt_and_model(lab: lk.Lab) -> None:
     assert set(frame["price_id"]) == {"as it was"}
 
 
+def payload(chance: Random, written: int) -> str | None:
+    """What a provider may have sent last: how it served the answer, or nothing of it."""
+    told: dict[str, Any] = {"service_tier": chance.choice([None, "default", "flex", "priority", "scale"])}
+    usage: dict[str, Any] = {"speed": chance.choice([None, "standard", "fast"])}
+    usage["server_tool_use"] = chance.choice([None, {"web_search_requests": chance.randrange(3)}])
+    hour = chance.choice([None, 0, written, str(written // 2), written + 1, "many", True])
+    usage["cache_creation"] = {"ephemeral_1h_input_tokens": hour}
+    if chance.random() < 0.2:
+        told["output"] = [{"type": chance.choice(["file_search_call", "code_interpreter_call", "message"])}]
+    return chance.choice([None, "no JSON", json.dumps(told), json.dumps({**told, "usage": usage})])
+
+
 def test_each_row_costs_what_its_pricer_says(lab: lk.Lab) -> None:
-    """Row by row the SQL gives the very cost and price id of `Pricer.price`, tiers and caches included."""
+    """Row by row the SQL gives the very cost and price id of `Pricer.price`: tiers, caches, and what the
+    answer says of how it was served."""
     chance = Random(7)
     names = ["openai/gpt-4o", "openai/gpt-6-luna", "anthropic/claude-haiku-5-5", "openai/none-such"]
     rows, requests, expected = [], [], {}
@@ -117,10 +132,13 @@ def test_each_row_costs_what_its_pricer_says(lab: lk.Lab) -> None:
             "reasoning_tokens": None if left is None else chance.choice([None, chance.randint(0, left)]),
         }
         tier = chance.choice([None, "priority", "flex"])
-        params = {} if tier is None else {"service_tier": tier}
-        rows.append(row(model, **usage))
+        params: dict[str, Any] = {} if tier is None else {"service_tier": tier}
+        if chance.random() < 0.1:
+            params |= chance.choice([{"web_search_options": {}}, {"tools": [{"type": "web_search_preview"}]}])
+        raw = payload(chance, usage["cache_write_tokens"] or 0)
+        rows.append(row(model, raw=raw, **usage))
         requests.append(request(rows[-1], **params))
-        price = pricer(Model(model), AT, params=params).price(Usage(**usage))
+        price = pricer(Model(model), AT, params=params).price(Usage(**usage), served.of(raw))
         expected[rows[-1].generation_id] = price
     keep(lab, rows, requests)
     found = lab.reprice(at=AT, by="generation_id").set_index("generation_id")
