@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from labkit.catalog import params
+from labkit.catalog import params, sdk_client
 from labkit.catalog.model import CAPABILITIES, Model, Weights
 from labkit.catalog.prices import KINDS
 from labkit.endpoints import OWN_HOSTS, check_base_url
@@ -44,6 +44,7 @@ def faults(model: Model) -> list[str]:
         return [wrong]
     found: list[str] = []
     found += _endpoint_faults(model)
+    found += sdk_client.faults(model)
     found += params.check(model.params, model)[1]
     found += price_faults(model.prices, model.id)
     found += _limit_faults(model)
@@ -75,7 +76,7 @@ def _endpoint_faults(model: Model) -> list[str]:
 
 
 def _has_address(model: Model) -> bool:
-    return bool(model.base_url or model.client or model.provider in OWN_HOSTS)
+    return bool(model.base_url or model.client is not None or model.provider in OWN_HOSTS)
 
 
 def price_faults(prices: object, id: str) -> list[str]:

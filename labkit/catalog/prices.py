@@ -175,7 +175,11 @@ def pricer(
     if model.dialect in ("local", "scripted"):
         return Pricer({}, "", partial(_free, model.dialect))
     moment = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    at_url = listed.known_url(str(getattr(model.client, "base_url", ""))) if model.client else model.base_url
+    at_url = (
+        listed.known_url(str(getattr(model.client, "base_url", "")))
+        if model.client is not None
+        else model.base_url
+    )
     own = at_url is None or is_own_host(at_url, model.provider)
     listing = (model.provider, None if own else at_url, model.name, moment)
     return Pricer(

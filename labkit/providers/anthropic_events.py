@@ -197,4 +197,5 @@ def counts(usage: _Usage) -> dict[str, Any]:
 def _told(payload: Any) -> dict[str, Any]:
     """What the usage of a payload tells."""
     found = payload.get("usage") if isinstance(payload, dict) else None
-    return {name: value for name, value in found.items() if value is not None} if isinstance(found, dict) else {}
+    told = found if isinstance(found, dict) else {}
+    return {name: value for name, value in told.items() if value is not None}

@@ -107,7 +107,16 @@ PYTHON: dict[str, Kind] = {
     # what writing a request raises
     "UnicodeEncodeError": InvalidRequest,
     "TypeError": InvalidRequest,
+    # what the clients of clouds raise that find no credentials, or not the package that reads them
+    "ImportError": InvalidRequest,
+    "NoCredentialsError": AuthenticationFailed,
+    "PartialCredentialsError": AuthenticationFailed,
+    "ProfileNotFound": AuthenticationFailed,
+    "SSOError": AuthenticationFailed,
+    "GoogleAuthError": AuthenticationFailed,
+    "ClientAuthenticationError": AuthenticationFailed,
     "EventTooLarge": MalformedAnswer,
+    "FrameBroken": MalformedAnswer,
     # the system's own
     "TimeoutError": TimedOut,
     "gaierror": ConnectionFailed,

@@ -76,7 +76,9 @@ _DONE = b"[DONE]"
 class OpenAIReading(Reading):
     """Puts one answer together from its events, telling the listener the text as it comes."""
 
-    __slots__ = ("_beside", "_blank", "_calls", "_ended", "_finish", "_id", "_last", "_model", "_refusal", "_strays")
+    __slots__ = (
+        "_beside", "_blank", "_calls", "_ended", "_finish", "_id", "_last", "_model", "_refusal", "_strays",
+    )  # fmt: skip
 
     def __init__(self, listener: Listener, who: str) -> None:
         super().__init__(listener, who)

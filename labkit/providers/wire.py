@@ -19,7 +19,7 @@ from labkit.catalog.model import Model
 from labkit.endpoints import check_base_url
 from labkit.errors import DefinitionError, MalformedAnswer, ProviderError
 from labkit.keys import Key, scrub
-from labkit.providers import failures, sse
+from labkit.providers import aws_frames, failures, sse
 from labkit.providers.base import REQUEST_IDS
 from labkit.providers.http import Arrived
 from labkit.providers.reading import Reading
@@ -34,6 +34,11 @@ _ERROR_CHARS = 2000
 _OPTIONS = {"max_retries": 0, "follow_redirects": False}
 
 
+_KEYS = (
+    "api_key", "auth_token", "access_token", "admin_api_key", "aws_access_key", "aws_secret_key",
+    "aws_session_token", "_azure_ad_token",
+)  # fmt: skip
+"""Where the clients of the SDKs hold what may not be shown."""
 NO_KEY = "no-key"
 """What an SDK is given where the endpoint needs no key: it insists on something."""
 
@@ -49,7 +54,7 @@ def identity(model: Model, default_url: str) -> str | None:
 def keys_of(client: Any) -> list[Key]:
     """The keys that an SDK client holds, so that they can be taken out of what it says."""
     found = []
-    for name in ("api_key", "auth_token"):
+    for name in _KEYS:
         text = getattr(client, name, None)
         if isinstance(text, str) and text.strip() and text != NO_KEY:
             try:
@@ -164,6 +169,8 @@ class Wire:
 
         True: the last event came, and the body may go on all the same.
         """
+        if reading.headers.get("content-type", "").startswith(aws_frames.CONTENT_TYPE):
+            return await _events(b"", chunks, listener, reading, aws_frames.FrameParser())
         begin, form = b"", None
         async for chunk in chunks:
             begin = (begin + chunk).lstrip(sse.BLANK)
@@ -172,7 +179,7 @@ class Wire:
                 break
             listener.event()
         if form == "events":
-            return await _events(begin, chunks, listener, reading)
+            return await _events(begin, chunks, listener, reading, EventParser())
         if form != "json":
             raise await self._no_answer(begin, chunks, reading.headers.get("content-type", "no type"))
         reading.whole(await _together(begin, chunks, listener))
@@ -218,9 +225,14 @@ def _chunks(response: Any, headers: Mapping[str, str]) -> AsyncGenerator[bytes, 
     return chunks
 
 
-async def _events(begin: bytes, chunks: AsyncIterator[bytes], listener: Listener, reading: Reading) -> bool:
+async def _events(
+    begin: bytes,
+    chunks: AsyncIterator[bytes],
+    listener: Listener,
+    reading: Reading,
+    parser: EventParser | aws_frames.FrameParser,
+) -> bool:
     """Let `reading` take event after event, as they come; whether it took the last one."""
-    parser = EventParser()
     left = LARGEST_BYTES
 
     def taken(chunk: bytes) -> bool:

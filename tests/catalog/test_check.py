@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import openai
 import pytest
 
 from labkit.catalog.check import faults, id_fault
@@ -21,7 +22,11 @@ URL = "http://127.0.0.1:1/v1"
             "openrouter/meta-llama/llama-3.1-8b:free", base_url="https://openrouter.ai/api/v1", key_env="K"
         ),
         Model("cf/@cf/meta/llama", base_url="https://api.cloudflare.com/x/ai/v1", key_env="K"),
-        Model("azure/gpt-4o", dialect="openai", client=object()),
+        Model(
+            "azure/gpt-4o",
+            dialect="openai",
+            client=openai.AsyncOpenAI(api_key="k", base_url="http://x.example"),
+        ),
         Model("scripted/echo", prices={"input": 0, "output": 0.5, "cache_read": 0, "reasoning": 1}),
         Model("local/x", weights=Weights(context_tokens=10, slots=1)),
         Model("house/x", base_url="http://gpu-box:8000/v1", allow_host="gpu-box", key_env=""),
