@@ -9,6 +9,7 @@
     ├── ProviderError            one call failed; becomes a row, never reaches the notebook by itself
     │   ├── AuthenticationFailed the key was refused (401, 403)
     │   ├── QuotaExceeded        no credit left (402, insufficient_quota)
+    │   ├── CertificateRefused   the address showed a certificate that is not trusted
     │   ├── InvalidRequest       the provider will never take this request (400, 404, 413, 422 …)
     │   ├── RateLimited          too fast (429)
     │   ├── Overloaded           the provider is busy or broken (408, 409, 5xx, 529)
@@ -105,6 +106,10 @@ class AuthenticationFailed(ProviderError):
 
 class QuotaExceeded(ProviderError):
     """No credit left; the model is stopped, the others go on."""
+
+
+class CertificateRefused(ProviderError):
+    """The address showed a certificate that is not trusted; the model is stopped, the others go on."""
 
 
 class InvalidRequest(ProviderError):

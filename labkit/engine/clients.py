@@ -17,6 +17,7 @@ from typing import Any
 from labkit import providers
 from labkit.catalog.model import Model
 from labkit.engine import event_loop
+from labkit.providers import certificates
 from labkit.providers.base import Provider
 
 SDKS = {"openai": "openai", "openai-responses": "openai", "anthropic": "anthropic", "local": "openai"}
@@ -79,7 +80,7 @@ def _name(model: Model, key: Any) -> tuple[Any, ...]:
     if model.client is not None:
         return (model.dialect, id(model.client), digest, asked)
     if model.dialect in _SHARED_DIALECTS:
-        return (model.dialect, model.provider, model.base_url, digest, asked)
+        return (model.dialect, model.provider, model.base_url, digest, asked, certificates.surroundings())
     return (model.dialect, model.id, model.weights, digest, asked)
 
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from labkit.errors import (
     AuthenticationFailed,
+    CertificateRefused,
     ConnectionFailed,
     ConnectionLost,
     ProviderError,
@@ -88,6 +89,8 @@ def decide(
         return Decision(None, f"its key was refused: {error}")
     if isinstance(error, QuotaExceeded):
         return Decision(None, f"its account has no credit left: {error}")
+    if isinstance(error, CertificateRefused):
+        return Decision(None, f"it cannot be trusted: {error}")
     asked_s = error.retry_after_s
     if error.retryable and asked_s is not None and asked_s > policy.retry_after_cap_s:
         until = datetime.now(UTC) + timedelta(seconds=min(asked_s, _YEAR_S))

@@ -8,10 +8,12 @@ imports no SDK, so it also serves clients it has never seen. What an HTTP status
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Sequence
 
 from labkit.errors import (
     AuthenticationFailed,
+    CertificateRefused,
     ConnectionFailed,
     ConnectionLost,
     InvalidRequest,
@@ -21,7 +23,7 @@ from labkit.errors import (
     TimedOut,
 )
 from labkit.keys import Key, scrub
-from labkit.providers import refusals
+from labkit.providers import certificates, refusals
 
 BY_STATUS = "its HTTP status decides"
 """In the table: the exception stands for a response, and `refusals` reads it."""
@@ -32,7 +34,7 @@ AIOHTTP: dict[str, Kind] = {
     "ConnectionTimeoutError": ConnectionFailed,
     "ClientConnectorError": ConnectionFailed,
     "ClientConnectorDNSError": ConnectionFailed,
-    "ClientConnectorCertificateError": ConnectionFailed,
+    "ClientConnectorCertificateError": CertificateRefused,
     "ClientSSLError": ConnectionFailed,
     "ClientHttpProxyError": ConnectionFailed,
     "SocketTimeoutError": TimedOut,
@@ -120,6 +122,7 @@ PYTHON: dict[str, Kind] = {
     # the system's own
     "TimeoutError": TimedOut,
     "gaierror": ConnectionFailed,
+    "SSLCertVerificationError": CertificateRefused,
     "ConnectionRefusedError": ConnectionFailed,
     "ConnectionError": ConnectionLost,
     "OSError": ConnectionLost,
@@ -127,6 +130,7 @@ PYTHON: dict[str, Kind] = {
 
 _SAID = {
     AuthenticationFailed: "no usable credentials",
+    CertificateRefused: "the certificate is not trusted",
     ConnectionFailed: "the connection could not be made",
     ConnectionLost: "the connection broke while the answer was on its way",
     InvalidRequest: "the request could not be sent as it is",
@@ -154,6 +158,9 @@ def translate(error: BaseException, *, who: str, keys: Sequence[Key]) -> Provide
         error.__cause__ = error.__context__ = None
         return error
     causes = list(_chain(error))[::-1]
+    refused = next((one for one in causes if isinstance(one, ssl.SSLCertVerificationError)), None)
+    if refused is not None:
+        return CertificateRefused(_certificate(refused, causes, who))
     for table in (AIOHTTP, CLIENTS, PYTHON):
         for cause in causes:
             kind = _in(table, type(cause))
@@ -163,6 +170,16 @@ def translate(error: BaseException, *, who: str, keys: Sequence[Key]) -> Provide
                 said = _words(cause, keys)
                 return kind(f"{who}: {_SAID[kind]}: {type(cause).__name__}{f' ({said})' if said else ''}")
     return MalformedAnswer(f"{who}: an unforeseen {type(error).__name__} while asking: {_words(error, keys)}")
+
+
+def _certificate(refused: ssl.SSLCertVerificationError, causes: Sequence[BaseException], who: str) -> str:
+    """Whose certificate was refused, why, and what to do."""
+    at = next(
+        (f"{one.host}:{one.port}" for one in causes if hasattr(one, "host") and hasattr(one, "port")), ""
+    )
+    why = getattr(refused, "verify_message", "") or str(refused)
+    shown = f"{who}: the certificate of {at or 'its address'} is not trusted: {why:.200}."
+    return f"{shown} {certificates.advice(refused)}"
 
 
 def _words(error: BaseException, keys: Sequence[Key]) -> str:

@@ -7,7 +7,8 @@ once, and `again` sends the next ones with the head of the first over the same c
 dialect.
 
 Redirects are never followed: one could carry a prompt, or a key, to a host nobody chose. There is no
-read time-out: the engine watches for silence. Nothing meant for this machine goes through a proxy.
+read time-out: the engine watches for silence. Nothing meant for this machine goes through a proxy; all else
+goes where the environment's proxy variables say, and every certificate is checked as `certificates` says.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ import httpx2
 from multidict import CIMultiDict
 
 from labkit.endpoints import is_loopback
-from labkit.errors import ConnectionLost
+from labkit.errors import ConnectionLost, DefinitionError
 from labkit.keys import Key, scrub
+from labkit.providers import certificates
 
 CONNECT_S = 10.0
 IDLE_S = 3.0
@@ -70,6 +72,7 @@ def client(kind: Any, base_url: str, *, key: Key | None = None) -> httpx2.AsyncC
     lean: type[httpx2.AsyncClient] = _lean(kind)
     made = lean(
         follow_redirects=False,
+        verify=certificates.context(),
         trust_env=not is_loopback(base_url),
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
         limits=httpx2.Limits(
@@ -77,6 +80,12 @@ def client(kind: Any, base_url: str, *, key: Key | None = None) -> httpx2.AsyncC
         ),
     )
     made.key = key  # type: ignore[attr-defined]
+    proxy = getattr(made._transport_for_url(httpx2.URL(base_url)), "proxy", None)
+    if proxy is not None and proxy.url.scheme not in ("http", "https"):
+        raise DefinitionError(
+            f"The environment names a {proxy.url.scheme} proxy for {base_url}; labkit goes through http and "
+            "https proxies only. Name one in HTTPS_PROXY, or leave that host out in NO_PROXY."
+        )
     return made
 
 

@@ -81,7 +81,7 @@ def test_anything_else_is_refused_before_it_is_asked(
     is made, and the message shows no key."""
     monkeypatch.setattr("labkit.catalog.sdk_client._installed", lambda name: False)
     with pytest.raises(DefinitionError, match=r"client of|of anthropic/m") as raised:
-        lab.plan(prompts=["Hi"], models=[model])
+        lab.plan(prompts=["Say hi"], models=[model])
     assert why in str(raised.value)
     assert KEY not in str(raised.value)
     assert model.id in str(raised.value)

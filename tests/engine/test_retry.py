@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from labkit.engine.retry import Policy, decide
 from labkit.errors import (
     AuthenticationFailed,
+    CertificateRefused,
     ConnectionFailed,
     ConnectionLost,
     InvalidRequest,
@@ -34,7 +35,7 @@ def after(
     return decide(policy, error, failures=failures, elapsed_s=elapsed_s, random=Random(1)).wait_s
 
 
-@pytest.mark.parametrize("kind", [AuthenticationFailed, QuotaExceeded, InvalidRequest])
+@pytest.mark.parametrize("kind", [AuthenticationFailed, QuotaExceeded, InvalidRequest, CertificateRefused])
 def test_some_are_never_asked_again(kind: type[ProviderError]) -> None:
     """A refusal that waiting does not mend is final, even where the provider says when to come back."""
     assert after(kind("no", retry_after_s=1)) is None
@@ -74,9 +75,9 @@ def test_an_unmade_connection_is_free() -> None:
     assert after(ConnectionFailed("no"), 500, elapsed_s=1800) is None
 
 
-def test_credit_and_keys_stop_the_model() -> None:
-    """What is wrong with the account is wrong for every cell of the model."""
-    for error in (AuthenticationFailed("bad key"), QuotaExceeded("empty")):
+def test_credit_keys_and_certificates_stop_the_model() -> None:
+    """What is wrong with the account or the address is wrong for every cell of the model."""
+    for error in (AuthenticationFailed("bad key"), QuotaExceeded("empty"), CertificateRefused("whose")):
         decision = decide(POLICY, error, failures={}, elapsed_s=0, random=Random(1))
         assert decision.stops_model is not None
         assert str(error) in decision.stops_model
