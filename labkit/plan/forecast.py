@@ -103,7 +103,9 @@ def _part(
         leave = out.low, out.high, out.likely or 0.0
         for sample, number in mine.items():
             enter = counts.of(sample)
-            cached = _cacheable(model, design.messages[prompt, sample], enter[1])
+            cached = "cache_control" in design.params[m] or _cacheable(
+                model, design.messages[prompt, sample], enter[1]
+            )
             cost = _cost(pricer, enter, leave, cached=cached)
             priced = priced and cost is not None
             entering, leaving = _add(entering, enter, number), _add(leaving, leave, number)

@@ -198,6 +198,15 @@ def test_a_cache_widens_only_where_there_may_be_one() -> None:
     assert part.cost_high_usd == pytest.approx(part.input_high_tokens * 1.25e-6 + outputs)
 
 
+def test_a_cache_asked_for_in_the_params_widens_too() -> None:
+    """Anthropic's own `cache_control` among the params may have all of the input read from a cache."""
+    model = Model("anthropic/claude-haiku-4-5")
+    made = design(3, models=[model], max_tokens=1, cache_control={"type": "ephemeral"})
+    (part,) = forecasted(made, pricer=CACHING).parts
+    assert part.cost_low_usd == pytest.approx(part.input_low_tokens * 0.1e-6 + 3 * 10e-6, rel=0.05)
+    assert part.cost_high_usd == pytest.approx(part.input_high_tokens * 1.25e-6 + 3 * 10e-6)
+
+
 def test_openai_caches_long_beginnings_unasked() -> None:
     """Input to OpenAI may be read from its cache from 1,024 tokens on, and not below."""
     model = Model("openai/gpt-4o")
