@@ -12,6 +12,7 @@ from labkit.cli.notebook import run
 from labkit.cli.output import json_option, show_json
 from labkit.cli.replay import replay
 from labkit.cli.runs import backup, models, runs, show, sql
+from labkit.cli.terminal import lead_through
 from labkit.errors import LabkitError
 
 
@@ -49,6 +50,7 @@ for command in (pull, models, runs, show, run, sql, backup, doctor, replay):
 
 def main() -> None:
     """The console script: labkit's own errors are one message and exit code 1, not a traceback."""
+    lead_through()
     try:
         labkit()
     except LabkitError as error:

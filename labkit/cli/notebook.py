@@ -7,26 +7,33 @@ whatever happens to the kernel; the notebook executed so far is kept too.
 from __future__ import annotations
 
 import os
-import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
+from labkit.cli import kernel
 from labkit.cli.output import json_option, show_json
-from labkit.keys import resembles_key
-
-_SECRET = re.compile(r"(?i)(api_?key|secret|password|auth_?token|access_?token)$")
+from labkit.cli.parameters import defaults_of, values
+from labkit.errors import DefinitionError
 
 
 @click.command()
 @click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter; repeatable."
+    "-p",
+    "parameters",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter, as JSON, True, False, None or text; text where the notebook has text, or in quotes.",
 )
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the executed notebook goes."
 )
+@click.option("--kernel", "kernel_name", metavar="NAME", help="The kernel, in place of the notebook's own.")
 @click.option("--timeout", "timeout_s", type=float, help="Seconds a cell may take.")
 @click.option("--html/--no-html", default=True, show_default=True, help="Also write it as one HTML page.")
 @json_option
@@ -34,16 +41,26 @@ def run(
     notebook: Path,
     parameters: tuple[tuple[str, str], ...],
     out: Path | None,
+    kernel_name: str | None,
     timeout_s: float | None,
     html: bool,
     as_json: bool,
 ) -> None:
     """Execute NOTEBOOK headless. The exit code is 1 when a cell fails, 124 when one takes too long."""
-    _refuse_keys(parameters)
+    book = kernel.read(notebook)
+    chosen = kernel.choose(book, wanted=kernel_name, file=notebook.name)
+    given = values(parameters, defaults_of(book) if chosen.is_python else None)
+    if chosen.note:
+        click.echo(chosen.note, err=True)
     executed = out or Path("build") / notebook.name
-    executed.parent.mkdir(parents=True, exist_ok=True)
-    code = execute(notebook, executed, dict(parameters), timeout_s=timeout_s, quiet=as_json)
-    page = write_page(executed) if html else None
+    try:
+        executed.parent.mkdir(parents=True, exist_ok=True)
+        code = execute(notebook, executed, given, chosen=chosen, timeout_s=timeout_s, quiet=as_json)
+        page = write_page(executed) if html and executed.exists() else None
+    except OSError as error:
+        raise DefinitionError(
+            f"{executed} cannot be written: {error.strerror}. Choose another --out."
+        ) from None
     if as_json:
         show_json({"exit_code": code, "notebook": str(executed), "html": str(page) if page else None})
     else:
@@ -53,18 +70,14 @@ def run(
     sys.exit(code)
 
 
-def _refuse_keys(parameters: tuple[tuple[str, str], ...]) -> None:
-    """A parameter is written into the executed notebook: no place for a key."""
-    for name, text in parameters:
-        if resembles_key(text) or _SECRET.search(name):
-            raise click.UsageError(
-                f"The parameter {name} looks like a key, and parameters are written into the notebook. "
-                "Keep keys in the environment or in a file .env, where the notebook finds them by itself."
-            )
-
-
 def execute(
-    notebook: Path, out: Path, parameters: dict[str, str], *, timeout_s: float | None, quiet: bool
+    notebook: Path,
+    out: Path,
+    parameters: Mapping[str, Any],
+    *,
+    chosen: kernel.Kernel,
+    timeout_s: float | None,
+    quiet: bool,
 ) -> int:
     """Run the notebook in its own folder; 0, or 1 where a cell failed, or 124 where one took too long."""
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -74,9 +87,11 @@ def execute(
     os.environ["LABKIT_NOTEBOOK"] = notebook.name
     try:
         execute_notebook(
-            str(notebook),
-            str(out),
-            parameters={name: _value(text) for name, text in parameters.items()},
+            _literally(notebook),
+            _literally(out),
+            parameters=dict(parameters),
+            kernel_name=chosen.name,
+            language=chosen.language,
             cwd=str(notebook.parent),
             execution_timeout=timeout_s,
             progress_bar=False,
@@ -93,7 +108,17 @@ def execute(
     except (PapermillException, DeadKernelError) as error:
         click.echo(f"{notebook.name}: {error}", err=True)
         return 1
+    except RuntimeError as error:  # how Jupyter says that a kernel did not come up
+        click.echo(
+            f"{notebook.name}: the kernel {chosen.name} did not start ({error}). Another: --kernel.", err=True
+        )
+        return 1
     return 0
+
+
+def _literally(path: Path) -> str:
+    """A path in which papermill finds no parameter to put in."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def write_page(executed: Path) -> Path:
@@ -136,13 +161,3 @@ def _show_fallbacks(book: object) -> None:
         for output in cell.get("outputs", ()):
             if "text/html" in output.get("data", {}):
                 output["data"].pop("application/vnd.jupyter.widget-view+json", None)
-
-
-def _value(text: str) -> object:
-    """A parameter's value: JSON where it is JSON (3, true, ["a"]), else the text itself."""
-    import json
-
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ import click
 import msgspec
 
 from labkit.datasets import arrow_values
+
+from labkit.visible import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +26,7 @@ lab_option: Callable[[Any], Any] = click.option(
     type=click.Path(dir_okay=False),
     help="The lab's file; by default $LABKIT_LAB or ./lab.duckdb.",
 )
+_OTHER = re.compile(r"[^\n -~]+")
 
 
 def show_frame(frame: pd.DataFrame, *, as_json: bool, empty: str) -> None:
@@ -47,8 +51,13 @@ def show_rows(table: pa.Table) -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    """Print a value as JSON, in which a character that would hide or act is escaped in JSON's own way."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+    click.echo(_OTHER.sub(lambda found: "".join(map(_escaped, found[0])), text))
+
+
+def _escaped(character: str) -> str:
+    return character if shown(character) == character else json.dumps(character)[1:-1]
 
 
 def _plain(value: Any) -> Any:

@@ -166,6 +166,75 @@ lk.Lab("lab.duckdb").plan(prompts=["{{ n }}"], models=[model], dataset=[{"n": "1
     assert frame.loc[frame["status"] == "done", "text"].tolist() == ["fast"]
 
 
+HOSTILE = "a\x1b]0;owned\x07\x1b[2Jb\x9bc\u202ed\u200be"
+
+
+def acting(text: str) -> set[str]:
+    """The characters of `text` that a terminal obeys or that hide."""
+    return set(text) & set("\x1b\x07\x9b\u202e\u200b\r\x08")
+
+
+def test_no_answer_reaches_the_terminal_as_an_escape(
+    call: Call, lab: lk.Lab, echo: Callable[..., Any]
+) -> None:
+    """Answers, names, errors and what a notebook prints: what would act is shown as its code."""
+    prompt = lk.Prompt("p", "{{ text }}")
+    lab.plan(prompts=[prompt], models=[echo()], dataset=[{"text": HOSTILE}]).run()
+    book(lab.path.parent / "n.ipynb", "x = 1", f"print({HOSTILE!r})", f"raise ValueError({HOSTILE!r})")
+    for words in (
+        ["sql", "from generations"],
+        ["sql", "select text from generations"],
+        ["sql", f'select 1 as "{HOSTILE}"'],
+        ["sql", f"select {HOSTILE}"],
+        ["runs"],
+        ["show"],
+        ["show", HOSTILE],
+        [HOSTILE],
+        ["models", "--lab", HOSTILE],
+        ["run", "n.ipynb", "--no-html"],
+        ["run", "n.ipynb", "-p", HOSTILE, HOSTILE],
+        ["run", f"{HOSTILE}.ipynb"],
+        ["backup", f"no such folder/{HOSTILE}"],
+    ):
+        done = call(*words, check=False)
+        assert not acting(done.stdout + done.stderr), words
+        assert "Traceback" not in done.stderr or words[:2] == ["run", "n.ipynb"], words
+    told = call("sql", "select text from generations", "--json").stdout
+    assert not acting(told)
+    assert json.loads(told) == [{"text": HOSTILE}]
+
+
+def test_a_notebook_from_elsewhere_runs(call: Call, here: Path) -> None:
+    """Its kernel is not here: Python's is; braces in its name name no parameter, and its types are kept."""
+    cells = [
+        nbformat.v4.new_code_cell("dry_run = True\nversion = ''", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("print(repr(dry_run), repr(version))"),
+    ]
+    kernel = {"kernelspec": {"name": "conda-env-ds-py", "display_name": "ds", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), here / "a{b}.ipynb")
+    done = call("run", "a{b}.ipynb", "--no-html", "-p", "dry_run", "False", "-p", "version", "1.10")
+    assert done.stdout.startswith("False '1.10'")
+    assert len(done.stderr.splitlines()) == 1
+    assert (here / "build" / "a{b}.ipynb").exists()
+
+
+def test_a_notebook_that_cannot_run_is_one_sentence(call: Call, here: Path) -> None:
+    """Torn, without such a kernel or parameter, or with nowhere to write: one message, and nothing is run."""
+    (here / "torn.ipynb").write_text('{"cells": [')
+    book(here / "n.ipynb", "x = 1", "open('ran', 'w')")
+    for words in (
+        ["torn.ipynb"],
+        ["n.ipynb", "--kernel", "nosuch"],
+        ["n.ipynb", "-p", "y", "1"],
+        ["n.ipynb", "--out", "n.ipynb/x.ipynb"],
+    ):
+        done = call("run", *words, check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith("labkit: "), done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert not (here / "ran").exists()
+
+
 def test_a_page_fetches_nothing(call: Call, here: Path) -> None:
     """The HTML of a notebook with a chart holds the chart's own script and names no other address to load."""
     import re
