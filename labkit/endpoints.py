@@ -1,8 +1,9 @@
 """An address a model is asked at: is it well written, and is it a host a key may be sent to?
 
-Encrypted addresses on ordinary hosts are taken, and plain ones on this machine. Everything by which
-an address can lead somewhere else than it seems to (user and password, numbers for names, addresses
-of the local network's own services) is refused, unless its host is allowed by name.
+Encrypted addresses on ordinary hosts are taken, and plain ones on this machine. Only one spelling of an
+address is taken, which every client reads alike: where two could read a different host in it, it is
+refused. So is what leads somewhere else than it seems to (numbers for names, addresses of the local
+network's own services), unless its host is allowed by name.
 This module opens no connection and asks no name server: `addresses_of` does, when it is called.
 """
 
@@ -17,12 +18,23 @@ from urllib.parse import SplitResult, urlsplit
 OWN_HOSTS = {"openai": "api.openai.com", "anthropic": "api.anthropic.com"}
 """The host of a provider's own endpoint."""
 
+_ADDRESS = re.compile(
+    r"(?P<scheme>https?)://(\[(?P<v6>[0-9a-f:.]+)\]|(?P<host>[a-z0-9._-]+))(:(?P<port>\d{1,5}))?(?P<path>/.*)?",
+    re.I | re.ASCII,
+)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
-_METADATA = {"metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"}
+_PATH = re.compile(
+    r"(?:[\w.~:+=,$!*()/-]|%(?!0|1|2[3ef5]|3f|40|5c|7f)[0-9a-f]{2})*", re.IGNORECASE | re.ASCII
+)
+"""Nothing in it ends a path, begins a host, or becomes so when it is decoded."""
+_METADATA = {"metadata", "instance-data", "rancher-metadata"}
 _TAILS = ("/chat/completions", "/completions", "/messages", "/responses", "/models")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
+_CLOUDS = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
+"""Azure's and Oracle's own services of a machine, at addresses that look like anybody's."""
+_ISATAP = (0x00005EFE, 0x02005EFE)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -50,8 +62,8 @@ def check_base_url(
     parts, faults = _split(url, shown)
     if parts is None:
         return None, faults
-    host = (parts.hostname or "").rstrip(".")
-    allowed = allow_host is not None and allow_host.lower().rstrip(".") == host
+    host = parts.hostname or ""
+    allowed = allow_host is not None and str(allow_host).lower() == host
     if allow_host is not None and not allowed:
         faults.append(f"allow_host {allow_host!r} is not the host of base_url {shown}.")
     faults += _host_faults(host, shown, allowed)
@@ -67,24 +79,17 @@ def check_base_url(
 
 
 def is_loopback(url: str) -> bool:
-    """Whether `url` leads to this machine.
+    """Whether `url` leads to this machine, whoever reads it.
 
     >>> is_loopback("http://127.0.0.1:8000/v1"), is_loopback("https://example.com")
     (True, False)
     """
-    try:
-        return _is_loopback_host((urlsplit(url).hostname or "").rstrip("."))
-    except ValueError:
-        return False
+    return _is_loopback_host(_host(url))
 
 
 def is_own_host(url: str, provider: str) -> bool:
-    """Whether `url` leads, encrypted, to the endpoint of `provider` itself."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme == "https" and parts.hostname == OWN_HOSTS.get(provider, "")
-    except ValueError:
-        return False
+    """Whether `url` leads, encrypted, to the endpoint of `provider` itself, whoever reads it."""
+    return url[:6].lower() == "https:" and _host(url) == OWN_HOSTS.get(provider, "no host")
 
 
 def addresses_of(host: str) -> list[str]:
@@ -93,6 +98,12 @@ def addresses_of(host: str) -> list[str]:
         return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
     except (OSError, UnicodeError):
         return []
+
+
+def _host(url: str) -> str:
+    """The host of an address in the one spelling that is taken, else nothing."""
+    found = _ADDRESS.fullmatch(url)
+    return (found["v6"] or found["host"]).lower() if found else ""
 
 
 def _split(url: str, shown: str) -> tuple[SplitResult | None, list[str]]:
@@ -108,6 +119,12 @@ def _split(url: str, shown: str) -> tuple[SplitResult | None, list[str]]:
     if not parts.hostname:
         return None, [f"base_url {shown} names no host."]
     faults = []
+    if not _ADDRESS.fullmatch(f"{parts.scheme}://{parts.netloc}") or ("[" in parts.netloc) != (
+        ":" in parts.hostname
+    ):
+        faults.append(
+            f"base_url {shown} has a host that is no name; write https://host or https://host:port."
+        )
     if "@" in parts.netloc:
         faults.append(f"base_url {shown} holds a user or a password. Keys are named by key_env=…")
     if port == 0:
@@ -119,23 +136,25 @@ def _split(url: str, shown: str) -> tuple[SplitResult | None, list[str]]:
 
 def _host_faults(host: str, shown: str, allowed: bool) -> list[str]:
     address = _address(host)
+    if host.endswith("."):
+        return [f"base_url {shown} ends its host with a dot, so that it is no name here; leave that out."]
     if address is None:
         labels = host.split(".")
         if _NUMBER.fullmatch(labels[-1]):
             return [f"base_url {shown} writes its host as a number; write it as a name or as 1.2.3.4."]
-        if ":" in host or len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels) or not _is_idna(host):
             return [f"base_url {shown} has a host that is no name."]
-        if host in _METADATA and not allowed:
+        if labels[0] in _METADATA and not allowed:
             return [f"base_url {shown} is a cloud machine's metadata service, which gives out credentials."]
         return []
-    why = None if allowed or address.is_loopback else _forbidden(address)
+    why = None if allowed or _is_here(address) else _forbidden(address)
     return [f"base_url {shown} leads to {why}. If that is meant: allow_host={host!r}."] if why else []
 
 
 def _resolved_faults(host: str, shown: str, resolve: Callable[[str], Iterable[str]]) -> list[str]:
     for text in resolve(host):
         address = _address(text.partition("%")[0])
-        why = None if address is None else "this machine" if address.is_loopback else _forbidden(address)
+        why = None if address is None else "this machine" if _is_here(address) else _forbidden(address)
         if why:
             return [f"The host of base_url {shown} stands for {text}, {why}. Allow it: allow_host={host!r}."]
     return []
@@ -143,15 +162,17 @@ def _resolved_faults(host: str, shown: str, resolve: Callable[[str], Iterable[st
 
 def _forbidden(address: Address) -> str | None:
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped or address.sixtofour or address.teredo or address in _NAT64:
+        isatap = int(address) >> 32 & 0xFFFFFFFF in _ISATAP
+        if address.ipv4_mapped or address.sixtofour or address.teredo or address in _NAT64 or isatap:
             return "an IPv4 address in disguise"
-        if address.is_private:
+        if address.is_private or address.is_site_local:
             return "a private IPv6 address"
     rules = (
         (address.is_unspecified, "no address at all"),
         (address.is_link_local, "a link-local address, where cloud machines give out credentials"),
         (address.is_multicast, "a multicast address"),
         (address.is_reserved, "a reserved address"),
+        (any(address in net for net in _CLOUDS), "an address where cloud machines give out credentials"),
         (address.version == 4 and address in _SHARED, "an address shared inside a provider's network"),
         (address.version == 4 and int(address) < 2**24, "no address at all"),
     )
@@ -162,8 +183,10 @@ def _path_faults(path: str, shown: str) -> list[str]:
     trimmed = path.rstrip("/")
     if "/v1/v1" in trimmed + "/":
         return [f"base_url {shown} has /v1 twice."]
-    if ".." in path.split("/") or "%2e" in path.lower():
+    if {".", ".."} & set(path.split("/")) or "%2e" in path.lower():
         return [f"base_url {shown} goes up by “..”; write the path it means."]
+    if "//" in trimmed or not _PATH.fullmatch(path):
+        return [f"base_url {shown} has // or other characters in its path that readers take differently."]
     for tail in _TAILS:
         if trimmed.endswith(tail):
             return [f"base_url {shown} ends in {tail}, which is added to it; leave that out."]
@@ -180,7 +203,20 @@ def _normal(parts: SplitResult, host: str) -> str:
 
 def _is_loopback_host(host: str) -> bool:
     address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback
+    return host == "localhost" if address is None else _is_here(address)
+
+
+def _is_here(address: Address) -> bool:
+    # ::ffff:127.0.0.1 is in disguise, whatever a newer Python thinks of it.
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
+
+
+def _is_idna(host: str) -> bool:
+    try:
+        host.encode().decode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _address(host: str) -> Address | None:

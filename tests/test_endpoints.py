@@ -17,7 +17,10 @@ from labkit.endpoints import addresses_of, check_base_url, is_loopback, is_own_h
         ("https://api.openai.com/v1", "https://api.openai.com/v1"),
         ("HTTPS://API.Example.com:443/v1/", "https://api.example.com/v1"),
         ("https://example.com", "https://example.com"),
-        ("https://example.com.:8443/a/b//", "https://example.com:8443/a/b"),
+        ("https://example.com:8443/a/b//", "https://example.com:8443/a/b"),
+        ("https://example.com:00443/v1", "https://example.com/v1"),
+        ("https://xn--ls8h.la/v1", "https://xn--ls8h.la/v1"),
+        ("https://example.com/my%20proxy/m:predict", "https://example.com/my%20proxy/m:predict"),
         ("http://localhost:11434/v1", "http://localhost:11434/v1"),
         ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
         ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
@@ -78,8 +81,109 @@ def test_bad_addresses_are_refused_with_a_reason(url, why):
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1]evil.com/",
+        "http://[::1]evil.com:80/v1",
+        "https://[::1].evil.com/v1",
+        "http://[::1]:80evil.com/",
+        "http://evil.com[::1]/",
+        "http://evil.com:80[::1]/v1",
+        "https://[::1]]/",
+        "https://[[::1]]/",
+        "https://[v1.x]/",
+        "https://[]/",
+        "https://[10.0.0.1]/",
+        "https://[abc]/",
+        "http://[::1%25eth0]/v1",
+        "http://[::1%eth0]/v1",
+        "https://[2606:4700::1%25lo]/",
+        "http://localhost./v1",
+        "http://127.0.0.1./v1",
+        "https://example.com./v1",
+        "https://example.com../v1",
+        "https://./v1",
+        "https://metadata.google.internal./",
+        "https://169.254.169.254./",
+        "https://gpu-box.:8000/v1",
+        "http://127.0.0.1;@evil.com/",
+        "http://localhost;@evil.com/v1",
+        "https://example.com;@evil.com/",
+        "http://a;.evil.com/",
+        "https://example.com/v1;@evil.com",
+        "https://example.com/;@evil.com",
+        "https://example.com/v1;p=1",
+        "https://example.com,evil.com/",
+        "https://example.com&@evil.com/",
+        "https://@example.com/",
+        "https://:@example.com/",
+        "https://example.com%00.evil.com/",
+        "https://example.com%2f@evil.com/",
+        "https://example%2ecom/",
+        "https://localhost%20/",
+        "https://example.com%5c.evil.com/",
+        "https://http://evil.com",
+        "https://example.com:/v1",
+        "https://example.com:+443/",
+        "https://example.com:4_43/",
+        "https://example.com:-1/",
+        "https://example.com:443:80/",
+        "https://example.com//evil.com/v1",
+        "https://example.com/v1//x",
+        "https://example.com/./v1",
+        "https://example.com/.%2e/x",
+        "https://example.com/%252e%252e/x",
+        "https://example.com/v1/%2f..",
+        "https://example.com/a%0d%0aHost:x",
+        "https://example.com/a%00",
+        "https://example.com/v1%3fkey=1",
+        "https://example.com/v1%23",
+        "https://example.com/a%5c..",
+        "https://example.com/v1|x",
+        "https://example.com/v1[x]",
+        "https://example.com/{v1}",
+        "https://example.com/%zz",
+        "https://xn--a/v1",
+        "https://xn--/v1",
+        "https://*.com/",
+        "https://$example.com/",
+        "https://example.com~/",
+        "http:/127.0.0.1/",
+        "http:127.0.0.1",
+        "http:///127.0.0.1/",
+        "https:/\\evil.com",
+        "https://example.com\\.evil.com/",
+        "https://0",
+        "https://1.2.3.4.5/",
+    ],
+)
+def test_what_two_readers_may_read_differently_is_refused(url):
+    """S17: hosts behind brackets, dots, semicolons, escapes and doubled slashes: there is one spelling."""
+    normal, faults = check_base_url(url)
+    assert normal is None
+    assert faults
+
+
+@pytest.mark.parametrize(
     "host",
     [
+        "168.63.129.16",
+        "192.0.0.192",
+        "192.0.0.170",
+        "[::ffff:168.63.129.16]",
+        "[::ffff:a83f:8110]",
+        "[::a83f:8110]",
+        "[64:ff9b::a83f:8110]",
+        "[64:ff9b:1::a83f:8110]",
+        "[2002:a83f:8110::1]",
+        "[2002:c000:c0::1]",
+        "[2606:4700::5efe:a83f:8110]",
+        "[2606:4700::200:5efe:c000:c0]",
+        "[fec0::1]",
+        "[fd20:ce::254]",
+        "[fd00:ec2::254]",
+        "metadata.azure.internal",
+        "metadata.tencentyun.com",
         "169.254.169.254",
         "169.254.0.1",
         "0.0.0.0",
@@ -142,6 +246,8 @@ def test_numbers_for_hosts_are_refused_even_when_allowed():
     ("address", "taken"),
     [
         ("93.184.216.34", True),
+        ("168.63.129.16", False),
+        ("::ffff:192.0.0.192", False),
         ("10.1.2.3", True),
         ("169.254.169.254", False),
         ("127.0.0.1", False),
@@ -171,9 +277,11 @@ def test_passwords_and_queries_are_not_shown():
 
 def test_this_machine_is_known_by_its_addresses_and_its_name():
     """Loopback is 127.0.0.0/8, ::1 and localhost, and nothing that merely looks like it."""
-    for url in ("http://localhost:1/v1", "http://127.9.9.9", "https://[::1]/", "http://LOCALHOST./"):
+    for url in ("http://localhost:1/v1", "http://127.9.9.9", "https://[::1]/", "http://LOCALHOST/"):
         assert is_loopback(url)
     for url in ("http://localhost.example.com", "http://127.0.0.1.example.com", "http://[::1", "", "x"):
+        assert not is_loopback(url)
+    for url in ("http://[::1]evil.com/", "http://evil.com[::1]/", "http://127.0.0.1./", "http://localhost./"):
         assert not is_loopback(url)
 
 
@@ -186,6 +294,9 @@ def test_a_providers_own_host_is_its_own_encrypted_host_only():
     assert not is_own_host("https://api.anthropic.com", "openai")
     assert not is_own_host("https://example.com", "vllm")
     assert not is_own_host("https://[", "openai")
+    assert not is_own_host("https://api.open\tai.com", "openai")
+    assert not is_own_host("https://api.openai.com.", "openai")
+    assert not is_own_host("", "vllm")
 
 
 def test_addresses_of_this_machine():
@@ -237,3 +348,75 @@ def test_a_normal_form_is_its_own_normal_form(url):
         assert check_base_url(normal) == (normal, [])
     else:
         assert faults
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "http://",
+                "https://",
+                "example.com",
+                "evil.com",
+                "localhost",
+                "127.0.0.1",
+                "[::1]",
+                "[::ffff:7f00:1]",
+                "0x7f",
+                "1.2",
+                ".",
+                "..",
+                "/",
+                "//",
+                "\\",
+                "@",
+                ":",
+                ";",
+                "?",
+                "#",
+                "&",
+                "%",
+                "%2f",
+                "%40",
+                "%00",
+                "%2e",
+                ":",
+                ":443",
+                ":0",
+                "user",
+                "pass",
+                "xn--a",
+                "_",
+                "-",
+                "\t",
+                "\n",
+                "[",
+                "]",
+                "％",
+                "。",
+                "ｅ",
+                "/v1",
+            ]
+        ),
+        max_size=8,
+    )
+)
+def test_every_reader_reads_the_host_that_was_judged(pieces):
+    """What is taken is one host and one port to us, to httpx2, and to yarl, under which aiohttp connects."""
+    import httpx2
+    import yarl
+
+    for begin in ("", "https://", "http://127.0.0.1", "https://example.com"):
+        url = begin + "".join(pieces)
+        normal, _ = check_base_url(url)
+        if normal is None:
+            continue
+        for form in (url, normal):
+            judged = form.split("//")[1].split("/")[0].lower()
+            here = httpx2.URL(form)
+            there = yarl.URL(form)
+            host, port = there.host, there.port
+            assert (here.host, here.port or {"http": 80, "https": 443}[here.scheme]) == (host, port)
+            assert judged.removesuffix(f":{port}").strip("[]") == host
+            assert here.path == there.path or here.path in ("", "/")
