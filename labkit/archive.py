@@ -66,12 +66,15 @@ class Archive:
         """One row per HTTP request that was sent."""
         return self.store.attempts(**filters)
 
-    def sql(self, query: str, params: Any = None) -> pd.DataFrame:
+    def sql(self, query: str, params: Any = None, *, timeout_s: float = 60.0) -> pd.DataFrame:
         """Any query over the lab's tables, on a connection that can neither write nor reach outside.
+
+        One that takes longer than `timeout_s` seconds is ended by a `DefinitionError`: runs that write to the
+        lab wait for it.
 
         >>> lab.sql("select model, median(latency_s) from generations group by 1")   # doctest: +SKIP
         """
-        return self.store.sql(query, params)
+        return self.store.sql(query, params, timeout_s=timeout_s)
 
     # -- keeping ---------------------------------------------------------------------------------
 

@@ -86,15 +86,18 @@ next     make lab                    the notebook in JupyterLab, to change a pro
 
 @click.command()
 @click.argument("query")
+@click.option(
+    "--timeout", "timeout_s", type=float, default=60.0, show_default=True, help="Seconds it may take."
+)
 @json_option
 @lab_option
-def sql(query: str, as_json: bool, path: str | None) -> None:
+def sql(query: str, timeout_s: float, as_json: bool, path: str | None) -> None:
     """Run QUERY on the lab, read-only and locked down."""
     lab = Lab(path)
     if as_json:
-        show_rows(lab.store.query(query))
+        show_rows(lab.store.query(query, timeout_s=timeout_s))
     else:
-        show_frame(lab.sql(query), as_json=False, empty="no row")
+        show_frame(lab.sql(query, timeout_s=timeout_s), as_json=False, empty="no row")
 
 
 @click.command()

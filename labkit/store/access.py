@@ -9,12 +9,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew
 from labkit.store import database, database_lock, interrupts, sandboxed_sql, upgrade
+from labkit.store.catalog_check import CatalogCheck
 from labkit.store.duckdb_instance import Instance
 from labkit.store.fold import Fold, Report
 from labkit.store.journal_cleanup import opened_afresh, sweep
@@ -58,6 +59,7 @@ class Access:
         self._folded: dict[JournalName, int] = {}
         """How much of each journal this process knows to be in the tables."""
         self._instance = Instance(path)
+        self._catalog = CatalogCheck(path)
         self._opening = SharedOpening(self._reading)
 
     def one_opening(self) -> contextlib.AbstractContextManager[None]:
@@ -66,12 +68,19 @@ class Access:
         what takes long in between."""
         return self._opening.block()
 
-    def reading(self, *, wait_s: float = WAIT_S) -> contextlib.AbstractContextManager[Reading]:
+    @contextlib.contextmanager
+    def reading(self, *, wait_s: float = WAIT_S) -> Iterator[Reading]:
         """Fold, and give the open lab. Where there is none and nothing to fold, an empty one in memory.
 
-        Raises `StoreLocked` after `wait_s`.
+        Raises `StoreLocked` after `wait_s`, and `StoreError` where what is asked of it fails.
         """
-        return self._opening.reading(wait_s)
+        import duckdb
+
+        with self._opening.reading(wait_s) as reading:
+            try:
+                yield reading
+            except duckdb.Error as error:
+                raise StoreError(f"{self.path.name} could not be read: {error}") from error
 
     @contextlib.contextmanager
     def _reading(self, wait_s: float) -> Iterator[Reading]:
@@ -169,8 +178,7 @@ class Access:
                 self._pass_gate(stack, max(0.0, deadline - time.monotonic()))
                 # A person's own query may take as long as it likes: Ctrl-C ends it.
                 stack.enter_context(interrupts.deferred(end))
-                left_s = max(0.0, deadline - time.monotonic())
-                connection = database.connect_sealed(self.path, sandboxed_sql.SEALED, wait_s=left_s)
+                connection = self._connect_sealed(deadline).connection
             else:
                 connection = sandboxed_sql.empty()
             stack.callback(connection.close)
@@ -195,17 +203,18 @@ class Access:
         sealed = self._pass_gate(stack, wait_s)
         stack.enter_context(interrupts.deferred())
         if sealed is None and not database.exists(self.path):
-            database.create(self.path, self.folder)
+            self._create()
         with contextlib.ExitStack() as first:
             opened = first.enter_context(self._connect(deadline))
             why = sealed or opened.why_not
-            if why is None:
-                why = self._bring_up_to_date(opened.connection)
-                if why is not None:
-                    # A connection on which a commit failed may be of no more use.
-                    first.pop_all()
-                    opened.close(sound=False)
-                    opened = first.enter_context(self._connect(deadline))
+            failed = why is None and (why := self._bring_up_to_date(opened.connection)) is not None
+            if failed or not opened.is_known:
+                # A connection on which a commit failed may be of no more use; and what the views of an
+                # unknown schema do is not known, so they are read where they can reach nothing.
+                first.pop_all()
+                opened.close(sound=False)
+                again = self._connect if opened.is_known else self._connect_sealed
+                opened = first.enter_context(again(deadline))
             stack.enter_context(first.pop_all())
         if why is not None:
             upgrade.check_readable(opened.connection, self.path)
@@ -229,15 +238,31 @@ class Access:
         deadline = time.monotonic() + wait_s
         with database_lock.passed(self.folder, wait_s=wait_s), interrupts.deferred():
             if not database.exists(self.path):
-                database.create(self.path, self.folder)
+                self._create()
             with self._connect(deadline, write=True, joinable=joinable) as opened:
                 upgrade.upgrade(opened.connection, self.path)
                 yield opened.connection
 
+    def _create(self) -> None:
+        database.create(self.path, self.folder)
+        self._catalog.is_ours()
+
     def _connect(self, deadline: float, *, write: bool = False, joinable: bool = False) -> database.Opened:
         left_s = max(0.0, deadline - time.monotonic())
         instance = None if joinable else self._instance
-        return database.connect(self.path, instance=instance, wait_s=left_s, write=write)
+        opened = database.connect(self.path, instance=instance, wait_s=left_s, write=write)
+        try:
+            is_known = self._catalog.check(opened.connection)
+        except BaseException:
+            opened.close(sound=False)
+            raise
+        return replace(opened, is_known=is_known, closing=self._catalog.is_ours)
+
+    def _connect_sealed(self, deadline: float) -> database.Opened:
+        left_s = max(0.0, deadline - time.monotonic())
+        return database.Opened(
+            database.connect_sealed(self.path, sandboxed_sql.SEALED, wait_s=left_s), is_known=False
+        )
 
     def _refold(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fold all there is by now, without giving others their turn. Raises `StoreError`."""

@@ -43,6 +43,10 @@ class Opened:
     connection: duckdb.DuckDBPyConnection
     why_not: str | None = None
     attached: Instance | None = None
+    is_known: bool = True
+    """Whether its schema is one that this labkit makes."""
+    closing: Callable[[], None] = lambda: None
+    """Told before the file is closed, if all went well and nobody could join us in writing it."""
 
     def __enter__(self) -> Opened:
         return self
@@ -55,6 +59,8 @@ class Opened:
         if self.attached is None:
             self.connection.close()
         else:
+            if sound:
+                self.closing()
             self.attached.detach(self.connection, sound=sound)
 
 

@@ -7,7 +7,9 @@ and holds the gate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
@@ -17,6 +19,10 @@ from labkit.store.arrow_to_pandas import utc
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+MOST_S = 60.0
+MOST_BYTES = 4 * 2**30
+_BATCH_ROWS = 100_000
 
 SEALED = {
     "enable_external_access": "false",
@@ -39,30 +45,58 @@ def empty() -> duckdb.DuckDBPyConnection:
 
 
 def query(
-    connection: duckdb.DuckDBPyConnection, sql: str, params: Sequence[Any] | Mapping[str, Any] | None
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    params: Sequence[Any] | Mapping[str, Any] | None,
+    *,
+    timeout_s: float = MOST_S,
 ) -> pa.Table:
     """The result of one query, its columns `n`, `n_1` … where several have one name, times marked as UTC.
 
-    Raises `DefinitionError` with DuckDB's words if it is no query, or fails.
+    Raises `DefinitionError` with DuckDB's words if it is no query or fails, and if it takes longer than
+    `timeout_s` or gives more than fits into memory: others wait for the lab meanwhile.
     """
     import duckdb
 
     if not isinstance(sql, str) or not sql.strip():
         raise DefinitionError("The query is empty. Write one, such as: from generations limit 10")
-    try:
-        statements = connection.extract_statements(sql)
-        kinds = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
-        if len(statements) != 1 or statements[0].type not in kinds:
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
+        raise DefinitionError(f"timeout_s={timeout_s!r:.80} is no number of seconds above 0.")
+    with _ended_after(connection, float(timeout_s)) as ended:
+        try:
+            statements = connection.extract_statements(sql)
+            kinds = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+            if len(statements) != 1 or statements[0].type not in kinds:
+                raise DefinitionError(
+                    "lab.sql takes one query that reads (select, from, with, describe, explain). "
+                    "The lab's tables are written by runs and scorers only."
+                )
+            bound = dict(params) if isinstance(params, Mapping) else list(params or ())
+            return _table(connection.execute(statements[0], bound))
+        except (duckdb.Error, ValueError, OverflowError, TypeError, RuntimeError, OSError) as error:
+            if ended.is_set():
+                raise DefinitionError(
+                    f"The query was ended after {timeout_s:g} s. Ask for less of the lab, or give it longer "
+                    "by timeout_s=…"
+                ) from None
+            raise DefinitionError(f"The query failed: {error}") from None
+
+
+def _table(result: duckdb.DuckDBPyConnection) -> pa.Table:
+    """All rows, batch by batch: what DuckDB hands out is not under its own memory limit."""
+    import pyarrow as pa
+
+    reader = result.to_arrow_reader(_BATCH_ROWS)
+    batches, size = [], 0
+    for batch in reader:
+        batches.append(batch)
+        size += batch.nbytes
+        if size > MOST_BYTES:
             raise DefinitionError(
-                "lab.sql takes one query that reads (select, from, with, describe, explain). "
-                "The lab's tables are written by runs and scorers only."
+                f"The query gives more than {MOST_BYTES / 2**30:g} GB. Add a limit, or sum up in the query."
             )
-        bound = dict(params) if isinstance(params, Mapping) else list(params or ())
-        result = connection.execute(statements[0], bound)
-        table = result.to_arrow_table()
-        return utc(table.rename_columns(_told_apart(table.column_names)))
-    except (duckdb.Error, UnicodeEncodeError, TypeError, RuntimeError) as error:
-        raise DefinitionError(f"The query failed: {error}") from None
+    table = pa.Table.from_batches(batches, schema=reader.schema)
+    return utc(table.rename_columns(_told_apart(table.column_names)))
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:
@@ -72,3 +106,24 @@ def _told_apart(names: Sequence[str]) -> list[str]:
         free = (one for one in several if one not in names and one not in found)
         found[next(free) if name in found else name] = None
     return list(found)
+
+
+@contextlib.contextmanager
+def _ended_after(connection: duckdb.DuckDBPyConnection, timeout_s: float) -> Iterator[threading.Event]:
+    """Interrupts what the connection does after so long; the event says that it has come to that."""
+    ended, done = threading.Event(), threading.Event()
+
+    def end() -> None:
+        if not done.wait(min(timeout_s, threading.TIMEOUT_MAX)):
+            ended.set()
+            # One that comes between two batches is not heard.
+            while not done.wait(0.1):
+                connection.interrupt()
+
+    watch = threading.Thread(target=end, name="labkit-sql-timeout", daemon=True)
+    watch.start()
+    try:
+        yield ended
+    finally:
+        done.set()
+        watch.join()

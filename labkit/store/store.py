@@ -245,18 +245,30 @@ class Store(Frames):
         with self._reading() as reading:
             return arrow_to_pandas.plain(reading.connection.execute(sql, params or []).to_arrow_table())
 
-    def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
+    def sql(
+        self,
+        query: str,
+        params: Sequence[Any] | Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float = sandboxed_sql.MOST_S,
+    ) -> pd.DataFrame:
         """The result of `query` as a frame: see there. What pandas has no dtype for is text."""
-        table = self.query(query, params)
+        table = self.query(query, params, timeout_s=timeout_s)
         return arrow_to_pandas.to_frame(arrow_to_pandas.text_for_pandas(table))
 
-    def query(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pa.Table:
+    def query(
+        self,
+        query: str,
+        params: Sequence[Any] | Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float = sandboxed_sql.MOST_S,
+    ) -> pa.Table:
         """One query over the lab's views, on a connection that can neither write nor reach outside.
 
-        Raises `DefinitionError` with DuckDB's words if it is not a query or fails.
+        Raises `DefinitionError` with DuckDB's words if it is not a query or fails, and after `timeout_s`.
         """
         with self._shared.access.sealed(wait_s=self.wait_s) as connection:
-            return sandboxed_sql.query(connection, query, params)
+            return sandboxed_sql.query(connection, query, params, timeout_s=timeout_s)
 
     def backup(self, path: Path | str) -> Path:
         """A copy of the lab as one DuckDB file at a free path, of one moment, also while a run goes on."""

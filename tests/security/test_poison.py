@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -163,12 +162,105 @@ def test_what_was_truly_asked_is_believed(asked: list[tuple[str, dict[str, Any]]
         assert verified(connection, ["r1:none"]) == {}
 
 
-def test_a_lab_of_anothers_making_runs_nothing(here: Path) -> None:
-    """S22: a lab whose views were changed by other hands reads no file for it."""
-    lab = lk.Lab(here / "lab.duckdb")
-    lab.plan(prompts=["Say a."], models=[lk.Model("scripted/x", client=lk.Script(["a"], version="1"))]).run()
-    (here / "secret.txt").write_text("do-not-show-this")
-    with duckdb.connect(str(lab.path)) as connection:
-        connection.execute(f"create or replace view scores as from read_text('{here}/secret.txt')")
-    with pytest.raises(lk.errors.DefinitionError):
-        lab.sql("from scores")
+HOSTILE = {
+    "view scores": "create or replace view scores as from read_text('{secret}')",
+    "view generations": "create or replace view generations as from read_csv('{secret}')",
+    "view runs": "create or replace view runs as from glob('{secret}')",
+    "view log.generations": "alter table log.generations rename to other; "
+    "create view log.generations as select o.* from log.other o, read_text('{secret}')",
+    "view log.schema_version": "alter table log.schema_version rename to other; "
+    "create view log.schema_version as select o.* from log.other o, read_text('{secret}')",
+    "table generations": "drop view generations; create table generations as select 1 as generation_id",
+    "table log.scores": "alter table log.scores add column more varchar default 'x'",
+    "nothing log.intents": "drop table log.intents",
+    "macro epoch_us": "create macro epoch_us(x) as (select 1 from read_text('{secret}'))",
+    "macro +": "create macro \"+\"(a, b) as (select 1 from read_text('{secret}'))",
+    "macro current_database": "create macro current_database() as (select 1 from read_text('{secret}'))",
+    "macro duckdb_views": "create macro duckdb_views() as table from read_text('{secret}')",
+    "type json": "create type json as enum ('a')",
+    "index here": "create index here on log.scores (upper(scorer))",
+}
+READINGS: dict[str, Callable[[lk.Lab], Any]] = {
+    "generations": lambda lab: lab.generations(),
+    "runs": lambda lab: lab.runs(),
+    "sql": lambda lab: lab.sql("from scores"),
+    "show": lambda lab: lab.run("latest"),
+    "backup": lambda lab: lab.backup(lab.path.with_name("copy.duckdb")),
+    "prompts": lambda lab: lab.prompts["nosuch"],
+    "check": lambda lab: lab.store.check_writable(),
+}
+
+
+@pytest.fixture
+def another(lab: lk.Lab, plan: Callable[[], Any]) -> Callable[[str], lk.Lab]:
+    """Changes the lab by other hands and gives it as a process would find it that begins now."""
+    plan().run()
+    lab.store.checkpoint()
+
+    def change(statements: str) -> lk.Lab:
+        secret = lab.path.with_name("secret.txt")
+        secret.write_text("a,b\n1,do-not-show-this\n")
+        with duckdb.connect(str(lab.path)) as connection:
+            connection.execute(statements.format(secret=secret))
+        # Whoever runs what stands there now fails otherwise than by saying what is wrong.
+        secret.unlink()
+        return lk.Lab(lab.path)
+
+    return change
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_lab_of_anothers_making_runs_nothing(what: str, another: Callable[[str], lk.Lab]) -> None:
+    """S22: views, tables, macros, types of other hands: the lab is refused, they are named, none is run."""
+    found = another(HOSTILE[what])
+    with pytest.raises(lk.errors.StoreError, match="by other hands") as caught:
+        found.generations()
+    assert f"its {what} " in str(caught.value)
+
+
+def test_no_way_into_a_lab_of_anothers_making(
+    another: Callable[[str], lk.Lab], plan: Callable[[], Any]
+) -> None:
+    """S22: whatever is read, written or asked, the lab is refused."""
+    found = another(HOSTILE["view scores"])
+    for reading in READINGS.values():
+        with pytest.raises(lk.errors.StoreError, match="by other hands"):
+            reading(found)
+    with pytest.raises(lk.errors.StoreError, match="by other hands"):
+        plan().run()
+
+
+def test_all_that_is_anothers_is_named_at_once(another: Callable[[str], lk.Lab]) -> None:
+    """S22: two views that were changed are two names in one message."""
+    found = another(f"{HOSTILE['view scores']}; {HOSTILE['view runs']}")
+    with pytest.raises(
+        lk.errors.StoreError, match=r"its view runs, its view scores|view scores, its view runs"
+    ):
+        found.runs()
+
+
+def test_what_a_person_adds_is_theirs(another: Callable[[str], lk.Lab]) -> None:
+    """S22: tables, views and macros under names of their own stop nothing."""
+    found = another(
+        "create table notes (a int); create view mine as from generations; create macro half(x) as x / 2"
+    )
+    assert found.generations()["text"].tolist() == ["a"]
+    assert found.sql("select half(4) as n from mine")["n"].tolist() == [2]
+
+
+def test_views_in_another_duckdbs_words_are_made_again(another: Callable[[str], lk.Lab]) -> None:
+    """S22: where another DuckDB wrote the lab, views in other words are replaced by ours."""
+    words = "update log.schema_version set by_duckdb = '1.5.0'"
+    found = another(f"{words}; {HOSTILE['view scores']}")
+    assert found.sql("from scores").empty
+    assert found.generations()["text"].tolist() == ["a"]
+
+
+def test_a_lab_that_says_it_is_newer_reaches_nothing(another: Callable[[str], lk.Lab]) -> None:
+    """S22: the views of a schema that this labkit does not know are read where they see no file."""
+    newer = "insert into log.schema_version (version, sha256) values (99, 'x')"
+    found = another(
+        f"{newer}; create or replace view runs as select *, now() as started_at from read_text('{{secret}}')"
+    )
+    with pytest.raises(lk.errors.StoreError, match="disabled by configuration"):
+        found.runs()

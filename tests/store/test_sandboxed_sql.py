@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -230,3 +231,48 @@ def test_a_broken_query_names_its_fault(any_lab: Store) -> None:
     with pytest.raises(DefinitionError, match="nosuch") as told:
         any_lab.sql("select nosuch from generations")
     assert not isinstance(told.value, StoreError)
+
+
+ENDLESS = [
+    "with recursive t(n) as (select 1 union all select n + 1 from t) select count(*) from t",
+    "select count(*) from range(1000000000000) a, range(1000000000000) b",
+    "select sum(hash(a.range, b.range)) from range(10000000) a, range(10000000) b",
+    "from range(1000000000000)",
+    "select repeat('x', 1000) from range(1000000000000)",
+]
+
+
+@pytest.mark.parametrize("query", ENDLESS)
+def test_a_query_that_never_ends_is_ended(any_lab: Store, query: str) -> None:
+    """After the time it may take, or when it gives too much, there is an error, and the lab is free again."""
+    with pytest.raises(DefinitionError, match=r"timeout_s|GB"):
+        any_lab.sql(query, timeout_s=0.5)
+    assert any_lab.sql("select 1 as a")["a"].tolist() == [1]
+
+
+def test_a_result_larger_than_memory_is_refused(any_lab: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than may be held is an error that says what to do, before it is held."""
+    monkeypatch.setattr(sandboxed_sql, "MOST_BYTES", 2**20)
+    with pytest.raises(DefinitionError, match="Add a limit"):
+        any_lab.sql("from range(10000000)")
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, float("nan"), None, "1", True])
+def test_a_time_that_is_none_is_refused(any_lab: Store, timeout_s: Any) -> None:
+    """The time a query may take is a number of seconds above 0."""
+    with pytest.raises(DefinitionError, match="timeout_s"):
+        any_lab.sql("select 1", timeout_s=timeout_s)
+    assert len(any_lab.sql("select 1", timeout_s=float("inf"))) == 1
+
+
+@pytest.mark.parametrize(
+    "query", ["select '\ud800'", "select 1 -- \x00", "\x00", "select '\x00'", "(" * 5000, "\ud800"]
+)
+def test_half_characters_and_nul_in_a_query(any_lab: Store, query: str) -> None:
+    """They are an error of labkit's, or an answer."""
+    with contextlib.suppress(DefinitionError):
+        any_lab.sql(query)
+    with pytest.raises(DefinitionError):
+        any_lab.sql("select ?", ["\ud800"])
+    with pytest.raises(DefinitionError):
+        any_lab.sql("select $\ud800", {"\ud800": 1})
