@@ -12,7 +12,6 @@ import click
 import msgspec
 
 from labkit.datasets import arrow_values
-
 from labkit.visible import shown
 
 if TYPE_CHECKING:

@@ -3,19 +3,23 @@
 Jinja2's immutable sandbox, narrowed: no loader, no method of text that takes a width, no function but
 `range`. A sandbox keeps a template from files, modules and private attributes, but not from taking a
 machine's time and memory; so the steps and the characters of each rendering are counted here, which
-gives the same end on every machine. It does not know prompts or samples.
+gives the same end on every machine. A clock ends what few steps make long. It does not know prompts or
+samples.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
 from typing import Any, TypeVar
 
 import jinja2
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError
+from jinja2.filters import do_round
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
@@ -26,7 +30,11 @@ from labkit.errors import DefinitionError
 T = TypeVar("T")
 MOST_STEPS = 1_000_000
 MOST_CHARACTERS = 8_000_000
+MOST_S = 5.0
 _CALL = 30
+_QUICK = 100
+"""So many items or characters are gone through in the time of one step."""
+_STRIPS = ("strip", "lstrip", "rstrip")
 _FILTERS = (
     "abs capitalize count d default dictsort first float groupby int items last length list lower map max "
     "min reject rejectattr reverse round select selectattr sort sum title trim truncate unique upper "
@@ -49,16 +57,20 @@ class Meter(threading.local):
 
     steps = MOST_STEPS
     characters = MOST_CHARACTERS
+    ends_at = float("inf")
 
     def start(self) -> None:
         """A rendering begins."""
         self.steps, self.characters = MOST_STEPS, MOST_CHARACTERS
+        self.ends_at = time.monotonic() + MOST_S
 
     def step(self, weight: int = 1) -> None:
         """One more turn of a loop, operation or item; a call weighs as much as it takes longer."""
         self.steps -= weight
         if self.steps < 0:
             raise OverflowError(f"it takes more than {MOST_STEPS:,} steps")
+        if time.monotonic() > self.ends_at:
+            raise OverflowError(f"it takes longer than {MOST_S:g} s")
 
     def takes(self, characters: int) -> None:
         """So many characters more are made."""
@@ -115,6 +127,8 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
         METER.step(_CALL)
+        if getattr(obj, "__name__", "") in _STRIPS:
+            _check_strip(getattr(obj, "__self__", None), *args)
         return super().call(context, obj, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -140,6 +154,13 @@ class _Metering(NodeTransformer):
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), "_concat")
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        """To look for something in a list takes as long as the list is."""
+        self.generic_visit(node)
+        for operand in node.ops:
+            operand.expr = _filtered(operand.expr, "_weighed")
+        return node
 
     def _literal(self, node: Any) -> nodes.Node:
         self.generic_visit(node)
@@ -195,6 +216,45 @@ def _column(context: Context, name: str) -> Any:
     return context.resolve(name)
 
 
+def _weighed(value: T) -> T:
+    METER.step(1 + _length(value) // _QUICK)
+    return value
+
+
+def _length(value: object) -> int:
+    return len(value) if isinstance(value, (str, list, tuple, range, dict)) else 0
+
+
+def _counted(work: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter or test of Jinja's own; what it is given counts by its length, each time it is called."""
+
+    @wraps(work)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        for value in args:
+            METER.step(1 + _length(value) // _QUICK)
+        return work(*args, **kwargs)
+
+    return counted
+
+
+def _check_strip(text: object, chars: object = None) -> None:
+    """Each character of a text is looked for in `chars`: two long ones take for ever, in one step."""
+    if isinstance(chars, str):
+        METER.step(_length(text) * len(chars) // _QUICK**2)
+
+
+def _trim(value: Any, chars: str | None = None) -> str:
+    text = as_text(value, "a value")
+    _check_strip(text, chars)
+    return text.strip(chars)
+
+
+def _round(value: Any, precision: int = 0, method: Any = "common") -> Any:
+    if not isinstance(precision, int) or abs(precision) > 300:
+        raise OverflowError("round takes a precision up to 300")
+    return do_round(value, precision, method)
+
+
 def _join(value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
     items = value if attribute is None else (ENVIRONMENT.getitem(item, attribute) for item in value)
     texts = [as_text(item, "a value") for item in items]
@@ -236,8 +296,13 @@ def _environment() -> _Environment:
         autoescape=False,
     )
     environment.globals = {name: environment.globals[name] for name in ("range", "namespace")}
-    environment.filters = {name: environment.filters[name] for name in _FILTERS.split()}
+    theirs: dict[str, Any] = {name: environment.filters[name] for name in _FILTERS.split()}
+    environment.filters = {name: _counted(work) for name, work in theirs.items()}
+    tests: dict[str, Any] = dict(environment.tests)
+    environment.tests = {name: _counted(work) for name, work in tests.items()}
     environment.filters.update(
+        round=_counted(_round),
+        trim=_trim,
         join=_join,
         replace=_replace,
         string=_string,
@@ -247,6 +312,7 @@ def _environment() -> _Environment:
         _concat=_concat,
         _walked=_walked,
         _column=_column,
+        _weighed=_weighed,
     )
     return environment
 

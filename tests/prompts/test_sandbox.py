@@ -175,3 +175,41 @@ def test_the_language_that_is_left_shapes_text(source, text):
     """What people use in prompts works: filters, loops, conditions, macros, JSON."""
     given = {"a": "ab c", "items": [1, 2, 3], "rows": [{"x": 1}, {"x": 2}], "table": {"k": 2}}
     assert Template(source, what="prompt").render(given) == text
+
+
+ENDLESS = {
+    "filters in a loop": "{% set r = range(100000) %}{% for i in r %}{% set x = r | sum %}{% endfor %}",
+    "filters of filters": "{% set r = range(100000) %}{% set l = [r, r, r, r, r, r, r, r, r, r] %}"
+    "{% set m = [l, l, l, l, l, l, l, l, l, l] %}{% set k = [m, m, m, m, m, m, m, m, m, m] %}"
+    "{{ k | map('map', 'map', 'sum') | map('map', 'sum') | map('sum') | sum }}",
+    "in a list": "{% set l = range(100000) | list %}{% for i in l %}{% if -1 in l %}{% endif %}{% endfor %}",
+    "the test in": "{% set l = range(100000) | list %}{{ l | select('in', l) | list | length }}",
+    "sorting": "{% set r = range(100000) %}{% for i in r %}{% set x = r | sort(reverse=true) %}{% endfor %}",
+    "slices": "{% for i in range(100000) %}{% set x = t[::-1] %}{% endfor %}",
+    "a text's methods": "{% for i in range(100000) %}{% set x = t.upper() %}{% endfor %}",
+    "stripping": "{{ t.strip(u) }}",
+    "trimming": "{{ t | trim(u) }}",
+    "trimming each": "{{ [t] | map('trim', u) | list | length }}",
+    "digits up": "{{ 1 | round(99999999, 'ceil') }}",
+    "digits down": "{{ 1 | round(-99999999) }}",
+    "digits of each": "{{ [1] | map('round', 99999999, 'floor') | list }}",
+    "words": "{% for i in range(100000) %}{% set x = t | wordcount %}{% endfor %}",
+    "macros": "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
+}
+
+
+@pytest.mark.parametrize("source", ENDLESS.values(), ids=ENDLESS)
+def test_a_template_that_never_ends_is_ended(source, monkeypatch):
+    """S14: what few steps make long is ended by its length or by the clock, which is named."""
+    monkeypatch.setattr(sandbox, "MOST_S", 1.0)
+    with pytest.raises(DefinitionError, match=r"steps|longer than 1 s|precision"):
+        Template(source, what="prompt").render({"t": "ab" * 500_000, "u": "c" * 500_000 + "ab"})
+
+
+def test_rounding_and_trimming_are_as_ever():
+    """What is counted gives what it gave."""
+    template = Template(
+        "{{ 2.567 | round(1) }} {{ 2.5 | round(0, 'floor') }} {{ ' a ' | trim }} {{ 'xax' | trim('x') }}",
+        what="p",
+    )
+    assert template.render({}) == "2.6 2.0 a a"
