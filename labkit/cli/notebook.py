@@ -7,6 +7,7 @@ whatever happens to the kernel; the notebook executed so far is kept too.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,9 @@ from labkit.cli import kernel
 from labkit.cli.output import json_option, show_json
 from labkit.cli.parameters import defaults_of, values
 from labkit.errors import DefinitionError
+from labkit.keys import resembles_key
+
+_SECRET = re.compile(r"(?i)(api_?key|secret|password|auth_?token|access_?token)$")
 
 
 @click.command()
@@ -47,6 +51,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Execute NOTEBOOK headless. The exit code is 1 when a cell fails, 124 when one takes too long."""
+    _refuse_keys(parameters)
     book = kernel.read(notebook)
     chosen = kernel.choose(book, wanted=kernel_name, file=notebook.name)
     given = values(parameters, defaults_of(book) if chosen.is_python else None)
@@ -68,6 +73,16 @@ def run(
         if page:
             click.echo(f"as a page  {page.resolve()}")
     sys.exit(code)
+
+
+def _refuse_keys(parameters: tuple[tuple[str, str], ...]) -> None:
+    """A parameter is written into the executed notebook: no place for a key."""
+    for name, text in parameters:
+        if resembles_key(text) or resembles_key(name) or _SECRET.search(name):
+            raise click.UsageError(
+                f"The parameter {name} looks like a key, and parameters are written into the notebook. "
+                "Keep keys in the environment or in a file .env, where the notebook finds them by itself."
+            )
 
 
 def execute(

@@ -11,14 +11,11 @@ import difflib
 import json
 import keyword
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from labkit.errors import DefinitionError
-from labkit.keys import resembles_key
 
-_SECRET = re.compile(r"(?i)(api_?key|secret|password|auth_?token|access_?token)$")
 _WORDS = {"True": True, "False": False, "None": None}
 UNKNOWN = object()
 """A default that is no literal."""
@@ -38,7 +35,7 @@ def values(given: Iterable[tuple[str, str]], defaults: Mapping[str, object] | No
     faults: list[str] = []
     for name, text in given:
         try:
-            _check_name(name, text, defaults)
+            _check_name(name, defaults)
             found[name] = _value(name, text, (defaults or {}).get(name, UNKNOWN))
         except DefinitionError as error:
             faults += error.faults
@@ -118,12 +115,7 @@ def _number(value: object) -> float:
     return value if isinstance(value, float) else 0.0
 
 
-def _check_name(name: str, text: str, defaults: Mapping[str, object] | None) -> None:
-    if resembles_key(text) or resembles_key(name) or _SECRET.search(name):
-        raise DefinitionError(
-            f"The parameter {name} looks like a key, and parameters are written into the notebook. "
-            "Keep keys in the environment or in a file .env, where the notebook finds them by itself."
-        )
+def _check_name(name: str, defaults: Mapping[str, object] | None) -> None:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise DefinitionError(f"The parameter {name!r:.80} is no name. Use letters, digits and _.")
     if defaults is not None and name not in defaults:

@@ -14,10 +14,16 @@ from urllib.parse import quote
 
 from labkit.keys.key import Key
 
-_PIECE = 8
+PIECE = 8
+"""So many characters of a key are enough to know it by."""
 _SHORTEST = 4
 _PATTERN = re.compile(
     r"\b(?:sk-|pk-|rk-|gsk_|xai-|hf_|AIza)(?:(?=[\w.-]*[\d*])[\w.*-]{7,}[\w*]|[\w-]{20,})", re.ASCII
+)
+
+
+_ESCAPED = re.compile(
+    r"\\+(?:u00|x)([2-7][0-9a-f])|%([2-7][0-9a-f])|&#x0*([2-7][0-9a-f]);|&#0*([0-9]{2,3});", re.IGNORECASE
 )
 
 
@@ -29,11 +35,36 @@ def scrub(text: str, keys: Iterable[Key | None]) -> str:
     >>> scrub("Incorrect API key provided: sk-abcd****wxyz.", [])
     'Incorrect API key provided: [key].'
     """
-    for key in keys:
-        if key is not None:
-            for length, pieces in _pieces(key):
-                text = _without(text, pieces, length)
+    held = [key for key in keys if key is not None]
+    text = without_pieces(text, held)
+    plain = unescaped(text)
+    if plain != text and (without := without_pieces(plain, held)) != plain:
+        text = without
     return _PATTERN.sub("[key]", text)
+
+
+def without_pieces(text: str, keys: Iterable[Key]) -> str:
+    """`text` without any piece of the keys, as it is spelled."""
+    for key in keys:
+        for length, pieces in _pieces(key):
+            text = _without(text, pieces, length)
+    return text
+
+
+def unescaped(text: str) -> str:
+    """`text` with letters and digits that are written as escapes of JSON, HTML or an address as themselves.
+
+    >>> unescaped("\\\\u0073k-1 %73k-1 &#115;k-1")
+    'sk-1 sk-1 sk-1'
+    """
+    return _ESCAPED.sub(_letter, text) if "\\" in text or "%" in text or "&#" in text else text
+
+
+def _letter(found: re.Match[str]) -> str:
+    code = int(found[4]) if found[4] else int(found[1] or found[2] or found[3], 16)
+    # A quote or a backslash would change what is around it.
+    letter = chr(code) if 0x20 < code < 0x7F else '"'
+    return found[0] if letter in "\"\\'<>&" else letter
 
 
 def resembles_key(text: str) -> bool:
@@ -45,9 +76,9 @@ def resembles_key(text: str) -> bool:
 def _pieces(key: Key) -> tuple[tuple[int, frozenset[str]], ...]:
     """The pieces of a key in all its forms, by their length: a key shorter than a piece is one itself."""
     found: dict[int, set[str]] = {}
-    for form in _forms(key.reveal()):
-        for start in range(max(1, len(form) - _PIECE + 1)):
-            piece = form[start : start + _PIECE]
+    for form in forms(key):
+        for start in range(max(1, len(form) - PIECE + 1)):
+            piece = form[start : start + PIECE]
             found.setdefault(len(piece), set()).add(piece)
     return tuple((length, frozenset(pieces)) for length, pieces in found.items())
 
@@ -64,8 +95,10 @@ def _without(text: str, pieces: frozenset[str], length: int) -> str:
     return "".join(parts) + text[end:]
 
 
-def _forms(secret: str) -> list[str]:
-    forms = [secret, quote(secret, safe="")]
+def forms(key: Key) -> list[str]:
+    """The key as it is, and as a server may have encoded it."""
+    secret = key.reveal()
+    forms = [secret, quote(secret, safe=""), secret.encode().hex()]
     for shift in range(3):
         # Which base64 text a secret gives depends on where in the encoded whole it stands.
         encoded = base64.b64encode(b"\0" * shift + secret.encode()).decode().rstrip("=")[2 * shift : -1]

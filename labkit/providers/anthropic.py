@@ -104,7 +104,8 @@ class AnthropicProvider:
     async def ask(self, request: Request, listener: Listener) -> Answer:
         """Send `request`; see `labkit.providers.base.Provider.ask`."""
         body = await bodies.made(self._body, request)
-        return await self._wire.ask(PATH, body, listener, AnthropicReading(listener, self._wire.who))
+        heard = self._wire.heard(listener)
+        return await self._wire.ask(PATH, body, heard, AnthropicReading(heard, self._wire.who))
 
     async def count_tokens(self, request: Request) -> int | None:
         """The input tokens of `request` by the endpoint's own count, which is free.

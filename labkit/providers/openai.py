@@ -84,7 +84,8 @@ class OpenAIProvider:
     async def ask(self, request: Request, listener: Listener) -> Answer:
         """Send `request`; see `labkit.providers.base.Provider.ask`."""
         body = await bodies.made(self._body, request)
-        return await self._wire.ask(PATH, body, listener, OpenAIReading(listener, self._wire.who))
+        heard = self._wire.heard(listener)
+        return await self._wire.ask(PATH, body, heard, OpenAIReading(heard, self._wire.who))
 
     async def count_tokens(self, request: Request) -> int | None:
         """None: this dialect has no way to count without asking."""

@@ -65,7 +65,8 @@ class ResponsesProvider:
     async def ask(self, request: Request, listener: Listener) -> Answer:
         """Send `request`; see `labkit.providers.base.Provider.ask`."""
         body = await bodies.made(self._body, request)
-        return await self._wire.ask(PATH, body, listener, ResponsesReading(listener, self._wire.who))
+        heard = self._wire.heard(listener)
+        return await self._wire.ask(PATH, body, heard, ResponsesReading(heard, self._wire.who))
 
     async def count_tokens(self, request: Request) -> int | None:
         """None: not every endpoint of this dialect can count."""

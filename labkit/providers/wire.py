@@ -18,7 +18,7 @@ import httpx2
 from labkit.catalog.model import Model
 from labkit.endpoints import check_base_url
 from labkit.errors import DefinitionError, MalformedAnswer, ProviderError
-from labkit.keys import Key, scrub
+from labkit.keys import Key, echo, scrub
 from labkit.providers import aws_frames, failures, sse
 from labkit.providers.base import REQUEST_IDS
 from labkit.providers.http import Arrived
@@ -84,6 +84,7 @@ class Wire:
         self._client = client
         self._who = who
         self._keys = tuple(keys)
+        self._echo = echo.echo_of(self._keys)
         self._owned = owned
         self._leaving: set[asyncio.Task[None]] = set()
         # The SDKs join base URL and path anew for every request, which parses both each time.
@@ -103,6 +104,10 @@ class Wire:
         """The endpoint, as messages name it."""
         return self._who
 
+    def heard(self, listener: Listener) -> Listener:
+        """`listener`, to which no key of this endpoint's comes."""
+        return listener if self._echo is None else echo.Unechoed(listener, self._echo)
+
     async def ask(self, path: str, body: Mapping[str, Any], listener: Listener, reading: Reading) -> Answer:
         """Send `body` to `path`, let `reading` read what comes back, and give what it makes of it."""
         failure: ProviderError
@@ -120,9 +125,13 @@ class Wire:
                 else:
                     await chunks.aclose()
                     await response.aclose()
-            return reading.answer()
+            answer = reading.answer()
+            return answer if self._echo is None else echo.cleaned(answer, self._echo)
         except Exception as error:  # noqa: BLE001 - every failure of a call becomes a row, none may pass by
             failure = failures.translate(error, who=self._who, keys=self._keys)
+        finally:
+            if isinstance(listener, echo.Unechoed):
+                listener.rest()
         raise failure
 
     async def fetch(self, path: str, body: Mapping[str, Any]) -> bytes:

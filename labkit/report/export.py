@@ -10,14 +10,21 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import regex  # type: ignore[import-untyped] # it has no stubs of its own
+
 from labkit.errors import DefinitionError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KINDS = (".csv", ".parquet", ".jsonl")
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a spreadsheet may take for the beginning of a formula, full-width forms too."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫", "−")
+"""What a spreadsheet may take for the beginning of a formula, full-width and small forms too."""
+
+# A spreadsheet drops blanks and what has no width before it looks, and so may a quote be one it drops.
+_BEGINS = regex.compile(
+    r"[\p{Z}\p{C}\p{M}\u115f\u1160\u2800\u3164\uffa0\"]*(?:\L<formula>)", formula=list(FORMULA)
+)
 
 
 def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, formula_safe: bool = False) -> Path:
@@ -88,4 +95,4 @@ def _flat(value: Any) -> Any:
 
 
 def _defused(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and _BEGINS.match(value) else value

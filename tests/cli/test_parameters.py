@@ -62,8 +62,6 @@ def test_a_text_becomes_what_it_stands_for(text: str, default: object, value: ob
         ("limit", "1" * 5_000, "nothing of that kind"),
         ("x; import os", "1", "is no name"),
         ("class", "1", "is no name"),
-        ("api_key", "abc", "looks like a key"),
-        ("limit", "sk-0123456789abcdefghijkl", "looks like a key"),
         ("limit", '"\\ud800"', "half a character"),
         ("limit", "\udcff", "nothing of that kind"),
     ],

@@ -67,6 +67,21 @@ def test_no_text_is_left_to_run(tmp_path_factory: Any, texts: list[str]) -> None
     assert not any(row[0].lstrip(" ").startswith(FORMULA) for row in rows[1:])
 
 
+@pytest.mark.parametrize(
+    "before", ["", " ", "\u00a0", "\u200b", "\ufeff", "\u2060", "\u202e", "\u3164", "\u3000", "\x00", "\x0b"]
+)
+@pytest.mark.parametrize(
+    "sign", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\ufe66", "\u2212", "\t=", "\r=", "\n="]
+)
+def test_no_blank_hides_a_formula(here: Path, before: str, sign: str) -> None:
+    """S15: what a spreadsheet drops before it looks does not hide a formula, however it is combined."""
+    cell = f"{before}{before}{sign}1+1"
+    export(pd.DataFrame({"a": [cell, f"{before}plain", "a=b"]}), here / "x.csv", formula_safe=True)
+    with (here / "x.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row[0] for row in csv.reader(file)][1:]
+    assert rows == [f"'{cell}", f"{before}plain", "a=b"]
+
+
 def test_a_failed_export_leaves_the_old_file(here: Path) -> None:
     """A table that cannot be written leaves what was there, and no half file beside it."""
     export(pd.DataFrame({"a": [1]}), here / "x.parquet")
