@@ -65,6 +65,11 @@ class GroupCommit:
             if self._thread is None:
                 self._start()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there are lines that could not be written when it was tried."""
+        return bool(self._pending)
+
     def flush(self, *, timeout_s: float | None = None) -> None:
         """Wait until all that was added before is on disk. Raises `StoreError` if it cannot be, or not yet.
 

@@ -108,10 +108,13 @@ class Writer:
 
     def prepare(self) -> None:
         """Open the journal of intents now, so that the first does not wait for that; there is a reserve
-        again, and what stood in `trouble` is over. Raises `OSError` or `StoreError`."""
+        again, what stood in `trouble` is over, and what could not be written is, before anybody looks what
+        the lab has. Raises `OSError` or `StoreError`."""
         with self._intending:
             self._intents.prepare()
         self._lines.begin_again()
+        if self._lines.waiting:
+            self._lines.flush()
 
     def flush(self, *, timeout_s: float | None = None) -> None:
         """Wait until all that was put before is on disk. Raises `StoreError` if it cannot be, or not yet.
