@@ -46,12 +46,15 @@ def show_rows(table: pa.Table) -> None:
     columns = [arrow_values.values(column) for column in table.columns]
     rows = [dict(zip(table.column_names, cells, strict=True)) for cells in zip(*columns, strict=True)]
     written = msgspec.json.Encoder(enc_hook=str, decimal_format="number").encode(rows)
-    click.echo(msgspec.json.format(written, indent=2))
+    _echo_json(msgspec.json.format(written, indent=2).decode())
 
 
 def show_json(value: Any) -> None:
     """Print a value as JSON, in which a character that would hide or act is escaped in JSON's own way."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+    _echo_json(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _echo_json(text: str) -> None:
     click.echo(_OTHER.sub(lambda found: "".join(map(_escaped, found[0])), text))
 
 

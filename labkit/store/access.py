@@ -260,9 +260,10 @@ class Access:
 
     def _connect_sealed(self, deadline: float) -> database.Opened:
         left_s = max(0.0, deadline - time.monotonic())
-        return database.Opened(
-            database.connect_sealed(self.path, sandboxed_sql.SEALED, wait_s=left_s), is_known=False
+        sealed = database.connect_sealed(
+            self.path, sandboxed_sql.SEALED, then=sandboxed_sql.LOCKED, wait_s=left_s
         )
+        return database.Opened(sealed, is_known=False)
 
     def _refold(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fold all there is by now, without giving others their turn. Raises `StoreError`."""

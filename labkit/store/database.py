@@ -101,12 +101,17 @@ def connect(path: Path, *, instance: Instance | None, wait_s: float, write: bool
     return _first(path, [plain] if write else [plain, reading], wait_s)
 
 
-def connect_sealed(path: Path, settings: dict[str, str], *, wait_s: float) -> duckdb.DuckDBPyConnection:
-    """Open the lab to read only, under settings of its own. Raises as `connect` does."""
+def connect_sealed(
+    path: Path, settings: dict[str, str], *, then: str, wait_s: float
+) -> duckdb.DuckDBPyConnection:
+    """Open the lab to read only, under settings of its own; `then` is what is run on it first. Raises as
+    `connect` does."""
     import duckdb
 
     def sealed() -> Opened:
-        return Opened(duckdb.connect(str(path), read_only=True, config=dict(settings)))
+        connection = duckdb.connect(str(path), read_only=True, config=dict(settings))
+        connection.execute(then)
+        return Opened(connection)
 
     return _first(path, [sealed], wait_s).connection
 

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("labkit.store")
 
-SETTINGS = "pragma disable_checkpoint_on_shutdown; set wal_autocheckpoint = '4MB'"
-"""Whoever closes the lab waits for no checkpoint, and the log stays short all the same."""
+SETTINGS = """
+    pragma disable_checkpoint_on_shutdown; set wal_autocheckpoint = '4MB'; set enable_progress_bar = false
+"""
+"""Whoever closes the lab waits for no checkpoint, and the log stays short all the same. What takes long here
+draws no bar into what a person prints."""
 SMALL_BYTES = 16 * 2**20
 """Queries over so small a file are over before a second thread has begun: it only costs."""
 NAME = "lab"

@@ -32,8 +32,8 @@ SEALED = {
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
     "allow_unsigned_extensions": "false",
-    "lock_configuration": "true",
 }
+LOCKED = "set enable_progress_bar = false; set lock_configuration = true"
 
 
 def empty() -> duckdb.DuckDBPyConnection:
@@ -41,6 +41,7 @@ def empty() -> duckdb.DuckDBPyConnection:
     connection = database.in_memory()
     for setting, value in SEALED.items():
         connection.execute(f"set {setting} = {value}")
+    connection.execute(LOCKED)
     return connection
 
 

@@ -239,7 +239,7 @@ real = Fold.run
 def slow(self):
     if threading.current_thread().name.startswith("labkit-2") and answered.is_set():
         inside.set()
-        self._connection.execute("select sum(hash(range)) from range(100_000_000)")
+        self._connection.execute("select sum(hash(range)) from range(300_000_000)")
     return real(self)
 
 def answer(request):

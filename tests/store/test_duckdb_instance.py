@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from labkit.errors import StoreError
 from labkit.store import Store
 from labkit.store.duckdb_instance import Instance
 
@@ -49,7 +50,7 @@ def test_no_file_is_open_between_two_openings(
 def test_what_failed_is_not_used_again(store: Store, instance: Instance) -> None:
     """An error in an opening ends its DuckDB with it, and the next opening begins another."""
     kept = instance._idle
-    with pytest.raises(duckdb.Error):
+    with pytest.raises(StoreError, match="nothing_of_that_name"):
         store.table("from nothing_of_that_name")
     assert instance._idle is None
     assert len(store.generations()) == 1
