@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labkit.paths import as_path
 from labkit.store import Store
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class Archive:
 
     def backup(self, path: str | os.PathLike[str]) -> Path:
         """A consistent copy as one DuckDB file, also while a run goes on. The path must be free."""
-        return self.store.backup(Path(path))
+        return self.store.backup(as_path(path, what="copy"))
 
     def export(self, folder: str | os.PathLike[str]) -> Path:
         """Every table as Parquet, with the SQL that loads them again."""
-        return self.store.export(Path(folder))
+        return self.store.export(as_path(folder, what="folder for the export"))

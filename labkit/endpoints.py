@@ -58,12 +58,14 @@ def check_base_url(
     """
     if not isinstance(url, str) or not url.strip():
         return None, ["base_url is empty. Leave it out, or give an address such as https://host/v1."]
+    if not isinstance(allow_host, str | None):
+        return None, [f"allow_host is {type(allow_host).__name__}, not the name of a host as text."]
     shown = repr(_without_secrets(url))
     parts, faults = _split(url, shown)
     if parts is None:
         return None, faults
     host = parts.hostname or ""
-    allowed = allow_host is not None and str(allow_host).lower() == host
+    allowed = allow_host is not None and allow_host.lower() == host
     if allow_host is not None and not allowed:
         faults.append(f"allow_host {allow_host!r} is not the host of base_url {shown}.")
     faults += _host_faults(host, shown, allowed)

@@ -17,6 +17,7 @@ from labkit.archive import Archive, Names, When
 from labkit.catalog.catalog import Catalog
 from labkit.datasets import of_samples
 from labkit.engine.clients import warm_up
+from labkit.errors import DefinitionError
 from labkit.library import Library
 from labkit.plan import Plan
 from labkit.plan.extension import more
@@ -28,6 +29,8 @@ from labkit.run.lab_services import fresh_by_default
 from labkit.scoring import Scorer
 from labkit.scoring.scorer import scorers as as_scorers
 from labkit.store import Store
+from labkit.store.filters import listed
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,10 +59,13 @@ class Lab(Archive):
         models: Sequence[Model] | str | os.PathLike[str] = (),
         user: str | None = None,
     ) -> None:
-        self.path = Path(path if path is not None else os.environ.get("LABKIT_LAB") or "lab.duckdb")
+        given = path if path is not None else os.environ.get("LABKIT_LAB") or "lab.duckdb"
+        if not isinstance(user, str | None):
+            raise DefinitionError(f"user is {quoted(user)}; give a name as text.")
         self.workspace = workspace
         self.user = user or provenance.user()
-        self.store = Store(self.path)
+        self.store = Store(given)
+        self.path = self.store.path
         self._own_models = models
 
     # -- what there is ---------------------------------------------------------------------------
@@ -71,7 +77,7 @@ class Lab(Archive):
         if isinstance(self._own_models, str | os.PathLike):
             catalog.load(self._own_models)
         else:
-            catalog.add(*self._own_models)
+            catalog.add(*listed(self._own_models))
         return catalog
 
     @cached_property

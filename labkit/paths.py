@@ -15,7 +15,39 @@ from pathlib import Path
 
 from labkit.errors import DefinitionError
 
+_LONGEST = 200
 _UNREAL = ("/proc/", "/sys/", "/dev/")
+
+
+def as_path(path: str | os.PathLike[str], *, what: str) -> Path:
+    """`path` as a `Path`. Raises `DefinitionError` for what no file can be called by: no text, a NUL, half
+    a character.
+
+    >>> as_path(3, what="copy")
+    Traceback (most recent call last):
+    labkit.errors.DefinitionError: The copy is int, no path. Give a text or a Path.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(text, str):
+        raise DefinitionError(f"The {what} is {type(text).__name__}, no path. Give a text or a Path.")
+    why = "a NUL character" if "\0" in text else "" if _can_be_named(text) else "half a character"
+    if why:
+        raise DefinitionError(
+            f"The {what} {_short(text)} is no path: it holds {why}. Give the path of a file here."
+        )
+    return Path(text)
+
+
+def _can_be_named(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
 
 
 def plain_file(path: str | os.PathLike[str], *, what: str) -> Path:
@@ -24,13 +56,15 @@ def plain_file(path: str | os.PathLike[str], *, what: str) -> Path:
     `what` names the thing in messages ("dataset", "prompt file"). Raises `DefinitionError` for
     anything else, links are followed first.
     """
+    given = as_path(path, what=what)
     text = os.fspath(path)
-    shown = repr(text if len(text) <= 200 else text[:200] + "…")
-    if "\0" in text or "://" in text:
-        why = "a NUL character" if "\0" in text else "a web address"
-        raise DefinitionError(f"The {what} {shown} is no path: it holds {why}. Give the path of a file here.")
-    found = Path(text).expanduser()
+    shown = _short(text)
+    if "://" in text:
+        raise DefinitionError(
+            f"The {what} {shown} is no path: it holds a web address. Give the path of a file here."
+        )
     try:
+        found = given.expanduser()
         real = found.resolve()
         mode = real.stat().st_mode
     except FileNotFoundError:
@@ -54,8 +88,11 @@ def shown(path: str | os.PathLike[str]) -> str:
     given = Path(path)
     for root, front in ((Path.cwd(), ""), (Path.home(), "~")):
         if given.is_absolute() and given.is_relative_to(root):
-            return str(Path(front) / given.relative_to(root))
-    return str(given)
+            given = Path(front) / given.relative_to(root)
+            break
+    # A name that is no UTF-8 could not be printed.
+    text = str(given).encode(errors="backslashreplace").decode()
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
 def read_bytes(path: str | os.PathLike[str], *, what: str, limit_bytes: int) -> bytes:

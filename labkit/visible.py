@@ -1,8 +1,8 @@
 """Text from models and users made safe to show: what would act or hide is shown as what it is.
 
 Control and terminal characters, bidirectional overrides and zero-width characters become visible.
-`visible` gives one line, `shown` leaves line breaks and tabs. This module does not escape HTML
-(`html.escape` does) and knows no frame.
+`visible` gives one line, `shown` leaves line breaks and tabs, `quoted` is for any value in a message. This
+module does not escape HTML (`html.escape` does) and knows no frame.
 """
 
 from __future__ import annotations
@@ -57,6 +57,21 @@ def shown(text: str) -> str:
     'a⟨202E⟩b\\n\\tc⟨1B⟩'
     """
     return text if text.isascii() and text.isprintable() else text.translate(_SHAPES)
+
+
+def quoted(value: object, *, limit: int = 80) -> str:
+    """Any value as it is written in Python, at most `limit` long, for a message about it: never an error.
+
+    A whole number of more than 4,300 digits, and what holds one, has no `repr`; nor have some objects.
+
+    >>> quoted("a\\nb"), quoted([10**5000])
+    ("'a\\\\nb'", '<list that cannot be written out>')
+    """
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a repr is anybody's code
+        return f"<{type(value).__name__} that cannot be written out>"
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def cut(text: str, *, limit: int = 200) -> str:

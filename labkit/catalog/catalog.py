@@ -18,6 +18,7 @@ from labkit.catalog import check, listed, overlay, prices
 from labkit.catalog.model import Model, Weights
 from labkit.catalog.prices import Pricer
 from labkit.errors import DefinitionError, UnknownModel
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +93,11 @@ class Catalog:
 
         Raises `DefinitionError` with everything that is wrong with any of them, and then adds none.
         """
+        strange = [model for model in models if not isinstance(model, Model)]
+        if strange:
+            raise DefinitionError(
+                f"models is to be a list of lk.Model, or a TOML file; got {quoted(strange[0])}."
+            )
         wrong = [fault for model in models for fault in check.faults(model)]
         together = {**self._models, **{str(model.id): model for model in models}}
         for model in models:
@@ -101,7 +107,7 @@ class Catalog:
                 }
                 if owners:
                     wrong.append(
-                        f"The alias {alias!r:.120} of {model.id} stands for {' and '.join(sorted(owners))}."
+                        f"The alias {quoted(alias)} of {model.id} stands for {' and '.join(sorted(owners))}."
                     )
         if wrong:
             raise DefinitionError(dict.fromkeys(wrong))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -13,9 +13,11 @@ from labkit.catalog.model import CAPABILITIES, Model, Weights
 from labkit.catalog.prices import KINDS
 from labkit.endpoints import OWN_HOSTS, check_base_url
 from labkit.paths import plain_file
+from labkit.visible import quoted
 
 DIALECTS = ("openai", "openai-responses", "anthropic", "local", "scripted")
 _AT_HOME = ("local", "scripted")
+_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]{0,99}")
 _TAG = re.compile("[A-Za-z][A-Za-z0-9_:-]{0,49}")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,49}/[A-Za-z0-9@~][A-Za-z0-9._:@/+~=,-]{0,199}")
 
@@ -56,7 +58,7 @@ def faults(model: Model) -> list[str]:
 def _endpoint_faults(model: Model) -> list[str]:
     found = []
     if model.dialect not in DIALECTS:
-        found.append(f"{model.id} has the dialect {model.dialect!r:.60}; there are {', '.join(DIALECTS)}.")
+        found.append(f"{model.id} has the dialect {quoted(model.dialect)}; there are {', '.join(DIALECTS)}.")
     elif model.dialect not in _AT_HOME and not _has_address(model):
         found.append(
             f"labkit does not know where {model.provider} answers: {model.id} needs base_url=… "
@@ -67,7 +69,7 @@ def _endpoint_faults(model: Model) -> list[str]:
         found += [f"{model.id}: {fault}" for fault in wrong]
     elif model.allow_host is not None:
         found.append(f"{model.id} allows a host but has no base_url.")
-    if model.key_env and not re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,99}", str(model.key_env)):
+    if model.key_env and not (isinstance(model.key_env, str) and _VARIABLE.fullmatch(model.key_env)):
         found.append(
             f"key_env of {model.id} is not the name of an environment variable. It is the name under "
             'which the key is kept, such as "MY_KEY", never the key itself.'
@@ -88,9 +90,9 @@ def price_faults(prices: object, id: str) -> list[str]:
     found = []
     for kind, usd in prices.items():
         if kind not in KINDS:
-            found.append(f"prices of {id} has {kind!r:.60}; there are {', '.join(KINDS)}.")
-        elif not _is_number(usd) or not math.isfinite(usd) or usd < 0:
-            found.append(f"The price {kind} of {id} is {usd!r:.60}, not USD per million tokens from 0 up.")
+            found.append(f"prices of {id} has {quoted(kind)}; there are {', '.join(KINDS)}.")
+        elif not _is_number(usd) or not 0 <= usd <= sys.float_info.max:
+            found.append(f"The price {kind} of {id} is {quoted(usd)}, not USD per million tokens from 0 up.")
     absent = [kind for kind in ("input", "output") if kind not in prices]
     if absent:
         found.append(f"prices of {id} lacks {' and '.join(absent)}.")
@@ -102,16 +104,15 @@ def _limit_faults(model: Model) -> list[str]:
     for name in ("context_window", "max_output", "concurrency"):
         value = getattr(model, name)
         if value is not None and (type(value) is not int or not 1 <= value <= 10**9):
-            found.append(f"{name} of {model.id} is {value!r:.60}, not a whole number from 1 up.")
+            found.append(f"{name} of {model.id} is {quoted(value)}, not a whole number from 1 up.")
     for name in ("stream", "stream_options"):
         if type(getattr(model, name)) is not bool:
-            found.append(f"{name} of {model.id} is {getattr(model, name)!r:.60}, not True or False.")
-    if model.think_tag is not None and not _TAG.fullmatch(str(model.think_tag)):
-        found.append(
-            f"think_tag of {model.id} is {model.think_tag!r:.60}, not the word in a tag such as 'think'."
-        )
+            found.append(f"{name} of {model.id} is {quoted(getattr(model, name))}, not True or False.")
+    tag = model.think_tag
+    if tag is not None and not (isinstance(tag, str) and _TAG.fullmatch(tag)):
+        found.append(f"think_tag of {model.id} is {quoted(tag)}, not the word in a tag such as 'think'.")
     if model.retired is not None and type(model.retired) is not date:
-        found.append(f"retired of {model.id} is {model.retired!r:.60}, not a date.")
+        found.append(f"retired of {model.id} is {quoted(model.retired)}, not a date.")
     return found
 
 
@@ -141,12 +142,12 @@ def _weights_faults(model: Model) -> list[str]:
         return [f"weights of {model.id} is to be a Weights value."]
     found = []
     if model.dialect != "local":
-        found.append(f"{model.id} has weights, but its dialect is {model.dialect!r}, not 'local'.")
+        found.append(f"{model.id} has weights, but its dialect is {quoted(model.dialect)}, not 'local'.")
     for name in ("context_tokens", "slots"):
         value = getattr(model.weights, name)
         if type(value) is not int or value < 1:
             found.append(
-                f"{name} of the weights of {model.id} is {value!r:.60}, not a whole number from 1 up."
+                f"{name} of the weights of {model.id} is {quoted(value)}, not a whole number from 1 up."
             )
     if model.weights.path is not None:
         found += weights_file_faults(model.weights.path)

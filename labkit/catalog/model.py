@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from labkit.errors import DefinitionError
+from labkit.visible import quoted
 
 APIS = {"chat": "openai", "responses": "openai-responses"}
 """The APIs an OpenAI endpoint may have, and the dialect each is spoken in."""
@@ -108,7 +109,7 @@ class Model:
         if api is not None:
             if api not in APIS or self.dialect not in APIS.values():
                 raise DefinitionError(
-                    f"api of {self.id:.200} is {api!r:.60}; an OpenAI endpoint has {' and '.join(APIS)}, "
+                    f"api of {self.id:.200} is {quoted(api)}; an OpenAI endpoint has {' and '.join(APIS)}, "
                     "others have no choice."
                 )
             object.__setattr__(self, "dialect", APIS[api])
@@ -141,11 +142,11 @@ class Model:
             given.append("api='responses'")
         if self.base_url is not None:
             given.append(f"base_url={re.sub('(?<=//)[^/?#]*@|[?#].*', '…', str(self.base_url))!r}")
-        if self.key_env and str(self.key_env).isidentifier():
+        if isinstance(self.key_env, str) and self.key_env.isidentifier():
             given.append(f"key_env={self.key_env!r}")
         given += [f"{name}=False" for name in ("stream", "stream_options") if getattr(self, name) is False]
         if self.think_tag != "think":
-            given.append(f"think_tag={self.think_tag!r:.60}")
+            given.append(f"think_tag={quoted(self.think_tag)}")
         if self.params:
             # Only numbers are shown: a key that strayed into params must not reach a traceback.
             shown = (f"{n}={v}" if isinstance(v, (int, float)) else f"{n}=…" for n, v in self.params.items())

@@ -27,6 +27,7 @@ from labkit.catalog.check import faults
 from labkit.catalog.model import Model, Weights
 from labkit.errors import DefinitionError
 from labkit.paths import read_text
+from labkit.visible import quoted
 
 LARGEST_BYTES = 10_000_000
 _BUNDLED = Path(__file__).with_name("overlay.toml")
@@ -92,4 +93,4 @@ def _weights(given: Mapping[str, Any], file: Path) -> Weights:
 def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, _FIELDS, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(sorted(_FIELDS))}."
-    return f"A model has no {name!r:.60}. {hint}"
+    return f"A model has no {quoted(name)}. {hint}"

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from labkit.catalog.model import Model
+from labkit.visible import quoted
 
 DEEPEST = 50
 MOST_STOPS = 16
@@ -64,7 +66,7 @@ def check(params: object, model: Model) -> tuple[dict[str, Any], list[str]]:
     found: list[str] = []
     for name, value in flat(params).items():
         if not isinstance(name, str) or not name.isprintable() or not name.strip():
-            found.append(f"params for {model.id} has the name {name!r:.60}, which is no word.")
+            found.append(f"params for {model.id} has the name {quoted(name)}, which is no word.")
         elif name.lower() in _SECRETS:
             # The value is not shown: it may be the key.
             found.append(
@@ -169,6 +171,8 @@ def _stop(value: Any, model: Model) -> str | None:
 
 
 def _plain(value: Any, depth: int) -> Any:
+    if type(value) is int and abs(value) > sys.float_info.max:
+        raise _Unsendable("is larger than any number a request can carry")
     if value is None or type(value) in (str, bool, int):
         return _whole_text(value) if type(value) is str else value
     if type(value) is float:
@@ -212,4 +216,4 @@ def _whole_text(text: str) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"a list of {len(value)}"
-    return f"{value!r:.60}"
+    return quoted(value)

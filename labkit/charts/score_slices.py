@@ -20,6 +20,7 @@ from labkit.errors import DefinitionError
 from labkit.records import Generations
 from labkit.stats import Interval
 from labkit.summary import interval_for, score_column
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +147,7 @@ def _column(frame: pd.DataFrame, column: str | None) -> str | None:
             if name in frame.columns:
                 return name
         shown = ", ".join(name.removeprefix("sample.") for name in has) or "none"
-        raise DefinitionError(f"There is no sample column {column!r:.60}; there are: {shown}")
+        raise DefinitionError(f"There is no sample column {quoted(column)}; there are: {shown}")
     for name in has:
         values = frame[name].dropna()
         if values.dtype != object:

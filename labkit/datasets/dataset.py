@@ -17,7 +17,7 @@ import msgspec
 from labkit.errors import DefinitionError
 from labkit.identity import canonical_json
 from labkit.records import Sample
-from labkit.visible import shown
+from labkit.visible import quoted, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,11 +60,11 @@ class Dataset:
 
     def head(self, n: int = 5) -> Dataset:
         """The first `n` samples."""
-        return self._with(self.samples[: _count(n)])
+        return self._with(self.samples[: counted(n)])
 
     def sample(self, n: int, *, seed: int = 0) -> Dataset:
         """`n` samples drawn without replacement, in their order; the same ones for the same seed."""
-        chosen = random.Random(seed).sample(range(len(self)), min(_count(n), len(self)))  # noqa: S311
+        chosen = random.Random(seed).sample(range(len(self)), min(counted(n), len(self)))  # noqa: S311
         return self._with([self.samples[i] for i in sorted(chosen)])
 
     def select(self, chosen: Callable[[Sample], bool] | Iterable[str]) -> Dataset:
@@ -157,9 +157,10 @@ def content_id(fields: Mapping[str, Any]) -> str:
     return "s-" + hashlib.blake2b(canonical_json(filled), digest_size=8).hexdigest()
 
 
-def _count(n: int) -> int:
+def counted(n: int) -> int:
+    """`n`, if it is a number of samples. Raises `DefinitionError` for anything else."""
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        raise DefinitionError(f"The number of samples is to be a whole number from 1 up, not {n!r:.60}.")
+        raise DefinitionError(f"The number of samples is to be a whole number from 1 up, not {quoted(n)}.")
     return n
 
 

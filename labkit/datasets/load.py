@@ -23,6 +23,7 @@ from labkit.errors import DefinitionError
 from labkit.identity import canonical_json
 from labkit.paths import plain_file, read_text
 from labkit.records import Sample
+from labkit.visible import quoted
 
 _READERS: dict[str, Callable[[str | os.PathLike[str]], Table]] = {
     ".csv": read_csv,
@@ -130,7 +131,9 @@ def _plain_columns(table: Table, what: str) -> dict[str, list[Any]]:
                 try:
                     cells[position] = plain(cell)
                 except Unkeepable as error:
-                    faults.append(f"The {what} {error} in {table.row_names(position)}, column {name!r:.60}.")
+                    faults.append(
+                        f"The {what} {error} in {table.row_names(position)}, column {quoted(name)}."
+                    )
                     if len(faults) == _MOST_FAULTS:
                         raise DefinitionError([*faults, "… and perhaps more."]) from None
     if faults:
@@ -154,7 +157,7 @@ def _samples(
     """The samples, the names of their fields, and their hash."""
     if id is not None and id != "id" and id not in columns:
         raise DefinitionError(
-            f"The {what} has no column {id!r:.60} for its ids; it has {', '.join(columns)}. "
+            f"The {what} has no column {quoted(id)} for its ids; it has {', '.join(columns)}. "
             "id=None takes none of them."
         )
     ids = None if id is None or id not in columns else _ids(columns[id], id, table, what)
@@ -181,7 +184,7 @@ def _canonical(rows: list[dict[str, Any]], table: Table, what: str) -> list[byte
             column = next(name for name, cell in row.items() if not _is_whole_text(cell))
             faults.append(
                 f"The {what} holds half a character (a lone surrogate) in {table.row_names(position)}, "
-                f"column {column!r:.60}."
+                f"column {quoted(column)}."
             )
     if faults:
         raise DefinitionError(faults[:_MOST_FAULTS])
@@ -222,7 +225,7 @@ def _ids(cells: list[Any], id: str, table: Table, what: str) -> list[str]:
     ids = []
     for position, cell in enumerate(cells):
         key = str(int(cell)) if type(cell) is float and cell.is_integer() else str(cell)
-        where = f"{table.row_names(position)}, column {id!r:.60}"
+        where = f"{table.row_names(position)}, column {quoted(id)}"
         if cell is None or type(cell) not in (str, int, float):
             faults.append(
                 f"The {what} has {'nothing' if cell is None else type(cell).__name__} as id in {where}."
@@ -240,6 +243,6 @@ def _ids(cells: list[Any], id: str, table: Table, what: str) -> list[str]:
     if faults:
         *others, last = capped(faults)
         raise DefinitionError(
-            [*others, f"{last} If column {id!r:.60} is no identity, name another, or none: id=None."]
+            [*others, f"{last} If column {quoted(id)} is no identity, name another, or none: id=None."]
         )
     return ids

@@ -16,6 +16,7 @@ from labkit.datasets import arrow_values
 from labkit.datasets.values import whole
 from labkit.errors import DefinitionError
 from labkit.paths import plain_file
+from labkit.visible import quoted
 
 LARGEST_BYTES = 4_000_000_000
 ROW_NAMES = "rownames"
@@ -137,7 +138,7 @@ def _row(position: int) -> str:
 def check_names(names: Sequence[Any], what: str) -> None:
     faults = []
     for position, name in enumerate(names):
-        shown = f"{name!r:.60}"
+        shown = quoted(name)
         if not isinstance(name, str):
             faults.append(f"The {what} names column {position} {shown}, which is no text. Rename it.")
         elif not name.strip() or len(name) > 200:
@@ -147,7 +148,7 @@ def check_names(names: Sequence[Any], what: str) -> None:
             faults.append(f"The {what} has a column {shown}, whose name holds unprintable characters.")
     texts = [name for name in names if isinstance(name, str)]
     twice = sorted({name for name in texts if texts.count(name) > 1}) if len(set(texts)) < len(texts) else []
-    faults += [f"The {what} has more than one column {name!r:.60}." for name in twice]
+    faults += [f"The {what} has more than one column {quoted(name)}." for name in twice]
     if faults:
         raise DefinitionError(capped(faults))
 

@@ -25,6 +25,7 @@ from labkit.plan.study import Study
 from labkit.plan.validation import define
 from labkit.records import RunEvent, RunRecord
 from labkit.run import Run, Settings
+from labkit.visible import quoted
 
 LEAST_BATCH = 10
 S = TypeVar("S", bound=Study)
@@ -94,10 +95,12 @@ def _check(
         faults.append("more needs rows=, models=, repeats= or until=.")
     for name, value in (("rows", rows), ("repeats", repeats), ("batch", batch)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            faults.append(f"{name} is {value!r:.40}; use a whole number from 1 up.")
+            faults.append(f"{name} is {quoted(value)}; use a whole number from 1 up.")
     wide = isinstance(until, int | float) and not isinstance(until, bool) and until > 0
     if until is not None and until != "decided" and not wide:
-        faults.append(f"until is {until!r:.40}; use 'decided', or the widest interval that will do, as 0.1.")
+        faults.append(
+            f"until is {quoted(until)}; use 'decided', or the widest interval that will do, as 0.1."
+        )
     left = len(plan.design.dataset.samples) - _asked(plan.design)
     if until is None and isinstance(rows, int) and rows > left:
         faults.append(

@@ -14,7 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from labkit.datasets import Dataset
-from labkit.datasets.dataset import series
+from labkit.datasets.dataset import counted, series
 from labkit.design import Design, Place
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
@@ -26,6 +26,7 @@ from labkit.plan.known import Known
 from labkit.plan.past_answers import history
 from labkit.plan.study import Study
 from labkit.run import Run, Settings
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,13 +126,13 @@ class Plan(Study):
     def head(self, n: int = 5) -> Plan:
         """The cells of the first `n` samples."""
         wanted = {place.sample for place in self.design.places}
-        first = set(sorted(wanted)[:n])
+        first = set(sorted(wanted)[: counted(n)])
         return self._keep(i for i, place in enumerate(self.design.places) if place.sample in first)
 
     def sample(self, n: int, *, seed: int = 0) -> Plan:
         """The cells of `n` samples drawn at random."""
         wanted = sorted({place.sample for place in self.design.places})
-        drawn = set(Random(seed).sample(wanted, min(n, len(wanted))))  # noqa: S311 - a draw, not a secret
+        drawn = set(Random(seed).sample(wanted, min(counted(n), len(wanted))))  # noqa: S311 - a draw, not a secret
         return self._keep(i for i, place in enumerate(self.design.places) if place.sample in drawn)
 
     def over(self, dataset: Dataset) -> Plan:
@@ -262,7 +263,7 @@ def pilot_cells(design: Design, n: int, *, seed: int) -> list[int]:
     where there are fewer samples than `n`. Raises `DefinitionError` unless `n` is a whole number from 1 up.
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise DefinitionError(f"A pilot has n={n!r:.40}; use a whole number of answers, from 1 up.")
+        raise DefinitionError(f"A pilot has n={quoted(n)}; use a whole number of answers, from 1 up.")
     order = sorted({place.sample for place in design.places})
     Random(f"pilot/{seed}").shuffle(order)  # noqa: S311 - a draw, not a secret
     rank = {sample: position for position, sample in enumerate(order)}

@@ -25,6 +25,8 @@ from labkit.prompts import Block, Prompt, missing_variables, name_faults, twin_f
 from labkit.prompts.names import is_ref
 from labkit.scoring import Scorer
 from labkit.scoring.structure import STRUCTURE, as_asked
+from labkit.store.filters import listed
+from labkit.visible import quoted
 
 T = TypeVar("T")
 MOST_REPEATS = 10_000
@@ -81,15 +83,20 @@ def define(
     faults.add(*twin_faults([prompt.name for prompt in chosen_prompts]))
     _distinct([model.id for model in chosen_models], "model", faults)
     samples = faults.trying(lambda: load(dataset, sql=sql, id=id))
+    if not isinstance(params, Mapping | None):
+        faults.add(f"params is {quoted(params)}; use a mapping such as {{'max_tokens': 64}}.")
+        params = None
     merged = [_params(model, params or {}, faults) for model in chosen_models]
     faults.trying(lambda: as_asked(_schemas(chosen_models, merged)))
     _whole(repeats, "repeats", most=MOST_REPEATS, faults=faults)
     if duplicates not in ("ask", "share"):
-        faults.add(f"duplicates is {duplicates!r}; use 'ask' (each cell its own answer) or 'share'.")
+        faults.add(f"duplicates is {quoted(duplicates)}; use 'ask' (each cell its own answer) or 'share'.")
     name = experiment if experiment is not None else (samples.name if samples else "")
     for what, given in (("experiment", name), ("workspace", workspace)):
-        faults.add(*name_faults(given, what=what))
-        _no_key(given, f"The {what}", faults)
+        wrong = name_faults(given, what=what)
+        faults.add(*wrong)
+        if not wrong:
+            _no_key(given, f"The {what}", faults)
     for model in chosen_models:
         _no_key(model.base_url, f"base_url of {model.id}", faults)
     if samples is not None:
@@ -130,7 +137,7 @@ def _each(given: Any, what: str, make: Callable[[Any], T], faults: Faults) -> li
     listed: Iterable[Any] = [given] if alone else given
     made = [found for one in listed if (found := faults.trying(lambda one=one: make(one))) is not None]  # type: ignore[misc]
     if not made and not faults._raised:
-        faults.add(f"A plan needs at least one of {what}; got {given!r}.")
+        faults.add(f"A plan needs at least one of {what}; got {quoted(given)}.")
     return made
 
 
@@ -142,9 +149,9 @@ def _prompt(given: Any, library: Library, context: Sequence[Block]) -> Prompt:
     elif isinstance(given, str):
         prompt = library[given] if is_ref(given) else Prompt.of(given)
     else:
-        kind = f"{type(given).__name__} {given!r:.60}"
+        kind = f"{type(given).__name__} {quoted(given)}"
         raise DefinitionError(f"A prompt is a text, a saved name, an lk.Prompt or a .md file; got {kind}.")
-    return prompt.replace(blocks=(*context, *prompt.blocks)) if context else prompt
+    return prompt.replace(blocks=(*listed(context), *prompt.blocks)) if context else prompt
 
 
 def _model(given: Any, catalog: Catalog) -> Model:
@@ -153,7 +160,7 @@ def _model(given: Any, catalog: Catalog) -> Model:
     if isinstance(given, str):
         return catalog.get(given)
     raise DefinitionError(
-        f"A model is an id, an alias or an lk.Model; got {type(given).__name__} {given!r:.60}."
+        f"A model is an id, an alias or an lk.Model; got {type(given).__name__} {quoted(given)}."
     )
 
 
@@ -184,4 +191,4 @@ def _distinct(names: Sequence[str], noun: str, faults: Faults) -> None:
 
 def _whole(value: Any, name: str, *, most: int, faults: Faults) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        faults.add(f"{name} is {value!r}; use a whole number from 1 to {most:,}.")
+        faults.add(f"{name} is {quoted(value)}; use a whole number from 1 to {most:,}.")

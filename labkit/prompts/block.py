@@ -16,7 +16,7 @@ from labkit.identity import content_hash
 from labkit.paths import read_text
 from labkit.prompts.names import name_faults
 from labkit.prompts.template import text_faults
-from labkit.visible import shown
+from labkit.visible import quoted, shown
 
 LARGEST_BYTES = 20_000_000
 
@@ -51,11 +51,11 @@ class Block:
         faults = name_faults(self.name, what="block")
         if isinstance(self.name, str) and any(character in self.name for character in '"<>&'):
             faults.append(f'The block name {self.name[:60]!r} holds one of " < > &.')
-        faults += text_faults(self.text, what=f"block {self.name!r:.60}")
+        faults += text_faults(self.text, what=f"block {quoted(self.name)}")
         if isinstance(self.text, str) and "</block>" in self.text:
-            faults.append(f"The text of block {self.name!r:.60} holds '</block>', which ends a block.")
+            faults.append(f"The text of block {quoted(self.name)} holds '</block>', which ends a block.")
         if not isinstance(self.cache, bool):
-            faults.append(f"cache of block {self.name!r:.60} is {self.cache!r:.40}, not True or False.")
+            faults.append(f"cache of block {quoted(self.name)} is {quoted(self.cache)}, not True or False.")
         if faults:
             raise DefinitionError(faults)
         object.__setattr__(self, "hash", content_hash("b1", [self.name, self.text]))

@@ -24,6 +24,7 @@ from typing import Any
 from labkit.errors import DefinitionError, UnknownPrompt
 from labkit.paths import read_text
 from labkit.prompts.names import name_faults
+from labkit.visible import quoted
 
 LARGEST_BYTES = 20_000_000
 FOLDER = Path("data/prompts")
@@ -47,7 +48,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
             faults.append(f"The prompt file {shown!r} has {str(key)[:60]!r} in its front matter. {hint}")
         elif not isinstance(value, _FIELDS[key]):
             wanted = "text; put it in quotes" if _FIELDS[key] is str else "a mapping, such as {tone: neutral}"
-            faults.append(f"The prompt file {shown!r}: {key} is {value!r:.60}, but is to be {wanted}.")
+            faults.append(f"The prompt file {shown!r}: {key} is {quoted(value)}, but is to be {wanted}.")
     if faults:
         raise DefinitionError(faults)
     return {"name": Path(path).stem, "text": body} | found

@@ -21,7 +21,7 @@ from labkit.prompts.block import Block
 from labkit.prompts.names import name_faults, name_for, twin_faults
 from labkit.prompts.template import Template, text_faults
 from labkit.records import Message
-from labkit.visible import shown
+from labkit.visible import quoted, shown
 
 MOST_MARKS = 4
 """Beginnings that Anthropic keeps of one request."""
@@ -63,9 +63,9 @@ class Prompt:
     _front_text: str | None = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        faults = name_faults(self.name) + text_faults(self.text, what=f"prompt {self.name!r:.60}")
+        faults = name_faults(self.name) + text_faults(self.text, what=f"prompt {quoted(self.name)}")
         if self.system is not None:
-            faults += text_faults(self.system, what=f"system part of prompt {self.name!r:.60}")
+            faults += text_faults(self.system, what=f"system part of prompt {quoted(self.name)}")
         faults += _default_faults(self.defaults, self.name) + _block_faults(self.blocks, self.name)
         if faults:
             raise DefinitionError(faults)
@@ -238,30 +238,30 @@ def _text(parts: Sequence[Part]) -> str:
 
 def _default_faults(defaults: object, name: str) -> list[str]:
     if not isinstance(defaults, Mapping):
-        return [f"The defaults of prompt {name!r:.60} are to be a mapping such as {{'tone': 'neutral'}}."]
+        return [f"The defaults of prompt {quoted(name)} are to be a mapping such as {{'tone': 'neutral'}}."]
     faults = []
     for variable, value in defaults.items():
         number = isinstance(value, (int, float)) and math.isfinite(value)
         if not isinstance(variable, str) or not (isinstance(value, str) or number):
             faults.append(
-                f"The prompt {name!r:.60} has the default {value!r:.60} for {variable!r:.60}: it is to be "
-                "text or a number."
+                f"The prompt {quoted(name)} has the default {quoted(value)} for {quoted(variable)}: "
+                "it is to be text or a number."
             )
         elif isinstance(value, str) and value:
-            faults += text_faults(value, what=f"default of {variable!r:.60}") if value.strip() else []
+            faults += text_faults(value, what=f"default of {quoted(variable)}") if value.strip() else []
     return faults
 
 
 def _block_faults(blocks: object, name: str) -> list[str]:
     if not isinstance(blocks, (list, tuple)) or not all(isinstance(block, Block) for block in blocks):
-        return [f"The blocks of prompt {name!r:.60} are to be a list of Block values."]
+        return [f"The blocks of prompt {quoted(name)} are to be a list of Block values."]
     names = [block.name for block in blocks]
     twice = sorted({one for one in names if names.count(one) > 1})
-    faults = [f"The prompt {name!r:.60} has two blocks named {one!r}." for one in twice]
+    faults = [f"The prompt {quoted(name)} has two blocks named {one!r}." for one in twice]
     marks = sum(block.cache for block in blocks)
     if marks > MOST_MARKS:
         faults.append(
-            f"The prompt {name!r:.60} has {marks} blocks with cache=True; {MOST_MARKS} can be sent."
+            f"The prompt {quoted(name)} has {marks} blocks with cache=True; {MOST_MARKS} can be sent."
         )
     return faults + twin_faults(names, what="block")
 

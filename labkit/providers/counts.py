@@ -13,6 +13,7 @@ from typing import Any
 
 from labkit.providers.lenient import count
 from labkit.records import Usage
+from labkit.visible import quoted
 
 MOST = 10**12
 """More tokens than any answer can have: many times the largest context there is."""
@@ -44,7 +45,7 @@ class Counts:
             if number is not None and 0 <= number <= MOST:
                 self._told[name] = max(number, self._told.get(name, 0))
             else:
-                self._doubts[name] = f"the endpoint counts {value!r:.40} {name.replace('_', ' ')} tokens"
+                self._doubts[name] = f"the endpoint counts {quoted(value)} {name.replace('_', ' ')} tokens"
 
     def get(self, name: str) -> int | None:
         """What was told under that name and can be."""

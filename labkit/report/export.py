@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import regex  # type: ignore[import-untyped] # it has no stubs of its own
 
 from labkit.errors import DefinitionError
+from labkit.paths import as_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def export(frame: pd.DataFrame, path: str | os.PathLike[str], *, formula_safe: b
     "text"
     "'=1+1"
     """
-    target = Path(path)
+    target = as_path(path, what="file to write")
     kind = target.suffix.lower()
     faults = []
     if kind not in KINDS:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
+from labkit.paths import as_path
 from labkit.run.run_frames import RunFrames
 from labkit.summary.compact_frame import FIGURES
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +139,7 @@ class Conclusions(RunFrames):
         """
         from labkit import report
 
-        target = Path(path)
+        target = as_path(path, what="report")
         made = {".html": report.page, ".htm": report.page, ".md": report.markdown}.get(target.suffix.lower())
         if made is None:
             raise DefinitionError(
@@ -187,7 +189,7 @@ class Conclusions(RunFrames):
         from labkit import report
 
         if table not in TABLES:
-            raise DefinitionError(f"There is no table {table!r:.40}; there are {', '.join(TABLES)}.")
+            raise DefinitionError(f"There is no table {quoted(table)}; there are {', '.join(TABLES)}.")
         return report.export(getattr(self, table)(), path, formula_safe=formula_safe)
 
     def _material(self, settings: dict[str, Any], question: str | None, *, charts: bool) -> Material:

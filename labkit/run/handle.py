@@ -19,7 +19,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from labkit import visible
 from labkit.design import Design, Place
 from labkit.engine import event_loop
 from labkit.errors import DefinitionError, LabkitError
@@ -31,6 +30,7 @@ from labkit.run.launch import Launch, Settings
 from labkit.run.run_control import RunControl
 from labkit.run.stored import Stored
 from labkit.scoring import Scorer
+from labkit.visible import quoted, shown
 from labkit.widgets.progress import Progress
 
 EXIT_S = 10.0
@@ -56,6 +56,8 @@ class Run(Conclusions, Extendable, RunControl):
     @classmethod
     def find(cls, run_id: str, services: LabServices) -> Run:
         """A run of the lab by its id, or the `latest`. Raises `DefinitionError` where there is none."""
+        if not isinstance(run_id, str):
+            raise DefinitionError(f"A run is named by its id, which is text, not by {quoted(run_id)}.")
         if run_id == "latest":
             latest = services.store.runs(limit=1)
             if latest.empty:
@@ -63,7 +65,7 @@ class Run(Conclusions, Extendable, RunControl):
             run_id = str(latest["run_id"].iloc[0])
         elif services.store.run_row(run_id) is None:
             known = ", ".join(services.store.runs(limit=3)["run_id"])
-            raise DefinitionError(f"This lab has no run '{run_id}'; the latest are {known or 'none'}.")
+            raise DefinitionError(f"This lab has no run {quoted(run_id)}; the latest are {known or 'none'}.")
         return cls(run_id, services=services)
 
     @classmethod
@@ -259,7 +261,7 @@ class Run(Conclusions, Extendable, RunControl):
 
         head = f"<div><b>run {html.escape(self.run_id)}</b>: {html.escape(self.status)}</div>"
         if (left := self.left) is not None:
-            head += f"<div>{html.escape(visible.shown(left))}</div>"
+            head += f"<div>{html.escape(shown(left))}</div>"
         return head + summary.html(self.summary())
 
 

@@ -7,6 +7,7 @@ notebooks, and decides nothing about what to ask: that is the design's.
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +32,7 @@ from labkit.run.launch_commands import LaunchCommands
 from labkit.run.stored import Stored
 from labkit.scoring import Scorer
 from labkit.store.writer import Writer
+from labkit.visible import quoted
 
 log = logging.getLogger("labkit.run")
 
@@ -53,8 +55,8 @@ class Settings:
         if budget is None:
             return
         number = isinstance(budget, int | float) and not isinstance(budget, bool)
-        if not number or not 0 <= budget < float("inf"):
-            raise DefinitionError(f"budget_usd is {budget!r}; use a number of US dollars from 0 up.")
+        if not number or not 0 <= budget <= sys.float_info.max:
+            raise DefinitionError(f"budget_usd is {quoted(budget)}; use a number of US dollars from 0 up.")
 
 
 class Launch(LaunchCommands):

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,10 +95,14 @@ def per_minute(requests: float | None, tokens: float | None, concurrency: int | 
     for kind, count in given.items():
         number = isinstance(count, int | float) and not isinstance(count, bool)
         if count is not None and (not number or math.isnan(count) or count <= 0):
-            faults.append(f"{kind}_per_minute is {count!r}; use a number above 0, or math.inf to lift it.")
+            faults.append(
+                f"{kind}_per_minute is {quoted(count)}; use a number above 0, or math.inf to lift it."
+            )
     whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
     if concurrency is not None and (not whole or concurrency < 1):
-        faults.append(f"concurrency is {concurrency!r}; use a whole number from 1 up, or run.stop(model=…).")
+        faults.append(
+            f"concurrency is {quoted(concurrency)}; use a whole number from 1 up, or run.stop(model=…)."
+        )
     if requests is None and tokens is None and concurrency is None:
         faults.append("Nothing is to change: give concurrency, requests_per_minute or tokens_per_minute.")
     if faults:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from labkit.errors import DefinitionError, LabkitError
 from labkit.run.launch import Launch
 from labkit.run.limit_status import Limits, per_minute
+from labkit.visible import quoted
 
 
 class RunControl:
@@ -62,7 +63,7 @@ class RunControl:
         launch = self._driven()
         known = [one.id for one in launch.design.models]
         if model not in known:
-            raise DefinitionError(f"This run does not ask {model!r}; it asks {', '.join(known)}.")
+            raise DefinitionError(f"This run does not ask {quoted(model)}; it asks {', '.join(known)}.")
         launch.limit(model, concurrency, per_minute(requests_per_minute, tokens_per_minute, concurrency))
 
     def _driven(self) -> Launch:

@@ -12,6 +12,7 @@ from labkit.errors import DefinitionError
 from labkit.run.lab_services import LabServices
 from labkit.scoring import Scorer
 from labkit.summary.compact_frame import FIGURES
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +103,7 @@ class RunFrames:
         from labkit import charts
 
         if kind not in charts.__all__:
-            raise DefinitionError(f"There is no chart {kind!r:.60}; there are {', '.join(charts.__all__)}.")
+            raise DefinitionError(f"There is no chart {quoted(kind)}; there are {', '.join(charts.__all__)}.")
         figure: go.Figure = getattr(charts, kind)(self)
         return figure
 

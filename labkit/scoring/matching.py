@@ -13,6 +13,7 @@ from typing import Any
 from labkit.errors import DefinitionError
 from labkit.records import Generation, Sample
 from labkit.scoring.scorer import Function, Scorer, Value
+from labkit.visible import quoted
 
 PATTERN_TIMEOUT_S = 1.0
 PATTERN_MAX_CHARACTERS = 100_000
@@ -76,7 +77,7 @@ def regex(
     try:
         compiled = engine.compile(pattern, engine.IGNORECASE if ignore_case else 0)
     except (engine.error, TypeError) as error:
-        raise DefinitionError(f"the pattern {pattern!r} of scorer {name!r} is none: {error}") from None
+        raise DefinitionError(f"the pattern {quoted(pattern)} of scorer {name!r} is none: {error}") from None
 
     def compare(generation: Generation, sample: Sample) -> Value:
         answer = answer_text(generation)

@@ -17,6 +17,7 @@ from typing import Any
 
 from labkit.errors import DefinitionError
 from labkit.records import Generation, Sample, Score
+from labkit.visible import quoted
 
 Value = bool | float | None | Mapping[str, Any]
 """A number, True or False (1 or 0), None (not scored), or a mapping with `value` and, if wanted,
@@ -153,7 +154,7 @@ def _detail_fault(detail: Mapping[str, Any]) -> str | None:
         value.close()
         return "it gave a coroutine; scorers are plain functions"
     if not (value is None or isinstance(_plain(value), (Real, Decimal))):
-        return f"it gave {value!r:.80} ({type(value).__name__}); a score is a number, True, False or None"
+        return f"it gave {quoted(value)} ({type(value).__name__}); a score is a number, True, False or None"
     if not (explanation is None or isinstance(explanation, str)):
         return f"the explanation is a {type(explanation).__name__}, not text"
     if not (metadata is None or isinstance(metadata, dict)):

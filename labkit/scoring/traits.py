@@ -10,6 +10,7 @@ from labkit.errors import DefinitionError
 from labkit.records import Generation, Sample
 from labkit.scoring.matching import answer_text, explained
 from labkit.scoring.scorer import Scorer, Value
+from labkit.visible import quoted
 
 OPENING_CHARACTERS = 200
 """How much of an answer is looked at for a refusal: they come first."""
@@ -39,7 +40,7 @@ def length(unit: Literal["words", "characters", "lines"] = "words", *, name: str
         "lines": lambda text: len(text.splitlines()),
     }
     if unit not in counts:
-        raise DefinitionError(f"length in {unit!r} is not known; choose words, characters or lines")
+        raise DefinitionError(f"length in {quoted(unit)} is not known; choose words, characters or lines")
 
     def count(generation: Generation, sample: Sample) -> Value:
         return float(counts[unit](answer_text(generation)))

@@ -24,10 +24,13 @@ def copy(connection: duckdb.DuckDBPyConnection, target: Path) -> Path:
     """Copy the open lab into a new file, which is there complete or not at all. The path must be free."""
     import duckdb
 
-    if target.exists():
-        raise StoreError(f"{shown(target)} is there already. Choose a free path for the copy.")
     part = target.with_name(f"{target.name}.part")
-    part.unlink(missing_ok=True)
+    try:
+        if target.exists():
+            raise StoreError(f"{shown(target)} is there already. Choose a free path for the copy.")
+        part.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"The copy {shown(target)} could not be made: {error.strerror}.") from None
     row = connection.execute("select current_database()").fetchone()
     assert row is not None
     attached = False
@@ -43,7 +46,7 @@ def copy(connection: duckdb.DuckDBPyConnection, target: Path) -> Path:
         connection.execute("detach labkit_copy")
         attached = False
         put_in_place(part, target)
-    except (duckdb.Error, OSError) as error:
+    except (duckdb.Error, OSError, UnicodeError) as error:
         raise StoreError(f"The copy {shown(target)} could not be made: {error}") from None
     finally:
         if attached:
@@ -65,11 +68,11 @@ def export(connection: duckdb.DuckDBPyConnection, folder: Path) -> Path:
     """
     import duckdb
 
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StoreError(
-            f"{shown(folder)} is there already and not empty. Choose a new folder for the export."
-        )
     try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise StoreError(
+                f"{shown(folder)} is there already and not empty. Choose a new folder for the export."
+            )
         folder.mkdir(mode=0o700, exist_ok=True)
         connection.execute(f"export database {text(folder)} (format parquet)")
         load = folder / "load.sql"
@@ -78,6 +81,6 @@ def export(connection: duckdb.DuckDBPyConnection, folder: Path) -> Path:
         load.write_text(statements, encoding="utf-8")
         for file in folder.iterdir():
             os.chmod(file, 0o600)
-    except (duckdb.Error, OSError) as error:
+    except (duckdb.Error, OSError, UnicodeError) as error:
         raise StoreError(f"The lab could not be exported to {shown(folder)}: {error}") from None
     return folder

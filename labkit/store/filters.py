@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from labkit.errors import DefinitionError
+from labkit.visible import quoted
 
 _FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001 - as in the tables
 
@@ -19,21 +20,8 @@ def names(wanted: Mapping[str, Any]) -> tuple[list[str], list[Any]]:
 
     A value is a text or several. Raises one `DefinitionError` for all that are neither.
     """
-    conditions, params, faults = [], [], []
-    for column, value in wanted.items():
-        if value is None:
-            continue
-        chosen = [value] if isinstance(value, str) else value
-        if not isinstance(chosen, Iterable) or isinstance(chosen, bytes | Mapping):
-            faults.append(f"{column}={value!r:.80} is no name. Give a text, or a list of texts.")
-            continue
-        chosen = list(chosen)
-        strange = [one for one in chosen if not isinstance(one, str)]
-        if strange:
-            faults.append(f"{column} has {strange[0]!r:.80} in it, which is no text.")
-            continue
-        # A lone surrogate cannot be in the tables, and DuckDB would not take it as a parameter.
-        chosen = [one for one in chosen if one.isascii() or _can_be_kept(one)]
+    conditions, params = [], []
+    for column, chosen in texts(wanted).items():
         if len(chosen) == 1:
             # DuckDB reads what equals one value in the order it lies in; a set of them it joins, in any.
             conditions.append(f'"{column}" = ?::varchar')
@@ -41,9 +29,41 @@ def names(wanted: Mapping[str, Any]) -> tuple[list[str], list[Any]]:
         else:
             conditions.append(f'"{column}" in (select unnest(?::varchar[]))')
             params.append(chosen)
+    return conditions, params
+
+
+def texts(wanted: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The texts wanted of each column that is not None, without those that can be in no table.
+
+    Raises one `DefinitionError` for all that are neither a text nor several.
+    """
+    found: dict[str, list[Any]] = {}
+    faults = []
+    for column, value in wanted.items():
+        if value is None:
+            continue
+        if isinstance(value, bytes | Mapping) or not isinstance(value, Iterable):
+            faults.append(f"{column}={quoted(value)} is no name. Give a text, or a list of texts.")
+            continue
+        chosen = listed(value)
+        strange = [one for one in chosen if not isinstance(one, str)]
+        if strange:
+            faults.append(f"{column} has {quoted(strange[0])} in it, which is no text.")
+            continue
+        # A lone surrogate cannot be in the tables, and DuckDB would not take it as a parameter.
+        found[column] = [one for one in chosen if one.isascii() or _can_be_kept(one)]
     if faults:
         raise DefinitionError(faults)
-    return conditions, params
+    return found
+
+
+def listed(value: Any) -> list[Any]:
+    """One or several, as a list: a text is one, and so is what holds nothing else.
+
+    >>> listed("model"), listed(("model", "prompt")), listed(3)
+    (['model'], ['model', 'prompt'], [3])
+    """
+    return [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
 
 
 def _can_be_kept(value: str) -> bool:
@@ -65,7 +85,7 @@ def times(column: str, *, since: Any, until: Any) -> tuple[list[str], list[Any]]
                 conditions.append(f"{column} {sign} ?")
             except (TypeError, ValueError):
                 faults.append(
-                    f"{what}={value!r:.80} is no time. Give a date or time as ISO text "
+                    f"{what}={quoted(value)} is no time. Give a date or time as ISO text "
                     "(2026-11-01, 2026-11-01T09:00+01:00), date, datetime or Timestamp."
                 )
     if faults:
@@ -113,7 +133,7 @@ def limit(value: int | None) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise DefinitionError(f"limit={value!r:.80} is no number of rows. Give 0 or more, or None for all.")
+        raise DefinitionError(f"limit={quoted(value)} is no number of rows. Give 0 or more, or None for all.")
     return min(value, 2**62)
 
 
@@ -123,11 +143,11 @@ def columns(
     """The wanted columns, each once. Raises one `DefinitionError` naming all that do not exist."""
     if wanted is None:
         return None
-    chosen = [wanted] if isinstance(wanted, str) else list(wanted)
+    chosen = listed(wanted)
     if not chosen:
         raise DefinitionError(f"columns is empty. Name some of: {', '.join(known)}; or None for all.")
     faults = [
-        f"{column!r:.80} is no column. There are: {', '.join(known)}"
+        f"{quoted(column)} is no column. There are: {', '.join(known)}"
         + "".join(f", {prefix}<name>, {prefix}*" for prefix in prefixes)
         + "."
         for column in chosen

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
 from labkit.records import Generation
+from labkit.store import filters
 from labkit.store.database import name
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -86,7 +88,7 @@ def known(
 ) -> pa.Table:
     """The newest finished answer that is no replay itself, for each `(request_id, draw)` that has one."""
     wanted = list(COLUMNS if columns is None else columns)
-    faults = [f"{column!r} is no column of generations" for column in wanted if column not in COLUMNS]
+    faults = [f"{quoted(column)} is no column of generations" for column in wanted if column not in COLUMNS]
     if faults:
         raise DefinitionError(faults)
     connection.register("labkit_keys", keys)
@@ -139,7 +141,8 @@ def unfinished(connection: duckdb.DuckDBPyConnection, plan_id: str, *, fresh: bo
 
 def run_row(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any] | None:
     """The run as `runs` has it."""
-    rows = connection.execute("from runs where run_id = ?", [run_id])
+    conditions, params = filters.names({"run_id": run_id})
+    rows = connection.execute(f"from runs where {conditions[0]}", params)
     row = rows.fetchone()
     if row is None:
         return None

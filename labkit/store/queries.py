@@ -217,13 +217,13 @@ def with_live_status(
     frame: pd.DataFrame, is_driven: Callable[[str], bool], status: Any, limit: int | None
 ) -> pd.DataFrame:
     """Runs with `running` as the status of those that are driven now; then filtered, then the newest."""
-    filters.names({"status": status})
+    chosen = filters.texts({"status": status}).get("status")
     most = filters.limit(limit)
     for row, (run_id, known) in enumerate(zip(frame["run_id"], frame["status"], strict=True)):
         if known == "unfinished" and is_driven(run_id):
             frame.loc[row, "status"] = "running"
-    if status is not None:
-        frame = frame[frame["status"].isin([status] if isinstance(status, str) else list(status))]
+    if chosen is not None:
+        frame = frame[frame["status"].isin(chosen)]
     if most is not None:
         frame = frame.iloc[::-1].head(most)
     return frame.reset_index(drop=True)

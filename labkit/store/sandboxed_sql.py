@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.errors import DefinitionError
 from labkit.store import database
 from labkit.store.arrow_to_pandas import utc
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -62,7 +63,7 @@ def query(
     if not isinstance(sql, str) or not sql.strip():
         raise DefinitionError("The query is empty. Write one, such as: from generations limit 10")
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
-        raise DefinitionError(f"timeout_s={timeout_s!r:.80} is no number of seconds above 0.")
+        raise DefinitionError(f"timeout_s={quoted(timeout_s)} is no number of seconds above 0.")
     with _ended_after(connection, float(timeout_s)) as ended:
         try:
             statements = connection.extract_statements(sql)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError, StoreError
+from labkit.paths import as_path, shown
 from labkit.records import Sample
 from labkit.store import (
     arrow_to_pandas,
@@ -56,12 +58,16 @@ class Store(Frames):
     Store('somewhere/lab.duckdb')
     """
 
-    def __init__(self, path: Path | str, *, wait_s: float = WAIT_S) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str], *, wait_s: float = WAIT_S) -> None:
+        self.path = as_path(path, what="lab")
         self.wait_s = wait_s
         self._place = self.path.expanduser().absolute()
-        if "\0" in str(path):
-            raise DefinitionError("The lab's path has a NUL in it. Give a file name.")
+        try:
+            str(self._place).encode()
+        except UnicodeEncodeError:
+            raise DefinitionError(
+                f"The path {shown(self._place)} is not UTF-8, as DuckDB wants it. Choose another for the lab."
+            ) from None
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from labkit.errors import DefinitionError
 from labkit.stats.table import Table, sample_tables
 from labkit.stats.units import Floats
+from labkit.store.filters import listed
 from labkit.summary.summarize import fresh, score_column
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +95,7 @@ def contender_table(
     >>> contender_table(pd.DataFrame(rows)).names
     ('a', 'b')
     """
-    keys = (by,) if isinstance(by, str) else tuple(by)
+    keys = tuple(listed(by))
     column = _checked(frame, keys, score, clusters)
     contender, names = _contenders(frame, keys)
     sample, cell, over = _cells(frame, keys)
@@ -144,10 +146,12 @@ def contender_table(
 
 def _checked(frame: pd.DataFrame, keys: tuple[str, ...], score: str | None, clusters: str | None) -> str:
     faults = []
-    if not keys or len(set(keys)) < len(keys) or not set(keys) <= set(FACTORS):
-        faults.append(f"by={list(keys)!r:.80}: compare by 'model', 'prompt' or ['prompt', 'model']")
+    if not keys or any(key not in FACTORS for key in keys) or len(set(keys)) < len(keys):
+        faults.append(f"by={quoted(list(keys))}: compare by 'model', 'prompt' or ['prompt', 'model']")
     wanted = [name for name in (*keys, "sample_id", "status", clusters) if name is not None]
-    faults += [f"the frame has no column {name!r:.80}" for name in wanted if name not in frame.columns]
+    faults += [
+        f"the frame has no column {quoted(name)}" for name in wanted if name not in list(frame.columns)
+    ]
     if frame.empty:
         faults.append("there are no answers to compare; run the plan first")
     if faults:

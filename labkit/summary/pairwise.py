@@ -25,6 +25,7 @@ from labkit.summary.contender_table import ContenderTable
 from labkit.summary.missing_scores import worst
 from labkit.summary.pairwise_ratios import ratios
 from labkit.summary.win_counts import win_counts
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,13 +91,13 @@ def compare_pairs(
     import pandas as pd
 
     if margin is not None and not margin > 0:
-        raise DefinitionError(f"margin={margin!r:.40} is to be above 0, such as 0.02 for 2 points")
+        raise DefinitionError(f"margin={quoted(margin)} is to be above 0, such as 0.02 for 2 points")
     if not 0 < level < 1:
-        raise DefinitionError(f"level={level!r:.40} is to lie between 0 and 1, as 0.95 does")
+        raise DefinitionError(f"level={quoted(level)} is to lie between 0 and 1, as 0.95 does")
     if watched and not given.bounded:
-        raise DefinitionError(f"score {given.scorer!r:.60} has no bounds 0 to 1, so it cannot be watched")
+        raise DefinitionError(f"score {quoted(given.scorer)} has no bounds 0 to 1, so it cannot be watched")
     if against is not None and against not in given.names:
-        raise DefinitionError(f"against={against!r:.80} is none of {', '.join(map(repr, given.names))}")
+        raise DefinitionError(f"against={quoted(against)} is none of {', '.join(map(repr, given.names))}")
     opponent = None if against is None else given.names.index(against)
     pairs = _levelled(pairwise(given.score, level=level, against=opponent)).better_first()
     tests = max(1, int(np.isfinite(pairs.p_value).sum()))

@@ -24,6 +24,7 @@ from labkit.errors import DefinitionError, UnknownModel
 from labkit.served import FACTS, TTL_1H, Served
 from labkit.store import Store, filters
 from labkit.store.arrow_to_pandas import to_frame
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,10 +183,10 @@ def _checked(
         try:
             moment = filters.utc(at).replace(tzinfo=UTC)
         except (TypeError, ValueError):
-            faults.append(f"at={at!r:.80} is no time. Give a date or time as ISO text, date or datetime.")
-    grain = [by] if isinstance(by, str) else list(by)
+            faults.append(f"at={quoted(at)} is no time. Give a date or time as ISO text, date or datetime.")
+    grain = filters.listed(by)
     faults += [
-        f"by has {name!r:.60}, which is no column to add up by; there are {', '.join(GRAINS)}."
+        f"by has {quoted(name)}, which is no column to add up by; there are {', '.join(GRAINS)}."
         for name in grain
         if name not in GRAINS
     ]

@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
+from labkit.store.filters import listed
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +81,7 @@ def summarize(
 
     from labkit.summary.summary_frame import as_summary
 
-    keys = [by] if isinstance(by, str) else list(by)
+    keys = listed(by)
     column = score_column(frame, score)
     _check(frame, keys)
     rate = baseline[1] if isinstance(baseline, tuple) else baseline
@@ -133,18 +135,19 @@ def score_column(frame: pd.DataFrame, score: str | None) -> str | None:
     found = [str(name) for name in frame.columns if str(name).startswith("score.")]
     if score is None:
         return found[0] if found else None
-    if f"score.{score}" not in found:
+    if not isinstance(score, str) or f"score.{score}" not in found:
         has = ", ".join(repr(name.removeprefix("score.")) for name in found) or "none"
-        raise DefinitionError(f"there is no score {score!r} in this frame; scores: {has}")
+        raise DefinitionError(f"there is no score {quoted(score)} in this frame; scores: {has}")
     return f"score.{score}"
 
 
 def _check(frame: pd.DataFrame, keys: list[str]) -> None:
-    missing = [name for name in (*keys, *_NEEDED) if name not in frame.columns]
-    faults = [f"the frame has no column {name!r}" for name in dict.fromkeys(missing)]
+    there = list(frame.columns)
+    missing = [quoted(name) for name in (*keys, *_NEEDED) if name not in there]
+    faults = [f"the frame has no column {name}" for name in dict.fromkeys(missing)]
     if not keys:
         faults.append("by= is empty; name at least one column")
-    if len(set(keys)) < len(keys):
+    if not missing and len(set(keys)) < len(keys):
         faults.append(f"by= names a column twice: {', '.join(map(repr, keys))}")
     if not frame.columns.is_unique:
         faults.append("two columns of the frame have the same name")

@@ -11,8 +11,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
+from labkit.store.filters import listed
 from labkit.summary.contender_table import BETWEEN, FACTORS
-from labkit.visible import visible
+from labkit.visible import quoted, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,7 @@ class Differences:
         name = column if column in self.every.columns else f"sample.{column}"
         if name not in self.every.columns:
             has = ", ".join(str(c)[7:] for c in self.every.columns if str(c).startswith("sample."))
-            raise DefinitionError(f"There is no sample column {column!r:.60}; there are: {has or 'none'}")
+            raise DefinitionError(f"There is no sample column {quoted(column)}; there are: {has or 'none'}")
         # Lists and dicts are no keys; their text is.
         key = self.every[name].map(lambda value: value if value is None or value != value else str(value))
         groups = self.every.assign(rows=1, **{name: key}).groupby(name, dropna=False, sort=True)
@@ -109,9 +110,9 @@ def differences(
     """
     from labkit.summary.summarize import score_column
 
-    keys = (by,) if isinstance(by, str) else tuple(by)
-    if not keys or not set(keys) <= set(FACTORS) or len(set(keys)) < len(keys):
-        raise DefinitionError(f"by={list(keys)!r:.80}: compare by 'model', 'prompt' or ['prompt', 'model']")
+    keys = tuple(listed(by))
+    if not keys or any(key not in FACTORS for key in keys) or len(set(keys)) < len(keys):
+        raise DefinitionError(f"by={quoted(list(keys))}: compare by 'model', 'prompt' or ['prompt', 'model']")
     missing = [name for name in (*keys, "sample_id", "status", "text") if name not in frame.columns]
     if missing or frame.empty:
         raise DefinitionError([f"the frame has no column {name!r}" for name in missing] or ["no answers yet"])

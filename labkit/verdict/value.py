@@ -17,7 +17,7 @@ from labkit.summary.pairwise import compare_pairs
 from labkit.verdict import show
 from labkit.verdict.overall import headline, notes, records
 from labkit.verdict.words import Terms, sentence
-from labkit.visible import visible
+from labkit.visible import quoted, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +104,7 @@ def verdict(
     'b beats a by 55 to 88 points.'
     """
     if better not in ("higher", "lower"):
-        raise DefinitionError(f"better={better!r:.40} is to be 'higher' or 'lower'")
+        raise DefinitionError(f"better={quoted(better)} is to be 'higher' or 'lower'")
     labels = labels or frame.attrs.get("labels")
     column = score_column(frame, score)
     frame = compact(frame, column, clusters)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from labkit.errors import DefinitionError
+from labkit.visible import quoted
 from labkit.widgets.pulling import weights_here
 from labkit.widgets.selector import Choice, Selector
 
@@ -85,7 +86,7 @@ class ModelSelector(Selector):
     def set_params(self, model: str, **params: Any) -> None:
         """Set params of one model; None takes one back."""
         if model not in self._choices:
-            raise DefinitionError(f"lk.ModelSelector does not list {model!r}.")
+            raise DefinitionError(f"lk.ModelSelector does not list {quoted(model)}.")
         kept = {**self._params.get(model, {}), **params}
         self._params[model] = {name: value for name, value in kept.items() if value is not None}
         self.changed()

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from labkit.errors import DefinitionError
-from labkit.visible import cut, shown
+from labkit.visible import cut, quoted, shown
 from labkit.widgets.live_run import LiveRun
 from labkit.widgets.model_progress import cost_words
 from labkit.widgets.view_updates import line
@@ -40,7 +40,7 @@ class Progress(LiveRun):
     ) -> None:
         self.style = style or os.environ.get("LABKIT_PROGRESS") or ("grid" if in_notebook() else "lines")
         if self.style not in STYLES:
-            raise DefinitionError(f"progress is {self.style!r:.60}; it can be {', '.join(STYLES)}.")
+            raise DefinitionError(f"progress is {quoted(self.style)}; it can be {', '.join(STYLES)}.")
         super().__init__(
             title=title,
             budget_usd=budget_usd,

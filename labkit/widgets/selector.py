@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from labkit.errors import DefinitionError
-from labkit.visible import visible
+from labkit.visible import quoted, visible
 from labkit.widgets.state import State
 
 
@@ -78,7 +78,7 @@ class Selector(State):
         wanted = [values] if isinstance(values, str) else list(values)
         if strangers := [value for value in wanted if value not in self._choices]:
             listed = ", ".join(list(self._choices)[:8]) + (", …" if len(self._choices) > 8 else "")
-            named = ", ".join(f"{name!r:.80}" for name in strangers)
+            named = ", ".join(map(quoted, strangers))
             raise DefinitionError(f"{self._call} does not list {named}; it lists {listed or 'nothing'}.")
         self._chosen = set(wanted)
 

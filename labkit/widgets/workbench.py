@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from labkit import scoring
 from labkit.errors import DefinitionError
 from labkit.prompts import Block, Prompt
-from labkit.visible import visible
+from labkit.visible import quoted, visible
 from labkit.widgets import sources
 from labkit.widgets.models import ModelSelector
 from labkit.widgets.prompts import PromptSelector
@@ -109,7 +109,7 @@ class Workbench(State):
     def set(self, **changes: Any) -> None:
         """Change `source`, `score`, `rows`, `repeats`, `budget_usd` or `experiment`."""
         if "score" in changes and changes["score"] not in SCORERS:
-            raise DefinitionError(f"score is {changes['score']!r:.60}; it can be {', '.join(SCORERS)}.")
+            raise DefinitionError(f"score is {quoted(changes['score'])}; it can be {', '.join(SCORERS)}.")
         for name, value in changes.items():
             setattr(self, f"_{name}" if name in ("source", "score") else name, value)
         self.changed()
