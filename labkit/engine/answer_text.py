@@ -46,7 +46,8 @@ class AnswerText:
 
     def said(self) -> str:
         """All text so far."""
-        return "".join(self.pieces) + (self._held if self._place == _BEFORE and self._unopened else "")
+        held = self._held if self._unopened else self._held.lstrip()
+        return "".join(self.pieces) + (held if self._place == _BEFORE else "")
 
     def reasoning(self) -> str:
         """All reasoning so far."""

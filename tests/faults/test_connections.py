@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from labkit import providers
 from labkit.catalog.model import Model
 
 
@@ -26,6 +27,7 @@ def test_a_server_that_comes_up_late_answers_all(
     port, start = late_server
     tail = "/v1" if dialect == "openai" else ""
     model = Model("late/m", dialect=dialect, base_url=f"http://127.0.0.1:{port}/c/late{tail}")
+    providers.load(dialect)  # else its import may take as long as the server does
     threading.Timer(1.5, start).start()
     ran = put(model, count=5)
     assert ran.sink.statuses() == {"done": 5}
@@ -218,12 +220,13 @@ def test_what_was_read_is_not_asked_again_for_ever(closing: Any, put: Callable[.
     ran = put(model, count=40)
     assert ran.sink.statuses() == {"done": 40}
     for row in ran.sink.generations:
-        assert server.read[f"question {row.sample_id.rpartition('#')[2]}"] == 1 + row.maybe_paid
+        # One that was not read, since the connection was closed already, is counted too: nobody can know.
+        assert 1 <= server.read[f"question {row.sample_id.rpartition('#')[2]}"] <= 1 + row.maybe_paid
     first = iter([None])
     server, model = closing(lambda number: next(first, "read"))
     ran = put(model, count=9)
     assert ran.sink.statuses() == {"done": 1, "failed": 8}
     for row in ran.sink.generations:
         asked = server.read[f"question {row.sample_id.rpartition('#')[2]}"]
-        assert asked == row.attempts <= 3
-        assert row.maybe_paid == asked - (row.status == "done")
+        assert asked <= row.attempts <= 3
+        assert row.maybe_paid == row.attempts - (row.status == "done")
