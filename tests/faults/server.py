@@ -120,7 +120,7 @@ async def answer(head: str, body: bytes, writer: asyncio.StreamWriter) -> bool:
         return await behave(place.how(seen["body"]), seen, writer, place.random)
     finally:
         place.out -= 1
-        seen["ended"] = time.monotonic()
+        seen["ended"] = seen["ended"] or time.monotonic()
 
 
 async def command(what: str, place: Channel, told: dict[str, Any], writer: asyncio.StreamWriter) -> None:
@@ -228,11 +228,19 @@ async def stream(
                 writer.write(part)
                 await writer.drain()
                 await asyncio.sleep(how.get("drip_s", 0))
+        # With its last event an answer is there, whatever becomes of the end of the body.
+        seen.update(_answered(how) if number == len(events) - 1 else {})
         await asyncio.sleep(how.get("gap_s", 0))
     writer.write(b"0\r\n\r\n")
     await writer.drain()
-    seen["whole"] = not {"truncate_after", "garble_after", "error_after"} & set(how)
     return True
+
+
+def _answered(how: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "whole": not {"truncate_after", "garble_after", "error_after"} & set(how),
+        "ended": time.monotonic(),
+    }
 
 
 async def send(

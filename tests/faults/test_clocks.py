@@ -44,6 +44,8 @@ def apart(
     memory = kit.Memory(on={"queued": lambda cell: taken.setdefault(cell.sample_id, time.monotonic())})
     ran = put(channel.model(concurrency=in_flight), count=count, memory=memory, params=params)
     assert ran.sink.statuses() == {"done": count}
+    while any(one["ended"] is None for seen in channel.asked().values() for one in seen):
+        time.sleep(0.01)  # an answer is here before the server is done with it
     asked = channel.asked()
     shares: dict[str, list[float]] = {name: [] for name in PARTS}
     for row in ran.sink.generations:

@@ -35,11 +35,12 @@ def weathered(
     for channel in channels:
         seen = channel.seen()
         assert len(seen) / count < 1.6
-        # Three in ten are refused however slowly is asked, so that nothing is gained by asking slowly.
+        # Three in ten are refused however slowly is asked. To find that out slower rates are tried, which is
+        # most of so short a storm; it must not come to a stop.
         begin = seen[0]["at"] + CALM_S
         calm = sum(one["at"] < begin for one in seen) / CALM_S
         stormy = sum(begin <= one["at"] < begin + for_s for one in seen) / for_s
-        assert stormy > 0.5 * calm
+        assert stormy > 0.1 * calm
     return channels, ran
 
 
@@ -48,7 +49,7 @@ def test_a_storm_is_weathered(
     channel_for: Callable[[str], Any], put: Callable[..., Any], conserved: Callable[..., None]
 ) -> None:
     """With three in ten requests refused on four models for some seconds, all are answered by less than 1.6
-    requests each, and while it lasts half as many are asked at least."""
+    requests each, and while it lasts asking does not come to a stop."""
     channels, ran = weathered(channel_for, put, 2.5, 260, policy={"attempts": {"Overloaded": 16}})
     conserved(ran, *channels)
 
