@@ -2,7 +2,8 @@
 
 All values are frozen; change is `msgspec.structs.replace`. A field has the name of its column in
 DuckDB, of its column in frames and of its label in charts, and carries its unit as a suffix.
-This module does no I/O, reads no clock, and does not know where ids come from (see `identity`).
+They stand in one place since they are one vocabulary: what a column is called is looked for here. This
+module does no I/O, reads no clock, and does not know where ids come from (see `identity`).
 """
 
 from __future__ import annotations

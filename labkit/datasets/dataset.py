@@ -64,7 +64,7 @@ class Dataset:
 
     def sample(self, n: int, *, seed: int = 0) -> Dataset:
         """`n` samples drawn without replacement, in their order; the same ones for the same seed."""
-        chosen = random.Random(seed).sample(range(len(self)), min(counted(n), len(self)))  # noqa: S311
+        chosen = random.Random(seed).sample(range(len(self)), min(counted(n), len(self)))  # noqa: S311 - a draw
         return self._with([self.samples[i] for i in sorted(chosen)])
 
     def select(self, chosen: Callable[[Sample], bool] | Iterable[str]) -> Dataset:

@@ -28,10 +28,10 @@ from labkit.records import Generation
 REFUSALS = (RateLimited, Overloaded)
 _OF_THE_ENDPOINT = (*REFUSALS, TimedOut, ConnectionFailed, ConnectionLost)
 """Failures that tell of the endpoint, not of one request."""
-
-
 _PLACE_S = 0.5
+"""A refusal keeps its place for no longer: by then it is known why it was refused."""
 _ENOUGH = 5
+"""So many refusals and nothing else tell of an endpoint that refuses everything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 Jinja2's immutable sandbox, narrowed: no loader, no method of text that takes a width, no function but
 `range`. A sandbox keeps a template from files, modules and private attributes, but not from taking a
 machine's time and memory; so the steps and the characters of each rendering are counted here, which
-gives the same end on every machine. A clock ends what few steps make long. It does not know prompts or
+gives the same end on every machine. A clock ends what few steps make long. What is counted and what is
+allowed stay in one place: a filter that is let in without its count is a door. It does not know prompts or
 samples.
 """
 

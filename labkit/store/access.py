@@ -1,6 +1,7 @@
 """Every opening of the lab's file by labkit: through the gate, for one fold or one reading.
 
-What is durable is what is read: a reading folds first. It does not know what is asked of the tables.
+What is durable is what is read: a reading folds first. Gate, opening, check, fold and close stay together,
+since their order is what keeps other processes' commits. It does not know what is asked of the tables.
 """
 
 from __future__ import annotations
