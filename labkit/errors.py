@@ -41,7 +41,9 @@ class DefinitionError(LabkitError):
     """What you wrote cannot run. `faults` lists every reason, one sentence each."""
 
     def __init__(self, faults: str | Iterable[str]) -> None:
-        self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
+        given = (faults,) if isinstance(faults, str) else faults
+        # What was wrong may be half a character, which nobody could print.
+        self.faults: tuple[str, ...] = tuple(one.encode(errors="backslashreplace").decode() for one in given)
         if len(self.faults) == 1:
             text = self.faults[0]
         else:

@@ -107,7 +107,7 @@ class Model:
             known = ("openai", "anthropic", "local", "scripted")
             object.__setattr__(self, "dialect", self.provider if self.provider in known else "openai")
         if api is not None:
-            if api not in APIS or self.dialect not in APIS.values():
+            if not isinstance(api, str) or api not in APIS or self.dialect not in APIS.values():
                 raise DefinitionError(
                     f"api of {self.id:.200} is {quoted(api)}; an OpenAI endpoint has {' and '.join(APIS)}, "
                     "others have no choice."

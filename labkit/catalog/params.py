@@ -184,7 +184,7 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise _Unsendable("has a key that is no text")
-        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+        return {_whole_text(str(key)): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item, depth + 1) for item in value]
     return _scalar(value, depth)

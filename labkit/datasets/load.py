@@ -155,7 +155,7 @@ def _samples(
     columns: dict[str, list[Any]], id: str | None, table: Table, what: str
 ) -> tuple[tuple[Sample, ...], list[str], str]:
     """The samples, the names of their fields, and their hash."""
-    if id is not None and id != "id" and id not in columns:
+    if id is not None and id != "id" and id not in list(columns):
         raise DefinitionError(
             f"The {what} has no column {quoted(id)} for its ids; it has {', '.join(columns)}. "
             "id=None takes none of them."

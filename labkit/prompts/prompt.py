@@ -5,8 +5,8 @@ A prompt is a value. It does not know models, the lab that stores it, or which s
 
 from __future__ import annotations
 
-import math
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -241,7 +241,7 @@ def _default_faults(defaults: object, name: str) -> list[str]:
         return [f"The defaults of prompt {quoted(name)} are to be a mapping such as {{'tone': 'neutral'}}."]
     faults = []
     for variable, value in defaults.items():
-        number = isinstance(value, (int, float)) and math.isfinite(value)
+        number = isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
         if not isinstance(variable, str) or not (isinstance(value, str) or number):
             faults.append(
                 f"The prompt {quoted(name)} has the default {quoted(value)} for {quoted(variable)}: "

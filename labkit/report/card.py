@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
+from labkit.paths import as_path
 from labkit.report.material import Material, scrub
 from labkit.report.methods import paragraph, references
 
@@ -66,10 +67,15 @@ def as_card(given: Material, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_card(card: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
     """Write the card; raises DefinitionError where its folder is not there."""
-    target = Path(path)
+    target = as_path(path, what="card")
     if not target.parent.is_dir():
         raise DefinitionError(f"there is no folder {target.parent.name!r:.80} to write the card to")
-    target.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    try:
+        target.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DefinitionError(
+            f"The card cannot be written to {target.name!r:.80}: {error.strerror}."
+        ) from None
     return target
 
 

@@ -90,9 +90,9 @@ def compare_pairs(
     """
     import pandas as pd
 
-    if margin is not None and not margin > 0:
+    if margin is not None and not (isinstance(margin, int | float) and margin > 0):
         raise DefinitionError(f"margin={quoted(margin)} is to be above 0, such as 0.02 for 2 points")
-    if not 0 < level < 1:
+    if not (isinstance(level, int | float) and 0 < level < 1):
         raise DefinitionError(f"level={quoted(level)} is to lie between 0 and 1, as 0.95 does")
     if watched and not given.bounded:
         raise DefinitionError(f"score {quoted(given.scorer)} has no bounds 0 to 1, so it cannot be watched")
