@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.visible import cut, shown, visible
+from labkit.visible import cut, quoted, shown, visible
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,16 @@ def test_cuts_say_so(text: str, limit: int) -> None:
     """What is cut says how much is missing, and what is not cut is unchanged."""
     found = cut(text, limit=limit)
     assert found == text if len(text) <= limit else f"cut: {len(text) - limit:,} more" in found
+
+
+@given(st.integers() | st.text() | st.floats() | st.lists(st.text()), st.integers(2, 100))
+def test_a_value_in_a_message_is_as_python_writes_it(value: object, limit: int) -> None:
+    """Whatever it is, it is shown as its repr, or its beginning with a mark."""
+    found = quoted(value, limit=limit)
+    assert found == repr(value) if len(repr(value)) <= limit else found == repr(value)[: limit - 1] + "…"
+
+
+@pytest.mark.parametrize("value", [10**5000, -(10**5000), [10**5000], {"a": 10**5000}], ids="abcd")
+def test_what_has_no_repr_is_named_by_its_kind(value: object) -> None:
+    """A message about a giant number is one, not an error."""
+    assert quoted(value) == f"<{type(value).__name__} that cannot be written out>"
