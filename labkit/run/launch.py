@@ -110,8 +110,6 @@ class Launch(LaunchCommands):
             raise
         left, unscored = None, None
         try:
-            if self.scorers or stopped:
-                store.fold()
             score_answers.mark(self.run_id, self.scorers, store)
             if stopped and not self.stopped:
                 left = unasked.reason(store, self.run_id, self.design, self._pricers(), first)

@@ -21,7 +21,7 @@ def mark(run_id: str, scorers: Sequence[Scorer], store: Store) -> int:
     if not scorers:
         return 0
     writer = store.writer()
-    with store.one_opening():
+    with store.complete_opening():
         samples = store.samples(run_id)
         answers = _answers(run_id, store)
     written = 0

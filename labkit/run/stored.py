@@ -32,7 +32,7 @@ class Stored(NamedTuple):
     ) -> Stored:
         """What the lab has of the design, whose prompts it then has too. Raises `StoreError`."""
         store = services.store
-        with store.one_opening():
+        with store.complete_opening():
             prompts = store.save_prompts(design.prompts, user=services.user)
             missing = _missing(design, store.settled(run_id), run_id) if resumed else design.places
             return cls(

@@ -48,7 +48,7 @@ def reason(
     """Why cells of a run that just ended were not asked (budget, key, quota …), and what those cost that
     only lack money, also those to be asked again; None where every cell was asked. `cells` are those the
     run was to ask."""
-    with store.one_opening():
+    with store.complete_opening():
         found = store.table(_WHY, [run_id]).to_pylist()
         if not found:
             return None

@@ -10,18 +10,27 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew
-from labkit.store import database, database_lock, interrupts, sandboxed_sql, upgrade
+from labkit.store import (
+    database,
+    database_lock,
+    forking,
+    interrupts,
+    memory_copy,
+    sandboxed_sql,
+    upgrade,
+)
 from labkit.store.catalog_check import CatalogCheck
 from labkit.store.duckdb_instance import Instance
 from labkit.store.fold import Fold, Report
 from labkit.store.journal_cleanup import opened_afresh, sweep
 from labkit.store.journal_directory import JournalDirectory, JournalName
 from labkit.store.journal_offsets import read_offsets
+from labkit.store.reading import Reading
 from labkit.store.shared_opening import SharedOpening
 
 if TYPE_CHECKING:
@@ -35,21 +44,6 @@ SLICE_S = 1.0
 TURN_S = 0.05
 
 
-@dataclass(frozen=True)
-class Reading:
-    """An open lab. `unfolded_bytes` of journals are not in its tables, because of `why`."""
-
-    connection: duckdb.DuckDBPyConnection
-    unfolded_bytes: int = 0
-    why: str | None = None
-    in_memory: bool = False
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is the lab's file, open to write, with all that was journalled when it was opened."""
-        return self.why is None and not self.in_memory
-
-
 class Access:
     """The way into one lab."""
 
@@ -59,6 +53,7 @@ class Access:
         self.last_report = Report()
         self._folded: dict[JournalName, int] = {}
         """How much of each journal this process knows to be in the tables."""
+        self._told: str | None = None
         self._instance = Instance(path)
         self._catalog = CatalogCheck(path)
         self._opening = SharedOpening(self._reading)
@@ -84,8 +79,8 @@ class Access:
                 raise StoreError(f"{self.path.name} could not be read: {error}") from error
 
     @contextlib.contextmanager
-    def _reading(self, wait_s: float) -> Iterator[Reading]:
-        if self._is_nothing():
+    def _reading(self, wait_s: float, *, make: bool = False) -> Iterator[Reading]:
+        if not make and self._is_nothing():
             with database.in_memory() as connection:
                 yield Reading(connection, in_memory=True)
             return
@@ -130,24 +125,24 @@ class Access:
             time.sleep(TURN_S)
 
     @contextlib.contextmanager
-    def writing(self, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Fold, and give the open lab for a change that nobody else may make meanwhile: what others
-        journalled before this opening is in it. Raises as `fold` does."""
-        if (reading := self._opening.there) is not None and reading.is_whole:
-            self._refold(reading.connection)
+    def deciding(self, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The lab with all that is journalled by now, made where there is none, for a decision that nobody
+        else may make meanwhile and that goes into the journal: a file that can only be read will do. Raises
+        `StoreLocked` and `StoreError`."""
+        reading = self._opening.there
+        with contextlib.ExitStack() as stack:
+            if reading is None or not reading.alone or not (reading.why is None or reading.in_memory):
+                self._opening.give_back()
+                reading = stack.enter_context(self._reading(wait_s, make=True))
+            reading.check_complete(self.path.name)
+            if not reading.alone:
+                raise StoreError(f"{self.path.name} cannot be written: {reading.why}.")
+            with self._telling_faults():
+                if reading.why is None:
+                    self._refold(reading.connection)
+                elif reading.in_memory:
+                    memory_copy.fold(reading.connection, self.folder)
             yield reading.connection
-            return
-        self._opening.give_back()
-        wanted = dict(self.unfolded())
-        while True:
-            with self._opened_to_write(wait_s) as connection:
-                with self._telling_faults():
-                    self._fold(connection)
-                if self._have(wanted):
-                    self._refold(connection)
-                    yield connection
-                    return
-            time.sleep(TURN_S)
 
     def can_be_written(self) -> bool:
         """Whether the lab can be opened to write; False if somebody else holds it now. Makes it where there
@@ -155,36 +150,43 @@ class Access:
         with contextlib.suppress(StoreLocked):
             if self._opening.in_block and not self._is_nothing():
                 with self.reading(wait_s=0.0) as reading:
-                    if reading.is_whole:
-                        return True
+                    if reading.alone and (reading.why is None or reading.is_held):
+                        return reading.why is None
             self.fold(wait_s=0.0, force=True)
             return True
         return False
 
     @contextlib.contextmanager
-    def sealed(self, *, wait_s: float = WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+    def sealed(self, *, wait_s: float = WAIT_S) -> Iterator[Reading]:
         """Fold, and give the lab on a sealed connection: see `sandboxed_sql`. Raises as `reading` does."""
         deadline = time.monotonic() + wait_s
         self._opening.give_back()
-        with self._reading(wait_s):
-            pass
         with contextlib.ExitStack() as stack:
+            with contextlib.ExitStack() as folding:
+                reading = folding.enter_context(self._reading(wait_s))
+                if reading.is_held_here and not reading.in_memory:
+                    # A second DuckDB of this process cannot open the file, under whatever settings.
+                    reading = memory_copy.copied(folding, reading, self.path, self.folder)
+                if reading.in_memory:
+                    stack.enter_context(folding.pop_all())
             opened: list[duckdb.DuckDBPyConnection] = []
 
             def end() -> None:
                 for one in opened:
                     one.interrupt()
 
-            if database.exists(self.path):
+            if not reading.in_memory:
                 self._pass_gate(stack, max(0.0, deadline - time.monotonic()))
-                # A person's own query may take as long as it likes: Ctrl-C ends it.
-                stack.enter_context(interrupts.deferred(end))
-                connection = self._connect_sealed(deadline).connection
+            # A person's own query may take as long as it likes: Ctrl-C ends it.
+            stack.enter_context(interrupts.deferred(end))
+            if reading.in_memory:
+                sandboxed_sql.seal(reading.connection)
             else:
-                connection = sandboxed_sql.empty()
-            stack.callback(connection.close)
-            opened.append(connection)
-            yield connection
+                connection = self._connect_sealed(deadline).connection
+                stack.callback(connection.close)
+                reading = replace(reading, connection=connection)
+            opened.append(reading.connection)
+            yield reading
 
     def unfolded(self) -> list[tuple[JournalName, int]]:
         """The journals that hold more than this process knows to be in the tables, and their sizes."""
@@ -203,7 +205,9 @@ class Access:
         deadline = time.monotonic() + wait_s
         sealed = self._pass_gate(stack, wait_s)
         stack.enter_context(interrupts.deferred())
-        if sealed is None and not database.exists(self.path):
+        if not database.exists(self.path):
+            if sealed is not None:
+                return self._announced(memory_copy.of_journals(stack, self.folder, sealed))
             self._create()
         with contextlib.ExitStack() as first:
             opened = first.enter_context(self._connect(deadline))
@@ -217,10 +221,24 @@ class Access:
                 again = self._connect if opened.is_known else self._connect_sealed
                 opened = first.enter_context(again(deadline))
             stack.enter_context(first.pop_all())
-        if why is not None:
-            upgrade.check_readable(opened.connection, self.path)
-        unfolded = sum(size - self._folded.get(name, 0) for name, size in self.unfolded()) if why else 0
-        return Reading(opened.connection, unfolded, why)
+        if why is None:
+            return self._announced(Reading(opened.connection, alone=True))
+        reading = Reading(opened.connection, why=why, alone=sealed is None)
+        return self._announced(memory_copy.with_journals(stack, reading, self.path, self.folder))
+
+    def _announced(self, reading: Reading) -> Reading:
+        """Say once that rows are shown, or are not, that are not folded."""
+        told = reading.why if reading.unfolded_bytes else None
+        if told is not None and told != self._told:
+            log.warning(
+                "%s can only be read: %s. What is in its journals alone (%s bytes) is %s.",
+                self.path.name,
+                told,
+                f"{reading.unfolded_bytes:,}",
+                "shown from a copy in memory" if reading.is_complete else "not shown: it cannot be copied",
+            )
+        self._told = told
+        return reading
 
     @contextlib.contextmanager
     def _telling_faults(self) -> Iterator[None]:
@@ -288,8 +306,9 @@ class Access:
         except StoreLocked:
             raise
         except (StoreError, OSError) as error:
-            if not database.exists(self.path):
+            if self._is_nothing():
                 raise
+            stack.enter_context(forking.opening())
             return f"the folder {self.folder.path.name} cannot be written ({error})"
         return None
 

@@ -24,6 +24,7 @@ from filelock import lock_descriptor, unlock_descriptor
 
 POLL_S = 0.02
 _FLAGS = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_LOOK = _FLAGS & ~(os.O_CREAT | os.O_RDWR) | os.O_RDONLY
 _all: weakref.WeakSet[FileLock] = weakref.WeakSet()
 _no_fork = threading.Lock()
 """Held between opening a file and noting that: a child forked then would keep it open, unknown to itself."""
@@ -51,9 +52,9 @@ class FileLock:
             time.sleep(min(left_s, POLL_S * random.uniform(0.1, 1.0)))  # noqa: S311 - a pause, no secret
 
     @classmethod
-    def _try(cls, path: Path) -> FileLock | None:
+    def _try(cls, path: Path, flags: int = _FLAGS) -> FileLock | None:
         with _no_fork:
-            hold = cls(path, os.open(path, _FLAGS, 0o600))
+            hold = cls(path, os.open(path, flags, 0o600))
         try:
             # The file may have been removed, or removed and made again, between open and lock.
             taken = lock_descriptor(hold._fd if hold._fd is not None else -1, blocking=False) and hold.stands
@@ -129,10 +130,17 @@ def is_held(path: Path) -> bool:
     try:
         if not path.exists():
             return False
-        with held(path) as hold:
-            return hold is None
+        try:
+            hold = FileLock._try(path)
+        except OSError:
+            # What can only be read can be locked all the same, but not on every network disk.
+            hold = FileLock._try(path, _LOOK)
     except OSError:
         return True
+    if hold is None:
+        return True
+    hold.release()
+    return False
 
 
 def holder(path: Path) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from labkit.store import journal_line, quarantine
@@ -55,7 +55,8 @@ class Report:
 
 class Fold:
     """One fold over one open database. `offsets` is what the tables said when it was opened; with
-    `process`, only that process's journals are read. `stop` is asked between two transactions."""
+    `process`, only that process's journals are read. Bad lines are put aside in files, or else stay where
+    they are. `stop` is asked between two transactions."""
 
     def __init__(
         self,
@@ -64,11 +65,13 @@ class Fold:
         offsets: dict[JournalName, Offset],
         *,
         process: str | None = None,
+        puts_aside: bool = True,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._connection = connection
         self._folder = folder
         self._process = process
+        self._puts_aside = puts_aside
         self._stop = stop
         self._offsets = dict(offsets)
         self._report = Report()
@@ -98,7 +101,7 @@ class Fold:
             elif not self._report.cut_short:
                 self._fold_journal(name, streams[name.stream])
         self._commit()
-        if self._report.bad:
+        if self._report.bad and self._puts_aside:
             first = self._report.bad[0]
             log.warning(
                 "%d journal lines could not be taken in; .bad files keep them. The first: %s, byte %d: %s.",
@@ -190,7 +193,11 @@ class Fold:
         self._found, self._bad, self._moved, self._bytes = [], [], {}, 0
 
     def _transact(self) -> None:
-        bad = quarantine.keep(self._folder, self._bad)
+        bad = (
+            quarantine.keep(self._folder, self._bad)
+            if self._puts_aside
+            else [replace(one, kept_in=one.journal) for one in self._bad]
+        )
         self._connection.execute("begin")
         try:
             insert(self._connection, self._found)

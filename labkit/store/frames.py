@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from labkit.store import queries, run_lock
-from labkit.store.access import Reading
 from labkit.store.journal_directory import JournalDirectory
+from labkit.store.reading import Reading
 
 if TYPE_CHECKING:
     import pandas as pd

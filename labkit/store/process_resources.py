@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labkit.errors import StoreLocked
-from labkit.store import database
-from labkit.store.access import Access, Reading
+from labkit.store import database, memory_copy
+from labkit.store.access import Access
 from labkit.store.background_fold import BackgroundFold
-from labkit.store.fold import Fold
+from labkit.store.reading import Reading
 from labkit.store.writer import Writer
 
 OWN_S = 2.0
@@ -52,7 +52,7 @@ class ProcessResources:
                 reading = trying.enter_context(self.access.reading(wait_s=min(OWN_S, wait_s)))
             except StoreLocked:
                 return stack.enter_context(self._own())
-            if not reading.unfolded_bytes:
+            if reading.is_complete:
                 stack.enter_context(trying.pop_all())
                 return reading
         return stack.enter_context(self._own())
@@ -61,8 +61,9 @@ class ProcessResources:
     def _own(self) -> Iterator[Reading]:
         """What this process has journalled since it began, in memory, without touching the lab's file."""
         with database.in_memory() as connection:
-            Fold(connection, self.access.folder, {}, process=self.writer.process).run()
-            yield Reading(connection, why="the lab is held by another, so this is what this process wrote")
+            memory_copy.fold(connection, self.access.folder, process=self.writer.process)
+            why = "the lab is held by another, so this is what this process wrote"
+            yield Reading(connection, why=why, in_memory=True)
 
 
 _all: dict[Path, ProcessResources] = {}

@@ -42,10 +42,10 @@ def keep(
 ) -> dict[tuple[str, str], int]:
     """Journal what the lab lacks of the prompts, behind the gate; their `versions` then.
 
-    It is on disk before the gate opens, and whoever gives the next number folds it first. Raises
-    `StoreLocked` after `wait_s`.
+    It is on disk before the gate opens, and whoever gives the next number folds it first, into memory where
+    the file can only be read. Raises `StoreLocked` after `wait_s`.
     """
-    with access.writing(wait_s=wait_s) as connection:
+    with access.deciding(wait_s=wait_s) as connection:
         have = versions(connection, [prompt.name for prompt in prompts])
         for record in _numbered(prompts, have, user=user):
             writer.put(record)

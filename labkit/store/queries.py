@@ -14,9 +14,9 @@ import msgspec
 from labkit.datasets.dataset import series
 from labkit.records import Generation
 from labkit.store import filters
-from labkit.store.access import Reading
 from labkit.store.arrow_to_pandas import to_frame
 from labkit.store.database import name
+from labkit.store.reading import Reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -239,6 +239,5 @@ def of_runs(run: Any) -> tuple[str, list[Any]]:
 
 
 def _announced(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
-    if reading.why:
-        frame.attrs["labkit"] = {"unfolded_bytes": reading.unfolded_bytes, "why": reading.why}
+    frame.attrs |= reading.announce()
     return frame

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
-from labkit.store import database
 from labkit.store.arrow_to_pandas import utc
 from labkit.visible import quoted
 
@@ -37,9 +36,8 @@ SEALED = {
 LOCKED = "set enable_progress_bar = false; set lock_configuration = true"
 
 
-def empty() -> duckdb.DuckDBPyConnection:
-    """An empty lab in memory, sealed: what is read where there is no lab yet."""
-    connection = database.in_memory()
+def seal(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Seal a lab in memory."""
     for setting, value in SEALED.items():
         connection.execute(f"set {setting} = {value}")
     connection.execute(LOCKED)

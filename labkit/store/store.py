@@ -27,11 +27,12 @@ from labkit.store import (
     run_lock,
     sandboxed_sql,
 )
-from labkit.store.access import WAIT_S, Reading
+from labkit.store.access import WAIT_S
 from labkit.store.fold import Report
 from labkit.store.frames import Frames
 from labkit.store.journal_directory import JournalDirectory, network_file_system
 from labkit.store.process_resources import ProcessResources, resources_of
+from labkit.store.reading import Reading
 from labkit.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -43,13 +44,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("labkit.store")
 
+SETTLE_S = 1.0
+"""How long the end of a run waits for a lab that somebody else holds."""
+
 
 class Store(Frames):
     """The lab at `path`: a DuckDB file and, beside it, `<path>.journal` with what is not folded yet.
 
     Every reading folds first, so it shows all that is on disk. While somebody else holds the file,
-    writing goes on; a reading is then done read-only (its frame says in `attrs["labkit"]` what is not in
-    the tables yet), or waits `wait_s` and raises `StoreLocked` naming who holds it.
+    writing goes on; a reading is then done read-only, with what only the journals have from a copy in
+    memory (its frame says so in `attrs["labkit"]`), or waits `wait_s` and raises `StoreLocked` naming who
+    holds it. A lab on a disk that is read-only is read in the same way.
 
     Where there is no lab yet, readings are empty and make no file. Times in the tables are UTC without
     a zone (plain DuckDB then needs no further package to show them); in frames they carry it.
@@ -114,6 +119,14 @@ class Store(Frames):
         wait for the lab meanwhile: for a few readings in a row, with nothing long in between."""
         return self._shared.access.one_opening()
 
+    @contextlib.contextmanager
+    def complete_opening(self) -> Iterator[None]:
+        """`one_opening`, for what goes by all that was ever journalled. Raises `StoreLocked` or `StoreError`
+        where some of it cannot be read."""
+        with self.one_opening(), self._reading() as reading:
+            reading.check_complete(self.path.name)
+            yield
+
     def fold(self, *, wait_s: float | None = None) -> Report:
         """Move what is journalled into the tables now. Raises `StoreLocked`, `StoreError`."""
         return self._shared.access.fold(wait_s=self._wait(wait_s))
@@ -121,19 +134,19 @@ class Store(Frames):
     def checkpoint(self) -> bool:
         """Fold, and write DuckDB's own log into its file; False if it must wait (somebody else holds the
         file, the disk is full): what is journalled is safe all the same."""
-        return self._folded(checkpoint=True)
+        return self._folded(checkpoint=True, wait_s=self.wait_s)
 
     def settle(self) -> bool:
         """Fold, as at the end of a run; the background checkpoints once nobody is at the lab. False if it
-        must wait, as with `checkpoint`."""
-        folded = self._folded(checkpoint=False)
+        must wait, as with `checkpoint`: nobody waits long for what is safe and folded later all the same."""
+        folded = self._folded(checkpoint=False, wait_s=min(SETTLE_S, self.wait_s))
         # Only now: nobody was at the lab while it was asked, and the checkpoint would begin before this fold.
         self._shared.background.checkpoint_soon()
         return folded
 
-    def _folded(self, *, checkpoint: bool) -> bool:
+    def _folded(self, *, checkpoint: bool, wait_s: float) -> bool:
         try:
-            self._shared.access.fold(wait_s=self.wait_s, checkpoint=checkpoint)
+            self._shared.access.fold(wait_s=wait_s, checkpoint=checkpoint)
         except StoreError as error:
             self._shared.background.trouble = error
             return False
@@ -195,7 +208,7 @@ class Store(Frames):
 
     def run_row(self, run_id: str) -> dict[str, Any] | None:
         """The run's row in `runs`, with `running` as its status while some process drives it."""
-        with self._reading() as reading:
+        with self._reading(run_id) as reading:
             row = ledger.run_row(reading.connection, run_id)
         if row is not None and run_lock.is_driven(self._shared.access.folder, run_id):
             row["status"] = "running"
@@ -259,8 +272,11 @@ class Store(Frames):
         timeout_s: float = sandboxed_sql.MOST_S,
     ) -> pd.DataFrame:
         """The result of `query` as a frame: see there. What pandas has no dtype for is text."""
-        table = self.query(query, params, timeout_s=timeout_s)
-        return arrow_to_pandas.to_frame(arrow_to_pandas.text_for_pandas(table))
+        with self._shared.access.sealed(wait_s=self.wait_s) as reading:
+            table = sandboxed_sql.query(reading.connection, query, params, timeout_s=timeout_s)
+        frame = arrow_to_pandas.to_frame(arrow_to_pandas.text_for_pandas(table))
+        frame.attrs |= reading.announce()
+        return frame
 
     def query(
         self,
@@ -273,8 +289,8 @@ class Store(Frames):
 
         Raises `DefinitionError` with DuckDB's words if it is not a query or fails, and after `timeout_s`.
         """
-        with self._shared.access.sealed(wait_s=self.wait_s) as connection:
-            return sandboxed_sql.query(connection, query, params, timeout_s=timeout_s)
+        with self._shared.access.sealed(wait_s=self.wait_s) as reading:
+            return sandboxed_sql.query(reading.connection, query, params, timeout_s=timeout_s)
 
     def backup(self, path: Path | str) -> Path:
         """A copy of the lab as one DuckDB file at a free path, of one moment, also while a run goes on."""

@@ -25,13 +25,15 @@ def upgrade(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         migrate.apply(connection, migrate.steps())
 
 
-def check_readable(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Raise `StoreError` if the lab would have to be upgraded before it can be read."""
+def check_readable(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
+    """Whether the lab's tables are those of this labkit, not another's that can be read all the same. Raises
+    `StoreError` if it would have to be upgraded first."""
     try:
         needed = migrate.check(connection, migrate.steps(), lab=path)
     except (StoreTooNew, StoreDamaged):
-        return
+        return False
     if needed:
         raise StoreError(
             f"{path.name} is not a lab that this labkit can read yet: it needs to be upgraded first."
         )
+    return True

@@ -89,14 +89,14 @@ def test_many_cells_take_no_more_openings(
     assert counts == Counter(openings=2, folds=1, checkpoints=0)
 
 
-def test_scoring_takes_two_openings_more(lab: lk.Lab, echo: Callable[..., Any], counts: Counter[str]) -> None:
-    """With scorers: the fold before they read, and one reading of samples and answers."""
+def test_scoring_takes_one_opening_more(lab: lk.Lab, echo: Callable[..., Any], counts: Counter[str]) -> None:
+    """With scorers: one reading of samples and answers, which folds first."""
     asked_once(lab, echo, "Say first")
     counts.clear()
     rows = [{"n": n, "target": str(n)} for n in range(5)]
     plan = lab.plan(prompts=["{{ n }}"], models=[echo("one")], dataset=rows, scorers=[lk.exact()])
     plan.run(progress="none")
-    assert counts == Counter(openings=4, folds=2, checkpoints=0)
+    assert counts == Counter(openings=3, folds=2, checkpoints=0)
 
 
 def test_a_plan_is_shown_from_one_opening(

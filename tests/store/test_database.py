@@ -220,16 +220,18 @@ def test_a_suspended_holder_is_named_and_waited_for_in_vain(
 def test_another_processs_read_only_connection_lets_us_read(
     store: Store, put: Put, make: Any, held_by_another: Any, path: Path
 ) -> None:
-    """Beside a person's read-only connection reads go on without folding, and say what they lack and why."""
+    """Beside a person's read-only connection reads go on, with what the file lacks, and say so and why."""
     put(make.generation("a"))
     store.checkpoint()
     with held_by_another(path, "read") as process:
         put(make.generation("b"))
         frame = store.generations()
-        assert frame["generation_id"].tolist() == ["a"]
+        assert frame["generation_id"].tolist() == ["a", "b"]
         assert frame.attrs["labkit"]["unfolded_bytes"] > 0
         assert f"held by process {process.pid}" in frame.attrs["labkit"]["why"]
-        assert store.sql("select count(*) as n from generations")["n"].tolist() == [1]
+        counted = store.sql("select count(*) as n from generations")
+        assert counted["n"].tolist() == [2]
+        assert counted.attrs["labkit"] == frame.attrs["labkit"]
     assert len(store.generations()) == 2
 
 
@@ -249,14 +251,16 @@ def test_a_plain_connection_in_this_kernel_is_shared(store: Store, put: Put, mak
 def test_a_read_only_connection_in_this_kernel_lets_us_read(
     store: Store, put: Put, make: Any, path: Path
 ) -> None:
-    """Beside the person's read-only connection in this process reads go on without folding, and say so."""
+    """Beside the person's read-only connection in this process reads go on, also in SQL, and say so."""
     put(make.generation("a"))
     store.checkpoint()
-    with duckdb.connect(str(path), read_only=True):
+    with duckdb.connect(str(path), read_only=True) as person:
+        assert store.sql("from generations")["generation_id"].tolist() == ["a"]
         put(make.generation("b"))
-        frame = store.generations()
-        assert frame["generation_id"].tolist() == ["a"]
-        assert "this kernel" in frame.attrs["labkit"]["why"]
+        for frame in (store.generations(), store.sql("from generations")):
+            assert frame["generation_id"].tolist() == ["a", "b"]
+            assert "this kernel" in frame.attrs["labkit"]["why"]
+        assert person.sql("select count(*) from generations").fetchone() == (1,)
     assert len(store.generations()) == 2
 
 

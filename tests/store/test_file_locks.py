@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,7 @@ from labkit.store.file_locks import FileLock, held, holder, is_held
 TAKE = """
 import sys
 from pathlib import Path
+from typing import Any
 from labkit.store.file_locks import FileLock
 hold = FileLock.take(Path(sys.argv[1]))
 hold.sign()
@@ -121,6 +125,7 @@ def test_a_forked_child_has_no_share_in_it(tmp_path: Path, python: Start) -> Non
     code = """
 import os, sys, time
 from pathlib import Path
+from typing import Any
 from labkit.store.file_locks import FileLock
 hold = FileLock.take(Path(sys.argv[1]))
 if os.fork() == 0:
@@ -146,4 +151,25 @@ def test_a_lost_hold_is_let_go(tmp_path: Path) -> None:
     """A hold that nobody has any more does not shut everybody out for ever."""
     path = tmp_path / "lock"
     assert FileLock.take(path) is not None
+    assert not is_held(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="opening is refused as on POSIX")
+def test_a_lock_that_can_only_be_read_tells_who_lives(
+    tmp_path: Path, python: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that is now read-only a dead process's lock is free, and a living one's is held."""
+    path, real = tmp_path / "lock", os.open
+
+    def read_only(target: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(target))
+        return real(target, flags, *rest, **more)
+
+    process = python(TAKE, path)
+    taken(process)
+    monkeypatch.setattr(os, "open", read_only)
+    assert is_held(path)
+    process.kill()
+    process.wait()
     assert not is_held(path)

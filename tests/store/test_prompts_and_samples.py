@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 
 from labkit.datasets import load
-from labkit.errors import StoreLocked
 from labkit.prompts import Block, Prompt
 from labkit.store import Store
 
@@ -63,10 +61,28 @@ def test_saving_what_is_there_writes_nothing(store: Store, path: Path) -> None:
     store.close()
     with duckdb.connect(str(path), read_only=True):
         assert store.save_prompt(Prompt("p", "text")).version == 1
-        store.wait_s = 0.1
-        with pytest.raises(StoreLocked):
-            store.save_prompt(Prompt("p", "new text"))
+        assert store._shared.access.unfolded() == []
     assert store.table("select count(*) as n from log.prompts")["n"].to_pylist() == [1]
+
+
+def test_a_number_is_given_once_while_the_lab_can_only_be_read(
+    store: Store, path: Path, python: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Beside a read-only connection two processes, and two openings of one, give each number once."""
+    store.save_prompt(Prompt("shared", "text"))
+    store.checkpoint()
+    with duckdb.connect(str(path), read_only=True):
+        others = [python(SAVE, path, who) for who in ("a", "b")]
+        with store.one_opening():
+            mine = [store.save_prompt(Prompt("shared", f"mine {number}")).version for number in range(3)]
+        theirs = [int(line) for one in others for line in one.communicate()[0].split()]
+        assert sorted([*mine, *theirs]) == list(range(2, 13))
+        with store.one_opening():
+            assert store.save_prompt(Prompt("shared", "mine 0")).version == mine[0]
+            assert store.save_prompt(Prompt("shared", "last")).version == 13
+    store.fold()
+    versions = store.table("select version from log.prompts order by version")["version"].to_pylist()
+    assert versions == list(range(1, 14))
 
 
 SAVE = """

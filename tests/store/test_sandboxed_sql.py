@@ -97,20 +97,20 @@ def test_what_is_no_query_of_the_lab_is_refused(
     """Files, the network, Python's variables, settings and every kind of change are out of reach."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.csv").write_text("a\n1\n")
-    with any_lab._shared.access.sealed() as connection:
+    with any_lab._shared.access.sealed() as reading:
         for query in FORBIDDEN:
             with pytest.raises(DefinitionError):
-                pytest.fail(f"{query!r} gave {sandboxed_sql.query(connection, query, None)}")
-        counted = sandboxed_sql.query(connection, "select count(*) as n from scores", None)
+                pytest.fail(f"{query!r} gave {sandboxed_sql.query(reading.connection, query, None)}")
+        counted = sandboxed_sql.query(reading.connection, "select count(*) as n from scores", None)
         assert counted["n"].to_pylist() == [0]
     assert not (tmp_path / "out.csv").exists()
 
 
 def test_queries_that_read_work(any_lab: Store) -> None:
     """Whatever reads the lab gives a table."""
-    with any_lab._shared.access.sealed() as connection:
+    with any_lab._shared.access.sealed() as reading:
         for query in READING:
-            assert isinstance(sandboxed_sql.query(connection, query, None), pa.Table)
+            assert isinstance(sandboxed_sql.query(reading.connection, query, None), pa.Table)
 
 
 def test_no_python_variable_can_be_read(any_lab: Store) -> None:
