@@ -173,6 +173,9 @@ def _ready() -> None:
 
 
 def _ask_with_labkit(base: str, count: int) -> float:
+    import openai  # noqa: F401 - imports are not what is measured
+    import pandas as pd  # noqa: F401 - nor this, which DuckDB imports when it makes a lab
+
     import labkit as lk
 
     with tempfile.TemporaryDirectory() as folder:

@@ -30,6 +30,8 @@ _FEW = 8
 _BELOW = 0.96
 _DOWN, _FAR_DOWN = 1 / 2, 1 / 8
 _UP = 1.3
+_FAR_UP = 2.0
+"""Another rate is drawn once a limit is unlikely even at so many times the one that is aimed at."""
 _TRIED = 12
 """So many requests leave at a rate before another is drawn, unless they are enough to know better."""
 _SURE = 0.8
@@ -225,8 +227,9 @@ class RateLimiter:
         elif number > self._slowed_after and self._count > _FEW:
             self._tried += 1
             self._in_a_row = 0 if left.taken else self._in_a_row + 1
-            better_known = not left.taken and causes.limit_below(left.per_s) > _SURE
-            if better_known or self._tried >= _TRIED:
+            too_fast = not left.taken and causes.limit_below(left.per_s) > _SURE
+            too_slow = self._goal_per_s < inf and causes.limit_below(_FAR_UP * self._goal_per_s) < 1 - _SURE
+            if too_fast or too_slow or self._tried >= _TRIED:
                 self._aim(causes, left.per_s, now)
             if left.taken and self.pace_per_s < self._goal_per_s:
                 self._quicken()

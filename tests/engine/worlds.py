@@ -22,8 +22,6 @@ from labkit.engine.queues import Endpoint, ModelQueue
 from labkit.engine.retry import Policy
 from labkit.errors import Overloaded, ProviderError, RateLimited
 
-REFUSING_S = 0.004
-
 
 @dataclass
 class World:
@@ -35,6 +33,8 @@ class World:
     retry_after_s: float | None = None
     """What refusals of that kind ask for."""
     latency_s: float = 0.1
+    refusing_s: float = 0.004
+    """The seconds a refusal takes."""
     per_s: float = 0.0
     capacity: float = 60.0
     left: float | None = None
@@ -156,7 +156,7 @@ class Asked:
             call.first_sent = self.now if call.first_sent is None else call.first_sent
             said = self.world.arrive(self.now)
             if isinstance(said, ProviderError):
-                self._in(REFUSING_S, self._refused, call, number, said)
+                self._in(self.world.refusing_s, self._refused, call, number, said)
             else:
                 self._in(said / 2, self._began, call, number, self.world.headers(self.now))
                 self._in(said, self._answered, call)
@@ -201,7 +201,7 @@ def plain(world: World, count: int, *, seed: int = 1, workers: int = 32) -> Went
             wait_s = min(0.5 * 2.0**tries, 8.0) * (1 - 0.25 * random.random())
             asked_s = said.retry_after_s
             wait_s = asked_s if asked_s is not None and 0 < asked_s <= 60 else wait_s
-            heapq.heappush(due, (now + REFUSING_S + wait_s, next(order), tries + 1))
+            heapq.heappush(due, (now + world.refusing_s + wait_s, next(order), tries + 1))
         else:
             heapq.heappush(due, (now + said, next(order), 0))
 

@@ -32,15 +32,16 @@ def weathered(
     ran = put(*(channel.model(f"m{n}") for n, channel in enumerate(channels)), count=count, **settings)
     assert ran.sink.statuses() == {"done": 4 * count}
     assert sum(row.maybe_paid for row in ran.sink.generations) == 0
+    calm = stormy = 0.0
     for channel in channels:
-        seen = channel.seen()
+        seen = [one["at"] for one in channel.seen()]
         assert len(seen) / count < 1.6
-        # Three in ten are refused however slowly is asked. To find that out slower rates are tried, which is
-        # most of so short a storm; it must not come to a stop.
-        begin = seen[0]["at"] + CALM_S
-        calm = sum(one["at"] < begin for one in seen) / CALM_S
-        stormy = sum(begin <= one["at"] < begin + for_s for one in seen) / for_s
-        assert stormy > 0.1 * calm
+        begin = seen[0] + CALM_S
+        until = min(begin + for_s, seen[-1])
+        calm += sum(at < begin for at in seen) / CALM_S
+        stormy += sum(begin <= at < until for at in seen) / (until - begin)
+    # Three in ten are refused however slowly is asked: to find that out slower rates are tried, but not long.
+    assert stormy > 0.7 * calm
     return channels, ran
 
 
@@ -49,8 +50,8 @@ def test_a_storm_is_weathered(
     channel_for: Callable[[str], Any], put: Callable[..., Any], conserved: Callable[..., None]
 ) -> None:
     """With three in ten requests refused on four models for some seconds, all are answered by less than 1.6
-    requests each, and while it lasts asking does not come to a stop."""
-    channels, ran = weathered(channel_for, put, 2.5, 260, policy={"attempts": {"Overloaded": 16}})
+    requests each, and while it lasts asking goes on at more than 0.7 of the rate from before."""
+    channels, ran = weathered(channel_for, put, 2.5, 500, policy={"attempts": {"Overloaded": 16}})
     conserved(ran, *channels)
 
 
