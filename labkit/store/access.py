@@ -75,8 +75,8 @@ class Access:
         with self._opening.reading(wait_s) as reading:
             try:
                 yield reading
-            except duckdb.Error as error:
-                raise StoreError(f"{self.path.name} could not be read: {error}") from error
+            except (duckdb.Error, MemoryError) as error:
+                raise StoreError(f"{self.path.name} could not be read: {_said(error)}") from error
 
     @contextlib.contextmanager
     def _reading(self, wait_s: float, *, make: bool = False) -> Iterator[Reading]:
@@ -246,9 +246,9 @@ class Access:
 
         try:
             yield
-        except (duckdb.Error, OSError) as error:
+        except (duckdb.Error, OSError, MemoryError) as error:
             raise StoreError(
-                f"The journals could not be folded into {self.path.name}: {error}. "
+                f"The journals could not be folded into {self.path.name}: {_said(error)}. "
                 "They keep everything; it is tried again."
             ) from error
 
@@ -320,10 +320,10 @@ class Access:
             self._fold(connection)
         except (StoreTooNew, StoreDamaged) as error:
             return str(error)
-        except (duckdb.Error, OSError) as error:
+        except (duckdb.Error, OSError, MemoryError) as error:
             # What is in the tables can be read all the same; the journals keep the rest.
-            log.warning("The journals could not be folded into %s: %s", self.path.name, error)
-            return f"the fold failed: {error}"
+            log.warning("The journals could not be folded into %s: %s", self.path.name, _said(error))
+            return f"the fold failed: {_said(error)}"
         return None
 
     def _fold(
@@ -340,3 +340,8 @@ class Access:
             database.make_private(self.path)
         self._folded = fold.done
         return self.last_report
+
+
+def _said(error: BaseException) -> str:
+    """In one line: to a lack of memory DuckDB adds advice on its settings, and Python says nothing."""
+    return str(error).partition("\n")[0] or "no memory is left"

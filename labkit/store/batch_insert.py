@@ -44,7 +44,7 @@ def insert(connection: duckdb.DuckDBPyConnection, found: list[Found]) -> None:
 def refused(found: list[Found]) -> dict[int, str]:
     """Which of the lines DuckDB or Arrow will not take, by their place in the list, and why.
 
-    Tried in a database in memory, so the lab is not touched.
+    Tried in a database in memory, so the lab is not touched. Raises what has nothing to do with the lines.
     """
     import duckdb
 
@@ -61,6 +61,9 @@ def _refused(connection: duckdb.DuckDBPyConnection, found: list[Found], first: i
 
     try:
         insert(connection, found)
+    except (duckdb.OperationalError, MemoryError):
+        # A lack of memory or disk says nothing of a row.
+        raise
     except (duckdb.Error, pa.ArrowException, ValueError, OverflowError) as error:
         if len(found) == 1:
             return {first: str(error).splitlines()[0]}

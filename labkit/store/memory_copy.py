@@ -73,7 +73,7 @@ def copied(stack: contextlib.ExitStack, reading: Reading, path: Path, folder: Jo
                 made.execute(f"insert into log.{table} by name from labkit_rows")
                 made.unregister("labkit_rows")
             fold(made, folder)
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
+        except (duckdb.Error, pa.ArrowException, OSError, MemoryError) as error:
             log.warning("%s could not be copied into memory: %s", path.name, error)
             return reading
         stack.enter_context(copying.pop_all())

@@ -9,8 +9,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from labkit.errors import StoreError
 from labkit.records import Generation, Score
-from labkit.store import batch_insert, journal_line
+from labkit.store import Store, batch_insert, journal_line
 from labkit.store.batch_insert import Found
 from labkit.store.database import in_memory
 from labkit.store.line_kinds import BY_RECORD, KINDS
@@ -71,3 +72,25 @@ def test_the_refused_rows_are_found(make: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.undo()
     assert batch_insert.refused(rows) == {}
     assert rows[0].line.kind.record is Score
+
+
+@pytest.mark.parametrize(
+    "lack", [duckdb.OutOfMemoryException("no"), pa.ArrowMemoryError("no"), MemoryError()]
+)
+def test_a_lack_of_memory_puts_no_row_aside(
+    lack: Exception, store: Store, put: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing of the rows: the fold fails in words, a reading shows what there is, and afterwards
+    all that was journalled is in the tables."""
+    put(make.run(), make.generation("a"))
+
+    def exhausted(*_: Any) -> Any:
+        raise lack
+
+    monkeypatch.setattr(batch_insert, "to_arrow", exhausted)
+    with pytest.raises(StoreError, match="could not be folded into lab"):
+        store.fold()
+    assert len(store.generations()) == 0
+    monkeypatch.undo()
+    assert store.generations()["text"].notna().tolist() == [True]
+    assert store.sql("from log.damage").empty
