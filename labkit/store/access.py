@@ -72,11 +72,11 @@ class Access:
         """
         import duckdb
 
-        with self._opening.reading(wait_s) as reading:
-            try:
+        try:
+            with self._opening.reading(wait_s) as reading:
                 yield reading
-            except (duckdb.Error, MemoryError) as error:
-                raise StoreError(f"{self.path.name} could not be read: {_said(error)}") from error
+        except (duckdb.Error, MemoryError) as error:
+            raise StoreError(f"{self.path.name} could not be read: {database.in_a_line(error)}") from error
 
     @contextlib.contextmanager
     def _reading(self, wait_s: float, *, make: bool = False) -> Iterator[Reading]:
@@ -248,7 +248,7 @@ class Access:
             yield
         except (duckdb.Error, OSError, MemoryError) as error:
             raise StoreError(
-                f"The journals could not be folded into {self.path.name}: {_said(error)}. "
+                f"The journals could not be folded into {self.path.name}: {database.in_a_line(error)}. "
                 "They keep everything; it is tried again."
             ) from error
 
@@ -322,8 +322,10 @@ class Access:
             return str(error)
         except (duckdb.Error, OSError, MemoryError) as error:
             # What is in the tables can be read all the same; the journals keep the rest.
-            log.warning("The journals could not be folded into %s: %s", self.path.name, _said(error))
-            return f"the fold failed: {_said(error)}"
+            log.warning(
+                "The journals could not be folded into %s: %s", self.path.name, database.in_a_line(error)
+            )
+            return f"the fold failed: {database.in_a_line(error)}"
         return None
 
     def _fold(
@@ -340,8 +342,3 @@ class Access:
             database.make_private(self.path)
         self._folded = fold.done
         return self.last_report
-
-
-def _said(error: BaseException) -> str:
-    """In one line: to a lack of memory DuckDB adds advice on its settings, and Python says nothing."""
-    return str(error).partition("\n")[0] or "no memory is left"

@@ -173,6 +173,11 @@ def explained(error: duckdb.Error, path: Path) -> StoreError:
     return StoreError(f"{path.name} cannot be opened: {text.splitlines()[0]}")
 
 
+def in_a_line(error: BaseException) -> str:
+    """What an error says: to a lack of memory DuckDB adds advice on its settings, and Python says nothing."""
+    return str(error).partition("\n")[0] or "no memory is left"
+
+
 def _who_holds(error: duckdb.Error) -> str | None:
     text = str(error)
     if "Could not set lock" in text:

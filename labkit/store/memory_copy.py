@@ -74,7 +74,7 @@ def copied(stack: contextlib.ExitStack, reading: Reading, path: Path, folder: Jo
                 made.unregister("labkit_rows")
             fold(made, folder)
         except (duckdb.Error, pa.ArrowException, OSError, MemoryError) as error:
-            log.warning("%s could not be copied into memory: %s", path.name, error)
+            log.warning("%s could not be copied into memory: %s", path.name, database.in_a_line(error))
             return reading
         stack.enter_context(copying.pop_all())
     return replace(reading, connection=made, in_memory=True)
