@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import keys, provenance
 from labkit.archive import Archive, Names, When
+from labkit.arguments import check
+from labkit.arguments import seed as seeds
 from labkit.catalog.catalog import Catalog
 from labkit.datasets import of_samples
 from labkit.engine.clients import warm_up
@@ -114,6 +116,7 @@ class Lab(Archive):
         scored by whether it fits: `score.structure`. `seed` decides the order of asking. Raises one
         `DefinitionError` naming all that is wrong.
         """
+        check(seeds(seed))
         design = define(
             prompts=prompts,
             models=models,

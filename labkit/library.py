@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.errors import UnknownPrompt
+from labkit.errors import DefinitionError, UnknownPrompt
 from labkit.prompts import Prompt, parse_ref
 from labkit.prompts.files import names_in
 from labkit.store import Store
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +66,8 @@ class Library:
 
     def save(self, prompt: Prompt) -> Prompt:
         """Keep a prompt in the lab; returns it with its version. The same content keeps its version."""
+        if not isinstance(prompt, Prompt):
+            raise DefinitionError(f"An lk.Prompt can be saved, not {quoted(prompt)}.")
         return self._store.save_prompt(prompt)
 
     def frame(self) -> pd.DataFrame:

@@ -23,7 +23,11 @@ def visible(value: object, *, limit: int = 200) -> str:
     >>> visible("a\\u202eb\\x1b[31m\\nc")
     'a⟨202E⟩b⟨1B⟩[31m⏎c'
     """
-    text = "".join(map(_shown, str(value)[: limit + 1]))
+    try:
+        said = str(value)
+    except Exception:  # noqa: BLE001 - it is anybody's code
+        said = quoted(value)
+    text = "".join(map(_shown, said[: limit + 1]))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from labkit.arguments import number
 from labkit.catalog import params, sdk_client
 from labkit.catalog.model import CAPABILITIES, Model, Weights
 from labkit.catalog.prices import KINDS
@@ -91,7 +91,7 @@ def price_faults(prices: object, id: str) -> list[str]:
     for kind, usd in prices.items():
         if kind not in KINDS:
             found.append(f"prices of {id} has {quoted(kind)}; there are {', '.join(KINDS)}.")
-        elif not _is_number(usd) or not 0 <= usd <= sys.float_info.max:
+        elif number("", usd, least=0):
             found.append(f"The price {kind} of {id} is {quoted(usd)}, not USD per million tokens from 0 up.")
     absent = [kind for kind in ("input", "output") if kind not in prices]
     if absent:
@@ -124,7 +124,11 @@ def _name_faults(model: Model) -> list[str]:
         found.append(f"aliases of {model.id} is to be a tuple of names.")
     for name in ("capabilities", "lacks"):
         given = getattr(model, name)
-        unknown = sorted(map(str, set(given) - set(CAPABILITIES))) if isinstance(given, frozenset) else [name]
+        unknown = (
+            sorted(quoted(one) for one in given if one not in CAPABILITIES)
+            if isinstance(given, frozenset)
+            else [quoted(given)]
+        )
         if unknown:
             found.append(
                 f"{name} of {model.id} has {', '.join(unknown):.60}; there are {', '.join(CAPABILITIES)}."
@@ -169,7 +173,3 @@ def weights_file_faults(path: Any) -> list[str]:
 
 def _is_line(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and len(value) <= 100 and value.isprintable()
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -99,9 +99,10 @@ class Model:
                 "lk.Model('openai/gpt-4o', params={'seed': 1})."
             )
         for name, kind in (("aliases", tuple), ("capabilities", frozenset), ("lacks", frozenset)):
-            if isinstance(getattr(self, name), (list, tuple, set, frozenset)):
-                object.__setattr__(self, name, kind(getattr(self, name)))
-        if "streaming" in self.lacks and self.capabilities == _CAN:
+            given = getattr(self, name)
+            if isinstance(given, (list, tuple, set)) and all(isinstance(one, str) for one in given):
+                object.__setattr__(self, name, kind(given))
+        if isinstance(self.lacks, frozenset) and "streaming" in self.lacks and self.capabilities == _CAN:
             object.__setattr__(self, "capabilities", frozenset())
         if not self.dialect:
             known = ("openai", "anthropic", "local", "scripted")

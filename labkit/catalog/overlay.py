@@ -26,7 +26,7 @@ from typing import Any
 from labkit.catalog.check import faults
 from labkit.catalog.model import Model, Weights
 from labkit.errors import DefinitionError
-from labkit.paths import read_text
+from labkit.paths import as_path, read_text
 from labkit.visible import quoted
 
 LARGEST_BYTES = 10_000_000
@@ -46,7 +46,7 @@ def read(path: str | os.PathLike[str]) -> list[Model]:
 
     Paths in it are relative to the file.
     """
-    shown = os.fspath(path)
+    shown = str(as_path(path, what="model file"))
     try:
         found = tomllib.loads(read_text(path, what="model file", limit_bytes=LARGEST_BYTES))
     except (tomllib.TOMLDecodeError, RecursionError) as error:

@@ -18,7 +18,7 @@ _EXAMPLES = {"openai": "openai.AsyncOpenAI(…)", "anthropic": "anthropic.AsyncA
 
 def faults(model: Model) -> list[str]:
     """Everything that is wrong with the client of `model`, as sentences; none where it has no client."""
-    client, sdk = model.client, _SDKS.get(model.dialect)
+    client, sdk = model.client, _SDKS[model.dialect] if model.dialect in list(_SDKS) else None
     if client is None:
         return []
     if sdk is None:

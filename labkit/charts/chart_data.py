@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labkit.arguments import check, mapping, text
 from labkit.charts.model_styles import ModelStyle, styles
 from labkit.errors import DefinitionError
 from labkit.records import Generations
 from labkit.summary import fresh
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +47,9 @@ def rows(
     """
     import pandas as pd
 
+    if labels is not None:
+        check(mapping("labels", labels, like="{'openai/gpt-4o': 'big'}"))
+        check(*(text(f"The label of {quoted(model)}", label) for model, label in labels.items()))
     frame = frame_of(x, *columns)
     needed = ("model", "sample_id", "status", *columns)
     if missing := [name for name in needed if name not in frame.columns]:

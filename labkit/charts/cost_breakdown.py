@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labkit.arguments import check, mapping
+from labkit.catalog.check import price_faults
 from labkit.charts.chart_data import frame_of, rows
 from labkit.charts.clocks import model_rows
 from labkit.charts.figure_layout import LINE, NOTHING, ROW_PX, axis, counted, figure, without_data
 from labkit.charts.model_styles import COLOURS
 from labkit.records import Generations
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +45,9 @@ def cost_parts(
     charged cost to within one part in a hundred nothing more is drawn; else the rest is a class of its
     own. Models whose cost is not known are named and not drawn.
     """
+    if prices is not None:
+        check(mapping("prices", prices, like="{'openai/gpt-4o': {'input': 1, 'output': 4}}"))
+        check(*(price_faults(given, quoted(model)) for model, given in prices.items()))
     frame = frame_of(x, "cost_usd", *TOKENS)
     given, listed = (
         rows(frame, [], labels=labels),

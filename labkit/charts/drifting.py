@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from labkit.arguments import check, sure
 from labkit.charts.chart_data import Rows, frame_of, rows
 from labkit.charts.clocks import marker, model_rows
 from labkit.charts.figure_layout import LINE, ROW_PX, axis, counted, figure, without_data
@@ -43,6 +44,7 @@ def drift(
     """
     from plotly.subplots import make_subplots
 
+    check(sure("level", level))
     frame = frame_of(x, "repeat", "score.*")
     given = rows(frame, [], labels=labels)
     number = frame["repeat"].nunique() if "repeat" in frame.columns else 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from labkit.arguments import check, number
 from labkit.charts.clocks import marker
 from labkit.charts.figure_layout import FAINT, LINE, ROW_PX, TEXT, axis, counted, figure, without_data
 from labkit.charts.model_styles import COLOURS, ModelStyle, plotly_text
@@ -38,6 +39,7 @@ def forest(x: Verdicts | pd.DataFrame, *, margin: float | None = None) -> go.Fig
     are not. `margin` draws the band within which a difference would not matter. With more than 66
     pairs only those of the best contender are drawn, and the title says so.
     """
+    check(number("margin", margin, above=0, or_none=True))
     pairs, name, margin = _pairs(x, margin)
     compared = pairs[pairs["n"] > 0].reset_index(drop=True)
     if compared.empty:

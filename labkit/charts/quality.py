@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from labkit.arguments import check, number, sure
 from labkit.charts.chart_data import frame_of, rows
 from labkit.charts.clocks import model_rows
 from labkit.charts.figure_layout import LINE, ROW_PX, TEXT, axis, counted, figure, without_data
@@ -35,6 +36,8 @@ def scores(
     `score` names the scorer (by default the first), `baseline` draws a line (a rate, or what
     `labkit.summary.baseline` gives). Best model on top. Answers that are not scored are left out.
     """
+    rate = baseline[-1] if isinstance(baseline, tuple) and len(baseline) == 2 else baseline
+    check(number("baseline", rate, or_none=True), sure("level", level))
     frame = frame_of(x, *READ, "score.*")
     column = score_column(frame, score)
     frame = compact(frame, column)

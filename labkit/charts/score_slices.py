@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labkit.arguments import check, sure, text
 from labkit.charts.chart_data import frame_of, rows
 from labkit.charts.clocks import marker, model_rows
 from labkit.charts.figure_layout import ROW_PX, axis, counted, figure, without_data
@@ -46,6 +47,7 @@ def slices(
     """
     import pandas as pd
 
+    check(text("column", column, or_none=True), sure("level", level))
     frame = frame_of(x, "sample.*", "score.*")
     given = rows(frame, [], labels=labels)
     scored = score_column(frame, score)

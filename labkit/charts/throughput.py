@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labkit.arguments import check, sure
 from labkit.charts.chart_data import rows
 from labkit.charts.clocks import marker, measured, model_rows
 from labkit.charts.figure_layout import LINE, ROW_PX, counted, figure, scale, without_data
@@ -32,6 +33,7 @@ def speed(
     All tokens ÷ all seconds of a model's answers (each sample's mean first), so long answers count more;
     the interval is that of a ratio of means, samples as wholes.
     """
+    check(sure("level", level))
     given = rows(x, ["latency_s", "output_tokens"], labels=labels)
     frame = given.frame
     mask = frame["fresh"] & frame["output_tokens"].notna()

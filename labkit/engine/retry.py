@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from types import MappingProxyType
 
+from labkit.arguments import check, mapping, number, switch, whole
 from labkit.errors import (
     AuthenticationFailed,
     CertificateRefused,
@@ -58,6 +59,21 @@ class Policy:
     What would have to wait for a used-up limit or a paused endpoint ends `stopped`; its row says how long."""
 
     def __post_init__(self) -> None:
+        times = (
+            "timeout_s",
+            "deadline_s",
+            "retry_after_cap_s",
+            "backoff_s",
+            "backoff_cap_s",
+            "unreachable_s",
+        )
+        given = mapping("attempts", self.attempts, like="{'TimedOut': 1}")
+        check(
+            *(number(name, getattr(self, name), least=0, below=None) for name in times),
+            switch("fail_fast", self.fail_fast),
+            given,
+            *([] if given else [whole(f"attempts of {name}", n) for name, n in self.attempts.items()]),
+        )
         object.__setattr__(self, "attempts", MappingProxyType({**_ATTEMPTS, **self.attempts}))
 
 

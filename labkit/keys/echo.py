@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from labkit.keys.key import Key
-from labkit.keys.scrub import PIECE, forms, unescaped, without_pieces
+from labkit.keys.scrub import PIECE, forms, letters, may_be_escaped, unescaped, without_pieces
 from labkit.records import Answer, Listener
 
 _SHORTEST = 12
 _HEAD = 4
 _SHOWN = _HEAD - 1
+_WIDEST = 8
+"""So many characters may spell one of a key: `\\\\u0073`."""
 
 
 class Echo:
@@ -42,11 +44,15 @@ class Echo:
         return text
 
     def begun(self, text: str) -> int:
-        """How many characters at the end of `text` may be the beginning of a key."""
-        for start in range(max(0, len(text) - self.longest), len(text) - _HEAD + 1):
-            if any(form.startswith(text[start:]) for form in self._spelled):
-                return len(text) - start
-        return 0
+        """How many characters at the end of `text` may be the beginning of a key, also an escaped one."""
+        cut = max(0, len(text) - self.longest * _WIDEST)
+        spelled = letters(text[cut:])
+        plain = "".join(letter for letter, _ in spelled)
+        for start in range(max(0, len(plain) - self.longest), len(plain) - _HEAD + 1):
+            if any(form.startswith(plain[start:]) for form in self._spelled):
+                return len(text) - cut - spelled[start][1]
+        # Of an escape nobody can say yet which letter it is.
+        return len(text) - cut - spelled[-1][1] if spelled and not spelled[-1][0] else 0
 
 
 class _Flow:
@@ -61,11 +67,15 @@ class _Flow:
 
     def take(self, delta: str) -> str:
         """More of it came; gives what of it may be passed on."""
-        text = self._shown + self._held + delta
-        if not self._held and not any(head in text for head in self._echo.heads):
-            return self._clean(delta)
         text = self._held + delta
-        waiting = min(self._echo.begun(self._shown + text), len(text))
+        seen = self._shown + text
+        if (
+            not self._held
+            and not may_be_escaped(delta)
+            and not any(head in seen for head in self._echo.heads)
+        ):
+            return self._clean(delta)
+        waiting = min(self._echo.begun(seen), len(text))
         self._held = text[len(text) - waiting :]
         return self._clean(text[: len(text) - waiting])
 
@@ -77,7 +87,7 @@ class _Flow:
     def _clean(self, text: str) -> str:
         # A model's event is short; what could be found in it alone is not.
         clean = (self._echo.cleaned(text) or "") if len(text) >= PIECE else text
-        self._shown = (self._shown + clean)[-_SHOWN:]
+        self._shown = unescaped((self._shown + clean)[-_SHOWN * _WIDEST :])[-_SHOWN:]
         return clean
 
 

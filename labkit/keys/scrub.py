@@ -23,8 +23,11 @@ _PATTERN = re.compile(
 
 
 _ESCAPED = re.compile(
-    r"\\+(?:u00|x)([2-7][0-9a-f])|%([2-7][0-9a-f])|&#x0*([2-7][0-9a-f]);|&#0*([0-9]{2,3});", re.IGNORECASE
+    r"\\+(?:u00|x)([2-7][0-9a-f])|%([2-7][0-9a-f])|&#x0*([2-7][0-9a-f]);|&#0*([0-9]{2,3});"
+    r"|(\\+u(?:200[b-d]|2060|feff|00ad)|[\u200b-\u200d\u2060\ufeff\u00ad])",
+    re.IGNORECASE,
 )
+_UNFINISHED = re.compile(r"(?:\\+(?:u[0-9a-f]{0,3}|x[0-9a-f]?)?|%[2-7]?|&(?:#x?[0-9a-f]*)?)\Z", re.IGNORECASE)
 
 
 def scrub(text: str, keys: Iterable[Key | None]) -> str:
@@ -52,15 +55,42 @@ def without_pieces(text: str, keys: Iterable[Key]) -> str:
 
 
 def unescaped(text: str) -> str:
-    """`text` with letters and digits that are written as escapes of JSON, HTML or an address as themselves.
+    """`text` with letters and digits that are written as escapes of JSON, HTML or an address as themselves,
+    and without characters that have no width.
 
     >>> unescaped("\\\\u0073k-1 %73k-1 &#115;k-1")
     'sk-1 sk-1 sk-1'
     """
-    return _ESCAPED.sub(_letter, text) if "\\" in text or "%" in text or "&#" in text else text
+    return _ESCAPED.sub(_letter, text) if may_be_escaped(text) else text
+
+
+def may_be_escaped(text: str) -> bool:
+    """Whether something in it can be an escape, or its beginning, or a character without a width."""
+    return "\\" in text or "%" in text or "&" in text or not text.isascii()
+
+
+def letters(text: str) -> list[tuple[str, int]]:
+    """The letters of `text` as `unescaped` has them, each with where it begins; an escape that is not at its
+    end yet is a last one, "".
+
+    >>> letters("a%73\\\\u0")
+    [('a', 0), ('s', 1), ('', 4)]
+    """
+    found: list[tuple[str, int]] = []
+    last = _UNFINISHED.search(text)
+    end = len(text) if last is None else last.start()
+    at = 0
+    for escape in _ESCAPED.finditer(text, 0, end):
+        found += [(text[i], i) for i in range(at, escape.start())]
+        found += [(letter, escape.start()) for letter in _letter(escape)]
+        at = escape.end()
+    found += [(text[i], i) for i in range(at, end)]
+    return found if last is None else [*found, ("", end)]
 
 
 def _letter(found: re.Match[str]) -> str:
+    if found[5]:
+        return ""
     code = int(found[4]) if found[4] else int(found[1] or found[2] or found[3], 16)
     # A quote or a backslash would change what is around it.
     letter = chr(code) if 0x20 < code < 0x7F else '"'

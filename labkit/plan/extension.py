@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,15 +17,17 @@ from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
+from labkit.arguments import is_number, whole
 from labkit.design import Design, build
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
 from labkit.library import Library
 from labkit.plan import vision
 from labkit.plan.study import Study
-from labkit.plan.validation import define
+from labkit.plan.validation import MOST_REPEATS, define
 from labkit.records import RunEvent, RunRecord
 from labkit.run import Run, Settings
+from labkit.scoring import scorers as as_scorers
 from labkit.visible import quoted
 
 LEAST_BATCH = 10
@@ -54,11 +57,11 @@ def more(
     listed = [models] if isinstance(models, str) or not isinstance(models, Sequence) else list(models)
     _check(plan, run, rows, listed, repeats, until, batch)
     if scorers is not None:
-        plan = replace(plan, scorers=tuple(scorers))
+        plan = replace(plan, scorers=as_scorers(scorers))
     launch = partial(_launch, budget_usd=budget_usd, allow_unpriced=allow_unpriced, progress=progress)
     if listed or repeats:
-        told = {"models": [str(getattr(model, "id", model)) for model in listed], "repeats": repeats}
         plan = _widened(plan, models=listed, repeats=repeats or 0, params=params)
+        told = {"models": [str(getattr(model, "id", model)) for model in listed], "repeats": repeats}
         run = launch(plan, run, told)
     if until is None:
         if rows is None:
@@ -94,15 +97,15 @@ def _check(
     if rows is None and not models and repeats is None and until is None:
         faults.append("more needs rows=, models=, repeats= or until=.")
     for name, value in (("rows", rows), ("repeats", repeats), ("batch", batch)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            faults.append(f"{name} is {quoted(value)}; use a whole number from 1 up.")
-    wide = isinstance(until, int | float) and not isinstance(until, bool) and until > 0
+        if value is not None:
+            faults += whole(name, value, most=MOST_REPEATS if name == "repeats" else sys.maxsize)
+    wide = is_number(until) and until > 0
     if until is not None and until != "decided" and not wide:
         faults.append(
             f"until is {quoted(until)}; use 'decided', or the widest interval that will do, as 0.1."
         )
     left = len(plan.design.dataset.samples) - _asked(plan.design)
-    if until is None and isinstance(rows, int) and rows > left:
+    if not faults and until is None and rows is not None and rows > left:
         faults.append(
             f"The dataset has {left:,} more samples, not {rows:,}. Plan over a larger one: what is known "
             "is not asked again."

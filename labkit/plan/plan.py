@@ -13,6 +13,8 @@ from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from labkit.arguments import able, check, whole
+from labkit.arguments import seed as seeds
 from labkit.datasets import Dataset
 from labkit.datasets.dataset import counted, series
 from labkit.design import Design, Place
@@ -131,6 +133,7 @@ class Plan(Study):
 
     def sample(self, n: int, *, seed: int = 0) -> Plan:
         """The cells of `n` samples drawn at random."""
+        check(seeds(seed))
         wanted = sorted({place.sample for place in self.design.places})
         drawn = set(Random(seed).sample(wanted, min(counted(n), len(wanted))))  # noqa: S311 - a draw, not a secret
         return self._keep(i for i, place in enumerate(self.design.places) if place.sample in drawn)
@@ -140,6 +143,7 @@ class Plan(Study):
 
         What is not among the cells can then be asked by `run.more(rows=…)`.
         """
+        check(able("dataset", dataset, "samples", like="a Dataset: plan.design.dataset"))
         design, place_of = self.design, {sample.id: i for i, sample in enumerate(dataset.samples)}
         samples = design.dataset.samples
         places = [place._replace(sample=place_of[samples[place.sample].id]) for place in design.places]
@@ -170,6 +174,8 @@ class Plan(Study):
         long to wait and how often to retry; `progress` is `table`, `lines` or `none`.
         Raises `DefinitionError` (`MissingKey`), `StoreError` or `RunBusy` before anything is asked.
         """
+        if not isinstance(policy, Policy | None):
+            raise DefinitionError(f"policy is {quoted(policy)}; use lk.Policy(…).")
         settings = Settings(
             fresh=self.services.fresh if fresh is None else fresh,
             budget_usd=budget_usd,
@@ -262,8 +268,7 @@ def pilot_cells(design: Design, n: int, *, seed: int) -> list[int]:
     ones as far as they have them, and a larger `n` draws what a smaller one drew and more. Repeats come
     where there are fewer samples than `n`. Raises `DefinitionError` unless `n` is a whole number from 1 up.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise DefinitionError(f"A pilot has n={quoted(n)}; use a whole number of answers, from 1 up.")
+    check(whole("n", n))
     order = sorted({place.sample for place in design.places})
     Random(f"pilot/{seed}").shuffle(order)  # noqa: S311 - a draw, not a secret
     rank = {sample: position for position, sample in enumerate(order)}

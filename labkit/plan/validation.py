@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from labkit import keys, providers
+from labkit.arguments import whole
 from labkit.catalog import params as parameters
 from labkit.catalog.catalog import Catalog
 from labkit.catalog.model import Model
@@ -88,7 +89,7 @@ def define(
         params = None
     merged = [_params(model, params or {}, faults) for model in chosen_models]
     faults.trying(lambda: as_asked(_schemas(chosen_models, merged)))
-    _whole(repeats, "repeats", most=MOST_REPEATS, faults=faults)
+    faults.add(*whole("repeats", repeats, most=MOST_REPEATS))
     if duplicates not in ("ask", "share"):
         faults.add(f"duplicates is {quoted(duplicates)}; use 'ask' (each cell its own answer) or 'share'.")
     name = experiment if experiment is not None else (samples.name if samples else "")
@@ -187,8 +188,3 @@ def _distinct(names: Sequence[str], noun: str, faults: Faults) -> None:
                 f"{count} {noun}s are called '{name}'; give each a name of its own, "
                 "so that their rows can be told apart."
             )
-
-
-def _whole(value: Any, name: str, *, most: int, faults: Faults) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        faults.add(f"{name} is {quoted(value)}; use a whole number from 1 to {most:,}.")

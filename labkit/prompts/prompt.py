@@ -119,7 +119,7 @@ class Prompt:
         Raises `MissingVariables` naming all that is missing, and `DefinitionError` where the template
         fails on these values or gives nothing but blanks.
         """
-        values = self._values(fields) if self.defaults else fields
+        values = self._given(fields)
         text = self._user.render(values)
         if not text or text.isspace():
             raise DefinitionError(
@@ -137,7 +137,7 @@ class Prompt:
 
     def missing(self, fields: Mapping[str, Any]) -> list[str]:
         """The variables that need a value and have none in `fields`, nor a default."""
-        values = self._values(fields) if self.defaults else fields
+        values = self._given(fields)
         found = dict.fromkeys(self._system.missing(values) if self._system else ())
         found.update(dict.fromkeys(self._user.missing(values)))
         return list(found)
@@ -170,7 +170,11 @@ class Prompt:
             found = [{"type": "text", "text": found}]
         return [*self._front, *found]
 
-    def _values(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def _given(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not isinstance(fields, Mapping):
+            raise DefinitionError(f"fields is {quoted(fields)}; use a mapping such as {{'text': 'hi'}}.")
+        if not self.defaults:
+            return fields
         values = dict(self.defaults)
         values.update(
             (name, value) for name, value in fields.items() if value is not None or name not in values

@@ -112,7 +112,10 @@ def as_text(value: Any, name: str) -> str:
         raise Empty(name)
     if callable(value):
         raise TypeError(f"{name} is a function, which cannot be printed")
-    return str(METER.walked(value) if isinstance(value, (list, tuple, Mapping)) else value)
+    try:
+        return str(METER.walked(value) if isinstance(value, (list, tuple, Mapping)) else value)
+    except RuntimeError as error:
+        raise TypeError(f"{name} cannot be printed: {error}") from None
 
 
 class _Environment(ImmutableSandboxedEnvironment):

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
+from labkit.arguments import check, mapping, number, text, whole
 from labkit.errors import DefinitionError, InvalidRequest, ProviderError
 from labkit.records import Request, StopReason, Usage
+from labkit.visible import quoted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +77,14 @@ class Script:
         chunk: int | None = None,
         faults: Faults = (),
     ) -> None:
-        if chunk is not None and chunk < 1:
-            raise DefinitionError(f"chunk is {chunk}; a piece has at least one character")
+        check(
+            text("version", version, or_none=True),
+            number("first_token_s", first_token_s, least=0),
+            number("delay_s", delay_s, least=0),
+            whole("chunk", chunk) if chunk is not None else [],
+            _several("answers", answers),
+            _several("faults", faults),
+        )
         self.version = version
         self.first_token_s = first_token_s
         self.delay_s = delay_s
@@ -98,7 +106,11 @@ class Script:
         token counts are taken where they are; with `speed` so are the clocks (`ttft_s`, `latency_s`),
         so many times faster.
         """
-        rows = generations.to_dict("records") if hasattr(generations, "to_dict") else list(generations)
+        check(number("speed", speed, above=0, or_none=True))
+        several = generations.to_dict("records") if hasattr(generations, "to_dict") else generations
+        check(_several("generations", several))
+        rows = list(several)
+        check(*(mapping("a generation", row, like="{'text': 'hi'}") for row in rows))
         done = [row for row in rows if row.get("status", "done") == "done"]
         if not done:
             raise DefinitionError("there is no finished generation among these records")
@@ -120,6 +132,12 @@ def plain(content: Any) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
+
+
+def _several(name: str, given: object) -> list[str]:
+    if callable(given) or isinstance(given, Iterable):
+        return []
+    return [f"{name} is {quoted(given)}; a script takes a list, or a function of the request."]
 
 
 def _answering(answers: Answers) -> Callable[[Request], Said]:

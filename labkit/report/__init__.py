@@ -1,9 +1,19 @@
 """What a run leaves behind for others: a page, Markdown, a card, tables as files."""
 
-from labkit.report.card import CardFault, as_card, read_card, write_card
+from labkit.report.card import CardFault, as_card, card_path, read_card, write_card
 from labkit.report.export import export
 from labkit.report.markdown import markdown
 from labkit.report.material import Material
 from labkit.report.page import page
 
-__all__ = ["CardFault", "Material", "as_card", "export", "markdown", "page", "read_card", "write_card"]
+__all__ = [
+    "CardFault",
+    "Material",
+    "as_card",
+    "card_path",
+    "export",
+    "markdown",
+    "page",
+    "read_card",
+    "write_card",
+]

@@ -65,11 +65,16 @@ def as_card(given: Material, settings: Mapping[str, Any]) -> dict[str, Any]:
     return cleaned
 
 
-def write_card(card: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
-    """Write the card; raises DefinitionError where its folder is not there."""
+def card_path(path: str | os.PathLike[str]) -> Path:
+    """Where a card is to be written; raises DefinitionError where its folder is not there."""
     target = as_path(path, what="card")
     if not target.parent.is_dir():
         raise DefinitionError(f"there is no folder {target.parent.name!r:.80} to write the card to")
+    return target
+
+
+def write_card(card: Mapping[str, Any], target: Path) -> Path:
+    """Write the card; raises DefinitionError where that cannot be."""
     try:
         target.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labkit.arguments import check, text
 from labkit.errors import DefinitionError
 from labkit.paths import as_path
 from labkit.run.run_frames import RunFrames
+from labkit.store.filters import listed
 from labkit.summary.compact_frame import FIGURES
 from labkit.visible import quoted
 
@@ -172,10 +174,11 @@ class Conclusions(RunFrames):
         """
         from labkit import report
 
+        target = None if path is None else report.card_path(path)
         settings = _settings(score, by, margin, level, against, clusters, better)
         made = report.as_card(self._material(settings, question, charts=False), settings)
-        if path is not None:
-            report.write_card(made, path)
+        if target is not None:
+            report.write_card(made, target)
         return made
 
     def export(
@@ -195,6 +198,7 @@ class Conclusions(RunFrames):
     def _material(self, settings: dict[str, Any], question: str | None, *, charts: bool) -> Material:
         from labkit.run.report_material import gather, scorers_of
 
+        check(text("question", question, or_none=True))
         row, frame = self._services.store.run_row(self.run_id), self.generations()
         if row is None or frame.empty:
             raise DefinitionError(f"Run {self.run_id} has no answers yet, so there is nothing to report.")
@@ -222,7 +226,7 @@ def _settings(
 ) -> dict[str, Any]:
     return {
         "score": score,
-        "by": by if isinstance(by, str) else list(by),
+        "by": by if isinstance(by, str) else listed(by),
         "margin": margin,
         "level": level,
         "against": against,

@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from labkit.arguments import check, number
 from labkit.design import Design, Place
 from labkit.engine import event_loop
 from labkit.errors import DefinitionError, LabkitError
@@ -174,6 +175,7 @@ class Run(Conclusions, Extendable, RunControl):
         Raises what stopped the run if it could not be driven to its end, and `TimeoutError` after
         `timeout_s` (the run goes on).
         """
+        check(number("timeout_s", timeout_s, least=0, below=None, or_none=True))
         if self._launch is None:
             return self
         try:

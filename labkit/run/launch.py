@@ -7,7 +7,6 @@ notebooks, and decides nothing about what to ask: that is the design's.
 from __future__ import annotations
 
 import logging
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -17,13 +16,14 @@ from random import Random
 from typing import Any
 
 from labkit import provenance
+from labkit.arguments import check, number, switch
 from labkit.catalog.model import Model
 from labkit.catalog.prices import Pricer
 from labkit.design import Design, Place
 from labkit.engine import event_loop
 from labkit.engine.executor import Executor, Job
 from labkit.engine.retry import Policy
-from labkit.errors import DefinitionError, StoreError
+from labkit.errors import StoreError
 from labkit.keys import Key
 from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
 from labkit.run import replaying, save_definitions, score_answers, unasked
@@ -32,7 +32,6 @@ from labkit.run.launch_commands import LaunchCommands
 from labkit.run.stored import Stored
 from labkit.scoring import Scorer
 from labkit.store.writer import Writer
-from labkit.visible import quoted
 
 log = logging.getLogger("labkit.run")
 
@@ -51,12 +50,11 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        budget = self.budget_usd
-        if budget is None:
-            return
-        number = isinstance(budget, int | float) and not isinstance(budget, bool)
-        if not number or not 0 <= budget <= sys.float_info.max:
-            raise DefinitionError(f"budget_usd is {quoted(budget)}; use a number of US dollars from 0 up.")
+        check(
+            number("budget_usd", self.budget_usd, least=0, or_none=True),
+            switch("fresh", self.fresh),
+            switch("allow_unpriced", self.allow_unpriced),
+        )
 
 
 class Launch(LaunchCommands):

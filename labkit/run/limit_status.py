@@ -5,10 +5,10 @@ A value: it does not change them (see `Run.limit`), and does not know how they a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from labkit.arguments import is_number, whole
 from labkit.errors import DefinitionError
 from labkit.visible import quoted
 
@@ -93,13 +93,11 @@ def per_minute(requests: float | None, tokens: float | None, concurrency: int | 
     faults = []
     given = {"requests": requests, "tokens": tokens}
     for kind, count in given.items():
-        number = isinstance(count, int | float) and not isinstance(count, bool)
-        if count is not None and (not number or math.isnan(count) or count <= 0):
+        if count is not None and not (is_number(count) and count > 0):
             faults.append(
                 f"{kind}_per_minute is {quoted(count)}; use a number above 0, or math.inf to lift it."
             )
-    whole = isinstance(concurrency, int) and not isinstance(concurrency, bool)
-    if concurrency is not None and (not whole or concurrency < 1):
+    if concurrency is not None and whole("concurrency", concurrency):
         faults.append(
             f"concurrency is {quoted(concurrency)}; use a whole number from 1 up, or run.stop(model=…)."
         )

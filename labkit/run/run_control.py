@@ -5,6 +5,7 @@ It passes on what it is told, and returns at once; what becomes of it is the lau
 
 from __future__ import annotations
 
+from labkit.arguments import check, text
 from labkit.errors import DefinitionError, LabkitError
 from labkit.run.launch import Launch
 from labkit.run.limit_status import Limits, per_minute
@@ -19,11 +20,12 @@ class RunControl:
 
     def stop(self, reason: str = "stopped by you", *, model: str | None = None) -> None:
         """Ask nothing more, or nothing more of one `model`; answers in flight are kept. Returns at once."""
+        check(text("reason", reason))
         launch = self._driven()
         if model is None:
             launch.stop(reason)
         else:
-            launch.stop_model(model, reason)
+            launch.stop_model(self._asked(model), reason)
 
     def pause(self) -> None:
         """Send nothing for now; what is in flight goes on. Returns at once."""
@@ -61,10 +63,15 @@ class RunControl:
         >>> run.limit("openai/gpt-4o", concurrency=8, requests_per_minute=100)   # doctest: +SKIP
         """
         launch = self._driven()
-        known = [one.id for one in launch.design.models]
+        launch.limit(
+            self._asked(model), concurrency, per_minute(requests_per_minute, tokens_per_minute, concurrency)
+        )
+
+    def _asked(self, model: str) -> str:
+        known = [one.id for one in self._driven().design.models]
         if model not in known:
             raise DefinitionError(f"This run does not ask {quoted(model)}; it asks {', '.join(known)}.")
-        launch.limit(model, concurrency, per_minute(requests_per_minute, tokens_per_minute, concurrency))
+        return model
 
     def _driven(self) -> Launch:
         if self._launch is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from labkit.arguments import check, text
 from labkit.errors import DefinitionError
 from labkit.run.lab_services import LabServices
 from labkit.scoring import Scorer
@@ -86,6 +87,7 @@ class RunFrames:
         """
         from labkit.summary import summarize
 
+        check(text("baseline", baseline, or_none=True))
         frame = self.generations(columns=FIGURES)
         return summarize(frame, by=by, score=score, baseline=_majority(frame, baseline))
 

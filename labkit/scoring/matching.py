@@ -17,6 +17,7 @@ from labkit.visible import quoted
 
 PATTERN_TIMEOUT_S = 1.0
 PATTERN_MAX_CHARACTERS = 100_000
+PATTERN_LONGEST = 100_000
 
 
 class NothingToCompare(Exception):
@@ -74,10 +75,18 @@ def regex(
     """
     import regex as engine  # type: ignore[import-untyped]  # unlike `re`, it can be stopped
 
+    if isinstance(pattern, str) and len(pattern) > PATTERN_LONGEST:
+        raise DefinitionError(
+            f"the pattern of scorer {quoted(name)} has {len(pattern):,} characters; "
+            f"at most {PATTERN_LONGEST:,} are compiled"
+        )
+
     try:
         compiled = engine.compile(pattern, engine.IGNORECASE if ignore_case else 0)
     except (engine.error, TypeError) as error:
-        raise DefinitionError(f"the pattern {quoted(pattern)} of scorer {name!r} is none: {error}") from None
+        raise DefinitionError(
+            f"the pattern {quoted(pattern)} of scorer {quoted(name)} is none: {error}"
+        ) from None
 
     def compare(generation: Generation, sample: Sample) -> Value:
         answer = answer_text(generation)

@@ -11,10 +11,11 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, NamedTuple
 
-from labkit.errors import DefinitionError
+from labkit.arguments import check, number
 from labkit.records import Generation, Sample
 from labkit.scoring.matching import NothingToCompare, answer_text, explained, target_values
 from labkit.scoring.scorer import Scorer, Value
+from labkit.visible import quoted
 
 MAX_CHARACTERS = 100_000
 Pick = Literal["only", "first", "last"]
@@ -96,15 +97,16 @@ def numeric(
     >>> numeric(0.5, target="price", unreadable=0)
     Scorer('numeric')
     """
-    faults = [
-        f"{label} of scorer {name!r} is {value}; it must be a finite number of at least 0"
-        for label, value in (("tolerance", tolerance), ("relative", relative))
-        if not 0 <= value < float("inf")
-    ]
-    if pick not in ("only", "first", "last"):
-        faults.append(f"pick of scorer {name!r} is {pick!r}; choose 'only', 'first' or 'last'")
-    if faults:
-        raise DefinitionError(faults)
+    of = f"of scorer {quoted(name)}"
+    known = pick in ("only", "first", "last")
+    check(
+        number(f"tolerance {of}", tolerance, least=0),
+        number(f"relative {of}", relative, least=0),
+        number(f"low {of}", low, below=None, or_none=True),
+        number(f"high {of}", high, below=None, or_none=True),
+        number(f"unreadable {of}", unreadable, or_none=True),
+        [] if known else [f"pick {of} is {quoted(pick)}; choose 'only', 'first' or 'last'"],
+    )
 
     slack, share = Decimal(str(tolerance)), Decimal(str(relative))
     lowest, highest = (None if end is None else Decimal(str(end)) for end in (low, high))

@@ -15,6 +15,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
+from labkit.arguments import text
 from labkit.errors import DefinitionError
 from labkit.records import Generation, Sample, Score
 from labkit.visible import quoted
@@ -68,7 +69,9 @@ def scorers(given: Iterable[Scorer | Function] | Scorer | Function) -> tuple[Sco
         if not callable(fn):
             faults.append(f"scorer {number} is a {type(one).__name__}; give a Scorer or a function")
         elif inspect.iscoroutinefunction(fn):
-            faults.append(f"scorer {name!r} is a coroutine function; scorers are plain functions")
+            faults.append(f"scorer {quoted(name)} is a coroutine function; scorers are plain functions")
+        elif wrong := text(f"the name of scorer {number}", name):
+            faults += wrong
         elif not name or name == "<lambda>":
             faults.append(f"scorer {number} has no name; write Scorer('a name', function)")
         elif name in found:

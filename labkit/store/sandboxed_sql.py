@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from labkit.arguments import check, number
 from labkit.errors import DefinitionError
 from labkit.store.arrow_to_pandas import utc
 from labkit.visible import quoted
@@ -60,8 +61,9 @@ def query(
 
     if not isinstance(sql, str) or not sql.strip():
         raise DefinitionError("The query is empty. Write one, such as: from generations limit 10")
-    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
-        raise DefinitionError(f"timeout_s={quoted(timeout_s)} is no number of seconds above 0.")
+    if params is not None and (isinstance(params, str | bytes) or not isinstance(params, Iterable)):
+        raise DefinitionError(f"params is {quoted(params)}; give a list, or a mapping for named ones.")
+    check(number("timeout_s", timeout_s, above=0, below=None))
     with _ended_after(connection, float(timeout_s)) as ended:
         try:
             statements = connection.extract_statements(sql)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labkit.arguments import check, number, sure
 from labkit.errors import DefinitionError
 from labkit.stats import (
     Pairs,
@@ -90,10 +91,7 @@ def compare_pairs(
     """
     import pandas as pd
 
-    if margin is not None and not (isinstance(margin, int | float) and margin > 0):
-        raise DefinitionError(f"margin={quoted(margin)} is to be above 0, such as 0.02 for 2 points")
-    if not (isinstance(level, int | float) and 0 < level < 1):
-        raise DefinitionError(f"level={quoted(level)} is to lie between 0 and 1, as 0.95 does")
+    check(number("margin", margin, above=0, or_none=True), sure("level", level))
     if watched and not given.bounded:
         raise DefinitionError(f"score {quoted(given.scorer)} has no bounds 0 to 1, so it cannot be watched")
     if against is not None and against not in given.names:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labkit.arguments import check, sure
 from labkit.errors import DefinitionError
 from labkit.stats import Interval, holm, paired_difference, ratio_of_means, ratio_of_typical
 from labkit.summary.summarize import fresh, score_column
@@ -79,6 +80,7 @@ def compare(
     >>> print(compare(pd.DataFrame(rows), pd.DataFrame(rows)).sentences[0])
     p · m scored the same on all 30 common samples. Nothing that labkit records changed.
     """
+    check(sure("level", level))
     columns = [score_column(frame, score) for frame in (before, after)]
     if columns[0] is None or columns[0] not in after.columns:
         raise DefinitionError("Both runs need the same scorer; score them: run.score(lk.exact())")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from labkit.arguments import check, text, whole
 from labkit.errors import DefinitionError
 from labkit.store.filters import listed
 from labkit.summary.contender_table import BETWEEN, FACTORS
@@ -60,6 +61,7 @@ class Differences:
 
         Raises DefinitionError where there is no such column.
         """
+        check(text("column", column))
         name = column if column in self.every.columns else f"sample.{column}"
         if name not in self.every.columns:
             has = ", ".join(str(c)[7:] for c in self.every.columns if str(c).startswith("sample."))
@@ -110,6 +112,7 @@ def differences(
     """
     from labkit.summary.summarize import score_column
 
+    check(whole("rows", rows))
     keys = tuple(listed(by))
     if not keys or any(key not in FACTORS for key in keys) or len(set(keys)) < len(keys):
         raise DefinitionError(f"by={quoted(list(keys))}: compare by 'model', 'prompt' or ['prompt', 'model']")

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labkit.arguments import check, text
 from labkit.errors import DefinitionError
 from labkit.summary import score_column, summarize
 from labkit.summary.compact_frame import compact
@@ -103,6 +104,7 @@ def verdict(
     >>> verdict(pd.DataFrame(rows)).sentences[0]
     'b beats a by 55 to 88 points.'
     """
+    check(text("clusters", clusters, or_none=True))
     if better not in ("higher", "lower"):
         raise DefinitionError(f"better={quoted(better)} is to be 'higher' or 'lower'")
     labels = labels or frame.attrs.get("labels")

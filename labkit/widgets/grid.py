@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import anywidget
 import traitlets
 
+from labkit.arguments import able, check
 from labkit.records import Generation
 from labkit.widgets import static_table
 from labkit.widgets.fallback import WithFallback
@@ -154,6 +155,7 @@ class LiveGrid(anywidget.AnyWidget):
 
 
 def _live(run: Watchable) -> LiveRun:
+    check(able("run", run, "progress", "generations", like="a run: plan.start()"))
     if run.progress is not None:
         return run.progress
     names = Generation.__struct_fields__

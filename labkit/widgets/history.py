@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from labkit.arguments import able, check
 from labkit.errors import DefinitionError
+from labkit.store.filters import times
 from labkit.widgets.model_progress import duration, usd
 from labkit.widgets.selector import Choice, Selector
 
@@ -51,8 +53,9 @@ class History(Selector):
     _drawn_by = "historyform.HistoryForm"
 
     def __init__(self, lab: HasRuns, *, since: date | None = None) -> None:
+        check(able("lab", lab, "runs", like="a lab: lk.Lab(…)"))
         self._lab = lab
-        self._since = since
+        self._since = _as_day(since)
         self._statuses: dict[str, str] = {}
         super().__init__(self._list(), value=(), call="lk.History", heads=("run", *FACTS))
 
@@ -63,7 +66,7 @@ class History(Selector):
 
     @since.setter
     def since(self, day: date | None) -> None:
-        self._since = day
+        self._since = _as_day(day)
         self.renew()
 
     def renew(self) -> None:
@@ -131,6 +134,11 @@ class History(Selector):
         rows = [row for row in frame.to_dict("records") if self._since is None or _day(row) >= self._since]
         self._statuses = {row["run_id"]: str(row["status"]) for row in rows}
         return [_choice(row, parts.get(row["run_id"], {})) for row in rows]
+
+
+def _as_day(since: date | None) -> date | None:
+    _, given = times("started_at", since=since, until=None)
+    return given[0].date() if given else None
 
 
 def _choice(row: Mapping[Any, Any], made: Mapping[Any, Any]) -> Choice:

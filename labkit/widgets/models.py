@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from labkit.arguments import able, check, mapping
 from labkit.errors import DefinitionError
+from labkit.store.filters import listed
 from labkit.visible import quoted
 from labkit.widgets.pulling import weights_here
 from labkit.widgets.selector import Choice, Selector
@@ -48,12 +50,12 @@ class ModelSelector(Selector):
         value: Sequence[str] | None = None,
         params: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
+        check(able("lab", lab, "models", like="a lab: lk.Lab(…)"))
         self._catalog = lab.models
-        wanted = [self._id(one) for one in ([value] if isinstance(value, str) else value or ())]
+        wanted = [self._id(one) for one in ([] if value is None else listed(value))]
         rows: list[dict[Any, Any]] = lab.models.frame().to_dict("records")
         here = weights_here() if any(row["provider"] == "local" for row in rows) else frozenset()
-        listed = [row for row in rows if _is_none(row["retired"]) or row["id"] in wanted]
-        choices = [_choice(row, here) for row in listed]
+        choices = [_choice(row, here) for row in rows if _is_none(row["retired"]) or row["id"] in wanted]
         ready = [choice.value for choice in choices if choice.tags.issuperset({"local", "ready"})]
         self._params: dict[str, dict[str, Any]] = {}
         super().__init__(
@@ -62,7 +64,10 @@ class ModelSelector(Selector):
             call="lk.ModelSelector",
             heads=("model", *FACTS),
         )
-        for model, given in (params or {}).items():
+        own = {} if params is None else params
+        check(mapping("params", own, like="{'openai/gpt-4o': {'temperature': 0}}"))
+        for model, given in own.items():
+            check(mapping(f"params of {quoted(model)}", given, like="{'temperature': 0}"))
             self.set_params(self._id(model), **given)
 
     @property
@@ -77,22 +82,22 @@ class ModelSelector(Selector):
 
     @value.setter
     def value(self, chosen: Sequence[str]) -> None:
-        self.choose([self._id(one) for one in ([chosen] if isinstance(chosen, str) else chosen)])
+        self.choose([self._id(one) for one in listed(chosen)])
 
     def params(self, model: str) -> dict[str, Any]:
         """The params set here for one model."""
-        return dict(self._params.get(model, {}))
+        return dict(self._params.get(self._of(model), {}))
 
     def set_params(self, model: str, **params: Any) -> None:
         """Set params of one model; None takes one back."""
-        if model not in self._choices:
-            raise DefinitionError(f"lk.ModelSelector does not list {quoted(model)}.")
+        model = self._of(model)
         kept = {**self._params.get(model, {}), **params}
         self._params[model] = {name: value for name, value in kept.items() if value is not None}
         self.changed()
 
     def renew(self, model: str) -> None:
         """Look again whether a model's weights are here."""
+        model = self._of(model)
         rows = self._catalog.frame().to_dict("records")
         row = next(row for row in rows if row["id"] == model)
         self._choices[model] = _choice(row, weights_here())
@@ -114,6 +119,11 @@ class ModelSelector(Selector):
             else repr(id)
             for id in self.chosen
         ]
+
+    def _of(self, model: str) -> str:
+        if not self._lists(model):
+            raise DefinitionError(f"lk.ModelSelector does not list {quoted(model)}.")
+        return model
 
     def _id(self, name: str) -> str:
         """The id behind an alias; what is unknown stays as it is, to be named in the error."""

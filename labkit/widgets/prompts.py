@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from labkit.arguments import able, check, text, whole
+from labkit.errors import DefinitionError
 from labkit.prompts import Block, Prompt, parse_ref
+from labkit.store.filters import listed
+from labkit.visible import quoted
 from labkit.widgets.draft import Draft
 from labkit.widgets.selector import Choice, Selector
 
@@ -58,8 +62,11 @@ class PromptSelector(Selector):
         value: Sequence[str | Prompt] | None = None,
         blocks: Sequence[Block] = (),
     ) -> None:
+        check(able("lab", lab, "prompts", like="a lab: lk.Lab(…)"))
         self._library = lab.prompts
-        self._own_blocks = tuple(blocks)
+        self._own_blocks = tuple(listed(blocks))
+        if strange := [one for one in self._own_blocks if not isinstance(one, Block)]:
+            raise DefinitionError(f"blocks has {quoted(strange[0])} in it; give lk.Block values.")
         self._versions: dict[str, list[int]] = {}
         self._picked: dict[str, int] = {}
         self.draft = Draft()
@@ -67,7 +74,7 @@ class PromptSelector(Selector):
         names, choices = self._listed()
         first = names[: len(names) if len(names) <= FEW else 1]
         super().__init__(choices, value=(), call="lk.PromptSelector", heads=("prompt", *FACTS))
-        self._set(first if value is None else [value] if isinstance(value, str | Prompt) else value)
+        self._set(first if value is None else value)
 
     # -- the choice ------------------------------------------------------------------------------
 
@@ -79,7 +86,7 @@ class PromptSelector(Selector):
 
     @value.setter
     def value(self, chosen: Sequence[str | Prompt]) -> None:
-        self._set([chosen] if isinstance(chosen, str | Prompt) else chosen)
+        self._set(chosen)
         self.changed()
 
     @property
@@ -94,14 +101,15 @@ class PromptSelector(Selector):
 
     def versions(self, name: str) -> tuple[int, ...]:
         """The saved versions of a prompt."""
-        return tuple(self._versions.get(name, ()))
+        return tuple(self._versions.get(name, ())) if self._lists(name) else ()
 
     def version(self, name: str) -> int | None:
         """The version chosen; None stands for the file, or the latest."""
-        return self._picked.get(name)
+        return self._picked.get(name) if self._lists(name) else None
 
     def pick(self, name: str, version: int | None) -> None:
         """Choose which version of a prompt is meant."""
+        check(text("name", name), whole("version", version) if version is not None else [])
         if version is None:
             self._picked.pop(name, None)
         else:
@@ -111,6 +119,7 @@ class PromptSelector(Selector):
 
     def prompt(self, name: str) -> Prompt:
         """A listed prompt, in the version chosen."""
+        check(text("name", name))
         return self._library[self._ref(name)]
 
     # -- the draft -------------------------------------------------------------------------------
@@ -176,12 +185,14 @@ class PromptSelector(Selector):
             rows.append((prompt.name, "not saved", ", ".join(prompt.variables), prompt.text))
         return rows
 
-    def _set(self, chosen: Sequence[str | Prompt]) -> None:
+    def _set(self, chosen: str | Prompt | Sequence[str | Prompt]) -> None:
         picked: dict[str, int] = {}
         names: list[str] = []
-        typed = [one for one in chosen if isinstance(one, Prompt)]
-        for ref in chosen:
-            if isinstance(ref, str):
+        given = listed(chosen)
+        typed = [one for one in given if isinstance(one, Prompt)]
+        for ref in given:
+            if not isinstance(ref, Prompt):
+                check(text("value", ref))
                 name, version = parse_ref(ref)
                 names.append(name)
                 if version is not None:

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from labkit.arguments import check, text
 from labkit.errors import DefinitionError
+from labkit.store.filters import listed
 from labkit.visible import quoted, visible
 from labkit.widgets.state import State
 
@@ -65,22 +67,28 @@ class Selector(State):
 
     def toggle(self, value: str, on: bool) -> None:
         """Choose one more, or one less."""
-        self._choose([*(self._chosen - {value}), *([value] if on else [])])
+        self._choose([*(one for one in self._chosen if one != value), *([value] if on else [])])
         self.changed()
 
     def found(self, words: str = "", *, tags: Sequence[str] = ()) -> tuple[Choice, ...]:
         """The choices in which every word occurs and that have all the tags, chosen ones first."""
-        wanted = words.casefold().split()
-        listed = [c for c in self._choices.values() if c.has(wanted) and c.tags.issuperset(tags)]
-        return tuple(sorted(listed, key=lambda choice: choice.value not in self._chosen))
+        check(text("words", words))
+        wanted, of = words.casefold().split(), listed(tags)
+        found = [
+            c for c in self._choices.values() if c.has(wanted) and all(tag in list(c.tags) for tag in of)
+        ]
+        return tuple(sorted(found, key=lambda choice: choice.value not in self._chosen))
 
     def _choose(self, values: Sequence[str]) -> None:
-        wanted = [values] if isinstance(values, str) else list(values)
-        if strangers := [value for value in wanted if value not in self._choices]:
-            listed = ", ".join(list(self._choices)[:8]) + (", …" if len(self._choices) > 8 else "")
+        wanted = listed(values)
+        if strangers := [value for value in wanted if not self._lists(value)]:
+            known = ", ".join(list(self._choices)[:8]) + (", …" if len(self._choices) > 8 else "")
             named = ", ".join(map(quoted, strangers))
-            raise DefinitionError(f"{self._call} does not list {named}; it lists {listed or 'nothing'}.")
+            raise DefinitionError(f"{self._call} does not list {named}; it lists {known or 'nothing'}.")
         self._chosen = set(wanted)
+
+    def _lists(self, value: object) -> bool:
+        return isinstance(value, str) and value in self._choices
 
     # -- showing ---------------------------------------------------------------------------------
 

@@ -108,7 +108,7 @@ class Workbench(State):
 
     def set(self, **changes: Any) -> None:
         """Change `source`, `score`, `rows`, `repeats`, `budget_usd` or `experiment`."""
-        if "score" in changes and changes["score"] not in SCORERS:
+        if "score" in changes and changes["score"] not in list(SCORERS):
             raise DefinitionError(f"score is {quoted(changes['score'])}; it can be {', '.join(SCORERS)}.")
         for name, value in changes.items():
             setattr(self, f"_{name}" if name in ("source", "score") else name, value)
