@@ -143,9 +143,10 @@ class Lab(Archive):
         are functions and are not kept: give them. Raises `DefinitionError` where the lab does not know
         enough.
         """
+        marking = as_scorers(scorers)
         known = recall(self.run(run_id).run_id, store=self.store, catalog=self.models, library=self.prompts)
         cells = known.pop("cells")
-        plan = self.plan(**known, scorers=scorers)
+        plan = self.plan(**known, scorers=marking)
         if cells is None:
             return plan
         frame = plan.frame()

@@ -47,7 +47,7 @@ def cost_parts(
     """
     if prices is not None:
         check(mapping("prices", prices, like="{'openai/gpt-4o': {'input': 1, 'output': 4}}"))
-        check(*(price_faults(given, quoted(model)) for model, given in prices.items()))
+        check(*(price_faults(given or None, quoted(model)) for model, given in prices.items()))
     frame = frame_of(x, "cost_usd", *TOKENS)
     given, listed = (
         rows(frame, [], labels=labels),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
-from labkit.arguments import check, mapping, number, text, whole
+from labkit.arguments import check, number, text, whole
 from labkit.errors import DefinitionError, InvalidRequest, ProviderError
 from labkit.records import Request, StopReason, Usage
 from labkit.visible import quoted
@@ -108,9 +108,11 @@ class Script:
         """
         check(number("speed", speed, above=0, or_none=True))
         several = generations.to_dict("records") if hasattr(generations, "to_dict") else generations
-        check(_several("generations", several))
+        if isinstance(several, str | bytes) or not isinstance(several, Iterable):
+            raise DefinitionError(f"generations is {quoted(several)}; give a frame, or a list of dicts.")
         rows = list(several)
-        check(*(mapping("a generation", row, like="{'text': 'hi'}") for row in rows))
+        if strange := [row for row in rows if not isinstance(row, Mapping)]:
+            raise DefinitionError(f"generations has {quoted(strange[0])} in it; give a list of dicts.")
         done = [row for row in rows if row.get("status", "done") == "done"]
         if not done:
             raise DefinitionError("there is no finished generation among these records")

@@ -30,6 +30,8 @@ SPELLED = {
     "HTML's x": "".join(f"&#x{ord(one):x};" for one in SECRET),
     "base64": base64.b64encode(b"Bearer " + SECRET.encode()).decode(),
     "hex": SECRET.encode().hex(),
+    "without a width": "\u200b".join(SECRET),
+    "without a width in JSON": "\\u200b".join(SECRET),
 }
 
 
@@ -66,6 +68,26 @@ def test_a_key_is_taken_out_in_any_spelling(how: str) -> None:
         assert "CANARY" not in found
         assert "CANARY" not in json.dumps(found)
         assert heard([text]) == found
+
+
+@pytest.mark.parametrize("how", [how for how in SPELLED if how != "the last half"])
+@given(cuts=st.lists(st.integers(1, 6 * len(SECRET))) | st.just([*range(300)]))
+def test_a_key_spelled_and_split_is_not_heard(how: str, cuts: list[int]) -> None:
+    """Also where an escape itself is cut in two. What begins in mid-key is known where it comes at once."""
+    whole = f"So: {SPELLED[how]} after"
+    places = [0, *sorted({cut for cut in cuts if 0 < cut < len(whole)}), len(whole)]
+    found = heard([whole[a:b] for a, b in itertools.pairwise(places)])
+    assert found.startswith("So: ")
+    assert found.endswith(" after")
+    told = Echo([KEY]).cleaned(found) or ""
+    assert "CANARY" not in found
+    assert told == found
+
+
+@given(st.text(st.sampled_from("\\\\u0073x%4&#;sk-pr\u200b é")), st.integers(1, 5))
+def test_what_is_no_key_comes_through_whole(text: str, size: int) -> None:
+    """Escapes and their beginnings wait for the next piece, and are lost nowhere."""
+    assert heard([text[at : at + size] for at in range(0, len(text), size)]) == text
 
 
 @given(st.lists(st.integers(1, len(SECRET) + 10)), st.text(max_size=5))

@@ -51,6 +51,10 @@ VALUES = (
 )
 
 
+KINDS = tuple(VALUES[place] for place in (0, 4, 5, 7, 11, 14, 16, 18, 20, 22, 23))
+"""One value of each kind, for doors at which `labkit.arguments` looks: its own test goes through all."""
+
+
 @pytest.fixture(scope="module")
 def at(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A lab with a run in it: `lab`, `run`, `echo`, a model, and `plan`, which makes more plans."""
@@ -63,12 +67,42 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Any:
         return lab.plan(**{**given, **other})
 
     run = plan(scorers=[lk.exact()]).run(progress="none")
-    return SimpleNamespace(lab=lab, run=run, echo=echo, plan=plan, folder=folder, given=given)
+    choosing = {
+        "models": lk.ModelSelector(lab),
+        "prompts": lk.PromptSelector(lab),
+        "history": lk.History(lab),
+        "differences": run.differences(),
+    }
+    return SimpleNamespace(
+        lab=lab,
+        run=run,
+        echo=echo,
+        plan=plan,
+        folder=folder,
+        given=given,
+        **choosing,
+    )
+
+
+def scored(at: Any, scorer: lk.Scorer) -> Any:
+    """The answers of the run, with a score more."""
+    return at.run.score(scorer)
+
+
+def script(**given: Any) -> lk.Script:
+    """A script with one thing said of it."""
+    return lk.Script(**{"answers": ["a"], **given})
+
+
+def more(at: Any, name: str, value: Any) -> Any:
+    """A run that is to grow: by what cannot be, so that it is refused before it is asked."""
+    beside = {} if name in ("rows", "models", "repeats", "until") else {"repeats": 10**9}
+    return at.run.more(**{**beside, name: value}, progress="none")
 
 
 def asked(at: Any, **given: Any) -> Any:
     """The answers of a plan with one thing in it that is `given`."""
-    return at.plan(**given).run(progress="none").generations()
+    return at.plan(**given).run(progress="none", policy=lk.Policy(backoff_s=0)).generations()
 
 
 def elsewhere(**more: Any) -> lk.Model:
@@ -126,7 +160,7 @@ DOORS: dict[str, Door] = {
     "run limit": lambda at, v: at.run.limit(v, concurrency=1),
     **{
         f"verdict {name}": lambda at, v, name=name: at.run.verdict(**{name: v})
-        for name in ("score", "by", "against", "better")
+        for name in ("score", "by", "against", "better", "margin", "level", "clusters")
     },
     "differences by": lambda at, v: at.run.differences(by=v),
     "summary by": lambda at, v: at.run.summary(by=v),
@@ -178,9 +212,9 @@ DOORS: dict[str, Door] = {
     "duplicates": lambda at, v: at.plan(duplicates=v),
     "experiment": lambda at, v: asked(at, experiment=v),
     "seed": lambda at, v: asked(at, seed=v),
-    "scorer value": lambda at, v: asked(at, scorers=[lk.Scorer("mine", lambda g, s: v)]),
-    "exact target": lambda at, v: asked(at, scorers=[lk.exact(v)]),
-    "regex": lambda at, v: asked(at, scorers=[lk.regex(v)]),
+    "scorer value": lambda at, v: scored(at, lk.Scorer("mine", lambda g, s: v)),
+    "exact target": lambda at, v: scored(at, lk.exact(v)),
+    "regex": lambda at, v: scored(at, lk.regex(v)),
     "answer": lambda at, v: asked(at, models=[lk.Model("scripted/odd", client=lk.Script([v]))]),
     "budget": lambda at, v: at.plan().run(budget_usd=v, progress="none"),
     "progress": lambda at, v: at.plan().run(progress=v),
@@ -191,8 +225,121 @@ DOORS: dict[str, Door] = {
     "select": lambda at, v: at.plan().select(v),
 }  # fmt: skip
 
+CHECKED: dict[str, Door] = {
+    "compare level": lambda at, v: at.lab.compare("latest", "latest", level=v),
+    "differences rows": lambda at, v: at.run.differences(rows=v),
+    "differences score": lambda at, v: at.run.differences(v),
+    "differences by column": lambda at, v: at.differences.by(v),
+    "summary baseline": lambda at, v: at.run.summary(baseline=v),
+    "card question": lambda at, v: at.run.card(question=v),
+    "card by": lambda at, v: at.run.card(by=v),
+    "report question": lambda at, v: at.run.report("r.md", question=v),
+    "stop": lambda at, v: at.run.stop(v),
+    "stop model": lambda at, v: at.run.stop(model=v),
+    "wait": lambda at, v: at.run.wait(v),
+    "resume budget": lambda at, v: at.run.resume(budget_usd=v, progress="none"),
+    **{
+        f"limit {name}": lambda at, v, name=name: at.run.limit("scripted/echo", **{name: v})
+        for name in ("concurrency", "requests_per_minute", "tokens_per_minute")
+    },
+    **{
+        f"more {name}": lambda at, v, name=name: more(at, name, v)
+        for name in ("rows", "models", "repeats", "until", "batch", "scorers")
+    },
+    "more by": lambda at, v: at.run.more(until="decided", by=v, progress="none"),
+    "more level": lambda at, v: at.run.more(until="decided", level=v, progress="none"),
+    "sql params": lambda at, v: at.lab.sql("select 1", v),
+    "sql timeout": lambda at, v: at.lab.sql("select 1", timeout_s=v),
+    "scorers": lambda at, v: at.plan(scorers=v),
+    "a scorer": lambda at, v: at.plan(scorers=[v]),
+    "run score scorer": lambda at, v: at.run.score(v),
+    "again scorers": lambda at, v: at.lab.again("latest", scorers=v),
+    "scorer name": lambda at, v: at.plan(scorers=[lk.Scorer(v, lambda g, s: 1)]),
+    "scorer function": lambda at, v: at.plan(scorers=[lk.Scorer("m", v)]),
+    "exact name": lambda at, v: at.plan(scorers=[lk.exact(name=v)]),
+    "contains target": lambda at, v: at.plan(scorers=[lk.contains(v)]),
+    "regex target": lambda at, v: at.plan(scorers=[lk.regex("a", target=v)]),
+    **{
+        f"numeric {name}": lambda at, v, name=name: lk.numeric(**{name: v})
+        for name in ("tolerance", "relative", "low", "high", "pick", "unreadable")
+    },
+    **{
+        f"script {name}": lambda at, v, name=name: script(**{name: v})
+        for name in ("answers", "first_token_s", "delay_s", "chunk", "faults")
+    },
+    "script version": lambda at, v: at.plan(models=[lk.Model("scripted/v", client=script(version=v))]),
+    "recorded": lambda at, v: lk.Script.recorded(v),
+    "a recorded answer": lambda at, v: lk.Script.recorded([v]),
+    "recorded speed": lambda at, v: lk.Script.recorded([{"text": "a"}], speed=v),
+    **{
+        f"policy {name}": lambda at, v, name=name: lk.Policy(**{name: v})
+        for name in ("timeout_s", "attempts", "retry_after_cap_s", "backoff_s", "unreachable_s", "fail_fast")
+    },
+    "policy attempts of": lambda at, v: lk.Policy(attempts={"TimedOut": v}),
+    "fresh": lambda at, v: at.plan().run(fresh=v, progress="none"),
+    "allow unpriced": lambda at, v: at.plan().run(allow_unpriced=v, progress="none"),
+    "pilot": lambda at, v: at.plan().pilot(v, budget_usd="none"),
+    "plan seed": lambda at, v: at.plan(seed=v),
+    "sample seed": lambda at, v: at.plan().sample(1, seed=v),
+    "over": lambda at, v: at.plan().over(v),
+    "prompt blocks": lambda at, v: lk.Prompt("q", "{{ t }}", blocks=v),
+    "prompt version": lambda at, v: lk.Prompt("q", "{{ t }}", version=v),
+    "prompt missing": lambda at, v: lk.Prompt("q", "{{ t }}").missing(v),
+    "prompt render": lambda at, v: lk.Prompt("q", "{{ t }}").render(v),
+    "prompt render value": lambda at, v: lk.Prompt("q", "{{ t }}").render({"t": v}),
+    "save": lambda at, v: at.lab.prompts.save(v),
+    **{
+        f"model {name}": lambda at, v, name=name: at.plan(models=[elsewhere(**{name: v})])
+        for name in ("dialect", "capabilities", "lacks")
+    },
+    "model capability": lambda at, v: at.plan(models=[elsewhere(capabilities=[v])]),
+    "model file": lambda at, v: lk.Lab(at.lab.path).models.load(v),
+    **{
+        f"{which} selector {name}": lambda at, v, which=which, name=name: getattr(getattr(at, which), name)(v)
+        for which, names in {
+            "models": ("choose", "found", "params", "renew", "set_params"),
+            "prompts": ("choose", "found", "edit", "prompt", "version", "versions", "use_draft"),
+            "history": ("choose", "found"),
+        }.items()
+        for name in names
+    },
+    "selector toggle": lambda at, v: at.models.toggle(v, True),
+    "selector tags": lambda at, v: at.models.found(tags=v),
+    "picked prompt": lambda at, v: at.prompts.pick(v, 1),
+    "picked version": lambda at, v: at.prompts.pick("q", v),
+    "models selector": lambda at, v: lk.ModelSelector(v),
+    "models selector value": lambda at, v: lk.ModelSelector(at.lab, value=v),
+    "models selector params": lambda at, v: lk.ModelSelector(at.lab, params=v),
+    "models selector params of": lambda at, v: lk.ModelSelector(at.lab, params={"scripted/echo": v}),
+    "prompts selector": lambda at, v: lk.PromptSelector(v),
+    "prompts selector value": lambda at, v: lk.PromptSelector(at.lab, value=v),
+    "prompts selector blocks": lambda at, v: lk.PromptSelector(at.lab, blocks=v),
+    "history": lambda at, v: lk.History(v),
+    "history since": lambda at, v: lk.History(at.lab, since=v),
+    "workbench": lambda at, v: lk.Workbench(v),
+    **{
+        f"workbench {name}": lambda at, v, name=name: lk.Workbench(at.lab, **{name: v}).plan()
+        for name in ("dataset", "repeats", "score", "experiment")
+    },
+    "live grid": lambda at, v: lk.LiveGrid(v),
+    "charts": lambda at, v: lk.charts.latency(v),
+    **{
+        f"chart {name} level": lambda at, v, name=name: getattr(lk.charts, name)(at.run, level=v)
+        for name in ("drift", "scores", "slices", "speed", "frontier")
+    },
+    "chart labels": lambda at, v: lk.charts.latency(at.run, labels=v),
+    "chart label": lambda at, v: lk.charts.latency(at.run, labels={"scripted/echo": v}),
+    "chart prices": lambda at, v: lk.charts.cost_parts(at.run, prices=v),
+    "chart price": lambda at, v: lk.charts.cost_parts(
+        at.run, prices={"scripted/echo": {"input": v, "output": 1}}
+    ),
+    "chart slices": lambda at, v: lk.charts.slices(at.run, v),
+    "chart baseline": lambda at, v: lk.charts.scores(at.run, baseline=v),
+    "chart margin": lambda at, v: lk.charts.forest(at.run, margin=v),
+}  # fmt: skip
 
-@pytest.mark.parametrize("door", DOORS)
+
+@pytest.mark.parametrize("door", [*DOORS, *CHECKED])
 def test_no_value_gives_a_bare_error(
     door: str, at: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,9 +347,10 @@ def test_no_value_gives_a_bare_error(
     and written down, or a right answer."""
     monkeypatch.chdir(tmp_path)
     bare = []
-    for value in VALUES:
+    opened, values = (DOORS[door], VALUES) if door in DOORS else (CHECKED[door], KINDS)
+    for value in values:
         try:
-            DOORS[door](at, value)
+            opened(at, value)
         except LabkitError as error:
             str(error).encode()  # it is to be written down wherever messages go
         except Exception as error:  # noqa: BLE001 - any other is what is looked for
