@@ -24,7 +24,9 @@ def models(words: tuple[str, ...], as_json: bool, path: str | None) -> None:
     frame = Lab(path).models.frame()
     names = (frame["id"] + " " + frame["label"].fillna("") + " " + frame["aliases"].astype(str)).str.lower()
     for word in words:
-        frame = frame[names.loc[frame.index].str.contains(word.lower(), regex=False)]
+        # An argument that is no text of this system is in no model's name, and pandas cannot look for it.
+        sought = word.lower().encode(errors="replace").decode()
+        frame = frame[names.loc[frame.index].str.contains(sought, regex=False)]
     columns = ["id", "context_window", "input_usd_mtok", "output_usd_mtok", "prices_from", "retired", "key"]
     show_frame(frame if as_json else frame[columns], as_json=as_json, empty="no model matches")
 

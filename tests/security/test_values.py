@@ -364,3 +364,12 @@ def test_no_value_gives_a_bare_error(
         except Exception as error:  # noqa: BLE001 - any other is what is looked for
             bare.append(f"{quoted(value, limit=30)}: {type(error).__name__}: {str(error)[:100]}")
     assert bare == []
+
+
+def test_a_word_that_is_no_text_finds_no_model() -> None:
+    """Bytes on the command line that are none of this system's encoding are a word like any other."""
+    from click.testing import CliRunner
+
+    from labkit.cli.main import labkit
+
+    assert "no model matches" in CliRunner().invoke(labkit, ["models", "\udcff"]).output
