@@ -41,6 +41,34 @@ def insert(connection: duckdb.DuckDBPyConnection, found: list[Found]) -> None:
             connection.execute(f"insert into log.{kind.table} by name from labkit_batch")
 
 
+def new(connection: duckdb.DuckDBPyConnection, found: list[Found], processes: set[str]) -> list[Found]:
+    """The lines whose rows are not in the tables, each once: what the named `processes` wrote may be there,
+    by process and stamp; what others wrote is new."""
+    for process in processes:
+        stamps = [one.line.stamp for one in found if one.process == process]
+        if not stamps:
+            continue
+        known: set[int] = set()
+        for table in {one.line.kind.table for one in found if one.process == process}:
+            known.update(
+                stamp
+                for (stamp,) in connection.execute(
+                    f"select epoch_us(written_at) from log.{table}"  # noqa: S608 - a table of ours
+                    " where written_by = ? and epoch_us(written_at) between ? and ?",
+                    [process, min(stamps), max(stamps)],
+                ).fetchall()
+            )
+        kept = []
+        for one in found:
+            if one.process != process:
+                kept.append(one)
+            elif one.line.stamp not in known:
+                known.add(one.line.stamp)
+                kept.append(one)
+        found = kept
+    return found
+
+
 def refused(found: list[Found]) -> dict[int, str]:
     """Which of the lines DuckDB or Arrow will not take, by their place in the list, and why.
 

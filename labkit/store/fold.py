@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from labkit.store import journal_line, quarantine
-from labkit.store.batch_insert import Found, insert, refused
+from labkit.store.batch_insert import Found, insert, new, refused
 from labkit.store.file_locks import is_held
 from labkit.store.journal_directory import SCHEMA, JournalDirectory, JournalName
 from labkit.store.journal_offsets import Offset
@@ -79,6 +79,8 @@ class Fold:
         self._bad: list[Bad] = []
         self._moved: dict[JournalName, Offset] = {}
         self._bytes = 0
+        self._again: set[str] = set()
+        """The processes some of whose lines lie in more than one journal, in any order."""
 
     @property
     def done(self) -> dict[JournalName, int]:
@@ -95,6 +97,8 @@ class Fold:
         streams: dict[str, set[JournalName]] = {}
         for name in (*journals, *self._offsets):
             streams.setdefault(name.stream, set()).add(name)
+            if name.again:
+                self._again.add(name.process)
         for name in journals:
             if name.schema > SCHEMA:
                 self._report.left[str(name)] = "a newer labkit wrote it, and will fold it"
@@ -113,16 +117,21 @@ class Fold:
         return self._report
 
     def _fold_journal(self, name: JournalName, stream: set[JournalName]) -> None:
-        # Lines that failed to become durable come again in the stream's next journal, under the same
+        # Lines of a journal that was tampered with come again in any place: what is in the tables tells which
+        # are new. Lines that failed to become durable come again in the stream's next journal, under the same
         # stamps. Those that were taken from an earlier journal nevertheless are passed over here, and
         # those that a later journal has are left to it.
         earlier = [self._offsets.get(other, Offset()).stamp for other in stream if other.number < name.number]
         after = max(earlier, default=0)
         before = min((other.first for other in stream if other.number > name.number), default=_NEVER)
+        closed = before < _NEVER
+        if name.process in self._again:
+            after, before = 0, _NEVER
+            closed = closed or not name.again
         journal = str(name)
         stamp = self._offsets.get(name, Offset()).stamp
         upto = None
-        for at_byte, raw in self._lines(name, closed=before < _NEVER):
+        for at_byte, raw in self._lines(name, closed=closed):
             upto = at_byte + len(raw)
             try:
                 parsed = _whole(raw)
@@ -200,6 +209,8 @@ class Fold:
         )
         self._connection.execute("begin")
         try:
+            if self._again:
+                self._found = new(self._connection, self._found, self._again)
             insert(self._connection, self._found)
             if bad:
                 self._insert("damage", [(one.journal, one.at_byte, one.why, one.kept_in) for one in bad])

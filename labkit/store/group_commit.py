@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from labkit.errors import StoreError
@@ -25,6 +26,8 @@ log = logging.getLogger("labkit.store")
 GATHER_S = 0.01
 """Least time between two commits: an answer alone is durable at once, a flood shares its syncs."""
 RETRY_S = 1.0
+LOOK_S = 1.0
+"""So often it is looked whether another program changed what was written."""
 EXIT_S = 5.0
 COMMIT_BYTES = 8 * 2**20
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -41,12 +44,21 @@ class GroupCommit:
 
     `trouble` is a `StoreError` from when writing begins to fail until it works again. Should the thread
     die, the next line begins another, which takes up what it had; `trouble` then stands until `begin_again`.
+    When the thread looks after what was written, it calls `beside`.
     """
 
-    def __init__(self, folder: JournalDirectory, stream: PerProcessJournal) -> None:
+    def __init__(
+        self,
+        folder: JournalDirectory,
+        stream: PerProcessJournal,
+        *,
+        beside: Callable[[], None] = lambda: None,
+    ) -> None:
         self.trouble: StoreError | None = None
         self._folder = folder
         self._stream = stream
+        self._beside = beside
+        self._looked_s = time.monotonic()
         self._stands: str | None = None
         self._queue: deque[QueuedLine | _Flush] = deque()
         self._pending: list[QueuedLine] = []
@@ -127,7 +139,7 @@ class GroupCommit:
     def _write(self) -> None:
         ended_s = 0.0
         while True:
-            self._wake.wait(RETRY_S if self._pending else None)
+            self._wake.wait(RETRY_S if self._pending else LOOK_S)
             pause_s = ended_s + GATHER_S - time.monotonic()
             if pause_s > 0:
                 # What arrives meanwhile is written with it: that is the gathering. Who waits for a flush
@@ -136,8 +148,10 @@ class GroupCommit:
             self._hurry.clear()
             self._wake.clear()
             self._take()
+            if self._flushes or time.monotonic() - self._looked_s >= LOOK_S:
+                self._look()
             self._commit(self._pending)
-            self._answer(self.trouble if self._pending else None)
+            self._answer(self.trouble if self._pending or self._stream.owed else None)
             ended_s = time.monotonic()
             if self._closing and (not self._queue or self._pending):
                 return
@@ -170,10 +184,19 @@ class GroupCommit:
             flush.error = error
             flush.over.set()
 
+    def _look(self) -> None:
+        """See whether what was written is still there: what is not is owed, and written again."""
+        self._looked_s = time.monotonic()
+        try:
+            self._stream.look()
+            self._beside()
+        except (OSError, StoreError) as error:
+            log.debug("The journals could not be looked at: %s", error)
+
     def _commit(self, pending: list[QueuedLine]) -> None:
         """Make `pending` durable in pieces, taking from it what is. After a failure, once more."""
         failed = False
-        while pending:
+        while pending or self._stream.owed:
             piece = _first(pending, COMMIT_BYTES)
             try:
                 self._stream.write(piece)
@@ -186,7 +209,7 @@ class GroupCommit:
                         " flight. Make room on the disk, then go on."
                     )
                 if failed:
-                    self._report(error, len(pending))
+                    self._report(error, len(pending) + self._stream.owed)
                     return
                 failed = True
             else:

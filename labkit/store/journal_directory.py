@@ -27,15 +27,17 @@ NETWORK_FILE_SYSTEMS = frozenset(
         "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb2", "smb3", "smbfs", "vboxsf", "virtiofs", "webdav",
     )
 )  # fmt: skip
-_NAME = re.compile(r"s(\d{3,})-([0-9]+-[0-9a-f]{8})(-intents)?-(\d{4,})-(\d+)\.jsonl")
+AGAIN = "-again"
+_NAME = re.compile(r"s(\d{3,})-([0-9]+-[0-9a-f]{8})(-intents)?(-again)?-(\d{4,})-(\d+)\.jsonl")
 
 
 @dataclass(frozen=True, order=True)
 class JournalName:
-    """What a journal's name says: `s001-<pid>-<random>[-intents]-<number>-<first stamp>.jsonl`.
+    """What a journal's name says: `s001-<pid>-<random>[-intents][-again]-<number>-<first stamp>.jsonl`.
 
     `process` is one process's identity; `stream` one sequence of journals in it. A stream's journals share
-    out its stamps: each has those from its `first` stamp up to the next one's.
+    out its stamps: each has those from its `first` stamp up to the next one's. One that is written `again`
+    has any: its lines may be in others too.
     """
 
     stream: str
@@ -49,8 +51,13 @@ class JournalName:
         found = _NAME.fullmatch(name)
         if found is None:
             return None
-        schema, process, intents, number, first = found.groups()
-        return cls(process + (intents or ""), int(number), int(first), int(schema), process)
+        schema, process, intents, again, number, first = found.groups()
+        return cls(process + (intents or "") + (again or ""), int(number), int(first), int(schema), process)
+
+    @property
+    def again(self) -> bool:
+        """Whether it holds what was written before, to a journal that another program changed or took."""
+        return self.stream.endswith(AGAIN)
 
     def __str__(self) -> str:
         return f"s{self.schema:03d}-{self.stream}-{self.number:04d}-{self.first}.jsonl"
@@ -94,6 +101,10 @@ class JournalDirectory:
             raise StoreError(
                 f"{shown(self.path)} is in the way: labkit keeps its journals in a folder of that name."
             )
+
+    def stands(self) -> bool:
+        """Whether the folder or its lab is there."""
+        return self.path.exists() or self.lab.exists()
 
     def journals(self) -> Iterator[tuple[JournalName, os.stat_result]]:
         """Each journal that is an ordinary file of this user, in the order to fold them."""

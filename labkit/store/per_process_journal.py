@@ -1,11 +1,14 @@
 """The journals of this process, one after the other, and the stamps of what is written to them.
 
-A failed journal is given up and the next begun, with the same lines under the same stamps. It does not
-know threads that wait, nor who is told when a line is on disk.
+A failed journal is given up and the next begun, with the same lines under the same stamps. One that another
+program changed or took is given up too, and all that it held written again to a stream of its own, whose
+lines the fold takes by what they are and not by where they lie. It does not know threads that wait, nor who
+is told when a line is on disk.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import threading
@@ -18,10 +21,13 @@ from labkit.records import Record
 from labkit.store import journal_line
 from labkit.store.file_locks import FileLock
 from labkit.store.journal import Journal
-from labkit.store.journal_directory import SCHEMA, JournalDirectory, JournalName
+from labkit.store.journal_directory import AGAIN, SCHEMA, JournalDirectory, JournalName
 
-ROTATE_BYTES = 256 * 2**20
-"""A journal as long as this is closed and the next begun, so that a fold can remove it while we live."""
+log = logging.getLogger("labkit.store")
+
+ROTATE_BYTES = 16 * 2**20
+"""A journal as long as this is closed and the next begun, so that a fold can remove it while we live. What
+the open one holds is kept in memory."""
 CLAIM_S = 1.0
 
 
@@ -82,55 +88,74 @@ class PerProcessJournal:
         self._identity = identity
         self._suffix = suffix
         self._number = 0
+        self._again = False
         self._journal: Journal | None = None
-        self._bytes = 0
-        self._unrescued: list[Journal] = []
+        self._owed = b""
+
+    @property
+    def owed(self) -> int:
+        """How many lines that held must be written again."""
+        return self._owed.count(b"\n")
 
     def write(self, entries: Sequence[QueuedLine]) -> None:
         """Append the entries' lines. They get their stamps here, and keep them if they are tried again.
 
         Raises `OSError` or `StoreError`; then `abandon`.
         """
-        while self._unrescued:
-            self._unrescued[-1].rescue()
-            self._unrescued.pop()
+        if self._journal is not None and self._journal.written_bytes > ROTATE_BYTES:
+            self.look()
+            self.end()
         for entry in entries:
             if not entry.frame and entry.record is not None:
                 entry.stamp = self._identity.stamp()
                 entry.frame = journal_line.frame(entry.record, entry.stamp, entry.json)
                 entry.json = b""
-        lines = b"".join(entry.frame for entry in entries)
+        lines = self._owed + b"".join(entry.frame for entry in entries)
         if not lines:
             return
-        if self._journal is None or self._bytes > ROTATE_BYTES:
-            self.end()
-            self._open(next(entry.stamp for entry in entries if entry.frame))
+        if self._journal is None:
+            first = next((entry.stamp for entry in entries if entry.frame), None)
+            self._open(first or self._identity.stamp())
         assert self._journal is not None
         self._journal.append(lines)
-        self._bytes += len(lines)
 
     def keep(self) -> None:
         """Hold on to what was written, without waiting for the disk."""
         if self._journal is not None:
-            self._journal.keep(self._bytes)
+            self._journal.keep()
+            self._owed = b""
 
     def sync(self) -> None:
         """Make what was written durable. Raises `OSError` or `StoreError`; then `abandon`."""
         self._identity.claim()
-        if self._journal is not None and self._journal.kept_bytes < self._bytes:
-            self._journal.sync(self._bytes)
+        if self._journal is not None and self._journal.kept_bytes < self._journal.written_bytes:
+            self._journal.sync()
+            self._owed = b""
 
     def prepare(self) -> None:
         """Open a journal, if none is open."""
         if self._journal is None:
             self._open(self._identity.stamp())
 
+    def look(self) -> None:
+        """Give the journal up if it is not what was written. Raises `OSError` if that cannot be told."""
+        # Who removes a lab with its folder does not want it back.
+        if self._journal is not None and self._identity.folder.stands() and not self._journal.stands():
+            self.abandon()
+
     def abandon(self) -> None:
-        """Give the journal up; what was not kept is written to the next."""
-        if self._journal is not None:
-            if not self._journal.abandon():
-                self._unrescued.append(self._journal)
-            self._journal = None
+        """Give the journal up; what was not kept is written to the next, and what is lost of the rest."""
+        if self._journal is None:
+            return
+        journal, self._journal = self._journal, None
+        if lost := journal.abandon():
+            self._owed += lost
+            self._again = True
+            log.warning(
+                "%s was changed or removed by another program; the %d records it held are written again.",
+                journal.path.name,
+                self.owed,
+            )
 
     def end(self) -> None:
         """Close the journal; the next line begins another."""
@@ -141,8 +166,6 @@ class PerProcessJournal:
     def _open(self, first: int) -> None:
         self._identity.claim()
         self._number += 1
-        name = JournalName(
-            self._identity.process + self._suffix, self._number, first, SCHEMA, self._identity.process
-        )
+        stream = self._identity.process + self._suffix + (AGAIN if self._again else "")
+        name = JournalName(stream, self._number, first, SCHEMA, self._identity.process)
         self._journal = Journal(self._identity.folder, name)
-        self._bytes = 0

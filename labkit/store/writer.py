@@ -36,7 +36,7 @@ class Writer:
         self._main = PerProcessJournal(self._identity)
         self._intents = PerProcessJournal(self._identity, "-intents")
         self._intending = threading.Lock()
-        self._lines = GroupCommit(self._folder, self._main)
+        self._lines = GroupCommit(self._folder, self._main, beside=self._look_at_intents)
         self._requests: set[str] = set()
 
     @property
@@ -97,6 +97,17 @@ class Writer:
                 else:
                     self._intents.keep()
                     return
+
+    def _look_at_intents(self) -> None:
+        with self._intending:
+            self._intents.look()
+            if self._intents.owed:
+                try:
+                    self._intents.write([])
+                except (OSError, StoreError):
+                    self._intents.abandon()
+                    raise
+                self._intents.keep()
 
     def remember(self, request_ids: Iterable[str]) -> None:
         """These requests are in the lab already: `put` passes them over."""

@@ -19,6 +19,7 @@ from labkit.store import Store, fold, journal_line
 from labkit.store.duckdb_instance import Instance
 from labkit.store.file_locks import FileLock
 from labkit.store.journal_directory import JournalDirectory, JournalName
+from tests.store.tampering import TAMPERINGS
 
 Put = Callable[..., None]
 STRANGE = ["\0", "a\0b", "\n" * 5000, "\u2028", "😀", '"}\n{"', "x" * 300_000]
@@ -246,6 +247,39 @@ def test_stamps_are_shared_out_between_journals(
     # Stamps 3 and 4 were not durable in the first, and are written again in the second.
     journal(folder, [(stamp, rows[stamp]) for stamp in (3, 4, 5, 6)], number=2)
     assert sorted(ids(store)) == [f"g{stamp}" for stamp in range(1, 7)]
+
+
+@pytest.mark.parametrize("how", TAMPERINGS)
+@pytest.mark.parametrize("folded", ["never", "before", "between", "before and between"])
+def test_a_journal_tampered_with_comes_in_once(
+    store: Store, put: Put, make: Any, folder: JournalDirectory, how: str, folded: str
+) -> None:
+    """Whatever another program did to a journal and whenever a fold saw it, each line comes in once: of the
+    file as it was, as it is, and as its process writes it again."""
+    writer = store.writer()
+    put(make.generation("a"), make.score("a"))
+    writer.intent(make.intent("a"))
+    if "before" in folded:
+        store.fold()
+    put(make.generation("b"), make.generation("c"))
+    kept = {name: (folder.path / str(name)).read_bytes() for name, _ in folder.journals()}
+    for name in kept:
+        TAMPERINGS[how](folder.path / str(name))
+    if "between" in folded:
+        store.fold()
+    writer.flush()
+    put(make.generation("d"))
+    writer.intent(make.intent("d"))
+    for _ in range(2):
+        assert sorted(ids(store)) == ["a", "b", "c", "d"]
+        assert sorted(store.table("from log.intents")["generation_id"].to_pylist()) == ["a", "d"]
+        assert len(store.table("from log.scores")) == 1
+        # Somebody puts back what was there before.
+        for name, raw in kept.items():
+            (folder.path / str(name)).write_bytes(raw)
+    writer.close()
+    put(make.generation("e"))
+    assert sorted(ids(store)) == ["a", "b", "c", "d", "e"]
 
 
 def test_two_folds_of_a_copied_folder_are_one(

@@ -11,13 +11,16 @@ import pytest
 
 from labkit.store.journal import Journal
 from labkit.store.journal_directory import JournalDirectory, JournalName
+from tests.store.tampering import TAMPERINGS
+
+NAME = JournalName("7-00000000", 1, 1, 1, "7-00000000")
 
 
 @pytest.fixture
 def journal(path: Path) -> Iterator[Journal]:
     folder = JournalDirectory(path)
     folder.make()
-    made = Journal(folder, JournalName("7-00000000", 1, 1, 1, "7-00000000"))
+    made = Journal(folder, NAME)
     yield made
     made.close()
 
@@ -25,7 +28,7 @@ def journal(path: Path) -> Iterator[Journal]:
 def test_abandon_keeps_what_is_durable(journal: Journal) -> None:
     """What was appended after the last sync is cut off, and the rest stays."""
     journal.append(b"one\n")
-    journal.sync(4)
+    journal.sync()
     journal.append(b"two\n")
     journal.abandon()
     assert journal.path.read_bytes() == b"one\n"
@@ -41,7 +44,7 @@ def test_abandon_of_nothing_leaves_no_file(journal: Journal) -> None:
 def test_kept_is_kept_without_a_sync(journal: Journal) -> None:
     """Intents are kept without waiting for the disk."""
     journal.append(b"one\n")
-    journal.keep(4)
+    journal.keep()
     journal.abandon()
     assert journal.path.read_bytes() == b"one\n"
 
@@ -61,21 +64,46 @@ def test_a_journal_is_private(journal: Journal) -> None:
     """The file is 0600, and a name is never used twice."""
     assert oct(journal.path.stat().st_mode & 0o777) == "0o600"
     with pytest.raises(FileExistsError):
-        Journal(JournalDirectory(journal.path.parent.parent / "lab.duckdb"), journal.name)
+        Journal(JournalDirectory(journal.path.parent.parent / "lab.duckdb"), NAME)
 
 
-def test_a_removed_file_comes_back_whole(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Removed behind our back, the file is written again under its name with all it had."""
-    monkeypatch.setattr("labkit.store.journal.COPY_BYTES", 3)
+@pytest.mark.parametrize("how", TAMPERINGS)
+def test_what_another_program_did_is_seen(
+    how: str, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Changed in any way behind our back it does not stand; abandoned it gives back what is not there."""
+    monkeypatch.setattr("labkit.store.journal.COMPARE_BYTES", 3)
     journal.append(b"one\n")
-    journal.sync(4)
-    journal.path.unlink()
+    journal.sync()
     journal.append(b"two\n")
-    journal.sync(8)
-    assert journal.path.read_bytes() == b"one\ntwo\n"
-    journal.append(b"three\n")
-    journal.sync(14)
-    assert journal.path.read_bytes() == b"one\ntwo\nthree\n"
+    journal.keep()
+    assert journal.stands()
+    TAMPERINGS[how](journal.path)
+    assert not journal.stands()
+    assert journal.abandon() == (b"" if how == "longer" else b"one\ntwo\n")
+
+
+@pytest.mark.parametrize("how", ["emptied", "cut within a line", "longer", "removed"])
+def test_what_was_tampered_with_is_not_called_durable(how: str, journal: Journal) -> None:
+    """A removed, cut or longer file is not synced: its lines are not where they should be."""
+    journal.append(b"one\n")
+    journal.sync()
+    TAMPERINGS[how](journal.path)
+    journal.append(b"two\n")
+    with pytest.raises(OSError, match="is not what was written"):
+        journal.sync()
+
+
+def test_a_file_is_read_only_where_it_was_written_since(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal that nobody writes is compared once; one that was only touched stands."""
+    journal.append(b"one\n")
+    journal.sync()
+    os.utime(journal.path, ns=(0, 10**18))
+    assert journal.stands()
+    monkeypatch.setattr(os, "read", None)
+    assert journal.stands()
 
 
 def test_macos_asks_the_disk_itself(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,10 +115,10 @@ def test_macos_asks_the_disk_itself(journal: Journal, monkeypatch: pytest.Monkey
     monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
     monkeypatch.setattr(fcntl, "fcntl", lambda fd, what: asked.append(what))
     journal.append(b"one\n")
-    journal.sync(4)
+    journal.sync()
     assert asked == [51]
     monkeypatch.undo()
     monkeypatch.delattr(os, "fdatasync")
     monkeypatch.setattr(os, "fsync", lambda fd: asked.append("fsync"))
-    journal.sync(4)
+    journal.sync()
     assert asked == [51, "fsync"]

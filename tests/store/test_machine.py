@@ -36,6 +36,7 @@ from labkit.store import (
     migrate,
     process_resources,
 )
+from tests.store.tampering import TAMPERINGS
 
 SHORT = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
 """Memory, where there is such a folder: a thousand labs are made, and what a disk does is made up here."""
@@ -207,7 +208,7 @@ class LabMachine(RuleBasedStateMachine):
                 name for (name,) in reading.connection.sql("select generation_id from log.scores").fetchall()
             ]
             whys = reading.connection.sql("select distinct left(why, 13) from log.damage").fetchall()
-        assert set(whys) <= {("it has no end",), ("its checksum ",)}
+        assert set(whys) <= {("it has no end",), ("its checksum ",), ("it is not of ",)}
         assert len(found) == len(set(found)), "a row is there twice"
         assert self.acknowledged <= set(found), "an acknowledged row is lost"
         assert self.seen <= set(found) <= self.put_, "a row that was there is gone"
@@ -305,6 +306,19 @@ class LabMachine(RuleBasedStateMachine):
         os.replace(self.home / "older", self.path)
         self.path.with_name("lab.duckdb.wal").unlink(missing_ok=True)
 
+    @precondition(lambda self: not self.full)
+    @rule(how=st.sampled_from(sorted(TAMPERINGS)), count=st.integers(0, 4), folded=st.booleans())
+    def somebody_changes_the_journal(self, how: str, count: int, folded: bool) -> None:
+        """While its process lives. What a fold saw of that, it put aside."""
+        journal = self.store.writer()._main._journal
+        if journal is None or not journal.written_bytes or not journal.path.exists():
+            return
+        TAMPERINGS[how](journal.path)
+        if folded:
+            with contextlib.suppress(StoreError):
+                self.store.fold()
+        self.put(count)
+
     @precondition(lambda self: self.person is None and not self.settled)
     @rule()
     def somebody_removes_the_lab(self) -> None:
@@ -343,7 +357,7 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in (
         (fold, "BATCH_LINES", fold.BATCH_LINES),
         (fold, "insert", fold.insert),
-        (journal, "COPY_BYTES", 64),
+        (journal, "COMPARE_BYTES", 64),
         (journal, "os", os),
         (migrate, "steps", migrate.steps),
         (journal_cleanup, "SETTLED_S", NEVER),

@@ -18,6 +18,7 @@ from labkit.records import Request
 from labkit.store import group_commit, journal_line, per_process_journal
 from labkit.store.journal_directory import JournalDirectory
 from labkit.store.writer import Writer
+from tests.store.tampering import TAMPERINGS
 
 
 @pytest.fixture
@@ -32,12 +33,16 @@ def writer(folder: JournalDirectory) -> Iterator[Writer]:
     made.close()
 
 
-def lines_in(folder: JournalDirectory) -> list[Any]:
-    """All whole lines in all journals, parsed, in the order of files."""
+def lines_in(folder: JournalDirectory, *, broken: bool = False) -> list[Any]:
+    """All whole lines in all journals, parsed, in the order of files; without the `broken` ones, or there
+    are none."""
     found = []
     for name, _ in folder.journals():
         for raw in (folder.path / str(name)).read_bytes().split(b"\n")[:-1]:
-            found.append(journal_line.parse(raw))
+            try:
+                found.append(journal_line.parse(raw))
+            except journal_line.BrokenLine:
+                assert broken
     return found
 
 
@@ -371,8 +376,11 @@ def test_a_journal_that_failed_to_sync_is_not_written_again(
     assert lines_in(folder)[1].stamp == names[1].first
 
 
-def test_a_removed_journal_is_written_again(writer: Writer, folder: JournalDirectory, make: Any) -> None:
-    """If somebody removes the file, or the whole folder, the next commit brings back all its lines."""
+def test_a_removed_journal_is_written_again(
+    writer: Writer, folder: JournalDirectory, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If somebody removes the file, or the whole folder, the next commit brings back all its lines, and says
+    so."""
     import shutil
 
     writer.put(make.generation("a"))
@@ -386,8 +394,103 @@ def test_a_removed_journal_is_written_again(writer: Writer, folder: JournalDirec
     writer.put(make.generation("c"))
     writer.flush()
     assert ids_in(folder) == ["a", "b", "c"]
-    assert [str(name) for name, _ in folder.journals()] == [str(name)]
+    assert [name.again for name, _ in folder.journals()] == [True]
+    assert "changed or removed by another program; the 2 records it held are written again" in caplog.text
     assert folder.process_lock(writer.process).exists()
+
+
+@pytest.mark.parametrize("how", TAMPERINGS)
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+def test_a_journal_that_was_tampered_with_is_written_again(
+    writer: Writer,
+    folder: JournalDirectory,
+    make: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    until: Any,
+    caplog: pytest.LogCaptureFixture,
+    how: str,
+    busy: bool,
+) -> None:
+    """Whatever another program did to a file, what was acknowledged is found again, also by a process that
+    writes nothing more; and it is told of at once. The same for the journal of intents."""
+    monkeypatch.setattr(group_commit, "LOOK_S", 0.02)
+    for name in ("a", "b", "c"):
+        writer.put(make.generation(name))
+        writer.flush()
+        writer.intent(make.intent(name))
+    for name, _ in list(folder.journals()):
+        TAMPERINGS[how](folder.path / str(name))
+    if busy:
+        writer.put(make.generation("d"))
+        writer.intent(make.intent("d"))
+        writer.flush()
+    if how != "longer":  # that is cut off, and nothing was lost
+        until(lambda: sum(name.again for name, _ in folder.journals()) == 2)
+        until(lambda: caplog.text.count("was changed or removed by another program") == 2)
+    writer.flush()
+    found: dict[str, set[str]] = {"generation": set(), "intent": set()}
+    for line in lines_in(folder, broken=True):
+        found[line.kind.tag].add(line.row.generation_id)
+    expected = {"a", "b", "c", "d"} if busy else {"a", "b", "c"}
+    assert found == {"generation": expected, "intent": expected}
+    assert writer.trouble is None
+
+
+def test_what_cannot_be_written_again_is_trouble_at_once(
+    writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch, until: Any
+) -> None:
+    """While a journal that was cut cannot be written again that stands as trouble, and once it can, it is."""
+    monkeypatch.setattr(group_commit, "LOOK_S", 0.02)
+    monkeypatch.setattr(group_commit, "RETRY_S", 0.02)
+    for name in ("a", "b"):
+        writer.put(make.generation(name))
+    writer.flush()
+    Failing(monkeypatch, folder, "write", *[errno.EIO] * 1_000_000)
+    (name, _) = next(folder.journals())
+    os.truncate(folder.path / str(name), 0)
+    until(lambda: writer.trouble is not None)
+    assert "2 records wait in memory" in str(writer.trouble)
+    with pytest.raises(StoreError, match="cannot be written"):
+        writer.flush()
+    monkeypatch.undo()
+    until(lambda: writer.trouble is None)
+    assert ids_in(folder) == ["a", "b"]
+
+
+def test_a_journal_that_failed_and_was_cut_is_written_again(
+    writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that another program cut just when a sync of it fails gives nothing up."""
+    writer.put(make.generation("a"))
+    writer.flush()
+    (name, _) = next(folder.journals())
+    real = os.fdatasync
+
+    def failing(fd: int) -> None:
+        monkeypatch.setattr(os, "fdatasync", real)
+        os.truncate(folder.path / str(name), 0)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", failing)
+    writer.put(make.generation("b"))
+    writer.flush()
+    assert sorted(ids_in(folder)) == ["a", "b"]
+
+
+def test_a_removed_lab_does_not_come_back_by_itself(
+    writer: Writer, folder: JournalDirectory, make: Any
+) -> None:
+    """Who removes a lab and its folder has removed it, until something new is put."""
+    import shutil
+
+    writer.put(make.generation("a"))
+    writer.flush()
+    shutil.rmtree(folder.path)
+    writer.flush()
+    assert not folder.path.exists()
+    writer.put(make.generation("b"))
+    writer.flush()
+    assert ids_in(folder) == ["a", "b"]
 
 
 def test_a_removed_journal_survives_a_full_disk(
@@ -404,7 +507,7 @@ def test_a_removed_journal_survives_a_full_disk(
 
     def write(fd: int, data: Any) -> int:
         target = os.readlink(f"/proc/self/fd/{fd}")
-        if not room.is_set() and (".jsonl" in target or ".again" in target):
+        if not room.is_set() and ".jsonl" in target:
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(fd, data)
 
@@ -418,7 +521,6 @@ def test_a_removed_journal_survives_a_full_disk(
     until(lambda: stored == ["waiting"])
     writer.flush()
     assert ids_in(folder) == ["acknowledged", "waiting"]
-    assert not list(folder.path.glob("*.again"))
 
 
 def test_a_request_is_written_once(writer: Writer, folder: JournalDirectory) -> None:
