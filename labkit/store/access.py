@@ -20,6 +20,7 @@ from labkit.store import (
     database_lock,
     forking,
     interrupts,
+    lab_identity,
     memory_copy,
     sandboxed_sql,
     upgrade,
@@ -51,6 +52,10 @@ class Access:
         self.path = path
         self.folder = JournalDirectory(path)
         self.last_report = Report()
+        self.own: Callable[[], str] = str
+        """How this process's journals are named."""
+        self._strangers: set[str] = set()
+        """The processes whose journals were told to be for another lab."""
         self._folded: dict[JournalName, int] = {}
         """How much of each journal this process knows to be in the tables."""
         self._told: str | None = None
@@ -335,10 +340,22 @@ class Access:
         if opened_afresh(connection):
             sweep(self.folder, offsets)
         enough_s = time.monotonic() + SLICE_S
-        fold = Fold(connection, self.folder, offsets, stop=lambda: stop() or time.monotonic() >= enough_s)
+        fold = Fold(
+            connection,
+            self.folder,
+            offsets,
+            lab=lab_identity.identity(connection),
+            stop=lambda: stop() or time.monotonic() >= enough_s,
+        )
         try:
             self.last_report = fold.run()
         finally:
             database.make_private(self.path)
         self._folded = fold.done
+        foreign = self.last_report.foreign
+        if foreign - self._strangers:
+            lab_identity.warn(self.folder, foreign)
+        self._strangers = foreign
+        if self.own() in foreign:
+            raise lab_identity.replaced(self.folder)
         return self.last_report

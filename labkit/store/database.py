@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError, StoreLocked, StoreTooNew
-from labkit.store import forking, interrupts, migrate, path_check
+from labkit.store import forking, interrupts, lab_identity, migrate, path_check
 from labkit.store.duckdb_instance import SETTINGS, Instance
 from labkit.store.journal_directory import JournalDirectory, put_in_place
 
@@ -170,6 +170,12 @@ def explained(error: duckdb.Error, path: Path) -> StoreError:
             f"{path.name} was written by a newer DuckDB than this one, which cannot read it. "
             "Install that version, or choose another path."
         )
+    if "WAL does not match" in text:
+        return StoreError(
+            f"{path.name} was replaced by another file: {_log(path).name} beside it is the log of the former."
+            " Put the former back under this name; what was asked meanwhile is safe in the journal. To use"
+            " this one instead, move that log away."
+        )
     return StoreError(f"{path.name} cannot be opened: {text.splitlines()[0]}")
 
 
@@ -226,6 +232,7 @@ def create(path: Path, folder: JournalDirectory) -> None:
             connection.execute("checkpoint lab")
             connection.execute("detach lab")
         os.chmod(new, 0o600)
+        lab_identity.forget(folder)
         with contextlib.suppress(FileExistsError):
             put_in_place(new, path)
     except (duckdb.Error, OSError) as error:

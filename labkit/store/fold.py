@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from labkit.store import journal_line, quarantine
+from labkit.store import journal_line, lab_identity, quarantine
 from labkit.store.batch_insert import Found, insert, new, refused
 from labkit.store.file_locks import is_held
 from labkit.store.journal_directory import SCHEMA, JournalDirectory, JournalName
@@ -41,6 +41,8 @@ class Report:
     bad: list[Bad] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
     """What was left alone, by name, and why."""
+    foreign: set[str] = field(default_factory=set)
+    """The processes whose journals were left alone because they are for another lab."""
     cut_short: bool = False
     """Whether `stop` ended it before all was read."""
 
@@ -50,13 +52,14 @@ class Report:
         self.transactions += later.transactions
         self.bad += later.bad
         self.left = later.left
+        self.foreign = later.foreign
         self.cut_short = later.cut_short
 
 
 class Fold:
     """One fold over one open database. `offsets` is what the tables said when it was opened; with
-    `process`, only that process's journals are read. Bad lines are put aside in files, or else stay where
-    they are. `stop` is asked between two transactions."""
+    `process`, only that process's journals are read, and with `lab` only those for the lab of that identity.
+    Bad lines are put aside in files, or else stay where they are. `stop` is asked between two transactions."""
 
     def __init__(
         self,
@@ -66,12 +69,14 @@ class Fold:
         *,
         process: str | None = None,
         puts_aside: bool = True,
+        lab: str | None = None,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._connection = connection
         self._folder = folder
         self._process = process
         self._puts_aside = puts_aside
+        self._lab = lab
         self._stop = stop
         self._offsets = dict(offsets)
         self._report = Report()
@@ -102,6 +107,9 @@ class Fold:
         for name in journals:
             if name.schema > SCHEMA:
                 self._report.left[str(name)] = "a newer labkit wrote it, and will fold it"
+            elif self._lab is not None and not lab_identity.belongs(self._folder, name.process, self._lab):
+                self._report.left[str(name)] = f"it is for another lab than this {self._folder.lab.name}"
+                self._report.foreign.add(name.process)
             elif not self._report.cut_short:
                 self._fold_journal(name, streams[name.stream])
         self._commit()

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from labkit.store import lab_identity
 from labkit.store.file_locks import FileLock, is_held
 from labkit.store.journal_directory import JournalDirectory, JournalName
 from labkit.store.journal_offsets import Offset
@@ -54,6 +55,7 @@ def sweep(folder: JournalDirectory, offsets: Mapping[JournalName, Offset]) -> in
 
 def _remove_locks(folder: JournalDirectory) -> None:
     living = {name.process for name, _ in folder.journals()}
+    lab_identity.forget(folder, but=living)
     for path in folder.path.glob("*-*.lock"):
         if path.name[0].isdigit() and path.stem not in living:
             hold = FileLock.take(path)

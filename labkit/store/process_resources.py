@@ -29,6 +29,7 @@ class ProcessResources:
     def __init__(self, path: Path) -> None:
         self.access = Access(path)
         self.writer = Writer(self.access.folder)
+        self.access.own = lambda: self.writer.process
         self.background = BackgroundFold(self.access)
         self.driven: set[str] = set()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 import subprocess
 import sys
 import threading
@@ -329,3 +330,104 @@ def test_interrupts_in_the_middle_of_folds_leave_the_lab_whole(path: Path, pytho
     the next reading in the same process shows every row, once."""
     out, err = python(SIGNALLED, path).communicate(timeout=120)
     assert out == "['KeyboardInterrupt']\n", (out, err)
+
+
+def test_a_lab_that_was_replaced_is_not_folded_into(
+    store: Store, put: Put, make: Any, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another lab in its place is not written: what this process wrote stays in its journals, which is said
+    by folds, readings and whoever begins a run; with its own lab back all comes in, once."""
+    other = Store(path.with_name("other.duckdb"))
+    other.writer().put(make.generation("other"))
+    other.close()
+    other.checkpoint()
+    put(make.generation("a"))
+    store.checkpoint()
+    put(make.generation("b"))
+    path.rename(path.with_name("aside"))
+    shutil.copy(other.path, path)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"replaced by another lab .* stay in lab\.duckdb\.journal: put"):
+            store.fold()
+    assert "is not the lab for which 1 processes wrote" in caplog.text
+    assert not store.settle()
+    with pytest.raises(StoreError, match="replaced by another lab"):
+        store.check_writable()
+    frame = store.generations()
+    assert frame["generation_id"].tolist() == ["other"]
+    assert frame.attrs["labkit"]["unfolded_bytes"] > 0
+    assert "was replaced by another lab" in frame.attrs["labkit"]["why"]
+    with store.drive("run-1"):  # a run of this process is read from its journals
+        assert sorted(store.generations(run="run-1")["generation_id"]) == ["a", "b"]
+    put(make.generation("c"))
+    path.with_name("aside").replace(path)
+    assert sorted(store.generations()["generation_id"]) == ["a", "b", "c"]
+    assert sorted(store.generations()["generation_id"]) == ["a", "b", "c"]
+
+
+def test_a_lab_that_was_replaced_beside_its_log_says_what_to_do(
+    store: Store, put: Put, make: Any, path: Path
+) -> None:
+    """Where the former's log is still there DuckDB opens neither; the journals keep what is put."""
+    other = Store(path.with_name("other.duckdb"))
+    other.check_writable()
+    other.checkpoint()
+    other.close()
+    put(make.generation("a"))
+    store.fold()
+    shutil.copy(path, path.with_name("aside"))
+    other.path.replace(path)
+    put(make.generation("b"))
+    with pytest.raises(StoreError, match=r"replaced by another file: lab\.duckdb\.wal beside it .* Put"):
+        store.fold()
+    path.with_name("aside").replace(path)
+    assert sorted(store.generations()["generation_id"]) == ["a", "b"]
+
+
+def test_another_process_leaves_what_is_for_another_lab(
+    store: Store, put: Put, make: Any, path: Path, python: Any
+) -> None:
+    """A new process works with the lab that is there now, and what is for the other one stays and is said."""
+    put(make.generation("a"))
+    store.checkpoint()
+    put(make.generation("b"))
+    path.rename(path.with_name("aside"))
+    other = Store(path.with_name("other.duckdb"))
+    other.check_writable()
+    other.checkpoint()
+    other.close()
+    other.path.rename(path)
+    code = """
+import sys
+from labkit.store import Store
+store = Store(sys.argv[1])
+store.check_writable()
+print(len(store.generations()), store.fold().left)
+store.close()
+"""
+    out, err = python(code, path).communicate(timeout=60)
+    assert out.startswith("0 "), (out, err)
+    assert "is not the lab for which 1 processes wrote what lies in lab.duckdb.journal" in err
+    path.with_name("aside").replace(path)
+    assert sorted(store.generations()["generation_id"]) == ["a", "b"]
+
+
+def test_a_copy_that_was_restored_is_the_lab(store: Store, put: Put, make: Any, path: Path) -> None:
+    """A backup of the lab in its place is the same lab, and gets what the journals have."""
+    put(make.generation("a"))
+    copy = store.backup(path.with_name("copy.duckdb"))
+    put(make.generation("b"))
+    store.checkpoint()
+    copy.replace(path)
+    store.check_writable()
+    assert sorted(store.generations()["generation_id"]) == ["a", "b"]
+
+
+def test_a_lab_that_was_removed_is_made_again(store: Store, put: Put, make: Any, path: Path) -> None:
+    """Where the lab's file is gone the journals come into the one that is made in its place."""
+    put(make.generation("a"))
+    store.checkpoint()
+    path.unlink()
+    put(make.generation("b"))
+    store.check_writable()
+    assert sorted(store.generations()["generation_id"]) == ["a", "b"]
