@@ -28,7 +28,7 @@ from labkit.store import (
 from labkit.store.catalog_check import CatalogCheck
 from labkit.store.duckdb_instance import Instance
 from labkit.store.fold import Fold, Report
-from labkit.store.journal_cleanup import opened_afresh, sweep
+from labkit.store.journal_cleanup import opened_afresh, settled, sweep
 from labkit.store.journal_directory import JournalDirectory, JournalName
 from labkit.store.journal_offsets import read_offsets
 from labkit.store.reading import Reading
@@ -36,6 +36,8 @@ from labkit.store.shared_opening import SharedOpening
 
 if TYPE_CHECKING:
     import duckdb
+
+    from labkit.store.writer import Writer
 
 log = logging.getLogger("labkit.store")
 
@@ -52,12 +54,13 @@ class Access:
         self.path = path
         self.folder = JournalDirectory(path)
         self.last_report = Report()
-        self.own: Callable[[], str] = str
-        """How this process's journals are named."""
+        self.writer: Writer | None = None
+        """What writes the journals of this process."""
         self._strangers: set[str] = set()
         """The processes whose journals were told to be for another lab."""
         self._folded: dict[JournalName, int] = {}
         """How much of each journal this process knows to be in the tables."""
+        self._settled: dict[JournalName, int] = {}
         self._told: str | None = None
         self._instance = Instance(path)
         self._catalog = CatalogCheck(path)
@@ -201,6 +204,10 @@ class Access:
             if status.st_size > self._folded.get(name, 0)
         ]
 
+    def settled_bytes(self, name: JournalName) -> int:
+        """How much of that journal this process knows to be in the tables for good."""
+        return self._settled.get(name, 0)
+
     def _is_nothing(self) -> bool:
         return not database.exists(self.path) and not any(True for _ in self.folder.journals())
 
@@ -336,9 +343,15 @@ class Access:
     def _fold(
         self, connection: duckdb.DuckDBPyConnection, stop: Callable[[], bool] = lambda: False
     ) -> Report:
+        own = None
+        if self.writer is not None:
+            self.writer.look()
+            own = self.writer.process
         offsets = read_offsets(connection, self.folder)
         if opened_afresh(connection):
-            sweep(self.folder, offsets)
+            # Before any is removed: whoever finds a journal gone can tell why.
+            self._settled = {name: offset.upto for name, offset in offsets.items() if settled(offset)}
+            sweep(self.folder, offsets, own=own)
         enough_s = time.monotonic() + SLICE_S
         fold = Fold(
             connection,
@@ -356,6 +369,6 @@ class Access:
         if foreign - self._strangers:
             lab_identity.warn(self.folder, foreign)
         self._strangers = foreign
-        if self.own() in foreign:
+        if own in foreign:
             raise lab_identity.replaced(self.folder)
         return self.last_report

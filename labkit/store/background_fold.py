@@ -63,7 +63,7 @@ class BackgroundFold:
                     thread.start()
                 except RuntimeError as error:
                     # Whoever reads folds too: this one can be done without.
-                    self._tell(StoreError(f"Nothing is folded in the background: {error}."))
+                    self.tell(StoreError(f"Nothing is folded in the background: {error}."))
                     return
                 self._thread = thread
 
@@ -120,16 +120,17 @@ class BackgroundFold:
         except StoreLocked as error:
             log.debug("No fold now: %s", error)
         except StoreError as error:
-            self._tell(error)
+            self.tell(error)
         except Exception as error:
             log.exception("The fold in the background failed; the journals keep everything")
-            self._tell(StoreError(f"The fold in the background failed: {error}"))
+            self.tell(StoreError(f"The fold in the background failed: {error}"))
         else:
             self.trouble = None
             return True
         return False
 
-    def _tell(self, error: StoreError) -> None:
+    def tell(self, error: StoreError) -> None:
+        """Log what stands in the way of folding, once, and keep it in `trouble`."""
         if self.trouble is None or str(self.trouble) != str(error):
             log.warning("%s", error)
         self.trouble = error

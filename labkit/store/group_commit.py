@@ -8,6 +8,7 @@ queued and is tried again every second. On a full disk what is queued goes where
 from __future__ import annotations
 
 import atexit
+import contextlib
 import errno
 import logging
 import os
@@ -80,7 +81,13 @@ class GroupCommit:
     @property
     def waiting(self) -> bool:
         """Whether there are lines that could not be written when it was tried."""
-        return bool(self._pending)
+        return bool(self._pending or self._stream.owed)
+
+    def look(self) -> None:
+        """See now whether another program changed what was written, and write that again."""
+        if self._thread not in (None, threading.current_thread()):
+            with contextlib.suppress(StoreError):
+                self.flush(timeout_s=LOOK_S)
 
     def flush(self, *, timeout_s: float | None = None) -> None:
         """Wait until all that was added before is on disk. Raises `StoreError` if it cannot be, or not yet.

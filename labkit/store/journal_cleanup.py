@@ -32,21 +32,30 @@ def opened_afresh(connection: duckdb.DuckDBPyConnection) -> bool:
     return row is not None and row[0] == 1
 
 
-def sweep(folder: JournalDirectory, offsets: Mapping[JournalName, Offset]) -> int:
-    """Remove what may go, by `offsets` as a fresh open showed them; returns how many journals went."""
+def settled(offset: Offset) -> bool:
+    """Whether its fold was long enough ago, by `offset` as a fresh open showed it."""
     now = datetime.now(UTC).replace(tzinfo=None)
+    return offset.folded_at is not None and abs((now - offset.folded_at).total_seconds()) >= SETTLED_S
+
+
+def sweep(folder: JournalDirectory, offsets: Mapping[JournalName, Offset], *, own: str | None = None) -> int:
+    """Remove what may go, by `offsets` as a fresh open showed them; returns how many journals went.
+
+    Those of a process that lives are left to it, so that it misses what others remove: `own` is this one.
+    """
     removed = 0
     journals = [name for name, _ in folder.journals()]
     last = {name.stream: name.number for name in journals}
     for name in journals:
-        if name.number == last[name.stream] and is_held(folder.process_lock(name.process)):
+        if (name.number == last[name.stream] or name.process != own) and is_held(
+            folder.process_lock(name.process)
+        ):
             continue
         path = folder.path / str(name)
         offset = offsets.get(name, Offset())
         with contextlib.suppress(FileNotFoundError):
             size = path.stat().st_size
-            old = offset.folded_at is not None and abs((now - offset.folded_at).total_seconds()) >= SETTLED_S
-            if size == 0 or (old and size <= offset.upto):
+            if size == 0 or (settled(offset) and size <= offset.upto):
                 path.unlink()
                 removed += 1
     _remove_locks(folder)

@@ -8,12 +8,14 @@ is told when a line is on disk.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from labkit.errors import StoreError
@@ -25,10 +27,16 @@ from labkit.store.journal_directory import AGAIN, SCHEMA, JournalDirectory, Jour
 
 log = logging.getLogger("labkit.store")
 
-ROTATE_BYTES = 16 * 2**20
-"""A journal as long as this is closed and the next begun, so that a fold can remove it while we live. What
-the open one holds is kept in memory."""
+ROTATE_BYTES = 256 * 2**20
+"""A journal as long as this is closed and the next begun, so that a fold can remove it while we live."""
+KEEP_BYTES = 32 * 2**20
+"""So much of what is not in the tables for good is kept in memory, to write it again: the latest."""
 CLAIM_S = 1.0
+_NO_LOCK = contextlib.nullcontext()
+
+
+def _nothing(name: JournalName) -> int:
+    return 0
 
 
 @dataclass(slots=True)
@@ -82,14 +90,21 @@ class ProcessIdentity:
 
 
 class PerProcessJournal:
-    """One sequence of journals of a process. Not thread-safe: the caller sees to it."""
+    """One sequence of journals of a process. Not thread-safe: the caller sees to it.
 
-    def __init__(self, identity: ProcessIdentity, suffix: str = "") -> None:
+    `settled` tells how much of a journal is in the tables for good, and so need not be watched.
+    """
+
+    def __init__(
+        self, identity: ProcessIdentity, suffix: str = "", *, settled: Callable[[JournalName], int] = _nothing
+    ) -> None:
         self._identity = identity
         self._suffix = suffix
+        self._settled = settled
         self._number = 0
         self._again = False
         self._journal: Journal | None = None
+        self._closed: list[Journal] = []
         self._owed = b""
 
     @property
@@ -98,13 +113,11 @@ class PerProcessJournal:
         return self._owed.count(b"\n")
 
     def write(self, entries: Sequence[QueuedLine]) -> None:
-        """Append the entries' lines. They get their stamps here, and keep them if they are tried again.
+        """Append the entries' lines, and what is owed. They get their stamps here, and keep them if they are
+        tried again.
 
         Raises `OSError` or `StoreError`; then `abandon`.
         """
-        if self._journal is not None and self._journal.written_bytes > ROTATE_BYTES:
-            self.look()
-            self.end()
         for entry in entries:
             if not entry.frame and entry.record is not None:
                 entry.stamp = self._identity.stamp()
@@ -113,6 +126,8 @@ class PerProcessJournal:
         lines = self._owed + b"".join(entry.frame for entry in entries)
         if not lines:
             return
+        if self._journal is not None and self._journal.written_bytes > ROTATE_BYTES:
+            self._retire()
         if self._journal is None:
             first = next((entry.stamp for entry in entries if entry.frame), None)
             self._open(first or self._identity.stamp())
@@ -137,31 +152,76 @@ class PerProcessJournal:
         if self._journal is None:
             self._open(self._identity.stamp())
 
-    def look(self) -> None:
-        """Give the journal up if it is not what was written. Raises `OSError` if that cannot be told."""
+    def look(self, lock: AbstractContextManager[object] = _NO_LOCK) -> None:
+        """Give up what is not as it was written, so that it is owed; forget what is in the tables for good.
+
+        Where others write, `lock` keeps them out, but not while files are read. Raises `OSError` if something
+        cannot be told.
+        """
         # Who removes a lab with its folder does not want it back.
-        if self._journal is not None and self._identity.folder.stands() and not self._journal.stands():
-            self.abandon()
+        if not self._identity.folder.stands():
+            return
+        with lock:
+            journals = [*self._closed, *([self._journal] if self._journal is not None else [])]
+        spare_bytes = KEEP_BYTES
+        for journal in reversed(journals):
+            # Asked before: a fold that has read what another program wrote is not relied on.
+            settled = self._settled(journal.name)
+            holds = journal.holds()
+            with lock:
+                if not holds and not journal.holds():
+                    self._give_up(journal)
+                    continue
+                journal.settled_bytes = min(settled, journal.kept_bytes)
+                journal.forget(max(settled, journal.kept_bytes - spare_bytes))
+                spare_bytes -= min(spare_bytes, journal.kept_bytes - journal.forgotten_bytes)
+                if journal in self._closed and settled >= journal.kept_bytes:
+                    self._closed.remove(journal)
 
     def abandon(self) -> None:
         """Give the journal up; what was not kept is written to the next, and what is lost of the rest."""
-        if self._journal is None:
-            return
-        journal, self._journal = self._journal, None
-        if lost := journal.abandon():
-            self._owed += lost
-            self._again = True
-            log.warning(
-                "%s was changed or removed by another program; the %d records it held are written again.",
-                journal.path.name,
-                self.owed,
-            )
+        if (journal := self._journal) is not None:
+            journal.abandon()
+            self._retire()
+            with contextlib.suppress(OSError):
+                if journal in self._closed and not journal.holds():
+                    self._give_up(journal)
 
     def end(self) -> None:
-        """Close the journal; the next line begins another."""
+        """Close the journal and watch none; the next line begins another."""
         if self._journal is not None:
             self._journal.close()
             self._journal = None
+        self._closed.clear()
+
+    def _retire(self) -> None:
+        assert self._journal is not None
+        self._journal.close()
+        if self._journal.kept_bytes:
+            self._closed.append(self._journal)
+        self._journal = None
+
+    def _give_up(self, journal: Journal) -> None:
+        if journal is self._journal:
+            self.abandon()
+            return
+        self._closed.remove(journal)
+        if self._settled(journal.name) >= journal.kept_bytes and not journal.path.exists():
+            return  # this process removed it itself: it is in the tables for good
+        if lines := journal.remembered():
+            self._owed += lines
+            self._again = True
+        log.warning(
+            "%s was changed or removed by another program; its last %d records are written again.",
+            journal.path.name,
+            lines.count(b"\n"),
+        )
+        if (lost_bytes := journal.forgotten_bytes - journal.settled_bytes) > 0:
+            log.error(
+                "%d bytes of %s were no longer in memory: what of them is not in the lab is lost.",
+                lost_bytes,
+                journal.path.name,
+            )
 
     def _open(self, first: int) -> None:
         self._identity.claim()

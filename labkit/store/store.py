@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.errors import DefinitionError, StoreError
+from labkit.errors import DefinitionError, StoreError, StoreLocked
 from labkit.paths import as_path, shown
 from labkit.records import Sample
 from labkit.store import (
@@ -147,8 +147,11 @@ class Store(Frames):
     def _folded(self, *, checkpoint: bool, wait_s: float) -> bool:
         try:
             self._shared.access.fold(wait_s=wait_s, checkpoint=checkpoint)
-        except StoreError as error:
+        except StoreLocked as error:
             self._shared.background.trouble = error
+            return False
+        except StoreError as error:
+            self._shared.background.tell(error)
             return False
         return True
 

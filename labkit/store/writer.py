@@ -15,7 +15,7 @@ from labkit.errors import StoreError
 from labkit.records import Attempt, Generation, Intent, Record, Request
 from labkit.store import journal_line
 from labkit.store.group_commit import GroupCommit
-from labkit.store.journal_directory import JournalDirectory
+from labkit.store.journal_directory import JournalDirectory, JournalName
 from labkit.store.per_process_journal import PerProcessJournal, ProcessIdentity, QueuedLine
 
 
@@ -23,18 +23,22 @@ class Writer:
     """This process's writer for one lab. `Store.writer()` gives it; it implements `labkit.records.Sink`.
 
     `trouble` is a `StoreError` from when writing begins to fail until it works again: ask nothing more
-    while it stands. A child made by `fork` begins its own journals and writes none of its parent's lines.
+    while it stands. `settled` tells how much of a journal is in the tables for good: that is watched no more.
+    A child made by `fork` begins its own journals and writes none of its parent's lines.
     """
 
-    def __init__(self, folder: JournalDirectory) -> None:
+    def __init__(
+        self, folder: JournalDirectory, *, settled: Callable[[JournalName], int] = lambda name: 0
+    ) -> None:
         self._folder = folder
+        self._settled = settled
         self._begin()
         _writers.add(self)
 
     def _begin(self) -> None:
         self._identity = ProcessIdentity(self._folder)
-        self._main = PerProcessJournal(self._identity)
-        self._intents = PerProcessJournal(self._identity, "-intents")
+        self._main = PerProcessJournal(self._identity, settled=self._settled)
+        self._intents = PerProcessJournal(self._identity, "-intents", settled=self._settled)
         self._intending = threading.Lock()
         self._lines = GroupCommit(self._folder, self._main, beside=self._look_at_intents)
         self._requests: set[str] = set()
@@ -98,9 +102,14 @@ class Writer:
                     self._intents.keep()
                     return
 
+    def look(self) -> None:
+        """See now whether another program changed what was written, and write that again. What cannot be, is
+        tried again, and stands in `trouble`."""
+        self._lines.look()
+
     def _look_at_intents(self) -> None:
+        self._intents.look(self._intending)
         with self._intending:
-            self._intents.look()
             if self._intents.owed:
                 try:
                     self._intents.write([])

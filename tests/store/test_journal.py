@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from labkit.store import journal as journal_module
 from labkit.store.journal import Journal
 from labkit.store.journal_directory import JournalDirectory, JournalName
-from tests.store.tampering import TAMPERINGS
+from tests.store.tampering import TAMPERINGS, overwrite
 
 NAME = JournalName("7-00000000", 1, 1, 1, "7-00000000")
 
@@ -77,33 +78,66 @@ def test_what_another_program_did_is_seen(
     journal.sync()
     journal.append(b"two\n")
     journal.keep()
-    assert journal.stands()
+    assert journal.holds()
     TAMPERINGS[how](journal.path)
-    assert not journal.stands()
-    assert journal.abandon() == (b"" if how == "longer" else b"one\ntwo\n")
+    assert journal.holds() == (how == "longer")  # what was kept is there, and no more is appended
+    journal.abandon()
+    assert journal.holds() == (how == "longer")
+    assert journal.remembered() == b"one\ntwo\n"
+    if how == "longer":
+        assert journal.path.read_bytes() == b"one\ntwo\n"
+
+
+def test_what_is_forgotten_is_not_compared(journal: Journal) -> None:
+    """Whole pieces before a place are forgotten, and only what is kept; the rest is still watched."""
+    for lines in (b"one\n", b"two\n", b"three\n"):
+        journal.append(lines)
+        journal.keep()
+    journal.append(b"four\n")
+    journal.forget(7)
+    assert journal.forgotten_bytes == 4
+    overwrite(journal.path, 1)
+    assert journal.holds()
+    overwrite(journal.path, 5)
+    assert not journal.holds()
+    journal.forget(100)
+    assert journal.forgotten_bytes == journal.kept_bytes == 14
+    journal.abandon()
+    assert journal.remembered() == b""
 
 
 @pytest.mark.parametrize("how", ["emptied", "cut within a line", "longer", "removed"])
 def test_what_was_tampered_with_is_not_called_durable(how: str, journal: Journal) -> None:
-    """A removed, cut or longer file is not synced: its lines are not where they should be."""
+    """Nothing is appended to a removed, cut or longer file: the lines would not be where they should be."""
     journal.append(b"one\n")
     journal.sync()
     TAMPERINGS[how](journal.path)
-    journal.append(b"two\n")
     with pytest.raises(OSError, match="is not what was written"):
-        journal.sync()
+        journal.append(b"two\n")
 
 
 def test_a_file_is_read_only_where_it_was_written_since(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, until: Any
 ) -> None:
-    """A journal that nobody writes is compared once; one that was only touched stands."""
+    """A journal that nobody writes is compared once; one that was only touched holds. An overwritten one is
+    compared again, even if its times were set back."""
+    monkeypatch.setattr(journal_module, "TICK_NS", -1)
     journal.append(b"one\n")
     journal.sync()
     os.utime(journal.path, ns=(0, 10**18))
-    assert journal.stands()
+    assert journal.holds()
     monkeypatch.setattr(os, "read", None)
-    assert journal.stands()
+    assert journal.holds()
+    monkeypatch.undo()
+    compared = journal.path.stat()
+
+    def overwritten() -> bool:
+        overwrite(journal.path)
+        return journal.path.stat().st_ctime_ns != compared.st_ctime_ns
+
+    until(overwritten)
+    assert journal.path.stat().st_mtime_ns == compared.st_mtime_ns
+    assert not journal.holds()
 
 
 def test_macos_asks_the_disk_itself(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -395,7 +395,7 @@ def test_a_removed_journal_is_written_again(
     writer.flush()
     assert ids_in(folder) == ["a", "b", "c"]
     assert [name.again for name, _ in folder.journals()] == [True]
-    assert "changed or removed by another program; the 2 records it held are written again" in caplog.text
+    assert "removed by another program; its last 2 records are written again" in caplog.text
     assert folder.process_lock(writer.process).exists()
 
 
