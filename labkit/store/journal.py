@@ -26,7 +26,7 @@ _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _BINARY
 
 
 class Journal:
-    """A journal of this process. Not thread-safe, but for `holds`: one thread writes it."""
+    """A journal of this process. Not thread-safe, but for `holds` and `forget`: one thread writes it."""
 
     def __init__(self, folder: JournalDirectory, name: JournalName) -> None:
         self.path = folder.path / str(name)
@@ -128,7 +128,7 @@ class Journal:
         return True
 
     def forget(self, upto: int) -> None:
-        """Keep what lies before that place in memory no longer."""
+        """Keep what lies before that place in memory no longer; not while `holds` is asked."""
         while self._pieces and self.forgotten_bytes + len(self._pieces[0]) <= min(upto, self.kept_bytes):
             self.forgotten_bytes += len(self._pieces.popleft())
 

@@ -172,11 +172,11 @@ class PerProcessJournal:
                 if not holds and not journal.holds():
                     self._give_up(journal)
                     continue
-                journal.settled_bytes = min(settled, journal.kept_bytes)
-                journal.forget(max(settled, journal.kept_bytes - spare_bytes))
-                spare_bytes -= min(spare_bytes, journal.kept_bytes - journal.forgotten_bytes)
                 if journal in self._closed and settled >= journal.kept_bytes:
                     self._closed.remove(journal)
+            journal.settled_bytes = min(settled, journal.kept_bytes)
+            journal.forget(max(settled, journal.kept_bytes - spare_bytes))
+            spare_bytes -= min(spare_bytes, journal.kept_bytes - journal.forgotten_bytes)
 
     def abandon(self) -> None:
         """Give the journal up; what was not kept is written to the next, and what is lost of the rest."""

@@ -69,6 +69,33 @@ def test_a_followed_journal_goes_while_its_process_lives(
     assert sorted(store.generations()["generation_id"]) == ["a", "b", "c"]
 
 
+@pytest.mark.usefixtures("at_once")
+def test_journals_of_another_process_that_lives_are_left_to_it(
+    store: Store, put: Put, make: Any, journals: Any, monkeypatch: pytest.MonkeyPatch, path: Path, python: Any
+) -> None:
+    """Its closed ones too: so it can tell that another program removed them."""
+    from labkit.store import per_process_journal
+
+    monkeypatch.setattr(per_process_journal, "ROTATE_BYTES", 1)
+    for name in "abc":
+        put(make.generation(name))
+    code = """
+import sys
+from labkit.store import Store, journal_cleanup
+journal_cleanup.SETTLED_S = 0.0
+store = Store(sys.argv[1])
+for _ in range(3):
+    store.fold()
+    store.run_row("x")
+print(len(store.generations()))
+"""
+    out, err = python(code, path).communicate(timeout=60)
+    assert out == "3\n", err
+    assert len(journals()) == 3
+    store.run_row("x")
+    assert len(journals()) == 1
+
+
 def test_a_recent_fold_is_not_trusted_yet(store: Store, put: Put, make: Any, journals: Any) -> None:
     """For ten seconds after its fold a journal stays, in case another program writes back an older head."""
     put(make.generation("a"))

@@ -16,7 +16,8 @@ import pytest
 from labkit.errors import DefinitionError, StoreError
 from labkit.records import Request
 from labkit.store import group_commit, journal_line, per_process_journal
-from labkit.store.journal_directory import JournalDirectory
+from labkit.store.journal import Journal
+from labkit.store.journal_directory import JournalDirectory, JournalName
 from labkit.store.writer import Writer
 from tests.store.tampering import TAMPERINGS
 
@@ -434,6 +435,75 @@ def test_a_journal_that_was_tampered_with_is_written_again(
     expected = {"a", "b", "c", "d"} if busy else {"a", "b", "c"}
     assert found == {"generation": expected, "intent": expected}
     assert writer.trouble is None
+
+
+def test_closed_journals_are_watched_too(
+    folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A journal that was followed by the next is written again like the open one, until it is in the tables
+    for good: then it may go."""
+    monkeypatch.setattr(per_process_journal, "ROTATE_BYTES", 1)
+    settled: dict[JournalName, int] = {}
+    writer = Writer(folder, settled=lambda name: settled.get(name, 0))
+    for name in "abcd":
+        writer.put(make.generation(name))
+        writer.flush()
+    first, second, third, _ = folder.journals()
+    settled[first[0]] = first[1].st_size
+    (folder.path / str(first[0])).unlink()
+    writer.flush()
+    assert "was changed or removed" not in caplog.text
+    os.truncate(folder.path / str(second[0]), 0)
+    (folder.path / str(third[0])).unlink()
+    writer.flush()
+    assert sorted(ids_in(folder)) == ["b", "c", "d"]
+    assert caplog.text.count("was changed or removed by another program; its last 1 records are") == 2
+    writer.close()
+
+
+def test_what_is_no_longer_in_memory_is_said_to_be_lost(
+    folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only so much is kept in memory, the latest. What cannot be written again is told of, but for what is in
+    the tables for good."""
+    monkeypatch.setattr(per_process_journal, "KEEP_BYTES", 1_500)
+    settled = [0]
+    writer = Writer(folder, settled=lambda name: settled[0])
+    for generation in "abcd":
+        writer.put(make.generation(generation, text="x" * 600))
+        writer.flush()
+    (name, status) = next(folder.journals())
+    settled[0] = status.st_size // 4
+    writer.flush()
+    os.truncate(folder.path / str(name), 0)
+    writer.flush()
+    kept = ids_in(folder)
+    assert 1 <= len(kept) < 3
+    assert kept == list("abcd")[-len(kept) :]
+    lost_bytes = status.st_size * (3 - len(kept)) // 4
+    assert f"{lost_bytes} bytes of {name} were no longer in memory: what of them is not" in caplog.text
+    writer.close()
+
+
+def test_intents_are_written_while_files_are_compared(
+    writer: Writer, folder: JournalDirectory, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An intent does not wait for the comparison of its journal."""
+    real = Journal.holds
+
+    def holds(self: Journal) -> bool:
+        threading.Thread(target=lambda: (writer.intent(make.intent("b")), written.set())).start()
+        assert written.wait(10)
+        return real(self)
+
+    written = threading.Event()
+    writer.intent(make.intent("a"))
+    monkeypatch.setattr(Journal, "holds", holds)
+    writer.put(make.generation("a"))
+    writer.flush()
+    monkeypatch.undo()
+    writer.flush()
+    assert {line.row.generation_id for line in lines_in(folder)} == {"a", "b"}
 
 
 def test_what_cannot_be_written_again_is_trouble_at_once(
