@@ -118,9 +118,9 @@ def watch(marks: Marks, acks: int) -> None:
         with contextlib.nullcontext() if "-intents" in self.path.name else marks.during("journaling"):
             real_append(self, lines)
 
-    def sync(self: journal.Journal, total_bytes: int) -> None:
+    def sync(self: journal.Journal) -> None:
         with marks.during("journaling"):
-            real_sync(self, total_bytes)
+            real_sync(self)
 
     def apply(connection: Any, wanted: Any) -> None:
         with marks.during("migrating"):

@@ -93,9 +93,9 @@ def watch(marks: Marks) -> None:
         with marks.during("journal"):
             real_append(self, lines)
 
-    def sync(self: journal.Journal, total_bytes: int) -> None:
+    def sync(self: journal.Journal) -> None:
         with marks.during("journal"):
-            real_sync(self, total_bytes)
+            real_sync(self)
 
     def apply(connection: Any, wanted: Any) -> None:
         with marks.during("migration"):
