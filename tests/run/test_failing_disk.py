@@ -173,7 +173,8 @@ def test_a_thread_that_dies_stops_the_run(
 
     def deadly(self: group_commit.GroupCommit) -> None:
         real(self)
-        if len(told) >= 10 and deaths:
+        # The threads of labs that other tests left look after their journals now and then.
+        if self is lab.store.writer()._lines and len(told) >= 10 and deaths:
             raise deaths.pop()
 
     monkeypatch.setattr(group_commit.GroupCommit, "_take", deadly)
