@@ -20,30 +20,23 @@ from labkit.store import (
     database_lock,
     forking,
     interrupts,
-    lab_identity,
     memory_copy,
     sandboxed_sql,
     upgrade,
 )
-from labkit.store.catalog_check import CatalogCheck
-from labkit.store.duckdb_instance import Instance
-from labkit.store.fold import Fold, Report
-from labkit.store.journal_cleanup import opened_afresh, settled, sweep
-from labkit.store.journal_directory import JournalDirectory, JournalName
-from labkit.store.journal_offsets import read_offsets
+from labkit.store.checked_file import CheckedFile
+from labkit.store.fold import Report
+from labkit.store.fold_progress import FoldProgress
+from labkit.store.journal_directory import JournalDirectory
 from labkit.store.reading import Reading
 from labkit.store.shared_opening import SharedOpening
 
 if TYPE_CHECKING:
     import duckdb
 
-    from labkit.store.writer import Writer
-
 log = logging.getLogger("labkit.store")
 
 WAIT_S = 10.0
-SLICE_S = 1.0
-"""So long one opening folds; then others get their turn, however much there is to fold."""
 TURN_S = 0.05
 
 
@@ -53,17 +46,9 @@ class Access:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.folder = JournalDirectory(path)
-        self.last_report = Report()
-        self.writer: Writer | None = None
-        """What writes the journals of this process."""
-        self._strangers: set[str] = set()
-        """The processes whose journals were told to be for another lab."""
-        self._folded: dict[JournalName, int] = {}
-        """How much of each journal this process knows to be in the tables."""
-        self._settled: dict[JournalName, int] = {}
         self._told: str | None = None
-        self._instance = Instance(path)
-        self._catalog = CatalogCheck(path)
+        self.progress = FoldProgress(self.folder)
+        self._file = CheckedFile(self.folder)
         self._opening = SharedOpening(self._reading)
 
     def one_opening(self) -> contextlib.AbstractContextManager[None]:
@@ -93,11 +78,11 @@ class Access:
                 yield Reading(connection, in_memory=True)
             return
         with contextlib.ExitStack() as stack:
-            wanted = dict(self.unfolded())
+            wanted = dict(self.progress.unfolded())
             while True:
                 with contextlib.ExitStack() as attempt:
                     reading = self._open(attempt, wait_s)
-                    if reading.why is not None or self._have(wanted):
+                    if reading.why is not None or self.progress.covers(wanted):
                         stack.enter_context(attempt.pop_all())
                         break
                 time.sleep(TURN_S)
@@ -119,14 +104,14 @@ class Access:
         written, and `StoreError` if the fold failed; the journals then keep everything.
         """
         self._opening.give_back()
-        wanted = dict(self.unfolded())
+        wanted = dict(self.progress.unfolded())
         report = Report()
         if not (wanted or force or checkpoint):
             return report
         while True:
-            with self._opened_to_write(wait_s, joinable) as connection, self._telling_faults():
-                report.add(self._fold(connection, stop))
-                if self._have(wanted) or stop():
+            with self._opened_to_write(wait_s, joinable) as connection, self.progress.telling_faults():
+                report.add(self.progress.fold(connection, stop))
+                if self.progress.covers(wanted) or stop():
                     if checkpoint:
                         connection.execute("checkpoint")
                     return report
@@ -145,9 +130,9 @@ class Access:
             reading.check_complete(self.path.name)
             if not reading.alone:
                 raise StoreError(f"{self.path.name} cannot be written: {reading.why}.")
-            with self._telling_faults():
+            with self.progress.telling_faults():
                 if reading.why is None:
-                    self._refold(reading.connection)
+                    self.progress.fold_all(reading.connection)
                 elif reading.in_memory:
                     memory_copy.fold(reading.connection, self.folder)
             yield reading.connection
@@ -190,23 +175,11 @@ class Access:
             if reading.in_memory:
                 sandboxed_sql.seal(reading.connection)
             else:
-                connection = self._connect_sealed(deadline).connection
+                connection = self._file.connect_sealed(deadline).connection
                 stack.callback(connection.close)
                 reading = replace(reading, connection=connection)
             opened.append(reading.connection)
             yield reading
-
-    def unfolded(self) -> list[tuple[JournalName, int]]:
-        """The journals that hold more than this process knows to be in the tables, and their sizes."""
-        return [
-            (name, status.st_size)
-            for name, status in self.folder.journals()
-            if status.st_size > self._folded.get(name, 0)
-        ]
-
-    def settled_bytes(self, name: JournalName) -> int:
-        """How much of that journal this process knows to be in the tables for good."""
-        return self._settled.get(name, 0)
 
     def _is_nothing(self) -> bool:
         return not database.exists(self.path) and not any(True for _ in self.folder.journals())
@@ -220,22 +193,24 @@ class Access:
         if not database.exists(self.path):
             if sealed is not None:
                 return self._announced(memory_copy.of_journals(stack, self.folder, sealed))
-            self._create()
+            self._file.create()
         with contextlib.ExitStack() as first:
-            opened = first.enter_context(self._connect(deadline))
-            why = sealed or opened.why_not
-            failed = why is None and (why := self._bring_up_to_date(opened.connection)) is not None
-            if failed or not opened.is_known:
+            opened = first.enter_context(self._file.connect(deadline))
+            why = hindrance = sealed or opened.why_not
+            fault = None
+            if hindrance is None:
+                why, fault = self._bring_up_to_date(opened.connection)
+            if why != hindrance or not opened.is_known:
                 # A connection on which a commit failed may be of no more use; and what the views of an
                 # unknown schema do is not known, so they are read where they can reach nothing.
                 first.pop_all()
                 opened.close(sound=False)
-                again = self._connect if opened.is_known else self._connect_sealed
+                again = self._file.connect if opened.is_known else self._file.connect_sealed
                 opened = first.enter_context(again(deadline))
             stack.enter_context(first.pop_all())
         if why is None:
             return self._announced(Reading(opened.connection, alone=True))
-        reading = Reading(opened.connection, why=why, alone=sealed is None)
+        reading = Reading(opened.connection, why=why, alone=sealed is None, fault=fault)
         return self._announced(memory_copy.with_journals(stack, reading, self.path, self.folder))
 
     def _announced(self, reading: Reading) -> Reading:
@@ -253,63 +228,14 @@ class Access:
         return reading
 
     @contextlib.contextmanager
-    def _telling_faults(self) -> Iterator[None]:
-        import duckdb
-
-        try:
-            yield
-        except (duckdb.Error, OSError, MemoryError) as error:
-            raise StoreError(
-                f"The journals could not be folded into {self.path.name}: {database.in_a_line(error)}. "
-                "They keep everything; it is tried again."
-            ) from error
-
-    @contextlib.contextmanager
     def _opened_to_write(self, wait_s: float, joinable: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         deadline = time.monotonic() + wait_s
         with database_lock.passed(self.folder, wait_s=wait_s), interrupts.deferred():
             if not database.exists(self.path):
-                self._create()
-            with self._connect(deadline, write=True, joinable=joinable) as opened:
+                self._file.create()
+            with self._file.connect(deadline, write=True, joinable=joinable) as opened:
                 upgrade.upgrade(opened.connection, self.path)
                 yield opened.connection
-
-    def _create(self) -> None:
-        database.create(self.path, self.folder)
-        self._catalog.is_ours()
-
-    def _connect(self, deadline: float, *, write: bool = False, joinable: bool = False) -> database.Opened:
-        left_s = max(0.0, deadline - time.monotonic())
-        instance = None if joinable else self._instance
-        opened = database.connect(self.path, instance=instance, wait_s=left_s, write=write)
-        try:
-            is_known = self._catalog.check(opened.connection)
-        except BaseException:
-            opened.close(sound=False)
-            raise
-        return replace(opened, is_known=is_known, closing=self._catalog.is_ours)
-
-    def _connect_sealed(self, deadline: float) -> database.Opened:
-        left_s = max(0.0, deadline - time.monotonic())
-        sealed = database.connect_sealed(
-            self.path, sandboxed_sql.SEALED, then=sandboxed_sql.LOCKED, wait_s=left_s
-        )
-        return database.Opened(sealed, is_known=False)
-
-    def _refold(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Fold all there is by now, without giving others their turn. Raises `StoreError`."""
-        with self._telling_faults():
-            wanted = dict(self.unfolded())
-            while wanted:
-                self._fold(connection)
-                if self._have(wanted):
-                    return
-
-    def _have(self, wanted: dict[JournalName, int]) -> bool:
-        """Whether all that was there when it was asked for is in the tables, or will never be."""
-        return not self.last_report.cut_short or all(
-            self._folded.get(name, 0) >= size for name, size in wanted.items()
-        )
 
     def _pass_gate(self, stack: contextlib.ExitStack, wait_s: float) -> str | None:
         """Hold the gate, or say why this lab can only be read: its folder is not ours to write."""
@@ -324,51 +250,20 @@ class Access:
             return f"the folder {self.folder.path.name} cannot be written ({error})"
         return None
 
-    def _bring_up_to_date(self, connection: duckdb.DuckDBPyConnection) -> str | None:
+    def _bring_up_to_date(
+        self, connection: duckdb.DuckDBPyConnection
+    ) -> tuple[str | None, StoreError | None]:
         import duckdb
 
         try:
             upgrade.upgrade(connection, self.path)
-            self._fold(connection)
+            self.progress.fold(connection)
         except (StoreTooNew, StoreDamaged) as error:
-            return str(error)
+            return str(error), error
         except (duckdb.Error, OSError, MemoryError) as error:
             # What is in the tables can be read all the same; the journals keep the rest.
             log.warning(
                 "The journals could not be folded into %s: %s", self.path.name, database.in_a_line(error)
             )
-            return f"the fold failed: {database.in_a_line(error)}"
-        return None
-
-    def _fold(
-        self, connection: duckdb.DuckDBPyConnection, stop: Callable[[], bool] = lambda: False
-    ) -> Report:
-        own = None
-        if self.writer is not None:
-            self.writer.look()
-            own = self.writer.process
-        offsets = read_offsets(connection, self.folder)
-        if opened_afresh(connection):
-            # Before any is removed: whoever finds a journal gone can tell why.
-            self._settled = {name: offset.upto for name, offset in offsets.items() if settled(offset)}
-            sweep(self.folder, offsets, own=own)
-        enough_s = time.monotonic() + SLICE_S
-        fold = Fold(
-            connection,
-            self.folder,
-            offsets,
-            lab=lab_identity.identity(connection),
-            stop=lambda: stop() or time.monotonic() >= enough_s,
-        )
-        try:
-            self.last_report = fold.run()
-        finally:
-            database.make_private(self.path)
-        self._folded = fold.done
-        foreign = self.last_report.foreign
-        if foreign - self._strangers:
-            lab_identity.warn(self.folder, foreign)
-        self._strangers = foreign
-        if own in foreign:
-            raise lab_identity.replaced(self.folder)
-        return self.last_report
+            return f"the fold failed: {database.in_a_line(error)}", None
+        return None, None

@@ -59,7 +59,7 @@ class Report:
 class Fold:
     """One fold over one open database. `offsets` is what the tables said when it was opened; with
     `process`, only that process's journals are read, and with `lab` only those for the lab of that identity.
-    Bad lines are put aside in files, or else stay where they are. `stop` is asked between two transactions."""
+    Bad lines are put aside in files, or else stay where they are. `stop` is asked between transactions."""
 
     def __init__(
         self,

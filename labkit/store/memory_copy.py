@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.store import database, upgrade
+from labkit.store import database, lab_identity, upgrade
 from labkit.store.fold import Fold
 from labkit.store.journal_directory import JournalDirectory
 from labkit.store.journal_offsets import Offset, read_offsets
@@ -44,7 +44,8 @@ def with_journals(
         max(0, status.st_size - offsets.get(name, Offset()).upto) for name, status in folder.journals()
     )
     reading = replace(reading, unfolded_bytes=beyond)
-    return copied(stack, reading, path, folder) if ours and beyond else reading
+    wanted = ours and beyond and reading.fault is None
+    return copied(stack, reading, path, folder) if wanted else reading
 
 
 def of_journals(stack: contextlib.ExitStack, folder: JournalDirectory, why: str) -> Reading:
@@ -72,7 +73,7 @@ def copied(stack: contextlib.ExitStack, reading: Reading, path: Path, folder: Jo
                 made.register("labkit_rows", rows)
                 made.execute(f"insert into log.{table} by name from labkit_rows")
                 made.unregister("labkit_rows")
-            fold(made, folder)
+            fold(made, folder, lab=lab_identity.identity(source))
         except (duckdb.Error, pa.ArrowException, OSError, MemoryError) as error:
             log.warning("%s could not be copied into memory: %s", path.name, database.in_a_line(error))
             return reading
@@ -81,8 +82,13 @@ def copied(stack: contextlib.ExitStack, reading: Reading, path: Path, folder: Jo
 
 
 def fold(
-    connection: duckdb.DuckDBPyConnection, folder: JournalDirectory, *, process: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    folder: JournalDirectory,
+    *,
+    process: str | None = None,
+    lab: str | None = None,
 ) -> None:
-    """Fold all journals, or those of one process, into a lab in memory. Raises as `Fold.run` does."""
+    """Fold all journals, or those of one process or for one lab, into a lab in memory. Raises as `Fold.run`
+    does."""
     offsets = read_offsets(connection, folder)
-    Fold(connection, folder, offsets, process=process, puts_aside=False).run()
+    Fold(connection, folder, offsets, process=process, lab=lab, puts_aside=False).run()

@@ -28,8 +28,8 @@ class ProcessResources:
 
     def __init__(self, path: Path) -> None:
         self.access = Access(path)
-        self.writer = Writer(self.access.folder, settled=self.access.settled_bytes)
-        self.access.writer = self.writer
+        self.writer = Writer(self.access.folder, settled=self.access.progress.settled_bytes)
+        self.access.progress.writer = self.writer
         self.background = BackgroundFold(self.access)
         self.driven: set[str] = set()
 

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Reading:
     """An open lab. `unfolded_bytes` of journals are not in its file, because of `why`; what is `in_memory`
-    has them all the same. `alone`: behind the gate, so that no other labkit has it open."""
+    has them all the same. `alone`: behind the gate, so that no other labkit has it open. `fault`: why this
+    process may not write to it, whoever has it open."""
 
     connection: duckdb.DuckDBPyConnection
     unfolded_bytes: int = 0
     why: str | None = None
     in_memory: bool = False
     alone: bool = False
+    fault: StoreError | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -48,8 +50,10 @@ class Reading:
         return {"labkit": {"unfolded_bytes": self.unfolded_bytes, "why": self.why, "shown": shown}}
 
     def check_complete(self, lab: str) -> None:
-        """Raise `StoreLocked` or `StoreError` where some of what is journalled cannot be read: who goes by
-        the rest would ask again what was asked."""
+        """Raise `StoreLocked` or `StoreError` where some of what is journalled cannot be read, or is for
+        another lab: who goes by the rest would ask again what was asked."""
+        if self.fault is not None:
+            raise self.fault
         if not self.is_complete:
             kind = StoreLocked if self.is_held else StoreError
             raise kind(

@@ -130,7 +130,7 @@ def test_a_run_does_not_wait_for_the_checkpoint(
     def checkpoint_soon(self: BackgroundFold) -> None:
         access = self._access()
         assert access is not None
-        left.append(len(access.unfolded()))
+        left.append(len(access.progress.unfolded()))
         due(self)
 
     monkeypatch.setattr(BackgroundFold, "checkpoint_soon", checkpoint_soon)

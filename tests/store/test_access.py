@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from labkit.errors import StoreError, StoreLocked
-from labkit.store import Store, access, fold, journal_directory
+from labkit.store import Store, access, fold, fold_progress, journal_directory
 from labkit.store.duckdb_instance import Instance
 from labkit.store.file_locks import FileLock, is_held
 from labkit.store.journal_directory import JournalDirectory
@@ -117,7 +117,7 @@ def test_long_folds_let_others_in(
     store: Store, put: Put, make: Any, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fold of much gives the gate away between its turns, and a reading still shows all there was."""
-    monkeypatch.setattr(access, "SLICE_S", 0.0)
+    monkeypatch.setattr(fold_progress, "SLICE_S", 0.0)
     monkeypatch.setattr(fold, "BATCH_LINES", 10)
     put(*(make.generation(f"g{number}") for number in range(60)))
     free: list[bool] = []
@@ -141,18 +141,18 @@ def test_a_reading_does_not_chase_a_flood(
     store: Store, put: Put, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reading ends with what was on disk when it began, however much is written meanwhile."""
-    monkeypatch.setattr(access, "SLICE_S", 0.0)
+    monkeypatch.setattr(fold_progress, "SLICE_S", 0.0)
     monkeypatch.setattr(fold, "BATCH_LINES", 10)
     monkeypatch.setattr(access, "TURN_S", 0.0)
     put(*(make.generation(f"g{number}") for number in range(40)))
     number = iter(range(40, 10**9))
-    real = access.Access._fold
+    real = fold_progress.FoldProgress.fold
 
     def flooded(self: Any, *rest: Any) -> Any:
         put(*(make.generation(f"g{next(number)}") for _ in range(20)))
         return real(self, *rest)
 
-    monkeypatch.setattr(access.Access, "_fold", flooded)
+    monkeypatch.setattr(fold_progress.FoldProgress, "fold", flooded)
     assert len(store.generations()) >= 40
 
 

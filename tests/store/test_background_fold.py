@@ -39,8 +39,8 @@ def test_it_folds_what_is_journalled(store: Store, put: Put, make: Any, path: Pa
     background.start()
     assert [thread.name for thread in set(threading.enumerate()) - others] == ["labkit-fold"]
     put(make.generation())
-    folder = store._shared.access
-    until(lambda: path.exists() and not folder.unfolded())
+    progress = store._shared.access.progress
+    until(lambda: path.exists() and not progress.unfolded())
     background.stop()
     assert rows(path) == 1
     assert "labkit-fold" not in [thread.name for thread in set(threading.enumerate()) - others]
@@ -122,7 +122,7 @@ def test_a_fault_is_kept_and_told_once(
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr("labkit.store.access.Fold.run", failing)
+        patched.setattr("labkit.store.fold.Fold.run", failing)
         for _ in range(3):
             background.once(store._shared.access)
         assert isinstance(background.trouble, StoreError)

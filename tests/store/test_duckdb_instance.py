@@ -22,7 +22,7 @@ def instance(store: Store, put: Put, make: Any) -> Instance:
     """The one of a lab that was opened before."""
     put(make.generation())
     store.fold()
-    return store._shared.access._instance
+    return store._shared.access._file._instance
 
 
 def test_it_is_kept_and_used_again(store: Store, instance: Instance) -> None:

@@ -285,7 +285,7 @@ class LabMachine(RuleBasedStateMachine):
             migrate.steps = lambda: (*real(), UPGRADES[0], BROKEN)  # type: ignore[assignment]
             if self.path.exists():
                 with pytest.raises(StoreError, match="the process ends"):
-                    self.store.fold() if self.store._shared.access.unfolded() else self.store.table(
+                    self.store.fold() if self.store._shared.access.progress.unfolded() else self.store.table(
                         "select 1"
                     )
         steps = (*real(), *UPGRADES[: self._upgrades])

@@ -61,7 +61,7 @@ def test_saving_what_is_there_writes_nothing(store: Store, path: Path) -> None:
     store.close()
     with duckdb.connect(str(path), read_only=True):
         assert store.save_prompt(Prompt("p", "text")).version == 1
-        assert store._shared.access.unfolded() == []
+        assert store._shared.access.progress.unfolded() == []
     assert store.table("select count(*) as n from log.prompts")["n"].to_pylist() == [1]
 
 

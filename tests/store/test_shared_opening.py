@@ -141,7 +141,7 @@ def test_a_number_is_given_once_though_it_is_only_journalled(
     """Whoever gives the next number folds the journals first, also those of processes that still live."""
     store.check_writable()
     assert store.save_prompt(Prompt("p", "one")).version == 1
-    assert store._shared.access.unfolded()
+    assert store._shared.access.progress.unfolded()
     other = python(NUMBER, path, "two")
     assert other.communicate()[0] == "2\n"
     assert store.save_prompt(Prompt("p", "three")).version == 3
