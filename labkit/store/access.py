@@ -20,6 +20,7 @@ from labkit.store import (
     database_lock,
     forking,
     interrupts,
+    lab_identity,
     memory_copy,
     sandboxed_sql,
     upgrade,
@@ -130,11 +131,12 @@ class Access:
             reading.check_complete(self.path.name)
             if not reading.alone:
                 raise StoreError(f"{self.path.name} cannot be written: {reading.why}.")
-            with self.progress.telling_faults():
-                if reading.why is None:
-                    self.progress.fold_all(reading.connection)
-                elif reading.in_memory:
-                    memory_copy.fold(reading.connection, self.folder)
+            if reading.why is None:
+                self.progress.fold_all(reading.connection)
+            elif reading.in_memory:
+                with self.progress.telling_faults():
+                    lab = lab_identity.identity(reading.connection)
+                    memory_copy.fold(reading.connection, self.folder, lab=lab)
             yield reading.connection
 
     def can_be_written(self) -> bool:

@@ -27,9 +27,7 @@ log = logging.getLogger("labkit.store")
 COPY_BYTES = 2**30
 """The largest file that is copied: that takes some seven seconds, and twice the memory, at each opening."""
 _BATCH_ROWS = 10_000
-_TABLES = (
-    "select table_name from duckdb_tables() where schema_name = 'log' and table_name <> 'schema_version'"
-)
+_TABLES = "select table_name from duckdb_tables() where schema_name = 'log'"
 
 
 def with_journals(
@@ -68,12 +66,14 @@ def copied(stack: contextlib.ExitStack, reading: Reading, path: Path, folder: Jo
             if path.stat().st_size + database.log_bytes(path) > COPY_BYTES:
                 return reading
             made = copying.enter_context(database.in_memory())
+            # The copy is the same lab, and says so.
+            made.execute("delete from log.schema_version")
             for (table,) in made.execute(_TABLES).fetchall():
                 rows = source.execute(f"from log.{table}").to_arrow_reader(_BATCH_ROWS)
                 made.register("labkit_rows", rows)
                 made.execute(f"insert into log.{table} by name from labkit_rows")
                 made.unregister("labkit_rows")
-            fold(made, folder, lab=lab_identity.identity(source))
+            fold(made, folder, lab=lab_identity.identity(made))
         except (duckdb.Error, pa.ArrowException, OSError, MemoryError) as error:
             log.warning("%s could not be copied into memory: %s", path.name, database.in_a_line(error))
             return reading

@@ -120,17 +120,20 @@ def test_it_is_said_once_that_rows_are_not_folded_yet(
 
 
 def test_a_copy_has_every_row_in_its_order(store: Store, put: Put, make: Any, path: Path) -> None:
-    """Of rows with one name and one moment the first or last stays the same as in the file."""
+    """Of rows with one name and one moment the first or last stays the same as in the file, and when the lab
+    was made, by which it is known."""
     put(make.run(), *(make.generation(f"g{number % 50}", text=str(number)) for number in range(500)))
     put(*(make.score(f"g{number % 50}", value=float(number)) for number in range(500)))
     store.checkpoint()
     tables = ("log.generations", "log.scores", "log.runs", "log.journals")
+    made = "select * from log.schema_version"
     there = [store.table(f"select rowid, * from {table} order by rowid") for table in tables]
     frame = store.generations()
     with duckdb.connect(str(path), read_only=True):
         put(make.event("finished"))
         shown = store.generations()
         copied = [store.table(f"select rowid, * from {table} order by rowid") for table in tables[:3]]
-    assert copied == there[:3]
+        copied.append(store.table(made))
+    assert copied == [*there[:3], store.table(made)]
     shown.attrs.clear()
     pd.testing.assert_frame_equal(shown, frame)
