@@ -24,6 +24,7 @@ def check(prompt: Prompt, samples: Iterable[Sample]) -> list[str]:
     For a prompt of text and names only this looks at the values; any other is rendered once a sample.
     """
     lacking: dict[tuple[str, ...], list[str]] = {}
+    empty: dict[tuple[str, ...], list[str]] = {}
     failing: dict[str, list[str]] = {}
     plain, bare = prompt.is_plain, not (prompt.variables or prompt.defaults or prompt.takes_row)
     unmeant: dict[str, None] = {}
@@ -33,7 +34,8 @@ def check(prompt: Prompt, samples: Iterable[Sample]) -> list[str]:
         values = sample.values
         names = prompt.missing(values)
         if names:
-            lacking.setdefault(tuple(names), []).append(sample.id)
+            of = empty if all(name in values for name in names) else lacking
+            of.setdefault(tuple(names), []).append(sample.id)
             columns.update(dict.fromkeys(sample.fields))
         elif not plain:
             try:
@@ -43,9 +45,14 @@ def check(prompt: Prompt, samples: Iterable[Sample]) -> list[str]:
         if bare:
             break  # what it becomes is the same for every sample
     faults = [
-        f"Prompt {prompt.name!r} needs {' and '.join(names)}, which {_rows(ids)} not have. "
+        f"Prompt {prompt.name!r} needs {' and '.join(names)}, which {_rows(ids, 'does', 'do')} not have. "
         f"{_spelled(names, columns) or 'Add a column of that name, or give the prompt a default.'}"
         for names, ids in lacking.items()
+    ]
+    faults += [
+        f"Prompt {prompt.name!r} needs {' and '.join(names)}, which {_rows(ids, 'leaves', 'leave')} empty "
+        f"(None). Fill it in, or say what stands there then: {_or_nothing(names[0])}."
+        for names, ids in empty.items()
     ]
     faults += [
         f"Prompt {prompt.name!r} prints {name} itself, not the column {name!r}. Write {in_row(name)}."
@@ -78,8 +85,12 @@ def missing_variables(prompts: Iterable[Prompt], samples: Sequence[Sample]) -> N
         raise MissingVariables(faults)
 
 
-def _rows(ids: Sequence[str]) -> str:
-    return f"{_ids(ids)} {'does' if len(ids) == 1 else 'do'}"
+def _or_nothing(name: str) -> str:
+    return f"{{{{ {name} or '' }}}}" if name.isidentifier() else in_row(name).replace(" }}", " or '' }}")
+
+
+def _rows(ids: Sequence[str], one: str, many: str) -> str:
+    return f"{_ids(ids)} {one if len(ids) == 1 else many}"
 
 
 def _ids(ids: Sequence[str]) -> str:

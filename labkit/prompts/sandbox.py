@@ -276,9 +276,12 @@ def _string(value: Any) -> str:
     return METER.took(as_text(value, "a value"))
 
 
-def _tojson(value: Any) -> str:
+def _tojson(value: Any, indent: int | None = None) -> str:
     """JSON as it is, not escaped for HTML: it goes into a message."""
-    return METER.took(json.dumps(METER.walked(value), ensure_ascii=False, sort_keys=True, allow_nan=False))
+    if indent is not None and (type(indent) is not int or not 0 <= indent <= 8):
+        raise TypeError("tojson indents by 0 to 8")
+    walked = METER.walked(value)
+    return METER.took(json.dumps(walked, ensure_ascii=False, sort_keys=True, allow_nan=False, indent=indent))
 
 
 def _image(value: Any) -> str:

@@ -231,12 +231,13 @@ def _is_expression(text: str) -> bool:
 
 
 def _constants(tree: nodes.Template) -> Iterable[str]:
-    return (
-        str(node.value)
-        for output in tree.find_all(nodes.Output)
-        for node in output.nodes
-        if isinstance(node, nodes.Const)
-    )
+    printed = (node for output in tree.find_all(nodes.Output) for node in output.nodes)
+    for node in printed:
+        if isinstance(node, nodes.Const):
+            yield str(node.value)
+            # Jinja has them in small letters too.
+            if node.value is None or isinstance(node.value, bool):
+                yield str(node.value).lower()
 
 
 def _image_within(tree: nodes.Template) -> bool:

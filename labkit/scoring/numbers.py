@@ -21,6 +21,9 @@ MAX_CHARACTERS = 100_000
 Pick = Literal["only", "first", "last"]
 
 _CURRENCY = "$\u00a2-\u00a5\u20a0-\u20bf"
+_SIGNS = "-+\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"
+"""Plus, and what is written for a minus: hyphens, the figure and the short dash, the minus itself."""
+_RAISED = "\u207a\u207b\u2070\u00b9\u00b2\u00b3\u2074-\u2079"
 _GROUPS = "\u00a0\u2009\u202f'\u2019"
 """Marks that set thousands apart, beside the comma: narrow and fixed blanks, the apostrophe."""
 _UNITS = (
@@ -45,21 +48,29 @@ _SCALES = {
 # A letter counts as a scale behind a currency's sign, or in the case in which it is no unit.
 _CANDIDATE = re.compile(
     rf"""
-    (?<![\w.,])(?P<sign>[-+\u2212])?(?P<currency>[{_CURRENCY}][ ]?)?(?P<sign_inside>[-+\u2212])?
+    (?<![\w.,])(?P<sign>[{_SIGNS}])?(?P<currency>[{_CURRENCY}][ ]?)?(?P<sign_inside>[{_SIGNS}])?
     (?P<digits>(?>
         \.?[0-9](?:[0-9]|[.,]+(?=[0-9])|[{_GROUPS}](?=[0-9]{{3}}(?![0-9]))){{0,60}}(?:[eE][-+]?[0-9]{{1,6}})?
     ))
+    (?:[ ]?(?:[x*\u00b7\u00d7\u22c5]|\\times|\\cdot)[ ]?10(?:
+        (?:\^|\*\*)[ ]?\{{?(?P<power>[{_SIGNS}]?[0-9]{{1,6}})\}}? | (?P<raised>[{_RAISED}]{{1,6}})
+    ))?
     (?:
         (?P<scale>
             [ \u00a0-]?(?i:hundred|thousand|[mb]illion|(?:tr|quadr)illion|lakh|crore|mln|mio|mrd|mn|bn|tn)
             | [kKMBT]
             | (?(currency)[ ]?[kKmMbBtT]|(?!))
         )
+        | [ \u00a0](?P<letter>[KMB])
         | (?:{_UNITS})[23\u00b2\u00b3]?
     )?
     (?!\w)(?P<percent>[ \u00a0]?(?:%|per[ ]?cent\b))?
     """,
     re.VERBOSE,
+)
+_MINUS = str.maketrans(dict.fromkeys(_SIGNS[2:], "-"))
+_POWERS = str.maketrans(
+    "\u207a\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "+-0123456789"
 )
 _PLAIN = re.compile(
     r"[-+]?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})?"
@@ -68,10 +79,12 @@ _PLAIN = re.compile(
 
 
 class Reading(NamedTuple):
-    """A number as it was read; with a percent sign it may also mean its hundredth."""
+    """A number as it was read; with a percent sign it may also mean its hundredth, and before a letter that
+    stands apart, as in "5 K", so many places more."""
 
     number: Decimal
     is_percent: bool = False
+    places: int = 0
 
 
 def numeric(
@@ -89,9 +102,10 @@ def numeric(
 
     Numbers may stand in prose or in a code fence, with thousands separators ("1,234.5"), signs, exponents,
     currencies, scales ("$1.5M", "2 million") and units ("12.5kg", not converted). "60%" equals 60%, 60 and
-    0.6. Targets are read in the same way; a list of them means: any of these. An answer with no number,
-    with two different ones (unless `pick` says which), with "Infinity", or with a number outside
-    `low` … `high` is not scored, with an explanation; say `unreadable=0` to count such answers as wrong.
+    0.6, "5 K" 5 and 5,000. Targets are read in the same way; a list of them means: any of these. An answer
+    with no number, with two different ones (unless `pick` says which), with "Infinity", or with a number
+    outside `low` … `high` is not scored, with an explanation; say `unreadable=0` to count such answers as
+    wrong.
     Comparison is decimal: 0.3 is within 0.1 of 0.2.
 
     >>> numeric(0.5, target="price", unreadable=0)
@@ -166,21 +180,28 @@ def _read(found: re.Match[str]) -> Reading:
     digits = re.sub(f"[{_GROUPS}]", ",", found["digits"])
     signs = (found["sign"] or "") + (found["sign_inside"] or "")
     places = _SCALES[found["scale"].strip(" \u00a0-").lower()] if found["scale"] else 0
+    power = (found["power"] or found["raised"] or "").translate(_POWERS).translate(_MINUS)
     try:
         if not _PLAIN.fullmatch(digits) or len(signs) > 1:
             raise InvalidOperation
         size = Decimal(digits.replace(",", ""))
+        places += int(power or 0)
         size = size.scaleb(places) if places else size
-        number = size.copy_negate() if signs in ("-", "\u2212") else size
-    except InvalidOperation:
+        number = size.copy_negate() if signs not in ("", "+") else size
+    except (InvalidOperation, ValueError):
         raise NothingToCompare(f"{found.group()!r} can be read as more than one number, or as none") from None
     if abs(number) > Decimal("1e300"):
         raise NothingToCompare(f"{found.group()!r} is too large to be meant")
-    return Reading(number, found["percent"] is not None)
+    return Reading(
+        number,
+        found["percent"] is not None,
+        _SCALES[(found["letter"] or "").lower()] if found["letter"] else 0,
+    )
 
 
 def _meanings(reading: Reading) -> list[Decimal]:
-    return [reading.number, reading.number.scaleb(-2)] if reading.is_percent else [reading.number]
+    places = [*([-2] if reading.is_percent else []), *([reading.places] if reading.places else [])]
+    return [reading.number, *(reading.number.scaleb(place) for place in places)]
 
 
 def _targets(sample: Sample, column: str, pick: Pick) -> list[Reading]:

@@ -88,7 +88,13 @@ def test_a_column_that_seems_to_be_meant_is_told(written):
     (fault,) = check(Prompt("p", "{{ text }}"), samples({"Text": "x"}))
     assert fault.endswith("The column 'Text' is written {{ Text }}.")
     (fault,) = check(Prompt("p", "{{ name }}"), samples({"name": None, "user-name": "x"}))
-    assert fault.endswith("Add a column of that name, or give the prompt a default.")
+    assert fault == (
+        "Prompt 'p' needs name, which sample 'r0' leaves empty (None). "
+        "Fill it in, or say what stands there then: {{ name or '' }}."
+    )
+    assert check(Prompt("p", "x {{ name or '' }}"), samples({"name": None})) == []
+    (fault,) = check(Prompt("p", "{{ row['a b'] }}"), samples({"a b": None}))
+    assert "{{ row['a b'] or '' }}" in fault
 
 
 def test_a_column_called_by_a_number_is_not_taken_for_it():
@@ -96,6 +102,9 @@ def test_a_column_called_by_a_number_is_not_taken_for_it():
     (fault,) = check(Prompt("p", "x {{ 2020 }}"), samples({"2020": 5}))
     assert fault == "Prompt 'p' prints 2020 itself, not the column '2020'. Write {{ row['2020'] }}."
     assert check(Prompt("p", "x {{ 2020 }}"), samples({"a": 5})) == []
+    for word in ("true", "none", "False"):
+        fault = check(Prompt("p", f"x {{{{ {word} }}}}"), samples({word: "V"}))[0]
+        assert fault.startswith(f"Prompt 'p' prints {word} itself")
 
 
 def test_a_prompt_of_the_whole_row_is_checked_for_each():

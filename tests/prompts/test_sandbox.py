@@ -155,6 +155,7 @@ def test_the_count_begins_anew_with_each_rendering():
         ("{% for k, v in table | dictsort %}{{ k }}={{ v }} {% endfor %}", "k=2 "),
         ("{% for k, v in table.items() %}{{ k }}={{ v }}{% endfor %}", "k=2"),
         ("{{ table | tojson }}", '{"k": 2}'),
+        ("{{ table | tojson(indent=1) }}", '{\n "k": 2\n}'),
         ("{{ '<é>' | tojson }}", '"<é>"'),
         ("{{ a.split(' ') | last }}", "c"),
         ("{{ 'x' if items else 'y' }}", "x"),
