@@ -25,6 +25,7 @@ from labkit.engine.refusal_causes import RefusalCauses
 WINDOW_S = 60.0
 _FIRST = 4
 _FIRST_S = 1.0
+_APART_S = 0.001
 _FEW = 8
 """Of fewer requests nothing is concluded."""
 _BELOW = 0.96
@@ -55,8 +56,8 @@ class _Left:
 class RateLimiter:
     """The rate of one model's requests. Without refusals it holds back nothing.
 
-    `slow_start`: in the first second only a few leave at once, and one more for every two that are taken,
-    so that what the first answers tell of limits is not too late.
+    `slow_start`: in the first second only a few leave at once, one by one; one more for every two that are
+    taken, one less for every two that are refused, so that what they tell of limits is not too late.
 
     >>> limiter = RateLimiter()
     >>> limiter.wait_s(0.0)
@@ -116,8 +117,11 @@ class RateLimiter:
         if now < self.since:
             return self.since - now + self.wait_s(self.since)
         careful_s = self._careful_until - now
-        if careful_s > 0 and len(self._ahead) >= int(self._abreast):
-            return careful_s
+        if careful_s > 0:
+            if len(self._ahead) >= int(self._abreast):
+                return careful_s
+            if self._ahead and (apart_s := self._lately[-1] + _APART_S - now) > 1e-9:
+                return apart_s
         if self.pace_per_s == inf:
             return 0.0
         missing = 1.0 - self._level_at(now)
@@ -171,6 +175,8 @@ class RateLimiter:
         """The provider refused that request. True: that taught something that other runs should know."""
         known = self.limited_at
         self._longest_s = max(self._longest_s, retry_after_s or 0.0)
+        if number in self._ahead:
+            self._abreast = max(1.0, self._abreast - 0.5)
         left = self._uncounted.get(number) or self._counted.get(number)
         if left is not None:
             self._refusing_s = max(now - left.at, 0.95 * self._refusing_s)

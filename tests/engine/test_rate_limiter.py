@@ -55,20 +55,29 @@ def test_without_a_refusal_nothing_is_held_back() -> None:
 
 
 def test_a_slow_start_waits_for_the_first_answers() -> None:
-    """Four leave at once, then one more for every two that are taken; after a second all may."""
+    """Four leave, a millisecond apart, then one more for every two that are taken, and one less for every two
+    that are refused; after a second all may."""
     limiter = RateLimiter(slow_start=True)
-    for number in range(4):
-        assert limiter.wait_s(0.0) == 0
-        limiter.sent(number, 0.0)
-    assert limiter.wait_s(0.0) == pytest.approx(1.0)
+    assert sent(limiter, 0, 4, at=0.0) == pytest.approx(0.003)
+    assert limiter.wait_s(0.01) == pytest.approx(0.99)
     assert limiter.careful(0.5)
     limiter.taken(0, 0.1)
     limiter.taken(1, 0.1)
-    for number in range(4, 7):
-        assert limiter.wait_s(0.1) == 0
-        limiter.sent(number, 0.1)
-    assert limiter.wait_s(0.1) > 0
+    assert sent(limiter, 4, 7, at=0.1) == pytest.approx(0.102)
+    for number in (2, 3):
+        limiter.refused(number, None, 0.11)
+        limiter.ended(number, 0.11)
+    sent(limiter, 7, 8, at=0.2)
+    assert limiter.wait_s(0.3) > 0
     assert limiter.wait_s(1.01) == 0
+
+
+def sent(limiter: RateLimiter, first: int, end: int, *, at: float) -> float:
+    """Requests that leave as soon as they may; when the last did."""
+    for number in range(first, end):
+        at += limiter.wait_s(at)
+        limiter.sent(number, at)
+    return at
 
 
 def test_one_refusal_alone_slows_nobody() -> None:
