@@ -6,31 +6,40 @@ It does not know tables.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from labkit.datasets.values import whole
+from labkit.datasets.values import Unkeepable, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _INFINITE = {2**31 - 1: "infinity", 1 - 2**31: "-infinity", 2**63 - 1: "infinity", 1 - 2**63: "-infinity"}
 """DuckDB's infinite dates (32 bits) and moments (64 bits) as Arrow holds them."""
+_OTHERWISE = re.compile(r"interval")
+"""Types that Arrow itself does not turn into what they say, wherever they stand in a column's type."""
 
 
 def values(column: pa.ChunkedArray) -> list[Any]:
-    """The cells of a column; whole floats are whole numbers, and small floats have their own digits."""
+    """The cells of a column; whole floats are whole numbers, and small floats have their own digits.
+
+    Raises `Unkeepable`, and what Arrow and Python raise for cells that are broken.
+    """
     from pyarrow import types
 
     kind = column.type
-    if "interval" in str(kind):
-        return [value(cell) for cell in column]
-    try:
-        cells: list[Any] = column.to_pylist()
-    except (OverflowError, ValueError):
-        return [value(cell) for cell in column]
+    cells: list[Any]
     if types.is_floating(kind):
+        cells = column.to_pylist()
         return [None if cell is None else whole(shortest(cell, kind.bit_width)) for cell in cells]
-    return cells
+    if not _OTHERWISE.search(str(kind)):
+        try:
+            cells = column.to_pylist()
+        except (OverflowError, ValueError):
+            pass
+        else:
+            return cells
+    return [value(cell) for cell in column]
 
 
 def shortest(value: float, bits: int) -> float:
@@ -48,17 +57,25 @@ def value(cell: pa.Scalar) -> Any:
     """The cell where Python has its value, else text; lists and mappings item by item."""
     import pyarrow as pa
 
+    if not cell.is_valid:
+        return None
     if isinstance(cell, pa.MonthDayNanoIntervalScalar):
-        return None if cell.as_py() is None else interval(*cell.as_py())
+        return interval(*cell.as_py())
     if isinstance(cell, pa.StructScalar):
-        return {name: value(cell[name]) for name in cell} if cell.is_valid else None
+        names = [field.name for field in cell.type]
+        if len(set(names)) < len(names):
+            raise Unkeepable("has a struct whose fields have no names, or one name twice,")
+        return {name: value(cell[place]) for place, name in enumerate(names)}
     if isinstance(cell, pa.ListScalar):
-        return [value(item) for item in cell.values] if cell.is_valid else None
+        return [value(item) for item in cell.values]
     try:
         return cell.as_py()
-    except (OverflowError, ValueError):
-        count = cell.cast(pa.int32() if pa.types.is_date32(cell.type) else pa.int64()).as_py()
-        return _INFINITE.get(count) or cell.cast(pa.string()).as_py().replace(" ", "T")
+    except (OverflowError, ValueError) as error:
+        if not (pa.types.is_date(cell.type) or pa.types.is_timestamp(cell.type)):
+            raise
+        if isinstance(error, pa.ArrowInvalid):
+            raise Unkeepable(f"has a time in the unknown time zone {cell.type.tz!r}") from None
+        return _INFINITE.get(cell.value) or cell.cast(pa.string()).as_py().replace(" ", "T")
 
 
 def interval(months: int, days: int, nanoseconds: int) -> str:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from labkit.datasets import arrow_values
-from labkit.datasets.values import whole
+from labkit.datasets.values import Unkeepable, whole
 from labkit.errors import DefinitionError
 from labkit.paths import plain_file
-from labkit.visible import quoted
+from labkit.visible import quoted, visible
 
 LARGEST_BYTES = 4_000_000_000
 ROW_NAMES = "rownames"
@@ -56,6 +56,11 @@ def from_arrow(table: Any, *, what: str) -> Table:
         raise DefinitionError(
             f"A {type(table).__name__} is no table with named columns. Make one of it, such as a frame."
         ) from None
+    except Exception as error:  # noqa: BLE001 - whatever runs behind it: a query, a connection
+        raise DefinitionError(
+            f"The {what} cannot be read: {_said(error)}. Mend what it comes from; there a column of a "
+            "kind that others do not know is to be cast to text."
+        ) from None
     names = dict(enumerate(table.column_names))
     for place, name in list(names.items()):
         # An index without a name, as pandas writes it: see `from_frame`.
@@ -65,8 +70,31 @@ def from_arrow(table: Any, *, what: str) -> Table:
             else:
                 names[place] = ROW_NAMES
     check_names(list(names.values()), what)
-    columns = {name: arrow_values.values(table.column(place)) for place, name in names.items()}
+    columns = {name: _cells(table.column(place), name, what) for place, name in names.items()}
     return Table(columns, table.num_rows, _row)
+
+
+def _cells(column: Any, name: str, what: str) -> list[Any]:
+    """The values of an Arrow column; the first that cannot be read is a `DefinitionError` with its place."""
+    try:
+        return arrow_values.values(column)
+    except Exception:  # noqa: BLE001 - below it is said which cell it is
+        cells = []
+        for position, cell in enumerate(column):
+            try:
+                cells.append(arrow_values.value(cell))
+            except Exception as error:  # noqa: BLE001 - Arrow does not look at what it is given
+                why = error if isinstance(error, Unkeepable) else f"cannot be read ({_said(error)})"
+                raise DefinitionError(
+                    f"The {what} {why} in {_row(position)}, column {quoted(name)}. Cast that column to text, "
+                    "or leave it out."
+                ) from None
+        return cells
+
+
+def _said(error: Exception) -> str:
+    """What another library says, as the end of a sentence."""
+    return visible(str(error).strip().partition("\n")[0] or type(error).__name__).rstrip(".")
 
 
 def from_frame(frame: Any, *, what: str) -> Table:
@@ -93,16 +121,18 @@ def from_frame(frame: Any, *, what: str) -> Table:
     if frame.index.name is not None and frame.index.name not in frame.columns:
         frame = frame.reset_index()
     check_names(list(frame.columns), what)
-    return Table({name: _series(frame[name]) for name in frame.columns}, len(frame), _row)
+    return Table({name: _series(frame[name], name, what) for name in frame.columns}, len(frame), _row)
 
 
-def _series(series: Any) -> list[Any]:
+def _series(series: Any, name: str, what: str) -> list[Any]:
     import pandas as pd
     import pyarrow
 
     kind = series.dtype
+    if isinstance(kind, pd.SparseDtype):
+        return _series(series.sparse.to_dense(), name, what)
     if isinstance(kind, pd.ArrowDtype) or pd.api.types.is_datetime64_any_dtype(kind):
-        return arrow_values.values(pyarrow.chunked_array([pyarrow.array(series)]))
+        return _cells(pyarrow.chunked_array([pyarrow.array(series)]), name, what)
     if not pd.api.types.is_float_dtype(kind):
         return list((series.astype(object) if isinstance(kind, pd.CategoricalDtype) else series).tolist())
     bits = 8 * kind.itemsize

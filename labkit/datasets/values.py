@@ -123,7 +123,10 @@ def _image(value: bytes | bytearray | memoryview) -> str:
 def _from_numpy(value: Any, depth: int) -> Any:
     if type(value).__name__ in ("datetime64", "timedelta64"):
         return str(value)
-    python = value.tolist()
+    try:
+        python = value.tolist()
+    except Exception:  # noqa: BLE001 - it is anybody's code, and frames have no such method
+        python = value
     if type(python) is type(value):
         raise Unkeepable(f"is {type(value).__name__}, which cannot be kept; turn it into text or numbers")
     return plain(python, depth + 1)

@@ -237,6 +237,45 @@ def test_what_is_no_dataset_is_refused(source):
         load(source)
 
 
+def not_utf8():
+    offsets = np.array([0, 2, 6], dtype="int32").tobytes()
+    return pa.StringArray.from_buffers(2, pa.py_buffer(offsets), pa.py_buffer(b"okcaf\xe9"))
+
+
+def closed():
+    connection = duckdb.connect()
+    relation = connection.sql("select 1 as x")
+    connection.close()
+    return relation
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (lambda: duckdb.sql("select row(1, 2) as r"), "struct whose fields .* row 0, column 'r'. Cast that"),
+        (
+            lambda: pa.table({"t": pa.array([1], pa.timestamp("s", "Mars/X"))}),
+            "'Mars/X' in row 0, column 't'",
+        ),
+        (lambda: pa.table({"q": not_utf8()}), "cannot be read .*0xe9.* in row 1, column 'q'"),
+        (lambda: duckdb.sql("select cast('a' as int) as x from range(2)"), "table cannot be read: .*'a'"),
+        (closed, "table cannot be read: .*closed"),
+        (lambda: duckdb.sql("select 1::variant as v"), "VARIANT.* cast to text"),
+        (lambda: [{"q": pd.DataFrame({"a": [1]})}], "is DataFrame, .* row 0, column 'q'"),
+    ],
+)
+def test_what_breaks_while_it_is_read_is_refused_with_its_place(source, why):
+    """Whatever a table raises on the way is a fault of the dataset that says where, never a bare error."""
+    with pytest.raises(DefinitionError, match=why):
+        load(source())
+
+
+def test_sparse_columns_are_read():
+    """A sparse column says what it says when it is dense."""
+    frame = pd.DataFrame({"n": pd.arrays.SparseArray([np.nan, 1.0]), "k": pd.arrays.SparseArray([0, 3])})
+    assert [s.fields for s in load(frame)] == [{"n": None, "k": 0}, {"n": 1, "k": 3}]
+
+
 def test_paths_that_lead_nowhere_name_what_is_near(tmp_path, monkeypatch):
     """S13: a missing file, a folder and a file of an unknown kind are each said to be that."""
     monkeypatch.chdir(tmp_path)
