@@ -13,7 +13,7 @@ import os
 import re
 from itertools import islice
 
-from labkit.datasets.tables import LARGEST_BYTES, ROW_NAMES, Table, check_names
+from labkit.datasets.tables import LARGEST_BYTES, ROW_NAMES, Table, check_names, is_count
 from labkit.datasets.values import numbers
 from labkit.errors import DefinitionError
 from labkit.paths import decode, read_bytes
@@ -25,6 +25,7 @@ _SNIFFED = 200_000
 _TOLD = re.compile(r'"?sep=(?P<delimiter>[^\r\n"])"?[ ,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 _BY_BLANKS = re.compile(r'("[^"\r\n]*" )+"[^"\r\n]*"(?=[\r\n])')
 """A first line as R's write.table leaves it, where blanks separate."""
+_QUOTED_LINE = re.compile(r'(?:\A|(?<=[\r\n]))[ \t]*"')
 
 
 def read_csv(path: str | os.PathLike[str]) -> Table:
@@ -33,7 +34,7 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
     A column becomes whole numbers or decimals only if every cell is written just as Python writes
     that number, so that a prompt shows the characters of the file: `007` stays text. Empty cells
     are None, rows without any filled cell are left out. A first column without a name is R's or pandas' row
-    names: column `rownames`, or left out as a numbering where all are whole numbers.
+    names: column `rownames`, or left out where it only counts the rows.
     """
     what = f"CSV file {os.fspath(path)!r}"
     text = decode(read_bytes(path, what="dataset", limit_bytes=LARGEST_BYTES), what=what)
@@ -50,13 +51,17 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
     rows, lines = _rows(text, delimiter, 2 if told else 1, what)
     if not rows:
         raise DefinitionError(f"The {what} has no column names.")
-    head, rows = _of_one_width(rows[0], rows[1:], lines, what)
+    head, rows = rows[0], rows[1:]
+    if _has_row_names(head, rows, text, delimiter):
+        head = ["", *head]
+    rows = _of_one_width(head, rows, lines, what)
     names = [name.strip() for name in head]
-    if names[0] == "" and len(names) > 1 and ROW_NAMES not in names:
+    is_unnamed = names[0] == "" and len(names) > 1 and ROW_NAMES not in names
+    if is_unnamed:
         names[0] = ROW_NAMES
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     kept = [place for place, name in enumerate(names) if name or any(map(str.strip, columns[place]))]
-    if ROW_NAMES == names[0] != head[0] and all(map(str.isdecimal, columns[0])):
+    if is_unnamed and is_count(columns[0]):
         kept.remove(0)
     if head[0].strip() and _are_numbers(names):
         raise DefinitionError(
@@ -65,7 +70,7 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
         )
     _check_head([names[place] for place in kept], lines[0], what)
     read = {names[place]: numbers(_cells(columns[place], head[place])) for place in kept}
-    return Table(read, len(rows), lambda i: f"line {lines[i + 1]:,}")
+    return Table(read, len(rows), lambda i: f"line {lines[i + 1]:,}", is_unnamed)
 
 
 def _rows(text: str, delimiter: str, line: int, what: str) -> tuple[list[list[str]], list[int]]:
@@ -98,24 +103,48 @@ def _parsed(text: str, delimiter: str, line: int, what: str) -> tuple[list[list[
     return rows, lines
 
 
-def _of_one_width(
-    head: list[str], rows: list[list[str]], lines: list[int], what: str
-) -> tuple[list[str], list[list[str]]]:
-    """The rows as wide as the head: separators at their ends are no cells, and R leaves out the name of the
-    row names. Raises `DefinitionError` naming the lines of any other width."""
+def _has_row_names(head: list[str], rows: list[list[str]], text: str, delimiter: str) -> bool:
+    """Whether the rows begin with a name of theirs, for which R's write.table leaves no place in the head.
+
+    A comma in every text, or a title above the names, looks alike. So it is believed only of names that are
+    all there and all different; and then where the file puts them in quotes, as R does, or where a head of
+    several names stands under tabs or the like, which texts do not hold as they hold commas.
+    """
+    names = [row[0].strip() for row in rows]
+    if (
+        not rows
+        or any(len(row) != len(head) + 1 for row in rows)
+        or not any(row[-1].strip() for row in rows)
+        or not all(names)
+        or len(set(names)) < len(names)
+    ):
+        return False
+    if len(_QUOTED_LINE.findall(text)) > len(rows):
+        return True
+    return delimiter != "," and len(head) > 1 and not any(cell[:1].isspace() for row in rows for cell in row)
+
+
+def _of_one_width(head: list[str], rows: list[list[str]], lines: list[int], what: str) -> list[list[str]]:
+    """The rows as wide as the head: separators at their ends are no cells. Raises `DefinitionError` naming
+    the lines of any other width."""
     width = len(head)
-    if rows and all(len(row) == width + 1 for row in rows) and any(row[-1].strip() for row in rows):
-        return ["", *head], rows
     rows = [row if any(map(str.strip, row[width:])) else row[:width] for row in rows]
     ragged = [(line, len(row)) for line, row in zip(lines[1:], rows, strict=True) if len(row) != width]
     if ragged:
         shown = ", ".join(f"line {line:,} ({cells})" for line, cells in ragged[:SHOWN])
         more = f" and {len(ragged) - SHOWN:,} more" if len(ragged) > SHOWN else ""
+        advice = []
+        if any(cells > width for _, cells in ragged):
+            advice.append("A cell that holds the separator or a line end needs quotes around it.")
+        if any(cells < width for _, cells in ragged):
+            advice.append("Every row needs a cell for each name, an empty one too.")
+        if len(ragged) == len(rows):
+            advice.append(f"The names of the columns are to stand in line {lines[0]:,}, nothing above them.")
         raise DefinitionError(
             f"The {what} has {width} column{'' if width == 1 else 's'}, but another number of cells in "
-            f"{shown}{more}. A cell that holds the separator or a line end needs quotes around it."
+            f"{shown}{more}. {' '.join(advice)}"
         )
-    return head, rows
+    return rows
 
 
 def _check_head(names: list[str], line: int, what: str) -> None:

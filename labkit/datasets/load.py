@@ -17,7 +17,7 @@ from typing import Any
 from labkit.datasets.csv_file import read_csv
 from labkit.datasets.dataset import Dataset, content_id, hash_of
 from labkit.datasets.json_file import read_json
-from labkit.datasets.tables import Table, capped, from_arrow, from_frame, from_rows, read_parquet
+from labkit.datasets.tables import ROW_NAMES, Table, capped, from_arrow, from_frame, from_rows, read_parquet
 from labkit.datasets.values import Unkeepable, digits, numbers, plain
 from labkit.errors import DefinitionError
 from labkit.identity import canonical_json
@@ -170,7 +170,7 @@ def _samples(
     else:
         rows = [{} for _ in range(table.length)]
     canonical = _canonical(rows, table, what)
-    keys = _unique(ids, rows)
+    keys = _unique(ids, [_named(row) for row in rows] if table.has_unnamed else rows, canonical)
     samples = tuple(Sample(id=key, fields=row) for key, row in zip(keys, rows, strict=True))
     return samples, names, hash_of(zip(keys, canonical, strict=True))
 
@@ -199,22 +199,38 @@ def _is_whole_text(cell: Any) -> bool:
     return True
 
 
-def _unique(ids: list[str] | None, rows: list[dict[str, Any]]) -> list[str]:
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    """A row for its identity: a number without a name of its own is the row's place, which another row may
+    make a column of or not."""
+    is_place = str(row.get(ROW_NAMES)).isdecimal()
+    return {name: cell for name, cell in row.items() if name != ROW_NAMES} if is_place else row
+
+
+def _unique(ids: list[str] | None, rows: list[dict[str, Any]], canonical: list[bytes]) -> list[str]:
     """An id a row: its own where no other row has it, else one by its content, which no order decides."""
     if ids is None:
-        return _numbered([content_id(row) for row in rows])
+        return _numbered([content_id(row) for row in rows], canonical)
     count = Counter(ids)
     return _numbered(
-        [id if count[id] == 1 else f"{id}-{content_id(row)[2:10]}" for id, row in zip(ids, rows, strict=True)]
+        [
+            id if count[id] == 1 else f"{id}-{content_id(row)[2:10]}"
+            for id, row in zip(ids, rows, strict=True)
+        ],
+        canonical,
     )
 
 
-def _numbered(keys: list[str]) -> list[str]:
+def _numbered(keys: list[str], canonical: list[bytes]) -> list[str]:
+    """The keys, `-2`, `-3` … behind those that came before: by what their rows say, not where they stand."""
+    if len(set(keys)) == len(keys):
+        return keys
     seen: Counter[str] = Counter()
-    ids = []
-    for key in keys:
+    ids = list(keys)
+    for position in sorted(range(len(keys)), key=canonical.__getitem__):
+        key = keys[position]
         seen[key] += 1
-        ids.append(key if seen[key] == 1 else f"{key}-{seen[key]}")
+        if seen[key] > 1:
+            ids[position] = f"{key}-{seen[key]}"
     return ids
 
 

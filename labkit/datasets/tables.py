@@ -30,6 +30,8 @@ class Table(NamedTuple):
     columns: dict[str, list[Any]]
     length: int
     row_names: Callable[[int], str]
+    has_unnamed: bool = False
+    """Whether column `rownames` had no name of its own."""
 
 
 def read_parquet(path: str | os.PathLike[str]) -> Table:
@@ -62,16 +64,30 @@ def from_arrow(table: Any, *, what: str) -> Table:
             "kind that others do not know is to be cast to text."
         ) from None
     names = dict(enumerate(table.column_names))
-    for place, name in list(names.items()):
-        # An index without a name, as pandas writes it: see `from_frame`.
-        if _INDEX_LEVEL.fullmatch(name):
-            if pyarrow.types.is_integer(table.schema.field(place).type):
-                del names[place]
-            else:
-                names[place] = ROW_NAMES
+    # An index without a name, as pandas writes it: see `from_frame`.
+    unnamed = [place for place, name in names.items() if _INDEX_LEVEL.fullmatch(name)]
+    if len(unnamed) > 1:
+        raise DefinitionError(
+            f"The {what} has an index of several levels without names. Name them, or use reset_index() first."
+        )
+    for place in unnamed:
+        if is_count(table.column(place).to_pylist()):
+            del names[place]
+        else:
+            _check_free(ROW_NAMES, table.column_names, what)
+            names[place] = ROW_NAMES
     check_names(list(names.values()), what)
     columns = {name: _cells(table.column(place), name, what) for place, name in names.items()}
-    return Table(columns, table.num_rows, _row)
+    return Table(columns, table.num_rows, _row, bool(unnamed))
+
+
+def _check_free(name: str, names: Iterable[Any], what: str) -> None:
+    """That an index would not take the name of a column."""
+    if name in names:
+        raise DefinitionError(
+            f"The {what} has an index that would be column {quoted(name)} beside another of that name. "
+            "Give the index a name of its own: frame.rename_axis('name')."
+        )
 
 
 def _cells(column: Any, name: str, what: str) -> list[Any]:
@@ -100,7 +116,7 @@ def _said(error: Exception) -> str:
 def from_frame(frame: Any, *, what: str) -> Table:
     """A pandas DataFrame, or a Series by its name.
 
-    An index is a column too; without a name it is column `rownames`, or left out where it only numbers rows.
+    An index is a column too; without a name it is column `rownames`, or left out where it only counts rows.
     """
     import pandas as pd
 
@@ -116,12 +132,18 @@ def from_frame(frame: Any, *, what: str) -> Table:
         raise DefinitionError(
             f"The {what} has more than one level of rows or columns; use reset_index() first."
         )
-    if frame.index.name is None and not pd.api.types.is_integer_dtype(frame.index.dtype) and len(frame):
+    is_unnamed = frame.index.name is None
+    if is_unnamed and len(frame) and not is_count(list(frame.index)):
         frame = frame.rename_axis(ROW_NAMES)
-    if frame.index.name is not None and frame.index.name not in frame.columns:
+    name = frame.index.name
+    # `set_index(…, drop=False)` leaves the same twice.
+    if name is not None and not (name in frame.columns and frame.index.equals(pd.Index(frame[name]))):
+        _check_free(name, frame.columns, what)
         frame = frame.reset_index()
     check_names(list(frame.columns), what)
-    return Table({name: _series(frame[name], name, what) for name in frame.columns}, len(frame), _row)
+    return Table(
+        {name: _series(frame[name], name, what) for name in frame.columns}, len(frame), _row, is_unnamed
+    )
 
 
 def _series(series: Any, name: str, what: str) -> list[Any]:
@@ -159,6 +181,20 @@ def from_rows(rows: Iterable[Any], *, row_names: Callable[[int], str] | None = N
         raise DefinitionError(capped(faults))
     check_names(list(names), what)
     return Table({name: [row.get(name) for row in kept] for name in names}, len(kept), row_names)
+
+
+def is_count(names: Sequence[Any]) -> bool:
+    """Whether row names only count the rows, from 0 or 1, in any order: no other numbers say nothing.
+
+    Years do say something, and so do the places that rows had in a larger table.
+
+    >>> is_count(["1", "2", "3"]), is_count([1, 0]), is_count([1990, 1991])
+    (True, True, False)
+    """
+    if not all(str(name).isdecimal() for name in names):
+        return False
+    numbers = sorted(map(int, names))
+    return numbers[:1] in ([0], [1]) and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def _row(position: int) -> str:

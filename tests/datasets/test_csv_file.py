@@ -167,7 +167,11 @@ def test_excels_first_line_names_the_separator(write, first):
     [
         ('"","q"\n"Mazda RX4","a"\n"1","b"\n', {"rownames": ["Mazda RX4", "1"], "q": ["a", "b"]}),
         (",q,n\nx,a,1\n", {"rownames": ["x"], "q": ["a"], "n": [1]}),
-        (",q\n0,a\n7,b\n", {"q": ["a", "b"]}),
+        (",q\n0,a\n1,b\n", {"q": ["a", "b"]}),
+        (",q\n2,a\n1,b\n", {"q": ["a", "b"]}),
+        (",q\n0,a\n7,b\n", {"rownames": [0, 7], "q": ["a", "b"]}),
+        (",q\n1990,a\n1991,b\n", {"rownames": [1990, 1991], "q": ["a", "b"]}),
+        ("q\tn\nx\ta b\t1\ny\tb, c\t2\n", {"rownames": ["x", "y"], "q": ["a b", "b, c"], "n": [1, 2]}),
         (",16.5,17\nx,1,2\n", {"rownames": ["x"], "16.5": [1], "17": [2]}),
         ('"q","n"\n"x","a",1\n"y","b",2\n', {"rownames": ["x", "y"], "q": ["a", "b"], "n": [1, 2]}),
         ('"q" "n"\n"1" "a b" 1\n"2" "b" 2\n', {"q": ["a b", "b"], "n": [1, 2]}),
@@ -175,8 +179,28 @@ def test_excels_first_line_names_the_separator(write, first):
     ],
 )
 def test_row_names_of_r_and_pandas_are_a_column(write, data, columns):
-    """A first column without a name is `rownames`, or left out where it only numbers the rows."""
+    """A first column without a name is `rownames`, or left out where it only counts the rows."""
     assert read_csv(write(data)).columns == columns
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ("text\nHello, world\nBye, now\n", r"1 column, but .* line 2 \(2\), line 3 \(2\)\. .* needs quotes"),
+        ("text\nHello,world\nBye,now\n", r"line 2 \(2\)"),
+        ("# made 2024\nq,n\na,1\n", r"line 2 \(2\).* names of the columns are to stand in line 1"),
+        ('"Report 2024"\nq,n\na,1\n', r"line 2 \(2\)"),
+        ("q,n\n'a, b',1\n", r"line 2 \(3\)"),
+        ("q,n\n1,5,2\n2,5,4\n", r"line 2 \(3\)"),
+        ("q;n\nHello; world;1\nBye; now;2\n", r"line 2 \(3\)"),
+        ('"q","n"\n"x","a",1\n"x","b",2\n', r"line 2 \(3\)"),
+        ("q,n,m\na,1\n", r"line 2 \(2\)\. Every row needs a cell for each name"),
+    ],
+)
+def test_row_names_without_a_head_are_not_guessed(write, data, why):
+    """What may be a separator in a text, or a title above the names, is refused with its lines."""
+    with pytest.raises(DefinitionError, match=why):
+        read_csv(write(data))
 
 
 @pytest.mark.parametrize(

@@ -355,6 +355,28 @@ def test_a_row_never_changes_what_another_says(rows, other):
     assert beside[: len(filled) + 1] == alone
 
 
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.tuples(st.integers(0, 3).map(str) | st.sampled_from(["x", "y"]), st.text("ab", min_size=1)))
+)
+def test_row_names_change_no_other_rows_identity(rows):
+    """Whether places without a name are a column or not, a row has one id, in any order of the rows."""
+    rows = [("0", "first"), ("1", "second"), *rows]
+
+    def ids(rows):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "t.csv"
+            path.write_text("".join(f"{name},{q}\n" for name, q in [("", "q"), *rows]))
+            return load(path)
+
+    alone, beside, backwards = ids(rows[:2]), ids(rows), ids(rows[::-1])
+    assert [sample.id for sample in beside][:2] == [sample.id for sample in alone]
+    assert beside.hash == backwards.hash
+    assert {sample.id for sample in beside if sample.fields.get("rownames") == "x"}.isdisjoint(
+        sample.id for sample in beside if sample.fields.get("rownames") == "y"
+    )
+
+
 @settings(deadline=None)
 @given(
     st.lists(st.none() | st.integers(-9, 9) | st.floats(-9, 9, allow_nan=False).map(lambda x: round(x, 1)))

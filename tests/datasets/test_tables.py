@@ -50,24 +50,43 @@ def test_frames_with_odd_columns_are_refused(frame, why):
 
 
 def test_a_named_index_is_a_column():
-    """B5: an index with a name is data; one without, repeated or not, is only numbering."""
-    frame = pd.DataFrame({"text": ["a", "b"]}, index=pd.Index([7, 7], name="id"))
-    assert from_frame(frame, what="frame").columns == {"id": [7, 7], "text": ["a", "b"]}
-    frame.index.name = None
-    assert from_frame(frame, what="frame").columns == {"text": ["a", "b"]}
+    """B5: an index with a name is data, also beside itself as a column."""
+    frame = pd.DataFrame({"text": ["a", "b"]}, index=pd.Index([0, 1], name="id"))
+    assert from_frame(frame, what="frame").columns == {"id": [0, 1], "text": ["a", "b"]}
+    twice = frame.reset_index().set_index("id", drop=False)
+    assert from_frame(twice, what="frame").columns == {"id": [0, 1], "text": ["a", "b"]}
+
+
+def test_an_index_is_never_dropped(tmp_path):
+    """An index that says something and cannot become a column is refused with what to do, in files too."""
+    columns = pd.DataFrame({"q": ["a", "b"], "rownames": ["c", "d"]})
+    several = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])
+    for frame, why in (
+        (columns.set_axis(["x", "y"]), r"column 'rownames' beside another.*rename_axis"),
+        (columns.set_axis(pd.Index(["x", "y"], name="q")), "column 'q' beside another"),
+        (columns.set_axis(several), r"levels? .*reset_index"),
+    ):
+        with pytest.raises(DefinitionError, match=why):
+            from_frame(frame, what="frame")
+        if frame.index.names != ["q"]:  # Arrow itself refuses to write this one
+            frame.to_parquet(tmp_path / "t.parquet")
+            with pytest.raises(DefinitionError, match=why):
+                read_parquet(tmp_path / "t.parquet")
 
 
 @pytest.mark.parametrize(
     ("index", "columns"),
     [
         (pd.RangeIndex(2), {"n": [1, 2]}),
-        (pd.Index([7, 3]), {"n": [1, 2]}),
+        (pd.Index([2, 1]), {"n": [1, 2]}),
+        (pd.Index([7, 3]), {"rownames": [7, 3], "n": [1, 2]}),
+        (pd.Index([7, 7]), {"rownames": [7, 7], "n": [1, 2]}),
         (pd.Index(["Mazda", "Fiat"]), {"rownames": ["Mazda", "Fiat"], "n": [1, 2]}),
         (pd.Index(["Mazda", "Fiat"], name="car"), {"car": ["Mazda", "Fiat"], "n": [1, 2]}),
     ],
 )
 def test_an_index_is_the_same_in_a_frame_and_in_its_files(tmp_path, index, columns):
-    """An index that only numbers the rows is left out; an unnamed one that says more is `rownames`."""
+    """An index that only counts the rows is left out; an unnamed one that says more is `rownames`."""
     frame = pd.DataFrame({"n": [1, 2]}, index=index)
     frame.to_parquet(tmp_path / "t.parquet")
     frame.to_csv(tmp_path / "t.csv")
