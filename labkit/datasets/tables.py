@@ -53,6 +53,8 @@ def from_arrow(table: Any, *, what: str) -> Table:
     import pyarrow
 
     try:
+        if type(table).__name__ == "DuckDBPyRelation":
+            table = _with_text(table)
         table = table if isinstance(table, pyarrow.Table) else pyarrow.table(table)
     except (TypeError, ValueError, pyarrow.ArrowException):
         raise DefinitionError(
@@ -79,6 +81,14 @@ def from_arrow(table: Any, *, what: str) -> Table:
     check_names(list(names.values()), what)
     columns = {name: _cells(table.column(place), name, what) for place, name in names.items()}
     return Table(columns, table.num_rows, _row, bool(unnamed))
+
+
+def _with_text(relation: Any) -> Any:
+    """DuckDB's relation, with as text what Arrow would cut: the offset of a time, the largest numbers."""
+    kinds = zip(relation.columns, map(str, relation.types), strict=True)
+    lost = [name.replace('"', '""') for name, kind in kinds if kind in ("TIME WITH TIME ZONE", "UHUGEINT")]
+    texts = ", ".join(f'"{name}"::varchar as "{name}"' for name in lost)
+    return relation.project(f"* replace ({texts})") if lost else relation
 
 
 def _check_free(name: str, names: Iterable[Any], what: str) -> None:
@@ -153,10 +163,13 @@ def _series(series: Any, name: str, what: str) -> list[Any]:
     kind = series.dtype
     if isinstance(kind, pd.SparseDtype):
         return _series(series.sparse.to_dense(), name, what)
+    if isinstance(kind, pd.CategoricalDtype):
+        named = _series(pd.Series(kind.categories), name, what)
+        return [None if code < 0 else named[code] for code in series.cat.codes]
     if isinstance(kind, pd.ArrowDtype) or pd.api.types.is_datetime64_any_dtype(kind):
         return _cells(pyarrow.chunked_array([pyarrow.array(series)]), name, what)
     if not pd.api.types.is_float_dtype(kind):
-        return list((series.astype(object) if isinstance(kind, pd.CategoricalDtype) else series).tolist())
+        return list(series.tolist())
     bits = 8 * kind.itemsize
     return [None if pd.isna(cell) else whole(arrow_values.shortest(cell, bits)) for cell in series.tolist()]
 

@@ -11,6 +11,7 @@ import datetime as dt
 import math
 import os
 import sys
+import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,7 @@ LARGEST_INT = 2**63
 LARGEST_EXACT = 2**53
 """Up to here a float tells each whole number from the next."""
 LONGEST_DECIMAL = 400
+DAY_NS = 86_400 * 10**9
 
 
 class Unkeepable(ValueError):
@@ -94,6 +96,36 @@ def whole(value: float) -> float:
     return int(value) if value.is_integer() and abs(value) < LARGEST_EXACT else value
 
 
+def interval(months: int, days: int, nanoseconds: int) -> str:
+    """An interval as DuckDB writes it.
+
+    >>> interval(14, -3, 3_600_500_000_000)
+    '1 year 2 months -3 days 01:00:00.5'
+    """
+    years, months = int(months / 12), months - 12 * int(months / 12)
+    parts = [
+        f"{count} {unit}{'' if abs(count) == 1 else 's'}"
+        for count, unit in ((years, "year"), (months, "month"), (days, "day"))
+        if count
+    ]
+    if nanoseconds or not parts:
+        seconds, fraction = divmod(abs(nanoseconds), 1_000_000_000)
+        clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        tail = f".{fraction:09}".rstrip("0") if fraction else ""
+        parts.append(f"{'-' if nanoseconds < 0 else ''}{clock}{tail}")
+    return " ".join(parts)
+
+
+def duration(nanoseconds: int) -> str:
+    """A length of time as the interval of days and hours that it is.
+
+    >>> duration(129_600_000_000_000)
+    '1 day 12:00:00'
+    """
+    days = int(nanoseconds / DAY_NS)
+    return interval(0, days, nanoseconds - days * DAY_NS)
+
+
 def _scalar(value: Any, depth: int) -> Any:
     if isinstance(value, (str, int, float)):
         base = next(base for base in (str, bool, int, float) if isinstance(value, base))
@@ -104,6 +136,11 @@ def _scalar(value: Any, depth: int) -> Any:
         return None
     if isinstance(value, (dt.datetime, dt.date, dt.time)):
         return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        microseconds = value // dt.timedelta(microseconds=1)
+        return duration(1000 * microseconds + getattr(value, "nanoseconds", 0))
+    if isinstance(value, uuid.UUID) or (type(value).__name__ == "Period" and hasattr(value, "freqstr")):
+        return str(value)
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -124,6 +161,9 @@ def _from_numpy(value: Any, depth: int) -> Any:
     if type(value).__name__ in ("datetime64", "timedelta64"):
         return str(value)
     try:
+        if getattr(getattr(value, "dtype", None), "name", None) in ("float16", "float32"):
+            # By its digits: 0.1, not 0.10000000149011612.
+            value = value.astype("U").astype("float64")
         python = value.tolist()
     except Exception:  # noqa: BLE001 - it is anybody's code, and frames have no such method
         python = value
@@ -146,7 +186,7 @@ def _is_missing(value: Any) -> bool:
     pandas = sys.modules.get("pandas")
     if pandas is not None and (value is pandas.NA or value is pandas.NaT):
         return True
-    return type(value).__name__ == "datetime64" and str(value) == "NaT"
+    return type(value).__name__ in ("datetime64", "timedelta64") and str(value) == "NaT"
 
 
 def _number(value: float) -> float | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.datasets.arrow_values import interval, shortest, values
+from labkit.datasets.arrow_values import shortest, values
+from labkit.datasets.values import interval
 
 
 @settings(deadline=None, max_examples=60)
@@ -32,18 +36,51 @@ def test_an_interval_is_written_as_duckdb_writes_it(months, days, microseconds):
         ("'0044-03-15 (BC)'::date", "-0043-03-15"),
         ("interval '90 minutes'", "01:30:00"),
         ("[interval '3 days', null]", ["3 days", None]),
+        ("'290000-01-01'::timestamp", "290000-01-01T00:00:00.000000"),
+        ("'290000-01-01 00:00:00+00'::timestamptz", "290000-01-01T00:00:00.000000Z"),
+        ("'24:00'::time", "24:00:00"),
+        ("time_ns '01:02:03.123456789'", "01:02:03.123456789"),
+        ("[time '01:02']", [dt.time(1, 2)]),
+        ("0.1::float", 0.1),
+        ("[0.1::float, null, 7]", [0.1, None, 7.0]),
+        ("{'x': [{'y': 0.1::float}]}", {"x": [{"y": 0.1}]}),
+        ("map{'k': 1}", {"k": 1}),
+        ("map{'k': interval 1 day}", {"k": "1 day"}),
+        ("map{7: 1}", [[7, 1]]),
         ("{'d': 'infinity'::date, 'n': 7}", {"d": "infinity", "n": 7}),
     ],
 )
-def test_dates_that_python_has_not_are_text(sql, wanted):
-    """Infinite and far dates are named, and leave the others in their column what they are."""
-    table = duckdb.sql(f"select {sql} as x union all select null order by 1 nulls last").to_arrow_table()
+def test_what_python_has_not_is_text(sql, wanted):
+    """Each kind of DuckDB's cells says what it says there, also deep inside, beside nothing."""
+    table = duckdb.sql(f"select {sql} as x union all select null").to_arrow_table()
     assert values(table.column(0)) == [wanted, None]
+
+
+def test_an_infinite_date_changes_no_other():
+    """Infinite dates are named, and leave the others in their column what they are."""
     alone = duckdb.sql("select date '2026-11-01' as d").to_arrow_table().column(0).to_pylist()
     both = duckdb.sql(
         "select date '2026-11-01' as d union all select 'infinity'::date order by 1"
     ).to_arrow_table()
     assert values(both.column(0)) == [*alone, "infinity"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "wanted"),
+    [
+        (pa.array([0.1], pa.float16()), 0.1),
+        (pa.array([0.1], pa.float32()).dictionary_encode(), 0.1),
+        (pa.array([[0.1]], pa.large_list(pa.float32())), [0.1]),
+        (pa.array([[0.1]], pa.list_(pa.float32(), 1)), [0.1]),
+        (pa.array([129_600], pa.duration("s")), "1 day 12:00:00"),
+        (pa.array([-1], pa.duration("ns")), "-00:00:00.000000001"),
+        (pa.array([3_600], pa.time32("s")), dt.time(1)),
+        (pa.array([[("k", 1), ("k", 2)]], pa.map_(pa.string(), pa.int8())), [["k", 1], ["k", 2]]),
+    ],
+)
+def test_arrows_own_kinds_say_what_they_mean(cells, wanted):
+    """Small floats under any type have their own digits, durations are written as intervals are."""
+    assert values(pa.chunked_array([cells])) == [wanted]
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import random
 import tempfile
+import uuid
 from decimal import Decimal
 from pathlib import Path
 
@@ -268,6 +269,23 @@ def test_what_breaks_while_it_is_read_is_refused_with_its_place(source, why):
     """Whatever a table raises on the way is a fault of the dataset that says where, never a bare error."""
     with pytest.raises(DefinitionError, match=why):
         load(source())
+
+
+def test_small_floats_and_times_say_what_they_say_wherever_they_stand():
+    """A small float has its own digits in categories and cells, and DuckDB's times their offsets."""
+    small = np.array([0.1], dtype="float32")
+    frame = pd.DataFrame({"a": pd.Categorical(small), "b": pd.Series([small[0]], dtype=object), "c": [small]})
+    assert load(frame)[0].fields == {"a": 0.1, "b": 0.1, "c": [0.1]}
+    query = 'select timetz \'01:02:03+05:30\' as "a""b", (2**127)::uhugeint as u'
+    assert load(duckdb.sql(query))[0].fields == {'a"b': "01:02:03+05:30", "u": str(2**127)}
+
+
+def test_an_identity_may_be_a_uuid(tmp_path):
+    """UUIDs are ids, from Python and from a file."""
+    key = uuid.UUID(int=7)
+    duckdb.sql(f"select '{key}'::uuid as id, 1 as a").write_parquet(str(tmp_path / "t.parquet"))
+    for source in ([{"id": key, "a": 1}], tmp_path / "t.parquet"):
+        assert load(source)[0].id == str(key)
 
 
 def test_sparse_columns_are_read():
