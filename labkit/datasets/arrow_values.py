@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _INFINITE = {2**31 - 1: "infinity", 1 - 2**31: "-infinity", 2**63 - 1: "infinity", 1 - 2**63: "-infinity"}
 """DuckDB's infinite dates (32 bits) and moments (64 bits) as Arrow holds them."""
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}
+_YEAR = re.compile(r"(-?)(\d+)(.*)")
 _OTHERWISE = re.compile(r"interval|time(32|64)|duration|map<|\b(half)?float\b")
 """Types that Arrow itself does not turn into what they say, wherever they stand in a column's type."""
 
@@ -109,8 +110,6 @@ def _far(cell: pa.Scalar) -> str:
     import numpy as np
     import pyarrow as pa
 
-    text: str = cell.cast(pa.string()).as_py()
-    if "out of range" not in text:
-        return text.replace(" ", "T")
     unit: Any = "D" if pa.types.is_date32(cell.type) else getattr(cell.type, "unit", "ms")
-    return f"{np.datetime64(cell.value, unit)}{'Z' if getattr(cell.type, 'tz', None) else ''}"
+    sign, year, rest = _YEAR.findall(str(np.datetime64(cell.value, unit)))[0]
+    return f"{sign}{year.zfill(4)}{rest}{'Z' if getattr(cell.type, 'tz', None) else ''}"
