@@ -55,7 +55,7 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
     if _has_row_names(head, rows, text, delimiter):
         head = ["", *head]
     rows = _of_one_width(head, rows, lines, what)
-    names = [name.strip() for name in head]
+    names = [name.strip().replace("\r\n", "\n") for name in head]
     is_unnamed = names[0] == "" and len(names) > 1 and ROW_NAMES not in names
     if is_unnamed:
         names[0] = ROW_NAMES
@@ -68,7 +68,7 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
             f"The {what} has numbers where the names of its columns are to stand, in line {lines[0]:,}. "
             "Put a line of names above it."
         )
-    _check_head([names[place] for place in kept], lines[0], what)
+    _check_head([names[place] for place in kept], kept, lines[0], what)
     read = {names[place]: numbers(_cells(columns[place], head[place])) for place in kept}
     return Table(read, len(rows), lambda i: f"line {lines[i + 1]:,}", is_unnamed)
 
@@ -147,14 +147,14 @@ def _of_one_width(head: list[str], rows: list[list[str]], lines: list[int], what
     return rows
 
 
-def _check_head(names: list[str], line: int, what: str) -> None:
+def _check_head(names: list[str], places: list[int], line: int, what: str) -> None:
     nameless = names.count("")
     if nameless > 1:
         raise DefinitionError(
             f"The {what} names {len(names) - nameless} of its {len(names)} columns in line {line:,}. The "
             "names are to stand in the first line: take out what stands above them, or name every column."
         )
-    check_names(names, what)
+    check_names(names, what, places)
 
 
 def _are_numbers(names: list[str]) -> bool:

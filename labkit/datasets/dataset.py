@@ -17,7 +17,7 @@ import msgspec
 from labkit.errors import DefinitionError
 from labkit.identity import canonical_json
 from labkit.records import Sample
-from labkit.visible import quoted, shown
+from labkit.visible import quoted, shown, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         rows = f"{len(self):,} sample{'' if len(self) == 1 else 's'}"
-        return f"Dataset({self.name!r}, {rows}, columns: {', '.join(self.columns) or 'none'})"
+        return f"Dataset({self.name!r}, {rows}, columns: {', '.join(map(visible, self.columns)) or 'none'})"
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(shown(name))}</th>" for name in (self._id_name, *self.columns))

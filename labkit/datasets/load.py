@@ -23,7 +23,7 @@ from labkit.errors import DefinitionError
 from labkit.identity import canonical_json
 from labkit.paths import plain_file, read_text
 from labkit.records import Sample
-from labkit.visible import quoted
+from labkit.visible import quoted, visible
 
 _READERS: dict[str, Callable[[str | os.PathLike[str]], Table]] = {
     ".csv": read_csv,
@@ -157,7 +157,7 @@ def _samples(
     """The samples, the names of their fields, and their hash."""
     if id is not None and id != "id" and id not in list(columns):
         raise DefinitionError(
-            f"The {what} has no column {quoted(id)} for its ids; it has {', '.join(columns)}. "
+            f"The {what} has no column {quoted(id)} for its ids; it has {', '.join(map(visible, columns))}. "
             "id=None takes none of them."
         )
     ids = None if id is None or id not in columns else _ids(columns[id], id, table, what)

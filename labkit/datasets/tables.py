@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +24,8 @@ LARGEST_BYTES = 4_000_000_000
 ROW_NAMES = "rownames"
 """How row names are called that have no name of their own; R's word."""
 _INDEX_LEVEL = re.compile(r"__index_level_\d+__")
+
+_SHAPING = frozenset("\n\t\u00ad\u061c\u200c\u200d\u200e\u200f")
 
 
 class Table(NamedTuple):
@@ -214,22 +218,38 @@ def _row(position: int) -> str:
     return f"row {position:,}"
 
 
-def check_names(names: Sequence[Any], what: str) -> None:
+def check_names(names: Sequence[Any], what: str, places: Sequence[int] | None = None) -> None:
+    """Raise `DefinitionError` for every name that no column can have; `places` are where they stand, from 0.
+
+    A name may hold what headers do hold: blanks of any kind, line breaks, joiners, soft hyphens and the marks
+    that say which way a script runs. Where it is shown they are seen, as in a cell.
+    """
     faults = []
-    for position, name in enumerate(names):
-        shown = quoted(name)
+    for place, name in zip(places or range(len(names)), names, strict=True):
+        column = f"Column number {place + 1:,} of the {what}"
         if not isinstance(name, str):
-            faults.append(f"The {what} names column {position} {shown}, which is no text. Rename it.")
+            faults.append(f"{column} is called {quoted(name)}, which is no text. Rename it.")
         elif not name.strip() or len(name) > 200:
-            why = "has no name" if not name.strip() else "has a name of more than 200 characters"
-            faults.append(f"Column {position} of the {what} {why}. Give it one.")
-        elif not name.isprintable():
-            faults.append(f"The {what} has a column {shown}, whose name holds unprintable characters.")
-    texts = [name for name in names if isinstance(name, str)]
-    twice = sorted({name for name in texts if texts.count(name) > 1}) if len(set(texts)) < len(texts) else []
-    faults += [f"The {what} has more than one column {quoted(name)}." for name in twice]
+            why = (
+                "has no name. Give it one"
+                if not name.strip()
+                else "has a name of more than 200 characters. Rename it"
+            )
+            faults.append(f"{column} {why}.")
+        elif not all(map(_is_for_names, name)):
+            faults.append(
+                f"{column} has a name with characters that cannot be seen, here as their codes: "
+                f"{visible(name, limit=80)}. Rename it."
+            )
+    count = Counter(name for name in names if isinstance(name, str))
+    twice = sorted(name for name, times in count.items() if times > 1)
+    faults += [f"The {what} has more than one column {quoted(name)}. Rename one." for name in twice]
     if faults:
         raise DefinitionError(capped(faults))
+
+
+def _is_for_names(character: str) -> bool:
+    return character.isprintable() or character in _SHAPING or unicodedata.category(character) == "Zs"
 
 
 def capped(faults: list[str]) -> list[str]:

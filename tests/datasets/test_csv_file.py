@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from labkit.datasets.csv_file import read_csv
 from labkit.errors import DefinitionError
+from labkit.prompts.prompt import Prompt
+from labkit.prompts.template import in_row
 
 
 @pytest.mark.parametrize(
@@ -115,14 +117,17 @@ def test_what_python_writes_is_read_back(rows):
         ("a,b\n1,2\n1,2,3\n1\n", r"2 columns, but another number of cells in line 3 \(3\), line 4 \(1\)"),
         ('a,b\n"x\ny",2\n1,2,3\n', r"line 4 \(3\)"),
         ("a,b\n" + "1\n" * 9, r"line 6 \(1\) and 4 more"),
-        ("a,a\n1,2\n", "more than one column 'a'"),
-        ("a,,b\n1,2,3\n", "Column 1 .* has no name"),
+        ("a,a\n1,2\n", "more than one column 'a'. Rename one"),
+        ("a,,b\n1,2,3\n", "Column number 2 .* has no name. Give it one"),
         ("a title,,\n,,\na,b,c\n1,2,3\n", "names 1 of its 3 columns in line 1. .*take out what stands above"),
         ("sep=;\na;b\n1\n", r"line 3 \(1\)"),
         ("0.5,1\n2,3\n", "numbers where the names of its columns are to stand, in line 1"),
         ("0,0,5\n1,2,3\n", "numbers where the names"),
-        (",rownames\nx,1\n", "Column 0 .* has no name"),
-        ("a,\x07\n1,2\n", "unprintable"),
+        (",rownames\nx,1\n", "Column number 1 .* has no name"),
+        (",,q\n0,0,a\n1,1,b\n", "Column number 2 .* has no name"),
+        ("a,\x07\n1,2\n", "Column number 2 .* cannot be seen, .* codes: ⟨07⟩. Rename it"),
+        ("\ufeff\ufeffq,n\n1,2\n", "⟨FEFF⟩q. Rename"),
+        ("a\u202eb,n\n1,2\n", "a⟨202E⟩b. Rename"),
         ('a,b\n"x,2\n', "cannot be read in line 2"),
         ('a,b\n"x"y,2\n', "cannot be read in line 2"),
         (b"a,b\n\xe4,2\n", r"byte 0xe4 at offset 4, line 2"),
@@ -140,6 +145,25 @@ def test_rows_are_called_by_their_lines(write):
     """A row of a file is called by the line it begins in, past empty lines and cells of several lines."""
     table = read_csv(write('a,b\n1,"x\ny"\n\n3,z\n'))
     assert [table.row_names(i) for i in range(2)] == ["line 2", "line 5"]
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        ("Body\u00a0mass", "Body\u00a0mass"),
+        ('"Culmen\r\nLength"', "Culmen\nLength"),
+        ("👩\u200d💻", "👩\u200d💻"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("\u200fنص", "\u200fنص"),
+        ("co\u00adop", "co\u00adop"),
+        ("a\u3000b", "a\u3000b"),
+    ],
+)
+def test_names_are_as_headers_have_them(write, head, name):
+    """Blanks of any kind, line breaks, joiners and marks of direction stand in a name, and in a prompt."""
+    table = read_csv(write(f"{head},n\na,1\n"))
+    assert list(table.columns) == [name, "n"]
+    assert Prompt("p", in_row(name)).render({name: "a", "n": 1})[0]["content"] == "a"
 
 
 def test_a_big_cell_is_read(write):

@@ -23,6 +23,12 @@ def test_it_is_a_sequence_of_samples(dataset):
     assert dataset[3].target == 3
 
 
+def test_a_name_that_hides_something_shows_it():
+    """Line breaks and joiners in a column's name are seen where the dataset is shown."""
+    odd = load([{"Culmen\nLength": 1, "co\u00adop": 2}])
+    assert "columns: Culmen⏎Length, co⟨AD⟩op" in repr(odd)
+
+
 def test_columns_leave_out_the_id(dataset):
     """`columns` are the fields a prompt can use, in the order of the source."""
     assert dataset.columns == ("text", "target")
