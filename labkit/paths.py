@@ -8,6 +8,7 @@ This module knows nothing of formats, and reads nothing but the one file it is g
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import os
 import stat
@@ -125,18 +126,34 @@ def read_text(path: str | os.PathLike[str], *, what: str, limit_bytes: int) -> s
 
 
 def decode(data: bytes, *, what: str) -> str:
-    """`data` as UTF-8 without its byte order mark; a `DefinitionError` names the first wrong byte."""
+    """`data` as UTF-8 without its byte order mark; a `DefinitionError` names the first wrong byte.
+
+    So it does where half of the text would be NUL: that is UTF-16 or UTF-32 without a mark.
+    """
+    wide = _wide(data)
+    if wide:
+        raise DefinitionError(f"The {what} is not UTF-8 but seems to be {wide}. Save it as UTF-8.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         skipped = 3 if data.startswith(b"\xef\xbb\xbf") else 0
         at = error.start + skipped
         line = data.count(b"\n", 0, at) + 1
-        hint = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "Latin-1 or Windows-1252"
         raise DefinitionError(
             f"The {what} is not UTF-8: byte 0x{data[at]:02x} at offset {at:,}, line {line:,}. "
-            f"It may be {hint}; save it as UTF-8."
+            "It may be Latin-1, Windows-1252 or another old encoding; save it as UTF-8."
         ) from None
+
+
+def _wide(data: bytes) -> str | None:
+    """The encoding of two or four bytes a character, by its mark or by its NULs."""
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "UTF-32"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16"
+    begin = data[:1000]
+    share = begin.count(0) / len(begin) if len(begin) >= 8 else 0
+    return "UTF-32" if share > 0.6 else "UTF-16" if share > 0.3 else None
 
 
 def _reason(error: Exception) -> str:

@@ -106,7 +106,11 @@ def test_text_loses_its_mark_and_its_carriage_returns(folder):
     ("data", "why"),
     [
         (b"one\ntw\xf6\n", r"byte 0xf6 at offset 6, line 2.*Latin-1"),
-        (b"\xff\xfeo\0n\0", r"byte 0xff at offset 0, line 1.*UTF-16"),
+        (b"\xff\xfeo\0n\0", "seems to be UTF-16. Save it as UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "UTF-16"),
+        ("a,b\n1,2\n".encode("utf-16-be"), "UTF-16"),
+        ("a,b\n1,2\n".encode("utf-32"), "UTF-32"),
+        ("a,b\n1,2\n".encode("utf-32-be"), "UTF-32"),
         (b"\xef\xbb\xbfok\n\xff", r"byte 0xff at offset 6, line 2"),
     ],
 )

@@ -13,10 +13,9 @@ import os
 import re
 from itertools import islice
 
-from labkit.datasets.tables import LARGEST_BYTES, ROW_NAMES, Table, check_names, is_count
+from labkit.datasets.tables import ROW_NAMES, Table, check_names, is_count, read_text
 from labkit.datasets.values import numbers
 from labkit.errors import DefinitionError
-from labkit.paths import decode, read_bytes
 
 SHOWN = 5
 _CELL_CHARACTERS = 100_000_000
@@ -37,9 +36,7 @@ def read_csv(path: str | os.PathLike[str]) -> Table:
     names: column `rownames`, or left out where it only counts the rows.
     """
     what = f"CSV file {os.fspath(path)!r}"
-    text = decode(read_bytes(path, what="dataset", limit_bytes=LARGEST_BYTES), what=what)
-    if not text.strip():
-        raise DefinitionError(f"The {what} is empty.")
+    text = read_text(path, what=what)
     told = _TOLD.match(text)
     if told:
         text = text[told.end() :]

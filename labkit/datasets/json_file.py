@@ -14,20 +14,22 @@ from typing import Any
 
 import msgspec
 
-from labkit.datasets.tables import LARGEST_BYTES, Table, capped, from_rows
+from labkit.datasets.tables import Table, capped, from_rows, read_text
 from labkit.errors import DefinitionError
-from labkit.paths import decode, read_bytes
 
 
 def read_json(path: str | os.PathLike[str]) -> Table:
     """A list of objects, or JSON Lines (one object a line, empty lines skipped), under either's name."""
     is_named_lines = os.fspath(path).lower().endswith((".jsonl", ".ndjson"))
     what = f"{'JSON Lines' if is_named_lines else 'JSON'} file {os.fspath(path)!r}"
-    text = decode(read_bytes(path, what="dataset", limit_bytes=LARGEST_BYTES), what=what)
-    is_list = text.lstrip()[:1] == "["
-    if _is_lines(text) or (is_named_lines and not is_list):
+    text = read_text(path, what=what)
+    first = text.lstrip().partition("\n")[0]
+    is_over_lines = first[:1] == "{" and not _is_values(first) and _is_values(text)
+    if _is_lines(text) or (is_named_lines and first[:1] != "[" and not is_over_lines):
         return _from_lines(text, what)
     rows, fault = _decoded(text)
+    if fault and _is_values(text):
+        fault += ", for it holds values one after another. Write one object a line, as `jq -c .` does"
     if fault is None and not isinstance(rows, list):
         fault = _no_list(rows)
     if fault:
@@ -59,6 +61,12 @@ def _is_lines(text: str) -> bool:
     """Whether the first line is an object and another follows."""
     first, _, rest = text.lstrip().partition("\n")
     return first[:1] == "{" and rest.lstrip()[:1] == "{" and _decoded(first)[1] is None
+
+
+def _is_values(text: str) -> bool:
+    """Whether it begins with a whole value, however many lines that has."""
+    fault = _decoded(text)[1]
+    return fault is None or fault.startswith("Extra data")
 
 
 def _decoded(text: str) -> tuple[Any, str | None]:
@@ -101,6 +109,11 @@ def _no_list(found: Any) -> str:
     if len(found) > 1 and all(isinstance(value, dict) for value in found.values()):
         return (
             f"{wanted} but an object of objects. Save its rows as a list; pandas does with "
+            "to_json(path, orient='records')"
+        )
+    if found and all(isinstance(value, list) for value in found.values()):
+        return (
+            f"{wanted} but an object of columns. Save its rows as a list; pandas does with "
             "to_json(path, orient='records')"
         )
     return f"{wanted} but one object"

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from labkit.datasets import arrow_values
 from labkit.datasets.values import Unkeepable, whole
 from labkit.errors import DefinitionError
-from labkit.paths import plain_file
+from labkit.paths import decode, plain_file, read_bytes
 from labkit.visible import quoted, visible
 
 LARGEST_BYTES = 4_000_000_000
@@ -26,6 +26,14 @@ ROW_NAMES = "rownames"
 _INDEX_LEVEL = re.compile(r"__index_level_\d+__")
 
 _SHAPING = frozenset("\n\t\u00ad\u061c\u200c\u200d\u200e\u200f")
+
+_OTHER_KINDS = {
+    b"\x1f\x8b": "packed with gzip. Unpack it first",
+    b"PK\x03\x04": "a zip archive, as an Excel workbook is. Save the sheet as CSV UTF-8, or unpack it",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook. Save the sheet as CSV UTF-8",
+    b"PAR1": "a Parquet file. Let its name end with .parquet",
+}
+"""How files begin that are no text, and what to do with them."""
 
 
 class Table(NamedTuple):
@@ -38,18 +46,30 @@ class Table(NamedTuple):
     """Whether column `rownames` had no name of its own."""
 
 
+def read_text(path: str | os.PathLike[str], *, what: str) -> str:
+    """The text of a file, its line ends as they are. Raises `DefinitionError` for a file of another kind."""
+    data = read_bytes(path, what="dataset", limit_bytes=LARGEST_BYTES)
+    for signature, kind in _OTHER_KINDS.items():
+        if data.startswith(signature):
+            raise DefinitionError(f"The {what} is no text but {kind}.")
+    text = decode(data, what=what)
+    if not text.strip():
+        raise DefinitionError(f"The {what} is empty.")
+    return text
+
+
 def read_parquet(path: str | os.PathLike[str]) -> Table:
     """A Parquet file."""
     import pyarrow
     import pyarrow.parquet
 
     found = plain_file(path, what="dataset")
+    what = f"Parquet file {os.fspath(path)!r}"
     try:
-        return from_arrow(pyarrow.parquet.read_table(found), what=f"Parquet file {os.fspath(path)!r}")
+        check_names(pyarrow.parquet.read_schema(found).names, what)
+        return from_arrow(pyarrow.parquet.read_table(found), what=what)
     except (pyarrow.ArrowException, OSError) as error:
-        raise DefinitionError(
-            f"The Parquet file {os.fspath(path)!r} cannot be read: {error!s:.200}."
-        ) from None
+        raise DefinitionError(f"The {what} cannot be read: {_said(error)}.") from None
 
 
 def from_arrow(table: Any, *, what: str) -> Table:

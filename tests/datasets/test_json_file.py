@@ -68,6 +68,23 @@ def test_what_is_no_list_is_refused_with_what_to_do(write, data, why):
         read_json(write(data, "t.json"))
 
 
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ('{\n "q": "a"\n}\n{\n "q": "b"\n}\n', "one after another. Write one object a line, as `jq -c .`"),
+        ('{\n "q": "a"\n}\n', "one object"),
+        ('["q", "n"]\n["a", 1]\n', "one after another"),
+        ('{"q": ["a", "b"],\n "n": [1, 2]}', "an object of columns.*orient='records'"),
+    ],
+)
+def test_objects_over_several_lines_are_one_fault(write, name, data, why):
+    """What pretty printing leaves is told once, not line by line, with what to do."""
+    with pytest.raises(DefinitionError, match=why) as caught:
+        read_json(write(data, name))
+    assert len(caught.value.faults) == 1
+
+
 def test_json_lines_go_under_either_name(write):
     """A first line that is an object, with others below, is JSON Lines also in a .json file."""
     table = read_json(write('\ufeff{"q": "a"}\r\n\n{"q": "b", "n": NaN}\n', "t.json"))

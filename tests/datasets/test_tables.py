@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from labkit.datasets.csv_file import read_csv
+from labkit.datasets.json_file import read_json
 from labkit.datasets.tables import from_arrow, from_frame, from_rows, read_parquet
 from labkit.datasets.values import plain
 from labkit.errors import DefinitionError
@@ -24,6 +27,30 @@ def test_what_is_no_parquet_is_refused(write):
     """A file that only has the name of a Parquet file is refused with the reason."""
     with pytest.raises(DefinitionError, match="cannot be read"):
         read_parquet(write("a,b\n", "t.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (gzip.compress(b"q,n\na,1\n"), "packed with gzip. Unpack it"),
+        (b"PK\x03\x04" + b"\0" * 20, "a zip archive, as an Excel workbook is. Save the sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0" + b"\0" * 20, "an old Excel workbook"),
+        (b"PAR1" + b"\0" * 20, "a Parquet file. Let its name end with .parquet"),
+        (b" \n", "is empty"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_what_it_is(write, data, why):
+    """A CSV or JSON file that holds something else is refused with what it is and what to do."""
+    for name, read in (("t.csv", read_csv), ("t.json", read_json), ("t.jsonl", read_json)):
+        with pytest.raises(DefinitionError, match=why):
+            read(write(data, name))
+
+
+def test_parquet_columns_of_one_name_are_refused(tmp_path):
+    """A Parquet file with two columns of one name is told so as any other table is."""
+    pq.write_table(pa.table([[1], [2]], names=["a", "a"]), tmp_path / "t.parquet")
+    with pytest.raises(DefinitionError, match="more than one column 'a'"):
+        read_parquet(tmp_path / "t.parquet")
 
 
 def test_arrow_columns_of_one_name_are_refused():
