@@ -104,7 +104,7 @@ def from_arrow(table: Any, *, what: str) -> Table:
             names[place] = ROW_NAMES
     check_names(list(names.values()), what)
     columns = {name: _cells(table.column(place), name, what) for place, name in names.items()}
-    return Table(columns, table.num_rows, _row, bool(unnamed))
+    return Table(columns, table.num_rows, _row, any(names.get(place) for place in unnamed))
 
 
 def _with_text(relation: Any) -> Any:
@@ -166,8 +166,8 @@ def from_frame(frame: Any, *, what: str) -> Table:
         raise DefinitionError(
             f"The {what} has more than one level of rows or columns; use reset_index() first."
         )
-    is_unnamed = frame.index.name is None
-    if is_unnamed and len(frame) and not is_count(list(frame.index)):
+    is_unnamed = frame.index.name is None and len(frame) > 0 and not is_count(list(frame.index))
+    if is_unnamed:
         frame = frame.rename_axis(ROW_NAMES)
     name = frame.index.name
     # `set_index(…, drop=False)` leaves the same twice.

@@ -142,7 +142,7 @@ def _scalar(value: Any, depth: int) -> Any:
     if isinstance(value, uuid.UUID) or (type(value).__name__ == "Period" and hasattr(value, "freqstr")):
         return str(value)
     if isinstance(value, os.PathLike):
-        return os.fspath(value)
+        return plain(os.fspath(value), depth + 1)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _image(value)
     if type(value).__module__ == "numpy" or hasattr(value, "__array__"):

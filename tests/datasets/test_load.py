@@ -395,6 +395,15 @@ def test_row_names_change_no_other_rows_identity(rows):
     )
 
 
+def test_row_names_with_a_name_of_their_own_are_part_of_the_identity():
+    """A column `rownames` that the table has is a column like any other, whatever index stands beside it."""
+    rows = [{"rownames": 1, "q": "a"}, {"rownames": 2, "q": "a"}]
+    frame = pd.DataFrame(rows)
+    for source in (frame, pa.Table.from_pandas(frame.set_axis([1, 0])), duckdb.from_df(frame)):
+        assert [sample.id for sample in load(source)] == [sample.id for sample in load(rows)]
+    assert not any(sample.id.endswith("-2") for sample in load(rows))
+
+
 @settings(deadline=None)
 @given(
     st.lists(st.none() | st.integers(-9, 9) | st.floats(-9, 9, allow_nan=False).map(lambda x: round(x, 1)))

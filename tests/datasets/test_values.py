@@ -116,6 +116,13 @@ def test_an_hour_that_comes_twice_keeps_its_offset():
     assert plain(first) != plain(second)
 
 
+class BytesPath:
+    """A path as bytes."""
+
+    def __fspath__(self):
+        return b"x"
+
+
 class Odd:
     """A class labkit knows nothing of."""
 
@@ -130,6 +137,7 @@ class Odd:
         (bytearray(b"x"), "bytearray"),
         ({1, 2}, "set"),
         (frozenset(), "frozenset"),
+        (BytesPath(), "bytes"),
         (object(), "object"),
         (Odd(), "Odd"),
         (1j, "complex"),
