@@ -22,8 +22,12 @@ _CELL_CHARACTERS = 100_000_000
 _DELIMITERS = ",;\t|"
 _SNIFFED = 200_000
 _TOLD = re.compile(r'"?sep=(?P<delimiter>[^\r\n"])"?[ ,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)
-_BY_BLANKS = re.compile(r'("[^"\r\n]*" )+"[^"\r\n]*"(?=[\r\n])')
-"""A first line as R's write.table leaves it, where blanks separate."""
+_BY_BLANKS = re.compile(
+    r"""("[^"\r\n]*"\ )+"[^"\r\n]*"(?=[\r\n])
+    | "[^"\r\n]*"(\r\n|\r|\n)"[^"\r\n]*"\ ("[^"\r\n]*"|-?[0-9][0-9.]*|NA|TRUE|FALSE)(?=[\r\n]|\Z)""",
+    re.VERBOSE,
+)
+"""How a file begins as R's write.table leaves it, where blanks separate; the second for one column."""
 _QUOTED_LINE = re.compile(r'(?:\A|(?<=[\r\n]))[ \t]*"')
 
 
@@ -94,8 +98,10 @@ def _parsed(text: str, delimiter: str, line: int, what: str) -> tuple[list[list[
                 lines.append(start)
             start = reader.line_num + line
     except csv.Error as error:
+        is_quote = "expected after" in str(error)
+        advice = " A cell with a quote in it needs quotes around it, and its own twice." if is_quote else ""
         raise DefinitionError(
-            f"The {what} cannot be read in line {reader.line_num + line - 1:,}: {error}."
+            f"The {what} cannot be read in line {reader.line_num + line - 1:,}: {error}.{advice}"
         ) from None
     return rows, lines
 

@@ -129,7 +129,8 @@ def test_what_python_writes_is_read_back(rows):
         ("\ufeff\ufeffq,n\n1,2\n", "⟨FEFF⟩q. Rename"),
         ("a\u202eb,n\n1,2\n", "a⟨202E⟩b. Rename"),
         ('a,b\n"x,2\n', "cannot be read in line 2"),
-        ('a,b\n"x"y,2\n', "cannot be read in line 2"),
+        ('a,b\n"x"y,2\n', "cannot be read in line 2.* A cell with a quote in it needs quotes around it"),
+        ('text\n"Hi" there\n"Bye" now\n', "cannot be read in line 2"),
         (b"a,b\n\xe4,2\n", r"byte 0xe4 at offset 4, line 2"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         ("x" * 300 + ",b\n1,2", "more than 200 characters"),
@@ -199,6 +200,8 @@ def test_excels_first_line_names_the_separator(write, first):
         (",16.5,17\nx,1,2\n", {"rownames": ["x"], "16.5": [1], "17": [2]}),
         ('"q","n"\n"x","a",1\n"y","b",2\n', {"rownames": ["x", "y"], "q": ["a", "b"], "n": [1, 2]}),
         ('"q" "n"\n"1" "a b" 1\n"2" "b" 2\n', {"q": ["a b", "b"], "n": [1, 2]}),
+        ('"q"\n"1" "a b"\n"2" "b"\n', {"q": ["a b", "b"]}),
+        ('"n"\r\n"x" 1.5\r\n"y" NA\r\n', {"rownames": ["x", "y"], "n": ["1.5", "NA"]}),
         ('"q" "n"\n"a b" 1\n"b" 2\n', {"q": ["a b", "b"], "n": [1, 2]}),
     ],
 )
