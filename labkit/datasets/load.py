@@ -55,7 +55,8 @@ def load(
     Column `id` gives each sample its identity; rows that share one, as in panel data, have it with a hash of
     their content behind, and `id` stays a column too. Another column by `id=` must be filled and unique.
     Without one (`id=None`) the identity is a hash of the row's content, so it outlives reordering; equal
-    rows are told apart by `-2`, `-3` … Cells become text, numbers, truth values, None, or lists and dicts of
+    rows are told apart by `-2`, `-3` … Row names that have no name themselves are column `rownames`, or left
+    out where they only count; numbers there are no part of the identity. Cells become text, numbers, truth values, None, or lists and dicts of
     these, each by itself: no row changes what another says. Raises `DefinitionError` naming every fault with
     its row and column.
 

@@ -166,6 +166,7 @@ def from_frame(frame: Any, *, what: str) -> Table:
         raise DefinitionError(
             f"The {what} has more than one level of rows or columns; use reset_index() first."
         )
+    check_names(list(frame.columns), what)
     is_unnamed = frame.index.name is None and len(frame) > 0 and not is_count(list(frame.index))
     if is_unnamed:
         frame = frame.rename_axis(ROW_NAMES)
@@ -174,7 +175,7 @@ def from_frame(frame: Any, *, what: str) -> Table:
     if name is not None and not (name in frame.columns and frame.index.equals(pd.Index(frame[name]))):
         _check_free(name, frame.columns, what)
         frame = frame.reset_index()
-    check_names(list(frame.columns), what)
+        check_names(list(frame.columns), what)
     return Table(
         {name: _series(frame[name], name, what) for name in frame.columns}, len(frame), _row, is_unnamed
     )

@@ -64,6 +64,8 @@ def test_arrow_columns_of_one_name_are_refused():
     [
         (pd.DataFrame([[1, 2]]), "Column number 1 of the frame is called 0, which is no text"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "more than one column 'a'. Rename one"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"], index=pd.Index([5], name="a")), "more than one column"),
+        (pd.DataFrame({"a": [1]}, index=pd.Index([5], name=3)), "is called 3, which is no text"),
         (pd.DataFrame({("a", "b"): [1]}), "more than one level"),
         (pd.DataFrame({"a": [1]}, index=pd.MultiIndex.from_tuples([(1, 2)])), "more than one level"),
         (pd.DataFrame({"": [1]}), "no name"),
