@@ -56,9 +56,9 @@ def load(
     their content behind, and `id` stays a column too. Another column by `id=` must be filled and unique.
     Without one (`id=None`) the identity is a hash of the row's content, so it outlives reordering; equal
     rows are told apart by `-2`, `-3` … Row names that have no name themselves are column `rownames`, or left
-    out where they only count; numbers there are no part of the identity. Cells become text, numbers, truth values, None, or lists and dicts of
-    these, each by itself: no row changes what another says. Raises `DefinitionError` naming every fault with
-    its row and column.
+    out where they only count the rows; numbers among them are no part of the identity. Cells become text,
+    numbers, truth values, None, or lists and dicts of these, each by itself: no row changes what another
+    says. Raises `DefinitionError` naming every fault with its row and column.
 
     >>> load([{"text": "2 + 2?", "target": 4}])
     Dataset('rows-...', 1 sample, columns: text, target)
