@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError
 from labkit.paths import shown
+from labkit.store import path_check
 from labkit.store.database import STORAGE_VERSION, name, text
 from labkit.store.journal_directory import put_in_place
 
@@ -24,6 +25,7 @@ def copy(connection: duckdb.DuckDBPyConnection, target: Path) -> Path:
     """Copy the open lab into a new file, which is there complete or not at all. The path must be free."""
     import duckdb
 
+    path_check.check_name(target)
     part = target.with_name(f"{target.name}.part")
     try:
         if target.exists():

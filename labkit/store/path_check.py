@@ -1,5 +1,5 @@
 """Paths at which no lab can lie: another program's file, a folder, a file of two names, what DuckDB would
-take for a query.
+take for a query or for a name of its own.
 
 What lies there is looked at and left as it is. It does not use DuckDB: whether a DuckDB file is a lab
 is told by its schema (see `migrate`).
@@ -19,6 +19,7 @@ from labkit.paths import shown
 from labkit.store.journal_directory import JournalDirectory
 
 _HEAD = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read(16))"
+_DUCKDBS_OWN = ("main", "system", "temp")
 _known_files: set[tuple[int, int]] = set()
 
 
@@ -34,6 +35,7 @@ def check(path: Path) -> None:
             f"The path {shown(path)} has a question mark in it, which DuckDB takes for the start of a query. "
             "Choose a path without."
         )
+    check_name(path)
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -58,6 +60,21 @@ def check(path: Path) -> None:
     if len(head) >= 12 and head[8:12] != b"DUCK":
         raise StoreError(f"{path.name} is not a DuckDB file. labkit leaves it as it is: choose another path.")
     _known_files.add(key)
+
+
+def check_name(path: Path) -> None:
+    """Raise `StoreError` for a file name after which DuckDB could not tell the lab from what is in it.
+
+    DuckDB calls a database by its file's name up to the dot; `log` is where a lab has its tables.
+    """
+    word = path.name.lstrip(".").partition(".")[0]
+    # Of these, DuckDB itself calls a file of just this spelling something else.
+    own = word.lower() in _DUCKDBS_OWN and word not in _DUCKDBS_OWN
+    if own or word.lower() == "log":
+        raise StoreError(
+            f"No lab can be called {path.name}: DuckDB would call it {word}, which is the name of something "
+            f"within. Choose another name, such as my-{path.name.lstrip('.')}."
+        )
 
 
 def _check_names(path: Path, status: os.stat_result) -> None:

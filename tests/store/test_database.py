@@ -149,6 +149,36 @@ def test_a_question_mark_is_refused(place: str, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.journal"))
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["log.duckdb", "LOG.duckdb", "Log", "log.2026.duckdb", ".log.db", "Temp.duckdb", "SYSTEM.db", "Main.db"],
+)
+def test_a_name_that_duckdb_would_mix_up_is_refused(
+    name: str, tmp_path: Path, store: Store, put: Put, make: Any
+) -> None:
+    """DuckDB calls a database after its file: what then means two things is refused before anything is
+    asked, with another name, also for a backup."""
+    with pytest.raises(StoreError, match="Choose another name"):
+        Store(tmp_path / name).check_writable()
+    put(make.generation())
+    with pytest.raises(StoreError, match="Choose another name"):
+        store.backup(tmp_path / name)
+    assert not [one for one in tmp_path.iterdir() if one.name.startswith(name)]
+
+
+@pytest.mark.parametrize("name", ["main", "temp", "system", "memory", "lab", "pg_catalog", "x.log", "logs"])
+def test_a_name_of_duckdbs_own_that_can_be_is_a_lab(name: str, tmp_path: Path, make: Any) -> None:
+    """Such a lab is written, read, asked and copied, and plain DuckDB reads it."""
+    store = Store(tmp_path / f"{name}.duckdb")
+    store.check_writable()
+    store.writer().put(make.generation())
+    store.close()
+    assert len(Store(store.backup(tmp_path / "copy.db")).generations()) == 1
+    assert len(store.sql("from generations")) == 1
+    with duckdb.connect(str(store.path), read_only=True) as plain:
+        assert len(plain.sql("from generations").fetchall()) == 1
+
+
 def test_a_new_lab_is_made_whole_and_private(path: Path) -> None:
     """A new lab has its schema, is 0600 and of the file format of DuckDB 1.5, under a umask of 0."""
     before = os.umask(0)
