@@ -39,6 +39,22 @@ def as_path(path: str | os.PathLike[str], *, what: str) -> Path:
     return Path(text)
 
 
+def at_home(path: Path, *, what: str) -> Path:
+    """`path` with `~` as the home folder and `~user` as that user's. Raises `DefinitionError` where there is
+    none.
+
+    >>> at_home(Path("~no-such/x"), what="lab")
+    Traceback (most recent call last):
+    labkit.errors.DefinitionError: The lab '~no-such/x' is in no home folder there is. Give its whole path.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise DefinitionError(
+            f"The {what} {_short(str(path))} is in no home folder there is. Give its whole path."
+        ) from None
+
+
 def _can_be_named(text: str) -> bool:
     try:
         os.fsencode(text)
@@ -64,8 +80,8 @@ def plain_file(path: str | os.PathLike[str], *, what: str) -> Path:
         raise DefinitionError(
             f"The {what} {shown} is no path: it holds a web address. Give the path of a file here."
         )
+    found = at_home(given, what=what)
     try:
-        found = given.expanduser()
         real = found.resolve()
         mode = real.stat().st_mode
     except FileNotFoundError:

@@ -52,6 +52,7 @@ def test_a_missing_folder_is_said_to_be_missing(folder):
         ("file:///etc/passwd", "web address"),
         ("https://example.com/x.csv", "web address"),
         ("a\0b.csv", "NUL"),
+        ("~no-such/a.csv", "no home folder"),
         ("x" * 5000, "cannot be reached"),
     ],
 )

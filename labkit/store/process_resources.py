@@ -12,7 +12,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from labkit.errors import StoreLocked
+from labkit.errors import StoreError, StoreLocked
+from labkit.paths import shown
 from labkit.store import database, memory_copy
 from labkit.store.access import Access
 from labkit.store.background_fold import BackgroundFold
@@ -72,9 +73,15 @@ _all_lock = threading.Lock()
 
 
 def resources_of(place: Path) -> ProcessResources:
-    """The shared of the lab at `place`, the same for all that ask."""
+    """The shared of the lab at `place`, the same for all that ask. Raises `StoreError` where links lead from
+    one to the other for ever."""
     # By the file itself, whatever links lead to it: two gates for one file would be none.
-    place = place.resolve()
+    try:
+        place = place.resolve()
+    except (OSError, RuntimeError):
+        raise StoreError(
+            f"{shown(place)} cannot be opened: its symbolic links lead in a circle. Choose another path."
+        ) from None
     with _all_lock:
         shared = _all.get(place)
         if shared is None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError, StoreError, StoreLocked
-from labkit.paths import as_path, shown
+from labkit.paths import as_path, at_home, shown
 from labkit.records import Sample
 from labkit.store import (
     arrow_to_pandas,
@@ -66,7 +66,7 @@ class Store(Frames):
     def __init__(self, path: str | os.PathLike[str], *, wait_s: float = WAIT_S) -> None:
         self.path = as_path(path, what="lab")
         self.wait_s = wait_s
-        self._place = self.path.expanduser().absolute()
+        self._place = at_home(self.path, what="lab").absolute()
         try:
             str(self._place).encode()
         except UnicodeEncodeError:

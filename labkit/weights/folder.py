@@ -16,6 +16,8 @@ from pathlib import Path
 
 import msgspec
 
+from labkit.paths import at_home
+
 ABOUT = "about.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
 
@@ -53,7 +55,7 @@ def folder() -> Path:
     """
     chosen = os.environ.get("LABKIT_WEIGHTS")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return at_home(Path(chosen), what="folder $LABKIT_WEIGHTS").absolute()
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":

@@ -35,6 +35,24 @@ def test_a_relative_path_stays_where_it_was_meant(
     assert path.exists()
 
 
+@pytest.mark.parametrize("place", ["a.duckdb", "c/lab.duckdb"])
+def test_links_that_lead_round_in_a_circle_are_refused(place: str, tmp_path: Path) -> None:
+    """A link to itself, at the lab or on the way to it, is one sentence, to write and to read."""
+    for one, other in (("a.duckdb", "a.duckdb"), ("b", "c"), ("c", "b")):
+        (tmp_path / one).symlink_to(tmp_path / other)
+    store = Store(tmp_path / place)
+    for use in (store.check_writable, store.generations, lambda: store.sql("from runs")):
+        with pytest.raises(StoreError, match="in a circle"):
+            use()
+
+
+def test_the_home_folder_of_nobody_is_refused() -> None:
+    """A path from the home folder of a user there is none of is an error of labkit's."""
+    for name in ("~x.duckdb", "~no-such/lab.duckdb"):
+        with pytest.raises(DefinitionError, match="no home folder"):
+            Store(name)
+
+
 def test_a_checked_lab_is_ready(store: Store, path: Path) -> None:
     """After `check_writable` the lab, its journal of intents and its reserve are there; again is free."""
     store.check_writable()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labkit.errors import DefinitionError
 from labkit.weights import find, folder, pulled
 from labkit.weights.folder import ABOUT, Pulled, is_name, read
 
@@ -32,9 +33,12 @@ def put(home: Path, record: Pulled, data: bytes = b"GGUF", *, at: str = "m") -> 
     (home / at / "m.gguf").write_bytes(data)
 
 
-def test_the_folder_can_be_chosen(home: Path) -> None:
-    """LABKIT_WEIGHTS names the folder."""
+def test_the_folder_can_be_chosen(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LABKIT_WEIGHTS names the folder; in nobody's home there is none."""
     assert folder() == home
+    monkeypatch.setenv("LABKIT_WEIGHTS", "~no-such/weights")
+    with pytest.raises(DefinitionError, match="no home folder"):
+        folder()
 
 
 def test_the_folder_is_a_platform_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
