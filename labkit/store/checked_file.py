@@ -45,6 +45,6 @@ class CheckedFile:
         `database.connect` does."""
         left_s = max(0.0, deadline - time.monotonic())
         sealed = database.connect_sealed(
-            self._path, sandboxed_sql.SEALED, then=sandboxed_sql.LOCKED, wait_s=left_s
+            self._path, sandboxed_sql.SEALED, then=sandboxed_sql.lock, wait_s=left_s
         )
         return database.Opened(sealed, is_known=False)

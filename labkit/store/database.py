@@ -102,15 +102,19 @@ def connect(path: Path, *, instance: Instance | None, wait_s: float, write: bool
 
 
 def connect_sealed(
-    path: Path, settings: dict[str, str], *, then: str, wait_s: float
+    path: Path,
+    settings: dict[str, str],
+    *,
+    then: Callable[[duckdb.DuckDBPyConnection], None],
+    wait_s: float,
 ) -> duckdb.DuckDBPyConnection:
-    """Open the lab to read only, under settings of its own; `then` is what is run on it first. Raises as
+    """Open the lab to read only, under settings of its own; `then` is done with it first. Raises as
     `connect` does."""
     import duckdb
 
     def sealed() -> Opened:
         connection = duckdb.connect(str(path), read_only=True, config=dict(settings))
-        connection.execute(then)
+        then(connection)
         return Opened(connection)
 
     return _first(path, [sealed], wait_s).connection

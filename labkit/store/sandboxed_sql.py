@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
 MOST_S = 60.0
 MOST_BYTES = 4 * 2**30
-_BATCH_ROWS = 100_000
+"""What a query may take while it is worked out, and what it may give; less where a machine has little."""
+_BATCH_ROWS = 2048
+"""One vector of DuckDB's: the size and the time are looked at after each."""
 
 SEALED = {
-    "enable_external_access": "false",
+    # Only while files can be reached can it be said that none is to be written.
+    "temp_directory": "",
     "python_enable_replacements": "false",
     "python_scan_all_frames": "false",
     "autoinstall_known_extensions": "false",
@@ -34,15 +37,32 @@ SEALED = {
     "allow_community_extensions": "false",
     "allow_unsigned_extensions": "false",
 }
-LOCKED = "set enable_progress_bar = false; set lock_configuration = true"
 
 
 def seal(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """Seal a lab in memory."""
     for setting, value in SEALED.items():
-        connection.execute(f"set {setting} = {value}")
-    connection.execute(LOCKED)
+        connection.execute(f"set {setting} = '{value}'")
+    lock(connection)
     return connection
+
+
+def lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """Seal a lab that was opened with `SEALED`: no file, its share of the memory, and no change of this."""
+    connection.execute("set enable_external_access = false")
+    # DuckDB knows of its container, and would take most of what that has.
+    most = min(MOST_BYTES, _memory_limit_bytes(connection) // 2)
+    in_use = connection.execute("select memory_usage_bytes from system.main.duckdb_memory()").fetchall()
+    connection.execute(f"set memory_limit = '{most + sum(count for (count,) in in_use)}B'")
+    connection.execute("set enable_progress_bar = false; set lock_configuration = true")
+
+
+def _memory_limit_bytes(connection: duckdb.DuckDBPyConnection) -> int:
+    # By its whole name: the lab may have a macro of somebody else's under the short one.
+    row = connection.execute("select system.main.current_setting('memory_limit')").fetchone()
+    assert row is not None
+    count, unit = row[0].split()
+    return int(float(count) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB").index(unit))
 
 
 def query(
@@ -55,7 +75,8 @@ def query(
     """The result of one query, its columns `n`, `n_1` … where several have one name, times marked as UTC.
 
     Raises `DefinitionError` with DuckDB's words if it is no query or fails, and if it takes longer than
-    `timeout_s` or gives more than fits into memory: others wait for the lab meanwhile.
+    `timeout_s` or more memory than it may: others wait for the lab meanwhile. A single value, or a list in
+    it, is made by DuckDB without looking at either.
     """
     import duckdb
 
@@ -64,6 +85,7 @@ def query(
     if params is not None and (isinstance(params, str | bytes) or not isinstance(params, Iterable)):
         raise DefinitionError(f"params is {quoted(params)}; give a list, or a mapping for named ones.")
     check(number("timeout_s", timeout_s, above=0, below=None))
+    most_bytes = min(MOST_BYTES, _memory_limit_bytes(connection))
     with _ended_after(connection, float(timeout_s)) as ended:
         try:
             statements = connection.extract_statements(sql)
@@ -74,17 +96,30 @@ def query(
                     "The lab's tables are written by runs and scorers only."
                 )
             bound = dict(params) if isinstance(params, Mapping) else list(params or ())
-            return _table(connection.execute(statements[0], bound))
-        except (duckdb.Error, ValueError, OverflowError, TypeError, RuntimeError, OSError) as error:
+            return _table(connection.execute(statements[0], bound), most_bytes)
+        except (
+            duckdb.Error,
+            ArithmeticError,
+            MemoryError,
+            OSError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
             if ended.is_set():
                 raise DefinitionError(
                     f"The query was ended after {timeout_s:g} s. Ask for less of the lab, or give it longer "
                     "by timeout_s=…"
                 ) from None
+            if isinstance(error, MemoryError) or "Out of Memory" in str(error):
+                raise DefinitionError(
+                    f"The query needs more memory than the {most_bytes / 2**30:.2g} GB that it may take. Ask "
+                    "for less of the lab, or sum up in smaller steps."
+                ) from None
             raise DefinitionError(f"The query failed: {error}") from None
 
 
-def _table(result: duckdb.DuckDBPyConnection) -> pa.Table:
+def _table(result: duckdb.DuckDBPyConnection, most_bytes: int) -> pa.Table:
     """All rows, batch by batch: what DuckDB hands out is not under its own memory limit."""
     import pyarrow as pa
 
@@ -93,9 +128,9 @@ def _table(result: duckdb.DuckDBPyConnection) -> pa.Table:
     for batch in reader:
         batches.append(batch)
         size += batch.nbytes
-        if size > MOST_BYTES:
+        if size > most_bytes:
             raise DefinitionError(
-                f"The query gives more than {MOST_BYTES / 2**30:g} GB. Add a limit, or sum up in the query."
+                f"The query gives more than {most_bytes / 2**30:.2g} GB. Add a limit, or sum up in the query."
             )
     table = pa.Table.from_batches(batches, schema=reader.schema)
     return utc(table.rename_columns(_told_apart(table.column_names)))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -255,6 +256,55 @@ def test_a_result_larger_than_memory_is_refused(any_lab: Store, monkeypatch: pyt
     monkeypatch.setattr(sandboxed_sql, "MOST_BYTES", 2**20)
     with pytest.raises(DefinitionError, match="Add a limit"):
         any_lab.sql("from range(10000000)")
+
+
+TOO_MUCH_AT_ONCE = [
+    "select list(range) as l from range(100000000)",
+    "select range, count(*) as n from range(100000000) group by all",
+    "select md5(range::varchar) as h from range(100000000) order by h",
+]
+
+
+@pytest.mark.parametrize("query", TOO_MUCH_AT_ONCE)
+def test_a_query_that_needs_too_much_memory_is_refused(
+    any_lab: Store, monkeypatch: pytest.MonkeyPatch, query: str, tmp_path: Path
+) -> None:
+    """DuckDB takes no more than its share and writes none of it beside the lab; the error names no setting
+    that nobody can change, and the lab is free again."""
+    monkeypatch.setattr(sandboxed_sql, "MOST_BYTES", 64 * 2**20)
+    with pytest.raises(DefinitionError, match="more memory") as told:
+        any_lab.sql(query)
+    assert "SET" not in str(told.value)
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert any_lab.sql("select 1 as a")["a"].tolist() == [1]
+
+
+def test_a_result_is_looked_at_vector_by_vector(any_lab: Store) -> None:
+    """A large text in each row does not come in a hundred thousand rows at once: the size and the time are
+    looked at in between."""
+    column = any_lab.query("from range(10000)").column(0)
+    assert max(len(chunk) for chunk in column.chunks) <= 2048
+    assert column.to_pylist() == list(range(10000))
+
+
+def test_a_query_gets_half_of_a_small_machine(any_lab: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What DuckDB may take by itself is most of the machine; a person's query may take half of that."""
+    monkeypatch.setattr(sandboxed_sql, "MOST_BYTES", 2**60)
+    whole = sandboxed_sql._memory_limit_bytes(duckdb.connect())
+    with any_lab._shared.access.sealed() as reading:
+        assert sandboxed_sql._memory_limit_bytes(reading.connection) == pytest.approx(whole / 2, rel=0.02)
+
+
+def test_macros_of_somebody_else_do_not_set_the_limits() -> None:
+    """What a lab calls by the names of DuckDB's own functions is not asked how much memory there is."""
+    connection = duckdb.connect()
+    connection.execute("""
+        create macro current_setting(name) as '9.0 PiB';
+        create macro duckdb_memory() as table select 99999999999999 as memory_usage_bytes;
+        set memory_limit = '3GiB'
+    """)
+    sandboxed_sql.seal(connection)
+    assert sandboxed_sql._memory_limit_bytes(connection) == pytest.approx(1.5 * 2**30, rel=0.05)
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, float("nan"), None, "1", True])
