@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from datetime import date, datetime
@@ -31,7 +32,7 @@ _OTHER = re.compile(r"[^\n -~]+")
 def show_frame(frame: pd.DataFrame, *, as_json: bool, empty: str) -> None:
     """Print a frame: a JSON list of objects, or a table; `empty` where there is no row."""
     if as_json:
-        show_json(json.loads(frame.to_json(orient="records", date_format="iso")))
+        show_json(frame.to_dict("records"))
     elif frame.empty:
         click.echo(empty)
     else:
@@ -42,16 +43,17 @@ def show_frame(frame: pd.DataFrame, *, as_json: bool, empty: str) -> None:
 
 def show_rows(table: pa.Table) -> None:
     """Print an Arrow table as a JSON list of objects: numbers with all their digits, intervals and dates as
-    DuckDB writes them."""
+    DuckDB writes them, and so what is no number."""
     columns = [arrow_values.values(column) for column in table.columns]
     rows = [dict(zip(table.column_names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-    written = msgspec.json.Encoder(enc_hook=str, decimal_format="number").encode(rows)
+    written = msgspec.json.Encoder(enc_hook=str, decimal_format="number").encode(_finite(rows, instead=str))
     _echo_json(msgspec.json.format(written, indent=2).decode())
 
 
 def show_json(value: Any) -> None:
-    """Print a value as JSON, in which a character that would hide or act is escaped in JSON's own way."""
-    _echo_json(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    """Print a value as JSON, in which a character that would hide or act is escaped in JSON's own way. What
+    a frame has as missing is null."""
+    _echo_json(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False, default=_plain))
 
 
 def _echo_json(text: str) -> None:
@@ -62,7 +64,20 @@ def _escaped(character: str) -> str:
     return character if shown(character) == character else json.dumps(character)[1:-1]
 
 
+def _finite(value: Any, *, instead: Callable[[float], str | None] = lambda _: None) -> Any:
+    """The value with something `instead` of NaN and infinity, which JSON has not."""
+    if isinstance(value, dict):
+        return {key: _finite(item, instead=instead) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item, instead=instead) for item in value]
+    return instead(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _plain(value: Any) -> Any:
+    import pandas as pd
+
+    if value is pd.NA or value is pd.NaT:
+        return None
     if isinstance(value, datetime | date):
         return value.isoformat()
     return str(value)

@@ -103,6 +103,24 @@ def test_sql_as_json_keeps_every_value(call: Call, filled: lk.Lab) -> None:
     ]
 
 
+def test_json_has_no_nan(call: Call, filled: lk.Lab, echo: Callable[..., Any]) -> None:
+    """What is missing is null, in a summary without scores too; of a query's own value that is no number,
+    the text is told."""
+
+    def never(word: str) -> None:
+        raise AssertionError(word)
+
+    filled.plan(prompts=["Say hi"], models=[echo()], dataset=None, experiment="unscored").run()
+    for words in (("show", "--json"), ("runs", "--json"), ("models", "--json")):
+        told = json.loads(call(*words).stdout, parse_constant=never)
+        if words[0] == "show":
+            assert told["summary"][0]["score"] is None
+    query = "select 'inf'::double as i, '-inf'::float as f, ['nan'::double, null] as n, null::double as m"
+    assert json.loads(call("sql", query, "--json").stdout, parse_constant=never) == [
+        {"i": "inf", "f": "-inf", "n": ["nan", None], "m": None}
+    ]
+
+
 def test_backup_is_a_lab(call: Call, filled: lk.Lab, here: Path) -> None:
     """`labkit backup` writes a file that is a whole lab."""
     call("backup", "copy.duckdb")
