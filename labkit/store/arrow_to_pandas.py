@@ -50,28 +50,6 @@ def _number(decimals: pa.ChunkedArray) -> pa.ChunkedArray:
     return numbers if kept else decimals
 
 
-def text_for_pandas(table: pa.Table) -> pa.Table:
-    """The table, with as text what pandas has no dtype for: intervals, unions, infinite and far dates."""
-    import pyarrow as pa
-
-    for place, column in enumerate(table.schema):
-        if _is_text_for_pandas(table.column(place)):
-            cells = arrow_values.values(table.column(place))
-            texts = [cell if cell is None else str(cell) for cell in cells]
-            table = table.set_column(place, column.name, pa.array(texts, pa.string()))
-    return table
-
-
-def _is_text_for_pandas(column: pa.ChunkedArray) -> bool:
-    import pyarrow.compute as pc
-    from pyarrow import types
-
-    if types.is_date(column.type) or types.is_timestamp(column.type):
-        ends = pc.min_max(column)
-        return any(isinstance(arrow_values.value(ends[end]), str) for end in ("min", "max"))
-    return bool(types.is_interval(column.type) or types.is_union(column.type))
-
-
 def to_frame(table: pa.Table, *, never_missing: Sequence[str] = ()) -> pd.DataFrame:
     """An Arrow table as a frame: times in UTC, whole numbers as `Int64`, or `int64` if never missing."""
     import pandas as pd
@@ -86,3 +64,34 @@ def to_frame(table: pa.Table, *, never_missing: Sequence[str] = ()) -> pd.DataFr
             # `astype` would copy all the others.
             frame[column] = frame[column].to_numpy("int64")
     return frame
+
+
+def result_to_frame(table: pa.Table) -> pd.DataFrame:
+    """The result of any query as a frame: lists, structs and maps as Python's, and a column as text in which
+    a date is infinite or too far for Python."""
+    import pandas as pd
+    import pyarrow as pa
+
+    objects: dict[str, list[Any]] = {}
+    for place, column in enumerate(table.schema):
+        cells = table.column(place)
+        if pa.types.is_nested(column.type):
+            objects[column.name] = arrow_values.values(cells)
+            table = table.set_column(place, column.name, pa.nulls(len(table)))
+        elif _has_dates_beyond_python(cells):
+            texts = [cell if cell is None else str(cell) for cell in arrow_values.values(cells)]
+            table = table.set_column(place, column.name, pa.array(texts, pa.string()))
+    frame = to_frame(table)
+    for name, values in objects.items():
+        frame[name] = pd.Series(values, index=frame.index, dtype=object)
+    return frame
+
+
+def _has_dates_beyond_python(column: pa.ChunkedArray) -> bool:
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    if not (types.is_date(column.type) or types.is_timestamp(column.type)):
+        return False
+    ends = pc.min_max(column)
+    return any(isinstance(arrow_values.value(ends[end]), str) for end in ("min", "max"))

@@ -14,18 +14,28 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import check, number
 from labkit.errors import DefinitionError
+from labkit.store import database
 from labkit.store.arrow_to_pandas import utc
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+    from duckdb.sqltypes import DuckDBPyType
+
+    _Result = duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation
 
 MOST_S = 60.0
 MOST_BYTES = 4 * 2**30
 """What a query may take while it is worked out, and what it may give; less where a machine has little."""
 _BATCH_ROWS = 2048
 """One vector of DuckDB's: the size and the time are looked at after each."""
+_CARRIED = {
+    *("boolean", "tinyint", "smallint", "integer", "bigint", "hugeint"),
+    *("utinyint", "usmallint", "uinteger", "ubigint", "float", "double", "decimal"),
+    *("varchar", "enum", "uuid", "blob", "date", "timestamp", "timestamp with time zone"),
+}
+"""DuckDB's types of which Arrow and Python have every value, or `arrow_values` its text."""
 
 SEALED = {
     # Only while files can be reached can it be said that none is to be written.
@@ -89,14 +99,21 @@ def query(
     with _ended_after(connection, float(timeout_s)) as ended:
         try:
             statements = connection.extract_statements(sql)
-            kinds = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
-            if len(statements) != 1 or statements[0].type not in kinds:
+            reading = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+            if len(statements) != 1 or statements[0].type not in reading:
                 raise DefinitionError(
                     "lab.sql takes one query that reads (select, from, with, describe, explain). "
                     "The lab's tables are written by runs and scorers only."
                 )
             bound = dict(params) if isinstance(params, Mapping) else list(params or ())
-            return _table(connection.execute(statements[0], bound), most_bytes)
+            result: _Result = connection.execute(statements[0], bound)
+            names = [str(name) for name, *_ in result.description]
+            kinds = [kind for _, kind, *_ in result.description]
+            faithful = [_faithful(kind) for kind in kinds]
+            if [connection.type(text) for text in faithful] != kinds:
+                casts = (f"#{place}::{text}" for place, text in enumerate(faithful, 1))
+                result = connection.sql(statements[0], params=bound or None).project(", ".join(casts))
+            return _table(result, names, most_bytes)
         except (
             duckdb.Error,
             ArithmeticError,
@@ -119,7 +136,26 @@ def query(
             raise DefinitionError(f"The query failed: {error}") from None
 
 
-def _table(result: duckdb.DuckDBPyConnection, most_bytes: int) -> pa.Table:
+def _faithful(kind: DuckDBPyType) -> str:
+    """The type under which values of this one come through Arrow and Python as they are: text, in place of
+    what these have not or would change. Lists, arrays, structs and maps stay such."""
+    parts: list[tuple[str, Any]] = kind.children if kind.id in ("list", "array", "map", "struct") else []
+    match kind.id:
+        case "timestamp_s" | "timestamp_ms":
+            return "TIMESTAMP"  # else an infinite one would not fit into the unit of the others
+        case "list":
+            return f"{_faithful(parts[0][1])}[]"
+        case "array":
+            return f"{_faithful(parts[0][1])}[{parts[1][1]}]"
+        case "map":
+            return f"MAP({_faithful(parts[0][1])}, {_faithful(parts[1][1])})"
+        case "struct" if all(name for name, _ in parts):
+            fields = (f"{database.name(name)} {_faithful(part)}" for name, part in parts)
+            return f"STRUCT({', '.join(fields)})"
+    return str(kind) if kind.id in _CARRIED else "VARCHAR"
+
+
+def _table(result: _Result, names: Sequence[str], most_bytes: int) -> pa.Table:
     """All rows, batch by batch: what DuckDB hands out is not under its own memory limit."""
     import pyarrow as pa
 
@@ -133,7 +169,7 @@ def _table(result: duckdb.DuckDBPyConnection, most_bytes: int) -> pa.Table:
                 f"The query gives more than {most_bytes / 2**30:.2g} GB. Add a limit, or sum up in the query."
             )
     table = pa.Table.from_batches(batches, schema=reader.schema)
-    return utc(table.rename_columns(_told_apart(table.column_names)))
+    return utc(table.rename_columns(_told_apart(names)))
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:

@@ -274,10 +274,10 @@ class Store(Frames):
         *,
         timeout_s: float = sandboxed_sql.MOST_S,
     ) -> pd.DataFrame:
-        """The result of `query` as a frame: see there. What pandas has no dtype for is text."""
+        """The result of `query` as a frame: see `query`. What Python has no value for is text."""
         with self._shared.access.sealed(wait_s=self.wait_s) as reading:
             table = sandboxed_sql.query(reading.connection, query, params, timeout_s=timeout_s)
-        frame = arrow_to_pandas.to_frame(arrow_to_pandas.text_for_pandas(table))
+        frame = arrow_to_pandas.result_to_frame(table)
         frame.attrs |= reading.announce()
         return frame
 

@@ -34,7 +34,11 @@ def test_an_interval_is_written_as_duckdb_writes_it(months, days, microseconds):
         ("'-infinity'::timestamptz", "-infinity"),
         ("'20000-01-01'::date", "20000-01-01"),
         ("'20000-01-01 10:00'::timestamp", "20000-01-01T10:00:00.000000"),
+        ("'5000000-01-01'::date", "5000000-01-01"),
+        ("'290000-01-01 10:00'::timestamp", "290000-01-01T10:00:00.000000"),
+        ("'290000-01-01 10:00'::timestamp_s", "290000-01-01T10:00:00"),
         ("'0044-03-15 (BC)'::date", "-0043-03-15"),
+        ("'20000-03-15 (BC)'::date", "-19999-03-15"),
         ("interval '90 minutes'", "01:30:00"),
         ("[interval '3 days', null]", ["3 days", None]),
         ("'290000-01-01'::timestamp", "290000-01-01T00:00:00.000000"),
@@ -48,6 +52,7 @@ def test_an_interval_is_written_as_duckdb_writes_it(months, days, microseconds):
         ("map{'k': interval 1 day}", {"k": "1 day"}),
         ("map{7: 1}", [[7, 1]]),
         ("{'d': 'infinity'::date, 'n': 7}", {"d": "infinity", "n": 7}),
+        ("map {'a': 'infinity'::date}", [("a", "infinity")]),
     ],
 )
 def test_what_python_has_not_is_text(sql, wanted):

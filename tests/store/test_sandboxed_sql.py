@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labkit.datasets import arrow_values
 from labkit.errors import DefinitionError, StoreError
 from labkit.store import Store, sandboxed_sql
 
@@ -225,6 +227,55 @@ def test_names_and_types_that_a_frame_cannot_hold_are_changed(store: Store) -> N
     """Two columns of one name get numbers, past those that are taken; a union is its value's text."""
     frame = store.sql("select 1 as n, 2 as n, 3 as n_1, 4 as n, union_value(num := 5) as u")
     assert frame.astype(str).to_dict("records") == [{"n": "1", "n_2": "2", "n_1": "3", "n_3": "4", "u": "5"}]
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("time '24:00'", "24:00:00"),
+        ("time_ns '01:02:03.123456789'", "01:02:03.123456789"),
+        ("timetz '10:00:00+02'", "10:00:00+02"),
+        ("timestamp_ns '2020-01-01 00:00:00.123456789'", "2020-01-01 00:00:00.123456789"),
+        ("timestamp_s 'infinity'", "infinity"),
+        ("timestamp '290000-01-01'", "290000-01-01T00:00:00.000000Z"),
+        ("340282366920938463463374607431768211455::uhugeint", "340282366920938463463374607431768211455"),
+        ("'101'::bit", "101"),
+        ("{'a': 1}::variant", "{'a': 1}"),
+        ("row(1, 2)", "(1, 2)"),
+        ("[date 'infinity', date '2020-01-01', null]", ["infinity", date(2020, 1, 1), None]),
+        ("{'a': timestamp 'infinity', 'size': 1}", {"a": "infinity", "size": 1}),
+        ("{'a \"b\"': [{'t': time '24:00', 'n': null}]}", {'a "b"': [{"t": "24:00:00", "n": None}]}),
+        ("[union_value(a := 1)]", ["1"]),
+        ("[interval 1 day, null]::interval[2]", ["1 day", None]),
+        ("map {'a': interval 1 day}", [("a", "1 day")]),
+        ("[[1, null], null]", [[1, None], None]),
+        ("[2::double, null]", [2.0, None]),
+    ],
+)
+@pytest.mark.parametrize("params", [None, {"one": 1}])
+def test_a_value_that_python_has_not_is_text_and_alters_no_other(
+    store: Store, value: str, wanted: object, params: Any
+) -> None:
+    """Times, unions, nanoseconds, structs without names … come as DuckDB writes them, also within lists,
+    structs and maps, which stay such, with None for NULL and whole numbers whole."""
+    one = "$one" if params else "1"
+    frame = store.sql(
+        f"select {value} as x, {one} as n, 2 as n union all select null, null, null; --", params
+    )
+    assert [*frame.columns] == ["x", "n", "n_1"]
+    first, second = frame["x"].tolist()
+    assert (first, type(first), pd.isna(second)) == (wanted, type(wanted), True)
+    assert frame["n"].tolist() == [1, pd.NA]
+    cells = store.query(f"select {value} as x").column(0)
+    assert arrow_values.values(cells) == [wanted]
+
+
+def test_the_order_and_the_number_of_rows_stay(store: Store) -> None:
+    """Where a column is told as text, the rows are the same in the same order, in as small pieces."""
+    table = store.query("select range as n, interval 1 day * range as i from range(10000) order by n desc")
+    assert table["n"].to_pylist() == list(range(9999, -1, -1))
+    assert table["i"].to_pylist()[:2] == ["9999 days", "9998 days"]
+    assert max(len(chunk) for chunk in table["n"].chunks) <= 2048
 
 
 def test_a_broken_query_names_its_fault(any_lab: Store) -> None:
