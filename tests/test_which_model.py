@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import labkit as lk
-from labkit.cli.kernel import Kernel
+from labkit.cli import kernel
 from labkit.cli.main import labkit
 from labkit.cli.notebook import execute
 
@@ -25,8 +25,8 @@ def test_it_goes_from_question_to_report(tmp_path: Path, rows: int) -> None:
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
     (tmp_path / "data").symlink_to(ROOT / "data")
     notebook, out = tmp_path / "notebooks" / NAME, tmp_path / "out.ipynb"
-    python = Kernel("python3", "python")
-    assert execute(notebook, out, {"rows": rows}, chosen=python, timeout_s=None, quiet=True) == 0
+    book, python = kernel.read(notebook), kernel.Kernel("python3", "python")
+    assert execute(book, notebook, out, {"rows": rows}, chosen=python, timeout_s=None, quiet=True) == 0
     run = lk.Lab(tmp_path / "lab.duckdb").run("latest")
     frame = run.generations()
     assert frame["status"].tolist() == ["done"] * rows * 4

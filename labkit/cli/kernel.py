@@ -6,7 +6,10 @@ It reads the notebook's metadata and Jupyter's list of kernels; it starts nothin
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,16 +34,22 @@ class Kernel:
 
 
 def read(path: Path) -> Any:
-    """The notebook at `path`, in today's form. Raises `DefinitionError` for what is none."""
+    """The notebook at `path`, in today's form and with what other programs leave out of it. Raises
+    `DefinitionError` for what is none."""
     try:
         import nbformat
     except ImportError:
         raise MissingPackage("Notebooks need papermill: pip install 'labkit[notebook]'") from None
     from jsonschema import ValidationError
+    from nbformat.validator import normalize
 
     try:
-        book = nbformat.read(path, as_version=4)
-        nbformat.validate(book)
+        with warnings.catch_warnings(action="ignore"):
+            written = _filled_in(json.loads(path.read_text(encoding="utf-8-sig")))
+            book = nbformat.convert(nbformat.reader.reads(json.dumps(written)), 4)
+            book = nbformat.from_dict(nbformat.v4.upgrade(book))
+            _, book = normalize(book, relax_add_props=True, strip_invalid_metadata=True)
+            nbformat.validate(book, relax_add_props=True)
     except (ValidationError, nbformat.ValidationError) as error:
         fault = f"it is no whole notebook ({error.message:.200})"
     except UnicodeDecodeError:
@@ -52,6 +61,21 @@ def read(path: Path) -> Any:
     else:
         return book
     raise DefinitionError(f"{path.name} cannot be run: {fault}. Open it in Jupyter and save it again.")
+
+
+def _filled_in(written: Any) -> Any:
+    """The notebook's JSON with what it takes to be one, where Jupyter itself would do without."""
+    metadata = written.setdefault("metadata", {})
+    for part, needed in (("kernelspec", ("name", "display_name")), ("language_info", ("name",))):
+        if isinstance(metadata.get(part), dict):
+            metadata[part] = dict.fromkeys(needed, "") | metadata[part]
+    for cell in written.get("cells", ()):  # where the older forms have none
+        cell.setdefault("metadata", {})
+        if not re.fullmatch(r"[\w-]{1,64}", str(cell.get("id")), re.ASCII):
+            cell.pop("id", None)
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}  # they are about to be new
+    return written
 
 
 def choose(book: Any, *, wanted: str | None, file: str) -> Kernel:

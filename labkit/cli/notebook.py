@@ -60,7 +60,7 @@ def run(
     executed = out or Path("build") / notebook.name
     try:
         executed.parent.mkdir(parents=True, exist_ok=True)
-        code = execute(notebook, executed, given, chosen=chosen, timeout_s=timeout_s, quiet=as_json)
+        code = execute(book, notebook, executed, given, chosen=chosen, timeout_s=timeout_s, quiet=as_json)
         page = write_page(executed) if html and executed.exists() else None
     except OSError as error:
         raise DefinitionError(
@@ -86,6 +86,7 @@ def _refuse_keys(parameters: tuple[tuple[str, str], ...]) -> None:
 
 
 def execute(
+    book: Any,
     notebook: Path,
     out: Path,
     parameters: Mapping[str, Any],
@@ -102,7 +103,7 @@ def execute(
     os.environ["LABKIT_NOTEBOOK"] = notebook.name
     try:
         execute_notebook(
-            _literally(notebook),
+            book,
             _literally(out),
             parameters=dict(parameters),
             kernel_name=chosen.name,

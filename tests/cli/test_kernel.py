@@ -63,6 +63,55 @@ def test_a_kernel_whose_program_is_gone_is_not_here(tmp_path: Path, monkeypatch:
             kernel.choose(named, wanted=wanted, file="n.ipynb")
 
 
+CELL = {
+    "cell_type": "code",
+    "id": "a1",
+    "source": ["x = 1"],
+    "metadata": {},
+    "outputs": [],
+    "execution_count": None,
+}
+BOOK = {"cells": [CELL], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        BOOK | {"nbformat_minor": 4},
+        BOOK | {"nbformat_minor": 9},
+        BOOK | {"metadata": {"kernelspec": {}}},
+        BOOK | {"metadata": {"kernelspec": {"name": "python3"}}},
+        BOOK | {"metadata": {"kernelspec": {"display_name": "Python 3", "language": "python"}}},
+        BOOK | {"metadata": {"kernelspec": None, "language_info": None, "authors": None}},
+        BOOK | {"metadata": {"language_info": {"version": "3.9"}}},
+        BOOK | {"cells": [{"cell_type": "code", "source": "x = 1"}]},
+        BOOK | {"cells": [CELL | {"id": "no id!"}, CELL, CELL]},
+        BOOK | {"cells": [CELL | {"outputs": [{"output_type": "stream", "text": "x"}], "strange": 1}]},
+        BOOK | {"cells": [CELL, {"cell_type": "markdown", "source": "x", "outputs": []}]},
+        {"cells": [CELL], "nbformat": 4, "nbformat_minor": 5},
+        {
+            "nbformat": 3,
+            "nbformat_minor": 0,
+            "metadata": {"name": ""},
+            "worksheets": [
+                {"cells": [{"cell_type": "code", "input": "x = 1", "language": "python", "outputs": []}]}
+            ],
+        },
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_what_jupyter_runs_is_no_fault(tmp_path: Path, written: dict[str, Any], mark: str) -> None:
+    """What other programs leave out of a notebook, or put into it, is filled in or left aside: what then
+    runs is whole, as its page needs it."""
+    path = tmp_path / "n.ipynb"
+    path.write_text(mark + json.dumps(written), encoding="utf-8")
+    read = kernel.read(path)
+    nbformat.validate(read, relax_add_props=True)
+    assert isinstance(read, nbformat.NotebookNode)
+    assert read.cells[0].source == "x = 1"
+    assert kernel.choose(read, wanted=None, file="n.ipynb").name == "python3"
+
+
 @pytest.mark.parametrize(
     "content",
     [
