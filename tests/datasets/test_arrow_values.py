@@ -52,7 +52,6 @@ def test_an_interval_is_written_as_duckdb_writes_it(months, days, microseconds):
         ("map{'k': interval 1 day}", {"k": "1 day"}),
         ("map{7: 1}", [[7, 1]]),
         ("{'d': 'infinity'::date, 'n': 7}", {"d": "infinity", "n": 7}),
-        ("map {'a': 'infinity'::date}", [("a", "infinity")]),
     ],
 )
 def test_what_python_has_not_is_text(sql, wanted):

@@ -247,7 +247,7 @@ def test_names_and_types_that_a_frame_cannot_hold_are_changed(store: Store) -> N
         ("{'a \"b\"': [{'t': time '24:00', 'n': null}]}", {'a "b"': [{"t": "24:00:00", "n": None}]}),
         ("[union_value(a := 1)]", ["1"]),
         ("[interval 1 day, null]::interval[2]", ["1 day", None]),
-        ("map {'a': interval 1 day}", [("a", "1 day")]),
+        ("map {'a': interval 1 day}", {"a": "1 day"}),
         ("[[1, null], null]", [[1, None], None]),
         ("[2::double, null]", [2.0, None]),
     ],
