@@ -96,7 +96,7 @@ class AnthropicReading(Reading):
         delta = event.delta
         if event.type == "content_block_delta" and delta is not None:
             if type(delta.text) is str and delta.text and not self._mending:
-                self._said = True
+                self._said.append(delta.text)
                 self._listener.text(delta.text)
             else:
                 self._block(delta)
@@ -123,16 +123,17 @@ class AnthropicReading(Reading):
             self._count(found.usage)
         text, thought = text_of(found.content)
         if thought:
-            self._listener.thought(thought)
-        if text:
-            self._text(text)
+            self._thought(thought)
+        self._final(text)
         self._reason, self._ended, self._closed = found.stop_reason, payload, True
 
     def answer(self) -> Answer:
         """How it ended. Raises `MalformedAnswer` for what is no finished answer."""
+        if not self._said:
+            self._final(text_of(self._head.content)[0])
         self._rest()
         stop = self._stop(self._reason if self._closed else None, self._ended)
-        counts = self._counts.usage(said=self._said, beside=True)
+        counts = self._counts.usage(said=bool(self._said), beside=True)
         return Answer(
             stop_reason=self._full(stop, counts.output_tokens, self._ended),
             usage=counts,
@@ -160,7 +161,7 @@ class AnthropicReading(Reading):
 
     def _block(self, block: _Block) -> None:
         if block.thinking and block.text is None:
-            self._listener.thought("".join(text_of(block.thinking)))
+            self._thought("".join(text_of(block.thinking)))
         else:
             self._text(text_of(block.text)[0])
 

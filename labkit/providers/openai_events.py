@@ -54,6 +54,7 @@ class _Choice(msgspec.Struct, gc=False):
     index: int = 0
     delta: _Part | None = None
     message: _Part | None = None
+    text: Any = None
     finish_reason: str | None = None
     usage: _Usage | None = None
     error: Any = None
@@ -77,7 +78,8 @@ class OpenAIReading(Reading):
     """Puts one answer together from its events, telling the listener the text as it comes."""
 
     __slots__ = (
-        "_beside", "_blank", "_calls", "_ended", "_finish", "_id", "_last", "_model", "_refusal", "_strays",
+        "_beside", "_blank", "_calls", "_ended", "_finish", "_id", "_last", "_model", "_piecewise",
+        "_refusal", "_strays",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, who: str) -> None:
@@ -87,6 +89,7 @@ class OpenAIReading(Reading):
         self._finish: str | None = None
         self._blank = False
         self._refusal = False
+        self._piecewise = False
         self._ended: bytes | None = None
         self._last: bytes | None = None
         self._calls: list[Any] = []
@@ -134,7 +137,7 @@ class OpenAIReading(Reading):
         self._settle_strays()
         self._rest()
         stop = self._stop(self._finish, self._ended or self._last)
-        counts = self._counts.usage(said=self._said)
+        counts = self._counts.usage(said=bool(self._said))
         return Answer(
             stop_reason=self._full("refusal" if self._refusal else stop, counts.output_tokens, self._ended),
             usage=counts,
@@ -166,14 +169,19 @@ class OpenAIReading(Reading):
     def _choice(self, choice: _Choice, data: bytes) -> None:
         part = choice.delta if choice.delta is not None else choice.message
         if part is None:
-            self._listener.event()
-        elif type(part.content) is str and part.content and not (self._mending or self._strays):
-            self._said = True
+            self._text(text_of(choice.text)[0])
+        elif (
+            choice.delta is not None
+            and type(part.content) is str
+            and part.content
+            and not (self._mending or self._strays)
+        ):
+            self._said.append(part.content)
             self._listener.text(part.content)
             if part.tool_calls or part.reasoning_content or part.reasoning or part.annotations:
                 self._aside(part)
         else:
-            self._part(part)
+            self._part(part, whole=choice.delta is None)
         if choice.usage is not None:
             self._count(choice.usage, data)
         if choice.finish_reason:
@@ -183,9 +191,16 @@ class OpenAIReading(Reading):
         else:
             self._blank = choice.finish_reason is not None
 
-    def _part(self, part: _Part) -> None:
-        """A part of the answer that is more than a piece of text, or none."""
+    def _part(self, part: _Part, *, whole: bool) -> None:
+        """A part of the answer that is more than a piece of text, or none; or, told at its end, all of it."""
         text, thought = text_of(part.content)
+        if whole and self._said and (not self._piecewise or text.startswith("".join(self._said))):
+            if not self._beyond:
+                self._aside(part, thought)
+            self._final(text)
+            return
+        # Some write the pieces where others write the whole.
+        self._piecewise |= whole
         if text and self._strays:
             # It goes on after another began: that one is another answer.
             self._strays = None
@@ -198,12 +213,13 @@ class OpenAIReading(Reading):
     def _aside(self, part: _Part, thought: str = "") -> bool:
         """What a part holds beside text; whether the listener was told of it."""
         calls = part.tool_calls or []
+        self._beyond |= bool(calls)
         self._calls += calls if isinstance(calls, list) else [calls]
         if part.annotations and isinstance(part.annotations, list):
             self._beside.setdefault("annotations", []).extend(part.annotations)
         thought += "".join(text_of(part.reasoning_content or part.reasoning))
         if thought:
-            self._listener.thought(thought)
+            self._thought(thought)
         return bool(thought)
 
     def _stray(self, choice: _Choice, data: bytes) -> None:

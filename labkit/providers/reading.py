@@ -29,7 +29,7 @@ _SAYING = ("stop", "max_tokens", "stop_sequence", "unknown")
 class Reading(ABC):
     """Puts one answer together, telling the listener the text as it comes."""
 
-    __slots__ = ("_counts", "_half", "_listener", "_mending", "_said", "_who", "headers")
+    __slots__ = ("_beyond", "_counts", "_half", "_listener", "_mending", "_said", "_who", "headers")
 
     def __init__(self, listener: Listener, who: str) -> None:
         self.headers: Mapping[str, str] = {}
@@ -37,7 +37,10 @@ class Reading(ABC):
         self._listener = listener
         self._who = who
         self._counts = Counts()
-        self._said = False
+        self._said: list[str] = []
+        """The text that was told, piece by piece."""
+        self._beyond = False
+        """Whether more came than text: reasoning, or calls of tools."""
         self._mending = False
         self._half = ""
 
@@ -58,8 +61,24 @@ class Reading(ABC):
         if self._mending and type(delta) is str:
             delta = self._mended(delta)
         if delta and type(delta) is str:
-            self._said = True
+            self._said.append(delta)
             self._listener.text(delta)
+        else:
+            self._listener.event()
+
+    def _thought(self, delta: str) -> None:
+        """Tell more of the reasoning."""
+        self._beyond = True
+        self._listener.thought(delta)
+
+    def _final(self, whole: str) -> None:
+        """Tell what of the whole text was not told while it came; where that was another text, it stands."""
+        said = "".join(self._said)
+        if self._mending:
+            whole = whole.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        if len(whole) > len(said) and whole.startswith(said):
+            self._half = ""
+            self._text(whole[len(said) :])
         else:
             self._listener.event()
 
@@ -108,7 +127,7 @@ class Reading(ABC):
 
     def _refused(self, data: bytes) -> ProviderError:
         """What the endpoint said instead of an answer, or of its rest."""
-        return refusals.from_payload(data, self.headers, who=self._who, begun=self._said)
+        return refusals.from_payload(data, self.headers, who=self._who, begun=bool(self._said))
 
     def _malformed(self, fault: str, data: bytes | None) -> MalformedAnswer:
         raw = None if data is None else data[:_RAW_CHARS].decode("utf-8", "replace")
@@ -126,6 +145,11 @@ def text_of(content: Any) -> tuple[str, str]:
     if isinstance(content, list):
         both = [text_of(part) for part in content]
         return "".join(text for text, _ in both), "".join(thought for _, thought in both)
+    if isinstance(content, dict) and content and not {"type", "text"} & content.keys():
+        # JSON was asked for, and is not written but put in place.
+        return lenient.written(content), ""
+    if isinstance(content, (int, float)):
+        return lenient.written(content), ""
     if not isinstance(content, dict):
         return "", ""
     kind = str(content.get("type") or "text")

@@ -62,6 +62,7 @@ class _Response(msgspec.Struct, gc=False):
 class _Event(msgspec.Struct, gc=False):
     type: str = ""
     delta: Any = None
+    text: Any = None
     output_index: int | None = None
     item: _Item | None = None
     response: msgspec.Raw = msgspec.Raw(b"")
@@ -76,7 +77,7 @@ _response = msgspec.json.Decoder(_Response)
 class ResponsesReading(Reading):
     """Puts one answer together from its events, telling the listener the text as it comes."""
 
-    __slots__ = ("_asides", "_ended", "_found", "_refusal")
+    __slots__ = ("_asides", "_ended", "_found", "_items", "_refusal", "_texts")
 
     def __init__(self, listener: Listener, who: str) -> None:
         super().__init__(listener, who)
@@ -85,6 +86,9 @@ class ResponsesReading(Reading):
         self._ended: bytes | None = None
         self._asides: set[int | None] = set()
         """Places in the output of messages that are comments on the way."""
+        self._texts: list[str] = []
+        self._items: list[_Item] = []
+        """What came in one piece once it was whole: texts, and what they are a part of."""
 
     def take(self, data: bytes) -> bool:
         """Read one event of a stream; True: it was the last."""
@@ -97,9 +101,9 @@ class ResponsesReading(Reading):
             return data.strip().upper() == b"[DONE]"
         if event.type == "response.output_text.delta":
             if self._asides and event.output_index in self._asides:
-                self._listener.thought(text_of(event.delta)[0])
+                self._thought(text_of(event.delta)[0])
             elif type(event.delta) is str and event.delta and not self._mending:
-                self._said = True
+                self._said.append(event.delta)
                 self._listener.text(event.delta)
             else:
                 self._text(text_of(event.delta)[0])
@@ -126,7 +130,7 @@ class ResponsesReading(Reading):
         status = None if found is None or found.status is None else found.status.casefold()
         if found is None or status not in ("completed", "incomplete"):
             raise self._malformed("it ended without being completed", self._ended)
-        counts = self._counts.usage(said=self._said)
+        counts = self._counts.usage(said=bool(self._said))
         return Answer(
             stop_reason=self._full(self._why(found, status), counts.output_tokens, self._ended),
             usage=counts,
@@ -150,24 +154,21 @@ class ResponsesReading(Reading):
         self._found, self._ended = found, payload
         if found.usage is not None:
             self._counts.add(counts(found.usage))
-        if self._said:
-            self._listener.event()
-        else:
-            self._tell(found.output or [])
+        self._tell(found.output or self._items)
 
     def _tell(self, output: list[_Item]) -> None:
-        """The text of an answer that was not told while it came."""
+        """What of an answer was not told while it came."""
         messages = [item for item in output if item.type == "message"]
         answers = [item for item in messages if item.phase != _ASIDE]
         if not answers and not _calls(output):
             answers = messages
         thought = "".join(text_of(item.summary)[0] for item in output if item.type == "reasoning")
-        if thought:
-            self._listener.thought(thought)
+        if thought and not self._beyond:
+            self._thought(thought)
         for item in answers:
             pieces = item.content if isinstance(item.content, list) else [item.content]
             self._refusal |= any(isinstance(one, dict) and one.get("refusal") for one in pieces)
-            self._text(text_of(item.content)[0])
+        self._final("".join(text_of(item.content)[0] for item in answers))
 
     def _why(self, found: _Response, status: str) -> StopReason:
         if self._refusal:
@@ -182,7 +183,16 @@ class ResponsesReading(Reading):
             self._refusal = True
             self._text(event.delta)
         elif event.type in _THOUGHTS and event.delta:
-            self._listener.thought("".join(text_of(event.delta)))
+            self._thought("".join(text_of(event.delta)))
+        elif event.type == "response.output_text.done" and event.output_index not in self._asides:
+            self._texts.append(text_of(event.text)[0])
+            self._final("".join(self._texts))
+        elif event.type == "response.output_item.done" and event.item is not None:
+            self._items.append(event.item)
+            if event.item.type == "message" and event.item.phase != _ASIDE:
+                self._tell(self._items)
+            else:
+                self._listener.event()
         else:
             if event.item is not None and event.item.phase == _ASIDE:
                 self._asides.add(event.output_index)

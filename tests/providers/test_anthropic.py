@@ -18,7 +18,7 @@ from labkit.keys import Key
 from labkit.providers import anthropic as dialect
 from labkit.records import Usage
 
-START = {
+START: dict[str, Any] = {
     "type": "message_start",
     "message": {"id": "m1", "model": "c-1", "usage": {"input_tokens": 5, "output_tokens": 1}},
 }
@@ -169,10 +169,13 @@ def test_a_plain_answer(mock: Any) -> None:
         [START, *said("a"), end(), "[DONE]"],
         [{"type": "message", "content": "a", "stop_reason": "end_turn", "usage": {"input_tokens": 5}}],
         [START, {"type": "content_block_start", "content_block": {"type": "text", "text": "a"}}, end(), STOP],
+        [{**START, "message": {**START["message"], "content": [{"type": "text", "text": "a"}]}}, end(), STOP],
+        [START, *said("a"), {"type": "message", "content": "a", "stop_reason": "end_turn"}],
     ],
 )
 def test_other_ways_to_say_it(events: list[Any], mock: Any, stream: Any) -> None:
-    """The end as another dialect tells it, a whole message in one event, text where a block begins."""
+    """The end as another dialect tells it, a whole message in one event, also after its pieces, text where a
+    block or the message begins."""
     asked = mock("anthropic", stream(*events))
     assert (asked.listener.said, asked.answer.stop_reason, asked.answer.usage.input_tokens) == (
         "a",

@@ -169,6 +169,32 @@ def test_of_several_whole_answers_the_first_is_it(mock: Any) -> None:
     assert mock("openai", {"json": {"choices": choices}}).listener.said == "yes"
 
 
+def told(text: str, finish: str | None = None) -> dict[str, Any]:
+    """An event with a message, as an answer in one piece has it."""
+    message = {"role": "assistant", "content": text, "reasoning": "hm"}
+    return {"choices": [{"index": 0, "message": message, "finish_reason": finish}]}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [*said("Pa", "ris"), told("Paris", "stop")],
+        [*said("Pa"), told("Paris", "stop")],
+        [*said("Paris"), told("Lyon", "stop")],
+        [told("Paris", "stop")],
+        [told("Pa"), told("ris"), END],
+        [told("Pa"), told("Paris"), told("Paris", "stop")],
+        [{"choices": [{"index": 0, "text": "Pa"}]}, {"choices": [{"index": 0, "text": "ris"}]}, END],
+        ['{"choices":[{"index":0,"delta":{"content":"Paris\\ud83d"}}]}', told("Paris\ud83d\ude00", "stop")],
+    ],
+)
+def test_the_whole_text_after_its_pieces(events: list[Any], mock: Any, stream: Any) -> None:
+    """A text that is told again at its end is told once, and what its pieces lacked is told then."""
+    asked = mock("openai", stream(*events))
+    assert asked.listener.said.removesuffix("\U0001f600") == "Paris"
+    assert asked.answer.stop_reason == "stop"
+
+
 @pytest.mark.parametrize(
     ("content", "text", "thought"),
     [
@@ -185,6 +211,8 @@ def test_of_several_whole_answers_the_first_is_it(mock: Any) -> None:
         ([{"text": "a"}], "a", ""),
         ({"type": "output_text", "text": {"value": "a", "annotations": []}}, "a", ""),
         ([{"type": "image_url", "image_url": {}}, {"type": "text", "text": "a"}], "a", ""),
+        ({"answer": 42}, '{"answer":42}', ""),
+        (42, "42", ""),
     ],
 )
 def test_content_in_parts(content: Any, text: str, thought: str, mock: Any, stream: Any) -> None:

@@ -166,11 +166,16 @@ def test_several_messages(output: list[Any], text: str, stop: str, mock: Any, st
         [*said("Hello"), {"type": "response.completed", "response": {"id": "r", "usage": USAGE}}],
         [ended()["response"]],
         [{**ended(), "response": {**ended()["response"], "status": "COMPLETED"}}],
+        [{"type": "response.output_item.done", "item": ended()["response"]["output"][0]}, ended(output=[])],
+        [{"type": "response.output_text.done", "text": "Hello"}, ended(output=[])],
+        [*said("Hel"), {"type": "response.output_text.done", "text": "Hello"}, ended()],
+        [*said("Hel"), ended()],
         ["", "null", *said("Hel"), {"type": "x", "delta": 5}, *said("lo"), ended(output=[])],
     ],
 )
 def test_other_ways_to_say_it(events: list[Any], mock: Any, stream: Any) -> None:
-    """An end without status or output after the text, a whole answer in one event, null events between."""
+    """An end without status or output after the text, a whole answer in one event, null events between, text
+    that comes only when it is whole, or not whole until then."""
     asked = mock("openai-responses", stream(*events))
     assert (asked.listener.said, asked.answer.stop_reason) == ("Hello", "stop")
     assert asked.answer.usage.output_tokens == 7
