@@ -1,44 +1,59 @@
 """Why an answer ended, in the words of whoever made it, as one of labkit's own reasons.
 
 One table for all dialects: servers that speak one of them bring the words of the runtime behind it, in any
-spelling (`STOP`, `FinishReason.MAX_TOKENS`, `end_turn`). It knows no event and no answer.
+spelling (`STOP`, `FinishReason.MAX_TOKENS`, `eosFound`, `content_filter: SAFETY`). A reason is read word by
+word, and the first line of the table that has one of its words is what it means. It knows no event and no
+answer.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from labkit.records import StopReason
 
-_MEANS: dict[StopReason, str] = {
-    "stop": "stop eos eos_token end_turn end complete completed finished finish done stop_token endoftext",
-    "max_tokens": "length max_tokens max_output_tokens max_completion_tokens max_new_tokens max_length "
-    "model_length model_context_window_exceeded context_length context_length_exceeded token_limit "
-    "length_limit length_capped",
-    "stop_sequence": "stop_sequence stop_string stop_str",
-    "tool_calls": "tool_calls tool_call tool_use tool function_call function_calls call_function",
-    "refusal": "refusal refused",
-    "content_filter": "content_filter content_filtered safety recitation blocklist prohibited_content spii "
-    "sensitive image_safety language guardrail_intervened guardrails error_toxic content_policy_violation "
-    "model_armor",
-}
-_STOPS = {word: stop for stop, words in _MEANS.items() for word in words.split()}
-_BROKEN = frozenset(
-    {"error", "abort", "aborted", "cancel", "cancelled", "canceled", "interrupted", "timeout", "timed_out",
-     "network_error", "failed", "failure", "insufficient_system_resource"}
-)  # fmt: skip
-_PREFIX = re.compile(r"^finish_?reason[._]")
+_MEANS: tuple[tuple[StopReason | None, str], ...] = (
+    (None, "malformed unexpected"),
+    (
+        "content_filter",
+        "filter filtered safety recitation blocklist blocked prohibited spii sensitive language guardrail "
+        "guardrails toxic policy moderation violation armor",
+    ),
+    (
+        None,
+        "error abort aborted cancel cancelled canceled interrupted timeout timed failed failure insufficient "
+        "rate quota overloaded unavailable disconnect disconnected preempted oom killed unloaded user not "
+        "unfinished incomplete progress unspecified",
+    ),
+    ("refusal", "refusal refused"),
+    ("tool_calls", "tool tools function call calls"),
+    ("stop_sequence", "sequence string str word"),
+    ("max_tokens", "length max limit context exceeded truncated cutoff"),
+    ("stop", "stop eos end eot eom im endoftext complete completed finish finished succeeded done"),
+)
+_RANKS = {word: rank for rank, (_, words) in enumerate(_MEANS) for word in words.split()}
+_PREFIX = re.compile(r"^finish_?reason_")
+_JOINTS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
+_NOTHING = frozenset({"", "null", "none", "undefined"})
 
 
+def told(said: str | None) -> bool:
+    """Whether a reason was told at all: servers write that there is none yet in several ways.
+
+    >>> told("stop"), told("null"), told(""), told(None)
+    (True, False, False, False)
+    """
+    return said is not None and said.strip().casefold() not in _NOTHING
+
+
+@lru_cache(maxsize=256)
 def meaning(said: str) -> StopReason | None:
     """What `said` means; `unknown` for a word that is not known, None where the answer was broken off.
 
     >>> meaning("STOP"), meaning("FINISH_REASON_MAX_TOKENS"), meaning("new"), meaning("abort")
     ('stop', 'max_tokens', 'unknown', None)
     """
-    found = _STOPS.get(said)
-    if found is not None:
-        return found
-    word = _PREFIX.sub("", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", said.strip()).casefold().replace("-", "_"))
-    word = word.replace(" ", "_")
-    return None if word in _BROKEN else _STOPS.get(word, "unknown")
+    name = _PREFIX.sub("", _JOINTS.sub("_", said).casefold().strip("_"))
+    ranks = [_RANKS[word] for word in name.split("_") if word in _RANKS]
+    return _MEANS[min(ranks)][0] if ranks else "unknown"
