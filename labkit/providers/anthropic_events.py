@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from labkit.providers import lenient, refusals
+from labkit.providers import lenient, refusals, stops
 from labkit.providers.reading import STRICT_FAULTS, Reading, text_of
 from labkit.records import Answer, Listener
 
@@ -125,7 +125,7 @@ class AnthropicReading(Reading):
         if thought:
             self._thought(thought)
         self._final(text)
-        self._reason, self._ended, self._closed = found.stop_reason, payload, True
+        self._reason, self._ended, self._closed = found.stop_reason or "", payload, True
 
     def answer(self) -> Answer:
         """How it ended. Raises `MalformedAnswer` for what is no finished answer."""
@@ -154,7 +154,7 @@ class AnthropicReading(Reading):
         elif event.type == "message_delta":
             if event.usage is not None:
                 self._count(event.usage)
-            if event.delta is not None and event.delta.stop_reason:
+            if event.delta is not None and stops.told(event.delta.stop_reason):
                 self._reason, self._ended = event.delta.stop_reason, data
         self._listener.event()
         return False
@@ -168,7 +168,7 @@ class AnthropicReading(Reading):
     def _unnamed(self, data: bytes) -> bool:
         """An event of no kind of this dialect: the end as another dialect tells it, a refusal, or nothing."""
         if data.strip().upper() == b"[DONE]":
-            self._closed = self._reason is not None
+            self._reason, self._closed = self._reason or "", True
             return True
         if refusals.is_one(data):
             raise self._refused(data)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from labkit.providers import lenient, refusals
+from labkit.providers import lenient, refusals, stops
 from labkit.providers.reading import STRICT_FAULTS, Reading, text_of
 from labkit.records import Answer, Listener
 
@@ -78,7 +78,7 @@ class OpenAIReading(Reading):
     """Puts one answer together from its events, telling the listener the text as it comes."""
 
     __slots__ = (
-        "_beside", "_blank", "_calls", "_ended", "_finish", "_id", "_last", "_model", "_piecewise",
+        "_beside", "_calls", "_closed", "_ended", "_finish", "_id", "_last", "_model", "_piecewise",
         "_refusal", "_strays",
     )  # fmt: skip
 
@@ -87,7 +87,8 @@ class OpenAIReading(Reading):
         self._id: str | None = None
         self._model: str | None = None
         self._finish: str | None = None
-        self._blank = False
+        self._closed = False
+        """Whether the end was told: where its reason was not, that is all there is to know of it."""
         self._refusal = False
         self._piecewise = False
         self._ended: bytes | None = None
@@ -100,10 +101,12 @@ class OpenAIReading(Reading):
     def take(self, data: bytes) -> bool:
         """Read one event of a stream; True: it was the last."""
         if data == _DONE:
-            return self._done()
+            self._closed = True
+            return True
         chunk = self._head(data)
         if chunk is None:
-            return data.strip().upper() == _DONE and self._done()
+            self._closed = data.strip().upper() == _DONE
+            return self._closed
         choices = chunk.choices
         if not choices:
             if choices is None and chunk.usage is None and refusals.is_one(data):
@@ -127,8 +130,7 @@ class OpenAIReading(Reading):
             raise self._malformed("it has no choices", payload)
         choice = min(choices, key=lambda choice: choice.index)
         self._choice(choice, payload)
-        if choice.finish_reason == "":
-            self._done()
+        self._closed = True
         self._ended = payload
         self._beside.clear()
 
@@ -136,7 +138,8 @@ class OpenAIReading(Reading):
         """How it ended. Raises `MalformedAnswer` for what is no finished answer."""
         self._settle_strays()
         self._rest()
-        stop = self._stop(self._finish, self._ended or self._last)
+        finish = "" if self._finish is None and self._closed else self._finish
+        stop = self._stop(finish, self._ended or self._last)
         counts = self._counts.usage(said=bool(self._said))
         return Answer(
             stop_reason=self._full("refusal" if self._refusal else stop, counts.output_tokens, self._ended),
@@ -187,9 +190,8 @@ class OpenAIReading(Reading):
         if choice.finish_reason:
             if choice.error:
                 raise self._refused(lenient.written({"error": choice.error}).encode())
-            self._finish, self._ended = choice.finish_reason, data
-        else:
-            self._blank = choice.finish_reason is not None
+            if stops.told(choice.finish_reason):
+                self._finish, self._ended = choice.finish_reason, data
 
     def _part(self, part: _Part, *, whole: bool) -> None:
         """A part of the answer that is more than a piece of text, or none; or, told at its end, all of it."""
@@ -245,12 +247,6 @@ class OpenAIReading(Reading):
                 self._choice(choice, data)
         if finish is not None:
             self._finish, self._ended = finish, ended
-
-    def _done(self) -> bool:
-        """The end was told: where its reason was left empty, that is all there is to know of it."""
-        if self._blank and self._finish is None and not self._strays:
-            self._finish = ""
-        return True
 
     def _count(self, usage: _Usage, data: bytes) -> None:
         self._last = data

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from labkit.providers import lenient, refusals
+from labkit.providers import lenient, refusals, stops
 from labkit.providers.reading import STRICT_FAULTS, Reading, text_of
 from labkit.records import Answer, Listener, StopReason
 
-_ENDS = ("response.completed", "response.incomplete")
+_ENDS = ("response.completed", "response.incomplete", "response.done")
 _THOUGHTS = ("response.reasoning_text.delta", "response.reasoning_summary_text.delta")
 _ASIDE = "commentary"
 
@@ -127,8 +127,8 @@ class ResponsesReading(Reading):
         """How it ended. Raises `MalformedAnswer` for what is no finished answer."""
         self._rest()
         found = self._found
-        status = None if found is None or found.status is None else found.status.casefold()
-        if found is None or status not in ("completed", "incomplete"):
+        status = "" if found is None else (found.status or "completed").casefold()
+        if found is None or (status != "incomplete" and stops.meaning(status) != "stop"):
             raise self._malformed("it ended without being completed", self._ended)
         counts = self._counts.usage(said=bool(self._said))
         return Answer(

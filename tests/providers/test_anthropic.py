@@ -185,6 +185,15 @@ def test_other_ways_to_say_it(events: list[Any], mock: Any, stream: Any) -> None
 
 
 @pytest.mark.parametrize(
+    "events", [[START, *said("a"), "[DONE]"], [{"type": "message", "content": "a", "stop_reason": None}]]
+)
+def test_an_end_without_its_reason(events: list[Any], mock: Any, stream: Any) -> None:
+    """Where the end is told, or the message is there in one piece, it is done: why is not known."""
+    asked = mock("anthropic", stream(*events))
+    assert (asked.listener.said, asked.answer.stop_reason) == ("a", "unknown")
+
+
+@pytest.mark.parametrize(
     ("reason", "kept"),
     [
         ("end_turn", "stop"), ("max_tokens", "max_tokens"), ("stop_sequence", "stop_sequence"),

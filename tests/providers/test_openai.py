@@ -270,16 +270,20 @@ def test_an_empty_id_is_none(mock: Any, stream: Any) -> None:
             [piece(0, "a"), {"choices": [{"index": 0, "message": {"content": ""}, "finish_reason": "stop"}]}],
             "stop",
         ),
+        ([piece(0, "a", "null"), piece(0, "b", "null"), piece(0, None, "stop"), "[DONE]"], "stop"),
+        ([*said("a"), "[DONE]"], "unknown"),
+        ([*said("a"), {"choices": [], "usage": {"prompt_tokens": 3}}, "[DONE]"], "unknown"),
         ([piece(0, "a", "SAFETY")], "content_filter"),
+        ([piece(0, None, "content_filter: SAFETY")], "content_filter"),
         ([piece(0, "a", "model_length")], "max_tokens"),
     ],
 )
 def test_how_servers_spell_the_end(events: list[Any], stop: str, mock: Any, stream: Any) -> None:
-    """An empty reason is none, and at the very end of a stream one that is not known."""
+    """An empty reason is none; where the stream says that it ended, none at all is one that is not known."""
     assert mock("openai", stream(*events)).answer.stop_reason == stop
 
 
-@pytest.mark.parametrize("reason", ["abort", "error", "ABORTED", "cancelled"])
+@pytest.mark.parametrize("reason", ["abort", "error", "ABORTED", "cancelled", "userStopped", "in_progress"])
 def test_what_was_broken_off_is_no_answer(reason: str, mock: Any, stream: Any) -> None:
     """A server that gave up in the middle says so: it is asked again, as after a broken connection."""
     asked = mock("openai", stream(piece(0, "a"), piece(0, None, reason)))
@@ -287,10 +291,17 @@ def test_what_was_broken_off_is_no_answer(reason: str, mock: Any, stream: Any) -
     assert f"broken off: {reason}" in str(asked.error)
 
 
-@pytest.mark.parametrize("events", [[piece(0, "a", "")], [*said("a"), "[DONE]"]])
+@pytest.mark.parametrize("events", [[piece(0, "a", "")], [piece(0, "a", "null")], ["[DONE]"]])
 def test_an_empty_reason_alone_is_no_end(events: list[Any], mock: Any, stream: Any) -> None:
     """Neither an empty reason without the end of the stream, nor that end alone, finishes an answer."""
     assert isinstance(mock("openai", stream(*events)).error, MalformedAnswer)
+
+
+@pytest.mark.parametrize("finish", [{}, {"finish_reason": None}, {"finish_reason": "null"}])
+def test_one_piece_without_a_reason_is_whole(finish: dict[str, Any], mock: Any) -> None:
+    """JSON that is complete is an answer that is: why it ended is not known."""
+    asked = mock("openai", {"json": {"choices": [{"message": {"content": "a"}, **finish}]}})
+    assert (asked.listener.said, asked.answer.stop_reason) == ("a", "unknown")
 
 
 def test_asked_without_a_stream(request_to: Callable[..., Any]) -> None:
@@ -320,7 +331,7 @@ def test_reasoning_is_an_event_and_no_text(mock: Any, stream: Any) -> None:
     assert mock("openai", stream(thought, *said("a"), END)).listener.heard == [None, "a", None]
 
 
-@pytest.mark.parametrize("after", [[], said("Hel"), [*said("Hel"), "[DONE]"]])
+@pytest.mark.parametrize("after", [[], said("Hel"), [*said("Hel"), {"choices": [], "usage": {}}]])
 def test_without_a_finish_reason_it_is_no_answer(after: list[Any], mock: Any, stream: Any) -> None:
     """A stream that ends well but says nothing of why is malformed: the SDK itself says nothing."""
     assert isinstance(mock("openai", stream(*after)).error, MalformedAnswer)

@@ -170,6 +170,9 @@ def test_several_messages(output: list[Any], text: str, stop: str, mock: Any, st
         [{"type": "response.output_text.done", "text": "Hello"}, ended(output=[])],
         [*said("Hel"), {"type": "response.output_text.done", "text": "Hello"}, ended()],
         [*said("Hel"), ended()],
+        [*said("Hello"), {"type": "response.done", "response": ended()["response"]}],
+        [{**ended(), "response": {**ended()["response"], "status": "succeeded"}}],
+        [{**ended()["response"], "status": None}],
         ["", "null", *said("Hel"), {"type": "x", "delta": 5}, *said("lo"), ended(output=[])],
     ],
 )
