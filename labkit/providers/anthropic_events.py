@@ -122,10 +122,13 @@ class AnthropicReading(Reading):
         if found.usage is not None:
             self._count(found.usage)
         text, thought = text_of(found.content)
+        blocks = found.content if isinstance(found.content, list) else []
+        self._beyond |= any(isinstance(one, dict) and one.get("type") == "tool_use" for one in blocks)
         if thought:
             self._thought(thought)
         self._final(text)
-        self._reason, self._ended, self._closed = found.stop_reason or "", payload, True
+        self._reason = found.stop_reason or ("" if found.type == "message" else None)
+        self._ended, self._closed = payload, True
 
     def answer(self) -> Answer:
         """How it ended. Raises `MalformedAnswer` for what is no finished answer."""
@@ -133,7 +136,7 @@ class AnthropicReading(Reading):
             self._final(text_of(self._head.content)[0])
         self._rest()
         stop = self._stop(self._reason if self._closed else None, self._ended)
-        counts = self._counts.usage(said=bool(self._said), beside=True)
+        counts = self._usage(beside=True)
         return Answer(
             stop_reason=self._full(stop, counts.output_tokens, self._ended),
             usage=counts,
@@ -160,6 +163,7 @@ class AnthropicReading(Reading):
         return False
 
     def _block(self, block: _Block) -> None:
+        self._beyond |= block.type == "tool_use"
         if block.thinking and block.text is None:
             self._thought("".join(text_of(block.thinking)))
         else:

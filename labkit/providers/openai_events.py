@@ -140,7 +140,9 @@ class OpenAIReading(Reading):
         self._rest()
         finish = "" if self._finish is None and self._closed else self._finish
         stop = self._stop(finish, self._ended or self._last)
-        counts = self._counts.usage(said=bool(self._said))
+        if stop == "stop" and self._calls and not self._said:
+            stop = "tool_calls"
+        counts = self._usage()
         return Answer(
             stop_reason=self._full("refusal" if self._refusal else stop, counts.output_tokens, self._ended),
             usage=counts,

@@ -16,7 +16,7 @@ import msgspec
 from labkit.errors import MalformedAnswer, ProviderError
 from labkit.providers import lenient, refusals, stops
 from labkit.providers.counts import Counts
-from labkit.records import Answer, Listener, StopReason
+from labkit.records import Answer, Listener, StopReason, Usage
 
 T = TypeVar("T")
 STRICT_FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError)
@@ -121,9 +121,13 @@ class Reading(ABC):
 
     def _full(self, stop: StopReason, output_tokens: int | None, ended: bytes | None) -> StopReason:
         """`stop`, where there is an answer. Raises `MalformedAnswer` where there is none at all."""
-        if not self._said and not output_tokens and stop in _SAYING:
+        if not (self._said or self._beyond or output_tokens) and stop in _SAYING:
             raise self._malformed("it is empty", ended)
         return stop
+
+    def _usage(self, *, beside: bool = False) -> Usage:
+        """What was used, by all that was told of it."""
+        return self._counts.usage(said=bool(self._said) or self._beyond, beside=beside)
 
     def _refused(self, data: bytes) -> ProviderError:
         """What the endpoint said instead of an answer, or of its rest."""

@@ -130,7 +130,7 @@ class ResponsesReading(Reading):
         status = "" if found is None else (found.status or "completed").casefold()
         if found is None or (status != "incomplete" and stops.meaning(status) != "stop"):
             raise self._malformed("it ended without being completed", self._ended)
-        counts = self._counts.usage(said=bool(self._said))
+        counts = self._usage()
         return Answer(
             stop_reason=self._full(self._why(found, status), counts.output_tokens, self._ended),
             usage=counts,
@@ -165,6 +165,7 @@ class ResponsesReading(Reading):
         thought = "".join(text_of(item.summary)[0] for item in output if item.type == "reasoning")
         if thought and not self._beyond:
             self._thought(thought)
+        self._beyond |= _calls(output)
         for item in answers:
             pieces = item.content if isinstance(item.content, list) else [item.content]
             self._refusal |= any(isinstance(one, dict) and one.get("refusal") for one in pieces)

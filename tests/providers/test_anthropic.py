@@ -193,6 +193,18 @@ def test_an_end_without_its_reason(events: list[Any], mock: Any, stream: Any) ->
     assert (asked.listener.said, asked.answer.stop_reason) == ("a", "unknown")
 
 
+@pytest.mark.parametrize("block", [{"type": "tool_use", "name": "f"}, {"type": "thinking", "thinking": "hm"}])
+def test_calls_or_reasoning_alone_are_an_answer(block: dict[str, Any], mock: Any, stream: Any) -> None:
+    """Also where no tokens are told for them, in a stream and in one piece."""
+    usage = {"input_tokens": 5, "output_tokens": 0}
+    whole = {"type": "message", "content": [block], "stop_reason": "end_turn", "usage": usage}
+    begun = {"type": "content_block_start", "index": 0, "content_block": block}
+    for response in (stream(START, begun, end(output_tokens=0), STOP), {"json": whole}):
+        asked = mock("anthropic", response)
+        assert (asked.listener.said, asked.answer.stop_reason) == ("", "stop")
+        assert asked.answer.usage.output_tokens is None
+
+
 @pytest.mark.parametrize(
     ("reason", "kept"),
     [

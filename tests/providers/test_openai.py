@@ -118,6 +118,31 @@ def test_tool_calls_are_kept_raw(mock: Any, stream: Any) -> None:
     assert json.loads(asked.answer.raw)["tool_calls"] == [call, rest]
 
 
+CALL = {"index": 0, "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize("usage", [{}, {"usage": {"prompt_tokens": 3, "completion_tokens": 0}}])
+@pytest.mark.parametrize(
+    ("part", "finish", "stop"),
+    [
+        ({"tool_calls": [CALL]}, "stop", "tool_calls"),
+        ({"content": "", "tool_calls": [CALL]}, "tool_calls", "tool_calls"),
+        ({"content": None, "reasoning_content": "hm"}, "stop", "stop"),
+        ({"reasoning": "hm"}, "length", "max_tokens"),
+        ({"content": "a", "tool_calls": [CALL]}, "stop", "stop"),
+    ],
+)
+def test_calls_or_reasoning_alone_are_an_answer(
+    part: dict[str, Any], finish: str, stop: str, usage: Any, mock: Any, stream: Any
+) -> None:
+    """Also where no tokens are told for them, in a stream and in one piece: it is asked for once."""
+    end = {"index": 0, "finish_reason": finish}
+    streamed = mock("openai", stream({"choices": [{**end, "delta": part}], **usage}))
+    for asked in (streamed, mock("openai", {"json": {"choices": [{**end, "message": part}], **usage}})):
+        assert (asked.listener.said, asked.answer.stop_reason) == (part.get("content") or "", stop)
+        assert asked.answer.usage.output_tokens is None
+
+
 def test_only_the_first_choice_counts(mock: Any, stream: Any) -> None:
     """Text of a second choice never gets between the words of the first."""
     other = {"choices": [{"index": 1, "delta": {"content": "NO"}}]}
