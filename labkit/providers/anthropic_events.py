@@ -101,7 +101,7 @@ class AnthropicReading(Reading):
             else:
                 self._block(delta)
             return False
-        if event.type == "error" or event.error:
+        if event.type == "error" or (event.error and refusals.is_one(data)):
             raise self._refused(data)
         if event.type == "message":
             self.whole(data)
@@ -114,7 +114,7 @@ class AnthropicReading(Reading):
     def whole(self, payload: bytes) -> None:
         """Read an answer that came in one piece."""
         found = self._decoded(_message, payload) or _Message()
-        if found.type == "error" or found.error or (found.content is None and refusals.is_one(payload)):
+        if found.type == "error" or ((found.error or found.content is None) and refusals.is_one(payload)):
             raise self._refused(payload)
         if found.content is None:
             raise self._malformed("it has no content", payload)
@@ -176,7 +176,7 @@ class AnthropicReading(Reading):
             return True
         if refusals.is_one(data):
             raise self._refused(data)
-        self._listener.event()
+        self._passed(data)
         return False
 
     def _count(self, usage: _Usage, *, but: str = "") -> None:

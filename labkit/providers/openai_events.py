@@ -109,9 +109,12 @@ class OpenAIReading(Reading):
             return self._closed
         choices = chunk.choices
         if not choices:
-            if choices is None and chunk.usage is None and refusals.is_one(data):
+            if choices is not None or chunk.usage is not None:
+                self._listener.event()
+            elif refusals.is_one(data):
                 raise self._refused(data)
-            self._listener.event()
+            else:
+                self._passed(data)
             return False
         for choice in choices:
             if choice.index == 0:
@@ -127,6 +130,7 @@ class OpenAIReading(Reading):
         if not choices:
             if refusals.is_one(payload):
                 raise self._refused(payload)
+            self._odd = payload
             raise self._malformed("it has no choices", payload)
         choice = min(choices, key=lambda choice: choice.index)
         self._choice(choice, payload)
@@ -159,7 +163,7 @@ class OpenAIReading(Reading):
         if chunk is None:
             self._listener.event()
             return None
-        if chunk.error:
+        if chunk.error and refusals.is_one(data):
             raise self._refused(data)
         if not self._id:
             self._id = chunk.id

@@ -22,6 +22,7 @@ T = TypeVar("T")
 STRICT_FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What strict reading raises; see `Reading._decoded`, which the events of a stream do without."""
 _RAW_CHARS = 4000
+_SHOWN_BYTES = 300
 _THOUGHTS = ("thinking", "reasoning", "summary", "text")
 _SAYING = ("stop", "max_tokens", "stop_sequence", "unknown")
 
@@ -29,7 +30,7 @@ _SAYING = ("stop", "max_tokens", "stop_sequence", "unknown")
 class Reading(ABC):
     """Puts one answer together, telling the listener the text as it comes."""
 
-    __slots__ = ("_beyond", "_counts", "_half", "_listener", "_mending", "_said", "_who", "headers")
+    __slots__ = ("_beyond", "_counts", "_half", "_listener", "_mending", "_odd", "_said", "_who", "headers")
 
     def __init__(self, listener: Listener, who: str) -> None:
         self.headers: Mapping[str, str] = {}
@@ -43,6 +44,8 @@ class Reading(ABC):
         """Whether more came than text: reasoning, or calls of tools."""
         self._mending = False
         self._half = ""
+        self._odd = b""
+        """The last event that is no part of an answer, and may be all that the endpoint said."""
 
     @abstractmethod
     def take(self, data: bytes) -> bool:
@@ -109,7 +112,15 @@ class Reading(ABC):
         except (ValueError, RecursionError):
             if data.lstrip()[:1] == b"{":
                 raise self._malformed(str(fault), data) from None
+            if data.lstrip()[:1] != b"[":
+                self._odd = data.strip() or self._odd
             return None
+
+    def _passed(self, data: bytes) -> None:
+        """An event that is no part of an answer: a sign of life, and shown where no answer comes."""
+        if not self._said:
+            self._odd = data
+        self._listener.event()
 
     def _stop(self, said: str | None, ended: bytes | None) -> StopReason:
         """What the endpoint's word for the end means. Raises `MalformedAnswer` where it is no end."""
@@ -134,7 +145,10 @@ class Reading(ABC):
         return refusals.from_payload(data, self.headers, who=self._who, begun=bool(self._said))
 
     def _malformed(self, fault: str, data: bytes | None) -> MalformedAnswer:
+        data = data or self._odd or None
         raw = None if data is None else data[:_RAW_CHARS].decode("utf-8", "replace")
+        if self._odd:
+            fault += f"; it sent {self._odd[:_SHOWN_BYTES].decode('utf-8', 'replace')!r}"
         return MalformedAnswer(f"{self._who} sent an answer that is none: {fault}", status=200, raw=raw)
 
 

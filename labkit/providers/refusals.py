@@ -29,6 +29,8 @@ _CODES = (
     "code", "status", "status_code", "statusCode", "error_code", "errorCode", "Code",
     "type", "__type", "reason",
 )  # fmt: skip
+_FINE = frozenset({"", "0", "200", "ok", "none", "null", "false", "success", "succeeded"})
+"""What stands in the place of an error or its code where there is none."""
 _WORDS = ("message", "detail", "status_msg", "error_msg", "errorMessage", "Message", "msg", "title")
 
 _MEANS: dict[type[ProviderError], str] = {
@@ -172,13 +174,36 @@ def _param(told: _Told) -> str | None:
 
 
 def is_one(payload: bytes) -> bool:
-    """Whether a JSON object that is no part of an answer says what went wrong.
+    """Whether a JSON object that is no part of an answer says what went wrong: an error, or a code of one.
 
-    >>> is_one(b'{"code": 429, "message": "slow down"}'), is_one(b'{"ping": 1}')
+    >>> is_one(b'{"code": 429, "message": "slow down"}'), is_one(b'{"type": "status", "message": "loading"}')
     (True, False)
     """
     told = _read(payload)
-    return bool(told.said or told.status)
+    if told.status or _by_code(told):
+        return True
+    try:
+        found = lenient.object_in(payload)
+    except (ValueError, RecursionError):
+        return False
+    error = next((found[name] for name in _HOMES if found.get(name)), None)
+    if isinstance(error, list):
+        error = error[0]
+    if error is not None and not isinstance(error, dict):
+        return _plain_word(error) not in _FINE
+    codes = {name: value for name in _CODES if (value := (error or found).get(name)) not in (None, "")}
+    if error is None:
+        # Notices have a type and a status too: only a word for an error makes one of them an error.
+        kinds = [str(codes.pop(name, "")).casefold() for name in ("type", "status", "reason")]
+        if any("error" in kind or "exception" in kind for kind in kinds):
+            return True
+    if any(_plain_word(code) in _FINE for code in codes.values()) or _plain_word(told.said) in _FINE - {""}:
+        return False
+    return bool(codes or error)
+
+
+def _plain_word(value: Any) -> str:
+    return str(value).strip().casefold()
 
 
 class _Told(NamedTuple):

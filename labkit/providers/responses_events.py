@@ -115,7 +115,7 @@ class ResponsesReading(Reading):
         if event.type == "response.failed" and response:
             failed = self._decoded(_response, response)
             raise self._failed(failed.error if failed is not None else None)
-        if event.type == "error" or event.error:
+        if event.type == "error" or (event.error and refusals.is_one(data)):
             raise self._refused(data)
         return self._learn(event) if event.type.startswith("response.") else self._unnamed(data)
 
@@ -144,7 +144,7 @@ class ResponsesReading(Reading):
         found = self._decoded(_response, payload)
         if found is None:
             raise self._malformed("it is none", payload)
-        if found.error:
+        if found.error and refusals.is_one(payload):
             raise self._failed(found.error)
         if found.output is None and not self._said:
             if status is None and refusals.is_one(payload):
@@ -208,7 +208,7 @@ class ResponsesReading(Reading):
         if found is not None and found.output is not None:
             self.whole(data)
             return True
-        self._listener.event()
+        self._passed(data)
         return False
 
     def _failed(self, error: Any) -> Exception:

@@ -98,6 +98,61 @@ def test_an_answer_waits_for_no_goodbye(dialect: str, mock: Any, stream: Any) ->
     assert (asked.answer.stop_reason, asked.listener.said, body.closed) == ("stop", "hello", 1)
 
 
+@pytest.mark.parametrize("dialect", ENDS)
+@pytest.mark.parametrize(
+    "notice",
+    [
+        {"type": "status", "message": "Model is loading"},
+        {"code": 0, "msg": "success"},
+        {"code": "200", "message": "ok"},
+        {"message": "heartbeat"},
+        {"status": "connected", "detail": "stream opened"},
+        {"error": {"code": "0", "message": "success"}},
+        {"error": {"code": 0, "message": ""}},
+        {"error": "none"},
+        {"base_resp": {"status_code": 0, "status_msg": "success"}},
+    ],
+)
+def test_a_notice_is_no_refusal(dialect: str, notice: Any, mock: Any, stream: Any) -> None:
+    """What an endpoint tells beside an answer is an error only where it names one, or a code of one."""
+    *begin, last = ENDS[dialect]
+    events = [notice, *begin, notice, last]
+    if dialect == "openai":
+        events.append({**DONE, "error": notice.get("error"), "choices": []})
+    asked = mock(dialect, stream(*events))
+    assert (asked.error, asked.listener.said) == (None, "hello")
+
+
+@pytest.mark.parametrize("dialect", ENDS)
+@pytest.mark.parametrize(
+    "notice",
+    [
+        {"code": 1301, "msg": "no"},
+        {"error": {"message": "no"}},
+        {"error": "no"},
+        {"error": True},
+        {"errors": [{"title": "no"}]},
+        {"type": "SomeException", "message": "no"},
+        {"object": "error", "code": "odd", "message": "no"},
+    ],
+)
+def test_an_error_is_one_under_any_name(dialect: str, notice: Any, mock: Any, stream: Any) -> None:
+    """It ends the answer where it comes."""
+    asked = mock(dialect, stream(notice, *ENDS[dialect]))
+    assert isinstance(asked.error, MalformedAnswer)
+    assert "answered 200 with an error" in str(asked.error)
+
+
+@pytest.mark.parametrize("dialect", ENDS)
+@pytest.mark.parametrize("said", ["upstream connect error", '{"message": "upstream connect error"}'])
+def test_what_was_said_instead_is_shown(dialect: str, said: str, mock: Any, stream: Any) -> None:
+    """Words in the place of an answer, be they JSON or none, stand in its error."""
+    asked = mock(dialect, stream(said))
+    assert isinstance(asked.error, MalformedAnswer)
+    assert "upstream connect error" in str(asked.error)
+    assert said in str(asked.error.raw)
+
+
 def test_a_connection_that_stays_open_is_closed_after_a_moment(
     request_to: Any, listener: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
