@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from contextlib import suppress
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -17,6 +19,7 @@ import msgspec
 
 T = TypeVar("T")
 _LONGEST_INT = 40
+_VALUE = re.compile(r"[\s,]*(?=\S)")
 
 
 def read(data: bytes, kind: type[T]) -> T | None:
@@ -61,7 +64,26 @@ def parsed(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError):
-        return json.loads(data.decode("utf-8", "replace"), parse_int=_whole)
+        return json.loads(data.decode("utf-8", "replace"), parse_int=_whole, strict=False)
+
+
+def documents(data: bytes) -> list[bytes]:
+    """The JSON values in `data`, one after another, and the items of a list each by itself; what follows them
+    and is no JSON is left out. Where there is none it is `data` itself.
+
+    >>> documents(b'{"a": 1}\\n{"b": 2} and more'), documents(b'[{"a": 1}, 2]'), documents(b'{"a')
+    ([b'{"a": 1}', b'{"b": 2}'], [b'{"a": 1}', b'2'], [b'{"a'])
+    """
+    with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+        if data.lstrip()[:1] != b"[":
+            return [bytes(msgspec.json.decode(data, type=msgspec.Raw))]
+        return [bytes(item) for item in msgspec.json.decode(data, type=list[msgspec.Raw])] or [data]
+    text, found, end = data.decode("utf-8", "replace"), [], 0
+    with suppress(ValueError, RecursionError):
+        while begin := _VALUE.match(text, end):
+            _, end = _LENIENT.raw_decode(text, begin.end())
+            found.append(text[begin.end() : end].encode())
+    return found or [data]
 
 
 def object_in(data: bytes | None) -> dict[str, Any]:
@@ -83,6 +105,9 @@ def _whole(digits: str) -> int | float:
     return int(digits) if len(digits) <= _LONGEST_INT else math.copysign(math.inf, float(digits[:2] + "1"))
 
 
+_LENIENT = json.JSONDecoder(parse_int=_whole, strict=False)
+
+
 def _fitted(value: Any, kind: Any) -> Any:
     """`value` as `kind`; None where it is none."""
     if kind is Any:
@@ -96,6 +121,8 @@ def _fitted(value: Any, kind: Any) -> Any:
         items = value if isinstance(value, list) else [value]
         return [found for one in items if (found := _fitted(one, item)) is not None]
     if kind is str:
+        if isinstance(value, dict):
+            value = value.get("type")
         return value if isinstance(value, str) else str(value) if type(value) is int else None
     if kind is int:
         return count(value)

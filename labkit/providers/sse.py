@@ -1,17 +1,27 @@
 """Server-sent events, read incrementally: bytes in as they arrive, the data of each event out.
 
 It follows the WHATWG rules (any line ending, comments, several `data` lines, a byte order mark) and
-knows nothing of dialects or of the socket the bytes came from. The names of events are left out: the dialects
-repeat them inside the data. Beyond the rules, it takes what llama.cpp writes where it fails (`error: {…}`),
-and an object between the events, for data.
+knows nothing of dialects or of the socket the bytes came from. The dialects repeat the names of events inside
+the data: where one does not, it is put there as the data's `type`. Beyond the rules, it takes what llama.cpp
+writes where it fails (`error: {…}`), and an object between the events, for data; names of fields may be in
+capitals, `data:` may stand twice, and blank lines may be left out.
 """
 
 from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+
+import msgspec
 
 LIMIT_BYTES = 16 * 1024 * 1024
 
 
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
+_FIELD = re.compile(rb"[a-z][\w-]{0,30}(:|$)")
+_DATA = re.compile(rb"^data:", re.MULTILINE)
+_LONGEST_BEGIN = 2000
 BLANK = b" \t\r\n\xef\xbb\xbf"
 """What may stand before a body, a byte order mark included."""
 
@@ -23,11 +33,15 @@ def form(begin: bytes) -> str | None:
     ('events', 'json', 'other', None)
     """
     begin = begin.lstrip(BLANK)
-    if begin.startswith(_FIELDS):
-        return "events"
     if begin[:1] in (b"{", b"["):
         return "json"
-    return None if any(field.startswith(begin) for field in _FIELDS) else "other"
+    begin = begin[:_LONGEST_BEGIN].replace(b"\r", b"\n").lower()
+    if begin.startswith(_FIELDS):
+        return "events"
+    if not _FIELD.match(begin) and begin:
+        return "other"
+    # A field that nobody knows: events only if data comes.
+    return "events" if _DATA.search(begin) else None if len(begin) < _LONGEST_BEGIN else "other"
 
 
 class EventTooLarge(ValueError):
@@ -44,11 +58,12 @@ class EventParser:
     [b'[DONE]']
     """
 
-    __slots__ = ("_begun", "_held", "_limit")
+    __slots__ = ("_begun", "_held", "_limit", "_twice")
 
     def __init__(self, *, limit_bytes: int = LIMIT_BYTES) -> None:
         self._held = b""
         self._begun = False
+        self._twice = False
         self._limit = limit_bytes
 
     def rest(self) -> list[bytes]:
@@ -60,7 +75,7 @@ class EventParser:
 
         Raises `EventTooLarge` where one event grows beyond the limit.
         """
-        if self._begun and not self._held and _is_one(chunk):
+        if self._begun and not self._held and _is_one(chunk) and not self._twice:
             return [chunk[6:-2]]
         text = self._held + chunk if self._held else chunk
         if not self._begun:
@@ -83,8 +98,11 @@ class EventParser:
         for block in blocks:
             if block.startswith(b"data: ") and b"\n" not in block:
                 events.append(block[6:])
-            elif (data := _data_of(block)) is not None:
-                events.append(data)
+            else:
+                events += _data_of(block)
+        if events and (self._twice or events[0].startswith(b"data:")):
+            self._twice = True
+            events = [event.removeprefix(b"data:").lstrip() for event in events]
         return events
 
 
@@ -98,16 +116,53 @@ def _is_one(chunk: bytes) -> bool:
     )
 
 
-def _data_of(block: bytes) -> bytes | None:
-    """The joined `data` lines of one event, or what stands for them; None where it has none."""
+def _data_of(block: bytes) -> list[bytes]:
+    """The joined `data` lines of one event, or what stands for them; none where it has none."""
+    head, named, data = block.partition(b"\ndata: ")
+    if named and data.startswith(b'{"type"') and head.startswith(b"event:") and b"\n" not in data:
+        return [data]
     if block.lstrip()[:1] == b"{":
-        return block
-    lines = []
+        return [block]
+    lines, name = [], b""
     for line in block.split(b"\n"):
-        if line.startswith(b"data:"):
-            lines.append(line[6:] if line.startswith(b"data: ") else line[5:])
-        elif line == b"data":
-            lines.append(b"")
-        elif line.startswith(b"error:"):
-            lines.append(b'{"error":' + line[6:] + b"}")
-    return b"\n".join(lines) if lines else None
+        field, colon, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        match field.lower():
+            case b"data":
+                lines.append(value)
+            case b"event":
+                name = value.strip()
+            case b"error" if colon:
+                lines.append(b'{"error":' + value + b"}")
+    if len(lines) > 1 and _is_json(lines[0]):
+        # Each line is an event: the blank ones between them were left out.
+        return lines
+    return [_named(b"\n".join(lines), name)] if lines else []
+
+
+def _named(data: bytes, name: bytes) -> bytes:
+    """`data` with the name of its event, where it does not tell it itself."""
+    begin = data.lstrip()
+    if not name or not begin:
+        return data
+    word = json.dumps(name.decode("utf-8", "replace")).encode()
+    if begin[:1] != b"{":
+        said = json.dumps(data.decode("utf-8", "replace")).encode()
+        return b'{"error":' + said + b"}" if name.lower() == b"error" else data
+    with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+        if msgspec.json.decode(data, type=_Typed).type is None:
+            rest = begin[1:].lstrip()
+            return b'{"type":' + word + (b"" if rest[:1] == b"}" else b",") + rest
+    return data
+
+
+class _Typed(msgspec.Struct, gc=False):
+    type: msgspec.Raw | None = None
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return line.lstrip()[:1] == b"{"

@@ -19,7 +19,7 @@ from labkit.catalog.model import Model
 from labkit.endpoints import check_base_url
 from labkit.errors import DefinitionError, MalformedAnswer, ProviderError
 from labkit.keys import Key, echo, scrub
-from labkit.providers import aws_frames, failures, sse
+from labkit.providers import aws_frames, failures, lenient, sse
 from labkit.providers.base import REQUEST_IDS
 from labkit.providers.http import Arrived
 from labkit.providers.reading import Reading
@@ -191,7 +191,10 @@ class Wire:
             return await _events(begin, chunks, listener, reading, EventParser())
         if form != "json":
             raise await self._no_answer(begin, chunks, reading.headers.get("content-type", "no type"))
-        reading.whole(await _together(begin, chunks, listener))
+        found = lenient.documents(await _together(begin, chunks, listener))
+        if len(found) > 1:
+            return any(map(reading.take, found))
+        reading.whole(found[0])
         return False
 
     async def _no_answer(self, begin: bytes, chunks: AsyncIterator[bytes], kind: str) -> MalformedAnswer:

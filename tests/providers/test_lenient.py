@@ -41,6 +41,8 @@ class Outer(msgspec.Struct):
         ('{"items": [null, {"index": 2.0}, 5]}', Outer(items=[Inner(index=2)])),
         ('{"items": {"index": 2}}', Outer(items=[Inner(index=2)])),
         ('[{"id": "a"}]', Outer(id="a")),
+        ('{"id": {"type": "a"}}', Outer(id="a")),
+        ('{"id": "a\tb"}', Outer(id="a\tb")),
         ('{"id": "\\ud83d"}', Outer(id="\ud83d")),
         ('{"count": ' + "9" * 5000 + "}", Outer()),
         ("null", None),
@@ -51,6 +53,24 @@ class Outer(msgspec.Struct):
 def test_what_can_be_read_is(data: str, found: Outer | None) -> None:
     """A field of another type is what it means, or is not there; all else stands."""
     assert lenient.read(data.encode(), Outer) == found
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        ('{"a": 1}', ['{"a": 1}']),
+        ('[{"a": 1}, {"a": 2}]', ['{"a": 1}', '{"a": 2}']),
+        ('{"a": 1}\n{"a": 2}\n', ['{"a": 1}', '{"a": 2}']),
+        ('{"a": 1}\n\ndata: [DONE]\n\n', ['{"a": 1}']),
+        ('{"a": "\t"}{"a": 2}', ['{"a": "\t"}', '{"a": 2}']),
+        ('{"a": 1', ['{"a": 1']),
+        ("[]", ["[]"]),
+        ("[" * 5000, ["[" * 5000]),
+    ],
+)
+def test_values_one_after_another(data: str, found: list[str]) -> None:
+    """Each is one, on lines or in a list; what follows them is left out."""
+    assert lenient.documents(data.encode()) == [one.encode() for one in found]
 
 
 def test_what_is_passed_on_unread_is_json() -> None:

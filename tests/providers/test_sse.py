@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.providers.sse import EventParser, EventTooLarge
+from labkit.providers.sse import EventParser, EventTooLarge, form
 
 
 def parse(data: bytes, cuts: list[int] | None = None) -> list[bytes]:
@@ -44,6 +44,50 @@ def parse(data: bytes, cuts: list[int] | None = None) -> list[bytes]:
 def test_events_by_the_rules(data: bytes, events: list[bytes]) -> None:
     """Line endings, comments, joined lines and a byte order mark are read as the standard says."""
     assert parse(data) == events
+
+
+@pytest.mark.parametrize(
+    ("data", "events"),
+    [
+        (b'data: {"a":1}\ndata: {"b":2}\ndata: [DONE]\n', [b'{"a":1}', b'{"b":2}', b"[DONE]"]),
+        (b'data: {\ndata: "a":1\ndata: }\n\n', [b'{\n"a":1\n}']),
+        (b'data: data: {"a":1}\n\ndata: data: [DONE]\n\n', [b'{"a":1}', b"[DONE]"]),
+        (b'Event: x\nDATA: {"type":"y"}\n\n', [b'{"type":"y"}']),
+        (
+            b'event: x\ndata: {"a":{"type":"y"}}\n\nevent: z\ndata: {}\n\n',
+            [b'{"type":"x","a":{"type":"y"}}', b'{"type":"z"}'],
+        ),
+        (b'event: x\ndata: {"type":"y"}\n\n', [b'{"type":"y"}']),
+        (b'event: x\ndata: {"a":1,"type":"y"}\n\n', [b'{"a":1,"type":"y"}']),
+        (b'event: x\ndata: {"a":1\n\n', [b'{"a":1']),
+        (b"event: x\ndata: [DONE]\n\n", [b"[DONE]"]),
+        (b'event: error\ndata: it is "late"\n\n', [b'{"error":"it is \\"late\\""}']),
+        (b'{"a":1}\n\n', [b'{"a":1}']),
+    ],
+)
+def test_events_beyond_the_rules(data: bytes, events: list[bytes]) -> None:
+    """Blank lines left out, `data:` twice, names in capitals; an event's name is its type where its data has
+    none, and words under the name of an error are one."""
+    assert parse(data) == parse(data, list(range(len(data)))) == events
+
+
+@pytest.mark.parametrize(
+    ("begin", "found"),
+    [
+        (b"foo: bar\n\ndata: {}", "events"),
+        (b"foo: bar\n\n", None),
+        (b"Event: x", "events"),
+        (b"fo", None),
+        (b"Error: " + b"x" * 3000, "events"),
+        (b"Note: " + b"x" * 3000, "other"),
+        (b"no such page", "other"),
+        (b"<html>", "other"),
+        (b'\n[{"a"', "json"),
+    ],
+)
+def test_what_a_body_is(begin: bytes, found: str | None) -> None:
+    """By how it begins; after a field that nobody knows, by whether data comes."""
+    assert form(begin) == found
 
 
 lines = st.sampled_from(

@@ -99,6 +99,26 @@ def test_an_answer_waits_for_no_goodbye(dialect: str, mock: Any, stream: Any) ->
 
 
 @pytest.mark.parametrize("dialect", ENDS)
+@pytest.mark.parametrize("written", ["lines", "list", "packed", "named"])
+def test_events_in_other_forms(dialect: str, written: str, mock: Any) -> None:
+    """One JSON object a line, all in a list, no blank lines between, or their type only in their name."""
+    found: list[Any] = [{"type": "ping"}, *(event for event in ENDS[dialect] if event != "[DONE]")]
+    texts = [json.dumps(event) for event in found]
+    untyped = [{name: value for name, value in event.items() if name != "type"} for event in found]
+    body = {
+        "lines": "\n".join(texts),
+        "list": json.dumps(found),
+        "packed": "".join(f"data: {text}\n" for text in texts),
+        "named": "".join(
+            f"event: {event.get('type', 'x')}\ndata: {json.dumps(rest)}\n\n"
+            for event, rest in zip(found, untyped, strict=True)
+        ),
+    }[written]
+    asked = mock(dialect, {"content": body.encode()})
+    assert (asked.error, asked.listener.said, asked.answer.stop_reason) == (None, "hello", "stop")
+
+
+@pytest.mark.parametrize("dialect", ENDS)
 @pytest.mark.parametrize(
     "notice",
     [
