@@ -33,6 +33,10 @@ _SEARCHES = (
 _UNPRICED = {
     "usage.input_tokens_details.cache_write_tokens_details.ttl_12h_tokens": "cache writes kept for 12 hours",
     "usage.prompt_tokens_details.cache_write_tokens_details.ttl_12h_tokens": "cache writes kept for 12 hours",
+    **{
+        f"usage.{way}_tokens_details.audio_tokens": "audio tokens"
+        for way in ("prompt", "completion", "input", "output")
+    },
     "usage.num_sources_used": "sources of a live search",
     "usage.num_server_side_tools_used": "tools of the provider",
 }

@@ -71,6 +71,9 @@ def test_what_a_response_did_is_counted() -> None:
         ({"annotations": [{"type": "url_citation"}]}, "a web search"),
         ({"choices": [{"message": {"annotations": [{"type": "url_citation"}]}}]}, "a web search"),
         ({"usage": {"num_sources_used": 3}}, "sources of a live search"),
+        ({"usage": {"completion_tokens_details": {"audio_tokens": 90, "text_tokens": 1}}}, "audio tokens"),
+        ({"usage": {"prompt_tokens_details": {"audio_tokens": 9}}}, "audio tokens"),
+        ({"usage": {"completion_tokens_details": {"audio_tokens": 0}}}, ""),
         ({"usage": {"iterations": [{"type": "message"}, {"type": "compaction"}]}}, "a pass of compaction"),
         ({"usage": {"server_tool_use": {"web_search_requests": -1}}}, "a number of searches that is none"),
         (

@@ -1,4 +1,4 @@
-"""What a request lets the provider do beside answering: search, fetch, run code. How often at most, and
+"""What a request lets the provider do beside writing: search, fetch, run code, speak. How often at most, and
 which of it is charged for beside the tokens.
 
 It reads params and knows no prices, nor what was done in the end: that stands in `labkit.served`.
@@ -53,6 +53,9 @@ def asked(params: Mapping[str, Any], name: str) -> ProviderTools:
         tools.append(("web_search", None))
     if isinstance(params.get("search_parameters"), Mapping):
         tools.append(("live_search", None))
+    if "audio" in _listed(params.get("modalities")):
+        # Spoken tokens cost many times what written ones do.
+        tools.append(("audio", None))
     always = params.get("web_search_options") is not None or bool(_SEARCH_MODEL.fullmatch(name))
     if always:
         tools.append(("web_search", 1))

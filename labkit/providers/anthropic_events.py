@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from labkit.providers import lenient, refusals, stops
+from labkit.providers.counts import named
 from labkit.providers.reading import STRICT_FAULTS, Reading, text_of
 from labkit.records import Answer, Listener
 
@@ -23,20 +24,6 @@ _NAMES = {
     "cache_creation_input_tokens": "cache_write",
     "output_tokens": "output",
 }
-
-
-class _Details(msgspec.Struct, gc=False):
-    thinking_tokens: Any = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    """Counts are of any type here: `labkit.providers.counts` says which can be believed."""
-
-    input_tokens: Any = None
-    cache_read_input_tokens: Any = None
-    cache_creation_input_tokens: Any = None
-    output_tokens: Any = None
-    output_tokens_details: _Details | None = None
 
 
 class _Block(msgspec.Struct, gc=False):
@@ -56,7 +43,7 @@ class _Message(msgspec.Struct, gc=False):
     model: str | None = None
     content: Any = None
     stop_reason: str | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     error: Any = None
 
 
@@ -65,7 +52,7 @@ class _Event(msgspec.Struct, gc=False):
     message: _Message | None = None
     delta: _Block | None = None
     content_block: _Block | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     error: Any = None
 
 
@@ -107,6 +94,10 @@ class AnthropicReading(Reading):
             self.whole(data)
             return True
         if event.type == "message_stop":
+            self._counts.add(named(event.usage))
+            # Bedrock repeats the counts here in words of its own, where others may have told none.
+            late = list(named(lenient.object_in(data)))
+            self._counts.add(one for one in late if self._counts.get(one[0]) is None)
             self._closed = True
             return True
         return self._learn(event, data) if event.type.startswith(_OWN) else self._unnamed(data)
@@ -119,8 +110,7 @@ class AnthropicReading(Reading):
         if found.content is None:
             raise self._malformed("it has no content", payload)
         self._head = found
-        if found.usage is not None:
-            self._count(found.usage)
+        self._counts.add(named(found.usage))
         text, thought = text_of(found.content)
         blocks = found.content if isinstance(found.content, list) else []
         self._beyond |= any(isinstance(one, dict) and one.get("type") == "tool_use" for one in blocks)
@@ -151,12 +141,10 @@ class AnthropicReading(Reading):
             return False
         if event.type == "message_start" and event.message is not None:
             self._head, self._began = event.message, data
-            if event.message.usage is not None:
-                # What it tells of the output is an early count.
-                self._count(event.message.usage, but="output")
+            # What it tells of the output is an early count.
+            self._counts.add(one for one in named(event.message.usage) if one[0] != "output")
         elif event.type == "message_delta":
-            if event.usage is not None:
-                self._count(event.usage)
+            self._counts.add(named(event.usage))
             if event.delta is not None and stops.told(event.delta.stop_reason):
                 self._reason, self._ended = event.delta.stop_reason, data
         self._listener.event()
@@ -179,24 +167,14 @@ class AnthropicReading(Reading):
         self._passed(data)
         return False
 
-    def _count(self, usage: _Usage, *, but: str = "") -> None:
-        self._counts.add({name: value for name, value in counts(usage).items() if name != but})
-
     def _raw(self) -> str:
         """What ended the answer, with what was told of it before."""
         began, ended = lenient.object_in(self._began), lenient.object_in(self._ended)
         told = {theirs: self._counts.get(name) for theirs, name in _NAMES.items()}
         # Only the first event tells how long a cache is kept, and by which tier an answer is served.
-        usage = {**_told(began.get("message")), **_told(ended)}
+        usage = _larger(_told(began.get("message")), _told(ended))
         usage |= {theirs: tokens for theirs, tokens in told.items() if tokens is not None}
         return lenient.written({**ended, "id": self._head.id, "model": self._head.model, "usage": usage})
-
-
-def counts(usage: _Usage) -> dict[str, Any]:
-    """The dialect's counts by the names of `labkit.providers.counts`."""
-    details = usage.output_tokens_details or _Details()
-    told = {name: getattr(usage, theirs) for theirs, name in _NAMES.items()}
-    return {**told, "reasoning": details.thinking_tokens}
 
 
 def _told(payload: Any) -> dict[str, Any]:
@@ -204,3 +182,11 @@ def _told(payload: Any) -> dict[str, Any]:
     found = payload.get("usage") if isinstance(payload, dict) else None
     told = found if isinstance(found, dict) else {}
     return {name: value for name, value in told.items() if value is not None}
+
+
+def _larger(one: Any, other: Any) -> Any:
+    """Of two reports what the later tells, but of two counts the larger."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {**one, **{name: _larger(one.get(name), value) for name, value in other.items()}}
+    a, b = lenient.count(one), lenient.count(other)
+    return max(a, b) if a is not None and b is not None else one if other is None else other

@@ -2,13 +2,15 @@
 
 Endpoints count reasoning or cached tokens beside a total instead of inside it, leave thoughts out of all but
 the sum, tell a count twice, as text, below zero or as a fraction, and a zero beside an answer. What was
-billed is the larger reading; where there is no reading, the count is unknown and `Usage.doubt` says why. It
-knows neither a dialect's names for its counts nor prices.
+billed is the larger reading; where there is no reading, the count is unknown and `Usage.doubt` says why.
+`named` knows the names that counts have, whoever tells them: endpoints of one dialect pass on the counts of
+another. It knows no prices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from labkit.providers.lenient import count
@@ -17,6 +19,39 @@ from labkit.visible import quoted
 
 MOST = 10**12
 """More tokens than any answer can have: many times the largest context there is."""
+
+_NAMES = {
+    "input": "prompt_tokens input_tokens input_token_count prompt_token_count",
+    "output": "completion_tokens output_tokens output_token_count candidates_token_count",
+    "cache_read": "cached_tokens cache_read_input_tokens cache_read_tokens prompt_cache_hit_tokens "
+    "cache_read_input_token_count cached_content_token_count",
+    "cache_write": "cache_write_tokens cache_creation_input_tokens cache_creation_tokens "
+    "cache_write_input_tokens cache_write_input_token_count",
+    "reasoning": "reasoning_tokens thinking_tokens thoughts_token_count",
+    "total": "total_tokens total_token_count",
+}
+_OURS = {theirs.replace("_", ""): ours for ours, names in _NAMES.items() for theirs in names.split()}
+
+
+def named(report: Any) -> Iterator[tuple[str, Any]]:
+    """The counts of a report, those of its details included, by the names that `Counts` has for them.
+
+    >>> list(named({"promptTokens": 9, "prompt_tokens_details": {"cached_tokens": 4}, "cost": 1}))
+    [('input', 9), ('cache_read', 4)]
+    """
+    if not isinstance(report, dict):
+        return
+    for name, value in report.items():
+        inner = value.items() if isinstance(value, dict) else ((name, value),)
+        for theirs, told in inner:
+            ours = _ours(theirs)
+            if ours is not None and told is not None:
+                yield ours, told
+
+
+@lru_cache(maxsize=256)
+def _ours(name: str) -> str | None:
+    return _OURS.get(name.replace("_", "").casefold())
 
 
 class Counts:
@@ -36,9 +71,9 @@ class Counts:
         self._told: dict[str, int] = {}
         self._doubts: dict[str, str] = {}
 
-    def add(self, told: Mapping[str, Any]) -> None:
+    def add(self, told: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
         """One more report. Of two that differ the larger counts: the other was an early one, or is empty."""
-        for name, value in told.items():
+        for name, value in told.items() if isinstance(told, Mapping) else told:
             if value is None:
                 continue
             number = count(value)

@@ -14,31 +14,9 @@ from typing import Any
 import msgspec
 
 from labkit.providers import lenient, refusals, stops
+from labkit.providers.counts import named
 from labkit.providers.reading import STRICT_FAULTS, Reading, text_of
 from labkit.records import Answer, Listener
-
-
-class _Details(msgspec.Struct, gc=False):
-    """What a count of the input, or of the output, is made of."""
-
-    cached_tokens: Any = None
-    cache_write_tokens: Any = None
-    reasoning_tokens: Any = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    """Counts are of any type here: `labkit.providers.counts` says which can be believed."""
-
-    prompt_tokens: Any = None
-    input_tokens: Any = None
-    completion_tokens: Any = None
-    output_tokens: Any = None
-    total_tokens: Any = None
-    reasoning_tokens: Any = None
-    cached_tokens: Any = None
-    prompt_cache_hit_tokens: Any = None
-    prompt_tokens_details: _Details | None = None
-    completion_tokens_details: _Details | None = None
 
 
 class _Part(msgspec.Struct, gc=False):
@@ -56,7 +34,7 @@ class _Choice(msgspec.Struct, gc=False):
     message: _Part | None = None
     text: Any = None
     finish_reason: str | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     error: Any = None
 
 
@@ -64,7 +42,8 @@ class _Chunk(msgspec.Struct, gc=False):
     id: str | None = None
     model: str | None = None
     choices: list[_Choice] | None = None
-    usage: _Usage | None = None
+    usage: Any = None
+    x_groq: Any = None
     service_tier: Any = None
     error: Any = None
 
@@ -114,6 +93,7 @@ class OpenAIReading(Reading):
             elif refusals.is_one(data):
                 raise self._refused(data)
             else:
+                self._counts.add(named(lenient.object_in(data)))
                 self._passed(data)
             return False
         for choice in choices:
@@ -173,6 +153,8 @@ class OpenAIReading(Reading):
             self._beside["service_tier"] = chunk.service_tier
         if chunk.usage is not None:
             self._count(chunk.usage, data)
+        elif isinstance(chunk.x_groq, dict):
+            self._counts.add(named(chunk.x_groq.get("usage")))
         return chunk
 
     def _choice(self, choice: _Choice, data: bytes) -> None:
@@ -254,9 +236,9 @@ class OpenAIReading(Reading):
         if finish is not None:
             self._finish, self._ended = finish, ended
 
-    def _count(self, usage: _Usage, data: bytes) -> None:
+    def _count(self, usage: Any, data: bytes) -> None:
         self._last = data
-        self._counts.add(counts(usage))
+        self._counts.add(named(usage))
 
     def _raw(self) -> str:
         """The chunk that ended the answer, with the usage that came after it, and what came before it."""
@@ -269,21 +251,3 @@ class OpenAIReading(Reading):
         if self._calls and self._last is not ended:
             payload["tool_calls"] = self._calls
         return lenient.written(payload)
-
-
-def counts(usage: _Usage) -> dict[str, Any]:
-    """The dialect's counts by the names of `labkit.providers.counts`, also where an endpoint has its own."""
-    entered = usage.prompt_tokens_details or _Details()
-    left = usage.completion_tokens_details or _Details()
-    return {
-        "input": _first(usage.prompt_tokens, usage.input_tokens),
-        "cache_read": _first(entered.cached_tokens, usage.cached_tokens, usage.prompt_cache_hit_tokens),
-        "cache_write": entered.cache_write_tokens,
-        "output": _first(usage.completion_tokens, usage.output_tokens),
-        "reasoning": _first(left.reasoning_tokens, usage.reasoning_tokens),
-        "total": usage.total_tokens,
-    }
-
-
-def _first(*told: Any) -> Any:
-    return next((value for value in told if value is not None), None)

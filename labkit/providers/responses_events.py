@@ -12,30 +12,13 @@ from typing import Any
 import msgspec
 
 from labkit.providers import lenient, refusals, stops
+from labkit.providers.counts import named
 from labkit.providers.reading import STRICT_FAULTS, Reading, text_of
 from labkit.records import Answer, Listener, StopReason
 
 _ENDS = ("response.completed", "response.incomplete", "response.done")
 _THOUGHTS = ("response.reasoning_text.delta", "response.reasoning_summary_text.delta")
 _ASIDE = "commentary"
-
-
-class _Details(msgspec.Struct, gc=False):
-    """What a count of the input, or of the output, is made of."""
-
-    cached_tokens: Any = None
-    cache_write_tokens: Any = None
-    reasoning_tokens: Any = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    """Counts are of any type here: `labkit.providers.counts` says which can be believed."""
-
-    input_tokens: Any = None
-    output_tokens: Any = None
-    total_tokens: Any = None
-    input_tokens_details: _Details | None = None
-    output_tokens_details: _Details | None = None
 
 
 class _Item(msgspec.Struct, gc=False):
@@ -54,7 +37,7 @@ class _Response(msgspec.Struct, gc=False):
     model: str | None = None
     status: str | None = None
     output: list[_Item] | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     incomplete_details: _Why | None = None
     error: Any = None
 
@@ -152,8 +135,7 @@ class ResponsesReading(Reading):
             raise self._malformed("it has no output", payload)
         found.status = found.status or status
         self._found, self._ended = found, payload
-        if found.usage is not None:
-            self._counts.add(counts(found.usage))
+        self._counts.add(named(found.usage))
         self._tell(found.output or self._items)
 
     def _tell(self, output: list[_Item]) -> None:
@@ -213,20 +195,6 @@ class ResponsesReading(Reading):
 
     def _failed(self, error: Any) -> Exception:
         return self._refused(lenient.written({"error": error}).encode())
-
-
-def counts(usage: _Usage) -> dict[str, Any]:
-    """The dialect's counts by the names of `labkit.providers.counts`."""
-    entered = usage.input_tokens_details or _Details()
-    left = usage.output_tokens_details or _Details()
-    return {
-        "input": usage.input_tokens,
-        "cache_read": entered.cached_tokens,
-        "cache_write": entered.cache_write_tokens,
-        "output": usage.output_tokens,
-        "reasoning": left.reasoning_tokens,
-        "total": usage.total_tokens,
-    }
 
 
 def _calls(output: list[_Item]) -> bool:

@@ -6,7 +6,6 @@ import warnings
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import genai_prices
-import msgspec
 import pytest
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelPrice
@@ -17,8 +16,7 @@ from labkit.catalog import listed
 from labkit.catalog.model import Model
 from labkit.catalog.prices import _compiled, pricer
 from labkit.catalog.rates import Rates
-from labkit.providers import anthropic_events, openai_events, responses_events
-from labkit.providers.counts import Counts
+from labkit.providers.counts import Counts, named
 from labkit.records import Usage
 from labkit.served import AS_ASKED, Served
 
@@ -170,11 +168,11 @@ def as_messages(plain, read, written, left):
     }
 
 
-def usage_in(events, raw):
-    """What is read from a usage as it came, in the dialect of these events."""
+def usage_in(raw, *, beside=False):
+    """What is read from a usage as it came, in a dialect that counts its cache beside the input or inside."""
     told = Counts()
-    told.add(events.counts(msgspec.convert(raw, events._Usage)))
-    return told.usage(said=True, beside=events is anthropic_events)
+    told.add(named(raw))
+    return told.usage(said=True, beside=beside)
 
 
 counts = st.integers(1, 200_000)
@@ -187,9 +185,9 @@ def test_a_cache_is_paid_once_inside_or_beside_the_input(plain, read, written, l
     own = Model("x/y", prices={"input": 1, "cache_read": 0.1, "cache_write": 1.25, "output": 5})
     parts = plain, read, written, left
     usages = [
-        usage_in(openai_events, as_chat(*parts)),
-        usage_in(responses_events, as_responses(*parts)),
-        usage_in(anthropic_events, as_messages(*parts)),
+        usage_in(as_chat(*parts)),
+        usage_in(as_responses(*parts)),
+        usage_in(as_messages(*parts), beside=True),
     ]
     expected = (plain + 0.1 * read + 1.25 * written + 5 * left) / 1e6
     for usage in usages:
@@ -197,20 +195,20 @@ def test_a_cache_is_paid_once_inside_or_beside_the_input(plain, read, written, l
 
 
 @pytest.mark.parametrize(
-    ("provider", "name", "flavor", "report", "events"),
+    ("provider", "name", "flavor", "report"),
     [
-        ("openai", "gpt-6-luna", "chat", as_chat, openai_events),
-        ("openai", "gpt-6-luna", "responses", as_responses, responses_events),
-        ("anthropic", "claude-haiku-4-5", "default", as_messages, anthropic_events),
+        ("openai", "gpt-6-luna", "chat", as_chat),
+        ("openai", "gpt-6-luna", "responses", as_responses),
+        ("anthropic", "claude-haiku-4-5", "default", as_messages),
     ],
 )
-def test_a_payload_costs_what_genai_prices_reads_from_it(provider, name, flavor, report, events):
+def test_a_payload_costs_what_genai_prices_reads_from_it(provider, name, flavor, report):
     """From one raw payload labkit reads and prices what genai-prices itself reads and prices."""
     raw = report(100, 600, 300, 50)
     theirs = genai_prices.extract_usage(
         {"model": name, "usage": raw}, provider_id=provider, api_flavor=flavor
     ).calc_price(genai_request_timestamp=AT)
-    ours = pricer(Model(f"{provider}/{name}"), AT).price(usage_in(events, raw))
+    ours = pricer(Model(f"{provider}/{name}"), AT).price(usage_in(raw, beside=provider == "anthropic"))
     assert ours.cost_usd == pytest.approx(float(theirs.total_price), rel=1e-9)
 
 
@@ -570,6 +568,8 @@ def test_the_worst_case_is_that_of_what_may_be_served():
     assert worst({"tools": [{**search, "max_uses": 3}]}) == pytest.approx(three)
     assert worst({"tools": [{**search, "max_uses": 3}]}, window=None) is None
     assert worst({"tools": [search]}) is None
+    assert worst({"modalities": ["text"]}, id="openai/gpt-4o") is not None
+    assert worst({"modalities": ["text", "audio"]}, id="openai/gpt-4o-audio-preview") is None
     assert worst({"tools": [{"name": "mine", "input_schema": {}}]}) == pytest.approx(worst({}))
     function = {"type": "function", "function": {"name": "mine"}}
     assert worst({"tools": [function]}, id="openai/gpt-4o") is not None

@@ -22,7 +22,7 @@ START: dict[str, Any] = {
     "type": "message_start",
     "message": {"id": "m1", "model": "c-1", "usage": {"input_tokens": 5, "output_tokens": 1}},
 }
-STOP = {"type": "message_stop"}
+STOP: dict[str, Any] = {"type": "message_stop"}
 
 
 def said(*pieces: str) -> list[dict[str, Any]]:
@@ -80,6 +80,33 @@ def test_how_it_was_served_is_kept(mock: Any, stream: Any) -> None:
         web_searches=2,
     )
     assert asked.answer.usage.output_tokens == 2
+
+
+def test_of_two_reports_the_larger(mock: Any, stream: Any) -> None:
+    """What was kept for an hour by the first report is not taken back by a zero in the last."""
+    hour = {"ephemeral_1h_input_tokens": 7, "ephemeral_5m_input_tokens": 0}
+    usage = {"input_tokens": 5, "cache_creation_input_tokens": 7, "cache_creation": hour, "output_tokens": 1}
+    start = {"type": "message_start", "message": {"id": "m1", "model": "c-1", "usage": usage}}
+    last = {"cache_creation": {**hour, "ephemeral_1h_input_tokens": 0}}
+    asked = mock("anthropic", stream(start, *said("a"), end(**last), STOP))
+    assert served.of(asked.answer.raw).cache_write_1h_tokens == 7
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        {"usage": {"input_tokens": 5, "output_tokens": 2}},
+        {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 5, "outputTokenCount": 2}},
+    ],
+)
+def test_counts_in_the_last_event(late: dict[str, Any], mock: Any, stream: Any) -> None:
+    """Some tell all of them there, Bedrock in words of its own; the larger counts are those that are kept."""
+    reason = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
+    asked = mock("anthropic", stream(*said("a"), reason, {**STOP, **late}))
+    assert asked.answer.usage == Usage(input_tokens=5, output_tokens=2)
+    before = {"type": "message_delta", "usage": {"input_tokens": 9, "output_tokens": 4}}
+    asked = mock("anthropic", stream(*said("a"), before, reason, {**STOP, **late}))
+    assert asked.answer.usage == Usage(input_tokens=9, output_tokens=4)
 
 
 def test_several_system_messages_are_joined(mock: Any, stream: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.providers.counts import MOST, Counts
+from labkit.providers.counts import MOST, Counts, named
 
 
 def usage(*reports: dict[str, Any], said: bool = True, beside: bool = False) -> Any:
@@ -40,6 +40,39 @@ def test_the_larger_reading(told: dict[str, Any], entered: int, left: int) -> No
     """Reasoning and cache beside a count, or in the total alone, are part of what is billed."""
     found = usage(told)
     assert (found.input_tokens, found.output_tokens, found.doubt) == (entered, left, None)
+
+
+@pytest.mark.parametrize(
+    ("report", "found"),
+    [
+        ({"prompt_tokens": 9, "completion_tokens": 2}, {"input": 9, "output": 2}),
+        ({"input_tokens": 9, "output_tokens": 2, "cost": 0.5}, {"input": 9, "output": 2}),
+        ({"promptTokens": 9, "totalTokens": 11}, {"input": 9, "total": 11}),
+        ({"inputTokenCount": 9, "outputTokenCount": 2}, {"input": 9, "output": 2}),
+        (
+            {"cache_creation_input_tokens": 7, "cache_read_input_tokens": 3},
+            {"cache_write": 7, "cache_read": 3},
+        ),
+        (
+            {"prompt_tokens_details": {"cached_tokens": 3, "cache_creation_tokens": 7}},
+            {"cache_write": 7, "cache_read": 3},
+        ),
+        ({"output_tokens_details": {"thinking_tokens": 4}, "prompt_tokens": None}, {"reasoning": 4}),
+        ([], {}),
+        ("none", {}),
+        ({"deep": {"deep": {"prompt_tokens": 4}}, "prompt": 3, "audio_tokens": 3}, {}),
+    ],
+)
+def test_counts_by_any_name(report: Any, found: dict[str, int]) -> None:
+    """Whichever dialect's names an endpoint has for its counts, they are counts; other numbers are none."""
+    assert dict(named(report)) == found
+
+
+def test_of_one_count_under_two_names_the_larger() -> None:
+    """A gateway repeats a count in its own way, and leaves the other at zero."""
+    told = Counts()
+    told.add(named({"prompt_tokens": 9, "input_tokens": 0, "cached_tokens": 0, "cache_read_input_tokens": 5}))
+    assert (told.get("input"), told.get("cache_read")) == (9, 5)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from labkit.keys import Key
 from labkit.providers import openai as dialect
 from labkit.records import Usage
 
-END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+END: dict[str, Any] = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 
 
 def said(*pieces: str) -> list[dict[str, Any]]:
@@ -79,6 +79,25 @@ def test_a_streamed_answer(mock: Any, stream: Any) -> None:
     raw = json.loads(answer.raw)
     assert raw["usage"] == usage
     assert raw["choices"] == END["choices"]
+
+
+COUNTS = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [{**END, "x_groq": {"id": "r", "usage": COUNTS}}],
+        [END, COUNTS],
+        [END, {"choices": [], "usage": {"promptTokens": 10, "completionTokens": 2}}],
+        [END, {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 10, "outputTokenCount": 2}}],
+        [{"choices": [{**END["choices"][0], "usage": COUNTS}]}],
+    ],
+)
+def test_usage_told_elsewhere(told: list[Any], mock: Any, stream: Any) -> None:
+    """In a field of the endpoint's own, in an event of its own, or under other names."""
+    answer = mock("openai", stream(*said("a"), *told, "[DONE]")).answer
+    assert (answer.usage.input_tokens, answer.usage.output_tokens) == (10, 2)
 
 
 def test_ids_are_kept(mock: Any, stream: Any) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.providers import openai_events as dialect
-from labkit.providers.counts import Counts
+from labkit.providers.counts import Counts, named
 
 numbers = st.integers(1, 10**9)
 
@@ -17,13 +16,13 @@ def test_totals_hold_their_parts(plain: int, cached: int | None, out: int, thoug
     inside = plain + (cached or 0)
     told = Counts()
     told.add(
-        dialect.counts(
-            dialect._Usage(
-                prompt_tokens=inside,
-                completion_tokens=out + (thought or 0),
-                prompt_tokens_details=dialect._Details(cached_tokens=cached),
-                completion_tokens_details=dialect._Details(reasoning_tokens=thought),
-            )
+        named(
+            {
+                "prompt_tokens": inside,
+                "completion_tokens": out + (thought or 0),
+                "prompt_tokens_details": {"cached_tokens": cached},
+                "completion_tokens_details": {"reasoning_tokens": thought},
+            }
         )
     )
     found = told.usage(said=True)

@@ -93,6 +93,14 @@ def test_a_streamed_answer(mock: Any, stream: Any) -> None:
     assert json.loads(answer.raw) == ended()["response"]
 
 
+def test_counts_under_the_names_of_chat(mock: Any, stream: Any) -> None:
+    """A gateway passes on what a model of another dialect counted."""
+    counts = {"prompt_tokens": 10, "completion_tokens": 7}
+    assert mock("openai-responses", stream(ended(usage=counts))).answer.usage == Usage(
+        input_tokens=10, output_tokens=7
+    )
+
+
 @pytest.mark.parametrize("streamed", [True, False])
 def test_an_answer_in_one_piece(streamed: bool, mock: Any, stream: Any) -> None:
     """Without a stream, or from a server that tells all in its last event, the text is told in one piece."""
