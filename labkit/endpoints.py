@@ -60,7 +60,8 @@ def check_base_url(
         return None, ["base_url is empty. Leave it out, or give an address such as https://host/v1."]
     if not isinstance(allow_host, str | None):
         return None, [f"allow_host is {type(allow_host).__name__}, not the name of a host as text."]
-    shown = repr(_without_secrets(url))
+    # A text without a scheme may be a key that was put in its place.
+    shown = repr(_without_secrets(url)) if "://" in url else f"({len(url)} characters, not shown)"
     parts, faults = _split(url, shown)
     if parts is None:
         return None, faults

@@ -7,12 +7,12 @@
     │   ├── UnknownPrompt        no prompt of that name or version in the lab or in data/prompts
     │   └── MissingKey           a chosen model needs a key that was not found
     ├── ProviderError            one call failed; becomes a row, never reaches the notebook by itself
-    │   ├── AuthenticationFailed the key was refused (401, 403)
+    │   ├── AuthenticationFailed the key was refused (401, 403, or so it says)
     │   ├── QuotaExceeded        no credit left (402, insufficient_quota)
     │   ├── CertificateRefused   the address showed a certificate that is not trusted
     │   ├── InvalidRequest       the provider will never take this request (400, 404, 413, 422 …)
     │   ├── RateLimited          too fast (429)
-    │   ├── Overloaded           the provider is busy or broken (408, 409, 5xx, 529)
+    │   ├── Overloaded           the provider is busy or broken (408, 409, 424, 5xx, 529)
     │   ├── TimedOut             no answer in time; it may have been paid for
     │   ├── ConnectionFailed     the connection could not be made, so nothing was paid
     │   ├── ConnectionLost       the connection broke while the answer came; it may have been paid for
@@ -117,12 +117,12 @@ class CertificateRefused(ProviderError):
 class InvalidRequest(ProviderError):
     """The provider will never take this request.
 
-    `alike` is the same for refusals of one kind, whatever request they answer; `names` is the parameter or
-    the `model` that it refuses by name, if it does.
+    `alike` is the same for refusals of one kind, whatever request they answer; `names` are the words in it
+    that may be the names of parameters, or `model`.
     """
 
     alike = ""
-    names: str | None = None
+    names: frozenset[str] = frozenset()
 
 
 class RateLimited(ProviderError):
@@ -145,9 +145,13 @@ class TimedOut(ProviderError):
 
 
 class ConnectionFailed(ProviderError):
-    """The connection could not be made, so nothing was paid."""
+    """The connection could not be made, so nothing was paid.
+
+    `for_good`: it never will be, as the address or the proxy is; the model is stopped, the others go on.
+    """
 
     retryable = True
+    for_good = False
 
 
 class ConnectionLost(ProviderError):

@@ -420,3 +420,12 @@ def test_every_reader_reads_the_host_that_was_judged(pieces):
             assert (here.host, here.port or {"http": 80, "https": 443}[here.scheme]) == (host, port)
             assert judged.removesuffix(f":{port}").strip("[]") == host
             assert here.path == there.path or here.path in ("", "/")
+
+
+@pytest.mark.parametrize("key", ["sk-proj-abcdefghijklmnopqrstuvwx", "sk-a.b/c:d", "sk-proj-abcdefgh\n"])
+def test_a_key_in_place_of_an_address_is_not_shown(key: str) -> None:
+    """Of a text that is no address the fault tells how long it is."""
+    _, faults = check_base_url(key)
+    assert len(faults) == 1
+    assert f"({len(key)} characters, not shown)" in faults[0]
+    assert key[:8] not in faults[0]

@@ -30,10 +30,11 @@ def faults(model: Model) -> list[str]:
             f"client of {model.id} is a text, not a client: {_EXAMPLES[sdk]}. A key is kept outside, under "
             "the name key_env=…"
         ]
-    if isinstance(client, type) or not inspect.iscoroutinefunction(getattr(client, "post", None)):
-        return [f"client of {model.id} is {_named(client)}, which labkit cannot ask; {_instead(model)}"]
     other = _sdk_of(client)
-    if other not in (None, sdk):
+    asks = inspect.iscoroutinefunction(getattr(client, "post", None))
+    if isinstance(client, type) or other is None or not asks:
+        return [f"client of {model.id} is {_named(client)}, which labkit cannot ask; {_instead(model)}"]
+    if other != sdk:
         return [
             f"client of {model.id} is {_named(client)}, but its dialect is {model.dialect!r}: give "
             f"{_EXAMPLES[sdk]}, or dialect={other!r}."
@@ -45,7 +46,7 @@ def faults(model: Model) -> list[str]:
 
 
 def _sdk_of(client: Any) -> str | None:
-    roots = (base.__module__.partition(".")[0] for base in type(client).__mro__)
+    roots = (base.__module__.partition(".")[0] for base in client.__class__.__mro__)
     return next((root for root in roots if root in _EXAMPLES), None)
 
 

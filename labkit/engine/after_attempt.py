@@ -5,6 +5,7 @@ Limits, buckets and circuit of the queue learn from it here; acting on it is the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -30,6 +31,8 @@ _OF_THE_ENDPOINT = (*REFUSALS, TimedOut, ConnectionFailed, ConnectionLost)
 """Failures that tell of the endpoint, not of one request."""
 _PLACE_S = 0.5
 """A refusal keeps its place for no longer: by then it is known why it was refused."""
+_ALWAYS_SENT = ("model", "stream", "stream_options", "max_tokens", "max_completion_tokens")
+"""Names that a request has although nobody wrote them, or under which it has what was written."""
 _ENOUGH = 5
 """So many refusals and nothing else tell of an endpoint that refuses everything."""
 
@@ -102,11 +105,11 @@ def _failed(
         random=random,
         by_chance=queue.rate.by_chance,
     )
-    stops = decision.stops_model or _unreachable(queue, error, policy, now) or _whatever(queue, error)
+    stops = decision.stops_model or _unreachable(queue, error, policy, now) or _whatever(queue, call, error)
     # A run that was stopped meanwhile asks nothing again, and is no reason to hide what went wrong here.
     wait_s = None if stops or queue.stopped else decision.wait_s
     return AfterAttempt(
-        row=call.unanswered_row(None) if wait_s is None else None,
+        row=call.unanswered_row(None, asked=decision.asked) if wait_s is None else None,
         cost_usd=None if attempted.maybe_paid else 0.0,
         wait_s=wait_s,
         why=str(error),
@@ -126,16 +129,23 @@ def _learn(queue: ModelQueue, attempted: Attempted, error: ProviderError, now: f
     return None
 
 
-def _whatever(queue: ModelQueue, error: ProviderError) -> str | None:
+def _whatever(queue: ModelQueue, call: Call, error: ProviderError) -> str | None:
     """Why no request of this model will be taken, if so: one was refused for what all have, or many alike."""
     if not isinstance(error, InvalidRequest):
         return None
     kind, count = queue.refused_alike
     count = count + 1 if error.alike == kind else 1
     queue.refused_alike = error.alike, count
-    if (error.names and not queue.answered) or count >= TRIPS_AT:
+    if (error.names & _of_all(call) and not queue.answered) or count >= TRIPS_AT:
         return f"it takes no request as they are: {error}"
     return None
+
+
+def _of_all(call: Call) -> set[str]:
+    """The names of what all requests of its model have, and not only its row."""
+    params = call.job.request.params
+    beside = params.get("extra_body")
+    return {*_ALWAYS_SENT, *params, *(beside if isinstance(beside, Mapping) else ())}
 
 
 def _unreachable(queue: ModelQueue, error: ProviderError, policy: Policy, now: float) -> str | None:

@@ -132,8 +132,9 @@ class Call:
             raw=_with_reasoning(answer.raw, attempted.listener.reasoning()),
         )
 
-    def unanswered_row(self, stopped: Stopped | None) -> Generation:
-        """The row of a cell without a finished answer: failed, partial or stopped."""
+    def unanswered_row(self, stopped: Stopped | None, *, asked: str = "") -> Generation:
+        """The row of a cell without a finished answer: failed, partial or stopped; `asked`: until when to
+        wait, where the provider asked for too much of that."""
         attempted = self.last
         status: Status = "stopped" if stopped is not None else "failed"
         if attempted is not None and attempted.listener.ttft_s is not None:
@@ -145,6 +146,7 @@ class Call:
                 message = f"{message} Last failure: {attempted.error}"
         elif attempted is not None:
             error_type, message = _error_type(attempted), _error_message(attempted)
+            message = f"{message} ({asked})" if asked else message
         if attempted is not None and attempted.error is not None:
             raw = attempted.error.raw
         return self._row(status, attempted, error_type=error_type, error_message=message, raw=raw)

@@ -79,10 +79,12 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What follows a failure. `wait_s` None: nothing more is asked; `stops_model` says why no cell is."""
+    """What follows a failure. `wait_s` None: nothing more is asked; `stops_model` says why no cell is.
+    `asked`: the wait that was asked for and is too long, and until when it is."""
 
     wait_s: float | None
     stops_model: str | None = None
+    asked: str = ""
 
 
 def decide(
@@ -107,14 +109,13 @@ def decide(
         return Decision(None, f"its account has no credit left: {error}")
     if isinstance(error, CertificateRefused):
         return Decision(None, f"it cannot be trusted: {error}")
+    if isinstance(error, ConnectionFailed) and error.for_good:
+        return Decision(None, f"it cannot be reached: {error}")
     asked_s = error.retry_after_s
+    asked = "" if asked_s is None else f"it asked to wait {lasting(asked_s)}"
     if error.retryable and asked_s is not None and asked_s > policy.retry_after_cap_s:
-        until = datetime.now(UTC) + timedelta(seconds=min(asked_s, _YEAR_S))
-        return Decision(
-            None,
-            f"it asked to wait {asked_s:,.0f} s, until {until:%Y-%m-%d %H:%M:%S} UTC;"
-            f" that is more than retry_after_cap_s={policy.retry_after_cap_s:g}",
-        )
+        cap = f"retry_after_cap_s={policy.retry_after_cap_s:g}"
+        return Decision(None, f"{asked}; that is more than {cap}", asked)
     if not error.retryable or policy.fail_fast:
         return Decision(None)
     free = isinstance(error, ConnectionFailed) or was_kept(error)
@@ -125,7 +126,19 @@ def decide(
     if asked_s is not None:
         # Never earlier than asked, and not all in the same moment.
         wait_s = asked_s + min(wait_s, 0.1 * asked_s + 0.05)
-    return Decision(wait_s if elapsed_s + wait_s < policy.deadline_s else None)
+    if elapsed_s + wait_s >= policy.deadline_s:
+        return Decision(None, asked=asked)
+    return Decision(wait_s)
+
+
+def lasting(wait_s: float) -> str:
+    """A wait from now on in words: how long, and until when.
+
+    >>> lasting(7200)
+    '7,200 s, until ... UTC'
+    """
+    until = datetime.now(UTC) + timedelta(seconds=min(wait_s, _YEAR_S))
+    return f"{wait_s:,.0f} s, until {until:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def was_kept(error: ProviderError) -> bool:

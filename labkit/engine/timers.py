@@ -14,7 +14,7 @@ from time import perf_counter
 from labkit.engine.call import Call, Stopped
 from labkit.engine.delivery import Delivery
 from labkit.engine.queues import Endpoint, ModelQueue
-from labkit.engine.retry import Policy
+from labkit.engine.retry import Policy, lasting
 from labkit.engine.scheduler import Scheduler
 
 log = logging.getLogger("labkit.engine")
@@ -77,7 +77,7 @@ class Timers:
             opens_s = queue.buckets.used_up_s(queue.queued[0].tokens, now) if queue.queued else 0.0
             # Neither what the user set nor what others use of a limit is a reason to give up.
             if opens_s > self._policy.retry_after_cap_s * queue.runs:
-                why = f"{queue.model.id} was put aside: its limit is used up for another {opens_s:,.0f} s"
+                why = f"{queue.model.id} was put aside: its limit is used up for another {lasting(opens_s)}"
                 self._stop(queue, Stopped("RateLimited", why))
 
     def forget(self) -> None:

@@ -128,6 +128,9 @@ PYTHON: dict[str, Kind] = {
     "OSError": ConnectionLost,
 }
 
+_PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST")
+"""OpenSSL's words for an answer that is not encrypted."""
+_OF_A_PROXY = ("ClientHttpProxyError", "ProxyError")
 _SAID = {
     AuthenticationFailed: "no usable credentials",
     CertificateRefused: "the certificate is not trusted",
@@ -161,6 +164,10 @@ def translate(error: BaseException, *, who: str, keys: Sequence[Key]) -> Provide
     refused = next((one for one in causes if isinstance(one, ssl.SSLCertVerificationError)), None)
     if refused is not None:
         return CertificateRefused(_certificate(refused, causes, who))
+    if advice := next(filter(None, map(_wrong_way, causes)), ""):
+        failed = ConnectionFailed(f"{who}: {_SAID[ConnectionFailed]}: {advice}")
+        failed.for_good = True
+        return failed
     for table in (AIOHTTP, CLIENTS, PYTHON):
         for cause in causes:
             kind = _in(table, type(cause))
@@ -180,6 +187,21 @@ def _certificate(refused: ssl.SSLCertVerificationError, causes: Sequence[BaseExc
     why = getattr(refused, "verify_message", "") or str(refused)
     shown = f"{who}: the certificate of {at or 'its address'} is not trusted: {why:.200}."
     return f"{shown} {certificates.advice(refused)}"
+
+
+def _wrong_way(cause: BaseException) -> str:
+    """Why no connection can be made this way, and what to do; nothing where another attempt may succeed."""
+    if isinstance(cause, ssl.SSLError) and getattr(cause, "reason", "") in _PLAIN:
+        return "what answers there speaks plain http, not https. Correct base_url, or the proxy's address."
+    if type(cause).__name__ not in _OF_A_PROXY:
+        return ""
+    status = str(getattr(cause, "status", "")) or str(cause)[:3]
+    if status not in ("401", "403", "407"):
+        return ""
+    return (
+        f"the proxy refuses it ({status}). Give the user and the password that it asks for in HTTPS_PROXY "
+        "(http://user:password@host:port), or leave that host out in NO_PROXY."
+    )
 
 
 def _words(error: BaseException, keys: Sequence[Key]) -> str:

@@ -154,6 +154,8 @@ class OpenAIReading(Reading):
         if chunk.usage is not None:
             self._count(chunk.usage, data)
         elif isinstance(chunk.x_groq, dict):
+            if chunk.x_groq.get("error"):
+                raise self._refused(data)
             self._counts.add(named(chunk.x_groq.get("usage")))
         return chunk
 

@@ -15,15 +15,18 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any
 
+from labkit.providers.refusal_body import parsed
+
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN = re.compile(
     r"(\d+(?:\.\d+)?)\s*(ms|milli(?:second)?s?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])",
     re.IGNORECASE,
 )
+_CLOCK = re.compile(r"(\d{1,3}):(\d\d):(\d\d)")
 _BETWEEN = re.compile(r"[\s,]*(?:and\s*)?")
 _SAID = re.compile(
-    r"\b(?:again|retry|retrying|wait|resets?|available|next request|reset[a-z ]*)\s+(?:in|after|for)\s+"
-    r"(?:about\s+)?(?=\d)",
+    r"\b(?:again|retry|retrying|try|wait|resets?|available|(?:next|another) request|reset[a-z ]*)\s+"
+    r"(?:(?:in|after|for|at least|about|another)\s+){0,3}(?=\d)",
     re.IGNORECASE,
 )
 _SAID_AT = re.compile(
@@ -31,22 +34,17 @@ _SAID_AT = re.compile(
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|\s?UTC|[+-]\d\d:?\d\d)?)",
     re.IGNORECASE,
 )
-_RESETS = (
-    ("x-ratelimit-reset", "x-ratelimit-remaining"),
-    ("x-rate-limit-reset", "x-rate-limit-remaining"),
-    ("ratelimit-reset", "ratelimit-remaining"),
-    ("x-ratelimit-reset-after", "x-ratelimit-remaining"),
-    ("x-ratelimit-reset-requests", "x-ratelimit-remaining-requests"),
-    ("x-ratelimit-reset-tokens", "x-ratelimit-remaining-tokens"),
-    ("anthropic-ratelimit-unified-reset", "anthropic-ratelimit-unified-remaining"),
-)
-_DRAFT = re.compile(r"\br=0\b.*?\bt=(\d+)")
-"""The header `RateLimit` of the IETF's draft: nothing is left, for so many seconds."""
+_RESET = re.compile(r"rate-?limit.*(reset|timeremaining)")
+"""Headers that tell of a reset; beside each may stand what is `remaining` of the same limit."""
+_DRAFT = re.compile(r"\b(?:r|remaining)=0\b.*?\b(?:t|reset)=(\d+)")
+"""The header `RateLimit` of the IETF's drafts: nothing is left, for so many seconds."""
 _FIELDS = {
     "retrydelay", "retryafter", "retryafters", "retryafterseconds", "resetat", "resetsat", "resettime",
-    "resetsinseconds", "resetinseconds", "resetafter", "ratelimitreset", "xratelimitreset", "reset",
+    "resetsinseconds", "estimatedtime", "resetinseconds", "resetafter", "ratelimitreset",
+    "xratelimitreset", "reset",
 }  # fmt: skip
 _FIELDS_MS = {"retryafterms", "resetinms", "resetms"}
+_DEPTH = 6
 _SECONDS, _MILLISECONDS = 1e9, 1e12
 """Numbers from here on are no spans, but moments since 1970 in seconds, in milliseconds."""
 
@@ -69,6 +67,9 @@ def again_in_s(headers: Mapping[str, str], body: Any = None, said: str = "") -> 
     date = headers.get("date")
     if (told := headers.get("retry-after")) is not None:
         found = seconds_until(told, date)
+        if found is None:
+            # Two servers, one after the other, may each have written theirs.
+            found = seconds_until(told.partition(",")[0], date)
         if found is not None:
             return found
     waits = [*_of_headers(headers, date), *_of_body(body, date), *_of_words(said, date)]
@@ -93,6 +94,11 @@ def seconds_until(text: str | float | None, date: str | None) -> float | None:
     span_s, end = _span(text, 0)
     if span_s is not None and end == len(text):
         return span_s
+    if (clock := _CLOCK.fullmatch(text)) is not None:
+        return sum(int(part) * unit_s for part, unit_s in zip(clock.groups(), (3600, 60, 1), strict=True))
+    if text[:1] in "Pp" and text[1:2] in tuple("Tt0123456789"):
+        # The spans of ISO 8601 are the same but for their letters.
+        return seconds_until(re.sub("[PT]", "", text.upper()), date)
     moment = _moment(parsedate_to_datetime, text) or _moment(
         datetime.fromisoformat, text.replace(" UTC", "Z")
     )
@@ -100,20 +106,28 @@ def seconds_until(text: str | float | None, date: str | None) -> float | None:
 
 
 def _of_headers(headers: Mapping[str, str], date: str | None) -> Iterator[float | None]:
-    for reset, left in _RESETS:
-        # Where something is left of it, it is another limit that refused.
-        if reset in headers and not _number(headers.get(left)):
-            yield seconds_until(headers[reset], date)
+    used_up: list[float] = []
+    unsure: list[float] = []
+    for name in sorted((name for name in headers if _RESET.search(name)), key=len):
+        wait_s = seconds_until(headers[name], date)
+        left = headers.get(re.sub("reset(-after)?|timeremaining", "remaining", name))
+        if wait_s is not None and not _number(left):
+            (unsure if left is None else used_up).append(wait_s)
+    # Where several are used up the last decides; where something is left, it was another that refused.
+    yield max(used_up, default=None)
+    yield from unsure
     if (draft := _DRAFT.search(headers.get("ratelimit", ""))) is not None:
         yield float(draft[1])
 
 
 def _of_body(body: Any, date: str | None, depth: int = 0) -> Iterator[float | None]:
-    if depth > 4:
+    if depth > _DEPTH:
         return
     if isinstance(body, list):
         for one in body[:20]:
             yield from _of_body(one, date, depth + 1)
+    elif isinstance(body, str) and body[:1] == "{":
+        yield from _of_body(parsed(body), date, depth + 1)
     elif isinstance(body, dict):
         for name, value in body.items():
             plain = "".join(filter(str.isalnum, str(name))).casefold()

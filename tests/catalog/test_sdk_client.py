@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import anthropic
+import httpx2
 import openai
 import pytest
 
@@ -36,6 +37,13 @@ def test_async_clients_of_the_dialect_are_taken(id: str, client: Any) -> None:
     assert faults(Model(id, client=client).replace(label="x")) == []
 
 
+class Posting:
+    """Something else that posts."""
+
+    async def post(self, *_: Any, **__: Any) -> None:
+        """Nothing of an SDK's."""
+
+
 def closed() -> Any:
     """A client whose connections are closed."""
     import asyncio
@@ -57,6 +65,8 @@ def closed() -> Any:
         (Model("openai/m", client=openai.AsyncOpenAI), "is the class AsyncOpenAI"),
         (Model("openai/m", client=openai), "is module"),
         (Model("openai/m", client=object()), "is object"),
+        (Model("openai/m", client=httpx2.AsyncClient()), "is AsyncClient, which labkit cannot ask"),
+        (Model("openai/m", client=Posting()), "is Posting, which labkit cannot ask"),
         (Model("openai/m", client=lk.Script(["x"])), "is Script"),
         (Model("openai/m", client=openai.AsyncOpenAI(**OPENAI).chat), "is AsyncChat"),
         (Model("openai/m", client=closed()), "is closed"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import Any
 
@@ -161,24 +162,41 @@ def test_what_was_aborted_is_a_row(after: Any) -> None:
     assert found.cost_usd is None
 
 
-def invalid(alike: str, names: str | None = None) -> InvalidRequest:
+@pytest.mark.parametrize("asked_s", [7200.0, 110.0])
+def test_a_row_says_until_when(after: Any, asked_s: float) -> None:
+    """What asked to wait for too long ends with how long and until when, also where all were in flight."""
+    found = after(error=RateLimited("no", retry_after_s=asked_s), now=1750.0)
+    assert re.search(
+        rf"no \(it asked to wait {asked_s:,.0f} s, until [-\d]+ [:\d]+ UTC\)", found.row.error_message
+    )
+    assert (found.stops_model is not None) == (asked_s > 120)
+
+
+def invalid(alike: str, *names: str) -> InvalidRequest:
     """A refusal of one kind."""
     error = InvalidRequest(f"no {alike}")
-    error.alike, error.names = alike, names
+    error.alike, error.names = alike, frozenset(names)
     return error
 
 
 def test_a_refusal_that_names_what_all_requests_have_stops_the_model(after: Any) -> None:
     """A parameter or the model itself: the next request would be refused as well."""
-    stopped = after(error=invalid("a", names="temperature")).stops_model
+    stopped = after(error=invalid("a", "model")).stops_model
     assert stopped.error_type == "InvalidRequest"
     assert "scripted/a was put aside: it takes no request as they are: no a" in stopped.message
+
+
+def test_a_word_that_was_not_sent_is_no_name(after: Any) -> None:
+    """Only a parameter that was sent with the request can be what all requests are refused for."""
+    assert after(error=invalid("a", "ValueError", "url")).stops_model is None
+    after.call.job.request.params["extra_body"] = {"top_k": 4}
+    assert after(error=invalid("b", "url", "top_k")).stops_model is not None
 
 
 def test_where_one_was_answered_a_name_is_no_reason_to_stop(after: Any) -> None:
     """Another prompt may have other parameters: its requests go on."""
     after(answer=Answer(stop_reason="stop", usage=Usage()), said="x")
-    assert after(error=invalid("a", names="temperature")).stops_model is None
+    assert after(error=invalid("a", "model")).stops_model is None
 
 
 def test_twenty_refusals_alike_stop_the_model(after: Any) -> None:

@@ -77,7 +77,14 @@ def test_an_unmade_connection_is_free() -> None:
 
 def test_credit_keys_and_certificates_stop_the_model() -> None:
     """What is wrong with the account or the address is wrong for every cell of the model."""
-    for error in (AuthenticationFailed("bad key"), QuotaExceeded("empty"), CertificateRefused("whose")):
+    plain = ConnectionFailed("plain http")
+    plain.for_good = True
+    for error in (
+        AuthenticationFailed("bad key"),
+        QuotaExceeded("empty"),
+        CertificateRefused("whose"),
+        plain,
+    ):
         decision = decide(POLICY, error, failures={}, elapsed_s=0, random=Random(1))
         assert decision.stops_model is not None
         assert str(error) in decision.stops_model

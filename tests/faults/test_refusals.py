@@ -157,7 +157,7 @@ def test_a_parameter_that_no_row_can_have_is_refused_a_few_times(
     """A 400 that names a parameter ends the model after what was out, and the rows say which it is."""
     error = {"message": "Unsupported value: 'temperature' does not support 0.", "param": "temperature"}
     channel.script(then={"status": 400, "body": {"error": error}})
-    ran = put(channel.model(), count=60)
+    ran = put(channel.model(), count=60, params={"max_tokens": 10, "temperature": 0})
     assert len(channel.seen()) <= 8
     assert set(ran.sink.statuses()) == {"failed", "stopped"}
     assert all("'temperature' does not support 0" in row.error_message for row in ran.sink.generations)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import ssl
 from types import ModuleType
 
 import aiohttp
@@ -99,6 +100,32 @@ def test_the_innermost_cause_decides() -> None:
     assert type(failures.translate(cut, who="x", keys=[])) is ConnectionLost
     silent = chained(httpx2.ReadTimeout("x"), aiohttp.SocketTimeoutError("x"))
     assert type(failures.translate(silent, who="x", keys=[])) is TimedOut
+
+
+def plain_http() -> Exception:
+    """What the TLS layer says of a server that speaks plain http."""
+    error = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")
+    error.reason = "WRONG_VERSION_NUMBER"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "for_good", "said"),
+    [
+        (plain_http(), True, "speaks plain http, not https. Correct base_url"),
+        (httpx2.ProxyError("407 Proxy Authentication Required"), True, "the proxy refuses it (407). Give"),
+        (aiohttp.ClientHttpProxyError(None, (), status=403), True, "the proxy refuses it (403). Give"),  # type: ignore[arg-type]
+        (httpx2.ProxyError("503 Service Unavailable"), False, "could not be made"),
+        (ssl.SSLError(1, "handshake"), False, ""),
+    ],
+)
+def test_an_address_that_can_never_be_reached_is_told_apart(
+    error: Exception, for_good: bool, said: str
+) -> None:
+    """A server without TLS, or a proxy that refuses: no other attempt changes that, and it says what does."""
+    found = failures.translate(chained(httpx2.ConnectError("x"), error), who="x", keys=[])
+    assert getattr(found, "for_good", False) is for_good
+    assert said in str(found)
 
 
 def test_a_status_error_is_read_as_a_response() -> None:

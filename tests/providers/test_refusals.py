@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -37,11 +38,14 @@ from labkit.providers.refusals import from_payload, from_status
         (413, InvalidRequest),
         (418, InvalidRequest),
         (422, InvalidRequest),
+        (424, Overloaded),
         (425, Overloaded),
         (429, RateLimited),
         (431, InvalidRequest),
+        (498, Overloaded),
         (499, Overloaded),
         (500, Overloaded),
+        (501, InvalidRequest),
         (502, Overloaded),
         (503, Overloaded),
         (504, Overloaded),
@@ -135,8 +139,89 @@ IN_PLACE_OF_AN_ANSWER = [
     ({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, QuotaExceeded),
     ({"__type": "ThrottlingException", "message": "x"}, RateLimited),
     ({"error": {"code": "context_length_exceeded", "message": "x"}}, InvalidRequest),
+    (
+        {"errors": [{"code": 10000, "message": "Authentication error"}], "success": False},
+        AuthenticationFailed,
+    ),
+    ({"errors": [{"code": 3040, "message": "Capacity temporarily exceeded, please try again."}]}, Overloaded),
+    (
+        {"base_resp": {"status_code": 1004, "status_msg": "login fail: Please carry the API secret key"}},
+        AuthenticationFailed,
+    ),
+    ({"error": "model runner has unexpectedly stopped, this may be due to an internal error"}, Overloaded),
+    ({"error": {"message": "Model unloaded."}}, Overloaded),
+    ({"error": "Context length exceeded: tried to keep the first 5000 tokens"}, InvalidRequest),
+    ({"error": "Input validation error: `inputs` must be <= 9", "error_type": "validation"}, InvalidRequest),
+    ({"detail": {"error": {"message": "Too many requests", "code": 429}}}, RateLimited),
+    ({"error": {"message": "Blocked by moderation", "code": 403}}, InvalidRequest),
     ({"error": {"code": "something_new", "message": "x"}}, MalformedAnswer),
 ]
+
+BY_THE_BODY = [
+    (400, {"message": "API key not valid.", "status": "INVALID_ARGUMENT"}, AuthenticationFailed),
+    (
+        400,
+        {"message": "x", "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]},
+        AuthenticationFailed,
+    ),
+    (400, "Incorrect API key provided: xa***ab.", AuthenticationFailed),
+    (500, {"message": "x", "code": "invalid_api_key"}, AuthenticationFailed),
+    (401, {"message": "x", "type": "invalid_request_error"}, AuthenticationFailed),
+    (400, {"message": "You have reached your specified API usage limits."}, QuotaExceeded),
+    (400, "Open api daily request limit reached", QuotaExceeded),
+    (429, {"message": "You exceeded your current quota, please check your plan."}, QuotaExceeded),
+    (429, {"message": "You exceeded your current quota. Please retry in 36.4s."}, RateLimited),
+    (429, {"message": "x", "code": "insufficient_quota", "retry_after": 3}, QuotaExceeded),
+    (429, {"message": "Quota exceeded for metric requests_per_minute_per_project"}, RateLimited),
+    (429, {"message": "Resource has been exhausted (e.g. check quota)."}, RateLimited),
+    (400, {"message": "Rate limit reached", "type": "rate_limit_error"}, RateLimited),
+    (400, {"message": "x", "__type": "com.amazon.coral#ThrottlingException"}, RateLimited),
+    (500, {"message": "x", "code": 429}, RateLimited),
+    (400, {"message": "Overloaded", "type": "overloaded_error"}, Overloaded),
+    (498, {"message": "Flex tier capacity exceeded", "code": "capacity_exceeded"}, Overloaded),
+    (500, {"message": "x", "code": "unsupported_parameter"}, InvalidRequest),
+    (500, {"message": "x", "type": "invalid_request_error"}, Overloaded),
+    (400, {"message": "m does not support thinking", "type": "api_error"}, InvalidRequest),
+    (400, {"message": "'too many requests' is no JSON"}, InvalidRequest),
+    (404, {"message": "No such deployment. Please wait a moment and try again."}, InvalidRequest),
+    (429, {"message": "Request too large: Limit 30000, Requested 40,000."}, InvalidRequest),
+    (
+        429,
+        {"message": "Limit 30000, Used 29000, Requested 2000.", "code": "rate_limit_exceeded"},
+        RateLimited,
+    ),
+    (429, {"message": "Limit 1.5M, Requested 900."}, RateLimited),
+    (403, {"message": "You have exceeded a secondary rate limit."}, RateLimited),
+    (403, {"message": "Daily Limit Exceeded", "errors": [{"reason": "dailyLimitExceeded"}]}, QuotaExceeded),
+    (403, {"message": 'm requires moderation. Your input was flagged for "violence".'}, InvalidRequest),
+    (403, {"message": "Content blocked by safety settings", "status": "PERMISSION_DENIED"}, InvalidRequest),
+    (403, {"message": "Content violates usage guidelines. API key ID: y, Model: m"}, InvalidRequest),
+    (403, {"message": "x", "type": "content_filter"}, InvalidRequest),
+    (403, "Sorry, you have been blocked: the request contains a SQL injection pattern", InvalidRequest),
+    (403, {"message": "Your account has been flagged for violating our usage policy"}, AuthenticationFailed),
+    (
+        403,
+        {"message": "Your API key may not use this model", "type": "permission_error"},
+        AuthenticationFailed,
+    ),
+    (403, {"message": "Request had insufficient authentication scopes."}, AuthenticationFailed),
+    (403, {"message": "no identity-based policy allows bedrock:InvokeModel"}, AuthenticationFailed),
+]
+
+
+@pytest.mark.parametrize(("status", "error", "kind"), BY_THE_BODY, ids=str)
+def test_a_status_that_says_little_is_read_by_its_body(
+    status: int, error: object, kind: type[ProviderError]
+) -> None:
+    """What is wrong stands in its code or its words: the key, the account, the speed, or this one request."""
+    assert type(from_status(status, json.dumps({"error": error}), {}, who="x")) is kind
+
+
+def test_headers_tell_what_a_refusal_is() -> None:
+    """A 403 that says when to ask again is about the speed; a cloud names its error beside the body."""
+    assert type(from_status(403, "", {"Retry-After": "1"}, who="x")) is RateLimited
+    named = {"x-amzn-ErrorType": "ThrottlingException:http://internal.amazon.com/"}
+    assert type(from_status(400, '{"message": "Too many tokens"}', named, who="x")) is RateLimited
 
 
 @pytest.mark.parametrize(("said", "kind"), IN_PLACE_OF_AN_ANSWER, ids=range(len(IN_PLACE_OF_AN_ANSWER)))
@@ -183,6 +268,8 @@ def test_what_a_gateway_passes_on() -> None:
         (403, {"message": "You may not stream."}, "stream=False"),
         (400, {"message": "Streaming is not supported for this model."}, "stream=False"),
         (400, {"message": "does not support streaming"}, "stream=False"),
+        (400, {"message": "This model doesn't support streaming."}, "stream=False"),
+        (501, {"message": "Streaming is not implemented"}, "stream=False"),
         (422, {"message": "Extra inputs: stream_options", "param": None}, "stream_options=False"),
         (400, {"message": "bad", "param": "stream_options"}, "stream_options=False"),
         (400, {"message": "upstream said no", "param": "temperature"}, None),
@@ -199,6 +286,9 @@ def test_cookies_are_not_kept() -> None:
     """Of the headers that an error keeps, none is a cookie."""
     error = from_status(500, "", {"Set-Cookie": "a=b", "X-Request-Id": "r"}, who="x")
     assert error.headers == {"x-request-id": "r"}
+
+
+SENT = {"temperature", "top_p", "top_k", "max_tokens", "thinking", "stream", "model"}
 
 
 @pytest.mark.parametrize(
@@ -218,17 +308,34 @@ def test_cookies_are_not_kept() -> None:
         ({"message": "messages.0.content: text must be non-empty"}, None),
         ({"message": "prompt is too long: 210000 tokens", "param": "max_tokens"}, None),
         ({"message": "no"}, None),
+        ({"message": "`temperature` and `top_p` cannot both be specified for this model."}, "top_p"),
+        ({"message": "thinking.budget_tokens: should be at least 1024"}, "thinking"),
+        ({"message": "The model `m` has been decommissioned", "code": "model_decommissioned"}, "model"),
+        ({"message": "models/m is not found for API version v1main"}, "model"),
+        ({"message": "The provided model identifier is invalid."}, "model"),
+        ({"message": "The model refused: this is not available for content in this language"}, None),
+        ({"message": "The model produced invalid content. Consider modifying your prompt."}, None),
+        ({"message": "ValueError: Input text has a lone surrogate"}, None),
+        ({"message": "Error: input was flagged"}, None),
+        ({"message": "Could not parse value 'foo' in your message"}, None),
+        ({"message": "Invalid image.", "param": "url"}, None),
+        ({"message": "Unsupported text", "param": "text"}, None),
+        ({"message": "Your text says 'model' where a 'stream' is meant"}, None),
+        ({"message": "This model doesn't support streaming."}, "stream"),
+        ({"message": "Unrecognized request argument supplied: top_k"}, "top_k"),
+        ({"message": "#: extraneous key [top_k] is not permitted"}, "top_k"),
     ],
     ids=str,
 )
 def test_a_refusal_tells_what_it_names(body: dict[str, Any], names: str | None) -> None:
-    """A parameter that all requests of a model have, or the model; not what is another for each row."""
+    """A parameter that was sent with all requests of a model, or the model; not what is another for each
+    row, nor any other word at such a place."""
     for error in (
         from_status(400, json.dumps({"error": body}), {}, who="x"),
         from_payload(json.dumps({"error": {"status": 400, **body}}).encode(), {}, who="x", begun=False),
     ):
         assert isinstance(error, InvalidRequest)
-        assert error.names == names
+        assert names in error.names if names else not error.names & SENT
 
 
 def test_refusals_of_one_kind_are_alike() -> None:
@@ -240,3 +347,13 @@ def test_refusals_of_one_kind_are_alike() -> None:
     assert isinstance(two, InvalidRequest)
     assert isinstance(other, InvalidRequest)
     assert one.alike == two.alike != other.alike
+
+
+@given(st.uuids(), st.uuids(), st.sampled_from(["{}", "{0.hex}", "req_{0.hex}Zq", "2026{0.hex}"]))
+def test_an_id_in_the_words_parts_no_refusals(one: UUID, two: UUID, shape: str) -> None:
+    """Refusals that differ in an id of letters and digits are of one kind."""
+    said = [f"unsupported argument (request id: {shape.format(id_)}1)" for id_ in (one, two)]
+    first, second = (from_status(400, json.dumps({"message": words}), {}, who="x") for words in said)
+    assert isinstance(first, InvalidRequest)
+    assert isinstance(second, InvalidRequest)
+    assert first.alike == second.alike

@@ -24,7 +24,7 @@ NOON = HERE.timestamp()
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
-        ("0", 0.0), ("1.5", 1.5), (" 3 ", 3.0), ("86400", 86400.0),
+        ("0", 0.0), ("1.5", 1.5), ("3, 4", 3.0), ("PT3S", 3.0), (" 3 ", 3.0), ("86400", 86400.0),
         ("-1", None), ("nan", None), ("inf", None),
         ("abc", None), ("", None), ("Thu, 99 Foo", None), ("1e400", None),
     ],
@@ -66,7 +66,9 @@ def test_retry_after_never_raises(text: str) -> None:
         ("2026-11-27T12:01:30Z", 90.0), ("2026-11-27T13:01:30+01:00", 90.0),
         ("2026-11-27 12:01:30 UTC", 90.0),
         (format_datetime(HERE + timedelta(seconds=90), usegmt=True), 90.0),
-        ("soon", None), ("", None), ("1x", None), ("1m30", None), ("-3", None),
+        ("PT1M30S", 90.0), ("P1DT2H", 93600.0), ("00:01:30", 90.0),
+        ("soon", None), ("P", None), ("Post", None), ("1:30", None),
+        ("", None), ("1x", None), ("1m30", None), ("-3", None),
     ],
 )  # fmt: skip
 def test_a_moment_is_told_in_many_ways(told: Any, seconds: float | None) -> None:
@@ -86,6 +88,21 @@ def test_a_moment_is_told_in_many_ways(told: Any, seconds: float | None) -> None
         {"x-ratelimit-reset-after": "12.0"},
         {"x-ratelimit-reset-requests": "12s", "x-ratelimit-remaining-requests": "0"},
         {"x-ratelimit-reset-tokens": "12s", "x-ratelimit-remaining-tokens": "0"},
+        {"x-ratelimit-reset-tokens-minute": "12.0", "x-ratelimit-remaining-tokens-minute": "0"},
+        {
+            "anthropic-ratelimit-tokens-reset": "2026-11-27T12:00:12Z",
+            "anthropic-ratelimit-tokens-remaining": "0",
+        },
+        {"x-ratelimit-timeremaining": "12", "x-ratelimit-type": "UserByModelByMinute"},
+        {"ratelimit": "limit=100, remaining=0, reset=12"},
+        {
+            "x-ratelimit-reset-requests": "1s",
+            "x-ratelimit-remaining-requests": "7",
+            "x-ratelimit-reset-tokens": "3s",
+            "x-ratelimit-remaining-tokens": "0",
+            "x-ratelimit-reset-tokens-day": "12s",
+            "x-ratelimit-remaining-tokens-day": "0",
+        },
     ],
 )
 def test_a_reset_in_the_headers_is_when_to_ask_again(headers: dict[str, str]) -> None:
@@ -115,6 +132,12 @@ def test_a_reset_of_what_is_not_used_up_says_nothing() -> None:
         {"message": "Requests have exceeded the limit. Please retry after 12 seconds."},
         {"message": "You exceeded your quota. Please retry in 12.0s."},
         {"message": "Limit resets at 2026-11-27T12:00:12Z"},
+        {"message": "Too many requests. Please wait 12 seconds and try again."},
+        {"message": "Please wait at least 12 seconds."},
+        {"message": "You can make another request in 12 seconds."},
+        {"message": "Rate limit of 10 per 60s exceeded. Try in 12s."},
+        {"message": "no", "estimated_time": 12.0},
+        {"message": "no", "metadata": {"raw": '{"error": {"message": "no", "retry_after": 12}}'}},
     ],
     ids=str,
 )
