@@ -38,6 +38,7 @@ def test_what_is_no_parquet_is_refused(write):
         (b"PAR1" + b"\0" * 20, "a Parquet file. Let its name end with .parquet"),
         (b" \n", "is empty"),
     ],
+    ids=["gzip", "zip", "xls", "parquet", "blank"],
 )
 def test_a_file_of_another_kind_is_called_what_it_is(write, data, why):
     """A CSV or JSON file that holds something else is refused with what it is and what to do."""
