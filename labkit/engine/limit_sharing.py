@@ -139,7 +139,7 @@ class LimitSharing:
 
     def _notice(self, queue: ModelQueue, now: float, ahead_s: float, *, here: bool, begins: bool) -> Notice:
         limiter = queue.rate
-        limited = limiter.limited_at > -inf and limiter.pace_per_s < inf
+        limited = limiter.found_here and limiter.pace_per_s < inf
         return Notice(
             who=self._who,
             model=queue.model_hash,

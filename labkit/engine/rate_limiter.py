@@ -23,6 +23,8 @@ from random import Random
 from labkit.engine.refusal_causes import RefusalCauses
 
 WINDOW_S = 60.0
+_SAME_S = 0.1
+"""Moments told by another process are no finer: its loop and this one read their clocks by turns."""
 _FIRST = 4
 _FIRST_S = 1.0
 _APART_S = 0.001
@@ -71,6 +73,8 @@ class RateLimiter:
         """Requests of other runs that were taken in the last minute."""
         self.limited_at = -inf
         """When a limit was last run into, here or in another run."""
+        self.found_here = False
+        """Whether that was here. What was adopted is not told on: two runs would tell each other for ever."""
         self.pace_per_s = inf
         """How many may leave a second, of all runs; infinite where nothing holds them back."""
         self.since = -inf
@@ -185,9 +189,9 @@ class RateLimiter:
 
     def adopt(self, limited_at: float, per_s: float, since: float) -> bool:
         """Another run ran into a limit of about `per_s`, for all runs. True: that is news here."""
-        if limited_at <= self.limited_at:
+        if limited_at <= self.limited_at + _SAME_S:
             return False
-        self.limited_at = limited_at
+        self.limited_at, self.found_here = limited_at, False
         self._untried, self._careful_until = False, -inf
         self._know().believe(per_s)
         self.since = max(self.since, since)
@@ -247,7 +251,7 @@ class RateLimiter:
         self._goal_per_s, self._tried = max(causes.draw(self._random) * _BELOW, least_per_s), 0
         if self._goal_per_s < min(self.pace_per_s, per_s):
             if causes.limit_below(per_s) > _SURE:
-                self.limited_at = now
+                self.limited_at, self.found_here = now, True
             self._slow_to(self._goal_per_s, now)
         usual = min(max(causes.by_chance, 0.1), 0.5)
         if self._in_a_row >= ceil(log(_NO_ACCIDENT) / log(usual)) and causes.limit_below(per_s) > _SURE:

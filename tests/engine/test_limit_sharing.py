@@ -203,6 +203,21 @@ def test_a_limit_slows_all_down_once(run: Callable[..., Member]) -> None:
     assert two.queue.rate.pace_per_s == 1.5 * pace
 
 
+def test_what_runs_tell_each_other_slows_them_once(
+    run: Callable[..., Member], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However their clocks are read, no run takes what it told itself for news: the pace of both stays."""
+    one, two = run(), run()
+    late = Random(1)
+    monkeypatch.setattr(time, "monotonic", lambda: Moment.now + late.uniform(0, 0.001))
+    run_into_a_limit(one.queue, 1001.0)
+    beat(1002.2, one, two)
+    pace = two.queue.rate.pace_per_s
+    for number in range(200):
+        beat(1002.6 + 0.4 * number, one, two)
+    assert pace == two.queue.rate.pace_per_s == pytest.approx(one.queue.rate.pace_per_s, rel=0.05)
+
+
 def test_refusals_by_chance_slow_nobody_else(run: Callable[..., Member]) -> None:
     """What one run is refused and no limit explains is not told."""
     one, two = run(), run()
