@@ -72,7 +72,7 @@ class RateLimiter:
         self.taken_elsewhere = 0.0
         """Requests of other runs that were taken in the last minute."""
         self.limited_at = -inf
-        """When a limit was last run into, here or in another run."""
+        """When the pace of a limit was last drawn, here or in another run: who learnt last knows best."""
         self.found_here = False
         """Whether that was here. What was adopted is not told on: two runs would tell each other for ever."""
         self.pace_per_s = inf
@@ -188,14 +188,15 @@ class RateLimiter:
         return self.limited_at > known
 
     def adopt(self, limited_at: float, per_s: float, since: float) -> bool:
-        """Another run ran into a limit of about `per_s`, for all runs. True: that is news here."""
+        """Another run knows of a limit, and asks at `per_s` for all runs. True: that is news here."""
         if limited_at <= self.limited_at + _SAME_S:
             return False
         self.limited_at, self.found_here = limited_at, False
         self._untried, self._careful_until = False, -inf
-        self._know().believe(per_s)
+        if self._causes is None:
+            self._know().believe(per_s)
         self.since = max(self.since, since)
-        self._slow_to(per_s * _BELOW, self.since)
+        self._slow_to(per_s, self.since)
         return True
 
     # -- what follows ----------------------------------------------------------------------------
@@ -250,9 +251,9 @@ class RateLimiter:
         least_per_s = max(self._lasting_per_s(now), per_s * down)
         self._goal_per_s, self._tried = max(causes.draw(self._random) * _BELOW, least_per_s), 0
         if self._goal_per_s < min(self.pace_per_s, per_s):
-            if causes.limit_below(per_s) > _SURE:
-                self.limited_at, self.found_here = now, True
             self._slow_to(self._goal_per_s, now)
+        if self.pace_per_s < inf and causes.limit_below(inf) > _SURE:
+            self.limited_at, self.found_here = now, True
         usual = min(max(causes.by_chance, 0.1), 0.5)
         if self._in_a_row >= ceil(log(_NO_ACCIDENT) / log(usual)) and causes.limit_below(per_s) > _SURE:
             self.since, self._in_a_row = now + self._longest_s, 0

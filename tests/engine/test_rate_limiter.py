@@ -171,7 +171,7 @@ def test_a_limit_elsewhere_is_heard_once() -> None:
     limiter.share = 0.5
     assert limiter.adopt(5.0, 2.0, 7.0)
     assert not limiter.adopt(5.0, 2.0, 7.0)
-    assert limiter.wait_s(6.0) == pytest.approx(1 + 1 / 0.96)
+    assert limiter.wait_s(6.0) == pytest.approx(1 + 1 / (2.0 * 0.5))
 
 
 @given(
