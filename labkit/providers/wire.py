@@ -1,7 +1,8 @@
 """The one wire: an SDK's client, asked with a plain dict, its raw response read as it comes in.
 
 The SDK brings credentials, base URLs, headers and its aiohttp transport; its retries, redirects and
-typed models stay out. It knows no dialect: what is inside an event is for the dialect's own module.
+typed models stay out. From the first byte sent to the last one read it is one exchange, whose clocks and
+faults are told together. It knows no dialect: what is inside an event is for the dialect's own module.
 """
 
 from __future__ import annotations

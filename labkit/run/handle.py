@@ -1,6 +1,7 @@
 """A run's handle: start, watch, wait, resume; it steers, reads and concludes by its base classes.
 
-It does not know how a run is driven (see `launch`) nor how it is drawn: it holds both together.
+It does not know how a run is driven (see `launch`) nor how it is drawn: it holds both together. What a person
+can await, stop or wait for is one object's life, from its thread to its end, and stands together.
 """
 
 from __future__ import annotations
