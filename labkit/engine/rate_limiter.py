@@ -212,7 +212,8 @@ class RateLimiter:
             self._learn(number, late, now)
         while self._uncounted:
             number, left = next(iter(self._uncounted.items()))
-            if left.taken is None and now - left.at < 2 * self._refusing_s:
+            # Until the first refusal it is not known how long one takes: any that is out may become one.
+            if left.taken is None and (not self._refusing_s or now - left.at < 2 * self._refusing_s):
                 return
             del self._uncounted[number]
             if left.taken is None:
