@@ -49,6 +49,7 @@ _THERE = {
     "choices[0].message.annotations[0].type": "a web search",
 }
 """What was done where a payload has this at all."""
+_SEEN = (*_THERE, TTL_1H)
 _CITED = "a web search"
 _FREE_CALLS = frozenset(
     {
@@ -67,7 +68,7 @@ _OPENED = ("open_page", "find_in_page", "find")
 
 FACTS = f"""to_json([
     to_json(json_extract(payload, {[f"$.{path}" for path in _VALUES]})),
-    to_json([x is not null for x in json_extract_string(payload, {[f"$.{path}" for path in _THERE]})]),
+    to_json([x is not null for x in json_extract_string(payload, {[f"$.{path}" for path in _SEEN]})]),
     to_json([
         [x ->> '$.type', x ->> '$.action.type'] for x in json_extract(payload, '$.output[*]')
         if ends_with(x ->> '$.type', '_call')
@@ -86,7 +87,9 @@ class Served(Record, frozen=True, kw_only=True):
     speed: str | None = None
     inference_geo: str | None = None
     cache_write_1h_tokens: int | None = 0
-    """Of the tokens written to a cache, those that are kept there for an hour; None: told, but no count."""
+    """Of the tokens written to a cache, those that are kept there for an hour; None: not known."""
+    tells_kept: bool = False
+    """Whether it is told how long what was written is kept."""
     web_searches: int = 0
     """Searches the provider charges for."""
     file_searches: int = 0
@@ -122,7 +125,7 @@ def facts(payload: Any) -> Facts:
     kinds = [_at(one, ("type",)) for one in (passes if isinstance(passes, list) else ())]
     return (
         [_at(payload, steps) for steps in _VALUE_STEPS],
-        [_at(payload, steps) is not None for steps in _THERE_STEPS],
+        [_at(payload, steps) is not None for steps in _SEEN_STEPS],
         [call for call in calls if isinstance(call[0], str) and call[0].endswith("_call")],
         sorted({kind for kind in kinds if isinstance(kind, str)}),
     )
@@ -148,11 +151,13 @@ def read(found: bytes | str) -> Served:
     unpriced |= {f"a pass of {kind}" for kind in kinds if kind != "message"}
     if searches is None:
         unpriced.add("a number of searches that is none")
+    tells_kept = bool(there[len(_THERE) :]) and bool(there[-1])
     words = {name: _word(values.get(path) for path in paths) for name, paths in _WORDS.items()}
     return Served(
         service_tier=words["service_tier"],
         speed=words["speed"],
         inference_geo=words["inference_geo"],
+        tells_kept=tells_kept,
         web_searches=searches or 0,
         file_searches=done.count("file_search_call"),
         unpriced=", ".join(sorted(unpriced)),
@@ -198,4 +203,4 @@ def _at(found: Any, steps: Iterable[str | int]) -> Any:
 
 _HOUR_STEPS = _steps(TTL_1H)
 _VALUE_STEPS = tuple(map(_steps, _VALUES))
-_THERE_STEPS = tuple(map(_steps, _THERE))
+_SEEN_STEPS = tuple(map(_steps, _SEEN))

@@ -40,7 +40,12 @@ def test_anthropic_tells_speed_place_retention_and_searches() -> None:
         "iterations": [{"type": "message"}],
     }
     assert of(usage=usage) == Served(
-        service_tier="standard", speed="fast", inference_geo="us", cache_write_1h_tokens=7, web_searches=2
+        service_tier="standard",
+        speed="fast",
+        inference_geo="us",
+        cache_write_1h_tokens=7,
+        tells_kept=True,
+        web_searches=2,
     )
 
 
@@ -91,7 +96,7 @@ def test_a_count_is_read_however_it_is_written() -> None:
     """`"3"`, `3.0` and 3 are three searches; nothing and null are none; no count is no count."""
     for written in (3, "3", 3.0):
         usage = {"num_search_queries": written, "cache_creation": {"ephemeral_1h_input_tokens": written}}
-        assert of(usage=usage) == Served(web_searches=3, cache_write_1h_tokens=3)
+        assert of(usage=usage) == Served(web_searches=3, cache_write_1h_tokens=3, tells_kept=True)
     for nothing in ({}, {"cache_creation": None}, {"cache_creation": {"ephemeral_1h_input_tokens": None}}):
         assert of(usage=nothing) == AS_ASKED
     for wrong in (-1, "many", True, [1], 1.5, 1e308):

@@ -91,6 +91,8 @@ class Pricer:
         if served is not AS_ASKED:
             way = _way(self._params, served)
             rates = rates if way == self._asked else self._in(way)
+        if self._hour and not served.tells_kept:
+            served = replace(served, cache_write_1h_tokens=None)
         if self._tools.charged_as:
             searches = max(served.web_searches, self._tools.always)
             if searches and "web_search_preview" in self._tools.charged_as:

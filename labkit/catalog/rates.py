@@ -152,7 +152,9 @@ class Rates:
 
     def _hour(self, usage: Usage, served: Served) -> str | None:
         hour = served.cache_write_1h_tokens
-        if hour is None or hour > (usage.cache_write_tokens or 0):
+        if hour is None and usage.cache_write_tokens:
+            return "unknown: how long what was written to a cache is kept was not reported"
+        if (hour or 0) > (usage.cache_write_tokens or 0):
             return "unknown: more tokens were kept in a cache for an hour than were written to it"
         if hour and self.of("cache_write_1h") is None:
             return f"unknown: {self.price_id} has no price for cache writes kept for an hour"

@@ -28,6 +28,9 @@ _SAME_S = 0.1
 _FIRST = 4
 _FIRST_S = 1.0
 _APART_S = 0.001
+_GAIN = 2.0
+"""In the first second requests leave so many times as close as it takes to have as many out as may be."""
+_DOUBT_S = 0.05
 _FEW = 8
 """Of fewer requests nothing is concluded."""
 _BELOW = 0.96
@@ -58,8 +61,10 @@ class _Left:
 class RateLimiter:
     """The rate of one model's requests. Without refusals it holds back nothing.
 
-    `slow_start`: in the first second only a few leave at once, one by one; one more for every two that are
-    taken, one less for every two that are refused, so that what they tell of limits is not too late.
+    `slow_start`: in the first second only a few are out at once, one more for every two that are taken, one
+    less for every two that are refused. They leave spread over the time an answer takes (as TCP paces its
+    slow start: Aggarwal, Savage and Anderson, "Understanding the performance of TCP pacing", INFOCOM 2000),
+    and after a refusal what becomes of those that are out is waited for, so that it is not too late.
 
     >>> limiter = RateLimiter()
     >>> limiter.wait_s(0.0)
@@ -84,8 +89,11 @@ class RateLimiter:
         self._goal_per_s = inf
         self._untried = slow_start
         self._careful_until = -inf
-        self._ahead: set[int] = set()
+        self._ahead: dict[int, float] = {}
+        """When those left that went ahead and are out."""
         self._abreast = float(_FIRST)
+        self._answered_s = 0.0
+        self._next_at = -inf
         self._uncounted: dict[int, _Left] = {}
         self._counted: dict[int, _Left] = {}
         """Out for longer than refusals take, and counted as taken."""
@@ -124,8 +132,8 @@ class RateLimiter:
         if careful_s > 0:
             if len(self._ahead) >= int(self._abreast):
                 return careful_s
-            if self._ahead and (apart_s := self._lately[-1] + _APART_S - now) > 1e-9:
-                return apart_s
+            if self._next_at - now > 1e-9:
+                return min(careful_s, self._next_at - now)
         if self.pace_per_s == inf:
             return 0.0
         missing = 1.0 - self._level_at(now)
@@ -147,7 +155,8 @@ class RateLimiter:
         if self._untried:
             self._untried, self._careful_until = False, now + _FIRST_S
         if now < self._careful_until:
-            self._ahead.add(number)
+            self._ahead[number] = now
+            self._next_at = now + max(_APART_S, self._answered_s / (_GAIN * self._abreast))
         lately = self._lately
         lately.append(now)
         per_s = max(1.0, min((len(lately) - 1) / max(now - lately[0], 1e-3), _MOST_PER_S) / self.share)
@@ -165,14 +174,15 @@ class RateLimiter:
         else:
             self._taken.append([second, 1])
             self._prune(now)
-        if number in self._ahead:
-            self._ahead.discard(number)
+        left_at = self._ahead.pop(number, None)
+        if left_at is not None:
             self._abreast += 0.5
+            self._answered_s = now - left_at
         self._end(number, True, now)
 
     def ended(self, number: int, now: float) -> None:
         """That request is over, however it went."""
-        self._ahead.discard(number)
+        self._ahead.pop(number, None)
         self._end(number, None, now)
 
     def refused(self, number: int, retry_after_s: float | None, now: float) -> bool:
@@ -184,6 +194,7 @@ class RateLimiter:
         left = self._uncounted.get(number) or self._counted.get(number)
         if left is not None:
             self._refusing_s = max(now - left.at, 0.95 * self._refusing_s)
+            self._next_at = max(self._next_at, now + min(self._refusing_s, _DOUBT_S))
         self._end(number, False, now)
         return self.limited_at > known
 
@@ -251,6 +262,9 @@ class RateLimiter:
         down = _FAR_DOWN if causes.limit_below(per_s * _FAR_DOWN) > _SURE else _DOWN
         least_per_s = max(self._lasting_per_s(now), per_s * down)
         self._goal_per_s, self._tried = max(causes.draw(self._random) * _BELOW, least_per_s), 0
+        if self.pace_per_s < self._goal_per_s and self._random.random() > self.share:
+            # Of several runs that ask one tries to be faster at a time.
+            self._goal_per_s = self.pace_per_s
         if self._goal_per_s < min(self.pace_per_s, per_s):
             self._slow_to(self._goal_per_s, now)
         if self.pace_per_s < inf and causes.limit_below(inf) > _SURE:

@@ -36,7 +36,7 @@ GRAINS = (
 """What costs can be added up by."""
 
 _ASKED = ("service_tier", "speed", "inference_geo", "web_search_options")
-"""What of the params decides a price, beside the types of the tools."""
+"""What of the params decides a price, beside the types of the tools and whether a cache is kept an hour."""
 
 # Every row that was or may have been charged for, also those a later one took the place of: as in `runs`.
 # `asked` is what of the params decides its price, `told` what its answer says of how it was served.
@@ -50,7 +50,8 @@ PAID = f"""
         left join (
             select request_id, to_json([
                 to_json(json_extract(any_value(params), {[f"$.{name}" for name in _ASKED]})),
-                to_json(list_sort(list_distinct(json_extract_string(any_value(params), '$.tools[*].type'))))
+                to_json(list_sort(list_distinct(json_extract_string(any_value(params), '$.tools[*].type')))),
+                to_json(regexp_matches(any_value(params)::varchar, '"ttl"\\s*:\\s*"1h"'))
             ]) as asked
             from log.requests group by request_id
         ) as r using (request_id)
@@ -70,7 +71,8 @@ COSTED = """
         case
             when why is null then
                 (input_tokens - read - written) * p_input + read * p_cache_read
-                + (written - hour) * p_cache_write + hour * coalesce(p_cache_write_1h, 0)
+                + (written - coalesce(hour, 0)) * p_cache_write
+                + coalesce(hour, 0) * coalesce(p_cache_write_1h, 0)
                 + (output_tokens - thought) * coalesce(p_output, 0) + thought * coalesce(p_reasoning, 0)
                 + p_fees_usd
         end as repriced,
@@ -85,7 +87,9 @@ COSTED = """
                 when p_output is null and output_tokens > 0
                     then 'unknown: ' || p_price_id || ' has no price for output'
                 when p_unpriced is not null then p_unpriced
-                when hour is null or hour < 0 or hour > written or hour <> floor(hour)
+                when written > 0 and (hour is null or not p_tells_kept)
+                    then 'unknown: how long what was written to a cache is kept was not reported'
+                when hour < 0 or hour > written or hour <> floor(hour)
                     then 'unknown: more tokens were kept in a cache for an hour than were written to it'
                 when hour > 0 and p_cache_write_1h is null
                     then 'unknown: ' || p_price_id || ' has no price for cache writes kept for an hour'
@@ -123,6 +127,7 @@ _PRICED = {
     **dict.fromkeys(("p_above", "p_upto"), "bigint"),
     **dict.fromkeys((*(f"p_{kind}" for kind in _RATES), "p_fees_usd"), "double"),
     **dict.fromkeys(("p_unpriced", "p_price_id"), "varchar"),
+    "p_tells_kept": "boolean",
 }
 _PRICE = f"({', '.join(f'?::{kind}' for kind in _PRICED.values())})"
 
@@ -157,7 +162,8 @@ def reprice(
     rows: list[Any] = []
     for row in asked:
         rates, told = _rates(row, models, own, moment, batch=batch)
-        fixed = rates.fees_usd(told), rates.unpriced(told), rates.price_id
+        tells_kept = told.cache_write_1h_tokens is not None
+        fixed = rates.fees_usd(told), rates.unpriced(told), rates.price_id, tells_kept
         for step in _steps(rates):
             rows += [row["model"], row["asked"], row["told"], *step, *fixed]
     values = ", ".join([_PRICE] * (len(rows) // len(_PRICED))) or f"{_PRICE} limit 0"
@@ -241,9 +247,10 @@ def _rates(
 ) -> tuple[Rates, Served]:
     """The prices of answers of a model that were asked for and served in one way."""
     id, asked, told = str(row["model"]), row["asked"], served.read(row["told"] or "[]")
-    values, kinds = msgspec.json.decode(asked) if asked else ((), ())
+    values, kinds, hour = msgspec.json.decode(asked) if asked else ((), (), False)
     params = dict(zip(_ASKED, values or (), strict=False)) | {
-        "tools": [{"type": kind} for kind in kinds or ()]
+        "tools": [{"type": kind} for kind in kinds or ()],
+        "cache_control": {"ttl": "1h"} if hour else None,
     }
     if batch:
         told = replace(told, service_tier=None, speed=None)

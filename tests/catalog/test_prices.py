@@ -21,6 +21,7 @@ from labkit.records import Usage
 from labkit.served import AS_ASKED, Served
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
+FOR_AN_HOUR = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 USAGE = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
 PROVIDERS = {provider.id: provider for provider in get_snapshot().providers}
 ALL = [(provider.id, info.id) for provider in PROVIDERS.values() for info in provider.models]
@@ -340,7 +341,9 @@ def test_a_cost_is_that_of_what_was_served(model, usage, asked, tier, speed, cou
         ("anthropic/claude-3-haiku", {}, Served(web_searches=1), "no price for web searches"),
         ("anthropic/claude-haiku-4-5", {}, Served(file_searches=1), "no price for file searches"),
         ("anthropic/claude-haiku-4-5", {}, Served(cache_write_1h_tokens=11), "than were written to it"),
-        ("anthropic/claude-haiku-4-5", {}, Served(cache_write_1h_tokens=None), "than were written to it"),
+        ("anthropic/claude-haiku-4-5", {}, Served(cache_write_1h_tokens=None), "was not reported"),
+        ("anthropic/claude-haiku-4-5", FOR_AN_HOUR, AS_ASKED, "is kept was not reported"),
+        ("anthropic/claude-haiku-4-5", FOR_AN_HOUR, Served(tells_kept=True), None),
         ("openai/gpt-6-luna", {}, Served(cache_write_1h_tokens=5), "cache writes kept for an hour"),
         ("openai/gpt-4o-search-preview", {}, AS_ASKED, "no price for web searches"),
         ("openai/gpt-5", {"web_search_options": {}}, AS_ASKED, None),
@@ -354,7 +357,7 @@ def test_a_cost_is_that_of_what_was_served(model, usage, asked, tier, speed, cou
 )
 def test_what_no_list_has_a_price_for_is_unknown(model, params, served, why):
     """A way of serving, a retention or a tool that the list has no price for makes the cost unknown, with the
-    reason; one that it has makes it known."""
+    reason, as does a retention that was asked for and is not told; one that it has makes it known."""
     usage = Usage(input_tokens=100, cache_write_tokens=10, output_tokens=10)
     cost, price_id = pricer(Model(model, params=params), AT).price(usage, served)
     assert (cost is None) == (why is not None)

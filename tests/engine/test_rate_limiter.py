@@ -55,19 +55,20 @@ def test_without_a_refusal_nothing_is_held_back() -> None:
 
 
 def test_a_slow_start_waits_for_the_first_answers() -> None:
-    """Four leave, a millisecond apart, then one more for every two that are taken, and one less for every two
-    that are refused; after a second all may."""
+    """Four leave, a millisecond apart, then one more for every two that are taken, spread over half the time
+    of an answer, and one less for every two that are refused, 50 ms after a refusal at most; after a second
+    all may."""
     limiter = RateLimiter(slow_start=True)
     assert sent(limiter, 0, 4, at=0.0) == pytest.approx(0.003)
     assert limiter.wait_s(0.01) == pytest.approx(0.99)
     assert limiter.careful(0.5)
     limiter.taken(0, 0.1)
     limiter.taken(1, 0.1)
-    assert sent(limiter, 4, 7, at=0.1) == pytest.approx(0.102)
+    assert sent(limiter, 4, 7, at=0.1) == pytest.approx(0.1 + 2 * 0.099 / (2 * 5))
     for number in (2, 3):
-        limiter.refused(number, None, 0.11)
-        limiter.ended(number, 0.11)
-    sent(limiter, 7, 8, at=0.2)
+        limiter.refused(number, None, 0.13)
+        limiter.ended(number, 0.13)
+    assert sent(limiter, 7, 8, at=0.13) == pytest.approx(0.18)
     assert limiter.wait_s(0.3) > 0
     assert limiter.wait_s(1.01) == 0
 

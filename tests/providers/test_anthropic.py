@@ -77,6 +77,7 @@ def test_how_it_was_served_is_kept(mock: Any, stream: Any) -> None:
         inference_geo="us",
         speed="fast",
         cache_write_1h_tokens=7,
+        tells_kept=True,
         web_searches=2,
     )
     assert asked.answer.usage.output_tokens == 2

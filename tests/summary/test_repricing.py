@@ -135,6 +135,8 @@ def test_each_row_costs_what_its_pricer_says(lab: lk.Lab) -> None:
         params: dict[str, Any] = {} if tier is None else {"service_tier": tier}
         if chance.random() < 0.1:
             params |= chance.choice([{"web_search_options": {}}, {"tools": [{"type": "web_search_preview"}]}])
+        if chance.random() < 0.3:
+            params["cache_control"] = {"type": "ephemeral", "ttl": chance.choice(["5m", "1h"])}
         raw = payload(chance, usage["cache_write_tokens"] or 0)
         rows.append(row(model, raw=raw, **usage))
         requests.append(request(rows[-1], **params))
