@@ -151,13 +151,12 @@ def read(found: bytes | str) -> Served:
     unpriced |= {f"a pass of {kind}" for kind in kinds if kind != "message"}
     if searches is None:
         unpriced.add("a number of searches that is none")
-    tells_kept = bool(there[len(_THERE) :]) and bool(there[-1])
     words = {name: _word(values.get(path) for path in paths) for name, paths in _WORDS.items()}
     return Served(
         service_tier=words["service_tier"],
         speed=words["speed"],
         inference_geo=words["inference_geo"],
-        tells_kept=tells_kept,
+        tells_kept=any(there[len(_THERE) :]),
         web_searches=searches or 0,
         file_searches=done.count("file_search_call"),
         unpriced=", ".join(sorted(unpriced)),
