@@ -48,12 +48,16 @@ class Timers:
         now = perf_counter()
         if self._policy.fail_fast:
             self._scheduler.end_waits(endpoint, now)
-        if endpoint.alarm is not None:
-            return
         opens_s = endpoint.opens_in_s(now)
         # For longer waits the next look is soon enough.
-        if opens_s is not None and opens_s < _SOON_S:
-            endpoint.alarm = self._loop.call_later(opens_s + _EARLY_S, self._ring, endpoint)
+        if opens_s is None or opens_s >= _SOON_S:
+            return
+        if endpoint.alarm is not None:
+            # What came meanwhile may let it send earlier than was thought.
+            if endpoint.alarm.when() <= self._loop.time() + opens_s + _EARLY_S:
+                return
+            endpoint.alarm.cancel()
+        endpoint.alarm = self._loop.call_later(opens_s + _EARLY_S, self._ring, endpoint)
 
     def again_in(self, wait_s: float, queue: ModelQueue, call: Call, why: str) -> None:
         """The call failed, and goes again after `wait_s`."""
