@@ -1,4 +1,4 @@
-"""The alarm of an endpoint rings when it may send, also where that comes to be earlier than it was thought."""
+"""The alarm of an endpoint rings when it may send, also where that comes earlier than was thought."""
 
 from __future__ import annotations
 
