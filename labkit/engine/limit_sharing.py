@@ -8,7 +8,8 @@ it was told of the model's limits and how it was refused, and reads what the oth
   the others; one that was killed or stopped does so within three seconds.
 - what it need not find out by itself: a new run begins with the buckets others know, and with the limit that
   they, or runs that ended lately, ran into.
-- a limit that one runs into slows all down.
+- its pace: where one runs into a limit, all ask at the pace that was set last. What becomes of a request is
+  held against how fast all ask, this run and the others.
 
 Shares are equal, however much waits: a long run does not starve a short one. It does not know what a run
 would make of its share: one that asks slowly for other reasons leaves a part unused. In the half second
@@ -112,6 +113,8 @@ class LimitSharing:
         queue.runs = 1 + len(going)
         queue.buckets.set_share(share, now)
         queue.rate.share = share
+        paces = [one.limit_per_s for one in going if one.wants]
+        queue.rate.elsewhere_per_s = sum(paces) * share if all(paces) else None
         known = [one for one in others if 0 <= clock - one.at < shared_usage_file.KNOWN_S]
         # What a run counted when it last told has left the minute since, evenly.
         left = ((one.taken, max(0.0, 1 - (clock - one.at) / WINDOW_S)) for one in known)
@@ -119,7 +122,7 @@ class LimitSharing:
         if not known:
             return
         newest = max(known, key=lambda one: one.limited_at)
-        if newest.limited_at > 0 and newest.limit_per_s > 0:
+        if newest.limited_at > 0:
             at, since = newest.limited_at - ahead_s, newest.since - ahead_s
             queue.rate.adopt(at, newest.limit_per_s, since)
         for kind in shared_usage_file.KINDS:
@@ -139,7 +142,7 @@ class LimitSharing:
 
     def _notice(self, queue: ModelQueue, now: float, ahead_s: float, *, here: bool, begins: bool) -> Notice:
         limiter = queue.rate
-        limited = limiter.found_here and limiter.pace_per_s < inf
+        limited = limiter.pace_per_s < inf
         return Notice(
             who=self._who,
             model=queue.model_hash,
@@ -147,7 +150,7 @@ class LimitSharing:
             here=here,
             wants=begins or bool(queue.queued or queue.waiting),
             at=now + ahead_s,
-            limited_at=limiter.limited_at + ahead_s if limited else -1.0,
+            limited_at=limiter.limited_at + ahead_s if limited and limiter.found_here else -1.0,
             limit_per_s=limiter.pace_per_s if limited else 0.0,
             since=limiter.since + ahead_s if limiter.since > -inf else -1.0,
             taken=limiter.taken_of_late(now),

@@ -76,8 +76,10 @@ class RateLimiter:
         """The part of the rate that is this run's."""
         self.taken_elsewhere = 0.0
         """Requests of other runs that were taken in the last minute."""
+        self.elsewhere_per_s: float | None = None
+        """How fast the other runs ask; None: not known, taken to be as fast as this one."""
         self.limited_at = -inf
-        """When the pace of a limit was last drawn, here or in another run: who learnt last knows best."""
+        """When the pace was last set, here or in another run: who learnt last knows best."""
         self.found_here = False
         """Whether that was here. What was adopted is not told on: two runs would tell each other for ever."""
         self.pace_per_s = inf
@@ -159,11 +161,14 @@ class RateLimiter:
             self._next_at = now + max(_APART_S, self._answered_s / (_GAIN * self._abreast))
         lately = self._lately
         lately.append(now)
-        per_s = max(1.0, min((len(lately) - 1) / max(now - lately[0], 1e-3), _MOST_PER_S) / self.share)
+        per_s = max(self.share, min((len(lately) - 1) / max(now - lately[0], 1e-3), _MOST_PER_S))
         if self.pace_per_s < inf:
             self._level, self._at = self._level_at(now) - 1.0, now
-            per_s = min(per_s, self.pace_per_s) if self.pace_per_s > 1 else self.pace_per_s
-        self._uncounted[number] = _Left(now, per_s)
+            most_per_s = self.pace_per_s * self.share
+            per_s = min(per_s, most_per_s) if self.pace_per_s > 1 else most_per_s
+        elsewhere_per_s = self.elsewhere_per_s
+        of_all_per_s = per_s / self.share if elsewhere_per_s is None else per_s + elsewhere_per_s
+        self._uncounted[number] = _Left(now, of_all_per_s)
         self._newest = number
 
     def taken(self, number: int, now: float) -> None:
@@ -252,10 +257,12 @@ class RateLimiter:
             self._in_a_row = 0 if left.taken else self._in_a_row + 1
             too_fast = not left.taken and causes.limit_below(left.per_s) > _SURE
             too_slow = self._goal_per_s < inf and causes.limit_below(_FAR_UP * self._goal_per_s) < 1 - _SURE
-            if too_fast or too_slow or self._tried >= _TRIED:
+            if aims := too_fast or too_slow or self._tried >= _TRIED:
                 self._aim(causes, left.per_s, now)
-            if left.taken and self.pace_per_s < self._goal_per_s:
+            if rises := left.taken and self.pace_per_s < self._goal_per_s:
                 self._quicken()
+            if (aims or rises) and self.pace_per_s < inf:
+                self.limited_at, self.found_here = now, True
 
     def _aim(self, causes: RefusalCauses, per_s: float, now: float) -> None:
         """Draw the rate of the next requests."""
@@ -267,8 +274,6 @@ class RateLimiter:
             self._goal_per_s = self.pace_per_s
         if self._goal_per_s < min(self.pace_per_s, per_s):
             self._slow_to(self._goal_per_s, now)
-        if self.pace_per_s < inf and causes.limit_below(inf) > _SURE:
-            self.limited_at, self.found_here = now, True
         usual = min(max(causes.by_chance, 0.1), 0.5)
         if self._in_a_row >= ceil(log(_NO_ACCIDENT) / log(usual)) and causes.limit_below(per_s) > _SURE:
             self.since, self._in_a_row = now + self._longest_s, 0

@@ -57,7 +57,9 @@ class Notice:
     """Whether requests wait to be sent."""
     at: float
     limited_at: float = -1.0
+    """When it set its pace itself; negative: it did not."""
     limit_per_s: float = 0.0
+    """Its pace, of all runs; 0: nothing holds it back."""
     since: float = -1.0
     taken: float = 0.0
     buckets: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)

@@ -192,11 +192,14 @@ def test_what_was_known_outlives_a_run_for_a_while(run: Callable[..., Member]) -
 
 
 def test_a_limit_slows_all_down_once(run: Callable[..., Member]) -> None:
-    """Who hears of a limit elsewhere keeps it from then on; hearing of it again does nothing."""
+    """Who hears of a limit elsewhere keeps it from then on, and knows how fast the other asks; hearing of it
+    again does nothing."""
     one, two = run(), run()
+    assert two.queue.rate.elsewhere_per_s is None
     run_into_a_limit(one.queue, 1001.0)
     beat(1002.2, one, two)
     pace = two.queue.rate.pace_per_s
+    assert two.queue.rate.elsewhere_per_s == pytest.approx(one.queue.rate.pace_per_s / 2)
     assert pace == pytest.approx(one.queue.rate.pace_per_s, rel=0.05)
     two.queue.rate.pace_per_s = 1.5 * pace
     beat(1003.0, one, two)

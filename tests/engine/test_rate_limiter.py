@@ -166,6 +166,23 @@ def test_refusals_that_come_before_answers_are_not_taken_for_all() -> None:
     assert limiter.pace_per_s > 20
 
 
+def test_refusals_are_held_against_how_fast_all_ask() -> None:
+    """Of two runs each is refused what both are too fast for: one that asks at 4 of 40 a second, where 10 are
+    taken, does not take its own four for too many."""
+    limiter, random = RateLimiter(random=Random(1)), Random(2)
+    limiter.share, limiter.elsewhere_per_s = 0.5, 36.0
+    for number in range(60):
+        limiter.sent(number, number / 4)
+        if random.random() < 0.25:
+            limiter.taken(number, number / 4 + 0.1)
+        else:
+            limiter.refused(number, None, number / 4 + 0.01)
+    causes = limiter._causes
+    assert causes is not None
+    assert causes.limit_below(40.0) > 0.8
+    assert causes.limit_below(4.0) < 0.2
+
+
 def test_a_limit_elsewhere_is_heard_once() -> None:
     """The newest counts; the rate is that of all runs, of which this one has its share."""
     limiter = RateLimiter()
