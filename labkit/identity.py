@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-_encode_json = msgspec.json.Encoder(order="sorted").encode
+_encoder = msgspec.json.Encoder(order="sorted")
 
 
 def canonical_json(value: Any) -> bytes:
@@ -21,7 +21,10 @@ def canonical_json(value: Any) -> bytes:
     >>> canonical_json({"b": 1, "a": "é"}).decode()
     '{"a":"é","b":1}'
     """
-    return _encode_json(value)
+    # Where memory lacks `encode` ends the process (msgspec 0.22); this raises MemoryError.
+    found = bytearray()
+    _encoder.encode_into(value, found)
+    return bytes(found)
 
 
 def content_hash(tag: str, value: Any) -> str:
@@ -30,7 +33,7 @@ def content_hash(tag: str, value: Any) -> str:
     >>> content_hash("p1", {"text": "hi"})
     'p1:...'
     """
-    return f"{tag}:{hashlib.blake2b(_encode_json(value), digest_size=16).hexdigest()}"
+    return f"{tag}:{hashlib.blake2b(canonical_json(value), digest_size=16).hexdigest()}"
 
 
 class RequestHasher:
@@ -49,11 +52,11 @@ class RequestHasher:
     def __init__(
         self, provider: str, dialect: str, endpoint: str, name: str, params: Mapping[str, Any]
     ) -> None:
-        head = _encode_json([provider, dialect, endpoint, name, dict(params)])
+        head = canonical_json([provider, dialect, endpoint, name, dict(params)])
         self._head = hashlib.blake2b(head + b"\n", digest_size=16)
 
     def request_id(self, messages: Any) -> str:
         """The id of the request that sends these messages."""
         state = self._head.copy()
-        state.update(_encode_json(messages))
+        state.update(canonical_json(messages))
         return "r1:" + state.hexdigest()

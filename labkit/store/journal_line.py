@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from labkit.errors import DefinitionError
+from labkit.errors import DefinitionError, StoreError
 from labkit.records import Record
 from labkit.store.line_kinds import BY_RECORD, BY_TAG, Kind
 
@@ -31,7 +31,14 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 
-_encode = msgspec.json.Encoder(enc_hook=_plain).encode
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+
+
+def _encode(value: Any) -> bytes:
+    # Where memory lacks `encode` ends the process (msgspec 0.22); this raises MemoryError.
+    line = bytearray()
+    _encoder.encode_into(value, line)
+    return bytes(line)
 
 
 class Line(NamedTuple):
@@ -50,13 +57,18 @@ class BrokenLine(ValueError):
 def body(record: Record) -> bytes:
     """The record as JSON. Lone surrogates, which UTF-8 cannot hold, become U+FFFD.
 
-    Raises `DefinitionError` if a value in it has no JSON form.
+    Raises `DefinitionError` if a value in it has no JSON form, `StoreError` where memory lacks.
     """
     try:
         try:
             return _encode(record)
         except UnicodeEncodeError:
             return _encode(_without_surrogates(msgspec.structs.asdict(record)))
+    except MemoryError:
+        raise StoreError(
+            f"Memory ran out while this {type(record).__name__} was to be kept. What was shown as done is on"
+            " disk. Free some memory, or ask fewer at once, and run it again: it asks only what is missing."
+        ) from None
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise DefinitionError(
             f"This {type(record).__name__} cannot be kept: {error}. Use numbers, text, lists and dicts."

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -195,3 +198,40 @@ def test_numbers_no_count_can_have_do_not_break_a_generation() -> None:
         input_tokens=10**30,
     )
     assert journal_line.parse(framed(absurd)[:-1]).row.input_tokens == 10**30
+
+
+WITHOUT_MEMORY = """
+import resource
+from datetime import UTC, datetime
+
+from labkit.errors import StoreError
+from labkit.identity import canonical_json
+from labkit.records import Score
+from labkit.store import journal_line
+
+value = {"said": "y" * 50_000_000}
+score = Score(generation_id="g", scorer="s", value=1.0, scored_at=datetime.now(UTC), metadata=value)
+with open("/proc/self/status") as status:
+    used_kb = next(int(line.split()[1]) for line in status if line.startswith("VmSize"))
+resource.setrlimit(resource.RLIMIT_AS, (used_kb * 1024 + 20_000_000,) * 2)
+try:
+    canonical_json(value)
+except MemoryError:
+    print("no identity")
+try:
+    journal_line.body(score)
+except StoreError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here")
+def test_a_lack_of_memory_is_told() -> None:
+    """Where memory lacks for a line the process goes on, and the error says what is safe."""
+    ran = subprocess.run([sys.executable, "-c", WITHOUT_MEMORY], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    said = ran.stdout.splitlines()
+    assert said[0] == "no identity"
+    assert said[1].startswith(
+        "Memory ran out while this Score was to be kept. What was shown as done is on disk."
+    )
