@@ -10,7 +10,8 @@ Requests are counted in the order in which they left: a refusal comes sooner tha
 they come the first of those that left together would all be refused.
 
 It knows nothing of tokens, nor of other models; what other runs learnt it is told (`limit_sharing`). Times
-are given to it.
+are given to it. When a request leaves, what it teaches and how fast the next may go share one state, and
+stand together.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ _SAME_S = 0.1
 _FIRST = 4
 _FIRST_S = 1.0
 _APART_S = 0.001
+"""In the first second requests leave no closer: a refusal on this machine takes a few of these."""
 _GAIN = 2.0
 """In the first second requests leave so many times as close as it takes to have as many out as may be."""
 _DOUBT_S = 0.05
+"""After a refusal in the first second so long is waited for the fate of the others at most."""
 _FEW = 8
 """Of fewer requests nothing is concluded."""
 _BELOW = 0.96
