@@ -59,6 +59,8 @@ class ModelQueue:
         """Of which kind the last refused requests were, and how many in a row."""
         self.answered = False
         """Whether one of its requests was ever answered."""
+        self._used_up_at: int | None = None
+        """How many had left when one was refused because a limit was used up; None: one was taken since."""
 
     def ready(self, now: float, *, money: bool) -> bool:
         """Whether the first call may be sent now; `money` False: only one that costs nothing."""
@@ -89,6 +91,7 @@ class ModelQueue:
     def began(self, call: Call, number: int, headers: Mapping[str, str], now: float) -> None:
         """The provider began to answer the call of that number."""
         self.rate.taken(number, now)
+        self._used_up_at = None
         behind = min(len(self.asking), self.endpoint.limiter.sent - number)
         if self.buckets.heed(headers, now, tokens=call.tokens, behind=behind):
             self.news = True
@@ -96,8 +99,10 @@ class ModelQueue:
 
     def refused(self, number: int, error: ProviderError, now: float) -> None:
         """The provider refused the call of that number: it is too busy, for this run or for anybody."""
-        if used_up(error.headers):
-            # The limit that the headers tell of is known, and waited for.
+        waited_for = self._used_up_at is not None and number > self._used_up_at
+        if used_up(error.headers) and not waited_for:
+            # The limit that the headers tell of is known now, and will be waited for.
+            self._used_up_at = self.endpoint.limiter.sent
             self.rate.ended(number, now)
         elif self.rate.refused(number, error.retry_after_s, now):
             self.news = True

@@ -151,7 +151,7 @@ class RateLimiter:
     def taken_of_late(self, now: float) -> float:
         """How many of this run's requests were taken in the last minute."""
         self._prune(now)
-        return sum(count for _, count in self._taken)
+        return sum(count for second, count in self._taken if second >= now - WINDOW_S)
 
     # -- what happens ----------------------------------------------------------------------------
 
@@ -285,9 +285,13 @@ class RateLimiter:
     def _lasting_per_s(self, now: float) -> float:
         """What is taken in the long run at least: limits are a minute's, and may have been used up twice.
 
-        Where nothing was taken it is not for a rate to find out when something is again, but for the circuit.
+        Of two minutes that with more: what a minute allows may be taken in its first second, and until the
+        next minute nothing. Where nothing was taken it is not for a rate to find out when something is again,
+        but for the circuit.
         """
-        return (self.taken_of_late(now) + self.taken_elsewhere) / WINDOW_S / 2 or _UNKNOWN_PER_S
+        late = self.taken_of_late(now)
+        before = sum(count for _, count in self._taken) - late
+        return (max(late, before) + self.taken_elsewhere) / WINDOW_S / 2 or _UNKNOWN_PER_S
 
     def _slow_to(self, per_s: float, at: float) -> None:
         self.pace_per_s = self._goal_per_s = per_s
@@ -300,5 +304,5 @@ class RateLimiter:
             self.pace_per_s = inf
 
     def _prune(self, now: float) -> None:
-        while self._taken and self._taken[0][0] < now - WINDOW_S:
+        while self._taken and self._taken[0][0] < now - 2 * WINDOW_S:
             self._taken.popleft()

@@ -1,21 +1,25 @@
 """Token buckets for requests, input and output, set by the headers the providers send, or by the user.
 
 The level falls when a request is sent (by the most it can count), is settled when its answer came, rises
-with the time, and is never believed to be above what the provider last said. Where a provider sends no
-such headers and nobody set a limit nothing is held back. Of the provider's buckets a run may have a share
-only (see `limit_sharing`). It reads no clock: the time is given to it.
+with the time, and is never believed to be above what the provider last said. Where the moment of the reset
+stays where it is however much is taken, nothing flows in before it, and then all is there again: a fixed
+window. Where a provider sends no such headers and nobody set a limit nothing is held back. Of the provider's
+buckets a run may have a share only (see `limit_sharing`). It reads no clock: the time is given to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 from typing import NamedTuple
 
 from labkit.providers.reset_times import seconds_until
 
 _MINUTE_S = 60.0
+_TELLING_S = 15.0
+"""What takes so long to flow in must have moved the reset of a bucket; a window's moves by the network."""
+_STAYS_S = 3.0
 _KINDS = {"requests": "requests", "tokens": "tokens", "input-tokens": "input", "output-tokens": "output"}
 _HEADERS = [
     (kind, *(f"x-ratelimit-{part}-{told}" for part in ("limit", "remaining", "reset")))
@@ -54,9 +58,17 @@ class Bucket:
     share: float = 1.0
     heard: bool = True
     """False: another run told of it, the provider has not yet."""
+    full_at: float = inf
+    """When a fixed window ends; infinite where it is none, or it is not known."""
+    first: tuple[float, float] | None = None
+    """What remained when the provider first told of this reset, and when that is."""
+    least: float = inf
+    """The least that it has told of since."""
 
     def level_at(self, now: float) -> float:
         """The level with what has flowed in until `now`."""
+        if self.full_at < inf:
+            return self.level if now < self.full_at else self.capacity * self.share
         flowed = max(0.0, now - self.at) * self.per_s * self.share
         return min(self.capacity * self.share, self.level + flowed)
 
@@ -64,11 +76,38 @@ class Bucket:
         """Let the time since the last look flow in."""
         self.level = self.level_at(now)
         self.at = now
+        if now >= self.full_at:
+            self.full_at = inf
 
     def wait_s(self, count: float, now: float) -> float:
         """Seconds until `count` may be taken; what is more than the bucket holds waits until it is full."""
         missing = min(count, self.capacity * self.share) - self.level_at(now)
-        return missing / (self.per_s * self.share) if missing > 1e-9 else 0.0
+        if missing <= 1e-9:
+            return 0.0
+        return self.full_at - now if self.full_at < inf else missing / (self.per_s * self.share)
+
+    def hear(self, remaining: float, uncounted: float, reset_s: float | None, now: float) -> None:
+        """The provider says what remains, without `uncounted` that left meanwhile."""
+        self.refill(now)
+        self.level = min(self.level, remaining * self.share)
+        if reset_s is None:
+            return
+        # A moment in whole seconds may be up to one before the window's end.
+        reset_at = now + reset_s + reset_s.is_integer()
+        if self.first is None or remaining >= self.first[0] or now >= self.first[1]:
+            # So near a moment may also be that of the next request.
+            self.first = (remaining, reset_at) if reset_s >= _TELLING_S else None
+            self.least = remaining
+        if self.first is None:
+            return
+        first_remaining, first_at = self.first
+        if (first_remaining - remaining) * _MINUTE_S < _TELLING_S * self.capacity:
+            return
+        stays = abs(reset_at - first_at) < _STAYS_S
+        self.full_at = max(first_at, reset_at) if stays else inf
+        if stays and remaining <= self.least:
+            # What was refused is not counted, and would not flow back before the window's end.
+            self.least, self.level = remaining, (remaining - uncounted) * self.share
 
     def set_share(self, share: float, now: float) -> None:
         """Have this part of it from now on. What is given up is given up; what is gained flows in."""
@@ -186,15 +225,12 @@ class TokenBuckets:
         if reset_s is not None and reset_s > 1 and remaining < limit:
             per_s = min(per_s, (limit - remaining) / reset_s)
         bucket = self._told.get(kind)
-        remaining *= self._share
         if bucket is None or bucket.capacity != limit or not bucket.heard:
-            self._told[kind] = Bucket(limit, remaining - uncounted, per_s, now, self._share)
+            level = remaining * self._share - uncounted
+            bucket = self._told[kind] = Bucket(limit, level, per_s, now, self._share)
             self._gather()
-            return
-        bucket.refill(now)
         bucket.per_s = per_s
-        # What left after this answer was counted is not yet in what the provider says remains.
-        bucket.level = min(bucket.level, remaining)
+        bucket.hear(remaining, uncounted, reset_s, now)
 
 
 def used_up(headers: Mapping[str, str]) -> bool:

@@ -126,6 +126,21 @@ def test_what_is_told_is_kept(kit: Any) -> None:
     assert median(column(found, "used")) > 0.8
 
 
+@pytest.mark.parametrize("per_s", [1.0, 10.0])
+@pytest.mark.parametrize("refused", [0.0, 0.1, 0.2])
+def test_a_fixed_window_is_used_and_waited_for(kit: Any, per_s: float, refused: float) -> None:
+    """A limit that is there again once a minute: told of, hardly anything is too much; and told or not it is
+    used about as well as by the loop."""
+    world = {"per_s": per_s, "capacity": 60 * per_s, "window_s": 60.0, "refused": refused}
+    told = compared(kit, [{**world, "tells": True, "asks": k % 2 == 0} for k in range(12)], int(240 * per_s))
+    assert column(told, "over")[-1] < 0.04
+    assert column(told, "speed")[0] > 0.95
+    found = compared(kit, [{**world, "asks": k % 2 == 0} for k in range(24)], int(240 * per_s))
+    assert column(found, "speed")[4] > 0.67
+    assert median(column(found, "speed")) > 0.9
+    assert column(found, "requests")[-1] < 1.1
+
+
 @pytest.mark.parametrize(
     ("world", "count"),
     [

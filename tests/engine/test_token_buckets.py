@@ -159,6 +159,57 @@ def test_what_left_after_an_answer_is_not_in_what_it_tells() -> None:
     assert buckets.state(0)["tokens"].level == 8000 - 15 * 150
 
 
+@pytest.mark.parametrize("limit", [60, 6000, 2_000_000])
+@pytest.mark.parametrize("told", ["{:.3f}s", "{:.0f}"])
+def test_a_fixed_window_is_waited_for(limit: int, told: str) -> None:
+    """Where the moment of the reset stays however much is taken nothing flows in before it; then all is there."""
+    buckets = TokenBuckets()
+    for at in range(40):
+        buckets.heed(openai(limit, limit * (39 - at) // 40, told.format(60 - at)), at)
+    assert buckets.wait_s(ONE, 39) == pytest.approx(21, abs=1)
+    assert buckets.wait_s(ONE, 50) == pytest.approx(10, abs=1)
+    assert buckets.wait_s(ONE, 61) == 0
+    assert buckets.state(61)["requests"].level == limit
+    buckets.take(ONE, 61)
+    assert buckets.state(61)["requests"].level == limit - 1
+    # So it is in the next; and if that moves after all it flows in again.
+    for at in range(40):
+        buckets.heed(openai(limit, limit * (39 - at) // 40, told.format(59 - at)), 61 + at)
+    assert buckets.wait_s(ONE, 100) == pytest.approx(20, abs=1)
+    buckets.heed(openai(limit, limit, told.format(60)), 101)
+    buckets.heed(openai(limit, limit // 2, told.format(30)), 101)
+    assert buckets.wait_s(ONE, 101) <= 60 / limit
+
+
+def test_what_a_window_does_not_count_stays_there() -> None:
+    """Requests that were refused for other reasons leave what remains, and what is out is taken off."""
+    buckets = TokenBuckets()
+    buckets.heed(openai(60, 59, "60s"), 0)
+    for at in range(1, 31):
+        buckets.take(ONE, at)
+    buckets.heed(openai(60, 40, "30s"), 30, tokens=ONE, behind=4)
+    assert buckets.state(30)["requests"].level == 36
+    # What was said before that is old.
+    buckets.heed(openai(60, 44, "30s"), 30)
+    assert buckets.state(30)["requests"].level == 36
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 30), st.integers(1, 40)), min_size=2, max_size=40),
+    st.sampled_from(["{:.3f}s", "{:.0f}s", "1s"]),
+)
+def test_a_bucket_is_not_taken_for_a_window(taken: list[tuple[float, int]], told: str) -> None:
+    """Whenever requests are taken from a bucket that fills all the time, and however exactly its reset is
+    told, be it that of the next request only: no wait is longer than what is missing takes to flow in."""
+    buckets, left, now = TokenBuckets(), 60.0, 0.0
+    for after_s, count in taken:
+        now += after_s
+        left = min(60.0, left + after_s)
+        left -= min(count, int(left))
+        buckets.heed(openai(60, int(left), told.format(60 - left)), now)
+        assert buckets.state(now)["requests"].full_at == inf
+
+
 def test_a_share_is_a_part_of_all_there_is() -> None:
     """With half of a bucket half remains, half flows in, and half is the most there can be."""
     buckets = TokenBuckets()

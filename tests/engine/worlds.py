@@ -38,6 +38,8 @@ class World:
     per_s: float = 0.0
     capacity: float = 60.0
     left: float | None = None
+    window_s: float = 0.0
+    """0: it flows back all the time; else all of it is there again once in so many seconds."""
     tells: bool = False
     """Whether headers tell of the limit."""
     asks: bool = False
@@ -74,8 +76,10 @@ class World:
             self._flow(now)
             if self.left < 1:
                 self.over += 1
-                asked_s = (1 - self.left) / self._rate(now) if self.asks else None
-                return RateLimited("slow", retry_after_s=asked_s, headers=self.headers(now))
+                wait_s = self._reset_s(now) if self.window_s else (1 - self.left) / self._rate(now)
+                return RateLimited(
+                    "slow", retry_after_s=wait_s if self.asks else None, headers=self.headers(now)
+                )
             self.left -= 1
         self.out += 1
         return self.latency_s * self.random.uniform(0.7, 1.3)
@@ -85,8 +89,18 @@ class World:
 
     def _flow(self, now: float) -> None:
         assert self.left is not None
-        self.left = min(self.capacity, self.left + (now - self.at) * self._rate(now))
-        self.at = now
+        if not self.window_s:
+            self.left = min(self.capacity, self.left + (now - self.at) * self._rate(now))
+            self.at = now
+        elif now - self.at >= self.window_s:
+            self.left, self.at = self.capacity, now - (now - self.at) % self.window_s
+
+    def _reset_s(self, now: float) -> float:
+        """Until all is there again."""
+        assert self.left is not None
+        if self.window_s:
+            return self.at + self.window_s - now
+        return (self._rate(now) * 60 - self.left) / self._rate(now)
 
     def headers(self, now: float) -> dict[str, str]:
         """What OpenAI's headers would say."""
@@ -98,7 +112,7 @@ class World:
         return {
             "x-ratelimit-limit-requests": f"{per_minute:.0f}",
             "x-ratelimit-remaining-requests": f"{int(self.left)}",
-            "x-ratelimit-reset-requests": f"{(per_minute - self.left) / self._rate(now):.3f}s",
+            "x-ratelimit-reset-requests": f"{self._reset_s(now):.3f}s",
         }
 
 
