@@ -113,7 +113,8 @@ def execute(
             progress_bar=False,
             stdout_file=None if quiet else sys.stdout,
             stderr_file=None if quiet else sys.stderr,
-            extra_arguments=["--log-level=ERROR"],
+            # Jupyter ends a kernel with an interrupt, which one that is not yet idle would log as an error.
+            extra_arguments=["--log-level=CRITICAL"],
         )
     except CellTimeoutError:
         click.echo(
