@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from labkit.json_bytes import json_bytes
+
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -21,10 +23,7 @@ def canonical_json(value: Any) -> bytes:
     >>> canonical_json({"b": 1, "a": "é"}).decode()
     '{"a":"é","b":1}'
     """
-    # Where memory lacks `encode` ends the process (msgspec 0.22); this raises MemoryError.
-    found = bytearray()
-    _encoder.encode_into(value, found)
-    return bytes(found)
+    return json_bytes(value, _encoder)
 
 
 def content_hash(tag: str, value: Any) -> str:

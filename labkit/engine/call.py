@@ -19,6 +19,7 @@ from labkit.engine.attempt_listener import AttemptListener
 from labkit.engine.job import Job, output_bound_tokens, worst_usd
 from labkit.engine.token_buckets import Tokens
 from labkit.errors import ProviderError
+from labkit.json_bytes import json_bytes
 from labkit.providers.base import REQUEST_IDS
 from labkit.records import Answer, Attempt, Cell, Generation, Status
 
@@ -184,7 +185,7 @@ def _with_reasoning(raw: str | None, reasoning: str) -> str | None:
     except (msgspec.DecodeError, UnicodeError):
         payload = None
     payload = payload if isinstance(payload, dict) else {"payload": raw}
-    return msgspec.json.encode({**payload, "reasoning": reasoning}).decode()
+    return json_bytes({**payload, "reasoning": reasoning}).decode()
 
 
 def _error_type(attempted: Attempted) -> str | None:

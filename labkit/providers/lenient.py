@@ -17,6 +17,8 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
+from labkit.json_bytes import json_bytes
+
 T = TypeVar("T")
 _LONGEST_INT = 40
 _VALUE = re.compile(r"[\s,]*(?=\S)")
@@ -95,7 +97,7 @@ def object_in(data: bytes | None) -> dict[str, Any]:
 def written(value: Any) -> str:
     """`value` as JSON text, also where it holds half a character."""
     try:
-        return msgspec.json.encode(value).decode()
+        return json_bytes(value).decode()
     except UnicodeEncodeError:
         return json.dumps(value)
 

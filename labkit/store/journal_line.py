@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from labkit.errors import DefinitionError, StoreError
+from labkit.json_bytes import json_bytes
 from labkit.records import Record
 from labkit.store.line_kinds import BY_RECORD, BY_TAG, Kind
 
@@ -32,13 +33,6 @@ def _plain(value: Any) -> Any:
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
-
-
-def _encode(value: Any) -> bytes:
-    # Where memory lacks `encode` ends the process (msgspec 0.22); this raises MemoryError.
-    line = bytearray()
-    _encoder.encode_into(value, line)
-    return bytes(line)
 
 
 class Line(NamedTuple):
@@ -61,9 +55,9 @@ def body(record: Record) -> bytes:
     """
     try:
         try:
-            return _encode(record)
+            return json_bytes(record, _encoder)
         except UnicodeEncodeError:
-            return _encode(_without_surrogates(msgspec.structs.asdict(record)))
+            return json_bytes(_without_surrogates(msgspec.structs.asdict(record)), _encoder)
     except MemoryError:
         raise StoreError(
             f"Memory ran out while this {type(record).__name__} was to be kept. What was shown as done is on"

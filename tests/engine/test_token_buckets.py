@@ -162,7 +162,7 @@ def test_what_left_after_an_answer_is_not_in_what_it_tells() -> None:
 @pytest.mark.parametrize("limit", [60, 6000, 2_000_000])
 @pytest.mark.parametrize("told", ["{:.3f}s", "{:.0f}"])
 def test_a_fixed_window_is_waited_for(limit: int, told: str) -> None:
-    """Where the moment of the reset stays however much is taken nothing flows in before it; then all is there."""
+    """Where the reset stays however much is taken nothing flows in before it; then all is there again."""
     buckets = TokenBuckets()
     for at in range(40):
         buckets.heed(openai(limit, limit * (39 - at) // 40, told.format(60 - at)), at)
