@@ -18,8 +18,9 @@ from labkit.providers.reset_times import seconds_until
 
 _MINUTE_S = 60.0
 _TELLING_S = 15.0
-"""What takes so long to flow in must have moved the reset of a bucket; a window's moves by the network."""
+"""What takes so long to flow in must have moved the reset of a bucket that fills all the time."""
 _STAYS_S = 3.0
+"""A reset that has moved by less stays where it was: answers take differently long to tell of it."""
 _KINDS = {"requests": "requests", "tokens": "tokens", "input-tokens": "input", "output-tokens": "output"}
 _HEADERS = [
     (kind, *(f"x-ratelimit-{part}-{told}" for part in ("limit", "remaining", "reset")))
@@ -229,8 +230,8 @@ class TokenBuckets:
             level = remaining * self._share - uncounted
             bucket = self._told[kind] = Bucket(limit, level, per_s, now, self._share)
             self._gather()
-        bucket.per_s = per_s
         bucket.hear(remaining, uncounted, reset_s, now)
+        bucket.per_s = per_s
 
 
 def used_up(headers: Mapping[str, str]) -> bool:

@@ -95,7 +95,7 @@ def seconds_until(text: str | float | None, date: str | None) -> float | None:
     if span_s is not None and end == len(text):
         return span_s
     if (clock := _CLOCK.fullmatch(text)) is not None:
-        return sum(int(part) * unit_s for part, unit_s in zip(clock.groups(), (3600, 60, 1), strict=True))
+        return sum(float(part) * unit_s for part, unit_s in zip(clock.groups(), (3600, 60, 1), strict=True))
     if text[:1] in "Pp" and text[1:2] in tuple("Tt0123456789"):
         # The spans of ISO 8601 are the same but for their letters.
         return seconds_until(re.sub("[PT]", "", text.upper()), date)

@@ -260,6 +260,23 @@ def test_a_notebook_from_elsewhere_runs(call: Call, here: Path) -> None:
     assert (here / "build" / "a{b}.html").exists()
 
 
+SLOW_TO_IDLE = """
+import time
+handlers = get_ipython().kernel.shell_handlers
+told = handlers["kernel_info_request"]
+async def slow(*given):
+    await told(*given)
+    time.sleep(3)
+handlers["kernel_info_request"] = slow
+"""
+
+
+def test_the_end_of_a_run_prints_nothing(call: Call, here: Path) -> None:
+    """Also where the kernel is not idle yet when Jupyter ends it, which it begins with an interrupt."""
+    book(here / "n.ipynb", "x = 1", SLOW_TO_IDLE)
+    assert call("run", "n.ipynb", "--no-html").stderr == ""
+
+
 def test_a_notebook_that_cannot_run_is_one_sentence(call: Call, here: Path) -> None:
     """Torn, without such a kernel or parameter, or with nowhere to write: one message, and nothing is run."""
     (here / "torn.ipynb").write_text('{"cells": [')

@@ -121,7 +121,13 @@ def test_resets_in_every_spelling(text: str, seconds: float | None) -> None:
     assert buckets.state(0)["requests"].per_s == pytest.approx(60 / seconds if slow and seconds else 1.0)
 
 
-@given(st.dictionaries(st.sampled_from([*openai(1, 1), *anthropic(1, 1, "tokens")]), st.text(max_size=12)))
+TOLD = st.text(max_size=12) | st.sampled_from(["60", "3", "00:00:30", "1m30s", "2026-11-27T12:00:30Z"])
+
+
+@given(
+    st.dictionaries(st.sampled_from([*openai(1, 1), *anthropic(1, 1, "tokens")]), TOLD)
+    | st.builds(openai, st.integers(1, 60), st.integers(0, 60), TOLD)
+)
 def test_headers_never_raise(headers: dict[str, str]) -> None:
     """Whatever stands in them, headers never break a run, and a wait is a number."""
     buckets = TokenBuckets()
@@ -160,7 +166,7 @@ def test_what_left_after_an_answer_is_not_in_what_it_tells() -> None:
 
 
 @pytest.mark.parametrize("limit", [60, 6000, 2_000_000])
-@pytest.mark.parametrize("told", ["{:.3f}s", "{:.0f}"])
+@pytest.mark.parametrize("told", ["{:.3f}s", "{:.0f}", "00:00:{:02.0f}"])
 def test_a_fixed_window_is_waited_for(limit: int, told: str) -> None:
     """Where the reset stays however much is taken nothing flows in before it; then all is there again."""
     buckets = TokenBuckets()

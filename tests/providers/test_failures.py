@@ -114,8 +114,7 @@ def plain_http() -> Exception:
     [
         (plain_http(), True, "speaks plain http, not https. Correct base_url"),
         (httpx2.ProxyError("407 Proxy Authentication Required"), True, "the proxy refuses it (407). Give"),
-        # Its request is not looked at, and is only for aiohttp to make.
-        # Neither the request nor its history is looked at.
+        # Its request and its history are not looked at, and are only for aiohttp to make.
         (aiohttp.ClientHttpProxyError(None, (), status=403), True, "the proxy refuses it (403). Give"),  # type: ignore[arg-type]
         (httpx2.ProxyError("503 Service Unavailable"), False, "could not be made"),
         (ssl.SSLError(1, "handshake"), False, ""),

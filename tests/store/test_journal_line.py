@@ -225,7 +225,8 @@ except StoreError as error:
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here")
+# Other systems neither have /proc nor keep a process to its limit of addresses.
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory in use is read from /proc")
 def test_a_lack_of_memory_is_told() -> None:
     """Where memory lacks for a line the process goes on, and the error says what is safe."""
     ran = subprocess.run([sys.executable, "-c", WITHOUT_MEMORY], capture_output=True, text=True, timeout=60)
