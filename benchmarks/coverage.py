@@ -24,6 +24,8 @@ from labkit import stats
 from labkit.stats.intervals import Interval
 
 STUDIES = 8000
+RIGHT = stats.Scale(0, 1, 1)
+"""Of answers that are right or wrong."""
 SIZES = (20, 50, 200)
 LIKENESS = (0.0, 0.5, 0.9)
 
@@ -126,7 +128,7 @@ def _difference(
 ) -> bool:
     one, two = (values.mean(axis=1) for values in answers(rng, n, repeats, rates, likeness))
     one[rng.random(n) < missing] = np.nan
-    return covers(stats.paired_difference(one, two, binary=True).interval(0), rates[0] - rates[1])
+    return covers(stats.paired_difference(one, two, scale=RIGHT).interval(0), rates[0] - rates[1])
 
 
 def _graded(rng: Generator, *, n: int, ties: float) -> bool:
@@ -153,7 +155,11 @@ def _worst_case(rng: Generator, *, n: int) -> bool:
     # The first model fails to answer mostly where it would have been wrong.
     one[(rng.random(n) < 0.5) & (one == 0)] = np.nan
     table = stats.Table(
-        np.column_stack([one, two]), np.ones((n, 2), dtype=np.intp), np.arange(n), np.arange(2)
+        np.column_stack([one, two]),
+        np.ones((n, 2), dtype=np.intp),
+        np.arange(n),
+        np.arange(2),
+        scale=RIGHT,
     )
     return covers(stats.worst_case(table, 0, 1), 0.1)
 
@@ -165,13 +171,16 @@ def _silent(rng: Generator, *, n: int, test: str, rate: float, repeats: int, lik
         return stats.mcnemar(one, two).p_value >= 0.05
     if test == "sign test":
         return stats.sign_test(one - two).p_value >= 0.05
-    return bool(stats.paired_difference(one, two, binary=True).p_value[0] >= 0.05)
+    return bool(stats.paired_difference(one, two, scale=RIGHT).p_value[0] >= 0.05)
 
 
 def _family(rng: Generator, *, n: int, adjust: Callable[..., np.ndarray]) -> bool:
     every = answers(rng, n, 1, (0.6,) * 8, 0.3)
     table = stats.sample_table(
-        np.concatenate([values.ravel() for values in every]), np.tile(np.arange(n), 8), which(8, n)
+        np.concatenate([values.ravel() for values in every]),
+        np.tile(np.arange(n), 8),
+        which(8, n),
+        scale=RIGHT,
     )
     return not bool((adjust(stats.pairwise(table).p_value) < 0.05).any())
 
@@ -179,7 +188,7 @@ def _family(rng: Generator, *, n: int, adjust: Callable[..., np.ndarray]) -> boo
 def _margin(rng: Generator, *, n: int, what: str) -> bool:
     """Whether nothing is claimed where the true difference is exactly the margin."""
     one, two = (values.mean(axis=1) for values in answers(rng, n, 3, (0.6, 0.7), 0.5))
-    found = stats.within_margin(stats.paired_difference(one, two, binary=True), 0.1)
+    found = stats.within_margin(stats.paired_difference(one, two, scale=RIGHT), 0.1)
     return not bool(getattr(found, what)[0])
 
 

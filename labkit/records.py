@@ -198,6 +198,11 @@ class Score(Record, frozen=True, kw_only=True):
     explanation: str | None = None
     error: str | None = None
     metadata: dict[str, Any] | None = None
+    low: float | None = None
+    """The lowest value the scorer can give, as declared; None: not declared."""
+    high: float | None = None
+    step: float | None = None
+    """Between two neighbouring values, as declared."""
 
 
 class Answer(Record, frozen=True, kw_only=True):

@@ -18,7 +18,8 @@ from labkit.charts.model_styles import ModelStyle
 from labkit.charts.score_slices import floats, reach, told
 from labkit.records import Generations
 from labkit.stats import Interval, quantile_interval
-from labkit.summary import fresh, interval_for, score_column
+from labkit.summary import fresh
+from labkit.summary.scores import ScoreIntervals, design, score_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +102,7 @@ def _measured(
     timed = fresh(frame).to_numpy() if "latency_s" in frame.columns else np.zeros(len(frame), dtype=bool)
     seconds = floats(frame["latency_s"]) if "latency_s" in frame.columns else np.full(len(frame), np.nan)
     sample = given.frame["sample"].to_numpy()
-    interval = interval_for(values)
+    interval = ScoreIntervals(frame, scored, design(frame, scored, level=level))
     found: dict[str, tuple[Cells, Cells]] = {}
     keys = [given.frame["model"], frame["repeat"].reset_index(drop=True)]
     for key, part in given.frame.groupby(keys, sort=True):
@@ -110,7 +111,7 @@ def _measured(
         scores, times = found.setdefault(str(model), ([], []))
         right = rows_of[~np.isnan(values[rows_of])]
         if len(right):
-            scores.append((int(repeat), interval(values[right], samples=sample[right], level=level)))
+            scores.append((int(repeat), interval(right)))
         clocks = rows_of[timed[rows_of]]
         if len(clocks):
             median = quantile_interval(seconds[clocks], 0.5, samples=sample[clocks], level=level)

@@ -15,6 +15,7 @@ from labkit.charts.figure_layout import LINE, ROW_PX, Scale, counted, figure, sc
 from labkit.charts.model_styles import ModelStyle
 from labkit.records import Generations
 from labkit.stats import Interval, mean_interval, quantile_interval
+from labkit.summary import cost_per_1k
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +104,7 @@ def tokens_cost(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | No
 
 
 def _cost(part: pd.DataFrame) -> Interval:
-    return mean_interval(_values(part["cost_usd"]) * 1000, samples=part["sample"])
+    return cost_per_1k(_values(part["cost_usd"]), part["sample"])
 
 
 def _median(part: pd.DataFrame) -> Interval:

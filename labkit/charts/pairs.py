@@ -8,8 +8,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from labkit.arguments import check, number
 from labkit.charts.clocks import marker
 from labkit.charts.figure_layout import FAINT, LINE, ROW_PX, TEXT, axis, counted, figure, without_data
@@ -36,11 +34,12 @@ def forest(x: Verdicts | pd.DataFrame, *, margin: float | None = None) -> go.Fig
     """Every pair's difference of scores, the better one first, with intervals that hold together.
 
     `x` is a verdict, its frame, or a run (its verdict by model). Filled marks are decided, hollow ones
-    are not. `margin` draws the band within which a difference would not matter. With more than 66
-    pairs only those of the best contender are drawn, and the title says so.
+    are not. Differences are in points where the score was declared from 0 to 1, else in its own unit.
+    `margin` draws the band within which a difference would not matter. With more than 66 pairs only those
+    of the best contender are drawn, and the title says so.
     """
     check(number("margin", margin, above=0, or_none=True))
-    pairs, name, margin = _pairs(x, margin)
+    pairs, name, margin, points = _pairs(x, margin)
     compared = pairs[pairs["n"] > 0].reset_index(drop=True)
     if compared.empty:
         return without_data("Differences, n = 0 pairs", "No two contenders share a scored sample.")
@@ -48,7 +47,6 @@ def forest(x: Verdicts | pd.DataFrame, *, margin: float | None = None) -> go.Fig
     if len(compared) > MOST_PAIRS:
         best = str(compared["first"].iloc[0])
         shown = compared[compared["first"] == best].reset_index(drop=True)
-    points = bool(np.nanmax(shown[["all_low", "all_high"]].abs().to_numpy(dtype=float), initial=0.0) <= 1)
     factor = 100 if points else 1
     decided = int(compared["decided"].sum())
     heading = f"Differences of {name}, n = {counted(len(compared), 'pair')}, {decided:,} decided"
@@ -77,7 +75,7 @@ def forest(x: Verdicts | pd.DataFrame, *, margin: float | None = None) -> go.Fig
     return found
 
 
-def _pairs(x: Any, margin: float | None) -> tuple[pd.DataFrame, str, float | None]:
+def _pairs(x: Any, margin: float | None) -> tuple[pd.DataFrame, str, float | None, bool]:
     import pandas as pd
 
     given = x.verdict() if hasattr(x, "verdict") else x
@@ -85,7 +83,8 @@ def _pairs(x: Any, margin: float | None) -> tuple[pd.DataFrame, str, float | Non
     if not isinstance(pairs, pd.DataFrame) or "all_low" not in pairs.columns:
         raise DefinitionError("A forest takes a verdict: lk.charts.forest(run.verdict())")
     scorer = plotly_text(getattr(given, "scorer", "score"), limit=60)
-    return pairs, scorer, margin if margin is not None else getattr(given, "margin", None)
+    points = bool(pairs.attrs.get("unit"))
+    return pairs, scorer, margin if margin is not None else getattr(given, "margin", None), points
 
 
 def _label(pair: dict[Any, Any]) -> str:

@@ -15,8 +15,10 @@ from labkit.charts.clocks import model_rows
 from labkit.charts.figure_layout import LINE, ROW_PX, TEXT, axis, counted, figure, without_data
 from labkit.charts.model_styles import SYMBOLS, ModelStyle, plotly_text
 from labkit.records import Generations
-from labkit.summary import score_column, summarize
+from labkit.stats import Scale
+from labkit.summary import summarize
 from labkit.summary.compact_frame import READ, compact
+from labkit.summary.scores import score_column, score_scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,29 +31,33 @@ def scores(
     *,
     baseline: float | tuple[Any, float] | None = None,
     level: float = 0.95,
+    clusters: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """The mean of a score with its interval, one row per model and one mark in it per prompt.
 
     `score` names the scorer (by default the first), `baseline` draws a line (a rate, or what
-    `labkit.summary.baseline` gives). Best model on top. Answers that are not scored are left out.
+    `labkit.summary.baseline` gives), `clusters` names a column of samples that belong together. Best model
+    on top. Answers that are not scored are left out.
     """
     rate = baseline[-1] if isinstance(baseline, tuple) and len(baseline) == 2 else baseline
     check(number("baseline", rate, or_none=True), sure("level", level))
-    frame = frame_of(x, *READ, "score.*")
+    frame = frame_of(x, *READ, "score.*", *([] if clusters is None else [clusters]))
     column = score_column(frame, score)
-    frame = compact(frame, column)
+    frame = compact(frame, column, clusters)
     given = rows(frame, [], labels=labels)
     if column is None:
         return without_data("Scores, n = 0 answers", "Nothing was scored yet; give the plan scorers=[…].")
     every = frame if "prompt" in frame.columns else frame.assign(prompt="prompt")
-    table = summarize(every, score=column.removeprefix("score."), level=level)
+    table = summarize(every, score=column.removeprefix("score."), level=level, clusters=clusters)
     name = plotly_text(column.removeprefix("score."), limit=60)
     table = table[table["score_n"] > 0]
     if table.empty:
         why = f"None of {counted(len(frame), 'row')} has a score."
         return without_data(f"Score {name}, n = 0 answers", why)
-    return _drawn(table, given.styles, name, baseline, level)
+    return _drawn(
+        table, given.styles, name, baseline, float(table["level"].iloc[0]), score_scale(frame, column)
+    )
 
 
 def _drawn(
@@ -60,6 +66,7 @@ def _drawn(
     name: str,
     baseline: float | tuple[Any, float] | None,
     level: float,
+    scale: Scale,
 ) -> go.Figure:
     table = table.assign(model=table["model"].astype(str))
     best = table.groupby("model")["score"].max().sort_values(kind="stable")
@@ -80,8 +87,8 @@ def _drawn(
         symbol = SYMBOLS[place % len(SYMBOLS)]
         found.add_trace(_marks(part, styles, order, prompt, symbol, offset))
         found.add_trace(_key(prompt, symbol))
-    bounded = min(table["score"].min(), table["score_low"].min()) >= 0 and table["score_high"].max() <= 1
-    span = {"range": [-0.02, 1.02]} if bounded else {}
+    rim = 0.02 * scale.width
+    span = {"range": [scale.low - rim, scale.high + rim]} if scale.bounded else {}
     found.update_xaxes(axis(f"{name} (mean over samples)", **span))
     found.update_yaxes(model_rows([styles[model] for model in order]))
     found.update_layout(showlegend=len(prompts) > 1)
@@ -124,13 +131,18 @@ def _marks(
         },
         hoverinfo="text",
         hovertext=[
-            f"{styles[row['model']].label}, {label}<br>{row['score']:.3f} "
-            f"({row['score_low']:.3f} to {row['score_high']:.3f})<br>"
+            f"{styles[row['model']].label}, {label}<br>{_told(row)}<br>"
             f"{counted(row['score_n'], 'sample')}, {counted(row['scored'], 'answer')}, "
             f"{row['failed']:,} failed"
             for row in rows
         ],
     )
+
+
+def _told(row: Mapping[Any, Any]) -> str:
+    ends = [row["score_low"], row["score_high"]]
+    said = f" ({ends[0]:.3g} to {ends[1]:.3g})" if all(map(math.isfinite, ends)) else ""
+    return f"{row['score']:.3g}{said}"
 
 
 def _key(prompt: str, symbol: str) -> go.Scatter:

@@ -20,7 +20,7 @@ from labkit.charts.model_styles import ModelStyle, plotly_text
 from labkit.errors import DefinitionError
 from labkit.records import Generations
 from labkit.stats import Interval
-from labkit.summary import interval_for, score_column
+from labkit.summary.scores import ScoreIntervals, design, score_column
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -38,12 +38,14 @@ def slices(
     score: str | None = None,
     *,
     level: float = 0.95,
+    clusters: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """The mean score in each slice of the samples, one mark per model, with intervals.
 
     `column` names a sample column (`lang` or `sample.lang`); by default the first with two to twenty
-    values. The largest slices are drawn, at most twenty. Raises DefinitionError for an unknown column.
+    values. The largest slices are drawn, at most twenty. `clusters` names a column of samples that belong
+    together. Raises DefinitionError for an unknown column.
     """
     import pandas as pd
 
@@ -62,8 +64,8 @@ def slices(
     order = [int(one) for one in reversed(kept.index)]
     number = len(np.unique(slice_of))
     model_of, names = pd.factorize(given.frame["model"], sort=True)
-    sample = given.frame["sample"].to_numpy()
-    interval = interval_for(values)
+    study = design(frame, scored, level=level, clusters=clusters)
+    interval = ScoreIntervals(frame, scored, study)
     title = plotly_text(chosen.removeprefix("sample."), limit=40)
     table: dict[str, list[tuple[int, Interval]]] = {model: [] for model in names}
     for number_of, model in enumerate(names):
@@ -71,13 +73,13 @@ def slices(
         for row, one in enumerate(order):
             mask = mine & (slice_of == one)
             if mask.any():
-                table[model].append((row, interval(values[mask], samples=sample[mask], level=level)))
+                table[model].append((row, interval(mask)))
     shaded = len(names) > MOST_MARKS
     each = max(ROW_PX, 9 * len(names) + 12)
     found = figure(
         f"Score {plotly_text(scored.removeprefix('score.'), limit=60)} by {title}, "
         f"n = {counted(int(kept.sum()), 'answer')}",
-        ("point for intervals" if shaded else f"bars: {level * 100:g} % intervals, samples as wholes")
+        ("point for intervals" if shaded else f"bars: {study.level * 100:g} % intervals, samples as wholes")
         + (f" · the {MOST_SLICES} largest of {number:,} slices" if number > MOST_SLICES else ""),
         height=190 + ROW_PX * len(names) if shaded else max(300, 170 + each * len(order)),
     )

@@ -17,12 +17,13 @@ from labkit.charts.clocks import marker, measured
 from labkit.charts.figure_layout import ROW_PX, Scale, axis, counted, figure, scale, without_data
 from labkit.charts.model_styles import ModelStyle, plotly_text
 from labkit.records import Generations
-from labkit.stats import Interval, mean_interval, quantile_interval
-from labkit.summary import interval_for, score_column
+from labkit.stats import Interval, quantile_interval
+from labkit.summary import cost_per_1k
 from labkit.summary.compact_frame import READ, compact
 from labkit.summary.contender_table import contender_table
 from labkit.summary.dominance import dominated
 from labkit.summary.pairwise import compare_pairs
+from labkit.summary.scores import ScoreIntervals, design, score_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,38 +38,40 @@ def frontier(
     *,
     level: float = 0.95,
     better: str = "higher",
+    clusters: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """Score against the cost of 1,000 answers, and beside it against median latency; one mark per model.
 
     Upper left is better. `score` names the scorer, by default the first. Bars are intervals at `level`,
-    samples as wholes. Grey: another model is significantly better (Holm over all pairs) and shown to be
-    neither dearer nor slower. What has no known price or no fresh clock is missing from that side and
-    named.
+    samples (or `clusters` of them: a column's name) as wholes. Grey: another model is significantly better
+    (Holm over all pairs) and shown to be neither dearer nor slower. What has no known price or no fresh
+    clock is missing from that side and named.
     """
-    frame = frame_of(x, *READ, "score.*")
+    frame = frame_of(x, *READ, "score.*", *([] if clusters is None else [clusters]))
     column = score_column(frame, score)
     if isinstance(column, str):
         score = column.removeprefix("score.")
-    frame = compact(frame, column)
+    frame = compact(frame, column, clusters)
     given = rows(frame, [], labels=labels)
     if column is None or not frame[column].notna().any():
         return without_data("Quality, price and speed, n = 0 answers", "No answer has a score yet.")
-    pairs = compare_pairs(_turned(contender_table(frame, score=score), better), level=level)
+    study = design(frame, column, level=level, clusters=clusters)
+    table = contender_table(frame, score=score, clusters=clusters)
+    pairs = compare_pairs(_turned(table, better), level=study.level, watched=study.watched)
     beaten = dominated(pairs)
     kept = ("model", "sample_id", "cost_usd", "latency_s")
     used = frame[[name for name in kept if name in frame.columns]].assign(
         score=_floats(frame, column), done=frame["status"] == "done", fresh=given.frame["fresh"].to_numpy()
     )
-    interval = interval_for(used["score"])
+    interval = ScoreIntervals(frame, column, study)
     points = [
         _Point(given.styles[str(model)], scored, part[part["done"]], beaten.get(str(model)), given.styles)
         for model, part in used.groupby("model", sort=True, observed=True)
-        if (scored := interval(part["score"], samples=part["sample_id"], level=level)).n
-        and part["done"].any()
+        if (scored := interval(part.index.to_numpy())).n and part["done"].any()
     ]
     name = plotly_text(column.removeprefix("score."), limit=60)
-    return _drawn(points, frame, given.frame, name, level)
+    return _drawn(points, frame, given.frame, name, study.level)
 
 
 def _turned(found: Any, better: str) -> Any:
@@ -90,7 +93,7 @@ class _Point:
         self.style = style
         self.grey = beaten_by is not None
         self.score = score
-        self.cost = _cost(part, level)
+        self.cost = cost_per_1k(_floats(part, "cost_usd"), part["sample_id"].to_numpy(), level=level)
         timed = part[part["fresh"]]
         self.seconds = quantile_interval(
             _floats(timed, "latency_s"), 0.5, samples=timed["sample_id"].to_numpy(), level=level
@@ -108,14 +111,6 @@ class _Point:
             f"{self.style.label}<br>{score}, {counted(mine.n, 'sample')}<br>"
             f"{found.estimate:.3g} {unit}{ends}{self.lost}"
         )
-
-
-def _cost(part: pd.DataFrame, level: float) -> Interval:
-    values = _floats(part, "cost_usd") * 1000
-    if np.isnan(values).any():
-        # A mean of what is known would be a price of something else.
-        return Interval(math.nan, math.nan, math.nan, 0, "not known", level)
-    return mean_interval(values, samples=part["sample_id"].to_numpy(), level=level)
 
 
 def _floats(part: pd.DataFrame, column: str) -> Any:

@@ -254,5 +254,5 @@ def _settled(run: Run, until: str | float, judge: Mapping[str, Any]) -> bool:
     if compared.empty:
         return False
     if until == "decided":
-        return bool((compared["decided"] | compared["equivalent"].fillna(False).astype(bool)).all())
+        return bool((compared["decided"] | (compared["answer"] == "equal").fillna(False)).all())
     return bool((compared["all_high"] - compared["all_low"] <= float(until)).all())

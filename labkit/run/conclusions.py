@@ -48,7 +48,8 @@ class Conclusions(RunFrames):
         `margin` is the difference that would not matter (0.02: 2 points on a score from 0 to 1).
         `against` compares all with one. `clusters` names a column in which samples belong together
         (`sample.author`). `better="lower"` turns the score round. A run that was grown by
-        `more(until=…)` has intervals that hold at any moment of stopping. See `labkit.verdict.verdict`.
+        `more` could be looked at before: it has intervals that hold at any moment of stopping, or the notes
+        say why not. See `labkit.verdict.verdict`.
         Raises `DefinitionError` where nothing was scored.
 
         >>> run.verdict("exact", by="model")            # doctest: +SKIP
@@ -65,7 +66,6 @@ class Conclusions(RunFrames):
             against=against,
             clusters=clusters,
             better=better,
-            watched=self.watched,
         )
 
     def differences(
@@ -79,15 +79,6 @@ class Conclusions(RunFrames):
         from labkit.verdict.differences import differences
 
         return differences(self.generations(), score=score, by=by, rows=rows)
-
-    @property
-    def watched(self) -> bool:
-        """Whether the run was grown until something was decided, so that ordinary intervals do not hold."""
-        told = self._services.store.table(
-            "select 1 from log.run_events where run_id = ? and (detail->>'$.until') is not null limit 1",
-            [self.run_id],
-        )
-        return bool(told.num_rows)
 
     def design(self) -> pd.DataFrame:
         """The cells that were planned, as the lab has them: one row each, without answers.
@@ -208,7 +199,9 @@ class Conclusions(RunFrames):
             settings,
             frame=frame,
             verdict=self.verdict(**settings) if scorers_of(frame) else None,
-            summary=self.summary(score=settings["score"]),
+            summary=self.summary(
+                score=settings["score"], level=settings["level"], clusters=settings["clusters"]
+            ),
             differences=self.differences(settings["score"], by=settings["by"]),
             question=question,
             prices=self.prices() if charts else None,

@@ -103,16 +103,19 @@ def _figures(
 ) -> list[tuple[str, Any]]:
     from labkit import charts
 
-    score, level = settings["score"], settings["level"]
+    score, level, clusters = settings["score"], settings["level"], settings["clusters"]
     found: list[tuple[str, Any]] = []
     if verdict is not None:
         found.append(
-            ("frontier", charts.frontier(frame, score, level=level, better=settings["better"])),
+            (
+                "frontier",
+                charts.frontier(frame, score, level=level, better=settings["better"], clusters=clusters),
+            ),
         )
         if len(verdict.pairs):
             found.append(("forest", charts.forest(verdict)))
-        found.append(("scores", charts.scores(frame, score, level=level)))
-        sliced = charts.slices(frame, None, score, level=level)
+        found.append(("scores", charts.scores(frame, score, level=level, clusters=clusters)))
+        sliced = charts.slices(frame, None, score, level=level, clusters=clusters)
         if sliced.data:
             found.append(("slices", sliced))
     found += [("latency", charts.latency(frame)), ("time to first token", charts.ttft(frame))]

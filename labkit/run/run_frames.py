@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 KEYS = ["prompt", "model"]
+GROWN = """
+    select
+        count(*) filter (where
+            coalesce(detail->>'$.more.rows', detail->>'$.more.repeats', detail->>'$.until') is not null
+        ) as rows,
+        count(*) filter (where detail->>'$.more.models[0]' is not null) as contenders
+    from log.run_events where run_id = ?
+"""
 MAYBE_PAID = """
     select
         generation_id, prompt, model, sample_id, "repeat", m.attempt, m.sent_at, m.reserved_usd, m.why
@@ -46,13 +54,19 @@ class RunFrames:
         """One row per cell: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`.
 
         `columns` chooses some (`sample.*`, `score.*`: all of those), which is much faster without `text`
-        and `raw`. `attrs["labels"]` says how tables and charts are to call models, by id.
+        and `raw`. In `attrs`: `labels`, how tables and charts are to call models, by id; `scales`, what
+        scorers declared of their values; `grown`, how often the study was made larger (`rows`,
+        `contenders`) after it could be looked at.
         """
         store = self._services.store
         with store.one_opening():
             frame = store.generations(run=self.run_id, columns=columns)
-            frame.attrs["labels"] = store.labels()
+            frame.attrs |= {"labels": store.labels(), "grown": self._grown()}
         return frame
+
+    def _grown(self) -> dict[str, int]:
+        rows, contenders = self._services.store.table(GROWN, [self.run_id]).to_pylist()[0].values()
+        return {"rows": int(rows), "contenders": int(contenders)}
 
     def attempts(self) -> pd.DataFrame:
         """One row per HTTP request that was sent."""
@@ -78,10 +92,13 @@ class RunFrames:
         *,
         score: str | None = None,
         baseline: str | None = "target",
+        level: float = 0.95,
+        clusters: str | None = None,
     ) -> pd.DataFrame:
         """n, failures, score with interval, latency, TTFT, tokens/s and cost per group.
 
         See `labkit.summary.summarize` for the columns. `score` names the scorer; by default the only one.
+        `clusters` names a column of samples that belong together.
         `baseline` names the sample column whose most frequent value is what always giving the same
         answer would score; it is left out where the samples have no such column, or hardly a value twice.
         """
@@ -89,7 +106,8 @@ class RunFrames:
 
         check(text("baseline", baseline, or_none=True))
         frame = self.generations(columns=FIGURES)
-        return summarize(frame, by=by, score=score, baseline=_majority(frame, baseline))
+        rate = _majority(frame, baseline)
+        return summarize(frame, by=by, score=score, baseline=rate, level=level, clusters=clusters)
 
     def outputs(self) -> pd.DataFrame:
         """Answers side by side: one row per sample and repeat, one column per prompt and model (text)."""

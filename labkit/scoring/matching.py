@@ -40,7 +40,7 @@ def exact(
         answer = _shaped(answer_text(generation), ignore_case, strip)
         return answer in {_shaped(text, ignore_case, strip) for text in target_texts(sample, target)}
 
-    return Scorer(name, explained(compare), (target,))
+    return Scorer(name, explained(compare), (target,), low=0, high=1, step=1)
 
 
 def contains(target: str = "target", *, ignore_case: bool = True, name: str = "contains") -> Scorer:
@@ -57,7 +57,7 @@ def contains(target: str = "target", *, ignore_case: bool = True, name: str = "c
             raise NothingToCompare(f"sample {sample.id} has an empty {target!r}, which every text contains")
         return any(text in answer for text in wanted)
 
-    return Scorer(name, explained(compare), (target,))
+    return Scorer(name, explained(compare), (target,), low=0, high=1, step=1)
 
 
 def regex(
@@ -104,7 +104,8 @@ def regex(
         text = _shaped(found.group(1 if compiled.groups else 0) or "", ignore_case, True)
         return text in {_shaped(one, ignore_case, True) for one in wanted}
 
-    return Scorer(name, explained(compare), () if target is None else (target,))
+    columns = () if target is None else (target,)
+    return Scorer(name, explained(compare), columns, low=0, high=1, step=1)
 
 
 def answer_text(generation: Generation) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from labkit.arguments import check, number
 from labkit.records import Generation, Sample
 from labkit.scoring.matching import NothingToCompare, answer_text, explained, target_values
-from labkit.scoring.scorer import Scorer, Value
+from labkit.scoring.scorer import Scorer, Value, zero_or_one
 from labkit.visible import quoted
 
 MAX_CHARACTERS = 100_000
@@ -148,7 +148,7 @@ def numeric(
             for other in ([reading.number] if found.is_percent else _meanings(reading))
         )
 
-    return Scorer(name, explained(compare), (target,))
+    return zero_or_one(name, explained(compare), (target,), unreadable)
 
 
 def the_number(text: str, *, pick: Pick = "only") -> Decimal:

@@ -114,4 +114,4 @@ def _compared(
         said = words(answer, articles=articles)
         return max(measure(said, one) for one in wanted)
 
-    return Scorer(name, explained(compare), (target,))
+    return Scorer(name, explained(compare), (target,), low=0, high=1)

@@ -9,15 +9,18 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from numbers import Real
 from typing import Any
 
-from labkit.arguments import text
+import msgspec
+
+from labkit.arguments import check, number, text
 from labkit.errors import DefinitionError
 from labkit.records import Generation, Sample, Score
+from labkit.stats.scale import UNKNOWN, Scale, scale_of
 from labkit.visible import quoted
 
 Value = bool | float | None | Mapping[str, Any]
@@ -25,13 +28,19 @@ Value = bool | float | None | Mapping[str, Any]
 `explanation` and `metadata`."""
 
 Function = Callable[[Generation, Sample], Value]
+TRUE_OR_FALSE = Scale(0, 1, 1)
 
 
 @dataclass(frozen=True)
 class Scorer:
     """A named function that values a generation against its sample.
 
-    `columns` names the sample columns it reads, so that a plan can refuse a dataset without them.
+    `columns` names the sample columns it reads, so that a plan can refuse a dataset without them. `low`,
+    `high` and `step` declare its values: ratings from 1 to 5 have `low=1, high=5, step=1`. Then a value that
+    does not fit is an error of that score, and what is said of the scores uses the bounds: intervals that
+    hold where hardly any scatter is seen, the worst case of missing answers, studies that may be watched.
+    A function that answers True or False declares that by its type. Raises DefinitionError for bounds that
+    are none.
 
     >>> words = Scorer("words", lambda generation, sample: len(generation.text.split()))
     >>> words
@@ -41,12 +50,42 @@ class Scorer:
     name: str
     fn: Function
     columns: tuple[str, ...] = ()
+    low: float | None = field(default=None, kw_only=True)
+    high: float | None = field(default=None, kw_only=True)
+    step: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        given = (self.low, self.high, self.step)
+        check(
+            *(
+                number(name, value, or_none=True)
+                for name, value in zip(("low", "high", "step"), given, strict=True)
+            )
+        )
+        if faults := self.scale.faults():
+            raise DefinitionError([f"scorer {quoted(self.name)}: {fault}" for fault in faults])
+
+    @property
+    def scale(self) -> Scale:
+        """What it declares of its values."""
+        return scale_of((self.low, self.high, self.step))
 
     def __repr__(self) -> str:
         return f"Scorer({self.name!r})"
 
     def __call__(self, generation: Generation, sample: Sample) -> Value:
         return self.fn(generation, sample)
+
+
+def zero_or_one(name: str, fn: Function, columns: tuple[str, ...], unreadable: float | None) -> Scorer:
+    """A scorer of 0 and 1 that gives `unreadable` for what it cannot read.
+
+    >>> zero_or_one("label", lambda generation, sample: 1, (), -1).scale
+    Scale(low=-1.0, high=1.0, step=1.0)
+    """
+    other = 0.0 if unreadable is None else unreadable
+    step = 1 if float(other).is_integer() else None
+    return Scorer(name, fn, columns, low=min(0.0, other), high=max(1.0, other), step=step)
 
 
 def scorers(given: Iterable[Scorer | Function] | Scorer | Function) -> tuple[Scorer, ...]:
@@ -63,17 +102,17 @@ def scorers(given: Iterable[Scorer | Function] | Scorer | Function) -> tuple[Sco
     every = list(given) if isinstance(given, Iterable) else [given]
     faults: list[str] = []
     found: dict[str, Scorer] = {}
-    for number, one in enumerate(every, 1):
+    for place, one in enumerate(every, 1):
         name = one.name if isinstance(one, Scorer) else getattr(one, "__name__", "")
         fn = one.fn if isinstance(one, Scorer) else one
         if not callable(fn):
-            faults.append(f"scorer {number} is a {type(one).__name__}; give a Scorer or a function")
+            faults.append(f"scorer {place} is a {type(one).__name__}; give a Scorer or a function")
         elif inspect.iscoroutinefunction(fn):
             faults.append(f"scorer {quoted(name)} is a coroutine function; scorers are plain functions")
-        elif wrong := text(f"the name of scorer {number}", name):
+        elif wrong := text(f"the name of scorer {place}", name):
             faults += wrong
         elif not name or name == "<lambda>":
-            faults.append(f"scorer {number} has no name; write Scorer('a name', function)")
+            faults.append(f"scorer {place} has no name; write Scorer('a name', function)")
         elif name in found:
             faults.append(f"two scorers are called {name!r}; give one of them another name=")
         else:
@@ -112,10 +151,15 @@ def _scored(scorer: Scorer, generation: Generation, sample: Sample, at: datetime
     value = None if fault else _number(detail.get("value"))
     if value is not None and not math.isfinite(value):
         fault = f"the value is {value}"
+    scale = scorer.scale
+    if scale == UNKNOWN and isinstance(_plain(detail.get("value")), bool):
+        scale = TRUE_OR_FALSE
+    fault = fault or (None if value is None else _misfit(value, scale))
     if fault:
         return _row(scorer, generation, at, value=None, error=f"{where}: {fault}")
     explanation, metadata = detail.get("explanation"), detail.get("metadata")
-    return _row(scorer, generation, at, value=value, explanation=explanation, metadata=metadata)
+    found = _row(scorer, generation, at, value=value, explanation=explanation, metadata=metadata)
+    return found if scale == scorer.scale else msgspec.structs.replace(found, low=0.0, high=1.0, step=1.0)
 
 
 def _row(
@@ -136,7 +180,21 @@ def _row(
         explanation=explanation,
         error=error,
         metadata=metadata,
+        low=scorer.low,
+        high=scorer.high,
+        step=scorer.step,
     )
+
+
+def _misfit(value: float, scale: Scale) -> str | None:
+    """Why the value is none that was declared; None where it is."""
+    if scale.bounded and not scale.low <= value <= scale.high:
+        return f"the value {value:g} lies outside the declared {scale.low:g} to {scale.high:g}"
+    if scale.step is not None:
+        steps = (value - (scale.low if scale.bounded else 0.0)) / scale.step
+        if not math.isclose(steps, round(steps), abs_tol=1e-9):
+            return f"the value {value:g} does not lie on the declared steps of {scale.step:g}"
+    return None
 
 
 def _told(error: Exception) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from labkit.errors import DefinitionError
 from labkit.records import Generation, Sample
 from labkit.scoring.matching import answer_text, explained, target_value
-from labkit.scoring.scorer import Scorer, Value
+from labkit.scoring.scorer import Scorer, Value, zero_or_one
 
 MAX_CHARACTERS = 1_000_000
 STRUCTURE = "structure"
@@ -38,7 +38,9 @@ def json_schema(schema: Mapping[str, Any], *, name: str = "json_schema") -> Scor
     Scorer('json_schema')
     """
     validator = _validator(schema, f"scorer {name!r}")
-    return Scorer(name, explained(lambda generation, sample: _fits(validator, generation)))
+    return Scorer(
+        name, explained(lambda generation, sample: _fits(validator, generation)), low=0, high=1, step=1
+    )
 
 
 def as_asked(schemas: Mapping[str, Mapping[str, Any]]) -> Scorer:
@@ -65,7 +67,7 @@ def as_asked(schemas: Mapping[str, Mapping[str, Any]]) -> Scorer:
         validator = validators.get(generation.model)
         return None if validator is None else _fits(validator, generation)
 
-    return Scorer(STRUCTURE, explained(compare))
+    return Scorer(STRUCTURE, explained(compare), low=0, high=1, step=1)
 
 
 def _validator(schema: Mapping[str, Any], what: str) -> Any:
@@ -122,7 +124,7 @@ def json_field(
             return {"value": unreadable, "explanation": str(why)}
         return float(found == wanted or (isinstance(wanted, list) and found in wanted))
 
-    return Scorer(name or path, explained(compare), (column,))
+    return zero_or_one(name or path, explained(compare), (column,), unreadable)
 
 
 def read_json(text: str) -> Any:

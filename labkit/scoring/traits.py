@@ -65,4 +65,4 @@ def refusal(*, name: str = "refusal") -> Scorer:
         found = _REFUSALS.search(answer_text(generation)[:OPENING_CHARACTERS].replace("’", "'"))
         return {"value": 1, "explanation": f"it says {found.group()!r}"} if found else 0.0
 
-    return Scorer(name, explained(decide))
+    return Scorer(name, explained(decide), low=0, high=1, step=1)

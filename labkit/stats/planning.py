@@ -29,7 +29,7 @@ def samples_to_decide(
     """
     seen, n = float(pairs.difference[place]), int(pairs.n[place])
     error, clusters = float(pairs.error[place]), int(pairs.freedom[place]) + 1
-    if not error > 0 or clusters < 2:
+    if not 0 < error < math.inf or clusters < 2:
         return None
     if margin > 0:
         gap, level = margin - abs(seen), 1 - alpha

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labkit.stats.intervals import NAN, Interval, check_level
-from labkit.stats.units import Floats
+from labkit.stats.scale import Scale
+from labkit.stats.units import Floats, units
 
 GRID = 2001
 """Candidate means that are tried; limits are rounded outwards to the next one."""
@@ -50,6 +51,17 @@ def sequential_interval(
     return Interval(
         float(given.mean()), float(limits[0]), float(limits[1]), len(given), "always valid", level
     )
+
+
+def watched_interval(values: ArrayLike, scale: Scale, *, samples: ArrayLike, level: float = 0.95) -> Interval:
+    """The mean over samples of scores on a bounded `scale`, always valid; `samples` numbers them as asked.
+
+    >>> watched_interval([1, 5, 3, 4], Scale(1, 5), samples=[0, 0, 1, 2]).estimate
+    3.3333333333333335
+    """
+    found = units(values, samples)
+    means = np.clip(found.means, scale.low, scale.high)  # a mean may be a rounding beyond
+    return sequential_interval(means, low=scale.low, high=scale.high, level=level)
 
 
 def _largest_wealth(share: Floats, grid: Floats, level: float) -> Floats:

@@ -111,16 +111,13 @@ def within_margin(pairs: Pairs, margin: float, *, alpha: float = 0.05) -> Margin
 
     >>> from labkit.stats.paired import paired_difference
     >>> same = [0.0, 1.0] * 100
-    >>> bool(within_margin(paired_difference(same, same), 0.05).equivalent[0])
+    >>> from labkit.stats.scale import Scale
+    >>> bool(within_margin(paired_difference(same, same, scale=Scale(0, 1, 1)), 0.05).equivalent[0])
     True
     """
     if not margin > 0:
         raise ValueError(f"margin {margin} must be above 0")
-    freedom = np.maximum(pairs.freedom, 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # Around the difference itself: the interval's centre is drawn towards 0, which would help.
-        worse = special.stdtr(freedom, -(pairs.difference + margin) / pairs.error)
-        better = special.stdtr(freedom, -(margin - pairs.difference) / pairs.error)
+    worse, better = pairs.t.p_below(-margin), pairs.t.p_above(margin)
     both = np.maximum(worse, better)
     return Margin(worse, both, worse < alpha, both < alpha, margin)
 

@@ -18,20 +18,19 @@ from labkit.stats.units import Floats
 def sample_skewness(values: ArrayLike) -> Floats:
     """The adjusted skewness of `values` along the first axis; 0 with fewer than three or no scatter.
 
-    n ÷ ((n−1)(n−2)) · Σ((x − mean) ÷ s)³, as `scipy.stats.skew(values, bias=False)`.
+    n ÷ ((n−1)(n−2)) · Σ((x − mean) ÷ s)³, as `scipy.stats.skew(values, bias=False)`. NaN is left out.
 
     >>> round(float(sample_skewness([1.0, 2.0, 3.0, 10.0])), 3)
     1.764
     """
     array = np.asarray(values, dtype=np.float64)
-    n = len(array)
-    if n < 3:
-        return np.zeros(array.shape[1:])
-    apart = array - array.mean(axis=0)
-    s = np.sqrt((apart**2).sum(axis=0) / (n - 1))
+    there = ~np.isnan(array)
+    n = there.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        cubes = ((apart / s) ** 3).sum(axis=0)
-    return np.where(s > 0, n / ((n - 1) * (n - 2)) * cubes, 0.0)
+        apart = np.where(there, array - np.where(there, array, 0.0).sum(axis=0) / n, 0.0)
+        s = np.sqrt((apart**2).sum(axis=0) / (n - 1))
+        found = n / ((n - 1) * (n - 2)) * ((apart / s) ** 3).sum(axis=0)
+    return np.where((n > 2) & (s > 0), found, 0.0)
 
 
 def corrected(t: ArrayLike, skewness: ArrayLike, n: ArrayLike) -> Floats:
@@ -66,12 +65,15 @@ def corrected_limits(
     reaches = []
     for side in (1, -1):
         y = side * critical - b
+        bend = 3 * a * y
         with np.errstate(divide="ignore", invalid="ignore"):
-            cubic = np.where(a == 0, y, (np.cbrt(1 + 3 * a * y) - 1) / a)
+            # Near no skewness the plain difference of roots would be rounding only.
+            cubic = np.where(bend > -0.5, np.expm1(np.log1p(bend) / 3), np.cbrt(1 + bend) - 1) / a
+        cubic = np.where(a == 0, y, cubic)
         reaches.append(side * np.maximum(side * cubic, critical) * error)
     return mean - reaches[0], mean - reaches[1]
 
 
 def _terms(skewness: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
-    term = np.asarray(skewness, dtype=np.float64) / np.sqrt(np.asarray(n, dtype=np.float64))
+    term = np.asarray(skewness, dtype=np.float64) / np.sqrt(np.maximum(np.asarray(n, dtype=np.float64), 1))
     return term / 3, term / 6

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labkit.stats.scale import UNKNOWN, Scale
 from labkit.stats.units import Floats, coded
 
 
@@ -27,8 +28,16 @@ class Table:
     contenders: NDArray[Any]
     clusters: NDArray[np.intp] | None = None
     """The cluster of each sample, as codes; None: each sample is its own."""
-    binary: bool = False
-    """Whether every value that went into the means is 0 or 1."""
+    scale: Scale = UNKNOWN
+    """What was declared of the values."""
+
+    def apart(self, first: int, seconds: Sequence[int]) -> Floats:
+        """The differences of a contender's means from those of others, a column each.
+
+        Those that are nothing but a rest of adding repeats in another order are 0.
+        """
+        differences = self.means[:, [first]] - self.means[:, list(seconds)]
+        return self.scale.without_rests(differences, self.means)
 
     @property
     def missing(self) -> NDArray[np.intp]:
@@ -37,18 +46,23 @@ class Table:
 
 
 def sample_table(
-    values: ArrayLike, samples: ArrayLike, contenders: ArrayLike, *, clusters: ArrayLike | None = None
+    values: ArrayLike,
+    samples: ArrayLike,
+    contenders: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    scale: Scale = UNKNOWN,
 ) -> Table:
     """Gather rows into a table; NaN values count as missing, a sample without any value keeps its row.
 
     All arguments have one entry per row. Names may be strings; integers group much faster. Raises
-    ValueError where lengths differ, a value is infinite, or a sample lies in two clusters.
+    ValueError where lengths differ, a value is infinite or outside `scale`, or a sample lies in two clusters.
 
     >>> found = sample_table([1, 0, 1, 1], ["a", "a", "a", "b"], ["x", "x", "y", "y"])
     >>> found.means.tolist()
     [[0.5, 1.0], [nan, 1.0]]
     """
-    return sample_tables([values], samples, contenders, clusters=clusters)[0]
+    return sample_tables([values], samples, contenders, clusters=clusters, scales=[scale])[0]
 
 
 def sample_tables(
@@ -57,8 +71,9 @@ def sample_tables(
     contenders: ArrayLike,
     *,
     clusters: ArrayLike | None = None,
+    scales: Sequence[Scale],
 ) -> list[Table]:
-    """`sample_table` of several values of the same rows."""
+    """`sample_table` of several values of the same rows, each on its scale."""
     names, row = coded(np.asarray(samples))
     who, column = coded(np.asarray(contenders))
     if row.shape != column.shape:
@@ -66,20 +81,21 @@ def sample_tables(
     cell, shape = row * len(who) + column, (len(names), len(who))
     cluster = _cluster_of_sample(clusters, row, len(names))
     found = []
-    for values in several:
+    for values, scale in zip(several, scales, strict=True):
         value = np.asarray(values, dtype=np.float64)
         if value.shape != cell.shape:
             raise ValueError(f"{value.size} values and {cell.size} samples do not match")
         if np.isinf(value).any():
             raise ValueError("values hold an infinity; leave out (NaN) what was not measured")
+        if not scale.holds(value):
+            raise ValueError(f"values lie outside {scale.low:g} to {scale.high:g}")
         keep = ~np.isnan(value)
         value, of = value[keep], cell[keep]
         counts = np.bincount(of, minlength=shape[0] * shape[1]).reshape(shape)
         sums = np.bincount(of, weights=value, minlength=shape[0] * shape[1]).reshape(shape)
         means = np.full(shape, np.nan)
         np.divide(sums, counts, out=means, where=counts > 0)
-        binary = bool(np.isin(value, (0.0, 1.0)).all())
-        found.append(Table(means, counts, names, who, cluster, binary))
+        found.append(Table(means, counts, names, who, cluster, scale))
     return found
 
 

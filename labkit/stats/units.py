@@ -32,8 +32,8 @@ class Units:
     sizes: Floats
     rows: int
     """How many values there were, repeats included."""
-    binary: bool
-    """Whether every value is 0 or 1."""
+    of_sample: NDArray[np.intp] | None = None
+    """The cluster of each sample, as codes; None: each sample is its own."""
 
     @property
     def samples(self) -> int:
@@ -60,19 +60,6 @@ class Units:
         """The mean over samples (each sample counts once, however many repeats it has)."""
         return float(self.means.mean()) if self.samples else float("nan")
 
-    @property
-    def variance_of_mean(self) -> float:
-        """The variance of `mean`, from the scatter between clusters; NaN with fewer than two.
-
-        Without clusters it is s²/n. With them it is the linearised variance of a ratio, with the
-        factor G/(G−1) (Liang & Zeger 1986; Cameron & Miller 2015, section II).
-        """
-        g = self.clusters
-        if g < 2:
-            return float("nan")
-        residuals = self.sums - self.mean * self.sizes
-        return float(g / (g - 1) * (residuals**2).sum() / self.samples**2)
-
 
 def units(values: ArrayLike, samples: ArrayLike | None = None, clusters: ArrayLike | None = None) -> Units:
     """Gather `values` (one per row; NaN is left out) into samples, and samples into clusters.
@@ -95,19 +82,18 @@ def units(values: ArrayLike, samples: ArrayLike | None = None, clusters: ArrayLi
     sample = _codes("samples", samples, keep)
     if sample is None:
         sample = np.arange(len(value))
-    binary = bool(np.isin(value, (0.0, 1.0)).all())
     counts = np.bincount(sample)
     means = np.bincount(sample, weights=value) / counts
     cluster = _codes("clusters", clusters, keep)
     if cluster is None:
-        return Units(means, means, np.ones_like(means), len(value), binary)
+        return Units(means, means, np.ones_like(means), len(value))
     of_sample = np.zeros(len(means), dtype=np.intp)
     of_sample[sample] = cluster
     if not np.array_equal(of_sample[sample], cluster):
         raise ValueError("a sample lies in two clusters; each sample needs exactly one")
     sums = np.bincount(of_sample, weights=means).astype(np.float64)
     sizes = np.bincount(of_sample).astype(np.float64)
-    return Units(means, sums, sizes, len(value), binary)
+    return Units(means, sums, sizes, len(value), of_sample)
 
 
 def _codes(name: str, labels: ArrayLike | None, keep: NDArray[np.bool_]) -> NDArray[np.intp] | None:

@@ -18,7 +18,7 @@ from labkit.errors import StoreError
 from labkit.paths import shown
 
 RESERVE_BYTES = 16 * 2**20
-SCHEMA = 1
+SCHEMA = 2
 """The newest schema this labkit writes. It is part of a journal's name, so that an older labkit leaves
 the journals of a newer one alone."""
 NETWORK_FILE_SYSTEMS = frozenset(

@@ -44,7 +44,7 @@ from wanted join of_run using (run_id) join log.samples as s using (dataset, sam
 order by dataset, s.position, s.rowid
 """
 _SCORES = """
-select scorer, g.rowid as of_row, "value", epoch_us(s.written_at) as written
+select scorer, g.rowid as of_row, "value", low, high, step, epoch_us(s.written_at) as written
 from log.scores as s join ({rows}) as g using (generation_id)
 """
 
@@ -112,6 +112,7 @@ def generations(
     import pandas as pd
 
     frame = pd.concat(parts, axis=1) if len(parts) > 1 else parts[0]
+    frame.attrs = dict(parts[-1].attrs)
     if wanted is not None:
         frame = frame.reindex(columns=filters.matching(wanted, frame.columns))
     return _announced(_ordered(frame, table["written_at"], down=most is not None), reading)
@@ -167,7 +168,7 @@ def _places(table: pa.Table, samples: pa.Table, number: pa.Array) -> NDArray[np.
 
 
 def _score_columns(table: pa.Table, scores: pa.Table) -> pd.DataFrame:
-    """The value of each scorer for each row."""
+    """The value of each scorer for each row; `attrs["scales"]` has what each declared of them."""
     import numpy as np
     import pandas as pd
 
@@ -180,12 +181,28 @@ def _score_columns(table: pa.Table, scores: pa.Table) -> pd.DataFrame:
     rows = table["rowid"].to_numpy()
     order = np.argsort(rows)
     row = order[np.searchsorted(rows, scores["of_row"].to_numpy(), sorter=order)]
-    columns = {}
+    columns, scales = {}, {}
+    declared = [scores[name].to_numpy() for name in ("low", "high", "step")]
     for number, scored_by in sorted(enumerate(scorer.dictionary.to_pylist()), key=lambda pair: pair[1]):
-        column = np.full(len(table), np.nan)
-        column[row[code == number]] = value[code == number]
-        columns[f"score.{scored_by}"] = column
-    return pd.DataFrame(columns, index=range(len(table)))
+        mine = code == number
+        filled = np.full((4, len(table)), np.nan)
+        filled[:, row[mine]] = [of[mine] for of in (value, *declared)]
+        columns[f"score.{scored_by}"] = filled[0]
+        if (scale := _agreed(filled[1:, ~np.isnan(filled[0])])) is not None:
+            scales[scored_by] = scale
+    found = pd.DataFrame(columns, index=range(len(table)))
+    found.attrs["scales"] = scales
+    return found
+
+
+def _agreed(declared: NDArray[np.float64]) -> tuple[float, float, float | None] | None:
+    """Lowest, highest and step (rows) where all scores (columns) were declared alike; else None."""
+    import numpy as np
+
+    if not declared.shape[1] or not (declared[:2] == declared[:2, :1]).all():
+        return None
+    low, high, step = (float(of) for of in declared[:, 0])
+    return low, high, step if bool(np.all(declared[2] == step)) else None
 
 
 def select(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from labkit.summary.scores import score_column
 from labkit.summary.show import html, text
-from labkit.summary.summarize import baseline, fresh, interval_for, score_column, summarize
+from labkit.summary.summarize import baseline, cost_per_1k, fresh, summarize
 
-__all__ = ["baseline", "fresh", "html", "interval_for", "score_column", "summarize", "text"]
+__all__ = ["baseline", "cost_per_1k", "fresh", "html", "score_column", "summarize", "text"]

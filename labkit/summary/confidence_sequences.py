@@ -1,7 +1,7 @@
 """Limits of each pair's difference that hold at any moment, for a study that is watched and stopped.
 
-By Waudby-Smith & Ramdas (2024), over samples in the order they were asked. Scores lie from 0 to 1 here;
-that is seen to before.
+By Waudby-Smith & Ramdas (2024), over samples in the order they were asked. Scores have declared bounds
+here; that is seen to before.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ def anytime_limits(given: ContenderTable, pairs: Pairs, level: float) -> dict[st
 def anytime_worst(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:
     """The same limits whatever missing scores would have been."""
     least, most = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
+    lowest, highest = given.score.scale.low, given.score.scale.high
     for place, (first, second) in enumerate(zip(pairs.first, pairs.second, strict=True)):
-        least[place] = _always(given, first, second, (0.0, 1.0), level)[0]
-        most[place] = _always(given, first, second, (1.0, 0.0), level)[1]
+        least[place] = _always(given, first, second, (lowest, highest), level)[0]
+        most[place] = _always(given, first, second, (highest, lowest), level)[1]
     return {"missing": missing(given, pairs), "worst_low": least, "worst_high": most}
 
 
@@ -56,5 +57,6 @@ def _always(
         return math.nan, math.nan
     rank = np.argsort(given.order)
     asked_in = apart[np.argsort(rank[samples], kind="stable")]
-    found = sequential_interval(np.clip(asked_in, -1, 1), low=-1, high=1, level=level)
+    width = given.score.scale.width
+    found = sequential_interval(np.clip(asked_in, -width, width), low=-width, high=width, level=level)
     return found.low, found.high

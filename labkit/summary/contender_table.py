@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labkit.errors import DefinitionError
+from labkit.stats.scale import UNKNOWN
 from labkit.stats.table import Table, sample_tables
 from labkit.stats.units import Floats
 from labkit.store.filters import listed
-from labkit.summary.summarize import fresh, score_column
+from labkit.summary.scores import Bounds, asking_order, codes, floats, score_column, score_scale
+from labkit.summary.summarize import fresh
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -53,10 +55,8 @@ class ContenderTable:
     """Per contender its values of `by`."""
     names: tuple[str, ...]
     scorer: str
-    bounded: bool
-    """Whether every score lies from 0 to 1."""
     score: Table
-    """Mean score over repeats; turned round where lower is better."""
+    """Mean score over repeats, and its scale; turned round where lower is better."""
     cost: Table
     """Mean cost of a done answer (USD)."""
     latency: Table
@@ -73,8 +73,9 @@ class ContenderTable:
     clocks: tuple[Clock, ...]
 
     def turned(self) -> ContenderTable:
-        """The same contender_table where the lower score is the better one: 1 − score, or −score."""
-        means = 1 - self.score.means if self.bounded else -self.score.means
+        """The same where the lower score is the better one: every score from the other end."""
+        scale = self.score.scale
+        means = (scale.low + scale.high if scale.bounded else 0.0) - self.score.means
         return replace(self, score=replace(self.score, means=means))
 
 
@@ -84,8 +85,11 @@ def contender_table(
     by: str | Sequence[str] = "model",
     score: str | None = None,
     clusters: str | None = None,
+    bounds: Bounds | None = None,
+    step: float | None = None,
 ) -> ContenderTable:
-    """Gather a frame of generations. `clusters` names a column in which samples lie together.
+    """Gather a frame of generations. `clusters` names a column in which samples lie together; `bounds`
+    and `step` say what the scorer declares, where the frame does not.
 
     Raises DefinitionError where a column is missing, `by` is neither prompt nor model nor both,
     nothing was scored, or a sample lies in two clusters.
@@ -99,19 +103,19 @@ def contender_table(
     column = _checked(frame, keys, score, clusters)
     contender, names = _contenders(frame, keys)
     sample, cell, over = _cells(frame, keys)
-    cluster = None if clusters is None else _codes(frame[clusters])
+    cluster = None if clusters is None else codes(frame[clusters])
     if cluster is None and over:
         cluster = sample
     done = (frame["status"] == "done").to_numpy()
     timed = fresh(frame).to_numpy() if "latency_s" in frame.columns else np.zeros(len(frame), dtype=bool)
-    cost, value = _floats(frame, "cost_usd"), _floats(frame, column)
+    cost, value = floats(frame, "cost_usd"), floats(frame, column)
     asked = np.zeros((int(cell.max()) + 1, len(names)), dtype=bool)
     asked[cell, contender] = True
     of_cell = np.zeros(len(asked), dtype=np.intp)
     of_cell[cell] = sample
     unknown = np.bincount(contender, weights=done & np.isnan(cost), minlength=len(names)) > 0
-    present = value[~np.isnan(value)]
-    days, flights = _days(frame), _floats(frame, "in_flight")
+    scale = score_scale(frame, column, bounds, step)
+    days, flights = _days(frame), floats(frame, "in_flight")
     per_row = (
         value,
         np.where(done, cost, np.nan),
@@ -119,7 +123,9 @@ def contender_table(
         _logarithms(frame, "ttft_s", timed),
     )
     try:
-        scores, costs, latencies, ttfts = sample_tables(per_row, cell, contender, clusters=cluster)
+        scores, costs, latencies, ttfts = sample_tables(
+            per_row, cell, contender, clusters=cluster, scales=[scale, UNKNOWN, UNKNOWN, UNKNOWN]
+        )
     except ValueError as error:
         raise DefinitionError(f"the rows cannot be compared: {error}") from None
     return ContenderTable(
@@ -128,14 +134,13 @@ def contender_table(
         keys=names,
         names=tuple(BETWEEN.join(name) for name in names),
         scorer=column.removeprefix("score."),
-        bounded=bool(len(present)) and bool(present.min() >= 0) and bool(present.max() <= 1),
         score=scores,
         cost=costs,
         latency=_typical(latencies),
         ttft=_typical(ttfts),
         asked=asked,
         sample=of_cell,
-        order=_asking_order(frame, sample),
+        order=asking_order(frame, sample),
         cost_known=~unknown,
         clocks=tuple(
             _clock(frame, timed & (contender == place), names[place], days, flights)
@@ -182,7 +187,7 @@ def _contenders(
 def _cells(
     frame: pd.DataFrame, keys: tuple[str, ...]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], tuple[str, ...]]:
-    sample = _codes(frame["sample_id"])
+    sample = codes(frame["sample_id"])
     cell, over = sample, []
     for name in FACTORS:
         if name in keys or name not in frame.columns:
@@ -206,43 +211,14 @@ def _factorized(column: pd.Series[Any]) -> tuple[NDArray[np.intp], list[str]]:
     return np.asarray(code, dtype=np.intp), [str(level) for level in levels]
 
 
-def _codes(column: pd.Series[Any]) -> NDArray[np.intp]:
-    import pandas as pd
-
-    return np.asarray(pd.factorize(column, use_na_sentinel=False)[0], dtype=np.intp)
-
-
-def _floats(frame: pd.DataFrame, name: str) -> Floats:
-    import pandas as pd
-
-    if name not in frame.columns:
-        return np.full(len(frame), np.nan)
-    try:
-        found = pd.to_numeric(frame[name]).to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise DefinitionError(f"column {name!r} holds what is no number: {error}") from None
-    return np.where(np.isinf(found), np.nan, found)
-
-
 def _logarithms(frame: pd.DataFrame, name: str, timed: NDArray[np.bool_]) -> Floats:
-    seconds = _floats(frame, name)
+    seconds = floats(frame, name)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(timed & (seconds > 0), np.log(seconds), np.nan)
 
 
 def _typical(logarithms: Table) -> Table:
-    return replace(logarithms, means=np.exp(logarithms.means), binary=False)
-
-
-def _asking_order(frame: pd.DataFrame, sample: NDArray[np.intp]) -> NDArray[np.intp]:
-    import pandas as pd
-
-    if "started_at" not in frame.columns:
-        return np.arange(int(sample.max()) + 1, dtype=np.intp)
-    # What was never sent has no time; it stands where its row stands, after what has one.
-    at = pd.to_datetime(frame["started_at"], utc=True, errors="coerce").reset_index(drop=True)
-    first = at.groupby(sample).min()
-    return np.asarray(first.sort_values(kind="stable", na_position="last").index, dtype=np.intp)
+    return replace(logarithms, means=np.exp(logarithms.means))
 
 
 def _days(frame: pd.DataFrame) -> NDArray[np.datetime64]:

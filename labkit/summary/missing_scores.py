@@ -13,16 +13,19 @@ from labkit.summary.contender_table import ContenderTable
 
 
 def worst(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:
-    """The columns `missing`, `worst_low` and `worst_high` of pairs; NaN for scores without bounds."""
+    """The columns `missing`, `worst_low`, `worst_high` of pairs; infinite where what lacks has no bounds."""
     table, k = given.score, len(given.names)
     gone, absent = given.asked & np.isnan(table.means), missing(given, pairs)
-    if not given.bounded:
-        nothing = np.full(len(pairs), np.nan)
-        return {"missing": absent, "worst_low": nothing, "worst_high": nothing}
     least, most = pairs.limits(level)
-    low, high = (np.where(gone, end, table.means) for end in (0.0, 1.0))
+    if not table.scale.bounded:
+        return {
+            "missing": absent,
+            "worst_low": np.where(absent > 0, -np.inf, least),
+            "worst_high": np.where(absent > 0, np.inf, most),
+        }
+    low, high = (np.where(gone, end, table.means) for end in (table.scale.low, table.scale.high))
     for first in np.unique(pairs.first[absent > 0]):
-        # Column 0 is this contender with its missing scores at 0, column 1 at 1; the others follow.
+        # Column 0 is this contender with its missing scores lowest, column 1 highest; the others follow.
         means = np.column_stack([low[:, first], high[:, first], low, high])
         filled = replace(table, means=means, counts=(~np.isnan(means)).astype(np.intp))
         at_worst, at_best = (pairwise(filled, level=level, against=side) for side in (0, 1))

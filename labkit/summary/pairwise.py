@@ -7,7 +7,6 @@ came from, and sees nothing but the tables of a `ContenderTable`.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,9 +36,9 @@ FEWEST = 10
 """With fewer common samples nothing is said of how many more it would take."""
 
 COLUMNS = (
-    "first", "second", "n", "samples",
+    "first", "second", "n", "samples", "units",
     "difference", "low", "high", "all_low", "all_high", "p_value", "p_holm", "decided",
-    "equivalent", "no_worse", "wins", "ties", "losses", "effect",
+    "answer", "no_worse", "wins", "ties", "losses", "effect", "skewness",
     "missing", "worst_low", "worst_high", "samples_needed",
     "first_cost_usd", "second_cost_usd", "cost_ratio", "cost_low", "cost_high", "cost_n",
     "first_latency_s", "second_latency_s", "latency_ratio", "latency_low", "latency_high", "latency_n",
@@ -60,23 +59,29 @@ def compare_pairs(
     `against` names one contender: only pairs with it are compared, which asks less of the data.
     Columns:
 
-    - `first`, `second` (str); `n` (int): common cells; `samples` (int): common samples, the units
+    - `first`, `second` (str); `n` (int): common cells; `samples` (int): common samples; `units` (int): what
+      the intervals count, samples or clusters of samples
     - `difference` (float): mean score of the first − of the second over common cells; `low`, `high`:
       its interval at `level` for this pair alone; `all_low`, `all_high`: intervals that hold together
       for all pairs at `level` (Bonferroni); `p_value`; `p_holm`: Holm's over all pairs; `decided`
       (bool): `p_holm` below 1 − level
-    - `equivalent` (boolean): the difference lies within the margin, by two one-sided tests with Holm's
-      correction and by the interval; `no_worse` (boolean): the first is worse by less than the margin,
-      by `all_low`. NA without `margin`
-    - `wins`, `ties`, `losses` (int): samples on which the first is better, level, worse; `effect`: d_z
+    - `answer` (str, missing without `margin`): `better` where the first is better by more than the margin
+      (`all_low` above it), `equal` where the difference lies within it (two one-sided tests with Holm's
+      correction, and the interval), else `cannot tell`; `no_worse` (boolean, NA without `margin`): the
+      first is worse by less than the margin, by `all_low`. `equal` and `no_worse` hold whatever missing
+      scores would have been: a pair with missing scores and no bounds is neither
+    - `wins`, `ties`, `losses` (int): samples on which the first is better, level, worse; `effect`: d_z;
+      `skewness`: of the units' differences
     - `missing` (int): cells of both designs that lack a score; `worst_low`, `worst_high`: the
-      simultaneous interval whatever those would have been (NaN for scores without bounds)
-    - `samples_needed` (Int64): about how many more samples would decide it, with chance 0.8 if what is
-      seen is true; NA where decided or not to be told
+      simultaneous interval whatever those would have been (infinite for scores without bounds)
+    - `samples_needed` (Int64): about how many more samples would decide it with chance 0.8, if the true
+      difference is the one seen; NA where decided or not to be told
     - `first_cost_usd`, `second_cost_usd` (USD per answer), `first_latency_s`, `second_latency_s`
       (geometric means of fresh answers, s): over common cells; `cost_ratio`, `latency_ratio`,
       `ttft_ratio`: first ÷ second, with simultaneous intervals `…_low`, `…_high`; `cost_n`,
       `latency_n` (int): the cells they rest on. NaN where a cost or clock is not known
+
+    `attrs["unit"]` says whether scores were declared from 0 to 1, so that a hundredth is a point.
 
     With `watched` the intervals of differences hold at any moment of stopping (Waudby-Smith & Ramdas
     2024) and decide alone; p values are NaN. Raises DefinitionError for a margin not above 0, an
@@ -86,18 +91,19 @@ def compare_pairs(
     >>> from labkit.summary.contender_table import contender_table
     >>> rows = [{"model": m, "sample_id": s, "status": "done", "score.ok": float(m == "b")}
     ...         for m in "ab" for s in range(20)]
-    >>> compare_pairs(contender_table(pd.DataFrame(rows)))[["first", "wins", "decided"]].values.tolist()
+    >>> given = contender_table(pd.DataFrame(rows), bounds=(0, 1), step=1)
+    >>> compare_pairs(given)[["first", "wins", "decided"]].values.tolist()
     [['b', 20, True]]
     """
     import pandas as pd
 
     check(number("margin", margin, above=0, or_none=True), sure("level", level))
-    if watched and not given.bounded:
-        raise DefinitionError(f"score {quoted(given.scorer)} has no bounds 0 to 1, so it cannot be watched")
+    if watched and not given.score.scale.bounded:
+        raise DefinitionError(f"score {quoted(given.scorer)} has no declared bounds, so it cannot be watched")
     if against is not None and against not in given.names:
         raise DefinitionError(f"against={quoted(against)} is none of {', '.join(map(repr, given.names))}")
     opponent = None if against is None else given.names.index(against)
-    pairs = _levelled(pairwise(given.score, level=level, against=opponent)).better_first()
+    pairs = pairwise(given.score, level=level, against=opponent).better_first()
     tests = max(1, int(np.isfinite(pairs.p_value).sum()))
     together = 1 - (1 - level) / tests
     wide = pairs.limits(together)
@@ -105,6 +111,7 @@ def compare_pairs(
         "first": [given.names[place] for place in pairs.first],
         "second": [given.names[place] for place in pairs.second],
         "n": pairs.n,
+        "units": pairs.t.units,
         "difference": pairs.difference,
         "low": pairs.low,
         "high": pairs.high,
@@ -113,39 +120,36 @@ def compare_pairs(
         "p_value": pairs.p_value,
         "p_holm": holm(pairs.p_value),
         "effect": pairs.effect,
+        "skewness": pairs.t.skewness,
         "level": level,
     }
     data |= win_counts(given, pairs)
     data["decided"] = np.nan_to_num(data["p_holm"], nan=1.0) < 1 - level
     if watched:
         data |= anytime_limits(given, pairs, together)
-    data |= _margins(pairs, data, margin, 1 - level)
     data |= anytime_worst(given, pairs, together) if watched else worst(given, pairs, together)
+    data |= _margins(pairs, data, margin, 1 - level)
     data |= ratios(given, pairs, together)
     data["samples_needed"] = _needed(data, pairs, margin, (1 - level) / tests)
-    return pd.DataFrame(data, columns=list(COLUMNS))
-
-
-def _levelled(pairs: Pairs) -> Pairs:
-    """Differences that are nothing but the rest of a subtraction become 0."""
-    rest = np.abs(np.nan_to_num(pairs.difference)) < 1e-12
-    return replace(pairs, difference=np.where(rest, 0.0, pairs.difference))
+    found = pd.DataFrame(data, columns=list(COLUMNS))
+    found.attrs["unit"] = given.score.scale.unit
+    return found
 
 
 def _margins(pairs: Pairs, data: dict[str, Any], margin: float | None, alpha: float) -> dict[str, Any]:
     import pandas as pd
 
     if margin is None:
-        nothing = pd.array([pd.NA] * len(pairs), dtype="boolean")
-        return {"equivalent": nothing, "no_worse": nothing}
-    low, high = np.nan_to_num(data["all_low"], nan=-np.inf), np.nan_to_num(data["all_high"], nan=np.inf)
+        nothing = [pd.NA] * len(pairs)
+        return {"answer": pd.array(nothing, dtype="str"), "no_worse": pd.array(nothing, dtype="boolean")}
+    gone = data["missing"] > 0
+    ends = [np.where(gone, data[f"worst_{end}"], data[f"all_{end}"]) for end in ("low", "high")]
+    low, high = np.nan_to_num(ends[0], nan=-np.inf), np.nan_to_num(ends[1], nan=np.inf)
     inside = (low > -margin) & (high < margin)
     if np.isfinite(data["p_value"]).any():
         inside &= np.nan_to_num(holm(within_margin(pairs, margin).p_equivalent), nan=1.0) < alpha
-    return {
-        "equivalent": pd.array(inside, dtype="boolean"),
-        "no_worse": pd.array(low > -margin, dtype="boolean"),
-    }
+    answer = np.where(data["all_low"] > margin, "better", np.where(inside, "equal", "cannot tell"))
+    return {"answer": pd.array(answer, dtype="str"), "no_worse": pd.array(low > -margin, dtype="boolean")}
 
 
 def _needed(data: dict[str, Any], pairs: Pairs, margin: float | None, alpha: float) -> Any:
@@ -153,7 +157,10 @@ def _needed(data: dict[str, Any], pairs: Pairs, margin: float | None, alpha: flo
 
     found: list[int | None] = []
     for place in range(len(pairs)):
-        settled = bool(data["decided"][place]) or (margin is not None and bool(data["equivalent"][place]))
+        settled = bool(data["decided"][place]) or data["answer"][place] == "equal"
+        if margin is not None and data["missing"][place]:
+            # What keeps these from being equal is not how many samples there are.
+            settled |= bool(-margin < data["all_low"][place] and data["all_high"][place] < margin)
         samples = int(data["samples"][place])
         if settled or samples < FEWEST:
             found.append(None)

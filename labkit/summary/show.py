@@ -130,9 +130,10 @@ def _notes(summary: pd.DataFrame) -> list[str]:
 def _score(row: Mapping[Any, Any]) -> str:
     if math.isnan(row["score"]):
         return NONE
-    if math.isnan(row["score_low"]):
-        return f"{row['score']:.3f} (one sample)"
-    return f"{row['score']:.3f} ({row['score_low']:.3f}–{row['score_high']:.3f})"
+    ends = (row["score_low"], row["score_high"])
+    if not all(map(math.isfinite, ends)):
+        return f"{_number(row['score'])} ({'one sample' if row['score_n'] == 1 else 'no scatter'})"
+    return f"{row['score']:.3f} ({ends[0]:.3f} to {ends[1]:.3f})"
 
 
 def _yes(value: Any) -> str:

@@ -7,11 +7,12 @@ where the frame came from, compares nothing (see `labkit.stats.paired`) and draw
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
 from labkit.store.filters import listed
+from labkit.summary.scores import Bounds, ScoreIntervals, codes, design, floats, score_column
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -39,18 +40,27 @@ def summarize(
     score: str | None = None,
     baseline: float | tuple[Any, float] | None = None,
     level: float = 0.95,
+    bounds: Bounds | None = None,
+    step: float | None = None,
+    clusters: str | None = None,
+    watched: bool | None = None,
 ) -> pd.DataFrame:
     """One row per combination of the columns `by`, sorted by them, from a frame of generations.
 
     `frame` has the columns of `labkit.records.Generation` and one column `score.<name>` per scorer.
-    `score` names the scorer; by default the frame's first. Columns of the result, in this order:
+    `score` names the scorer; by default the frame's first. What it declared of its values is in
+    `frame.attrs["scales"]`, where a lab puts it; `bounds` (lowest, highest) and `step` say it of any other
+    frame. `clusters` names a column of samples that belong together. `watched`: intervals that hold at any
+    moment of stopping; by default where the frame's run was grown after it could be looked at
+    (`attrs["grown"]`) and the score has bounds: see `labkit.summary.scores.design`. Columns of the result,
+    in this order:
 
     - those of `by`
     - `n` (int): cells; `failed`, `partial`, `stopped`, `replayed` (int): how many of them are that
     - `scorer` (str), `score`, `score_low`, `score_high` (float): the mean over samples of each
-      sample's mean over its scored repeats, with its interval at `level`: `rate_interval` where all
-      the frame's values lie from 0 to 1, else `mean_interval` (both of `labkit.stats`). Samples are
-      the units, so repeats make it no narrower than they deserve. Answers that are not scored
+      sample's mean over its scored repeats, with its interval at `level`: `score_interval` of
+      `labkit.stats`, infinite where nothing bounds it (one sample; no scatter, and no declared bounds).
+      Samples are the units, so repeats make it no narrower than they deserve. Answers that are not scored
       (failed ones among them) are left out: `scored` (int) counts the rows that are in, `score_n`
       (int) their samples
     - `latency_n` (int), `latency_p50_s`, `latency_p95_s`, `ttft_p50_s`, `ttft_p95_s` (float, s): of
@@ -61,11 +71,13 @@ def summarize(
     - `cost_usd` (float): what these answers cost when they were asked, replayed ones included;
       `spent_usd` (float): without the replayed; `cost_known` (bool): False where an answer's cost
       is not known or a call may have been paid for without an answer: the sums are then "at least"
-    - `cost_per_1k_usd` (float): mean known cost of a done answer × 1000
+    - `cost_per_1k_usd` (float): cost of 1,000 done answers: the mean over samples of each sample's mean;
+      NaN where a cost is not known
     - `maybe_paid` (int): attempts that may have been paid for without giving an answer
     - `level` (float); with `baseline` (a rate, or what `baseline()` gives) also `baseline` (float)
-      and `above_baseline` (bool, NA without a score): whether the whole interval lies above it.
-      The baseline itself is taken as known.
+      and `above_baseline` (bool, NA without an interval): whether the whole interval lies above it, at a
+      level corrected for the number of rows (Bonferroni): if none is, one says so in at most 1 − level of
+      tables. The baseline itself is taken as known.
 
     What cannot be said is NaN, never 0. The result shows itself as a table (`summary_frame`); it calls
     models as `frame.attrs["labels"]` does, where a run put them there. Raises DefinitionError where a column
@@ -73,7 +85,7 @@ def summarize(
 
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"model": "m", "sample_id": ["1", "2"], "status": "done", "score.ok": [1, 0]})
-    >>> found = summarize(rows, by="model").iloc[0]
+    >>> found = summarize(rows, by="model", bounds=(0, 1), step=1).iloc[0]
     >>> int(found.n), float(found.score), round(float(found.score_low), 2)
     (2, 0.5, 0.03)
     """
@@ -86,21 +98,27 @@ def summarize(
     _check(frame, keys)
     rate = baseline[1] if isinstance(baseline, tuple) else baseline
     numbers = _numeric(frame, column)
-    interval = interval_for(numbers["score"])
+    given = design(frame, column, level=level, bounds=bounds, step=step, clusters=clusters, watched=watched)
+    interval = ScoreIntervals(frame, column, given)
+    groups = [
+        (key, part)
+        for key, part in numbers.groupby(
+            [frame[name].reset_index(drop=True) for name in keys], sort=True, dropna=False, observed=True
+        )
+    ]
     rows = []
-    for key, part in numbers.groupby(
-        [frame[name].reset_index(drop=True) for name in keys], sort=True, dropna=False, observed=True
-    ):
+    for key, part in groups:
         row: dict[str, Any] = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
         row |= (
             _counts(part)
-            | _score(part, column, interval(part["score"], samples=part["sample"], level=level))
+            | _score(part, column, interval(part.index.to_numpy()))
             | _clocks(part)
             | _money(part)
-            | {"level": level}
+            | {"level": given.level}
         )
         if rate is not None:
-            above = pd.NA if row["score_low"] != row["score_low"] else row["score_low"] > rate
+            low = interval(part.index.to_numpy(), tests=len(groups)).low
+            above = low > rate if math.isfinite(low) else pd.NA
             row |= {"baseline": float(rate), "above_baseline": above}
         rows.append(row)
     result = pd.DataFrame(rows) if rows else _empty(keys, rate)
@@ -127,20 +145,6 @@ def baseline(targets: Iterable[Hashable]) -> tuple[Any, float]:
     return label, counts[label] / sum(counts.values())
 
 
-def score_column(frame: pd.DataFrame, score: str | None) -> str | None:
-    """The frame's column of scorer `score`, by default the first; None where nothing was scored.
-
-    Raises DefinitionError where the frame has no such scorer.
-    """
-    found = [str(name) for name in frame.columns if str(name).startswith("score.")]
-    if score is None:
-        return found[0] if found else None
-    if not isinstance(score, str) or f"score.{score}" not in found:
-        has = ", ".join(repr(name.removeprefix("score.")) for name in found) or "none"
-        raise DefinitionError(f"there is no score {quoted(score)} in this frame; scores: {has}")
-    return f"score.{score}"
-
-
 def _check(frame: pd.DataFrame, keys: list[str]) -> None:
     there = list(frame.columns)
     missing = [quoted(name) for name in (*keys, *_NEEDED) if name not in there]
@@ -156,29 +160,15 @@ def _check(frame: pd.DataFrame, keys: list[str]) -> None:
 
 
 def _numeric(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
-    import numpy as np
     import pandas as pd
 
-    parts: dict[str, Any] = {name: _floats(frame, name) for name in _NUMBERS}
-    parts["score"] = _floats(frame, column) if column else np.nan
-    parts["sample"] = pd.factorize(frame["sample_id"], use_na_sentinel=False)[0]
+    parts: dict[str, Any] = {name: floats(frame, name) for name in _NUMBERS}
+    parts["score"] = floats(frame, column)
+    parts["sample"] = codes(frame["sample_id"])
     parts["status"] = frame["status"].astype("category").array
     replayed = "replayed_from" in frame.columns
     parts["replayed"] = frame["replayed_from"].notna().to_numpy() if replayed else False
     return pd.DataFrame(parts, index=pd.RangeIndex(len(frame)))
-
-
-def _floats(frame: pd.DataFrame, name: str) -> Any:
-    import numpy as np
-    import pandas as pd
-
-    if name not in frame.columns:
-        return np.nan
-    try:
-        found = pd.to_numeric(frame[name]).to_numpy(dtype=float, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise DefinitionError(f"column {name!r} holds what is no number: {error}") from None
-    return np.where(np.isinf(found), np.nan, found)
 
 
 def _counts(part: pd.DataFrame) -> dict[str, Any]:
@@ -187,22 +177,12 @@ def _counts(part: pd.DataFrame) -> dict[str, Any]:
     return {"n": len(part), **counts, "replayed": int(part["replayed"].sum())}
 
 
-def interval_for(scores: ArrayLike) -> Callable[..., Interval]:
-    """The interval that suits the scores: of a rate where all lie from 0 to 1, else of a mean."""
-    import numpy as np
-
-    from labkit.stats.intervals import mean_interval, rate_interval
-
-    values = np.asarray(scores, dtype=float)
-    return mean_interval if ((values < 0) | (values > 1)).any() else rate_interval
-
-
 def _score(part: pd.DataFrame, column: str | None, found: Interval) -> dict[str, Any]:
     return {
         "scorer": column.removeprefix("score.") if column else None,
         "score": found.estimate,
-        "score_low": found.low if math.isfinite(found.low) else math.nan,
-        "score_high": found.high if math.isfinite(found.high) else math.nan,
+        "score_low": found.low,
+        "score_high": found.high,
         "scored": int(part["score"].notna().sum()),
         "score_n": found.n,
     }
@@ -233,6 +213,7 @@ def _money(part: pd.DataFrame) -> dict[str, Any]:
     answered = part["status"].isin(("done", "partial"))
     maybe = int(part["maybe_paid"].fillna(0).sum())
     costs = part.loc[answered, "cost_usd"]
+    done = part[part["status"] == "done"]
     # Where every answer cost nothing, what may have been paid for did not either.
     free = len(costs) > 0 and bool((costs == 0).all())
     return {
@@ -241,9 +222,27 @@ def _money(part: pd.DataFrame) -> dict[str, Any]:
         "cost_usd": _total(part, answered),
         "spent_usd": _total(part[~part["replayed"]], answered),
         "cost_known": bool(costs.notna().all()) and (maybe == 0 or free),
-        "cost_per_1k_usd": part.loc[part["status"] == "done", "cost_usd"].mean() * 1000,
+        "cost_per_1k_usd": cost_per_1k(done["cost_usd"], done["sample"]).estimate,
         "maybe_paid": maybe,
     }
+
+
+def cost_per_1k(costs: ArrayLike, samples: ArrayLike, *, level: float = 0.95) -> Interval:
+    """What 1,000 done answers cost (USD): the mean over samples of each sample's mean, with its interval.
+
+    NaN where the cost of one is not known: a mean of what is known would be a price of something else.
+
+    >>> cost_per_1k([0.002, 0.004, 0.003], [0, 0, 1]).estimate
+    3.0
+    """
+    import numpy as np
+
+    from labkit.stats.intervals import Interval, mean_interval
+
+    dollars = np.asarray(costs, dtype=float) * 1000
+    if np.isnan(dollars).any():
+        return Interval(math.nan, math.nan, math.nan, 0, "not known", level)
+    return mean_interval(dollars, samples=samples, level=level)
 
 
 def _total(part: pd.DataFrame, answered: pd.Series[bool]) -> float:

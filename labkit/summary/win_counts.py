@@ -29,9 +29,9 @@ def win_counts(given: ContenderTable, pairs: Pairs) -> dict[str, Any]:
     if not given.over:
         return {"samples": pairs.n, "wins": pairs.wins, "ties": pairs.ties, "losses": pairs.losses}
     rows, means = [], given.score.means
+    level = given.score.scale.without_rests
     for first, second in zip(pairs.first, pairs.second, strict=True):
-        apart, _ = by_sample(means[:, first] - means[:, second], given.sample)
-        # Sums over prompts of what is equal leave a rest like 1e-17.
-        rows.append((len(apart), *(int(found.sum()) for found in (apart > 1e-12, apart < -1e-12))))
+        apart = level(by_sample(means[:, first] - means[:, second], given.sample)[0], means)
+        rows.append((len(apart), *(int(found.sum()) for found in (apart > 0, apart < 0))))
     samples, wins, losses = np.array(rows, dtype=np.intp).reshape(-1, 3).T
     return {"samples": samples, "wins": wins, "ties": samples - wins - losses, "losses": losses}

@@ -1,6 +1,7 @@
 """Numbers as words: ranges are rounded outwards, so that none says more than its interval.
 
-Three places after the point are the most that is ever shown. It knows no frame and no sentence.
+Digits are those that the width of a range deserves, however small or large its scale is. It knows no
+frame and no sentence.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 def span(low: float, high: float) -> tuple[str, str]:
     """The limits of an interval, rounded outwards to what its width deserves.
 
-    A limit above 0 never becomes 0 unless it is smaller than any number shown.
+    A limit beside 0 stays beside it, unless it is hundreds of times smaller than the width.
 
     >>> span(4.4, 8.6)
     ('4', '9')
@@ -19,26 +20,28 @@ def span(low: float, high: float) -> tuple[str, str]:
     ('0.3', '8.6')
     >>> span(-2.5, 8.7)
     ('−3', '9')
+    >>> span(0.000211, 0.000357), span(123456789.0, 131456789.0)
+    (('0.00021', '0.00036'), ('123,000,000', '132,000,000'))
     """
     width = high - low
-    places = max(0, -math.floor(math.log10(width / 2))) if width > 0 else 1
+    places = -_magnitude(width / 2) if width > 0 else 1 - _magnitude(high)
+    places = max(places, min(0, 2 - _magnitude(max(abs(low), abs(high)))))
     least = min((abs(end) for end in (low, high) if end), default=1.0)
     if low > 0 or high < 0:
-        places = max(places, -math.floor(math.log10(least)))
-    places = min(3, places)
+        places = max(places, min(-_magnitude(least), places + 2))
     return _fixed(_down(low, places), places), _fixed(_up(high, places), places)
 
 
 def number(value: float) -> str:
-    """Three significant digits, at least one place for what is below 10.
+    """Two significant digits, three of what has thousands.
 
-    >>> number(3.14159), number(0.0), number(12.3456)
-    ('3.1', '0', '12')
+    >>> number(3.14159), number(0.0), number(12.3456), number(0.000123), number(123456.0)
+    ('3.1', '0', '12', '0.00012', '123,000')
     """
     if value == 0:
         return "0"
-    places = min(3, max(0, 1 - math.floor(math.log10(abs(value)))))
-    return _fixed(value, places)
+    magnitude = _magnitude(value)
+    return _fixed(value, max(0, 1 - magnitude) if magnitude < 3 else 2 - magnitude)
 
 
 def times(value: float) -> str:
@@ -106,6 +109,11 @@ def listed(words: list[str], *, most: int = 5, joint: str = "and") -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {joint} {shown[-1]}"
 
 
+def _magnitude(value: float) -> int:
+    """The power of ten that it begins with; 0 for nothing."""
+    return min(15, max(-15, math.floor(math.log10(abs(value))))) if value else 0
+
+
 def _places(value: float) -> int:
     if not value > 0 or not math.isfinite(value) or value >= 100:
         return 0
@@ -113,14 +121,14 @@ def _places(value: float) -> int:
 
 
 def _down(value: float, places: int) -> float:
-    return float(math.floor(value * 10**places + 1e-9) / 10**places)
+    return math.floor(value * 10.0**places + 1e-9) / 10.0**places
 
 
 def _up(value: float, places: int) -> float:
-    return float(math.ceil(value * 10**places - 1e-9) / 10**places)
+    return math.ceil(value * 10.0**places - 1e-9) / 10.0**places
 
 
 def _fixed(value: float, places: int) -> str:
     # A minus sign that is one, and no minus before nothing.
-    text = f"{value:,.{places}f}"
+    text = f"{round(value, places):,.{max(0, places)}f}"
     return text.removeprefix("-") if not text.strip("-0.,") else text.replace("-", "−")

@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.verdict.amounts import counted, number, span, times, times_span
+from labkit.verdict.amounts import counted, number, times, times_span
+from labkit.verdict.words import Terms, between, by, missing
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ def _few(values: list[str]) -> str:
 
 
 def cause(row: Mapping[str, Any]) -> str:
-    """`noise` where nothing is decided, else the one thing that changed, or that this cannot be told."""
+    """`undecided` where nothing is, else the one thing that changed, or that this cannot be told."""
     if not row["decided"]:
-        return "noise"
+        return "undecided"
     # A price decides what an answer costs, not what it says.
     joined = row["changed"].replace(REST, "rest")
     reasons = [one for one in joined.split(", ") if one and one != "price"]
@@ -56,33 +57,51 @@ def cause(row: Mapping[str, Any]) -> str:
     return reasons[0].replace("rest", REST) if len(reasons) == 1 else "several at once"
 
 
-def sentence(row: Mapping[str, Any]) -> str:
-    """One prompt on one model: how its score moved, what had changed, what an answer costs now."""
+def sentence(row: Mapping[str, Any], terms: Terms, names: tuple[str, str]) -> str:
+    """One prompt on one model: how its score moved, what had changed, what an answer costs now.
+
+    `names` are those of the earlier and the later run.
+    """
     name = visible(f"{row['prompt']} · {row['model']}", limit=100)
     if row["copies"] == row["answers"]:
         return f"{name}: every answer is a replay of the same one, so nothing new was learned."
     if row["samples"] == 0:
         return f"{name}: no sample has a score in both runs."
-    return " ".join(part for part in (_moved(name, row), _why(row), _money(row)) if part)
+    pair = _turned(row)
+    sides = names if row["difference"] < 0 else names[::-1]
+    parts = (_moved(name, row, pair, terms, sides), missing(pair, terms, sides), _why(row), _money(row))
+    return " ".join(part for part in parts if part)
 
 
-def _moved(name: str, row: Mapping[str, Any]) -> str:
-    scale, unit = (100, " points") if row["bounded"] else (1, "")
-    if row["wins"] == row["losses"] == 0:
-        return f"{name} scored the same on all {counted(row['samples'], 'common sample')}."
+def _turned(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row as that of a pair of contenders whose better is the first."""
+    ends = {end: (row[f"{end}low"], row[f"{end}high"]) for end in ("", "worst_")}
+    if row["difference"] < 0:
+        ends = {end: (-high, -low) for end, (low, high) in ends.items()}
+    return {
+        **row,
+        "answer": None,
+        "no_worse": None,
+        "all_low": ends[""][0],
+        "all_high": ends[""][1],
+        "worst_low": ends["worst_"][0],
+        "worst_high": ends["worst_"][1],
+    }
+
+
+def _moved(
+    name: str, row: Mapping[str, Any], pair: Mapping[str, Any], terms: Terms, sides: tuple[str, str]
+) -> str:
+    over = counted(row["samples"], "common sample")
     if math.isnan(row["low"]):
         return f"{name} has one sample in common, which says nothing about others."
-    low, high = span(scale * row["low"], scale * row["high"])
+    if row["wins"] == row["losses"] == 0:
+        return f"{name} scored the same on {'' if row['missing'] else 'all '}{over}."
     if row["decided"]:
-        worse = row["difference"] < 0
-        least, most = span(scale * -row["high"], scale * -row["low"]) if worse else (low, high)
-        amount = f"by {least} to {most}" if not least.startswith("−") else f"by at most {most}"
-        return f"{name} became {'worse' if worse else 'better'} {amount}{unit}."
-    seen = number(scale * row["difference"])
-    return (
-        f"{name} moved by {seen}{unit}, which is within noise: anything from {low} to {high}{unit} fits "
-        f"{counted(row['samples'], 'common sample')}."
-    )
+        return f"{name} became {'worse' if row['difference'] < 0 else 'better'}{by(pair, terms)} over {over}."
+    moved = number(terms.factor * abs(row["difference"]))
+    ahead = "stayed level" if row["difference"] == 0 else f"{sides[0]} is ahead by {terms.amount(moved)}"
+    return f"{name} is undecided: {ahead} over {over}, but {between(pair, terms, sides)} fits."
 
 
 def _why(row: Mapping[str, Any]) -> str:

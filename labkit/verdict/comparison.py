@@ -1,11 +1,12 @@
-"""Two runs, cell by cell: what became better or worse, what had changed in between, and what is noise.
+"""Two runs, cell by cell: what became better or worse, what had changed in between.
 
-It pairs equal cells (prompt, model, sample) and tells causes apart only as far as what was recorded
-does: two things that changed at once cannot be.
+It pairs equal cells (prompt, model, sample), by the machinery and in the words of the verdict. It tells
+causes apart only as far as what was recorded does: two things that changed at once cannot be.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,15 @@ import numpy as np
 
 from labkit.arguments import check, sure
 from labkit.errors import DefinitionError
-from labkit.stats import Interval, holm, paired_difference, ratio_of_means, ratio_of_typical
-from labkit.summary.summarize import fresh, score_column
+from labkit.stats import Scale, agreed, holm, ratio_of_means
+from labkit.summary.compact_frame import READ
+from labkit.summary.contender_table import contender_table
+from labkit.summary.pairwise import compare_pairs
+from labkit.summary.scores import Bounds, Design, score_column, score_scale
 from labkit.verdict import show
 from labkit.verdict.amounts import counted
 from labkit.verdict.changes import CHANGES, cause, changes, sentence
+from labkit.verdict.words import Terms
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -40,10 +45,11 @@ class Comparison:
     def frame(self) -> pd.DataFrame:
         """One row per prompt and model: `samples` in common, `score_before`, `score_after`, `difference`
         (after − before) with `low`, `high` at `level` for all rows together, `p_holm`, `decided`,
-        `wins`, `ties`, `losses`, `changed` (what changed, comma-separated, "" for nothing), `cause`
-        (`noise` where nothing is decided, else what explains it), `copies` (answers of B that are
-        replays of A's, left out), `cost_ratio`, `latency_ratio`, `output_ratio` (tokens) with `…_low`
-        and `…_high`.
+        `wins`, `ties`, `losses`, `missing` (pairs of answers that lack a score), `worst_low`, `worst_high`
+        (the limits whatever those would have been), `changed` (what changed, comma-separated, "" for
+        nothing), `cause` (`undecided`, else what explains the difference), `copies` (answers of B that
+        are replays of A's, left out), `cost_ratio`, `latency_ratio`, `output_ratio` (tokens), each after ÷
+        before, with `…_low` and `…_high`.
         """
         return self.rows.copy()
 
@@ -68,11 +74,14 @@ def compare(
     score: str | None = None,
     level: float = 0.95,
     names: tuple[str, str] = ("A", "B"),
+    bounds: Bounds | None = None,
+    step: float | None = None,
 ) -> Comparison:
     """Compare two frames of generations on the cells that both have, the second against the first.
 
-    A prompt or model that only one of each run has is taken for the other's successor. Raises
-    DefinitionError where the runs share no cell, or one of them was not scored.
+    A prompt or model that only one of each run has is taken for the other's successor. `bounds` and `step`
+    say what the scorer gives, where the frames do not. Raises DefinitionError where the runs share no
+    cell, or one of them was not scored.
 
     >>> import pandas as pd
     >>> rows = [{"prompt": "p", "model": "m", "sample_id": s, "status": "done", "score.ok": float(s % 3 > 0)}
@@ -85,12 +94,14 @@ def compare(
     if columns[0] is None or columns[0] not in after.columns:
         raise DefinitionError("Both runs need the same scorer; score them: run.score(lk.exact())")
     column = columns[0]
+    scale = agreed([score_scale(frame, column, bounds, step) for frame in (before, after)])
     old, new = (_keyed(frame, column) for frame in (before, after))
     paired, renamed = _renamed(old, new)
     keys = sorted(_keys(paired) & _keys(new))
     if not keys:
         raise DefinitionError("The two runs share no prompt and model, so there is nothing to compare.")
-    found = [_row(paired, new, key, level, len(keys)) for key in keys]
+    together = 1 - (1 - level) / len(keys)
+    found = [_row(paired, new, key, column, scale, together) for key in keys]
     p_holm = holm([row["p_value"] for row in found])
     for row, p in zip(found, p_holm, strict=True):
         row["p_holm"], row["decided"] = float(p), bool(p < 1 - level)
@@ -98,15 +109,22 @@ def compare(
         row["cause"] = cause(row)
     import pandas as pd
 
-    rows = pd.DataFrame(found).drop(columns=["details", "bounded"])
+    terms = Terms(
+        scorer=column.removeprefix("score."),
+        study=Design(scale, None, False, level, level, False),
+        margin=None,
+        better="higher",
+        unpriced=frozenset(),
+        clocks={},
+    )
     return Comparison(
         before=names[0],
         after=names[1],
         scorer=column.removeprefix("score."),
         level=level,
-        sentences=tuple(sentence(row) for row in found),
+        sentences=tuple(sentence(row, terms, names) for row in found),
         notes=_notes(old, new, len(keys), level, found),
-        rows=rows,
+        rows=pd.DataFrame(found).drop(columns=["details", "answers"]),
     )
 
 
@@ -115,25 +133,16 @@ def _keys(frame: pd.DataFrame) -> set[tuple[str, str]]:
 
 
 def _keyed(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    import pandas as pd
-
     needed = ("prompt", "model", "sample_id", "status")
     if missing := [name for name in needed if name not in frame.columns]:
         raise DefinitionError([f"the frame has no column {name!r}" for name in missing])
-    numbers = {
-        name: pd.to_numeric(frame[name]) if name in frame.columns else float("nan")
-        for name in ("cost_usd", "latency_s", "output_tokens")
-    }
-    kept = frame[list(needed)].assign(value=pd.to_numeric(frame[column]), **numbers)
-    timed = fresh(kept.assign(replayed_from=frame.get("replayed_from")))
-    kept["latency_s"] = kept["latency_s"].where(timed)
-    for name in (*CHANGES, "request_id"):
-        kept[name] = frame[name] if name in frame.columns else None
-    if "generation_id" in frame.columns:
-        own = frame["generation_id"]
-        kept["origin"] = frame["replayed_from"].fillna(own) if "replayed_from" in frame.columns else own
-    else:
-        kept["origin"] = None
+    wanted = [*READ, column, *CHANGES, "request_id", "generation_id"]
+    kept = frame[[name for name in dict.fromkeys(wanted) if name in frame.columns]].copy()
+    for name in ("cost_usd", "latency_s", "output_tokens", *CHANGES, "request_id", "replayed_from"):
+        if name not in kept.columns:
+            kept[name] = None
+    own = kept["generation_id"] if "generation_id" in kept.columns else None
+    kept["origin"] = None if own is None else kept["replayed_from"].fillna(own)
     for name in ("prompt", "model"):
         kept[name] = kept[name].astype(str)
     return kept
@@ -153,59 +162,77 @@ def _renamed(old: pd.DataFrame, new: pd.DataFrame) -> tuple[pd.DataFrame, list[s
 
 
 def _row(
-    old: pd.DataFrame, new: pd.DataFrame, key: tuple[str, str], level: float, tests: int
+    old: pd.DataFrame, new: pd.DataFrame, key: tuple[str, str], column: str, scale: Scale, level: float
 ) -> dict[str, Any]:
+    import pandas as pd
+
     parts = [frame[(frame["prompt"] == key[0]) & (frame["model"] == key[1])] for frame in (old, new)]
     copies = parts[1]["origin"].notna() & parts[1]["origin"].isin(set(parts[0]["origin"].dropna()))
-    means = [
-        part.groupby("sample_id")[["value", "cost_usd", "latency_s", "output_tokens"]].mean()
-        for part in (parts[0], parts[1][~copies])
-    ]
-    joined = means[0].add_suffix("_before").join(means[1].add_suffix("_after"), how="inner")
-    values = [joined[f"value_{side}"].to_numpy(dtype=float) for side in ("after", "before")]
-    both = ~np.isnan(values[0]) & ~np.isnan(values[1])
-    present = np.concatenate([part["value"].dropna().to_numpy(dtype=float) for part in parts])
-    together = 1 - (1 - level) / tests
-    binary = bool(np.isin(present, (0.0, 1.0)).all())
-    pairs = paired_difference(*values, binary=binary, level=together)
     details = changes(*parts)
-    row: dict[str, Any] = {
-        "prompt": key[0],
-        "model": key[1],
-        "samples": int(both.sum()),
-        "score_before": float(values[1][both].mean()) if both.any() else float("nan"),
-        "score_after": float(values[0][both].mean()) if both.any() else float("nan"),
-        "difference": float(pairs.difference[0]),
-        "low": float(pairs.low[0]),
-        "high": float(pairs.high[0]),
-        "p_value": float(pairs.p_value[0]),
-        "p_holm": float("nan"),
-        "decided": False,
-        "wins": int(pairs.wins[0]),
-        "ties": int(pairs.ties[0]),
-        "losses": int(pairs.losses[0]),
+    row: dict[str, Any] = {"prompt": key[0], "model": key[1]}
+    sides = {"after": parts[1][~copies], "before": parts[0]}
+    row |= _pair(pd.concat([part.assign(model=side) for side, part in sides.items()]), column, scale, level)
+    row |= {
         "changed": list(details),
         "cause": "",
         "copies": int(copies.sum()),
         "answers": len(parts[1]),
         "details": details,
-        "bounded": bool(len(present)) and bool(present.min() >= 0) and bool(present.max() <= 1),
     }
-    for name, column, method in (
-        ("cost", "cost_usd", ratio_of_means),
-        ("latency", "latency_s", ratio_of_typical),
-        ("output", "output_tokens", ratio_of_means),
-    ):
-        found: Interval = method(
-            *(joined[f"{column}_{side}"].to_numpy(dtype=float) for side in ("after", "before")),
-            level=together,
-        )
-        row |= {
-            f"{name}_ratio": found.estimate,
-            f"{name}_low": found.low,
-            f"{name}_high": found.high,
-        }
+    tokens = [
+        pd.to_numeric(sides[side]["output_tokens"]).groupby(sides[side]["sample_id"]).mean() for side in sides
+    ]
+    both = tokens[0].to_frame("after").join(tokens[1].rename("before"), how="inner").to_numpy(dtype=float)
+    output = ratio_of_means(both[:, 0], both[:, 1], level=level)
+    row |= {
+        "output_ratio": output.estimate,
+        "output_low": output.low,
+        "output_high": output.high,
+    }
     return row
+
+
+_UNSCORED = {
+    "samples": 0, "score_before": math.nan, "score_after": math.nan, "difference": math.nan,
+    "low": math.nan, "high": math.nan, "p_value": math.nan, "p_holm": math.nan, "decided": False,
+    "wins": 0, "ties": 0, "losses": 0, "missing": 0, "n": 0, "worst_low": math.nan, "worst_high": math.nan,
+    **{f"{what}_{part}": math.nan for what in ("cost", "latency") for part in ("ratio", "low", "high")},
+}  # fmt: skip
+
+
+def _pair(both: pd.DataFrame, column: str, scale: Scale, level: float) -> dict[str, Any]:
+    """The later answers against the earlier ones, as two contenders of a verdict."""
+    bounds = (scale.low, scale.high) if scale.bounded else None
+    given = contender_table(
+        both, by="model", score=column.removeprefix("score."), bounds=bounds, step=scale.step
+    )
+    if given.names != ("after", "before"):
+        return dict(_UNSCORED)
+    pair = compare_pairs(given, level=level).iloc[0].to_dict()
+    means = given.score.means[~np.isnan(given.score.means).any(axis=1)]
+    found = _UNSCORED | {name: pair[name] for name in _UNSCORED if name in pair}
+    found |= (
+        {"score_after": float(means[:, 0].mean()), "score_before": float(means[:, 1].mean())}
+        if len(means)
+        else {}
+    )
+    ends = {"low": ("all_low", "all_high"), "worst_low": ("worst_low", "worst_high")}
+    for low, (least, most) in ends.items():
+        found[low], found[low.replace("low", "high")] = pair[least], pair[most]
+    return found if pair["first"] == "after" else _before_first(found)
+
+
+def _before_first(found: dict[str, Any]) -> dict[str, Any]:
+    """A pair told as earlier − later, as later − earlier."""
+    turned = found | {"difference": -found["difference"], "wins": found["losses"], "losses": found["wins"]}
+    for of in ("", "worst_"):
+        turned[f"{of}low"], turned[f"{of}high"] = -found[f"{of}high"], -found[f"{of}low"]
+    for what in ("cost", "latency"):
+        low, ratio, high = (found[f"{what}_{part}"] for part in ("low", "ratio", "high"))
+        with np.errstate(divide="ignore"):
+            inverse = [float(1 / np.float64(value)) for value in (high, ratio, low)]
+        turned |= dict(zip((f"{what}_low", f"{what}_ratio", f"{what}_high"), inverse, strict=True))
+    return turned
 
 
 def _notes(
@@ -222,6 +249,6 @@ def _notes(
             said.append(f"{counted(len(only), 'cell')} only in run {name}, left out")
     if copies := sum(row["copies"] for row in found):
         said.append(
-            f"{counted(copies, 'answer')} of run B replayed from run A, left out: a copy shows no noise"
+            f"{counted(copies, 'answer')} of run B replayed from run A, left out: a copy is no second answer"
         )
     return tuple(said)

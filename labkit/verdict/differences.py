@@ -110,7 +110,7 @@ def differences(
     >>> differences(pd.DataFrame(rows))
     Differences(1 of 1 rows: 1 disagreement)
     """
-    from labkit.summary.summarize import score_column
+    from labkit.summary import score_column
 
     check(whole("rows", rows))
     keys = tuple(listed(by))

@@ -6,15 +6,21 @@ are with the verdict's level, the truly best one is never left out. It calculate
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.summary.contender_table import Clock, ContenderTable
+from labkit.summary.scores import Design
 from labkit.verdict.amounts import counted, listed, number, span
 from labkit.verdict.words import Terms, conditions
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+FEW = 100
+"""With fewer samples, what is rare is likely not among them."""
 
 
 def headline(
@@ -37,7 +43,8 @@ def headline(
     beaten = {str(row["second"]) for row in records(pairs) if row["decided"]}
     standing = [name for name in scored if name not in beaten]
     if len(standing) == 1:
-        return _winner(standing[0], scored, pairs, shown, noun) + _fragile(standing[0], pairs)
+        best = standing[0]
+        return f"{_winner(best, scored, pairs, shown, noun)}{_over(pairs, best)}.{_fragile(best, pairs)}"
     losers = len(scored) - len(standing)
     those = listed([shown[name] for name in standing])
     lost = f"; {counted(losers, f'other {noun} is', f'other {noun}s are')} beaten" if losers else ""
@@ -49,7 +56,7 @@ def headline(
     equal = _all_equal(standing, pairs)
     if equal and terms.margin is not None:
         said = f"{those} are equal within {terms.within()}{lost}."
-    return said + _cheapest(standing, pairs, shown)
+    return said + _cheapest(standing, pairs, shown) + _lacking(standing, contenders, shown)
 
 
 def _winner(
@@ -58,9 +65,15 @@ def _winner(
     wins = {str(row["second"]) for row in records(pairs) if row["decided"] and row["first"] == best}
     if len(wins) == len(scored) - 1:
         if len(scored) == 2:
-            return f"{shown[best]} is the better {noun}."
-        return f"{shown[best]} is the best {noun}: it beats each of the {len(scored) - 1} others."
-    return f"{shown[best]} is the only {noun} that none is shown to beat."
+            return f"{shown[best]} is the better {noun}"
+        return f"{shown[best]} is the best {noun}: it beats each of the {len(scored) - 1} others"
+    return f"{shown[best]} is the only {noun} that none is shown to beat"
+
+
+def _over(pairs: pd.DataFrame, best: str) -> str:
+    mine = pairs.loc[((pairs["first"] == best) | (pairs["second"] == best)) & (pairs["n"] > 0), "samples"]
+    least, most = int(mine.min()), int(mine.max())
+    return f", over {counted(most, 'sample') if least == most else f'{least:,} to {most:,} samples'}"
 
 
 def _fragile(best: str, pairs: pd.DataFrame) -> str:
@@ -72,7 +85,7 @@ def _fragile(best: str, pairs: pd.DataFrame) -> str:
 def _all_equal(standing: Sequence[str], pairs: pd.DataFrame) -> bool:
     among = [row for row in records(pairs) if row["first"] in standing and row["second"] in standing]
     return len(among) == len(standing) * (len(standing) - 1) // 2 and all(
-        str(row["equivalent"]) == "True" for row in among
+        row["answer"] == "equal" for row in among
     )
 
 
@@ -92,6 +105,16 @@ def _cheapest(standing: Sequence[str], pairs: pd.DataFrame, shown: Mapping[str, 
     return ""
 
 
+def _lacking(standing: Sequence[str], contenders: pd.DataFrame, shown: Mapping[str, str]) -> str:
+    """How many answers of those that stand have no score."""
+    gone = [
+        f"{row['n'] - row['scored']:,} of {row['n']:,} answers of {shown[row['name']]}"
+        for row in records(contenders)
+        if row["name"] in standing and row["scored"] < row["n"]
+    ]
+    return f" Without a score: {listed(gone, most=3)}." if gone else ""
+
+
 def notes(
     found: ContenderTable,
     contenders: pd.DataFrame,
@@ -100,21 +123,7 @@ def notes(
     terms: Terms,
 ) -> tuple[str, ...]:
     """What the sentences rest on, most important first."""
-    said = [_score_note(found, terms)]
-    tested = int((pairs["n"] > 0).sum())
-    if terms.watched:
-        said.append(
-            f"the study was watched while it grew, so intervals are {terms.level * 100:g} % at any moment of "
-            f"stopping{f', for all {tested} pairs together' if tested > 1 else ''}; those of price and time "
-            "are ordinary ones"
-        )
-    elif tested > 1:
-        said.append(
-            f"decided by Holm's correction over {tested:,} pairs; ranges are {terms.level * 100:g} % "
-            "intervals that hold for all pairs together"
-        )
-    elif tested:
-        said.append(f"ranges are {terms.level * 100:g} % intervals over common samples")
+    said = [_score_note(found, terms), *_range_notes(found, pairs, terms)]
     said += _missing_notes(contenders, shown)
     unpriced = [shown[name] for name in found.names if name in terms.unpriced]
     if len(unpriced) == len(found.names):
@@ -125,12 +134,66 @@ def notes(
     return tuple(said)
 
 
+def _range_notes(found: ContenderTable, pairs: pd.DataFrame, terms: Terms) -> list[str]:
+    """How far the ranges may be trusted."""
+    tested, study = int((pairs["n"] > 0).sum()), terms.study
+    if not tested:
+        return []
+    level = f"{study.level * 100:g} %"
+    together = f" that hold for all {tested:,} pairs together" if tested > 1 else ""
+    units = ""
+    if study.clusters is not None and found.score.clusters is not None:
+        units = f", over {counted(len(set(found.score.clusters)), 'cluster')} ({study.clusters}) as wholes"
+    if study.watched:
+        said = [f"ranges are {level} intervals{together}, at any moment of stopping{units}"]
+    elif tested > 1:
+        said = [
+            f"decided by Holm's correction over {tested:,} pairs; "
+            f"ranges are {level} intervals{together}{units}"
+        ]
+    else:
+        said = [f"ranges are {level} intervals over common samples{units}"]
+    if study.grown:
+        said.append(_looks(study))
+    said.append(
+        f"{level} is the level of each kind of claim by itself: those of scores, of prices and of times are "
+        "not corrected for one another"
+    )
+    least = int(pairs.loc[pairs["n"] > 0, "units"].min())
+    if not study.scale.binary and 2 < least < FEW:
+        rare = f"1 in {max(2, least // 3):,}"
+        said.append(
+            f"a large difference on fewer than about {rare} samples may not have been seen, "
+            "and is not in the ranges"
+        )
+    return said
+
+
+def _looks(study: Design) -> str:
+    spent = 1 - study.asked_level
+    if study.level > study.asked_level:
+        before, total = study.asked_level * 100, (spent + 1 - study.level) * 100
+        return (
+            f"the study was made larger after it could be looked at with {before:g} % intervals: that look "
+            f"included, at most {total:g} % of studies with nothing to find make a false claim"
+        )
+    why = "its score has no declared bounds" if study.clusters is None else "it is taken by clusters"
+    return (
+        "the study was made larger after it could be looked at, which its ranges do not count, "
+        f"since {why}: looking again and again makes false claims more frequent than {spent * 100:g} %"
+    )
+
+
 def _score_note(found: ContenderTable, terms: Terms) -> str:
     parts = [f"score: {terms.scorer}"]
     if terms.better == "lower":
         parts.append("lower is better")
-    if found.bounded:
+    if terms.study.scale.unit:
         parts.append("1 point = 0.01")
+    elif terms.study.scale.bounded:
+        parts.append(f"from {terms.study.scale.low:g} to {terms.study.scale.high:g}")
+    else:
+        parts.append("no bounds declared")
     if found.over:
         levels = " and ".join(f"{name}s" for name in found.over)
         parts.append(f"{levels} held equal, samples as wholes")
@@ -181,10 +244,10 @@ def _when(timed: Sequence[Clock]) -> str:
 
 
 def _scored(row: Mapping[str, Any] | pd.Series[Any], terms: Terms) -> str:
-    value = terms.amount(number(terms.scale * float(row["score"])))
-    if row["score_low"] != row["score_low"]:
+    value = terms.amount(number(terms.factor * float(row["score"])))
+    if not (math.isfinite(row["score_low"]) and math.isfinite(row["score_high"])):
         return value
-    low, high = span(terms.scale * float(row["score_low"]), terms.scale * float(row["score_high"]))
+    low, high = span(terms.factor * float(row["score_low"]), terms.factor * float(row["score_high"]))
     return f"{value} ({low} to {high})"
 
 

@@ -73,7 +73,8 @@ def table(pairs: pd.DataFrame) -> str:
     """The pairs as an HTML table: difference, wins, price and time, with their intervals."""
     if pairs.empty:
         return ""
-    cells = [_cells(row) for row in pairs.head(MOST_ROWS).to_dict("records")]
+    unit = bool(pairs.attrs.get("unit"))
+    cells = [_cells(row, unit) for row in pairs.head(MOST_ROWS).to_dict("records")]
     head = "".join(
         f'<th scope="col" style="{_CELL};text-align:{"left" if name in ("better", "against") else "right"}">'
         f"{escape(name)}</th>"
@@ -94,12 +95,12 @@ def table(pairs: pd.DataFrame) -> str:
     return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}'
 
 
-def _cells(row: Mapping[Any, Any]) -> dict[str, str]:
+def _cells(row: Mapping[Any, Any], unit: bool) -> dict[str, str]:
     return {
         "better": visible(row["first"], limit=60),
         "against": visible(row["second"], limit=60),
-        "difference": _difference(row),
-        "decided": "yes" if row["decided"] else "equal" if str(row["equivalent"]) == "True" else "no",
+        "difference (points)" if unit else "difference": _difference(row, unit),
+        "decided": _answer(row),
         "wins – ties – losses": f"{row['wins']:,} – {row['ties']:,} – {row['losses']:,}",
         "price": _ratio(row, "cost"),
         "time": _ratio(row, "latency"),
@@ -112,17 +113,21 @@ def _count(value: Any) -> str:
     return "" if value is None or value != value else f"{value:,}"
 
 
-def _difference(row: Mapping[Any, Any]) -> str:
+def _difference(row: Mapping[Any, Any], unit: bool) -> str:
     if math.isnan(row["difference"]):
         return "–"
     low, high = row["all_low"], row["all_high"]
     if not (math.isfinite(low) and math.isfinite(high)):
-        return number(row["difference"])
-    ends = span(100 * low, 100 * high) if abs(low) <= 1 and abs(high) <= 1 else None
-    if ends is None:
-        least, most = span(low, high)
-        return f"{number(row['difference'])} ({least} to {most})"
-    return f"{row['difference']:+.3f} ({low:+.3f} to {high:+.3f})".replace("-", "−")
+        return number((100 if unit else 1) * row["difference"])
+    factor = 100 if unit else 1
+    least, most = span(factor * low, factor * high)
+    return f"{number(factor * row['difference'])} ({least} to {most})"
+
+
+def _answer(row: Mapping[Any, Any]) -> str:
+    if row["answer"] in ("better", "equal"):
+        return str(row["answer"])
+    return "yes" if row["decided"] else "no"
 
 
 def _ratio(row: Mapping[Any, Any], what: str) -> str:

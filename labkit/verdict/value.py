@@ -5,16 +5,19 @@ It does not know runs or labs; whoever has a frame of generations may ask for on
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labkit.arguments import check, text
 from labkit.errors import DefinitionError
-from labkit.summary import score_column, summarize
+from labkit.stats.scale import Scale
+from labkit.summary import summarize
 from labkit.summary.compact_frame import compact
 from labkit.summary.contender_table import BETWEEN, ContenderTable, contender_table
 from labkit.summary.pairwise import compare_pairs
+from labkit.summary.scores import Bounds, design, score_column
 from labkit.verdict import show
 from labkit.verdict.overall import headline, notes, records
 from labkit.verdict.words import Terms, sentence
@@ -46,6 +49,8 @@ class Verdict:
     """One per pair, in the order of `frame()`, after one per contender without any score."""
     notes: tuple[str, ...]
     """What the sentences rest on: samples, levels, corrections, missing answers, clocks."""
+    scale: Scale
+    """What the scorer declares of its values."""
     contenders: pd.DataFrame
     """One row per contender, best first: the columns of `labkit.summary.summarize`, and `name`."""
     pairs: pd.DataFrame
@@ -67,9 +72,8 @@ class Verdict:
         return f"Verdict({visible(self.scorer, limit=40)} by {by}: {pairs}, {decided} decided)"
 
     def _repr_html_(self) -> str:
-        return show.html(
-            self.headline, self.sentences[:MOST_SAID], self.notes, self.pairs, self.contenders, self.by
-        )
+        said = self.sentences[:MOST_SAID]
+        return show.html(self.headline, said, self.notes, self.pairs, self.contenders, self.by)
 
 
 def verdict(
@@ -82,7 +86,9 @@ def verdict(
     against: str | None = None,
     clusters: str | None = None,
     better: str = "higher",
-    watched: bool = False,
+    bounds: Bounds | None = None,
+    step: float | None = None,
+    watched: bool | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Compare models, prompts, or prompts on models, by a score, with price and speed beside it.
@@ -91,8 +97,12 @@ def verdict(
     the first. `by` is `"model"`, `"prompt"` or `["prompt", "model"]`; the other of the two is held
     equal. `margin` is the difference that would not matter (0.02: 2 points); with it labkit can say
     that two are equal. `against` compares only with one contender. `clusters` names a column of samples
-    that belong together (`sample.author`). `better="lower"` turns the score round. `watched` says that
-    the study was looked at while it grew. `labels` gives other names to models.
+    that belong together (`sample.author`). `better="lower"` turns the score round. `bounds` (lowest,
+    highest) and `step` say what the scorer gives, where the frame does not (`attrs["scales"]`): without
+    bounds a score is told in its own unit, nothing is said of the worst case of missing answers, and answers
+    without any scatter decide nothing. `watched` says that the study was looked at while it grew; by default
+    where it was grown after it could be
+    looked at (`attrs["grown"]`; see `labkit.summary.scores.design`). `labels` gives other names to models.
 
     Samples are the units; repeats and the levels of what is not compared stay within them. A pair is
     decided by Holm's correction over all pairs; ranges in sentences hold together for all pairs at
@@ -101,8 +111,8 @@ def verdict(
     >>> import pandas as pd
     >>> rows = [{"model": m, "sample_id": s, "status": "done", "score.ok": float(m == "b" or s % 4 == 0)}
     ...         for m in "ab" for s in range(40)]
-    >>> verdict(pd.DataFrame(rows)).sentences[0]
-    'b beats a by 55 to 88 points.'
+    >>> verdict(pd.DataFrame(rows), bounds=(0, 1), step=1).sentences[0]
+    'b beats a by 55 to 88 points over 40 samples.'
     """
     check(text("clusters", clusters, or_none=True))
     if better not in ("higher", "lower"):
@@ -111,11 +121,21 @@ def verdict(
     column = score_column(frame, score)
     frame = compact(frame, column, clusters)
     score = None if column is None else column.removeprefix("score.")
-    found = contender_table(frame, by=by, score=score, clusters=clusters)
+    found = contender_table(frame, by=by, score=score, clusters=clusters, bounds=bounds, step=step)
+    study = design(frame, column, level=level, bounds=bounds, step=step, clusters=clusters, watched=watched)
     turned = found if better == "higher" else found.turned()
-    pairs = compare_pairs(turned, margin=margin, level=level, against=against, watched=watched)
+    pairs = compare_pairs(turned, margin=margin, level=study.level, against=against, watched=study.watched)
     shown = _shown(found, labels or {})
-    contenders = summarize(frame, by=list(found.by), score=score, level=level)
+    contenders = summarize(
+        frame,
+        by=list(found.by),
+        score=score,
+        level=level,
+        bounds=bounds,
+        step=step,
+        clusters=clusters,
+        watched=watched,
+    )
     contenders["name"] = [BETWEEN.join(map(str, key)) for key in contenders[list(found.by)].to_numpy()]
     best_first = contenders.sort_values("score", ascending=better == "lower", kind="stable")
     contenders = best_first.reset_index(drop=True)
@@ -124,11 +144,9 @@ def verdict(
     pairs = pairs.loc[ranks.sort_values(["first", "second"], kind="stable").index].reset_index(drop=True)
     terms = Terms(
         scorer=visible(found.scorer, limit=60),
-        bounded=found.bounded,
-        level=level,
+        study=study,
         margin=margin,
         better=better,
-        watched=watched,
         unpriced=frozenset(
             name for name, known in zip(found.names, found.cost_known, strict=True) if not known
         ),
@@ -137,10 +155,11 @@ def verdict(
     return Verdict(
         by=found.by,
         scorer=found.scorer,
-        level=level,
+        level=study.level,
         margin=margin,
         better=better,
-        watched=watched,
+        watched=study.watched,
+        scale=found.score.scale,
         headline=headline(contenders, pairs, shown, terms, found.by),
         sentences=_sentences(contenders, pairs, shown, terms),
         notes=notes(found, contenders, pairs, shown, terms),
@@ -150,10 +169,13 @@ def verdict(
 
 
 def _shown(found: ContenderTable, labels: Mapping[str, str]) -> dict[str, str]:
-    return {
+    """How contenders are called: by labels, where these tell them apart, else by their own names."""
+    said = {
         name: visible(BETWEEN.join(labels.get(value, value) for value in key), limit=80)
         for name, key in zip(found.names, found.keys, strict=True)
     }
+    alike = Counter(said.values())
+    return {name: told if alike[told] == 1 else visible(name, limit=400) for name, told in said.items()}
 
 
 def _sentences(

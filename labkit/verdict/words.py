@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.summary.contender_table import Clock
+from labkit.summary.scores import Design
 from labkit.verdict.amounts import about, counted, number, span, times, times_span, usd
 
 Row = Mapping[str, Any]
@@ -21,34 +22,36 @@ ALIKE_FLIGHTS = 1.5
 """Medians of requests in flight that differ by more than this factor are other conditions."""
 
 
+SKEWED_BELOW = 20
+"""With so many samples the ranges of skewed differences hold."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """What all sentences of one verdict share."""
 
     scorer: str
-    bounded: bool
-    level: float
+    study: Design
     margin: float | None
     better: str
-    watched: bool
     unpriced: frozenset[str]
     """Contenders some of whose answers have no known cost."""
     clocks: Mapping[str, Clock]
 
     @property
-    def scale(self) -> int:
-        """Scores from 0 to 1 are told in points of a hundred."""
-        return 100 if self.bounded else 1
+    def factor(self) -> int:
+        """Scores declared from 0 to 1 are told in points of a hundred."""
+        return 100 if self.study.scale.unit else 1
 
     def amount(self, told: str) -> str:
         """An amount of score with its unit."""
-        if not self.bounded:
+        if not self.study.scale.unit:
             return told
         return f"{told} point" if told == "1" else f"{told} points"
 
     def within(self) -> str:
         """The margin with its unit."""
-        return self.amount(f"{self.scale * (self.margin or 0):g}")
+        return self.amount(f"{self.factor * (self.margin or 0):g}")
 
 
 def sentence(row: Row, terms: Terms, names: tuple[str, str]) -> str:
@@ -57,12 +60,17 @@ def sentence(row: Row, terms: Terms, names: tuple[str, str]) -> str:
         return f"{names[0]} and {names[1]} share no scored sample, so they cannot be compared."
     if math.isnan(row["low"]):
         return _alone(row, terms, names)
-    parts = [_score(row, terms, names), _missing(row, terms, names), _time(row, terms, names)]
+    parts = [
+        _score(row, terms, names),
+        _skewed(row, terms),
+        missing(row, terms, names),
+        _time(row, terms, names),
+    ]
     return " ".join(part for part in parts if part)
 
 
 def _alone(row: Row, terms: Terms, names: tuple[str, str]) -> str:
-    seen = terms.amount(number(terms.scale * row["difference"]))
+    seen = terms.amount(number(terms.factor * row["difference"]))
     ahead = "level" if row["difference"] == 0 else f"{names[0]} ahead by {seen}"
     shared = counted(row["samples"], "sample")
     why = "one sample" if row["samples"] == 1 else f"{shared} that lie in one cluster"
@@ -75,50 +83,83 @@ def _alone(row: Row, terms: Terms, names: tuple[str, str]) -> str:
 def _score(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     first, second = names
     if row["decided"]:
-        less = f" (less than {terms.within()})" if _true(row["equivalent"]) else ""
-        return f"{first} beats {second}{_by(row, terms)}{less}{_at_price(row, terms, names)}."
-    if _true(row["equivalent"]):
-        said = f"{first} and {second} are equal within {terms.within()} ({_between(row, terms, names)})"
-        return f"{said}.{_price_told(row, terms, names)}"
-    if row["wins"] == row["losses"] == 0:
-        far = span(0, terms.scale * max(abs(row["all_low"]), abs(row["all_high"])))[1]
-        head = f"{first} and {second} scored the same on {_all_samples(row)}"
-        return (
-            f"{head}; a true difference of up to {terms.amount(far)} either way still fits."
-            f"{_price_told(row, terms, names)}"
+        head = f"{first} beats {second}{by(row, terms)} over {counted(row['samples'], 'sample')}"
+        return f"{head}{_against_margin(row, terms)}{_at_price(row, terms, names)}."
+    if row["answer"] == "equal":
+        said = (
+            f"{first} and {second} are equal within {terms.within()} over {counted(row['samples'], 'sample')}"
         )
+        return f"{said} ({between(row, terms, names)}).{_price_told(row, terms, names)}"
+    if row["wins"] == row["losses"] == 0:
+        return f"{_level(row, terms, names)}{_price_told(row, terms, names)}"
     return _undecided(row, terms, names)
 
 
-def _by(row: Row, terms: Terms) -> str:
-    low, high = span(terms.scale * row["all_low"], terms.scale * row["all_high"])
-    if row["all_low"] <= 0:
-        return f", by at most {terms.amount(high)}"
+def by(row: Row, terms: Terms) -> str:
+    """How far the first is ahead of the second, as a range: " by 3 to 9 points"."""
+    low, high = span(terms.factor * row["all_low"], terms.factor * row["all_high"])
     if math.isinf(row["all_high"]):
         return ""
+    if row["all_low"] <= 0 or _nothing(low):
+        return f" by at most {terms.amount(high)}"
     return f" by {terms.amount(high if low == high else f'{low} to {high}')}"
+
+
+def _against_margin(row: Row, terms: Terms) -> str:
+    if terms.margin is None:
+        return ""
+    if row["answer"] == "better":
+        return f" (more than {terms.within()})"
+    if row["answer"] == "equal":
+        return f" (less than {terms.within()})"
+    return f" (whether by more than {terms.within()} cannot be told)"
+
+
+def _level(row: Row, terms: Terms, names: tuple[str, str]) -> str:
+    shared = int(row["samples"])
+    every = {1: "the one sample", 2: "both samples"}.get(shared, f"all {shared:,} samples")
+    if row["missing"]:
+        every = f"the {counted(shared, 'sample')} that both have a score for"
+    head = f"{names[0]} and {names[1]} scored the same on {every}"
+    if math.isinf(row["all_high"]):
+        return (
+            f"{head}; how far they may truly differ cannot be told, since the score has no declared bounds."
+        )
+    far = span(0, terms.factor * max(abs(row["all_low"]), abs(row["all_high"])))[1]
+    return f"{head}; a true difference of up to {terms.amount(far)} either way still fits."
 
 
 def _undecided(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     first, second = names
-    seen = terms.amount(number(terms.scale * row["difference"]))
+    seen = terms.amount(number(terms.factor * row["difference"]))
     ahead = "they are level" if row["difference"] == 0 else f"{first} is ahead by {seen}"
+    fits = between(row, terms, names)
     least = ""
     if _true(row["no_worse"]):
         least = f" {first} is not worse than {second} by {terms.within()} or more."
+    if row["missing"] and terms.margin and -terms.margin < row["all_low"] and row["all_high"] < terms.margin:
+        return (
+            f"{first} against {second} is undecided: over the {counted(row['samples'], 'sample')} that "
+            f"both have a score for they are equal within {terms.within()} ({fits})."
+            f"{_price_told(row, terms, names)}"
+        )
     return (
         f"{first} against {second} is undecided: {ahead} over {counted(row['samples'], 'sample')}, but "
-        f"{_between(row, terms, names)} fits.{least}{_settled_by(row, terms)}{_price_told(row, terms, names)}"
+        f"{fits} fits.{least}{_settled_by(row, terms)}{_price_told(row, terms, names)}"
     )
 
 
-def _between(row: Row, terms: Terms, names: tuple[str, str]) -> str:
-    low, high = span(terms.scale * row["all_low"], terms.scale * row["all_high"])
+def between(row: Row, terms: Terms, names: tuple[str, str]) -> str:
+    """The range of the difference: "anything from a 2 points behind to 9 points ahead"."""
+    if math.isinf(row["all_low"]) and math.isinf(row["all_high"]):
+        return "any difference"
+    low, high = span(terms.factor * row["all_low"], terms.factor * row["all_high"])
     if low.startswith("−"):
         low = f"{terms.amount(low[1:])} behind"
     else:
-        low = "level" if float(low.replace(",", "")) == 0 else f"{terms.amount(low)} ahead"
-    return f"anything from {names[0]} {low} to {terms.amount(high)} ahead"
+        low = "level" if _nothing(low) else f"{terms.amount(low)} ahead"
+    high = f"{terms.amount(high[1:])} behind" if high.startswith("−") else f"{terms.amount(high)} ahead"
+    return f"anything from {names[0]} {low} to {high}"
 
 
 def _settled_by(row: Row, terms: Terms) -> str:
@@ -129,36 +170,48 @@ def _settled_by(row: Row, terms: Terms) -> str:
         if row["difference"] == 0 and terms.margin is None:
             return " No number of samples can be told; name a margin= to ask whether they are equal enough."
         return ""
+    given = " If the true difference is the one seen,"
     if more > HOPELESS:
-        return f" If the true difference is that small, more than {HOPELESS:,} samples would be needed" + (
+        return f"{given} it takes more than {HOPELESS:,} more samples to show it" + (
             "." if terms.margin else "; name a margin= to ask whether they are equal enough."
         )
-    least = "At least" if terms.watched else "About"
-    return f" {least} {about(int(more))} more {'sample' if more == 1 else 'samples'} would settle it."
+    least = "at least" if terms.study.watched else "about"
+    samples = "sample settles" if more == 1 else "samples settle"
+    return f"{given} {least} {about(int(more))} more {samples} it with chance 0.8."
 
 
-def _all_samples(row: Row) -> str:
-    shared = int(row["samples"])
-    return "the one sample" if shared == 1 else f"all {shared:,} samples"
+def _nothing(told: str) -> bool:
+    return not told.strip("−0.,")
+
+
+def _skewed(row: Row, terms: Terms) -> str:
+    """Said where skewed differences of few samples leave the range too narrow (`labkit.stats.pairwise`)."""
+    if (
+        terms.study.watched
+        or terms.study.scale.binary
+        or row["units"] >= SKEWED_BELOW
+        or abs(row["skewness"]) <= 1
+    ):
+        return ""
+    return "A few samples make most of that difference, so its range may be too narrow."
 
 
 # -- missing answers -------------------------------------------------------------------------------
 
 
-def _missing(row: Row, terms: Terms, names: tuple[str, str]) -> str:
-    if not row["missing"] or not row["decided"]:
+def missing(row: Row, terms: Terms, names: tuple[str, str]) -> str:
+    """What scores that are missing could do to what was said; empty where none is."""
+    if not row["missing"]:
         return ""
-    gone = counted(row["missing"], "pair of answers", "pairs of answers")
-    is_are = "is" if row["missing"] == 1 else "are"
-    if not terms.bounded:
-        return f"{gone} {is_are} missing; this score has no bounds, so their worst case cannot be told."
-    if row["worst_low"] > 0:
-        return f"That holds even if the {gone} missing a score had been the worst for {names[0]}."
+    count, cells = int(row["missing"]), int(row["missing"]) + int(row["n"])
+    gone = f"{count:,} of {counted(cells, 'pair of answers', 'pairs of answers')}"
+    lack = f"{gone} {'lacks' if count == 1 else 'lack'} a score"
+    if not terms.study.scale.bounded:
+        return f"But {lack}, and the score has no declared bounds, so their worst case cannot be told."
+    if (row["decided"] and row["worst_low"] > 0) or row["answer"] == "equal":
+        return f"That holds whatever the missing scores of {gone} would have been."
     worst = {**row, "all_low": row["worst_low"], "all_high": row["worst_high"]}
-    return (
-        f"But {gone} {'lacks' if row['missing'] == 1 else 'lack'} a score: from their worst to their best, "
-        f"{_between(worst, terms, names)} would fit."
-    )
+    return f"But {lack}: from their worst to their best, {between(worst, terms, names)} would fit."
 
 
 # -- price -----------------------------------------------------------------------------------------
@@ -169,7 +222,7 @@ def _at_price(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     if not _has_ratio(row, "cost"):
         return _without_ratio(row, terms, names)
     ratio, low, high = row["cost_ratio"], row["cost_low"], row["cost_high"]
-    if low == high == 1 or abs(math.log(ratio)) < 1e-9:
+    if low == high == 1:
         return " at the same price"
     if low <= 1 <= high:
         return f" at a price that is not shown to differ ({times_span(low, high)})"
@@ -182,7 +235,7 @@ def _price_told(row: Row, terms: Terms, names: tuple[str, str]) -> str:
         said = _without_ratio(row, terms, names)
         return f" {said[2:3].upper()}{said[3:]}." if said else ""
     ratio, low, high = row["cost_ratio"], row["cost_low"], row["cost_high"]
-    if low == high == 1 or abs(math.log(ratio)) < 1e-9:
+    if low == high == 1:
         return " Both cost the same."
     if low <= 1 <= high:
         return f" Their prices are not shown to differ ({times_span(low, high)})."

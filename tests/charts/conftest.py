@@ -41,6 +41,7 @@ def rows() -> Callable[..., pd.DataFrame]:
         frame["repeat"] = np.tile([0, 1], len(frame) // 2 + 1)[: len(frame)]
         frame["sample.kind"] = np.where(frame["repeat"] == 0, "plain", "ironic")
         frame["score.exact"] = rng.integers(0, 2, len(frame)).astype(float)
+        frame.attrs["scales"] = {"exact": (0, 1, 1)}
         return frame.assign(**columns)
 
     return make

@@ -76,13 +76,34 @@ def test_more_models_and_repeats_are_balanced(study: Any, rated: Rated) -> None:
     frame = grown.generations()
     assert len(frame) == rated.asked == 120
     assert (frame.groupby(["model", "sample_id"])["repeat"].nunique() == 2).all()
-    assert not grown.watched
+    verdict = grown.verdict()
+    assert verdict.watched
+    # One look before it grew, half of the rest for looks after it, and again half since a model came.
+    assert verdict.level == 1 - 0.05 / 4
+
+
+def test_a_model_more_spends_a_part_of_the_level_and_watches_nothing(study: Any, rated: Rated) -> None:
+    """New contenders on the same samples: ordinary intervals, at the half of what one look has left."""
+    grown = study().run().more(models=[rated.model("c", 0.5)])
+    verdict = grown.verdict()
+    assert not verdict.watched
+    assert verdict.level == 0.975
+    assert "with 95 % intervals: that look included, at most 7.5 % of studies" in str(verdict)
+    assert grown.summary()["level"].tolist() == [0.975] * 3
+
+
+def test_a_study_that_grew_says_where_its_looks_are_not_counted(study: Any, rated: Rated) -> None:
+    """A score without bounds cannot be watched: its ranges are ordinary, and the notes say so."""
+    run = study().run()
+    run.score(lk.Scorer("free", lambda generation, sample: len(generation.text)))
+    verdict = run.more(rows=10, scorers=[lk.Scorer("free", lambda g, s: len(g.text))]).verdict("free")
+    assert not verdict.watched
+    assert "which its ranges do not count, since its score has no declared bounds" in str(verdict)
 
 
 def test_asking_until_decided_stops_when_it_is(study: Any, rated: Rated) -> None:
     """Models far apart are decided before the dataset ends, by intervals that hold at any moment."""
     grown = study(a=0.2, b=0.95).run().more(until="decided", batch=20)
-    assert grown.watched
     verdict = grown.verdict()
     assert verdict.watched
     assert verdict.frame()["decided"].all()

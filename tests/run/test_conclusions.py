@@ -34,7 +34,7 @@ def run(lab: Any) -> Any:
 def test_a_run_gives_its_verdict_and_deciding_rows(run: Any) -> None:
     """The verdict is that of labkit.verdict over the run's rows; the rows that decide are those apart."""
     found = run.verdict("contains")
-    assert found.headline == "scripted/always is the better model."
+    assert found.headline == "scripted/always is the better model, over 40 samples."
     assert found.frame()["decided"].all()
     assert not found.watched
     assert run.differences().counts["disagreement"] == 32

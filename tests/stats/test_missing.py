@@ -7,12 +7,15 @@ import pytest
 
 from labkit.stats.missing import worst_case
 from labkit.stats.paired import pairwise
+from labkit.stats.scale import Scale
 from labkit.stats.table import sample_table
 
+RIGHT = Scale(0, 1, 1)
 
-def _table(one, two):
+
+def _table(one, two, scale=RIGHT):
     samples = np.tile(np.arange(len(one)), 2)
-    return sample_table([*one, *two], samples, [0] * len(one) + [1] * len(two))
+    return sample_table([*one, *two], samples, [0] * len(one) + [1] * len(two), scale=scale)
 
 
 def test_nothing_missing_changes_nothing():
@@ -45,7 +48,7 @@ def test_the_bound_holds_whatever_was_missing(fill):
     assert found.low <= np.mean(one) - np.mean(two) <= found.high
 
 
-def test_values_beyond_the_scale_are_refused():
-    """A bound needs bounds that hold."""
-    with pytest.raises(ValueError, match="outside 0 to 1"):
-        worst_case(_table([2.0], [1.0]), 0, 1)
+def test_without_declared_bounds_what_is_missing_bounds_nothing():
+    """A missing score of which nothing was declared may be anything."""
+    found = worst_case(_table([1.0, np.nan, 1.0], [1.0, 0.0, 0.0], Scale()), 0, 1)
+    assert (found.low, found.estimate, found.high) == (-np.inf, 0.5, np.inf)

@@ -8,6 +8,7 @@ import pytest
 from labkit.stats.intervals import Interval, rate_interval, wilson
 from labkit.stats.paired import paired_difference
 from labkit.stats.planning import samples_for_width, samples_to_decide
+from labkit.stats.scale import Scale
 
 
 def _study(rng, n, gain):
@@ -37,8 +38,10 @@ def test_a_smaller_difference_takes_more_samples():
 
 def test_what_no_number_would_decide_is_none():
     """No difference, a difference beyond the margin, or nothing to go by."""
-    same = paired_difference([1.0, 0.0] * 10, [1.0, 0.0] * 10)
+    same = paired_difference([1.0, 0.0] * 10, [1.0, 0.0] * 10, scale=Scale(0, 1, 1))
     apart = paired_difference([1.0] * 20, [0.0] * 10 + [1.0] * 10)
+    unknown = paired_difference([1.0, 0.0] * 10, [1.0, 0.0] * 10)
+    assert samples_to_decide(unknown, 0, margin=0.1) is None
     assert samples_to_decide(same, 0) is None
     assert samples_to_decide(apart, 0, margin=0.1) is None
     assert samples_to_decide(paired_difference([1.0], [0.0]), 0) is None

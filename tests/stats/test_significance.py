@@ -11,6 +11,7 @@ from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from labkit.stats.paired import paired_difference
+from labkit.stats.scale import Scale
 from labkit.stats.significance import benjamini_hochberg, holm, mcnemar, sign_test, within_margin
 
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=40)
@@ -67,8 +68,8 @@ def test_what_is_no_p_value_is_refused(values):
 
 def test_equal_models_are_equivalent_only_with_enough_samples():
     """Not finding a difference is not equivalence; many samples without one are."""
-    few = paired_difference([1.0, 0.0] * 10, [1.0, 0.0] * 10)
-    many = paired_difference([1.0, 0.0] * 300, [1.0, 0.0] * 300)
+    few = paired_difference([1.0, 0.0] * 10, [1.0, 0.0] * 10, scale=Scale(0, 1, 1))
+    many = paired_difference([1.0, 0.0] * 300, [1.0, 0.0] * 300, scale=Scale(0, 1, 1))
     assert not within_margin(few, 0.02).equivalent[0]
     assert within_margin(many, 0.02).equivalent[0]
 

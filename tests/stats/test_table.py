@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labkit.stats.scale import Scale
 from labkit.stats.table import sample_table
 
 NAN = float("nan")
@@ -21,10 +22,12 @@ def test_repeats_are_averaged_and_gaps_are_nan():
     assert (found.samples.tolist(), found.contenders.tolist()) == (["a", "b"], ["x", "y"])
 
 
-def test_binary_is_known_of_the_values_not_of_the_means():
-    """Means of 0/1 answers are fractions, and the table still knows what they came from."""
-    assert sample_table([1, 0], ["a", "a"], ["x", "x"]).binary
-    assert not sample_table([0.5], ["a"], ["x"]).binary
+def test_a_scale_is_what_was_declared_and_no_value_may_lie_outside():
+    """The table keeps the scale it is given, guesses none, and refuses what does not fit."""
+    assert sample_table([1, 0], ["a", "a"], ["x", "x"]).scale == Scale()
+    assert sample_table([1, 0], ["a", "a"], ["x", "x"], scale=Scale(0, 1, 1)).scale.binary
+    with pytest.raises(ValueError, match="outside 0 to 1"):
+        sample_table([2], ["a"], ["x"], scale=Scale(0, 1, 1))
 
 
 @pytest.mark.parametrize(

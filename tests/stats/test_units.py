@@ -33,20 +33,6 @@ def test_clusters_gather_samples():
     assert found.mean == 0.75
 
 
-def test_clustered_variance_is_statsmodels_own():
-    """The variance of a mean over clusters equals a regression on a constant with clustered errors."""
-    import statsmodels.api as sm
-
-    rng = np.random.default_rng(3)
-    cluster = rng.integers(0, 12, 90)
-    value = rng.normal(size=90) + cluster
-    found = units(value, clusters=cluster)
-    model = sm.OLS(value, np.ones(90))
-    fit = model.fit(cov_type="cluster", cov_kwds={"groups": cluster, "use_correction": False})
-    groups = len(np.unique(cluster))
-    assert found.variance_of_mean == pytest.approx(fit.cov_params()[0, 0] * groups / (groups - 1))
-
-
 @pytest.mark.parametrize(
     ("values", "samples", "clusters", "message"),
     [
@@ -71,9 +57,9 @@ def test_nothing_gives_nothing():
 
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.integers(0, 9)), min_size=1, max_size=60))
 def test_order_and_names_of_samples_do_not_matter(rows):
-    """Shuffling rows or renaming samples changes no mean and no variance."""
+    """Shuffling rows or renaming samples changes no mean."""
     values, samples = [row[0] for row in rows], [row[1] for row in rows]
     one = units(values, samples)
     two = units(values[::-1], [f"sample {9 - s}" for s in samples[::-1]])
     assert one.mean == pytest.approx(two.mean, rel=1e-9, abs=1e-6)
-    assert one.variance_of_mean == pytest.approx(two.variance_of_mean, rel=1e-6, abs=1e-6, nan_ok=True)
+    assert sorted(one.means) == pytest.approx(sorted(two.means), rel=1e-9, abs=1e-6)

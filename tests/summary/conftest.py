@@ -38,6 +38,7 @@ def rows() -> Callable[..., pd.DataFrame]:
         frame["attempts"] = 1
         frame["replayed_from"] = None
         frame["score.exact"] = rng.integers(0, 2, len(frame)).astype(float)
+        frame.attrs["scales"] = {"exact": (0, 1, 1)}
         return frame.assign(**columns)
 
     return make

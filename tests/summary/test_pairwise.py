@@ -24,7 +24,9 @@ def _study(rng, rates, *, samples=50, prompts=1, likeness=0.5, missing=0.0):
             score = np.where(rng.random(samples) < missing, np.nan, (mine < rate) * 1.0)
             part = {"model": f"m{model}", "prompt": f"p{prompt}", "sample_id": np.arange(samples)}
             rows.append(pd.DataFrame({**part, "status": "done", "score.ok": score}))
-    return pd.concat(rows, ignore_index=True)
+    found = pd.concat(rows, ignore_index=True)
+    found.attrs["scales"] = {"ok": (0, 1, 1)}
+    return found
 
 
 def test_one_pair_is_what_labkit_stats_says(rows):
@@ -35,7 +37,7 @@ def test_one_pair_is_what_labkit_stats_says(rows):
     row = compare_pairs(found).iloc[0]
     first, second = (found.names.index(name) for name in (row["first"], row["second"]))
     means = found.score.means
-    alone = paired_difference(means[:, first], means[:, second], binary=True)
+    alone = paired_difference(means[:, first], means[:, second], scale=found.score.scale)
     assert row["difference"] == pytest.approx(alone.difference[0])
     assert (row["low"], row["high"]) == pytest.approx((alone.low[0], alone.high[0]))
     assert (row["all_low"], row["all_high"]) == pytest.approx((row["low"], row["high"]))

@@ -96,7 +96,9 @@ def test_an_empty_summary_says_so(rows):
 
 
 def test_one_sample_is_not_an_interval(rows):
-    """A mean of one sample is shown without limits."""
-    frame = rows(models=["m"], samples=1, repeats=1)
-    frame["score.exact"] = 7.0
-    assert "7.000 (one sample)" in text(summarize(frame))
+    """A mean of one sample, or of equal ones without bounds, is shown without limits and says why."""
+    for samples, why in ((1, "one sample"), (3, "no scatter")):
+        frame = rows(models=["m"], samples=samples, repeats=1)
+        frame["score.exact"] = 7.0
+        frame.attrs["scales"] = {}
+        assert f"7.00 ({why})" in text(summarize(frame))

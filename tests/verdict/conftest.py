@@ -14,7 +14,8 @@ import pytest
 def frame() -> Callable[..., pd.DataFrame]:
     """`frame({"m/a": [1, 0, None]}, cost_usd={"m/a": 0.001})`: one row per score; None is a failed answer.
 
-    A score may be a list: then it holds repeats. `spread` scatters costs and latencies.
+    A score may be a list: then it holds repeats. `spread` scatters costs and latencies; `scale` is
+    what the scorer declares.
     """
 
     def make(
@@ -27,6 +28,7 @@ def frame() -> Callable[..., pd.DataFrame]:
         in_flight: Mapping[str, int] | None = None,
         replayed: Sequence[str] = (),
         spread: float = 0.3,
+        scale: tuple[float, float, float | None] | None = (0, 1, 1),
     ) -> pd.DataFrame:
         rows = []
         for model, given in scores.items():
@@ -60,7 +62,9 @@ def frame() -> Callable[..., pd.DataFrame]:
                             "score.exact": score,
                         }
                     )
-        return pd.DataFrame(rows)
+        found = pd.DataFrame(rows)
+        found.attrs["scales"] = {} if scale is None else {"exact": scale}
+        return found
 
     return make
 

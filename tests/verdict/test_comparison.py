@@ -33,12 +33,12 @@ def _run(rate, *, seed, n=150, model="x/m", prompt="p", **columns):
     return frame.assign(**columns)
 
 
-def test_nothing_changed_is_noise():
-    """Two runs at one rate differ by chance; that is called noise, and nothing recorded had changed."""
+def test_nothing_changed_is_undecided():
+    """Two runs at one rate differ by chance; that is undecided, and nothing recorded had changed."""
     found = compare(_run(0.7, seed=1), _run(0.7, seed=9))
     row = found.frame().iloc[0]
-    assert (row["decided"], row["cause"], row["changed"]) == (False, "noise", "")
-    assert "which is within noise" in found.sentences[0]
+    assert (row["decided"], row["cause"], row["changed"]) == (False, "undecided", "")
+    assert "is undecided: " in found.sentences[0]
     assert "Nothing that labkit records changed." in found.sentences[0]
 
 
@@ -66,7 +66,7 @@ def test_a_price_changes_the_cost_and_not_the_score():
     found = compare(_run(0.7, seed=1), after)
     assert "the price (list:1 → list:2)" in found.sentences[0]
     assert "costs 3." in found.sentences[0] or "costs 2." in found.sentences[0]
-    assert found.frame()["cause"].item() == "noise"
+    assert found.frame()["cause"].item() == "undecided"
     fallen = compare(_run(0.95, seed=1), _run(0.5, seed=9, price_id="list:2"))
     assert fallen.frame()["cause"].item() == "nothing that labkit records"
 
@@ -78,7 +78,7 @@ def test_changed_params_are_seen_by_the_request():
 
 
 def test_copies_are_left_out():
-    """A replay of run A's answer in run B shows no noise: it is counted and left out."""
+    """A replay of run A's answer in run B is no second answer: it is counted and left out."""
     before = _run(0.7, seed=1)
     copies = before.assign(replayed_from=before["generation_id"], generation_id="new", latency_s=None)
     assert "every answer is a replay of the same one" in compare(before, copies).sentences[0]

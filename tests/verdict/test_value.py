@@ -13,6 +13,7 @@ from labkit.errors import DefinitionError
 from labkit.verdict import Verdict, verdict
 
 A, B, C = "x/A", "x/B", "x/C"
+OVERTURN = "Missing answers could overturn that."
 COSTS = {A: 0.002, B: 0.0012, C: 0.001}
 
 
@@ -20,9 +21,9 @@ def test_a_clear_win_names_range_price_and_time(frame, ones):
     """Better, cheaper and faster is said with a range for each, rounded outwards."""
     scores = {A: ones(0.55, 200, seed=1), B: ones(0.75, 200, seed=2)}
     found = verdict(frame(scores, cost_usd=COSTS, latency_s={A: 1.0, B: 0.7}))
-    assert found.headline == "x/B is the better model."
+    assert found.headline == "x/B is the better model, over 200 samples."
     assert found.sentences == (
-        "x/B beats x/A by 10 to 30 points at 0.58× the price (0.54× to 0.62×). "
+        "x/B beats x/A by 10 to 30 points over 200 samples at 0.58× the price (0.54× to 0.62×). "
         "x/B took 0.67× the time (0.63× to 0.72×).",
     )
     row = found.frame().iloc[0]
@@ -48,7 +49,8 @@ def test_undecided_says_how_many_more_samples(frame, ones):
     (said,) = found.sentences
     assert said.startswith(
         "x/B against x/A is undecided: x/B is ahead by 10 points over 60 samples, but "
-        "anything from x/B 10 points behind to 29 points ahead fits. About 380 more samples would settle it."
+        "anything from x/B 10 points behind to 29 points ahead fits. "
+        "If the true difference is the one seen, about 380 more samples settle it with chance 0.8."
     )
     assert "beats" not in said
 
@@ -59,7 +61,10 @@ def test_cheaper_and_equal_needs_a_margin_to_be_said(frame):
     given = frame(scores, cost_usd={A: 0.002, B: 0.0006})
     found = verdict(given, margin=0.05)
     assert found.headline == "x/A and x/B are equal within 5 points. The cheapest of them is x/B."
-    assert "are equal within 5 points (anything from x/A 1.0 points behind" in found.sentences[0]
+    assert (
+        "are equal within 5 points over 400 samples (anything from x/A 1.0 points behind"
+        in found.sentences[0]
+    )
     assert "undecided" in verdict(given).headline
     assert "equal within" not in str(verdict(given))
 
@@ -68,7 +73,9 @@ def test_better_by_less_than_the_margin_is_both(frame):
     """A difference that is certain and does not matter is told as both."""
     scores = {A: [1] * 940 + [0] * 60, B: [1] * 960 + [0] * 40}
     found = verdict(frame(scores), margin=0.05)
-    assert re.search(r"x/B beats x/A by .* points \(less than 5 points\)", found.sentences[0])
+    assert re.search(
+        r"x/B beats x/A by .* points over 1,000 samples \(less than 5 points\)", found.sentences[0]
+    )
 
 
 def test_an_unknown_price_is_said_and_never_a_ratio(frame, ones):
@@ -89,12 +96,12 @@ def test_missing_rows_are_counted_and_bounded(frame, ones):
     """Few missing answers leave the claim standing; many could overturn it, as the headline says."""
     few = verdict(frame({A: ones(0.5, 200, seed=1), B: [None] * 5 + ones(0.8, 195, seed=2)}))
     assert (
-        "That holds even if the 5 pairs of answers missing a score had been the worst for x/B."
+        "That holds whatever the missing scores of 5 of 200 pairs of answers would have been."
         in (few.sentences[0])
     )
     many = verdict(frame({A: ones(0.5, 100, seed=1), B: [None] * 30 + ones(0.8, 70, seed=2)}))
-    assert many.headline == "x/B is the better model. Missing answers could overturn that."
-    assert "But 30 pairs of answers lack a score: from their worst to their best" in many.sentences[0]
+    assert many.headline == "x/B is the better model, over 70 samples. Missing answers could overturn that."
+    assert "But 30 of 100 pairs of answers lack a score: from their worst to their best" in many.sentences[0]
     assert "x/B: 30 of 100 without a score (30 failed)" in many.notes
 
 
@@ -183,7 +190,7 @@ def test_prompts_are_held_equal_when_models_are_compared(frame, ones):
     assert (row["n"], row["samples"]) == (200, 100)
     assert row["wins"] + row["ties"] + row["losses"] == 100
     assert "prompts held equal" in verdict(both).notes[0]
-    assert verdict(both, by="prompt").headline == "q is the better prompt."
+    assert verdict(both, by="prompt").headline == "q is the better prompt, over 100 samples."
     assert len(verdict(both, by=["prompt", "model"]).frame()) == 6
 
 
@@ -199,11 +206,11 @@ def test_a_missing_prompt_of_one_model_does_not_bend_the_comparison(frame):
 def test_scores_without_bounds_and_lower_is_better(frame):
     """Differences come in the score's own units; with better='lower' the smaller one wins."""
     rng = np.random.default_rng(0)
-    given = frame({A: list(rng.normal(20, 5, 100)), B: [None, *rng.normal(24, 5, 99)]})
-    assert verdict(given).headline == "x/B is the better model."
+    given = frame({A: list(rng.normal(20, 5, 100)), B: [None, *rng.normal(24, 5, 99)]}, scale=None)
+    assert verdict(given).headline == "x/B is the better model, over 99 samples. " + OVERTURN
     found = verdict(given, better="lower")
-    assert found.headline == "x/A is the better model."
-    assert "this score has no bounds, so their worst case cannot be told" in found.sentences[0]
+    assert found.headline == "x/A is the better model, over 99 samples. " + OVERTURN
+    assert "the score has no declared bounds, so their worst case cannot be told" in found.sentences[0]
     assert "points" not in found.sentences[0]
     assert "lower is better" in found.notes[0]
     assert found.contenders["name"].tolist() == [A, B]
@@ -222,7 +229,7 @@ def test_holm_may_decide_what_the_joint_range_does_not_bound(frame, ones):
         hit = rows[rows["decided"] & (rows["all_low"] <= 0)]
         if len(hit):
             place = int(hit.index[0])
-            assert ", by at most " in found.sentences[place]
+            assert " by at most " in found.sentences[place]
             return
     pytest.fail("no such study among 60")
 
@@ -235,8 +242,9 @@ def test_a_watched_study_uses_intervals_that_hold_at_any_moment(frame, ones):
     assert np.isnan(watched["p_holm"])
     assert bool(watched["decided"]) == (watched["all_low"] > 0)
     assert "at any moment of stopping" in str(verdict(given, watched=True))
-    with pytest.raises(DefinitionError, match="no bounds"):
-        verdict(given.assign(**{"score.exact": given["score.exact"] * 7}), watched=True)
+    given.attrs["scales"] = {}
+    with pytest.raises(DefinitionError, match="no declared bounds"):
+        verdict(given, watched=True)
 
 
 def test_decided_pairs_never_contradict_their_intervals(frame, ones):
@@ -249,7 +257,9 @@ def test_decided_pairs_never_contradict_their_intervals(frame, ones):
             assert (" beats " in said) == bool(row["decided"])
             if row["decided"]:
                 assert row["low"] > 0
-            if row["equivalent"]:
+            if row["answer"] == "better":
+                assert row["all_low"] > 0.1
+            if row["answer"] == "equal":
                 assert -0.1 < row["all_low"] <= row["all_high"] < 0.1
             for low, high in re.findall(r"by ([\d.]+) to ([\d.]+) points", said):
                 assert float(low) <= row["all_low"] * 100 + 1e-6

@@ -1,0 +1,206 @@
+"""A frame's scores: which column, what was declared of them, and the interval of the mean of some rows.
+
+Tables, verdicts and charts all take their intervals from here, so that they tell the same numbers. It
+compares nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labkit.arguments import check, number, sure
+from labkit.errors import DefinitionError
+from labkit.visible import quoted
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from labkit.stats.intervals import Interval
+    from labkit.stats.scale import Scale
+
+Bounds = tuple[float, float]
+
+
+def score_column(frame: pd.DataFrame, score: str | None) -> str | None:
+    """The frame's column of scorer `score`, by default the first; None where nothing was scored.
+
+    Raises DefinitionError where the frame has no such scorer.
+    """
+    found = [str(name) for name in frame.columns if str(name).startswith("score.")]
+    if score is None:
+        return found[0] if found else None
+    if not isinstance(score, str) or f"score.{score}" not in found:
+        has = ", ".join(repr(name.removeprefix("score.")) for name in found) or "none"
+        raise DefinitionError(f"there is no score {quoted(score)} in this frame; scores: {has}")
+    return f"score.{score}"
+
+
+def score_scale(
+    frame: pd.DataFrame, column: str | None, bounds: Bounds | None = None, step: float | None = None
+) -> Scale:
+    """What was declared of the scores in `column`: `bounds` and `step` if given, else what the scorer did.
+
+    A lab's frame has that in `attrs["scales"]`: scorer → (lowest, highest, step or None). Raises
+    DefinitionError for bounds that are none, or that a score lies outside of.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"score.tone": [1, 5]})
+    >>> score_scale(frame, "score.tone", (1, 5), 1)
+    Scale(low=1.0, high=5.0, step=1.0)
+    """
+    from labkit.stats.scale import UNKNOWN, scale_of
+
+    told: Any = frame.attrs.get("scales", {}).get((column or "").removeprefix("score."))
+    if bounds is not None:
+        if not (isinstance(bounds, Sequence) and len(bounds) == 2):
+            raise DefinitionError(
+                f"bounds={quoted(bounds)}: give the lowest and the highest score, as (1, 5)"
+            )
+        names = ("the lowest of bounds", "the highest of bounds", "step")
+        told = (*bounds, step)
+        check(*(number(name, value, or_none=name == "step") for name, value in zip(names, told, strict=True)))
+    elif step is not None:
+        raise DefinitionError("step= needs bounds=: give the lowest and the highest score too")
+    if told is None or column is None:
+        return UNKNOWN
+    scale = scale_of(told)
+    if faults := scale.faults():
+        raise DefinitionError([f"score {quoted(column.removeprefix('score.'))}: {fault}" for fault in faults])
+    values = floats(frame, column)
+    if not scale.holds(values):
+        raise DefinitionError(
+            f"score {quoted(column.removeprefix('score.'))} was declared to lie from {scale.low:g} to "
+            f"{scale.high:g}, and has values outside"
+        )
+    return scale
+
+
+@dataclass(frozen=True)
+class Design:
+    """How a study is to be read: the scale of its scores, their clusters, and what was seen of it before."""
+
+    scale: Scale
+    clusters: str | None
+    watched: bool
+    """Whether intervals hold at any moment of stopping."""
+    level: float
+    """Of its intervals: higher than was asked for where earlier looks have spent a part of the rest."""
+    asked_level: float
+    grown: bool
+    """Whether it was made larger after it could be looked at."""
+
+
+def design(
+    frame: pd.DataFrame,
+    column: str | None,
+    *,
+    level: float = 0.95,
+    bounds: Bounds | None = None,
+    step: float | None = None,
+    clusters: str | None = None,
+    watched: bool | None = None,
+) -> Design:
+    """The design of a frame's study.
+
+    It is watched where that is said, and where the frame tells that its run was grown by more samples or
+    repeats after it could be looked at (`attrs["grown"]`), if the score has bounds and there are no
+    clusters. A look with ordinary intervals before that has spent 1 − level; half as much is kept for all
+    looks after it, and half of that again after each time contenders were added. Raises DefinitionError
+    where it is to be watched and cannot be.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"score.ok": [1, 0]})
+    >>> frame.attrs = {"scales": {"ok": (0, 1, 1)}, "grown": {"rows": 2, "contenders": 0}}
+    >>> found = design(frame, "score.ok")
+    >>> found.watched, found.level
+    (True, 0.975)
+    """
+    check(sure("level", level))
+    scale = score_scale(frame, column, bounds, step)
+    if clusters is not None and clusters not in frame.columns:
+        raise DefinitionError(f"the frame has no column {quoted(clusters)}")
+    possible = scale.bounded and clusters is None
+    if watched and not possible:
+        why = "its score has no declared bounds" if clusters is None else "clusters= cannot be watched"
+        raise DefinitionError(f"the study cannot be taken as watched: {why}")
+    told = frame.attrs.get("grown") or {}
+    rows, contenders = int(told.get("rows", 0)), int(told.get("contenders", 0))
+    grown = watched is None and rows + contenders > 0
+    always = bool(watched) or (grown and rows > 0 and possible)
+    halved = (rows > 0) + contenders if grown and (always or not rows) else 0
+    return Design(scale, clusters, always, 1 - (1 - level) / 2**halved, level, grown)
+
+
+def floats(frame: pd.DataFrame, name: str | None) -> NDArray[np.float64]:
+    """A column as numbers; NaN where it has none, or an infinite one. Raises DefinitionError for others."""
+    import numpy as np
+    import pandas as pd
+
+    if name is None or name not in frame.columns:
+        return np.full(len(frame), np.nan)
+    try:
+        found = pd.to_numeric(frame[name]).to_numpy(dtype=float, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise DefinitionError(f"column {name!r} holds what is no number: {error}") from None
+    return np.where(np.isinf(found), np.nan, found)
+
+
+def codes(column: pd.Series[Any]) -> NDArray[np.intp]:
+    """For each row the place of its value among the different ones, missing ones as one of them."""
+    import numpy as np
+    import pandas as pd
+
+    return np.asarray(pd.factorize(column, use_na_sentinel=False)[0], dtype=np.intp)
+
+
+def asking_order(frame: pd.DataFrame, sample: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Samples (codes) in the order in which they were first asked; what was never sent comes last."""
+    import numpy as np
+    import pandas as pd
+
+    if "started_at" not in frame.columns:
+        return np.arange(int(sample.max(initial=-1)) + 1, dtype=np.intp)
+    at = pd.to_datetime(frame["started_at"], utc=True, errors="coerce").reset_index(drop=True)
+    first = at.groupby(sample).min()
+    return np.asarray(first.sort_values(kind="stable", na_position="last").index, dtype=np.intp)
+
+
+class ScoreIntervals:
+    """The mean score of any rows of one frame, with the interval that its design calls for.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"sample_id": ["1", "2", "3"], "score.ok": [1, 0, 1]})
+    >>> of = ScoreIntervals(frame, "score.ok", design(frame, "score.ok", bounds=(0, 1), step=1))
+    >>> round(of(slice(None)).estimate, 3)
+    0.667
+    """
+
+    def __init__(self, frame: pd.DataFrame, column: str | None, given: Design) -> None:
+        self.values = floats(frame, column)
+        self.given = given
+        self.sample = codes(frame["sample_id"])
+        self.cluster = None if given.clusters is None else codes(frame[given.clusters])
+        self.rank: NDArray[np.intp] | None = None
+        if given.watched:
+            import numpy as np
+
+            self.rank = np.argsort(asking_order(frame, self.sample))
+
+    def __call__(self, rows: Any, *, tests: int = 1) -> Interval:
+        """The interval over `rows` (places, or a mask), one of so many that are to hold together."""
+        from labkit.stats.intervals import score_interval
+        from labkit.stats.sequential import watched_interval
+
+        values, samples, scale = self.values[rows], self.sample[rows], self.given.scale
+        level = 1 - (1 - self.given.level) / tests
+        if self.rank is not None:
+            return watched_interval(values, scale, samples=self.rank[samples], level=level)
+        clusters = None if self.cluster is None else self.cluster[rows]
+        try:
+            return score_interval(values, scale, samples=samples, clusters=clusters, level=level)
+        except ValueError as error:
+            raise DefinitionError(f"the scores have no interval: {error}") from None
