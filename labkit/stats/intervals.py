@@ -338,7 +338,7 @@ def _chance_above(apart: Floats, weight: Floats) -> float:
     if abs(root) < 1e-4:
         # At the mean itself the two terms cancel; what is left is the skewness.
         third = 2 * float((given**3).sum()) / float((given**2).sum()) ** 1.5
-        return 0.5 - third / (6 * math.sqrt(2 * math.pi))
+        return float(0.5 - third / (6 * math.sqrt(2 * math.pi)))
     density = math.exp(-(root**2) / 2) / math.sqrt(2 * math.pi)
     above = float(special.ndtr(-root)) + density * (1 / reach - 1 / root)
     return float(np.clip(above, 0, 1))
