@@ -29,10 +29,11 @@ from labkit.records import Message
 
 LEVEL, DRAWN = 0.9, 0.92
 """What the range promises, and the level it is computed at, so that the worst simulated cell keeps to it."""
-UNBOUNDED_OUTPUT_TOKENS = 4096
-"""What an answer without `max_tokens` is assumed to be at most, where the model's own limit is not known."""
-UNSEEN_LONGEST = 2
+UNBOUNDED_OUTPUT_TOKENS, UNSEEN_LONGEST = 4096, 2
+"""What an answer is assumed to have at most where no limit is known: so many tokens, and so many times what
+the longest seen has."""
 NOTHING_USD: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+"""At least, at most, likely, and at most if no answer is longer than the longest seen."""
 CACHED_FROM_TOKENS = 1024
 """OpenAI reads and writes its cache unasked from so many input tokens on; others may do so at any length."""
 
@@ -155,7 +156,7 @@ def output(past: Seen | None, model: Model, params: Mapping[str, Any], *, units:
 
     values, longest = past.output_tokens, max(past.output_tokens)
     # What was longer than its limit shows that this endpoint does not keep to it.
-    if longest > limit:
+    if sure and longest > limit:
         told, sure = f"assumed, as some had more than {limit:,}", False
     if not sure:
         limit = math.ceil(max(limit, UNSEEN_LONGEST * longest))
@@ -180,7 +181,7 @@ def output(past: Seen | None, model: Model, params: Mapping[str, Any], *, units:
 
 
 def _cost(pricer: Pricer, enter: Ends, out: Span, *, cached: bool) -> tuple[float, ...] | None:
-    """At least, at most, likely, and at most if no answer is longer than the longest seen."""
+    """The ends that `NOTHING_USD` has; None where the price is not known."""
     ends = pricer.bounds_usd(enter[:2], out[:2], cached=cached)
     middle = pricer.bounds_usd((enter[2], enter[2]), (out.likely or 0.0,) * 2, cached=False)
     alike = pricer.bounds_usd(enter[:2], (out.low, out.seen_high or out.low), cached=cached)

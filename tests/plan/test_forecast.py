@@ -210,7 +210,10 @@ def test_of_several_limits_the_largest_counts() -> None:
 
 def test_a_guessed_limit_does_not_cap_what_was_seen() -> None:
     """Where no limit is known, answers longer than the guessed one stay possible."""
-    assert output(seen([9000] * 10), SCRIPTED, {}, units=10).high > 9000
+    found = output(seen([9000] * 10), SCRIPTED, {}, units=10)
+    assert found.high > 9000
+    assert (found.limit, found.assumed) == (18000, True)
+    assert "(assumed; set max_tokens)" in found.words
 
 
 def test_a_cache_widens_only_where_there_may_be_one() -> None:
