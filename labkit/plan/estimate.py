@@ -6,6 +6,7 @@ It computes nothing from designs, prices or history: see `forecast`.
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from labkit.visible import shown
 
 if TYPE_CHECKING:
     import pandas as pd
+
+TOLD_FROM = 2
+"""How many times what was seen the upper end may be without a word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,14 @@ class Part:
     cost_high_usd: float | None
     cost_likely_usd: float | None = None
     """At the mean length seen before; None where some prompt was never answered, or without a price."""
+    cost_seen_high_usd: float | None = None
+    """At most, if no answer is longer than the longest seen; None where `cost_likely_usd` is."""
+    unseen_share: float = 0.0
+    """Of the answers: how many run to the limit at the upper end, while the others are as those seen."""
+    output_limit_tokens: int
+    """What an answer has at most: `max_tokens`, else the model's own limit, else what is assumed."""
+    limit_assumed: bool = False
+    """Whether it is assumed: the range holds while no answer is longer."""
     seconds: float | None
     """Until its endpoint is through, at the latency seen before; None where none was seen."""
     assumptions: tuple[str, ...]
@@ -37,6 +49,13 @@ class Part:
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """A range for what is still to be asked. Costs are USD; `unpriced` names models without a price.
+
+    The true cost lies in the range 9 times in 10 where the samples asked so far were drawn at random, as
+    `plan.pilot` does, and answers keep to a limit: `max_tokens`, else the model's own, else one that is
+    assumed and told beside the range. How the lengths are spread does not matter for that, and so the range
+    can be wide: ten answers of 3 tokens do not show that no other runs to 4,096. Where the upper end is more
+    than twice what it were if none is longer than those seen, both are told. Input that is estimated from
+    answers takes the other texts to be like theirs, as the assumptions say.
 
     >>> plan = lab.plan(prompts=["Say {{ word }}"], models=[echo], dataset=[{"word": "hi"}])
     >>> plan.estimate()
@@ -66,6 +85,12 @@ class Estimate:
         return None if None in likely else sum(usd for usd in likely if usd is not None)
 
     @property
+    def cost_seen_high_usd(self) -> float | None:
+        """At most, if no answer is longer than the longest seen; None where `cost_likely_usd` is."""
+        highs = [part.cost_seen_high_usd for part in self.parts]
+        return None if None in highs else sum(usd for usd in highs if usd is not None)
+
+    @property
     def seconds(self) -> float | None:
         """Endpoints run side by side, so the slowest decides; None when any model was never timed."""
         times = [part.seconds for part in self.parts]
@@ -77,13 +102,34 @@ class Estimate:
 
     @property
     def cost(self) -> str:
-        """In words: `USD 0.28–0.41, likely 0.33`, with "at least" where a price is not known."""
+        """In words: `USD 0.28–0.41, likely 0.33`, with "at least" where a price is not known, and with what
+        the upper end rests on where that is more than what was seen."""
         least = "at least " if self.unpriced else ""
         low, high, likely = self.cost_low_usd, self.cost_high_usd, self.cost_likely_usd
         if low == high:
             return f"{least}USD {_usd(high)}"
         middle = "" if likely is None else f", likely {_usd(likely)}"
-        return f"{least}USD {_usd(low)}–{_usd(high)}{middle}"
+        return f"{least}USD {_usd(low)}–{_usd(high)}{middle}{self._unseen}{self._assumed}"
+
+    @property
+    def _unseen(self) -> str:
+        seen_high = self.cost_seen_high_usd
+        if seen_high is None or self.cost_high_usd <= TOLD_FROM * seen_high:
+            return ""
+        most = share(max(part.unseen_share for part in self.parts))
+        return (
+            f"; up to {_usd(seen_high)} if none is longer than those seen, "
+            f"up to {_usd(self.cost_high_usd)} if {most} run to their token limit"
+        )
+
+    @property
+    def _assumed(self) -> str:
+        limits = [
+            part.output_limit_tokens for part in self.parts if part.limit_assumed and part.cost_high_usd
+        ]
+        if not limits:
+            return ""
+        return f"; assumes at most {_range(min(limits), max(limits))} tokens an answer, as no limit is known"
 
     def __str__(self) -> str:
         time = "" if not self.seconds else f"; about {duration(self.seconds)}"
@@ -118,6 +164,11 @@ class Estimate:
         head = "".join(f"<th>{name}</th>" for name in heads)
         head = f"<thead><tr>{head}</tr></thead>"
         return f"<div>{told}</div><table>{head}<tbody>{rows}</tbody></table>"
+
+
+def share(part: float) -> str:
+    """As a percentage, rounded up: `28%`."""
+    return f"{math.ceil(100 * part)}%"
 
 
 def _usd(amount: float) -> str:

@@ -89,10 +89,11 @@ class Plan(Study):
         """Tokens, USD and time for what is still to be asked, low and high, with the assumptions.
 
         Where the lab has answers of the same prompt text and model under the same params, lengths are told
-        from those, so that the true cost lies in the range 9 times in 10; else an answer has from 1 to
-        `max_tokens` tokens. `pilot` gets such answers. `exact` lets local models count their input
-        themselves, which starts their servers. `fresh` is as for `run`: what is known is asked all the
-        same. Retries and failures are not in it.
+        from those, so that the true cost lies in the range 9 times in 10, as far as the rows to come are like
+        those asked (`Estimate` says more); else an answer has from 1 to `max_tokens` tokens. `pilot` gets
+        such answers. Without a known limit the range assumes one, and says so. `exact` lets local models
+        count their input themselves, which starts their servers. `fresh` is as for `run`: what is known is
+        asked all the same. Retries and failures are not in it.
         """
         to_ask: Sequence[Place] = self.design.places
         with self.services.store.one_opening():

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from statistics import fmean, stdev
+from statistics import fmean
+from typing import NamedTuple
 
 from labkit import tokens
 from labkit.catalog.model import Model
@@ -27,6 +28,14 @@ Ends = tuple[float, float, float]
 """At least, at most, likely."""
 
 
+class Line(NamedTuple):
+    """True input tokens: `more` + (`times` ± `off`) for each token that was counted."""
+
+    more: float
+    times: float
+    off: float
+
+
 def count(model: Model, messages: Sequence[Message]) -> tuple[int, int, str]:
     """Input tokens without asking anybody. An estimate from length is widened by a quarter each way, which
     holds for English; other languages and code may lie beyond until answers set it right."""
@@ -38,9 +47,11 @@ def count(model: Model, messages: Sequence[Message]) -> tuple[int, int, str]:
 class Counts:
     """The input of one prompt's samples for one model; each is counted once.
 
-    `samples` (positions in the dataset) are those to be asked. Where five or more samples were answered, a
-    count's middle is multiplied by the mean of true ÷ counted, with Student's prediction interval for the
-    mean of as many as are to come.
+    `samples` (positions in the dataset) are those to be asked. Where five or more samples were answered, the
+    true counts are taken to lie about a line over those counted (what a provider adds to each request, and
+    its tokens for each of ours), with Student's prediction interval for the sum of those to come. It does
+    not know of texts of another kind than those answered, such as a few rows in another language, and the
+    words say so: where the pilot had none of them, the sum lies beyond its range.
     """
 
     def __init__(
@@ -61,16 +72,16 @@ class Counts:
         self._design, self._prompt, self._model = design, prompt, design.models[model]
         self._counter = counter
         self._counts: dict[int, tuple[int, int]] = {}
-        self._factor = self._true_by_counted(past, samples, level) if past else None
+        self._line = self._true_by_counted(past, samples, level) if past else None
 
     def of(self, sample: int) -> Ends:
         """What one sample's request has."""
         low, high = self._count(sample)
-        middle = (low + high) / 2
-        if self._factor is None:
+        middle = self._middle(sample)
+        if self._line is None:
             return low, high, middle
-        least, most, likely = self._factor
-        return middle * least, middle * most, middle * likely
+        likely = max(0.0, self._line.more + self._line.times * middle)
+        return max(0.0, likely - self._line.off * middle), likely + self._line.off * middle, likely
 
     def _count(self, sample: int) -> tuple[int, int]:
         if sample not in self._counts:
@@ -79,20 +90,42 @@ class Counts:
             self.ways.add(how)
         return self._counts[sample]
 
-    def _true_by_counted(self, past: Seen, samples: Collection[int], level: float) -> Ends | None:
+    def _true_by_counted(self, past: Seen, samples: Collection[int], level: float) -> Line | None:
         if len(past.input_tokens) < TOLD or all(low == high for low, high in map(self._count, samples)):
             return None
         place = {sample.id: position for position, sample in enumerate(self._design.dataset.samples)}
-        ratios = [
-            2 * true / max(1, sum(self._count(place[sample])))
+        pairs = [
+            (self._middle(place[sample]), true)
             for sample, true in past.input_tokens.items()
             if sample in place and (self._prompt, place[sample]) in self._design.messages
         ]
-        if len(ratios) < TOLD:
+        if len(pairs) < TOLD:
             return None
-        from labkit.stats.intervals import student
+        self.right = f"set right by what the provider counted for {len(pairs)} answers, if the rest are alike"
+        return _line(pairs, [self._middle(sample) for sample in samples], level)
 
-        n, likely = len(ratios), fmean(ratios)
-        half = student(n - 1, level) * stdev(ratios) * math.sqrt(1 / n + 1 / len(samples))
-        self.right = f"set right by what the provider counted for {n} answers"
-        return max(0.0, likely - half), likely + half, likely
+    def _middle(self, sample: int) -> float:
+        return max(0.5, sum(self._count(sample)) / 2)
+
+
+def _line(pairs: Sequence[tuple[float, float]], to_come: Sequence[float], level: float) -> Line:
+    """True counts as a line over those counted, which is as sure as its sum over the counts `to_come`.
+
+    What is true ÷ counted is a line over 1 ÷ counted, and scatters alike at all lengths: least squares on
+    those is the prediction interval of a regression through points weighted by 1 ÷ counted².
+    """
+    from labkit.stats.intervals import student
+
+    xs, ys = [1 / counted for counted, _ in pairs], [true / counted for counted, true in pairs]
+    n, x_mean, y_mean = len(pairs), fmean(xs), fmean(ys)
+    spread = sum((x - x_mean) ** 2 for x in xs)
+    more = sum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys, strict=True)) / spread if spread else 0.0
+    times = y_mean - more * x_mean
+    left = sum((y - times - more * x) ** 2 for x, y in zip(xs, ys, strict=True))
+    # A true count is a whole number: points on one line do not say that the line is exact.
+    left = max(left, sum(x * x for x in xs) / 12)
+    freedom = n - 2 if spread else n - 1
+    total = sum(to_come)
+    away = (len(to_come) / total - x_mean) ** 2 / spread if spread else 0.0
+    own = sum(counted * counted for counted in to_come) / total**2
+    return Line(more, times, student(freedom, level) * math.sqrt(left / freedom * (1 / n + away + own)))

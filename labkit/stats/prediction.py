@@ -7,8 +7,10 @@ in `benchmarks/estimates.py`.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from labkit.stats.intervals import Interval, check_level
 
@@ -46,9 +48,7 @@ def total_interval(
         raise ValueError(f"the values seen must lie from {lowest} to {highest}")
     if more < 0:
         raise ValueError(f"more is {more}; there cannot be fewer than no values to come")
-    rng = np.random.default_rng(seed)
-    shares = rng.dirichlet(np.ones(len(values) + 1), size=draws)
-    counts = rng.multinomial(more, shares)
+    counts = _urn(len(values) + 1, more, draws, seed)
     tail = (1 - level) / 2
     low = np.quantile(counts @ np.concatenate(([lowest], values)), tail)
     high = np.quantile(counts @ np.concatenate((values, [highest])), 1 - tail)
@@ -57,3 +57,12 @@ def total_interval(
     return Interval(
         estimate, min(float(low), estimate), max(float(high), estimate), len(values), "Pólya urn", level
     )
+
+
+@lru_cache(maxsize=8)
+def _urn(gaps: int, more: int, draws: int, seed: int) -> NDArray[np.int64]:
+    """How many of `more` fall into each gap, a draw a row. Kept: the cells of a plan mostly share one."""
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(more, rng.dirichlet(np.ones(gaps), size=draws))
+    counts.setflags(write=False)
+    return counts

@@ -20,6 +20,7 @@ def part(model: str = "scripted/m", **given: Any) -> Part:
         "input_high_tokens": 12,
         "output_low_tokens": 4,
         "output_high_tokens": 400,
+        "output_limit_tokens": 100,
         "cost_low_usd": 0.2,
         "cost_high_usd": 0.4,
         "seconds": 30.0,
@@ -42,6 +43,29 @@ def test_without_history_nothing_is_likely() -> None:
     assert "likely" not in str(made)
 
 
+def test_the_upper_end_says_what_it_rests_on() -> None:
+    """Above twice of what was seen it tells both ends: as seen, and how many would run to their limit."""
+    near = part(cost_likely_usd=0.3, cost_seen_high_usd=0.32)
+    far = part("b", cost_high_usd=9.0, cost_likely_usd=0.3, cost_seen_high_usd=0.34, unseen_share=0.271)
+    assert "seen" not in Estimate(requests=4, known=0, parts=(near,)).cost
+    assert Estimate(requests=8, known=0, parts=(near, far)).cost == (
+        "USD 0.40–9.40, likely 0.60; up to 0.66 if none is longer than those seen, "
+        "up to 9.40 if 28% run to their token limit"
+    )
+    assert "seen" not in Estimate(requests=8, known=0, parts=(part(), far)).cost
+
+
+def test_an_assumed_limit_stands_beside_the_range() -> None:
+    """Where no limit is known the range says which one it assumes; not where nothing is paid."""
+    guessed = part(limit_assumed=True, output_limit_tokens=4096)
+    longer = part("b", limit_assumed=True, output_limit_tokens=9000)
+    free = part("c", limit_assumed=True, cost_low_usd=0.0, cost_high_usd=0.0)
+    words = "; assumes at most 4,096 tokens an answer, as no limit is known"
+    assert Estimate(requests=8, known=0, parts=(guessed, part("d"))).cost.endswith(words)
+    assert "at most 4,096–9,000 tokens" in Estimate(requests=8, known=0, parts=(guessed, longer)).cost
+    assert "assumes" not in Estimate(requests=8, known=0, parts=(part(), free)).cost
+
+
 def test_an_unknown_price_is_at_least() -> None:
     """A model without a price has no cost in the sum, is named, and the total says at least."""
     made = Estimate(requests=8, known=0, parts=(part(), part("x/y", cost_low_usd=None, cost_high_usd=None)))
@@ -61,7 +85,9 @@ def test_the_frame_has_a_row_per_model() -> None:
     frame = Estimate(requests=8, known=0, parts=(part(), part("b", cost_low_usd=None, seconds=None))).frame()
     assert frame["model"].tolist() == ["scripted/m", "b"]
     assert frame["output_high_tokens"].dtype == "int64"
-    assert {str(frame[name].dtype) for name in ("cost_low_usd", "cost_likely_usd", "seconds")} == {"float64"}
+    amounts = ("cost_low_usd", "cost_likely_usd", "cost_seen_high_usd", "unseen_share", "seconds")
+    assert {str(frame[name].dtype) for name in amounts} == {"float64"}
+    assert frame["limit_assumed"].dtype == "bool"
     assert frame["assumptions"].tolist() == ["input by counting"] * 2
     assert Estimate(requests=0, known=0, parts=()).frame().empty
 

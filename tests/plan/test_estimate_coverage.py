@@ -43,8 +43,18 @@ def test_the_range_holds_in_short(data: str, limit: int | None) -> None:
 def test_the_range_holds(cell: object) -> None:
     """In each cell of the promise the true total lies in the range in at least 90 % of 2,000 studies."""
     found = simulated.count(cell, 2000)
-    # Two standard errors of the simulation are granted; where nothing is promised, the docstring's 80 %.
-    assert found.held >= (0.887 if simulated.promised(cell) else 0.8)
+    # Two standard errors of the simulation are granted; where nothing is promised, the docstring's 70 %.
+    assert found.held >= (0.887 if simulated.promised(cell) else 0.68)
+
+
+def test_a_limit_taken_for_less_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With thirty times the median for a limit, as it once was, labels of which one in a hundred runs to
+    4,096 tokens hold in fewer than half of the studies: the short form sees that."""
+    from labkit.plan import forecast
+
+    monkeypatch.setattr(forecast, "_output_limit", lambda model, params: (90, "max_tokens", True))
+    cells = [simulated.Cell("labels of 3, 1% run away", 4096, pilot, 200) for pilot in (5, 20)]
+    assert sum(simulated.count(cell, 100).held for cell in cells) / 2 < 0.5
 
 
 def test_a_short_interval_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,5 +69,5 @@ def test_a_short_interval_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_page_tells_every_cell() -> None:
     """The published table has a row for each cell, and names no promised cell that falls below 90 %."""
     page = (HERE / "estimates.md").read_text(encoding="utf-8")
-    assert page.count("\n| ") - page.count("\n| lengths") == len(EVERY)
+    assert page.count("\n| ") - page.count("\n| lengths") == len(EVERY) + len(simulated.PUBLIC)
     assert "below 90 %: none." in page

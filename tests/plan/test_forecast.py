@@ -125,7 +125,7 @@ def test_the_words_say_what_was_used() -> None:
         "output from 20 answers of this prompt and model: 31 tokens on average, 12 of them reasoning" in words
     )
     assert "with 90% confidence" in words
-    assert "of a kind not seen yet, of at most 64 tokens" in words
+    assert "at the upper end 16% run to 64 tokens (max_tokens)" in words
     past = {(0, 0): seen([30, 32] * 10, own=False)}
     assert any("to other samples" in one for one in forecasted(design(40), past=past).assumptions)
 
@@ -176,9 +176,44 @@ def test_no_limit_is_said() -> None:
     assert any("set max_tokens" in words for words in forecasted(design()).assumptions)
 
 
+@given(LENGTHS, st.integers(200, 5000), st.integers(1, 300))
+def test_the_upper_end_is_a_share_at_the_limit(lengths: list[int], limit: int, more: int) -> None:
+    """So many at the limit as is told, and the others as long as those seen at most, make the upper end."""
+    found = output(seen(lengths), SCRIPTED, {"max_tokens": limit}, units=more)
+    assert found.seen_high is not None
+    assert found.likely <= found.seen_high <= max(lengths)
+    share = found.unseen_share
+    assert found.high == pytest.approx((1 - share) * found.seen_high + share * limit)
+    assert (found.limit, found.assumed) == (limit, False)
+
+
+def test_few_answers_leave_room_up_to_the_limit() -> None:
+    """Ten labels of 3 tokens do not show that no other runs to 4,096: up to 28 % of them may."""
+    found = output(seen([3] * 10), SCRIPTED, {"max_tokens": 4096}, units=2000)
+    assert found.seen_high == 3
+    assert 0.25 < found.unseen_share < 0.29
+    assert found.high > 0.25 * 4096
+
+
+def test_a_limit_that_was_passed_is_none() -> None:
+    """Where an answer was longer than max_tokens the endpoint does not keep to it, and the words say so."""
+    found = output(seen([300] * 10), SCRIPTED, {"max_tokens": 64}, units=10)
+    assert (found.limit, found.assumed) == (600, True)
+    assert "(assumed, as some had more than 64)" in found.words
+
+
+def test_of_several_limits_the_largest_counts() -> None:
+    """With two limits among the params either may be the one kept to; the purse reserves the larger, too."""
+    found = output(seen([5] * 10), SCRIPTED, {"max_tokens": 10, "max_completion_tokens": 90}, units=10)
+    assert found.limit == 90
+
+
 def test_a_guessed_limit_does_not_cap_what_was_seen() -> None:
     """Where no limit is known, answers longer than the guessed one stay possible."""
-    assert output(seen([9000] * 10), SCRIPTED, {}, units=10).high > 9000
+    found = output(seen([9000] * 10), SCRIPTED, {}, units=10)
+    assert found.high > 9000
+    assert (found.limit, found.assumed) == (18000, True)
+    assert "(assumed; set max_tokens)" in found.words
 
 
 def test_a_cache_widens_only_where_there_may_be_one() -> None:

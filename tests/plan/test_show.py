@@ -39,6 +39,17 @@ def test_the_line_grows_with_what_is_known(lab: lk.Lab, echo: Echo) -> None:
     assert str(plan).endswith("12 requests; 12 known; USD 0.00")
 
 
+def test_the_line_says_what_a_far_limit_makes_of_it(lab: lk.Lab, echo: Echo) -> None:
+    """After a pilot of short answers under a far max_tokens both ends are told, in the table as well."""
+    plan = planned(lab, echo, params={"max_tokens": 4096})
+    plan.pilot(6)
+    for told in (str(plan), plan._repr_html_()):
+        assert " if none is longer than those seen, up to " in told
+        assert "run to their token limit" in told
+    assert "assumes" not in str(plan)
+    assert "; assumes at most 4,096 tokens an answer, as no limit is known" in str(planned(lab, echo))
+
+
 def test_the_table_tells_assumptions_reasons_and_missing_keys(lab: lk.Lab, echo: Echo) -> None:
     """The table has what is assumed, why cells are to be asked, and which keys are missing; all escaped."""
     told = planned(lab, echo, experiment="a & b")._repr_html_()

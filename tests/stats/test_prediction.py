@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from labkit.stats import total_interval
 
@@ -42,6 +43,19 @@ def test_equal_values_leave_the_rule_of_three() -> None:
         found = total_interval([0] * n, 100_000, lowest=0, highest=1, draws=20_000)
         assert found.high / 100_000 == pytest.approx(1 - 0.05 ** (1 / n), rel=0.05)
         assert found.low == 0
+
+
+@pytest.mark.parametrize(("n", "more"), [(1, 20), (5, 200), (10, 20), (20, 2000), (50, 20), (50, 2000)])
+def test_totals_of_two_lengths_hold_by_enumeration(n: int, more: int) -> None:
+    """Where a share of the values is at the highest, as answers that run to their limit, and the rest at the
+    lowest, the total lies in the interval with the level's chance, whatever the share: added up exactly."""
+    found = [total_interval([1] * (n - k) + [4096] * k, more, lowest=1, highest=4096) for k in range(n + 1)]
+    totals = more + 4095 * np.arange(more + 1)
+    low, high = (np.array([[getattr(one, end)] for one in found]) for end in ("low", "high"))
+    held = (low * (1 - 1e-9) <= totals) & (totals <= high * (1 + 1e-9))
+    for share in (0.001, 0.01, 0.03, 0.06, *np.arange(0.1, 1, 0.1)):
+        chance = binom.pmf(range(n + 1), n, share) @ held @ binom.pmf(range(more + 1), more, share)
+        assert chance >= 0.9, share
 
 
 def test_the_same_seed_gives_the_same() -> None:
