@@ -42,8 +42,8 @@ class Clock:
     """UTC dates of the fresh answers."""
     asked_at: Floats
     """When each of those was asked (s since 1970), in order; without those for which that is not known."""
-    ended_at: float
-    """When the last of those ended; NaN without any."""
+    ended_at: Floats
+    """When each of these ended."""
     in_flight: float | None
     """Median number of requests in flight when one was sent; None where that is not known."""
     here: bool
@@ -61,8 +61,8 @@ def clocks(
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"status": ["done"], "started_at": ["2026-11-23T09:00Z"], "latency_s": [2.0]})
     >>> (found,) = clocks(rows, np.array([True]), np.array([0]), [("m/a",)])
-    >>> found.days, found.ended_at - found.asked_at[0]
-    (('2026-11-23',), np.float64(2.0))
+    >>> found.days, (found.ended_at - found.asked_at).tolist()
+    (('2026-11-23',), [2.0])
     """
     rows = len(frame)
     at = started_at(frame)
@@ -81,6 +81,7 @@ def clocks(
         fresh = mine & timed
         known = fresh & ~np.isnan(at)
         flown = flights[fresh & ~np.isnan(flights)]
+        order = np.argsort(at[known], kind="stable")
         found.append(
             Clock(
                 done=int((mine & done).sum()),
@@ -88,8 +89,8 @@ def clocks(
                 replay_days=_days(at[mine & again]),
                 fresh=int(fresh.sum()),
                 days=_days(at[fresh]),
-                asked_at=np.sort(at[known]),
-                ended_at=float(ends[known].max()) if known.any() else float("nan"),
+                asked_at=at[known][order],
+                ended_at=ends[known][order],
                 in_flight=float(np.median(flown)) if len(flown) else None,
                 here=bool((local & fresh).any()) or key[-1].startswith("local/"),
             )
@@ -100,8 +101,8 @@ def clocks(
 def together(first: Clock, second: Clock) -> bool:
     """Whether two were timed at the same times, for the most part: True also where neither's are known.
 
-    At least half of each one's fresh answers were asked while the other was (from its first request to its
-    last answer), and so many of each come from common sessions, in the same proportions. One run asks in
+    At least half of each one's fresh answers were out while the other was asked (from its first request to
+    its last answer), and so many of each come from common sessions, in the same proportions. One run asks in
     mixed order, so its contenders are together; two runs at different hours are not, nor is a contender that
     was asked mostly yesterday with one that was asked mostly today.
     """
@@ -130,7 +131,8 @@ def started_at(frame: pd.DataFrame) -> Floats:
 
 
 def _within(one: Clock, other: Clock) -> float:
-    return float(((one.asked_at >= other.asked_at[0]) & (one.asked_at <= other.ended_at)).mean())
+    out = (one.ended_at >= other.asked_at[0]) & (one.asked_at <= other.ended_at.max())
+    return float(out.mean())
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> Floats:

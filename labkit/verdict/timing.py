@@ -134,7 +134,7 @@ def _spell(clock: Clock) -> str:
     """From when to when it was asked, to the minute: 2026-11-23 14:02 to 14:05 UTC."""
     if not len(clock.asked_at):
         return "times not known"
-    began, ended = (datetime.fromtimestamp(at, UTC) for at in (clock.asked_at[0], clock.ended_at))
+    began, ended = (datetime.fromtimestamp(at, UTC) for at in (clock.asked_at[0], clock.ended_at.max()))
     day, minute = "%Y-%m-%d %H:%M", "%H:%M"
     if began.strftime(day) == ended.strftime(day):
         return f"{began.strftime(day)} UTC"
