@@ -80,13 +80,12 @@ def _of_costs(given: ContenderTable, one: int, two: int, level: float) -> Interv
 
 
 def _of_clocks(given: ContenderTable, table: Table, one: int, two: int, level: float) -> Interval:
-    times = given.asked_at.means
+    first, second = table.means[:, one], table.means[:, two]
+    times = given.asked_at.means[:, one], given.asked_at.means[:, two]
+    # What lasts within labkit's own time says nothing of the models.
+    told = bool((np.abs(first - second) > RESOLUTION_S).any())
     found = ratio_of_typical(
-        table.means[:, one],
-        table.means[:, two],
-        clusters=given.score.clusters,
-        asked_at=(times[:, one], times[:, two]),
-        level=level,
+        first, second, clusters=given.score.clusters, asked_at=times if told else None, level=level
     )
     return within_resolution(found, *_common(table, one, two, _typical))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import labkit as lk
 from labkit.verdict import verdict
 
 A, B, C = "x/A", "x/B", "x/C"
@@ -63,6 +64,14 @@ def test_instant_models_are_not_told_apart(frame, scores):
     assert any("differences below 10 ms are labkit's own" in note for note in found.notes)
 
 
+def test_a_wave_within_labkits_own_time_refuses_nothing(frame, ones):
+    """Latencies of 0.3 s that drift by two milliseconds are the same, and that is what is said."""
+    rows = frame({A: ones(0.5, 50, seed=1), B: ones(0.7, 50, seed=2)})
+    wave = np.where(rows["model"] == A, np.sin(np.arange(len(rows)) / 7), 0.0)
+    found = verdict(rows.assign(latency_s=0.3 + 0.002 * wave))
+    assert "Their latencies are not shown to differ (0.96× to 1.04×)." in found.sentences[0]
+
+
 def test_without_any_latency_the_note_says_why(frame, scores):
     """Replays, nothing done, and clocks that are not known are three reasons."""
     assert "no answer was asked afresh, so no latency: x/A" in verdict(frame(scores, replayed=[A])).notes
@@ -103,3 +112,17 @@ def test_a_pause_in_the_middle_of_a_run_is_no_other_time(frame, scores):
     later = rows["sample_id"] >= "s0050"
     rows["started_at"] = rows["started_at"] + pd.to_timedelta(later * 24, unit="h")
     assert "x/B took 0.40× the time" in verdict(rows).sentences[0]
+
+
+def test_two_instant_models_of_one_run_are_not_told_apart(tmp_path):
+    """Asked in waves, one model's before the other's: what differs is labkit's own time, run after run."""
+    for number in range(4):
+        lab = lk.Lab(tmp_path / f"{number}.duckdb")
+        models = [lk.Model(f"scripted/{name}", client=lk.Script(lambda _: "yes")) for name in "ab"]
+        rows = [{"text": str(place), "target": "yes"} for place in range(40)]
+        plan = lab.plan(prompts=["Say yes to {{ text }}"], models=models, dataset=rows, scorers=[lk.exact()])
+        found = plan.run().verdict("exact")
+        row = found.frame().iloc[0]
+        assert row["latency_n"] == 40
+        assert row["latency_low"] <= 1 <= row["latency_high"]
+        assert "took" not in found.sentences[0]

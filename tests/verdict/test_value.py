@@ -23,7 +23,7 @@ def test_a_clear_win_names_range_price_and_time(frame, ones):
     assert found.headline == "x/B is the better model."
     assert found.sentences == (
         "x/B beats x/A by 10 to 30 points at 0.58× the price (0.54× to 0.62×). "
-        "x/B took 0.67× the time (0.62× to 0.73×).",
+        "x/B took 0.67× the time (0.61× to 0.74×).",
     )
     row = found.frame().iloc[0]
     assert row["all_low"] * 100 >= 10
