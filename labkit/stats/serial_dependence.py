@@ -18,7 +18,7 @@ SLOW_WAVES = 6
 """Cosines over the time of asking: so many degrees of freedom has `serial_variance`."""
 _LAGS = 3
 _BEYOND = 1.64
-"""One in twenty, for each of two statistics that go together: 7 to 9 % of independent series are beyond."""
+"""One in twenty, for each of two statistics that go together: 4 to 9 % of independent series are beyond."""
 
 
 def serially_dependent(apart: Floats, first_at: Floats, second_at: Floats) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from labkit.stats.serial_dependence import SLOW_WAVES, serial_variance, serially_dependent
+from labkit.stats.serial_dependence import serial_variance, serially_dependent
 
 
 def series(rng, n, rho):
@@ -51,11 +51,6 @@ def test_the_variance_is_that_of_the_mean():
         true = np.var([apart.mean() for apart, _, _ in found])
         told = np.mean([serial_variance(*one) for one in found])
         assert told == pytest.approx(true, rel=0.25 if shared else 0.12)
-
-
-def test_six_waves_are_six_degrees_of_freedom():
-    """With noise that lasts, half of the estimates' relative variance is what six squares have."""
-    assert SLOW_WAVES == 6
 
 
 @pytest.mark.parametrize("at", [np.zeros(40), np.full(40, np.nan)])
