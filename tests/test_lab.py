@@ -58,7 +58,8 @@ def test_one_row_per_cell_with_the_documented_columns(lab: lk.Lab, echo: Echo) -
 
 
 def test_running_again_is_free(lab: lk.Lab, echo: Echo) -> None:
-    """A second run of the same plan asks nothing: its rows are replays, with the text and without clocks."""
+    """A second run of the same plan asks nothing: its rows are replays, with the text and the time of their
+    originals and without clocks."""
     counting = Counting()
     plan = lab.plan(prompts=["{{ text }}"], models=[echo(answers=counting)], dataset=ROWS)
     first = plan.run()
@@ -70,6 +71,7 @@ def test_running_again_is_free(lab: lk.Lab, echo: Echo) -> None:
     old, new = (run.generations().set_index("sample_id").sort_index() for run in (first, second))
     assert (new["text"] == old["text"]).all()
     assert (new["replayed_from"] == old["generation_id"]).all()
+    assert (new["started_at"] == old["started_at"]).all()
     assert new[["queue_s", "ttft_s", "latency_s"]].isna().all(axis=None)
 
 

@@ -19,6 +19,7 @@ from labkit.stats.scale import UNKNOWN
 from labkit.stats.table import Table, sample_tables
 from labkit.stats.units import Floats
 from labkit.store.filters import listed
+from labkit.summary.clocks import Clock, clocks, started_at
 from labkit.summary.scores import Bounds, asking_order, codes, floats, score_column, score_scale
 from labkit.summary.summarize import fresh
 from labkit.visible import quoted
@@ -29,19 +30,6 @@ if TYPE_CHECKING:
 FACTORS = ("prompt", "model")
 BETWEEN = " · "
 """Stands between the prompt and the model in a contender's name."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Under which conditions a contender's fresh answers were timed."""
-
-    fresh: int
-    days: tuple[str, ...]
-    """UTC dates."""
-    in_flight: float | None
-    """Median number of requests in flight when one was sent; None where that is not known."""
-    here: bool
-    """Whether it is a local model, which competes with all else on this machine."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +50,8 @@ class ContenderTable:
     latency: Table
     """Geometric mean latency of fresh answers (s)."""
     ttft: Table
+    asked_at: Table
+    """When fresh answers were asked (s since 1970), on average over repeats."""
     asked: NDArray[np.bool_]
     """Whether the design has this cell for this contender."""
     sample: NDArray[np.intp]
@@ -115,16 +105,16 @@ def contender_table(
     of_cell[cell] = sample
     unknown = np.bincount(contender, weights=done & np.isnan(cost), minlength=len(names)) > 0
     scale = score_scale(frame, column, bounds, step)
-    days, flights = _days(frame), floats(frame, "in_flight")
     per_row = (
         value,
         np.where(done, cost, np.nan),
         _logarithms(frame, "latency_s", timed),
         _logarithms(frame, "ttft_s", timed),
+        np.where(timed, started_at(frame), np.nan),
     )
     try:
-        scores, costs, latencies, ttfts = sample_tables(
-            per_row, cell, contender, clusters=cluster, scales=[scale, UNKNOWN, UNKNOWN, UNKNOWN]
+        scores, costs, latencies, ttfts, times = sample_tables(
+            per_row, cell, contender, clusters=cluster, scales=[scale, *[UNKNOWN] * 4]
         )
     except ValueError as error:
         raise DefinitionError(f"the rows cannot be compared: {error}") from None
@@ -138,14 +128,12 @@ def contender_table(
         cost=costs,
         latency=_typical(latencies),
         ttft=_typical(ttfts),
+        asked_at=times,
         asked=asked,
         sample=of_cell,
         order=asking_order(frame, sample),
         cost_known=~unknown,
-        clocks=tuple(
-            _clock(frame, timed & (contender == place), names[place], days, flights)
-            for place in range(len(names))
-        ),
+        clocks=clocks(frame, timed, contender, names),
     )
 
 
@@ -219,33 +207,3 @@ def _logarithms(frame: pd.DataFrame, name: str, timed: NDArray[np.bool_]) -> Flo
 
 def _typical(logarithms: Table) -> Table:
     return replace(logarithms, means=np.exp(logarithms.means))
-
-
-def _days(frame: pd.DataFrame) -> NDArray[np.datetime64]:
-    """The UTC date on which each row was asked."""
-    import pandas as pd
-
-    if "started_at" not in frame.columns:
-        return np.full(len(frame), np.datetime64("NaT"), dtype="datetime64[D]")
-    at = pd.to_datetime(frame["started_at"], utc=True, errors="coerce").dt.tz_localize(None)
-    return at.to_numpy().astype("datetime64[D]")
-
-
-def _clock(
-    frame: pd.DataFrame,
-    mask: NDArray[np.bool_],
-    key: tuple[str, ...],
-    days: NDArray[np.datetime64],
-    flights: Floats,
-) -> Clock:
-    import pandas as pd
-
-    asked_on = pd.unique(days[mask].astype("int64")).astype("datetime64[D]")
-    flights = flights[mask & ~np.isnan(flights)]
-    local = bool((frame["provider"][mask] == "local").any()) if "provider" in frame.columns else False
-    return Clock(
-        int(mask.sum()),
-        tuple(str(day) for day in np.sort(asked_on) if not np.isnat(day)),
-        float(np.median(flights)) if len(flights) else None,
-        local or key[-1].startswith("local/"),
-    )

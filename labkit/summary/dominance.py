@@ -18,7 +18,8 @@ def dominated(pairs: pd.DataFrame) -> dict[str, str]:
     """Each dominated contender, and one that dominates it.
 
     The other is decided to be better, its price is shown to be no higher (or both are free), and it is
-    shown to be no slower; where no latency of the two can be compared, time is left out.
+    shown to be no slower; where no latency of the two can be compared (none is known, or they come from
+    different times), time is left out.
 
     >>> import pandas as pd
     >>> row = {"first": "b", "second": "a", "decided": True, "cost_ratio": 0.5, "cost_high": 0.6,

@@ -42,6 +42,7 @@ COLUMNS = (
     "missing", "worst_low", "worst_high", "samples_needed",
     "first_cost_usd", "second_cost_usd", "cost_ratio", "cost_low", "cost_high", "cost_n",
     "first_latency_s", "second_latency_s", "latency_ratio", "latency_low", "latency_high", "latency_n",
+    "latency_serial",
     "ttft_ratio", "ttft_low", "ttft_high", "level",
 )  # fmt: skip
 
@@ -79,7 +80,8 @@ def compare_pairs(
     - `first_cost_usd`, `second_cost_usd` (USD per answer), `first_latency_s`, `second_latency_s`
       (geometric means of fresh answers, s): over common cells; `cost_ratio`, `latency_ratio`,
       `ttft_ratio`: first ÷ second, with simultaneous intervals `…_low`, `…_high`; `cost_n`,
-      `latency_n` (int): the cells they rest on. NaN where a cost or clock is not known
+      `latency_n` (int): the cells they rest on. NaN where a cost or clock is not known, and for clocks
+      that come from different times. `latency_serial` (bool): neighbours in time resemble each other
 
     `attrs["unit"]` says whether scores were declared from 0 to 1, so that a hundredth is a point.
 

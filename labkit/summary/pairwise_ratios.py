@@ -1,33 +1,45 @@
 """How many times dearer and slower: the first of each pair over the second, on the cells both have.
 
-Costs by the ratio of means, clocks by that of geometric means (see `labkit.stats.ratios`).
+Costs by the ratio of means, clocks by that of geometric means (see `labkit.stats.ratios`). Clocks only where
+both were timed at the same times (see `clocks`), and no better than labkit's own clocks are.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labkit.stats import Interval, Pairs, Table, ratio_of_means, ratio_of_typical
+from labkit.stats.ratios import SERIAL
 from labkit.stats.units import Floats
+from labkit.summary.clocks import RESOLUTION_S, together
 from labkit.summary.contender_table import ContenderTable
+
+_UNKNOWN = Interval(math.nan, math.nan, math.nan, 0, "not known", math.nan)
 
 
 def ratios(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:
-    """Per pair, as arrays: what an answer costs and how long it takes on common cells, and their ratios."""
+    """Per pair, as arrays: what an answer costs and how long it takes on common cells, and their ratios.
+
+    `latency_serial` says whether neighbours in time resemble each other, as far as can be told: the
+    interval allows for it, or has no limits.
+    """
     rows: list[dict[str, float]] = []
-    clusters = given.score.clusters
     for one, two in zip(pairs.first, pairs.second, strict=True):
         priced = bool(given.cost_known[one] and given.cost_known[two])
-        cost = _ratio(given.cost, one, two, ratio_of_means, clusters, level, known=priced)
-        seconds = _ratio(given.latency, one, two, ratio_of_typical, clusters, level)
-        first = _ratio(given.ttft, one, two, ratio_of_typical, clusters, level)
+        cost = _of_costs(given, one, two, level) if priced else _UNKNOWN
         dollars = _common(given.cost, one, two, np.mean) if priced else (math.nan, math.nan)
-        times = _common(given.latency, one, two, lambda found: np.exp(np.mean(np.log(found))))
+        times = _common(given.latency, one, two, _typical)
+        alike = together(given.clocks[one], given.clocks[two])
+        seconds, first = (
+            _of_clocks(given, table, one, two, level) if alike else _UNKNOWN
+            for table in (given.latency, given.ttft)
+        )
         rows.append(
             {
                 "first_cost_usd": dollars[0],
@@ -35,7 +47,8 @@ def ratios(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:
                 "first_latency_s": times[0],
                 "second_latency_s": times[1],
                 "cost_n": cost.n,
-                "latency_n": seconds.n,
+                "latency_n": int(_both(given.latency, one, two).sum()),
+                "latency_serial": seconds.method == SERIAL,
             }
             | _limits("cost", cost)
             | _limits("latency", seconds)
@@ -44,29 +57,49 @@ def ratios(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:
     return {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}
 
 
+def within_resolution(found: Interval, first: float, second: float) -> Interval:
+    """The interval of a ratio of two clocks, widened by what labkit's clocks may be wrong by.
+
+    `first` and `second` are the typical times (s). NaN and limits that are none stay what they are.
+
+    >>> found = within_resolution(Interval(0.5, 0.4, 0.6, 20, "t", 0.95), 0.010, 0.020)
+    >>> round(found.low, 3), round(found.high, 3)
+    (0.2, 1.2)
+    """
+    factor = 1 + RESOLUTION_S / min(first, second)
+    return replace(found, low=found.low / factor, high=found.high * factor)
+
+
 def _limits(name: str, found: Interval) -> dict[str, float]:
     return {f"{name}_ratio": found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
-def _ratio(
-    table: Table,
-    first: int,
-    second: int,
-    method: Callable[..., Interval],
-    clusters: NDArray[np.intp] | None,
-    level: float,
-    *,
-    known: bool = True,
-) -> Interval:
-    one, two = table.means[:, first], table.means[:, second]
-    if not known:
-        return Interval(math.nan, math.nan, math.nan, 0, "not known", level)
-    return method(one, two, clusters=clusters, level=level)
+def _of_costs(given: ContenderTable, one: int, two: int, level: float) -> Interval:
+    costs = given.cost.means
+    return ratio_of_means(costs[:, one], costs[:, two], clusters=given.score.clusters, level=level)
+
+
+def _of_clocks(given: ContenderTable, table: Table, one: int, two: int, level: float) -> Interval:
+    first, second = table.means[:, one], table.means[:, two]
+    times = given.asked_at.means[:, one], given.asked_at.means[:, two]
+    # What lasts within labkit's own time says nothing of the models.
+    told = bool((np.abs(first - second) > RESOLUTION_S).any())
+    found = ratio_of_typical(
+        first, second, clusters=given.score.clusters, asked_at=times if told else None, level=level
+    )
+    return within_resolution(found, *_common(table, one, two, _typical))
+
+
+def _typical(seconds: Floats) -> float:
+    return float(np.exp(np.mean(np.log(seconds))))
+
+
+def _both(table: Table, first: int, second: int) -> NDArray[np.bool_]:
+    return np.asarray(~np.isnan(table.means[:, [first, second]]).any(axis=1), dtype=np.bool_)
 
 
 def _common(table: Table, first: int, second: int, mean: Callable[[Floats], Any]) -> tuple[float, float]:
-    one, two = table.means[:, first], table.means[:, second]
-    both = ~np.isnan(one) & ~np.isnan(two)
+    both = _both(table, first, second)
     if not both.any():
         return math.nan, math.nan
-    return float(mean(one[both])), float(mean(two[both]))
+    return float(mean(table.means[both, first])), float(mean(table.means[both, second]))

@@ -10,10 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labkit.summary.contender_table import Clock, ContenderTable
+from labkit.summary.contender_table import ContenderTable
 from labkit.summary.scores import Design
 from labkit.verdict.amounts import counted, listed, number, span
-from labkit.verdict.words import Terms, conditions
+from labkit.verdict.timing import clock_notes
+from labkit.verdict.words import Terms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,7 +131,7 @@ def notes(
         said.append("what they cost is not known")
     elif unpriced:
         said.append(f"cost not known for all answers of {listed(unpriced)}")
-    said += _clock_notes(found, shown)
+    said += clock_notes(found, shown)
     return tuple(said)
 
 
@@ -219,28 +220,6 @@ def _missing_notes(contenders: pd.DataFrame, shown: Mapping[str, str]) -> list[s
             f"{total:,} of {cells:,} answers are without a score, of {len(said)} contenders; see .contenders"
         ]
     return said
-
-
-def _clock_notes(found: ContenderTable, shown: Mapping[str, str]) -> list[str]:
-    timed = [clock for clock in found.clocks if clock.fresh]
-    without = [shown[name] for name, clock in zip(found.names, found.clocks, strict=True) if not clock.fresh]
-    said = []
-    if timed and without:
-        said.append(f"no fresh answer, so no latency: {listed(without)}")
-    elif not timed:
-        said.append("no answer was asked afresh, so latencies are not compared")
-    if timed:
-        said.append(f"latencies: fresh answers only, measured {_when(timed)}")
-        if len(timed) > 2 and any(conditions(timed[0], clock) for clock in timed[1:]):
-            said.append("latencies were not all measured under the same conditions; see the sentences")
-    return said
-
-
-def _when(timed: Sequence[Clock]) -> str:
-    days = sorted({day for clock in timed for day in clock.days})
-    if not days:
-        return "at a time that is not known"
-    return f"on {days[0]} (UTC)" if len(days) == 1 else f"from {days[0]} to {days[-1]} (UTC)"
 
 
 def _scored(row: Mapping[str, Any] | pd.Series[Any], terms: Terms) -> str:

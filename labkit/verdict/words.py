@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.summary.contender_table import Clock
+from labkit.summary.clocks import Clock
 from labkit.summary.scores import Design
 from labkit.verdict.amounts import about, counted, number, span, times, times_span, usd
+from labkit.verdict.timing import time_sentence
 
 Row = Mapping[str, Any]
 HOPELESS = 100_000
 """More samples than this are not proposed to anybody."""
-ALIKE_FLIGHTS = 1.5
-"""Medians of requests in flight that differ by more than this factor are other conditions."""
 
 
 SKEWED_BELOW = 20
@@ -64,7 +63,7 @@ def sentence(row: Row, terms: Terms, names: tuple[str, str]) -> str:
         _score(row, terms, names),
         _skewed(row, terms),
         missing(row, terms, names),
-        _time(row, terms, names),
+        time_sentence(row, terms.clocks, names),
     ]
     return " ".join(part for part in parts if part)
 
@@ -261,43 +260,6 @@ def _without_ratio(row: Row, terms: Terms, names: tuple[str, str]) -> str:
 
 def _has_ratio(row: Row, what: str) -> bool:
     return math.isfinite(row[f"{what}_ratio"]) and math.isfinite(row[f"{what}_high"])
-
-
-# -- time ------------------------------------------------------------------------------------------
-
-
-def _time(row: Row, terms: Terms, names: tuple[str, str]) -> str:
-    if not _has_ratio(row, "latency"):
-        return ""
-    ratio, low, high = row["latency_ratio"], row["latency_low"], row["latency_high"]
-    few = "" if row["latency_n"] == row["n"] else f", over {row['latency_n']:,} asked afresh"
-    other = conditions(terms.clocks[row["first"]], terms.clocks[row["second"]])
-    told = f"timed under different conditions ({', '.join(other)})"
-    under = f"; but they were {told}, which alone may explain it" if other else ""
-    if low <= 1 <= high:
-        under = f"; they were {told}" if other else ""
-        return f"Their latencies are not shown to differ ({times_span(low, high)}{few}){under}."
-    return f"{names[0]} took {times(ratio)} the time ({times_span(low, high)}{few}){under}."
-
-
-def conditions(first: Clock, second: Clock) -> list[str]:
-    """How the conditions differ under which two contenders were timed; empty where they do not."""
-    found = []
-    if first.days != second.days:
-        found.append(f"{_days(first)} against {_days(second)}")
-    if first.in_flight and second.in_flight:
-        least, most = sorted((first.in_flight, second.in_flight))
-        if most > ALIKE_FLIGHTS * least:
-            found.append(f"{first.in_flight:g} against {second.in_flight:g} requests in flight")
-    if first.here != second.here:
-        found.append("one on this machine and the other over the network")
-    return found
-
-
-def _days(clock: Clock) -> str:
-    if not clock.days:
-        return "days not known"
-    return clock.days[0] if len(clock.days) == 1 else f"{clock.days[0]} to {clock.days[-1]}"
 
 
 def _true(value: Any) -> bool:
