@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.summary.contender_table import Clock, ContenderTable
 from labkit.verdict.amounts import counted, listed, number, span
+from labkit.verdict.ranks import MANY, over
 from labkit.verdict.words import Terms, conditions
 
 if TYPE_CHECKING:
@@ -39,16 +40,19 @@ def headline(
     if len(standing) == 1:
         return _winner(standing[0], scored, pairs, shown, noun) + _fragile(standing[0], pairs)
     losers = len(scored) - len(standing)
+    among = f" {over(pairs)}" if len(scored) > MANY else ""
     those = listed([shown[name] for name in standing])
     lost = f"; {counted(losers, f'other {noun} is', f'other {noun}s are')} beaten" if losers else ""
     if losers == 0 and len(scored) > 2:
-        said = f"Which {noun} is best is undecided: none is shown to beat another."
-        said = said if not pairs["decided"].any() else f"Which {noun} is best is undecided among {those}."
+        said = f"Which {noun} is best is undecided: none is shown to beat another{among}."
+        said = (
+            said if not pairs["decided"].any() else f"Which {noun} is best is undecided among {those}{among}."
+        )
     else:
-        said = f"Which {noun} is best is undecided between {those}{lost}."
+        said = f"Which {noun} is best is undecided between {those}{among}{lost}."
     equal = _all_equal(standing, pairs)
     if equal and terms.margin is not None:
-        said = f"{those} are equal within {terms.within()}{lost}."
+        said = f"{those} are equal within {terms.within()}{among}{lost}."
     return said + _cheapest(standing, pairs, shown)
 
 
@@ -59,7 +63,8 @@ def _winner(
     if len(wins) == len(scored) - 1:
         if len(scored) == 2:
             return f"{shown[best]} is the better {noun}."
-        return f"{shown[best]} is the best {noun}: it beats each of the {len(scored) - 1} others."
+        among = f" {over(pairs)}" if len(scored) > MANY else ""
+        return f"{shown[best]} is the best {noun}: it beats each of the {len(scored) - 1} others{among}."
     return f"{shown[best]} is the only {noun} that none is shown to beat."
 
 
