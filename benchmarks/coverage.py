@@ -198,7 +198,7 @@ def _modest(rng: Generator, *, n: int, contenders: int) -> bool:
     """Whether none of equal contenders is told to be the best with a chance of 95 % or more."""
     means = np.column_stack(answers(rng, n, 1, (0.6,) * contenders, 0.3))
     table = stats.Table(means, np.ones(means.shape, dtype=np.intp), np.arange(n), np.arange(contenders))
-    return bool(stats.best_chances(table, draws=400).max() < 0.95)
+    return bool(stats.best_chances(table, draws=100).max() < 0.95)
 
 
 def cells() -> Iterator[Cell]:

@@ -155,7 +155,7 @@ def _drawn_together(seen: Floats, drawn: Floats, rng: np.random.Generator) -> Fl
     """Draws in which contenders lie the closer together, the more of their scatter noise explains.
 
     The share that it explains is drawn, too: with a flat prior of the variance between contenders it has a
-    gamma distribution cut at 1 (Strawderman 1971), whose mean without the cut is James and Stein's.
+    gamma distribution cut at 1, whose mean without the cut is James and Stein's (Morris 1983).
     """
     apart = seen - seen.mean()
     noise = drawn - drawn.mean(axis=1, keepdims=True) - apart

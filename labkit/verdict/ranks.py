@@ -35,15 +35,15 @@ def with_ranks(contenders: pd.DataFrame, pairs: pd.DataFrame, found: ContenderTa
     import pandas as pd
 
     names = _ranked(contenders)
-    among = pairs[pairs["first"].isin(names) & pairs["second"].isin(names)]
+    among = _among(names, pairs)
     if len(names) <= MANY or len(among) < len(names) * (len(names) - 1) // 2:
         return contenders
     better = _better(names, among)
     low, high = (dict(zip(names, map(int, ranks), strict=True)) for ranks in rank_intervals(better))
     chances = dict.fromkeys(names, np.nan)
     standing = [name for name in names if low[name] == 1]
-    between = among[among["first"].isin(standing) & among["second"].isin(standing)]
-    if np.isfinite(between[["all_low", "all_high"]].to_numpy(dtype=float)).all():
+    between = _among(standing, among)[["all_low", "all_high"]]
+    if np.isfinite(between.to_numpy(dtype=float)).all():
         chances = dict(zip(found.names, best_chances(found.score), strict=True))
     return contenders.assign(
         rank_low=pd.array([low.get(name) for name in contenders["name"]], dtype="Int64"),
@@ -89,10 +89,10 @@ def notes(contenders: pd.DataFrame, pairs: pd.DataFrame, level: float, by: Seque
         return ()
     noun = _noun(by)
     names = _ranked(contenders)
-    among = pairs[pairs["first"].isin(names) & pairs["second"].isin(names)]
+    among = _among(names, pairs)
     said = [
         f"ranks rest on the decided pairs alone; those of all {len(names):,} {noun}s hold together "
-        f"({level * 100:g} %)"
+        f"at {level * 100:g} %"
     ]
     if len(_bands(names, pairs)) <= MOST_LINES:
         said.append(f"two {noun}s that stand together in no line are told apart")
@@ -113,13 +113,15 @@ def notes(contenders: pd.DataFrame, pairs: pd.DataFrame, level: float, by: Seque
     return tuple(said)
 
 
-def over(pairs: pd.DataFrame) -> str:
-    """How many samples two contenders have in common.
+def over(pairs: pd.DataFrame, names: Sequence[str]) -> str:
+    """How many samples any two of these contenders have in common.
 
     >>> import pandas as pd
-    >>> over(pd.DataFrame({"samples": [100, 100]})), over(pd.DataFrame({"samples": [98, 100]}))
+    >>> pairs = pd.DataFrame({"first": list("aab"), "second": list("bcc"), "samples": [100, 98, 99]})
+    >>> over(pairs, "ab"), over(pairs, "abc")
     ('over 100 samples', 'over 98 to 100 samples a pair')
     """
+    pairs = _among(names, pairs)
     least, most = int(pairs["samples"].min()), int(pairs["samples"].max())
     return (
         f"over {counted(most, 'sample')}" if least == most else f"over {least:,} to {most:,} samples a pair"
@@ -130,6 +132,10 @@ def _noun(by: Sequence[str]) -> str:
     return by[0] if len(by) == 1 else "combination"
 
 
+def _among(names: Sequence[str], pairs: pd.DataFrame) -> pd.DataFrame:
+    return pairs[pairs["first"].isin(list(names)) & pairs["second"].isin(list(names))]
+
+
 def _ranked(contenders: pd.DataFrame) -> list[str]:
     return [str(name) for name in contenders.loc[contenders["score_n"] > 1, "name"]]
 
@@ -137,10 +143,8 @@ def _ranked(contenders: pd.DataFrame) -> list[str]:
 def _better(names: Sequence[str], pairs: pd.DataFrame) -> Better:
     place = {name: at for at, name in enumerate(names)}
     better = np.zeros((len(names), len(names)), dtype=bool)
-    decided = pairs.loc[pairs["decided"].astype(bool), ["first", "second"]]
-    for first, second in decided.itertuples(index=False):
-        if first in place and second in place:
-            better[place[first], place[second]] = True
+    decided = _among(names, pairs[pairs["decided"]])
+    better[decided["first"].map(place), decided["second"].map(place)] = True
     return better
 
 

@@ -102,7 +102,8 @@ def verdict(
 
     Samples are the units; repeats and the levels of what is not compared stay within them. A pair is
     decided by Holm's correction over all pairs; ranges in sentences hold together for all pairs at
-    `level`. Raises DefinitionError for what cannot be compared.
+    `level`. Of more than five contenders ranks are told, bands of those that cannot be told apart, and
+    the chance of being best (`labkit.stats.ranking`). Raises DefinitionError for what cannot be compared.
 
     >>> import pandas as pd
     >>> rows = [{"model": m, "sample_id": s, "status": "done", "score.ok": float(m == "b" or s % 4 == 0)}
