@@ -172,9 +172,6 @@ def _chances(ranked: pd.DataFrame, shown: Mapping[str, str], noun: str) -> str:
     rest = standing["best_chance"].iloc[len(told) :]
     if len(rest):
         parts.append(f"the {len(rest):,} others that may be best {percent(rest.sum())} together")
-    beaten = ranked.loc[ranked["rank_low"] > 1, "best_chance"].sum()
-    if beaten >= 0.01:
-        parts.append(f"those that are beaten {percent(beaten)} together")
     return f"Chance of being the best {noun}: {', '.join(parts)}."
 
 

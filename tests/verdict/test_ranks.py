@@ -119,7 +119,7 @@ def test_ranks_count_the_decided_pairs(like):
 
 
 def test_chances_tell_the_likeliest_first_and_leave_none_out(like):
-    """The chances of the first five, of the others that may be best, and of the beaten come to a whole."""
+    """The chances of the first five and of the others that may be best come to a whole."""
     found = verdict(like(np.linspace(0.9, 0.3, 40), 100, seed=3))
     parts = re.findall(r"(below|above)? ?(\d+) %", found.ranks[0])
     whole = [int(share) for word, share in parts if not word]
