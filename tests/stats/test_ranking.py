@@ -120,6 +120,31 @@ def test_a_chance_is_as_good_as_it_says():
         assert true[here].mean() == pytest.approx(told[here].mean(), abs=0.08)
 
 
+@pytest.mark.parametrize(
+    ("k", "n", "spread", "tails", "most"),
+    [
+        (6, 50, 0.02, False, 0.2),
+        (6, 10, 0.1, False, 0.06),
+        (12, 100, 0.05, False, 0.1),
+        (8, 10, 0.3, True, 0.32),
+    ],
+)
+def test_the_one_ahead_is_told_as_the_docstring_says(k, n, spread, tails, most):
+    """Over populations of contenders the chance of the one ahead is no further above the truth."""
+    rng = np.random.default_rng(k + n)
+    told, true = [], []
+    for seed in range(250):
+        means = rng.normal(0, spread, k)
+        if tails:
+            table = tabled(means + rng.lognormal(size=(n, k)))
+        else:
+            table = tabled(answers(rng, n, np.clip(0.6 + means, 0, 1)))
+        chances = best_chances(table, draws=200, seed=seed)
+        told.append(chances.max())
+        true.append(means[chances.argmax()] == means.max())
+    assert np.mean(told) - np.mean(true) < most
+
+
 def test_what_was_never_seen_is_not_impossible():
     """One right of all, the others one wrong each: likely the best, and far from certain, at any n."""
     for n in (3, 20, 200):
