@@ -140,7 +140,7 @@ def _score(row: Mapping[Any, Any]) -> str:
 
 def _ranks(row: Mapping[Any, Any]) -> str:
     low, high = row["rank_low"], row["rank_high"]
-    if low != low or low is None or str(low) == "<NA>":
+    if not isinstance(low, int):  # NA comes as None
         return NONE
     return f"{low:,}" if low == high else f"{low:,}–{high:,}"
 

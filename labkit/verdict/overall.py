@@ -40,7 +40,7 @@ def headline(
     if len(standing) == 1:
         return _winner(standing[0], scored, pairs, shown, noun) + _fragile(standing[0], pairs)
     losers = len(scored) - len(standing)
-    among = f" {over(pairs, scored)}" if len(scored) > MANY else ""
+    among = over(pairs, scored) if len(scored) > MANY else ""
     those = listed([shown[name] for name in standing])
     lost = f"; {counted(losers, f'other {noun} is', f'other {noun}s are')} beaten" if losers else ""
     if losers == 0 and len(scored) > 2:
@@ -63,7 +63,7 @@ def _winner(
     if len(wins) == len(scored) - 1:
         if len(scored) == 2:
             return f"{shown[best]} is the better {noun}."
-        among = f" {over(pairs, scored)}" if len(scored) > MANY else ""
+        among = over(pairs, scored) if len(scored) > MANY else ""
         return f"{shown[best]} is the best {noun}: it beats each of the {len(scored) - 1} others{among}."
     return f"{shown[best]} is the only {noun} that none is shown to beat."
 

@@ -114,17 +114,19 @@ def notes(contenders: pd.DataFrame, pairs: pd.DataFrame, level: float, by: Seque
 
 
 def over(pairs: pd.DataFrame, names: Sequence[str]) -> str:
-    """How many samples any two of these contenders have in common.
+    """How many samples any two of these contenders have in common, to stand behind a claim.
 
     >>> import pandas as pd
     >>> pairs = pd.DataFrame({"first": list("aab"), "second": list("bcc"), "samples": [100, 98, 99]})
     >>> over(pairs, "ab"), over(pairs, "abc")
-    ('over 100 samples', 'over 98 to 100 samples a pair')
+    (' over 100 samples', ' over 98 to 100 samples a pair')
     """
     pairs = _among(names, pairs)
+    if pairs.empty:
+        return ""
     least, most = int(pairs["samples"].min()), int(pairs["samples"].max())
     return (
-        f"over {counted(most, 'sample')}" if least == most else f"over {least:,} to {most:,} samples a pair"
+        f" over {counted(most, 'sample')}" if least == most else f" over {least:,} to {most:,} samples a pair"
     )
 
 

@@ -158,6 +158,7 @@ def test_too_few_samples_are_not_ranked(like):
     assert found.contenders["rank_high"].max() == 8
     assert found.ranks[-1] == "x/m08 is not ranked, for want of two scored samples."
     assert "over 1 to 300 samples a pair" in found.headline
+    assert re.search(r"x/m08</td>(<td[^>]*>[^<]*</td>){3}(<td[^>]*>–</td>){2}", found._repr_html_())
     gone = given["model"] == "x/m08"
     none = verdict(given.assign(**{"score.exact": given["score.exact"].mask(gone)}))
     assert none.ranks[-1] == "x/m08 is not ranked, for want of two scored samples."
@@ -170,6 +171,9 @@ def test_against_one_there_are_no_ranks(like):
     assert found.ranks == ()
     assert len(found.sentences) == 8
     assert "rank_low" not in found.contenders.columns
+    given = like(TIERS, 20)
+    given["score.exact"] = given["score.exact"].mask(given["model"] == "x/m04")
+    assert "undecided" in verdict(given, against="x/m04").headline
 
 
 def test_without_an_interval_no_chance_is_told(frame):
