@@ -230,6 +230,24 @@ def _margin(rng: Generator, *, n: int, what: str) -> bool:
     return not bool(getattr(found, what)[0])
 
 
+def _ranks(rng: Generator, *, n: int, rates: tuple[float, ...]) -> bool:
+    """Whether the ranks of all contenders lie in their intervals together; equal ones share theirs."""
+    means, true = np.column_stack(answers(rng, n, 1, rates, 0.3)), np.array(rates)
+    table = stats.Table(
+        means, np.ones(means.shape, dtype=np.intp), np.arange(n), np.arange(len(rates)), None, True
+    )
+    low, high = stats.rank_intervals(stats.shown_better(stats.pairwise(table), len(rates)))
+    ahead, behind = (true > true[:, None]).sum(axis=1), (true < true[:, None]).sum(axis=1)
+    return bool((low <= 1 + ahead).all() and (high >= len(rates) - behind).all())
+
+
+def _modest(rng: Generator, *, n: int, contenders: int) -> bool:
+    """Whether none of equal contenders is told to be the best with a chance of 95 % or more."""
+    means = np.column_stack(answers(rng, n, 1, (0.6,) * contenders, 0.3))
+    table = stats.Table(means, np.ones(means.shape, dtype=np.intp), np.arange(n), np.arange(contenders))
+    return bool(stats.best_chances(table, draws=100).max() < 0.95)
+
+
 def cells() -> Iterator[Cell]:
     """Every cell, with the share of studies in which its claim is to hold at least."""
     for n in SIZES:
@@ -237,6 +255,7 @@ def cells() -> Iterator[Cell]:
         yield from _cells_of_values(n)
         yield from _cells_of_differences(n)
         yield from _cells_of_tests(n)
+        yield from _cells_of_ranks(n)
     yield from _cells_of_ratios()
     yield from _cells_of_serial_ratios()
 
@@ -347,6 +366,17 @@ def _cells_of_tests(n: int) -> Iterator[Cell]:
     for what in ("no_worse", "equivalent"):
         data = f"{what}, difference at the margin"
         yield silent("within_margin", data, holds=partial(_margin, n=n, what=what))
+
+
+def _cells_of_ranks(n: int) -> Iterator[Cell]:
+    for k in (6, 10, 40):
+        steps = tuple(float(rate) for rate in np.linspace(0.3, 0.9, k))
+        kinds = {"all apart": steps, "in twos": steps[::2] * 2, "all equal": (0.6,) * k}
+        for kind, rates in kinds.items():
+            holds = partial(_ranks, n=n, rates=rates)
+            yield Cell("interval", "rank_intervals", f"{k} contenders, {kind}", n, 0.95, 0.94, holds)
+        holds = partial(_modest, n=n, contenders=k)
+        yield Cell("test", "best_chances", f"{k} equal contenders", n, 0.95, 0.95, holds)
 
 
 def count(cell: Cell, *, studies: int) -> Counted:

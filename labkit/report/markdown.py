@@ -45,7 +45,8 @@ def _sections(given: Material) -> Iterable[str]:
         yield "Nothing was scored, so there is no verdict.\n"
     else:
         yield f"**{plain(given.verdict.headline, limit=500)}**\n"
-        yield from (f"- {plain(said, limit=1500)}" for said in given.verdict.sentences[:MOST_ROWS])
+        told = given.verdict.ranks or given.verdict.sentences[:MOST_ROWS]
+        yield from (f"- {plain(said, limit=1500)}" for said in told)
         yield ""
         yield from (f"*{plain(note, limit=500)}*  " for note in given.verdict.notes)
         yield ""

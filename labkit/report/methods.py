@@ -18,6 +18,10 @@ REFERENCES = {
     "positive counts estimated from survey data. Survey Methodology 24(2), 193–201.",
     "massart": "Massart P (1990). The tight constant in the Dvoretzky–Kiefer–Wolfowitz inequality. Annals of "
     "Probability 18(3), 1269–1283.",
+    "mogstad": "Mogstad M, Romano JP, Shaikh AM, Wilhelm D (2024). Inference for ranks with applications to "
+    "mobility across neighbourhoods and academic achievement across countries. Review of Economic Studies "
+    "91(1), 476–518.",
+    "rubin": "Rubin DB (1981). The Bayesian bootstrap. Annals of Statistics 9(1), 130–134.",
     "schuirmann": "Schuirmann DJ (1987). A comparison of the two one-sided tests procedure and the power "
     "approach for assessing the equivalence of average bioavailability. Journal of Pharmacokinetics and "
     "Biopharmaceutics 15(6), 657–680.",
@@ -64,6 +68,13 @@ def paragraph(given: Material) -> str:
             f"Two are called equal within {verdict.margin:g} where two one-sided tests with Holm's "
             "correction say so and the interval lies within that margin."
         )
+    if verdict.ranks:
+        said.append(
+            "Ranks follow from the decided pairs: one more than the contenders shown to be better, up to all "
+            f"but those shown to be worse; they hold for all contenders together at {level}. The chance of "
+            "being best is from a Bayesian bootstrap of the samples, with differences shrunk by the share of "
+            "them that noise explains."
+        )
     said.append(
         "Costs are compared by the ratio of means and latencies by the ratio of geometric means, both "
         "paired. Missing scores are left out of comparisons; beside them stand bounds for the case that they "
@@ -80,6 +91,7 @@ def references(given: Material) -> list[str]:
     used = {"wilson", "korn", "horowitz", "massart"}
     used |= {"waudby"} if given.verdict.watched else {"bonett", "holm"}
     used |= {"schuirmann"} if given.verdict.margin is not None else set()
+    used |= {"mogstad", "rubin"} if given.verdict.ranks else set()
     return [REFERENCES[name] for name in sorted(used)]
 
 

@@ -91,6 +91,9 @@ def _cells(
     if any(row["scorer"] for row in rows):
         level = f"{rows[0]['level'] * 100:g} % interval"
         columns[f"score\n({level})"] = [_score(row) for row in rows]
+    if "rank_low" in summary.columns:
+        columns["rank"] = [_ranks(row) for row in rows]
+        columns["chance of\nbeing best"] = [_chance(row["best_chance"]) for row in rows]
     if "above_baseline" in summary.columns:
         columns["above\nbaseline"] = [_yes(row["above_baseline"]) for row in rows]
     for name, header in (
@@ -134,6 +137,19 @@ def _score(row: Mapping[Any, Any]) -> str:
     if not all(map(math.isfinite, ends)):
         return f"{_number(row['score'])} ({'one sample' if row['score_n'] == 1 else 'no scatter'})"
     return f"{row['score']:.3f} ({ends[0]:.3f} to {ends[1]:.3f})"
+
+
+def _ranks(row: Mapping[Any, Any]) -> str:
+    low, high = row["rank_low"], row["rank_high"]
+    if not isinstance(low, int):  # NA comes as None
+        return NONE
+    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
+
+
+def _chance(value: float) -> str:
+    if math.isnan(value):
+        return NONE
+    return "< 1 %" if value < 0.01 else "> 99 %" if value > 0.99 else f"{value * 100:.0f} %"
 
 
 def _yes(value: Any) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.summary.contender_table import ContenderTable
 from labkit.summary.scores import Design
 from labkit.verdict.amounts import counted, listed, number, span
+from labkit.verdict.ranks import MANY, over
 from labkit.verdict.timing import clock_notes
 from labkit.verdict.words import Terms
 
@@ -45,18 +46,21 @@ def headline(
     standing = [name for name in scored if name not in beaten]
     if len(standing) == 1:
         best = standing[0]
-        return f"{_winner(best, scored, pairs, shown, noun)}{_over(pairs, best)}.{_fragile(best, pairs)}"
+        return f"{_winner(best, scored, pairs, shown, noun)},{over(pairs, scored)}.{_fragile(best, pairs)}"
     losers = len(scored) - len(standing)
+    among = over(pairs, scored) if len(scored) > MANY else ""
     those = listed([shown[name] for name in standing])
     lost = f"; {counted(losers, f'other {noun} is', f'other {noun}s are')} beaten" if losers else ""
     if losers == 0 and len(scored) > 2:
-        said = f"Which {noun} is best is undecided: none is shown to beat another."
-        said = said if not pairs["decided"].any() else f"Which {noun} is best is undecided among {those}."
+        said = f"Which {noun} is best is undecided: none is shown to beat another{among}."
+        said = (
+            said if not pairs["decided"].any() else f"Which {noun} is best is undecided among {those}{among}."
+        )
     else:
-        said = f"Which {noun} is best is undecided between {those}{lost}."
+        said = f"Which {noun} is best is undecided between {those}{among}{lost}."
     equal = _all_equal(standing, pairs)
     if equal and terms.margin is not None:
-        said = f"{those} are equal within {terms.within()}{lost}."
+        said = f"{those} are equal within {terms.within()}{among}{lost}."
     return said + _cheapest(standing, pairs, shown) + _lacking(standing, contenders, shown)
 
 
@@ -69,12 +73,6 @@ def _winner(
             return f"{shown[best]} is the better {noun}"
         return f"{shown[best]} is the best {noun}: it beats each of the {len(scored) - 1} others"
     return f"{shown[best]} is the only {noun} that none is shown to beat"
-
-
-def _over(pairs: pd.DataFrame, best: str) -> str:
-    mine = pairs.loc[((pairs["first"] == best) | (pairs["second"] == best)) & (pairs["n"] > 0), "samples"]
-    least, most = int(mine.min()), int(mine.max())
-    return f", over {counted(most, 'sample') if least == most else f'{least:,} to {most:,} samples'}"
 
 
 def _fragile(best: str, pairs: pd.DataFrame) -> str:

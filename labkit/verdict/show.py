@@ -35,13 +35,18 @@ def html(
     contenders: pd.DataFrame,
     by: Sequence[str],
 ) -> str:
-    """Headline, sentences, the table of pairs, the table of contenders, notes."""
+    """Headline, sentences, the table of pairs, the table of contenders (with ranks: that first), notes."""
     said = "".join(f"<li>{escape(one)}</li>" for one in sentences)
     told = "<br>".join(escape(note) for note in notes)
-    plain = contenders.drop(columns="name")
+    tables = [
+        f'<div style="overflow-x:auto">{table(pairs)}</div>',
+        summary.html(contenders.drop(columns="name")),
+    ]
+    if "rank_low" in contenders.columns:
+        tables.reverse()
     return (
         f'<div class="labkit-verdict"><p><strong>{escape(headline)}</strong></p><ul>{said}</ul>'
-        f'<div style="overflow-x:auto">{table(pairs)}</div>{summary.html(plain)}'
+        f"{''.join(tables)}"
         f'<div style="{_MUTED}">{told}</div></div>'
     )
 

@@ -18,7 +18,7 @@ from labkit.summary.compact_frame import compact
 from labkit.summary.contender_table import BETWEEN, ContenderTable, contender_table
 from labkit.summary.pairwise import compare_pairs
 from labkit.summary.scores import Bounds, design, score_column
-from labkit.verdict import show
+from labkit.verdict import ranks, show
 from labkit.verdict.overall import headline, notes, records
 from labkit.verdict.words import Terms, sentence
 from labkit.visible import quoted, visible
@@ -34,7 +34,8 @@ MOST_SAID = 12
 class Verdict:
     """What a comparison allows to say. Made by `run.verdict()` or `verdict(frame)`; frozen.
 
-    `str(verdict)` is the headline, the sentences and the notes; in a notebook it is a table.
+    `str(verdict)` is the headline, the sentences (for more than five contenders: ranks and bands) and the
+    notes; in a notebook it is a table.
     """
 
     by: tuple[str, ...]
@@ -47,12 +48,15 @@ class Verdict:
     headline: str
     sentences: tuple[str, ...]
     """One per pair, in the order of `frame()`, after one per contender without any score."""
+    ranks: tuple[str, ...]
+    """For more than five contenders: the chance of being best, and bands that cannot be told apart."""
     notes: tuple[str, ...]
     """What the sentences rest on: samples, levels, corrections, missing answers, clocks."""
     scale: Scale
     """What the scorer declares of its values."""
     contenders: pd.DataFrame
-    """One row per contender, best first: the columns of `labkit.summary.summarize`, and `name`."""
+    """One row per contender, best first: the columns of `labkit.summary.summarize`, `name`, and for more
+    than five `rank_low`, `rank_high`, `best_chance`."""
     pairs: pd.DataFrame
 
     def frame(self) -> pd.DataFrame:
@@ -60,9 +64,12 @@ class Verdict:
         return self.pairs.copy()
 
     def __str__(self) -> str:
-        said = [self.headline, *self.sentences[:MOST_SAID]]
-        if more := len(self.sentences) - MOST_SAID:
-            said += [f"… and {more:,} more pairs: see .sentences and .frame()."] if more > 0 else []
+        said = [self.headline, *(self.ranks or self.sentences[:MOST_SAID])]
+        more = len(self.sentences) - MOST_SAID
+        if self.ranks:
+            said.append(f"All {len(self.pairs):,} pairs: see .sentences and .frame().")
+        elif more > 0:
+            said.append(f"… and {more:,} more pairs: see .sentences and .frame().")
         return "\n".join([*said, *(f"({note})" for note in self.notes)])
 
     def __repr__(self) -> str:
@@ -72,7 +79,7 @@ class Verdict:
         return f"Verdict({visible(self.scorer, limit=40)} by {by}: {pairs}, {decided} decided)"
 
     def _repr_html_(self) -> str:
-        said = self.sentences[:MOST_SAID]
+        said = self.ranks or self.sentences[:MOST_SAID]
         return show.html(self.headline, said, self.notes, self.pairs, self.contenders, self.by)
 
 
@@ -100,13 +107,14 @@ def verdict(
     that belong together (`sample.author`). `better="lower"` turns the score round. `bounds` (lowest,
     highest) and `step` say what the scorer gives, where the frame does not (`attrs["scales"]`): without
     bounds a score is told in its own unit, nothing is said of the worst case of missing answers, and answers
-    without any scatter decide nothing. `watched` says that the study was looked at while it grew; by default
-    where it was grown after it could be
-    looked at (`attrs["grown"]`; see `labkit.summary.scores.design`). `labels` gives other names to models.
+    without any scatter decide nothing. `watched` says that the study was looked at while it grew; by
+    default where it was grown after it could be looked at (`attrs["grown"]`; see
+    `labkit.summary.scores.design`). `labels` gives other names to models.
 
     Samples are the units; repeats and the levels of what is not compared stay within them. A pair is
     decided by Holm's correction over all pairs; ranges in sentences hold together for all pairs at
-    `level`. Raises DefinitionError for what cannot be compared.
+    `level`. Of more than five contenders ranks are told, bands of those that cannot be told apart, and
+    the chance of being best (`labkit.stats.ranking`). Raises DefinitionError for what cannot be compared.
 
     >>> import pandas as pd
     >>> rows = [{"model": m, "sample_id": s, "status": "done", "score.ok": float(m == "b" or s % 4 == 0)}
@@ -139,9 +147,9 @@ def verdict(
     contenders["name"] = [BETWEEN.join(map(str, key)) for key in contenders[list(found.by)].to_numpy()]
     best_first = contenders.sort_values("score", ascending=better == "lower", kind="stable")
     contenders = best_first.reset_index(drop=True)
-    rank = {name: place for place, name in enumerate(contenders["name"])}
-    ranks = pairs[["first", "second"]].apply(lambda column: column.map(rank))
-    pairs = pairs.loc[ranks.sort_values(["first", "second"], kind="stable").index].reset_index(drop=True)
+    place = {name: at for at, name in enumerate(contenders["name"])}
+    places = pairs[["first", "second"]].apply(lambda column: column.map(place))
+    pairs = pairs.loc[places.sort_values(["first", "second"], kind="stable").index].reset_index(drop=True)
     terms = Terms(
         scorer=visible(found.scorer, limit=60),
         study=study,
@@ -152,6 +160,7 @@ def verdict(
         ),
         clocks=dict(zip(found.names, found.clocks, strict=True)),
     )
+    contenders = ranks.with_ranks(contenders, pairs, turned)
     return Verdict(
         by=found.by,
         scorer=found.scorer,
@@ -162,7 +171,11 @@ def verdict(
         scale=found.score.scale,
         headline=headline(contenders, pairs, shown, terms, found.by),
         sentences=_sentences(contenders, pairs, shown, terms),
-        notes=notes(found, contenders, pairs, shown, terms),
+        ranks=ranks.lines(contenders, pairs, shown, found.by),
+        notes=(
+            *notes(found, contenders, pairs, shown, terms),
+            *ranks.notes(contenders, pairs, study.level, found.by),
+        ),
         contenders=contenders,
         pairs=pairs,
     )

@@ -136,15 +136,16 @@ def test_identical_answers_are_not_called_equal(frame, ones):
 
 
 def test_forty_models_lead_with_the_best(frame, ones):
-    """780 pairs: the headline names who is left, the text shows a dozen sentences, the frame has all."""
+    """780 pairs: the headline names who is left, the text shows ranks, sentences and frame have all pairs."""
     found = verdict(frame({f"x/m{i:02d}": ones(0.3 + 0.015 * i, 100, seed=i) for i in range(40)}))
     assert re.fullmatch(
-        r"Which model is best is undecided between x/m39, .* and \d+ more; \d+ other models are beaten\.",
+        r"Which model is best is undecided between x/m39, .* and \d+ more over 100 samples; "
+        r"\d+ other models are beaten\.",
         found.headline,
     )
     assert len(found.frame()) == len(found.sentences) == 780
     assert all(said.startswith("x/m39") for said in found.sentences[:12])
-    assert "… and 768 more pairs" in str(found)
+    assert "All 780 pairs: see .sentences and .frame()." in str(found)
     assert len(str(found).splitlines()) < 25
 
 
