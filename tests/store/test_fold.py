@@ -318,7 +318,7 @@ def test_rows_that_another_program_undid_come_back_once(
 def test_a_newer_labkits_journal_is_left_to_it(store: Store, folder: JournalDirectory, make: Any) -> None:
     """A journal of a newer schema is neither folded nor removed, and the report says why."""
     path = journal(folder, [(1, make.generation("new"))])
-    newer = path.with_name(path.name.replace("s001", "s002"))
+    newer = path.with_name(path.name.replace("s001", "s003"))
     path.rename(newer)
     journal(folder, [(1, make.generation("old"))])
     report = store.fold()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,22 @@ import duckdb
 import pytest
 
 from labkit.errors import StoreDamaged, StoreError, StoreTooNew
+from labkit.records import Score
 from labkit.store import Store, migrate
 from labkit.store.migrate import Step
 
 Put = Callable[..., None]
-SECOND = Step(2, "second", "alter table log.generations add column mood varchar default 'calm'")
-THIRD = Step(3, "third", "create table log.third (a int); insert into log.third values (1)")
 REAL = migrate.steps()
+NOW = len(REAL)
+"""The version of this labkit's schema."""
+BEFORE = list(range(1, NOW + 1))
+SECOND = Step(NOW + 1, "second", "alter table log.generations add column mood varchar default 'calm'")
+THIRD = Step(NOW + 2, "third", "create table log.third (a int); insert into log.third values (1)")
 
 
 @pytest.fixture
 def old(store: Store, put: Put, make: Any) -> Store:
-    """A lab of the first schema with two rows."""
+    """A lab of this labkit's schema with two rows."""
     put(make.generation("a"), make.generation("b"))
     store.checkpoint()
     return store
@@ -57,14 +62,42 @@ def test_an_older_lab_is_copied_and_upgraded(
     """The steps a lab lacks are applied in order, once; before that it is copied beside itself."""
     with_steps(monkeypatch, *REAL, SECOND, THIRD)
     assert len(old.generations()) == 2
-    assert versions(path) == [1, 2, 3]
-    (copy,) = path.parent.glob("lab.before-002-*.duckdb")
-    assert versions(copy) == [1]
+    assert versions(path) == [*BEFORE, NOW + 1, NOW + 2]
+    (copy,) = path.parent.glob(f"lab.before-{NOW + 1:03}-*.duckdb")
+    assert versions(copy) == BEFORE
     put(make.generation("c"))
     moods = old.table("select mood from log.generations")["mood"].to_pylist()
     assert moods == ["calm", "calm", "calm"]
     assert len(old.generations()) == 3
     assert len(list(path.parent.glob("lab.before-*"))) == 1
+
+
+def test_a_lab_from_before_scales_opens_and_its_scores_have_none(
+    path: Path, monkeypatch: pytest.MonkeyPatch, make: Any
+) -> None:
+    """A lab of the first schema is upgraded: its scores stay, undeclared, and new ones bring their scale."""
+    with monkeypatch.context() as patched:
+        with_steps(patched, REAL[0])
+        first = Store(path)
+        first.writer().put(make.generation("a"))
+        first.fold(force=True)
+        first.close()
+    with duckdb.connect(str(path)) as plain:
+        plain.sql(
+            "insert into log.scores (generation_id, scorer, value, written_at) values ('a', 'ok', 1, now())"
+        )
+    store = Store(path)
+    try:
+        assert store.generations()["score.ok"].tolist() == [1.0]
+        assert store.generations().attrs["scales"] == {}
+        at = datetime.now(UTC)
+        store.writer().put(
+            Score(generation_id="a", scorer="ok", value=1, scored_at=at, low=0, high=1, step=1)
+        )
+        store.writer().flush()
+        assert store.generations().attrs["scales"] == {"ok": (0.0, 1.0, 1.0)}
+    finally:
+        store.close()
 
 
 def test_a_new_lab_needs_no_copy(path: Path, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +106,7 @@ def test_a_new_lab_needs_no_copy(path: Path, make: Any, monkeypatch: pytest.Monk
     store = Store(path)
     store.check_writable()
     store.close()
-    assert versions(path) == [1, 2]
+    assert versions(path) == [*BEFORE, NOW + 1]
     assert not list(path.parent.glob("lab.before-*"))
 
 
@@ -83,18 +116,18 @@ def test_a_half_done_upgrade_is_finished(
 ) -> None:
     """A step that fails leaves no trace of itself; the next opening does what is left."""
     broken = {
-        "second": Step(2, "second", SECOND.sql + "; select 1/0 from nowhere"),
-        "third": Step(3, "third", THIRD.sql + "; select * from nowhere"),
+        "second": Step(NOW + 1, "second", SECOND.sql + "; select 1/0 from nowhere"),
+        "third": Step(NOW + 2, "third", THIRD.sql + "; select * from nowhere"),
     }
     steps = {"second": SECOND, "third": THIRD} | {failing: broken[failing]}
     with monkeypatch.context() as patched:
         with_steps(patched, *REAL, *steps.values())
         with pytest.raises(StoreError, match=f"_{failing} failed"):
             old._shared.access.fold(force=True)
-    assert versions(path) == ([1] if failing == "second" else [1, 2])
+    assert versions(path) == (BEFORE if failing == "second" else [*BEFORE, NOW + 1])
     with_steps(monkeypatch, *REAL, SECOND, THIRD)
     assert len(old.generations()) == 2
-    assert versions(path) == [1, 2, 3]
+    assert versions(path) == [*BEFORE, NOW + 1, NOW + 2]
     assert old.table("select count(*) as n from log.third")["n"].to_pylist() == [1]
 
 
@@ -108,7 +141,7 @@ def test_a_newer_lab_is_read_and_never_written(
     put(make.generation("waits"))
     frame = old.generations()
     assert sorted(frame["generation_id"]) == ["a", "b"]
-    assert "schema 2, this labkit knows 1" in frame.attrs["labkit"]["why"]
+    assert f"schema {NOW + 1}, this labkit knows {NOW}" in frame.attrs["labkit"]["why"]
     with pytest.raises(StoreTooNew, match="Install a newer labkit"):
         old.check_writable()
     with pytest.raises(StoreTooNew):
@@ -120,7 +153,7 @@ def test_a_newer_lab_is_read_and_never_written(
 
 def test_a_changed_step_is_refused(old: Store, put: Put, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a step was applied in another form the lab is read, not written."""
-    with_steps(monkeypatch, Step(1, REAL[0].name, REAL[0].sql + "-- changed"))
+    with_steps(monkeypatch, Step(1, REAL[0].name, REAL[0].sql + "-- changed"), *REAL[1:])
     put(make.generation("waits"))
     assert len(old.generations()) == 2
     with pytest.raises(StoreDamaged, match="001_start was applied in another form"):
@@ -132,5 +165,5 @@ def test_somebody_elses_database_gets_no_tables(path: Path) -> None:
     duckdb.connect(str(path)).close()
     store = Store(path)
     store.check_writable()
-    assert versions(path) == [1]
+    assert versions(path) == BEFORE
     store.close()

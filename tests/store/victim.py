@@ -27,14 +27,15 @@ from labkit.store import Store, access, background_fold, fold, journal, migrate
 from labkit.store.database import Opened, connect
 
 PHASES = ("journal", "fold", "checkpoint", "migration")
+NOW = len(migrate.steps())
 FAKE_STEPS = (
     migrate.Step(
-        2,
+        NOW + 1,
         "copy",
         "create table log.twins as select * from log.generations; insert into log.twins from log.twins",
     ),
     migrate.Step(
-        3,
+        NOW + 2,
         "column",
         "alter table log.generations add column mood varchar default 'calm'; create table log.third (a int)",
     ),
