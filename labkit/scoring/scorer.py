@@ -41,6 +41,11 @@ class Scorer:
     name: str
     fn: Function
     columns: tuple[str, ...] = ()
+    low: float | None = None
+    """The lowest value there can be, and the highest; None: not declared."""
+    high: float | None = None
+    step: float | None = None
+    """What values differ by at least; None: not declared."""
 
     def __repr__(self) -> str:
         return f"Scorer({self.name!r})"

@@ -149,6 +149,22 @@ def paired_difference(
     return pairwise(table, level=level)
 
 
+def from_differences(
+    differences: Floats, *, span: float | None = None, binary: bool = False, level: float = 0.95
+) -> Pairs:
+    """`pairwise` for differences on samples as they are: one row per sample, one column per comparison.
+
+    `span` is high − low of the score's scale, None where it has none; `binary` is as in a `Table`.
+
+    >>> from_differences(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]]), span=1, binary=True).wins.tolist()
+    [2, 0]
+    """
+    check_level(level)
+    scale = _Scale(span == 1, 0.5 if span == 1 and binary else 0.0)
+    found = _compared(0, list(range(differences.shape[1])), differences, None, level, scale)
+    return Pairs(**found, level=level, edge=scale.edge)
+
+
 @dataclass(frozen=True)
 class _Scale:
     bounded: bool
