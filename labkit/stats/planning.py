@@ -1,4 +1,4 @@
-"""How many samples it takes: to decide a comparison, to narrow an interval; and what a number of them can show.
+"""How many samples it takes to decide or to narrow an interval, and what a number of them can show.
 
 All of it goes by data so far or by a guess, and is as uncertain as these; say "about". This module knows
 no price, no model, and not where the data came from.
@@ -7,7 +7,7 @@ no price, no model, and not where the data came from.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,7 +77,7 @@ def samples_for_width(found: Interval, width: float) -> int | None:
 # -- before asking ---------------------------------------------------------------------------------
 
 
-class Scatter(Protocol):
+class Scatter(Hashable, Protocol):
     """What the difference of two contenders on one sample may be, if it is some effect on average."""
 
     @property
@@ -133,7 +133,7 @@ class Seen:
 
     >>> values, chances = Seen((0, 0, 1, -1)).at(0.2)
     >>> values.tolist(), chances.round(2).tolist()
-    ([-1.0, 0.0, 1.0], [0.16, 0.48, 0.36])
+    ([-1.0, 0.0, 1.0], [0.16, 0.47, 0.36])
     """
 
     differences: tuple[float, ...]
