@@ -50,8 +50,8 @@ class Power:
         what = " and ".join(f"{factor}s" for factor in self.by)
         among = f"two {what}" if self.pairs == 1 else f"{plural(self.pairs, 'pair')} of {what}"
         return (
-            f"{visible(self.scorer, limit=60)}: {plural(self.samples, 'sample')} decide {self._decided}{asked}"
-            f" ({among}, {100 * self.level:g} % sure; {self.basis})"
+            f"{visible(self.scorer, limit=60)}: {plural(self.samples, 'sample')} decide "
+            f"{self._decided}{asked} ({among}, {100 * self.level:g} % sure; {self.basis})"
         )
 
     def __repr__(self) -> str:

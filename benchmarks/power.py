@@ -1,0 +1,206 @@
+"""Whether the chance that `plan.power` tells is the share of studies that are decided: by simulation.
+
+    python benchmarks/power.py            # 4,000 studies a cell; writes benchmarks/power.md
+    python benchmarks/power.py 200        # fewer, printed only
+
+Each cell is a world of two models on common samples. It is told from a history of 20,000 samples of that
+world, or from a guess that is right, what n samples decide with chance 0.2, 0.5, 0.8 and 0.95; then as many
+studies are drawn with that true difference and compared as `stats.pairwise` does.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+
+from labkit.stats.paired import from_differences
+from labkit.stats.planning import Disagreement, Normal, Scatter, Seen, detectable_difference, power
+
+STUDIES = 4000
+SIZES = (10, 20, 50, 200, 500)
+PAIRS = (1, 3, 6, 45)
+CHANCES = (0.2, 0.5, 0.8, 0.95)
+HISTORY = 20_000
+
+Draw = Callable[[Generator, float, tuple[int, ...]], tuple[np.ndarray, np.ndarray]]
+"""Answers' scores of both models: shape (samples, repeats, …), or one that broadcasts to it."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Two models: `draw` gives their scores if the first is better by so much on a scale of its own."""
+
+    name: str
+    draw: Draw
+    span: float
+    binary: bool = False
+
+    def apart(self, rng: Generator, gain: float, n: int, repeats: int, studies: int) -> np.ndarray:
+        """Differences of the samples' means, one column a study."""
+        one, two = self.draw(rng, gain, (n, repeats, studies))
+        return np.asarray(one.mean(axis=1) - two.mean(axis=1))
+
+
+def answers(likeness: float) -> Draw:
+    """0/1 answers around a rate of .6, as in `coverage.py`: a share of samples is answered alike by both."""
+
+    def draw(rng: Generator, gain: float, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        sample = (shape[0], 1, shape[2])
+        alike, luck = rng.random(sample) < likeness, rng.random(sample)
+
+        def model(rate: float) -> np.ndarray:
+            return np.where(alike, luck < rate, rng.random(shape) < rate) * 1.0
+
+        return model(0.6 + gain / 2), model(0.6 - gain / 2)
+
+    return draw
+
+
+def ratings(rng: Generator, gain: float, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers from 1 to 5."""
+    sample = rng.normal(3.3, 0.8, (shape[0], 1, shape[2]))
+
+    def model(shift: float) -> np.ndarray:
+        return np.clip(np.round(sample + shift + rng.normal(0, 0.7, shape)), 1, 5)
+
+    return model(gain / 2), model(-gain / 2)
+
+
+def graded(rng: Generator, gain: float, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Scores between 0 and 1, most near 1, as an F1 of tokens."""
+    sample = rng.normal(1.2, 0.8, (shape[0], 1, shape[2]))
+
+    def model(shift: float) -> np.ndarray:
+        return 1 / (1 + np.exp(-(sample + shift + rng.normal(0, 0.9, shape))))
+
+    return model(2.5 * gain), model(-2.5 * gain)
+
+
+WORLDS = (
+    World("0/1, independent", answers(0.0), 1, binary=True),
+    World("0/1, 70 % alike", answers(0.7), 1, binary=True),
+    World("ratings 1 to 5", ratings, 4),
+    World("graded, near 1", graded, 1),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A world, and by what its scatter is told."""
+
+    world: World
+    source: str
+    repeats: int
+    n: int
+    pairs: int
+    wanted: float
+
+    @property
+    def name(self) -> str:
+        """What is told of which."""
+        return f"{self.source} | {self.world.name} | {self.repeats} | {self.n} | {self.pairs}"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a cell came to."""
+
+    cell: Cell
+    effect: float
+    told: float
+    decided: float
+
+    @property
+    def apart(self) -> float:
+        """How much more was told than was decided, in points."""
+        return 100 * (self.told - self.decided)
+
+
+def cells() -> Iterator[Cell]:
+    """History for every world; guesses for those they are made for."""
+    for n, pairs, wanted in product(SIZES, PAIRS, CHANCES):
+        for world, repeats in product(WORLDS, (1, 5)):
+            yield Cell(world, "history", repeats, n, pairs, wanted)
+            if not world.binary and repeats == 1:
+                yield Cell(world, "sd", repeats, n, pairs, wanted)
+        yield Cell(WORLDS[1], "disagreement", 1, n, pairs, wanted)
+
+
+def count(cell: Cell, *, studies: int) -> Counted | None:
+    """Plan a study and draw it so many times; None where no difference would be decided that often."""
+    rng = np.random.default_rng([*f"{cell.name} | {cell.wanted}".encode()])
+    world, alpha = cell.world, 0.05 / cell.pairs
+    plan = {"n": cell.n, "pairs": cell.pairs, "span": world.span, "binary": world.binary}
+    gain = effect = 0.1
+    for _ in range(2):
+        # How far samples scatter depends a little on how far the models are apart.
+        found = detectable_difference(_scatter(cell, gain, rng), power=cell.wanted, **plan)
+        if found is None or found > 0.75 * world.span:
+            return None
+        gain *= found / effect
+        # The answers' mean difference is their gain where these are 0 or 1; else it is counted.
+        effect = gain if world.binary else float(world.apart(rng, gain, 400_000, 1, 1).mean())
+    told = power(_scatter(cell, gain, rng), effect, **plan)
+    apart = world.apart(rng, gain, cell.n, cell.repeats, studies)
+    apart[np.abs(apart) < 1e-12] = 0
+    drawn = from_differences(apart, span=world.span, binary=world.binary, level=1 - alpha)
+    return Counted(cell, effect, told, float((drawn.p_value < alpha).mean()))
+
+
+def _scatter(cell: Cell, gain: float, rng: Generator) -> Scatter:
+    differences = cell.world.apart(rng, gain, HISTORY, cell.repeats, 1).ravel()
+    if cell.source == "sd":
+        return Normal(float(differences.std()))
+    if cell.source == "disagreement":
+        return Disagreement(float((differences != 0).mean()))
+    return Seen(tuple(np.sort(differences)[:: HISTORY // 2000].tolist()))
+
+
+def table(found: list[Counted]) -> str:
+    """Markdown: the furthest of each size, and all that are more than three points apart."""
+    lines = ["| told by | data | repeats | n | pairs | true difference | told | decided | apart (points) |"]
+    lines += ["|---|---|--:|--:|--:|--:|--:|--:|--:|"]
+    worst = sorted(found, key=lambda one: -abs(one.apart))
+    seen: dict[tuple[str, str, int, int], int] = {}
+    for one in worst:
+        kind = (one.cell.source, one.cell.world.name, one.cell.repeats, one.cell.n)
+        if kind in seen and abs(one.apart) <= 3:
+            continue
+        seen[kind] = 1
+        cell = one.cell
+        lines.append(
+            f"| {cell.source} | {cell.world.name} | {cell.repeats} | {cell.n} | {cell.pairs} "
+            f"| {one.effect:.3g} | {one.told:.3f} | {one.decided:.3f} | {one.apart:+.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Count every cell; with the full number of studies, write the table beside this file."""
+    studies = int(sys.argv[1]) if len(sys.argv) > 1 else STUDIES
+    began = time.monotonic()
+    found = [one for cell in cells() if (one := count(cell, studies=studies)) is not None]
+    far = np.array([abs(one.apart) for one in found])
+    print(f"{len(found)} cells in {time.monotonic() - began:.0f} s; furthest {far.max():.1f} points")
+    head = (Path(__file__).with_suffix(".md")).read_text().partition("<!-- table -->")[0]
+    said = (
+        f"{len(found)} cells of {studies:,} studies; {np.mean(far <= 3):.1%} within 3 points, half within "
+        f"{np.median(far):.1f}. The simulation's own error is about {50 / studies**0.5:.1f} points. Of each "
+        "kind and n the furthest, and all beyond 3 points."
+    )
+    text = f"{head}<!-- table -->\n{said}\n\n{table(found)}\n"
+    if studies >= STUDIES:
+        Path(__file__).with_suffix(".md").write_text(text)
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()
