@@ -20,8 +20,8 @@ from labkit.store import Store
 
 ENOUGH = 8
 """Common samples from which a pair's differences are gone by: a pilot of ten, less a failure or two."""
-LATEST = 200
-"""Samples of a prompt on a model that are looked at, the latest first."""
+SAMPLES = 200
+"""Samples that are looked at: those that most contenders answered, the latest first."""
 WIDEST = 10
 """Contenders that are compared: those with the most samples."""
 MOST = 2000
@@ -43,12 +43,17 @@ SCORED = """
         from log.generations
         where status = 'done' and run_id in (select run_id from log.runs where dataset = ? or experiment = ?)
     ),
+    common as (
+        select sample_id from answers group by sample_id
+        order by count(distinct (prompt, prompt_version, model)) desc, max(written_at) desc, sample_id limit ?
+    ),
     texts as (select "name", version, any_value(hash) as hash from log.prompts group by "name", version),
-    values_ as (
+    each as (
         select
             hash, model, sample_id, asked, any_value(prompt) as prompt, min("repeat") as "repeat",
             max_by("value", epoch_us(s.written_at)) as "value", max(a.written_at) as written_at
         from answers as a
+        join common using (sample_id)
         join log.scores as s using (generation_id)
         join texts on texts."name" = a.prompt and texts.version = a.prompt_version
         where s.scorer = ?
@@ -57,10 +62,9 @@ SCORED = """
     select
         hash, model, sample_id, any_value(prompt) as prompt,
         list("value" order by "repeat", written_at) as "values"
-    from values_
+    from each
     where "value" is not null
     group by hash, model, sample_id
-    qualify row_number() over (partition by hash, model order by max(written_at) desc, sample_id) <= ?
     order by hash, model, sample_id
 """
 
@@ -100,7 +104,7 @@ def past_scores(
     with store.one_opening():
         if not store.table(KEPT, [*where, scorer]).num_rows:
             return None
-        rows = store.table(SCORED, [*where, scorer, LATEST]).to_pylist()
+        rows = store.table(SCORED, [*where, SAMPLES, scorer]).to_pylist()
     models = {model.id for model in design.models}
     hashes = {prompt.hash for prompt in design.prompts}
     own = [row for row in rows if row["model"] in models and row["hash"] in hashes]

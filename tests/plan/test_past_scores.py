@@ -117,3 +117,17 @@ def test_too_few_common_samples_tell_nothing(lab: lk.Lab, echo: Echo) -> None:
     assert seen(plan) is None
     plan.head(8).run()
     assert seen(plan) is not None
+
+
+def test_samples_that_most_contenders_answered_are_looked_at(
+    lab: lk.Lab, echo: Echo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are too many, those that one model answered later do not take the place of common ones."""
+    monkeypatch.setattr("labkit.plan.past_scores.SAMPLES", 8)
+    plan = planned(lab, echo("a"), shifted(echo, "b", lambda n: n % 2))
+    plan.head(9).run()
+    frame = plan.frame()
+    plan.select(frame["model"] == "scripted/a").run()
+    found = seen(plan)
+    assert found is not None
+    assert found.samples == 8
