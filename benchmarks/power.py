@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
+from scipy.special import ndtri
 
 from labkit.stats.paired import from_differences
 from labkit.stats.planning import Disagreement, Normal, Scatter, Seen, detectable_difference, power
@@ -33,14 +34,20 @@ Draw = Callable[[Generator, float, tuple[int, ...]], tuple[np.ndarray, np.ndarra
 """Answers' scores of both models: shape (samples, repeats, …), or one that broadcasts to it."""
 
 
+Gain = Callable[[float], float]
+
+
 @dataclass(frozen=True)
 class World:
     """Two models: `draw` gives their scores if the first is better by so much on a scale of its own."""
 
     name: str
     draw: Draw
+    true: Gain
+    """The true difference of the mean scores, by gain."""
     span: float
     binary: bool = False
+    step: float | None = None
 
     def apart(self, rng: Generator, gain: float, n: int, repeats: int, studies: int) -> np.ndarray:
         """Differences of the samples' means, one column a study."""
@@ -63,31 +70,42 @@ def answers(likeness: float) -> Draw:
     return draw
 
 
-def ratings(rng: Generator, gain: float, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def latent(middle: float, own: float, reach: float, value: Callable[[np.ndarray], np.ndarray]) -> Draw:
+    """Scores that are a value of something normal, of which both models share the sample's part."""
+
+    def draw(rng: Generator, gain: float, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        sample = rng.normal(middle, 0.8, (shape[0], 1, shape[2]))
+
+        def model(shift: float) -> np.ndarray:
+            return value(sample + shift + rng.normal(0, own, shape))
+
+        return model(reach * gain / 2), model(-reach * gain / 2)
+
+    return draw
+
+
+def rating(hidden: np.ndarray) -> np.ndarray:
     """Whole numbers from 1 to 5."""
-    sample = rng.normal(3.3, 0.8, (shape[0], 1, shape[2]))
-
-    def model(shift: float) -> np.ndarray:
-        return np.clip(np.round(sample + shift + rng.normal(0, 0.7, shape)), 1, 5)
-
-    return model(gain / 2), model(-gain / 2)
+    return np.clip(np.round(hidden), 1, 5)
 
 
-def graded(rng: Generator, gain: float, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Scores between 0 and 1, most near 1, as an F1 of tokens."""
-    sample = rng.normal(1.2, 0.8, (shape[0], 1, shape[2]))
-
-    def model(shift: float) -> np.ndarray:
-        return 1 / (1 + np.exp(-(sample + shift + rng.normal(0, 0.9, shape))))
-
-    return model(2.5 * gain), model(-2.5 * gain)
+def grade(hidden: np.ndarray) -> np.ndarray:
+    """Between 0 and 1, mostly near 1, as an F1 of tokens."""
+    return 1 / (1 + np.exp(-hidden))
 
 
+def mean_gain(middle: float, own: float, reach: float, value: Callable[[np.ndarray], np.ndarray]) -> Gain:
+    """The true difference of means that a gain comes to, over half a million places of equal chance."""
+    places = middle + np.hypot(0.8, own) * ndtri((np.arange(500_000) + 0.5) / 500_000)
+    return lambda gain: float((value(places + reach * gain / 2) - value(places - reach * gain / 2)).mean())
+
+
+RATING, GRADE = (3.3, 0.7, 1.0, rating), (1.2, 0.9, 5.0, grade)
 WORLDS = (
-    World("0/1, independent", answers(0.0), 1, binary=True),
-    World("0/1, 70 % alike", answers(0.7), 1, binary=True),
-    World("ratings 1 to 5", ratings, 4),
-    World("graded, near 1", graded, 1),
+    World("0/1, independent", answers(0.0), float, 1, binary=True),
+    World("0/1, 70 % alike", answers(0.7), float, 1, binary=True),
+    World("ratings 1 to 5", latent(*RATING), mean_gain(*RATING), 4, step=1),
+    World("graded, near 1", latent(*GRADE), mean_gain(*GRADE), 1),
 )
 
 
@@ -147,8 +165,7 @@ def count(cell: Cell, *, studies: int) -> Counted | None:
         if found is None or found > 0.75 * world.span:
             return None
         gain *= found / effect
-        # The answers' mean difference is their gain where these are 0 or 1; else it is counted.
-        effect = gain if world.binary else float(world.apart(rng, gain, 400_000, 1, 1).mean())
+        effect = world.true(gain)
     told = power(_scatter(cell, gain, rng), effect, **plan)
     apart = world.apart(rng, gain, cell.n, cell.repeats, studies)
     apart[np.abs(apart) < 1e-12] = 0
@@ -159,7 +176,7 @@ def count(cell: Cell, *, studies: int) -> Counted | None:
 def _scatter(cell: Cell, gain: float, rng: Generator) -> Scatter:
     differences = cell.world.apart(rng, gain, HISTORY, cell.repeats, 1).ravel()
     if cell.source == "sd":
-        return Normal(float(differences.std()))
+        return Normal(float(differences.std()), step=cell.world.step)
     if cell.source == "disagreement":
         return Disagreement(float((differences != 0).mean()))
     return Seen(tuple(np.sort(differences)[:: HISTORY // 2000].tolist()))
@@ -169,9 +186,9 @@ def table(found: list[Counted], *, studies: int) -> str:
     """Markdown: the furthest of each kind, and all that are more than three points apart."""
     far = np.array([abs(one.apart) for one in found])
     lines = [
-        f"{len(found)} cells of {studies:,} studies each: {(far <= 3).sum()} are within 3 points, half within "
-        f"{np.median(far):.1f}. The simulation's own error is up to {50 / studies**0.5:.1f} points. Of each kind "
-        "the furthest cell, and all beyond 3 points.",
+        f"{len(found)} cells of {studies:,} studies each: {(far <= 3).sum()} are within 3 points, half "
+        f"within {np.median(far):.1f}. The simulation's own error is up to {50 / studies**0.5:.1f} points. "
+        "Of each kind the furthest cell, and all beyond 3 points.",
         "",
         "| told by | data | repeats | n | pairs | true difference | told | decided | apart (points) |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|",

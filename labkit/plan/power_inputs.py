@@ -245,7 +245,8 @@ def _guessed(question: Question, scale: Scale, shape: _Shape) -> tuple[Scatter, 
 
     if question.sd is not None:
         basis = f"if their difference on a sample has a standard deviation of {question.sd:g}"
-        return Normal(question.sd, math.inf if scale.span is None else scale.span), basis
+        step = None if scale.step is None else scale.step / (shape.repeats * shape.levels)
+        return Normal(question.sd, math.inf if scale.span is None else scale.span, step), basis
     if question.guess is not None:
         share = 2 * question.guess * (1 - question.guess)
         basis = f"if {100 * question.guess:g} % are right, and two are right independently of each other"

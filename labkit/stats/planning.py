@@ -109,20 +109,31 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Normal:
-    """Differences that are normal with this standard deviation, at 400 places.
+    """Differences that are normal with this standard deviation, rounded to `step` where the score has steps.
 
     >>> values, chances = Normal(0.5).at(0.2)
     >>> round(float(values @ chances), 3), round(float(values.std()), 3)
     (0.2, 0.5)
+    >>> Normal(1, step=1).at(0)[1].round(2).tolist()[2:7]
+    [0.0, 0.05, 0.24, 0.4, 0.24]
     """
 
     sd: float
     most: float = math.inf
+    step: float | None = None
 
     def at(self, effect: float) -> tuple[Floats, Floats]:
-        """Moved by the effect."""
-        places = special.ndtri((np.arange(400) + 0.5) / 400)
-        return effect + self.sd * places / places.std(), np.full(400, 1 / 400)
+        """At 400 places of equal chance, or at each step within five standard deviations."""
+        if self.step is None or self.sd < self.step / 2:
+            places = special.ndtri((np.arange(400) + 0.5) / 400)
+            return effect + self.sd * places / places.std(), np.full(400, 1 / 400)
+        far = math.ceil(5 * self.sd / self.step)
+        values = np.asarray(self.step * (round(effect / self.step) + np.arange(-far, far + 1)))
+        # Rounding adds a twelfth of the step's square to the variance (Sheppard 1898).
+        spread = math.sqrt(self.sd**2 - self.step**2 / 12)
+        ends = special.ndtr((np.append(values, values[-1] + self.step) - self.step / 2 - effect) / spread)
+        chances = np.diff(ends) / (ends[-1] - ends[0])
+        return values, _tilted(values, chances, effect)
 
 
 @dataclass(frozen=True)
@@ -133,9 +144,9 @@ class Seen:
     (Csiszár 1975): what is normal is moved, of 0/1 answers the odds are multiplied. Where few would be left
     of what was seen, all are moved instead.
 
-    >>> values, chances = Seen((0, 0, 1, -1)).at(0.2)
-    >>> values.tolist(), chances.round(2).tolist()
-    ([-1.0, 0.0, 1.0], [0.16, 0.47, 0.36])
+    >>> values, chances = Seen((0, 0, 1, -1)).at(0.1)
+    >>> values.tolist(), chances.round(1).tolist()
+    ([-1.0, 0.0, 1.0], [0.2, 0.5, 0.3])
     """
 
     differences: tuple[float, ...]

@@ -123,6 +123,7 @@ def test_differences_are_compared_as_tables_are():
 SCATTERS = st.one_of(
     st.builds(Disagreement, st.floats(0.01, 0.9)),
     st.builds(Normal, st.floats(0.05, 0.5)),
+    st.builds(Normal, st.floats(0.05, 2), step=st.sampled_from([0.1, 0.2, 1.0])),
     st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.2, 1.0]), min_size=5, max_size=30).map(
         lambda seen: Seen((*seen, 1.0, -1.0))
     ),
