@@ -65,7 +65,7 @@ class Question:
         for name in given.keys() - {"sd"}:
             if not given[name] < 1:
                 faults.append(f"{name} is {given[name]:g}; use a share of samples, below 1.")
-            if scale.step is not None and not scale.is_binary:
+            if not scale.is_binary:
                 faults.append(f"{name}= is for a score of 0 or 1, not for {scale}; give sd=.")
         return faults
 
@@ -110,11 +110,11 @@ def power(
 ) -> Power:
     """See `plan.power`: this is it."""
     scale = _scale(scorers, score)
+    if scale == Scale(scale.scorer) and (question.guess is not None or question.disagreement is not None):
+        scale = Scale(scale.scorer, 0, 1, 1)  # nothing is declared, so the guess tells what it is
     check(question.faults(scale))
     factors = _factors(design, by)
     shape = _shape(design, factors)
-    if question.guess is not None or question.disagreement is not None:
-        scale = Scale(scale.scorer, 0, 1, 1)
     found, seen = _guessed(question, scale, shape), 0
     if found is None:
         past = past_scores(

@@ -150,6 +150,17 @@ def test_a_rating_without_history_needs_a_guess(lab: lk.Lab, echo: Echo) -> None
     assert plan.power(sd=1, effect=3).chance > 0.99
 
 
+def test_a_share_says_that_an_undeclared_score_is_0_or_1(lab: lk.Lab, echo: Echo) -> None:
+    """Its differences are then told in points, none larger than 1; of a graded score it is no guess."""
+    plan = planned(lab, echo("a"), echo("b"), scorers=[lk.Scorer("plain", lambda generation, sample: 1)])
+    assert "points with chance" in str(plan.power(disagreement=0.2))
+    with pytest.raises(DefinitionError, match=r"beyond the range.*5 points are 0\.05"):
+        plan.power(effect=5, disagreement=0.2)
+    graded = planned(lab, echo("a"), echo("b"), scorers=[scorer("f1", step=None)])
+    with pytest.raises(DefinitionError, match="is for a score of 0 or 1"):
+        graded.power(guess=0.5)
+
+
 def test_a_plan_without_scores_or_with_one_contender_shows_nothing(lab: lk.Lab, echo: Echo) -> None:
     """Its table and line are as before, and `power` says why."""
     for plan in (planned(lab, echo("a"), echo("b"), scorers=[]), planned(lab, echo("a"))):
