@@ -26,6 +26,9 @@ from labkit.plan.estimate_inputs import outlook
 from labkit.plan.extension import more
 from labkit.plan.known import Known
 from labkit.plan.past_answers import history
+from labkit.plan.power import Power
+from labkit.plan.power_inputs import Question
+from labkit.plan.power_inputs import power as power_of
 from labkit.plan.study import Study
 from labkit.run import Run, Settings
 from labkit.visible import quoted
@@ -101,6 +104,42 @@ class Plan(Study):
                 to_ask = [place for place, why in zip(to_ask, self.known.why, strict=True) if why]
             seen = history(self.design, self.services.store) if to_ask else {}
         return outlook(self.design, to_ask, services=self.services, exact=exact, seen=seen)
+
+    def power(
+        self,
+        score: str | None = None,
+        *,
+        effect: float | None = None,
+        by: str | Sequence[str] | None = None,
+        level: float = 0.95,
+        power: float = 0.8,
+        guess: float | None = None,
+        disagreement: float | None = None,
+        sd: float | None = None,
+    ) -> Power:
+        """What these samples can show: the chance that a true difference of `effect` is decided, and the
+        smallest difference that is decided with chance `power`.
+
+        `score` names a score, by default that of the first scorer; `effect` is in its unit (0.05: 5 points
+        of a score from 0 to 1); `by` is as for `run.verdict`, by default what the plan has several of.
+        Decided is as there: at `level` over all pairs, by the same rule, if all answers come and are scored
+        and samples are independent.
+
+        How far two scatter is told from scores in the lab: of these contenders, else of others, on samples of
+        this dataset or experiment. Or from a guess: `guess`, the share of right answers; `disagreement`, the
+        share of samples on which exactly one of two is right; `sd`, the standard deviation of the difference
+        on one sample. Without any, two are taken to disagree on 30 % of samples in a score of 0 or 1. What it
+        goes by stands in the sentence. Raises `DefinitionError`, also for other scores without history.
+
+        >>> models = [echo.replace(id=f"scripted/{name}") for name in "ab"]
+        >>> plan = lab.plan(prompts=["Say {{ n }}"], models=models, dataset=[{"n": n} for n in range(50)])
+        >>> plan.power("exact", effect=0.1, disagreement=0.2).detectable > 0.1
+        True
+        """
+        question = Question(
+            effect=effect, level=level, power=power, guess=guess, disagreement=disagreement, sd=sd
+        )
+        return power_of(self.design, self.scorers, self.services.store, question, score=score, by=by)
 
     # -- cutting ---------------------------------------------------------------------------------
 
@@ -253,13 +292,21 @@ class Plan(Study):
     # -- showing ---------------------------------------------------------------------------------
 
     def __str__(self) -> str:
-        return show.line(self.design, self.estimate(exact=False))
+        told, power = show.line(self.design, self.estimate(exact=False)), self._power()
+        return f"{told}; {power.short}" if power and power.seen else told
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         missing = self.services.missing_keys(self.design.models)
-        return show.table(self.design, self.estimate(exact=False), self.known, missing=missing)
+        estimate, power = self.estimate(exact=False), self._power()
+        return show.table(self.design, estimate, self.known, missing=missing, power=power)
+
+    def _power(self) -> Power | None:
+        try:
+            return self.power()
+        except DefinitionError:  # nothing to decide, or nothing to go by
+            return None
 
 
 def pilot_cells(design: Design, n: int, *, seed: int) -> list[int]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from labkit.design import Design, Place
 from labkit.plan.estimate import Estimate, duration, plural
 from labkit.plan.known import Known
+from labkit.plan.power import Power
 from labkit.visible import shown
 
 
@@ -17,8 +18,10 @@ def line(design: Design, estimate: Estimate) -> str:
     return f"{product(design)}; {estimate.known} known; {estimate.cost}{time}"
 
 
-def table(design: Design, estimate: Estimate, known: Known, *, missing: Sequence[str]) -> str:
-    """HTML: the product, keys that are missing, the estimate, and why cells are not known."""
+def table(
+    design: Design, estimate: Estimate, known: Known, *, missing: Sequence[str], power: Power | None = None
+) -> str:
+    """HTML: the product, missing keys, the estimate, what it can show, and why cells are not known."""
     reasons = "".join(
         f"<tr><td style='text-align:left'>{html.escape(why)}</td><td>{count}</td></tr>"
         for why, count in known.reasons().items()
@@ -28,7 +31,7 @@ def table(design: Design, estimate: Estimate, known: Known, *, missing: Sequence
     keys = "".join(f"<div>{html.escape(shown(fault))}</div>" for fault in missing)
     return (
         f"<div><b>{html.escape(shown(design.experiment))}</b>: {product(design)}</div>{keys}"
-        f"{estimate._repr_html_()}{why if reasons else ''}"
+        f"{estimate._repr_html_()}{'' if power is None else power._repr_html_()}{why if reasons else ''}"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import ipywidgets
 
-from labkit.errors import LabkitError
+from labkit.errors import DefinitionError, LabkitError
 from labkit.widgets import forms
 from labkit.widgets.forms import WIDE, WRAPPED, Status, button, framed, heading
 from labkit.widgets.model_progress import duration
@@ -177,7 +177,7 @@ class WorkForm:
     def _draw_estimate(self) -> None:
         try:
             plan = self._workbench.plan()
-            words, faults = outlook(plan)
+            words, shows, faults = outlook(plan)
             detail = plan._repr_html_()
         except Exception as error:  # noqa: BLE001 - whatever is wrong is said where the person looks
             told = str(error) if isinstance(error, LabkitError) else f"{type(error).__name__}: {error}"
@@ -186,7 +186,10 @@ class WorkForm:
             self._run.disabled = True
             return
         missing = "".join(f"<div class='lk-bad'>{forms.text(fault, limit=400)}</div>" for fault in faults)
-        self._estimate.value = f"<div role='status' class='lk-estimate'>{forms.text(words)}</div>{missing}"
+        power = f"<div class='lk-soft'>{forms.text(shows, limit=600)}</div>" if shows else ""
+        self._estimate.value = (
+            f"<div role='status' class='lk-estimate'>{forms.text(words)}</div>{power}{missing}"
+        )
         self._detail.value = f"<div class='lk-scroll'>{detail}</div>"
         self._run.disabled = bool(faults)
 
@@ -215,10 +218,14 @@ class WorkForm:
         self._code.value = "" if self._code.value else forms.code(self._workbench.code)
 
 
-def outlook(plan: Any) -> tuple[str, tuple[str, ...]]:
-    """What a plan will ask and cost in one line, and which keys are missing."""
+def outlook(plan: Any) -> tuple[str, str, tuple[str, ...]]:
+    """What a plan will ask and cost, what it can show ("" where nothing is known), which keys are missing."""
     estimate = plan.estimate(exact=False)
     to_ask = estimate.requests - estimate.known
     time = "" if estimate.seconds is None or not to_ask else f", about {duration(estimate.seconds)}"
     words = f"{estimate.known:,} of {estimate.requests:,} known, {to_ask:,} to ask, {estimate.cost}{time}"
-    return words, tuple(plan.services.missing_keys(plan.design.models))
+    try:
+        shows = str(plan.power())
+    except DefinitionError:  # nothing to decide, or nothing to go by
+        shows = ""
+    return words, shows, tuple(plan.services.missing_keys(plan.design.models))

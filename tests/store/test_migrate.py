@@ -80,7 +80,7 @@ def test_a_lab_from_before_scales_opens_and_its_scores_have_none(
         with_steps(patched, REAL[0])
         first = Store(path)
         first.writer().put(make.generation("a"))
-        first.fold(force=True)
+        first.checkpoint()
         first.close()
     with duckdb.connect(str(path)) as plain:
         plain.sql(

@@ -87,7 +87,29 @@ def test_fields_change_the_choice(bench: Workbench, here: Path) -> None:
     assert form._values.children == ()
     settled(form)
     assert "0 of 4 known" in form._estimate.value
-    assert outlook(bench.plan())[1] == ()
+    assert outlook(bench.plan())[1:] == ("", ())
+
+
+def test_what_the_samples_can_show_stands_beside_the_price(
+    bench: Workbench, here: Path, echo: Callable[..., Any]
+) -> None:
+    """Once the lab has scores to go by, a line under the price tells what the samples decide."""
+    rows = "".join(f"{n},{n % 2}\n" for n in range(12))
+    (here / "words.csv").write_text(f"word,target\n{rows}")
+    bench.lab.models.add(echo("two", answers=lambda request: "1"))
+    bench.set(source=bench._named("words.csv"), score="contains the target")
+    bench.start().wait()
+    form = bench.form
+    bench.changed()
+    settled(form)
+    told = str(bench.plan().power())
+    assert "12 samples decide" in told
+    assert "as scripted/one, scripted/two did on 12 samples" in told
+    assert f"</div><div class='lk-soft'>{told}</div>" in form._estimate.value
+    assert told in form._detail.value
+    bench.models.choose(["scripted/one"])
+    settled(form)
+    assert "decide" not in form._estimate.value
 
 
 def test_typed_values_are_asked_for(bench: Workbench) -> None:
