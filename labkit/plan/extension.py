@@ -56,6 +56,8 @@ def more(
     """See `run.more`: this is it, for a run of `plan`."""
     listed = [models] if isinstance(models, str) or not isinstance(models, Sequence) else list(models)
     _check(plan, run, rows, listed, repeats, until, batch)
+    if until is not None:
+        _check_bounds(run, score)
     if scorers is not None:
         plan = replace(plan, scorers=as_scorers(scorers))
     launch = partial(_launch, budget_usd=budget_usd, allow_unpriced=allow_unpriced, progress=progress)
@@ -112,6 +114,16 @@ def _check(
         )
     if faults:
         raise DefinitionError(faults)
+
+
+def _check_bounds(run: Run, score: str | None) -> None:
+    """Looking again and again needs a score with declared bounds."""
+    found = run.verdict(score)
+    if not found.scale.bounded:
+        raise DefinitionError(
+            f"until= looks again and again, which needs a score with bounds; score {quoted(found.scorer)} "
+            "declares none. Give its scorer low= and high= and score the answers again: run.score(…)."
+        )
 
 
 def _asked(design: Design) -> int:

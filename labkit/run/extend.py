@@ -50,8 +50,9 @@ class Extendable:
         `until="decided"` asks batch after batch (`batch` samples each, by default a third of what there
         is) until each pair of `run.verdict(score, by=…, margin=…)` is decided, or the dataset (or `rows`) is
         used up, or the budget is empty; `until=0.1` until no interval is wider than that. Since it looks
-        after every batch, this run's intervals hold at any moment of stopping from then on. They are
-        wider, and need a score from 0 to 1.
+        after every batch, and any run that grows could be looked at before, this run's intervals hold at
+        any moment of stopping from then on. They are wider, and need a score whose scorer declares low=
+        and high=.
 
         `budget_usd` is the run's total over all its launches. `scorers` are needed for a run from
         history. Raises `DefinitionError` before anything is asked.

@@ -120,15 +120,22 @@ def adjusted_t(values: Floats, clusters: Counts | None = None, *, scale: Scale =
     common = ~np.isnan(values)
     filled = np.where(common, values, 0.0)
     sums, sizes = by_cluster(filled, clusters), by_cluster(common * 1.0, clusters)
-    units = (sizes > 0).sum(axis=0)
+    units, rows = (sizes > 0).sum(axis=0), sizes.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Differences that add up to nothing may leave a rest, and that is no mean.
+        mean = sums.sum(axis=0) / rows
         largest = np.abs(filled).max(axis=0, initial=0.0)
-        mean = sums.sum(axis=0) / sizes.sum(axis=0)
         mean = np.where(np.abs(mean) < REST * largest, 0.0, mean)
-        shrunk, error = _imagined(filled, sums, sizes, clusters, scale)
-        plain = np.sqrt(clustered.variance_of_mean(sums, sizes))
-    freedom = np.maximum(units - 1, 0) * 1.0 if clusters is None else clustered.freedom(sizes)
+        residuals = sums - mean * sizes
+        if clusters is None:
+            freedom = np.maximum(units - 1, 0) * 1.0
+            plain = np.sqrt((residuals * residuals).sum(axis=0) / units / (units - 1))
+            part = np.ones(len(units))
+        else:
+            freedom = clustered.freedom(sizes)
+            plain = np.sqrt(clustered.variance_of_mean(sums, sizes))
+            part = _alike(filled, sums, sizes)
+        shrunk, error = _imagined(sums, sizes, part, scale)
     known = units > 1
     return AdjustedT(
         mean=mean,
@@ -137,7 +144,7 @@ def adjusted_t(values: Floats, clusters: Counts | None = None, *, scale: Scale =
         centre=np.where(known, mean * shrunk, np.nan),
         error=np.where(known, error, np.nan),
         plain_error=np.where(known, plain, np.nan),
-        skewness=skewness.sample_skewness(np.where(sizes > 0, sums - mean * sizes, np.nan)),
+        skewness=skewness.skewness_of(residuals, units),
         united=not scale.binary,
     )
 
@@ -151,19 +158,22 @@ def by_cluster(columns: Floats, clusters: Counts | None) -> Floats:
     return np.asarray(np.add.reduceat(columns[order], starts, axis=0))
 
 
-def _imagined(
-    values: Floats, sums: Floats, sizes: Floats, clusters: Counts | None, scale: Scale
-) -> tuple[Floats, Floats]:
+def _imagined(sums: Floats, sizes: Floats, part: Floats, scale: Scale) -> tuple[Floats, Floats]:
+    """By what two imagined units, `part` as large as the others, draw the mean to 0, and its error then."""
     units, rows = (sizes > 0).sum(axis=0), sizes.sum(axis=0)
-    part = np.ones(len(units)) if clusters is None else _alike(values, sums, sizes)
     size = part * rows / units
-    apart = (sums != 0).sum(axis=0)
+    apart, squares = (sums != 0).sum(axis=0), (sums * sums).sum(axis=0)
     widest = scale.width if scale.bounded else np.inf
-    square = np.where(apart > 0, part**2 * (sums**2).sum(axis=0) / np.maximum(apart, 1), (size * widest) ** 2)
+    square = np.where(apart > 0, part**2 * squares / np.maximum(apart, 1), (size * widest) ** 2)
     square = np.maximum(square, size**2 * (scale.step or 0.0) ** 2 / 2)
     total = rows + 2 * size
     centre = sums.sum(axis=0) / total
-    spread = ((sums - centre * sizes) ** 2).sum(axis=0) + 2 * (square + (centre * size) ** 2)
+    # Σ (sums − centre · sizes)², for units of one value each without another pass over all of them.
+    if (part == 1).all() and (rows == units).all():
+        around = squares - 2 * centre * sums.sum(axis=0) + centre**2 * rows
+    else:
+        around = ((sums - centre * sizes) ** 2).sum(axis=0)
+    spread = np.maximum(around, 0.0) + 2 * (square + (centre * size) ** 2)
     # Bonett and Price divide by n + 2; without imagined values it is the usual n − 1.
     usual = units / np.maximum(units - 1, 1)
     return rows / total, np.sqrt(spread * (part + (1 - part) * usual)) / total

@@ -162,8 +162,8 @@ def _compared(table: Table, first: int, seconds: list[int], level: float) -> Pai
     wins, losses = (apart > 0).sum(axis=0), (apart < 0).sum(axis=0)
     t = adjusted_t(apart, table.clusters, scale=table.scale)
     with np.errstate(divide="ignore", invalid="ignore"):
-        scatter = np.nansum((apart - t.mean) ** 2, axis=0)
-        effect = t.mean / np.sqrt(scatter / (n - 1))
+        sd = np.nanstd(apart, axis=0, ddof=1) if table.clusters is not None else t.plain_error * np.sqrt(n)
+        effect = t.mean / sd
     found = Pairs(
         first=np.full(len(seconds), first, dtype=np.intp),
         second=np.array(seconds, dtype=np.intp),

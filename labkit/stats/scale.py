@@ -85,19 +85,23 @@ class Scale:
         with np.errstate(invalid="ignore"):
             return not bool(((values < self.low - rest) | (values > self.high + rest)).any())
 
-    def without_rests(self, differences: Floats, values: Floats) -> Floats:
-        """`differences` of `values`, where those that are nothing but rests of adding become 0.
+    def rest(self, values: Floats) -> float:
+        """How large a difference of such `values` may be and be only left over from adding them.
 
         >>> import numpy as np
-        >>> Scale(0, 1).without_rests(np.array([0.1 + 0.2 - 0.3, 0.1]), np.array([0.3, 0.3])).tolist()
-        [0.0, 0.1]
+        >>> Scale(0, 1).rest(np.array([0.3])), abs(0.1 + 0.2 - 0.3) < 1e-12
+        (1e-12, True)
         """
         import numpy as np
 
         sizes = np.abs(values[np.isfinite(values)])
-        size = max(self.width if self.bounded else 0.0, float(sizes.max()) if sizes.size else 0.0)
-        with np.errstate(invalid="ignore"):
-            return np.where(np.abs(differences) < REST * size, 0.0, differences)
+        return REST * max(self.width if self.bounded else 0.0, float(sizes.max()) if sizes.size else 0.0)
+
+    def without_rests(self, differences: Floats, values: Floats) -> Floats:
+        """`differences` of `values`, where those that are nothing but rests of adding become 0."""
+        import numpy as np
+
+        return np.where(np.abs(differences) < self.rest(values), 0.0, differences)
 
 
 UNKNOWN = Scale()

@@ -18,19 +18,28 @@ from labkit.stats.units import Floats
 def sample_skewness(values: ArrayLike) -> Floats:
     """The adjusted skewness of `values` along the first axis; 0 with fewer than three or no scatter.
 
-    n ÷ ((n−1)(n−2)) · Σ((x − mean) ÷ s)³, as `scipy.stats.skew(values, bias=False)`. NaN is left out.
+    n ÷ ((n−1)(n−2)) · Σ((x − mean) ÷ s)³, as `scipy.stats.skew(values, bias=False)`.
 
     >>> round(float(sample_skewness([1.0, 2.0, 3.0, 10.0])), 3)
     1.764
     """
     array = np.asarray(values, dtype=np.float64)
-    there = ~np.isnan(array)
-    n = there.sum(axis=0)
+    apart = array - array.mean(axis=0) if len(array) else array
+    return skewness_of(apart, len(array))
+
+
+def skewness_of(residuals: Floats, n: ArrayLike) -> Floats:
+    """The same from `residuals` around the mean of `n` values; what is no value is 0 among them.
+
+    >>> round(float(skewness_of(np.array([-3.0, -2.0, -1.0, 6.0]), 4)), 3)
+    1.764
+    """
+    count = np.asarray(n, dtype=np.float64)
+    squares = residuals * residuals
     with np.errstate(divide="ignore", invalid="ignore"):
-        apart = np.where(there, array - np.where(there, array, 0.0).sum(axis=0) / n, 0.0)
-        s = np.sqrt((apart**2).sum(axis=0) / (n - 1))
-        found = n / ((n - 1) * (n - 2)) * ((apart / s) ** 3).sum(axis=0)
-    return np.where((n > 2) & (s > 0), found, 0.0)
+        s = np.sqrt(squares.sum(axis=0) / (count - 1))
+        found = count / ((count - 1) * (count - 2)) * (squares * residuals).sum(axis=0) / s**3
+    return np.where((count > 2) & (s > 0), np.nan_to_num(found), 0.0)
 
 
 def corrected(t: ArrayLike, skewness: ArrayLike, n: ArrayLike) -> Floats:

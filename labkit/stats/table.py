@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,13 @@ class Table:
         Those that are nothing but a rest of adding repeats in another order are 0.
         """
         differences = self.means[:, [first]] - self.means[:, list(seconds)]
-        return self.scale.without_rests(differences, self.means)
+        differences[np.abs(differences) < self.rest] = 0.0
+        return np.asarray(differences)
+
+    @cached_property
+    def rest(self) -> float:
+        """What is smaller than this is left over from adding."""
+        return self.scale.rest(self.means)
 
     @property
     def missing(self) -> NDArray[np.intp]:

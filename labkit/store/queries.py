@@ -195,14 +195,15 @@ def _score_columns(table: pa.Table, scores: pa.Table) -> pd.DataFrame:
     return found
 
 
-def _agreed(declared: NDArray[np.float64]) -> tuple[float, float, float | None] | None:
+def _agreed(declared: NDArray[np.float64]) -> tuple[float | None, ...] | None:
     """Lowest, highest and step (rows) where all scores (columns) were declared alike; else None."""
     import numpy as np
 
-    if not declared.shape[1] or not (declared[:2] == declared[:2, :1]).all():
+    same = np.broadcast_to(declared[:, :1], declared.shape)
+    if not declared.shape[1] or not np.array_equal(declared, same, equal_nan=True):
         return None
-    low, high, step = (float(of) for of in declared[:, 0])
-    return low, high, step if bool(np.all(declared[2] == step)) else None
+    told = [None if np.isnan(of) else float(of) for of in declared[:, 0]]
+    return None if told == [None] * 3 else tuple(told)
 
 
 def select(

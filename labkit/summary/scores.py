@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from labkit.stats.intervals import Interval
     from labkit.stats.scale import Scale
 
-Bounds = tuple[float, float]
+Bounds = tuple[float | None, float | None]
 
 
 def score_column(frame: pd.DataFrame, score: str | None) -> str | None:
@@ -55,16 +55,15 @@ def score_scale(
     from labkit.stats.scale import UNKNOWN, scale_of
 
     told: Any = frame.attrs.get("scales", {}).get((column or "").removeprefix("score."))
-    if bounds is not None:
+    if bounds is not None or step is not None:
+        bounds = (None, None) if bounds is None else bounds
         if not (isinstance(bounds, Sequence) and len(bounds) == 2):
             raise DefinitionError(
                 f"bounds={quoted(bounds)}: give the lowest and the highest score, as (1, 5)"
             )
         names = ("the lowest of bounds", "the highest of bounds", "step")
         told = (*bounds, step)
-        check(*(number(name, value, or_none=name == "step") for name, value in zip(names, told, strict=True)))
-    elif step is not None:
-        raise DefinitionError("step= needs bounds=: give the lowest and the highest score too")
+        check(*(number(name, value, or_none=True) for name, value in zip(names, told, strict=True)))
     if told is None or column is None:
         return UNKNOWN
     scale = scale_of(told)

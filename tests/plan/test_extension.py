@@ -110,6 +110,15 @@ def test_asking_until_decided_stops_when_it_is(study: Any, rated: Rated) -> None
     assert rated.asked < 240
 
 
+def test_until_is_refused_for_a_score_without_bounds(study: Any, rated: Rated) -> None:
+    """Looking again and again needs bounds: without them nothing is asked, and the error says why."""
+    run = study().run()
+    run.score(lk.Scorer("free", lambda generation, sample: len(generation.text)))
+    with pytest.raises(DefinitionError, match=r"score 'free' declares none\. Give its scorer low="):
+        run.more(models=[rated.model("c", 0.5)], until="decided", score="free")
+    assert rated.asked == 40
+
+
 def test_asking_until_decided_ends_with_the_dataset_or_the_limit(study: Any, rated: Rated) -> None:
     """Equal models are never decided: asking ends with the rows, and says nothing is decided."""
     run = study(a=0.5, b=0.5).run().more(until="decided", rows=30, batch=15)

@@ -13,7 +13,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labkit.errors import DefinitionError
-from labkit.scoring import Scorer, exact, score, scorers
+from labkit.scoring import (
+    Scorer,
+    contains,
+    exact,
+    json_field,
+    json_schema,
+    length,
+    numeric,
+    refusal,
+    regex,
+    rouge_l,
+    score,
+    scorers,
+    token_f1,
+)
+from labkit.stats.scale import UNKNOWN, Scale
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -176,3 +191,53 @@ def test_a_scorer_shows_its_name():
     """The repr is one line and stable."""
     assert repr(exact("label")) == "Scorer('exact')"
     assert exact("label").columns == ("label",)
+
+
+def rows_of(scorer, generation, sample, value):
+    """The score that a scorer of these declarations makes of `value`."""
+    return score(scorer(lambda g, s: value), generation=generation(), sample=sample(), at=NOW)[0]
+
+
+@pytest.mark.parametrize("value", [0, 6, 2.5, -1e-3])
+def test_a_value_that_was_not_declared_is_an_error(generation, sample, value):
+    """Ratings from 1 to 5 hold no 0, no 6 and no half: not scored, and the error says what was declared."""
+    row = rows_of(lambda fn: Scorer("stars", fn, low=1, high=5, step=1), generation, sample, value)
+    assert row.value is None
+    assert "declared" in row.error
+    assert (row.low, row.high, row.step) == (1, 5, 1)
+
+
+def test_what_is_declared_stands_in_each_score(generation, sample):
+    """Bounds and step come with the value; True and False declare themselves; a plain number does not."""
+    rated = rows_of(lambda fn: Scorer("stars", fn, low=1, high=5, step=0.5), generation, sample, 4.5)
+    assert (rated.value, rated.low, rated.high, rated.step) == (4.5, 1, 5, 0.5)
+    for value in (True, np.bool_(False), {"value": True}):
+        right = rows_of(lambda fn: Scorer("right", fn), generation, sample, value)
+        assert (right.low, right.high, right.step) == (0, 1, 1)
+    plain = rows_of(lambda fn: Scorer("words", fn), generation, sample, 1)
+    assert (plain.low, plain.high, plain.step) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("declared", "fault"),
+    [
+        ({"low": 5, "high": 1}, "low=5 is not below high=1"),
+        ({"low": 1}, "give both low= and high="),
+        ({"low": 0, "high": 1, "step": 0.3}, "does not lead from"),
+        ({"low": "a", "high": 1}, "low is 'a'"),
+    ],
+)
+def test_bounds_that_are_none_are_refused(declared, fault):
+    """A scale that cannot be is a DefinitionError that names the fault."""
+    with pytest.raises(DefinitionError, match=fault):
+        Scorer("s", lambda g, s: 1, **declared)
+
+
+def test_every_built_in_scorer_declares_what_it_gives():
+    """Right or wrong has two values, a share lies from 0 to 1, a length is not declared."""
+    two = (exact(), contains(), regex("a"), refusal(), json_field("a"), numeric(), json_schema({}))
+    assert all(scorer.scale == Scale(0, 1, 1) for scorer in two)
+    assert token_f1().scale == rouge_l().scale == Scale(0, 1)
+    assert length().scale == UNKNOWN
+    assert numeric(unreadable=-1).scale == Scale(-1, 1, 1)
+    assert json_field("a", unreadable=0.5).scale == Scale(0, 1)

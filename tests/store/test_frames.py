@@ -298,3 +298,26 @@ def test_an_empty_frame_can_be_worked_with(store: Store) -> None:
     frame = store.generations()
     assert frame.groupby("model")["latency_s"].median().empty
     assert isinstance(frame[frame["status"] == "done"], pd.DataFrame)
+
+
+def test_a_frame_says_what_its_scores_were_declared_to_be(store: Store, put: Put, make: Any) -> None:
+    """What all rows of a scorer declare alike is in `attrs["scales"]`; the last of two counts."""
+    stars, right = {"low": 1.0, "high": 5.0, "step": 1.0}, {"low": 0.0, "high": 1.0, "step": 1.0}
+    put(
+        make.run(),
+        make.generation("a"),
+        make.generation("b"),
+        make.score("a", "stars", value=4, **stars),
+        make.score("b", "stars", value=None),
+        make.score("a", "mixed", value=1, **right),
+        make.score("b", "mixed", value=1),
+        make.score("a", "again", value=1),
+        make.score("a", "again", value=1, **right),
+        make.score("a", "count", value=3, step=1.0),
+    )
+    assert store.generations().attrs["scales"] == {
+        "stars": (1.0, 5.0, 1.0),
+        "again": (0.0, 1.0, 1.0),
+        "count": (None, None, 1.0),
+    }
+    assert store.generations(columns=["model"]).attrs.get("scales") is None
