@@ -52,19 +52,19 @@ def drift(
     if number < 2:
         heading = f"Drift of repeats, n = {counted(number, 'repeat')}"
         return without_data(heading, "Every question was asked once; ask more often with repeats=.")
+    scored = score_column(frame, score)
+    interval = ScoreIntervals(frame, scored, design(frame, scored, level=level))
     repeats = sorted(int(one) for one in frame["repeat"].unique())
     answers = int((frame["status"] == "done").sum())
     many = len(given.styles) > MOST_LINES
     styled = figure(
         f"Drift over {counted(len(repeats), 'repeat')}, n = {counted(answers, 'answer')}",
-        f"hollow: repeat {repeats[0]} · filled: repeat {repeats[-1]}"
-        if many
-        else f"bars: {level * 100:g} % intervals, samples as wholes",
+        f"hollow: repeat {repeats[0]} · filled: repeat {repeats[-1]}" if many else f"bars: {interval.told}",
         height=max(420, 170 + ROW_PX * len(given.styles)),
     )
     grid = make_subplots(rows=1, cols=2, horizontal_spacing=0.1)
     grid.update_layout(styled.layout)
-    measured = _measured(frame, given, score_column(frame, score), level)
+    measured = _measured(frame, given, interval, level)
     if not any(cells for both in measured.values() for cells in both):
         return without_data("Drift of repeats, n = 0 answers", "No answer has a score or a clock yet.")
     names = sorted(measured, reverse=many)
@@ -95,14 +95,13 @@ Cells = list[tuple[int, Interval]]
 
 
 def _measured(
-    frame: pd.DataFrame, given: Rows, scored: str | None, level: float
+    frame: pd.DataFrame, given: Rows, interval: ScoreIntervals, level: float
 ) -> dict[str, tuple[Cells, Cells]]:
     """Per model, its mean score and its median latency in each repeat that has any."""
-    values = floats(frame[scored]) if scored else np.full(len(frame), np.nan)
+    values = interval.values
     timed = fresh(frame).to_numpy() if "latency_s" in frame.columns else np.zeros(len(frame), dtype=bool)
     seconds = floats(frame["latency_s"]) if "latency_s" in frame.columns else np.full(len(frame), np.nan)
     sample = given.frame["sample"].to_numpy()
-    interval = ScoreIntervals(frame, scored, design(frame, scored, level=level))
     found: dict[str, tuple[Cells, Cells]] = {}
     keys = [given.frame["model"], frame["repeat"].reset_index(drop=True)]
     for key, part in given.frame.groupby(keys, sort=True):

@@ -55,9 +55,8 @@ def scores(
     if table.empty:
         why = f"None of {counted(len(frame), 'row')} has a score."
         return without_data(f"Score {name}, n = 0 answers", why)
-    return _drawn(
-        table, given.styles, name, baseline, float(table["level"].iloc[0]), score_scale(frame, column)
-    )
+    said = f"bars: {table.attrs['intervals']}"
+    return _drawn(table, given.styles, name, baseline, said, score_scale(frame, column))
 
 
 def _drawn(
@@ -65,7 +64,7 @@ def _drawn(
     styles: Mapping[str, ModelStyle],
     name: str,
     baseline: float | tuple[Any, float] | None,
-    level: float,
+    subtitle: str,
     scale: Scale,
 ) -> go.Figure:
     table = table.assign(model=table["model"].astype(str))
@@ -78,7 +77,6 @@ def _drawn(
         f"n = {counted(int(table['scored'].sum()), 'answer')} "
         f"to {counted(int(table['score_n'].max()), 'sample')}"
     )
-    subtitle = f"bars: {level * 100:g} % intervals, samples as wholes"
     found = figure(heading, subtitle, height=max(280, 170 + each * len(order)))
     for place, prompt in enumerate(prompts):
         # Marks of one model stand closer to each other than to the next model's.

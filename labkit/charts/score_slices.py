@@ -79,7 +79,7 @@ def slices(
     found = figure(
         f"Score {plotly_text(scored.removeprefix('score.'), limit=60)} by {title}, "
         f"n = {counted(int(kept.sum()), 'answer')}",
-        ("point for intervals" if shaded else f"bars: {study.level * 100:g} % intervals, samples as wholes")
+        ("point for intervals" if shaded else f"bars: {interval.told}")
         + (f" · the {MOST_SLICES} largest of {number:,} slices" if number > MOST_SLICES else ""),
         height=190 + ROW_PX * len(names) if shaded else max(300, 170 + each * len(order)),
     )

@@ -71,7 +71,7 @@ def frontier(
         if (scored := interval(part.index.to_numpy())).n and part["done"].any()
     ]
     name = plotly_text(column.removeprefix("score."), limit=60)
-    return _drawn(points, frame, given.frame, name, study.level)
+    return _drawn(points, frame, given.frame, name, interval.told)
 
 
 def _turned(found: Any, better: str) -> Any:
@@ -121,13 +121,13 @@ def _floats(part: pd.DataFrame, column: str) -> Any:
 
 
 def _drawn(
-    points: list[_Point], frame: pd.DataFrame, timed: pd.DataFrame, name: str, level: float
+    points: list[_Point], frame: pd.DataFrame, timed: pd.DataFrame, name: str, intervals: str
 ) -> go.Figure:
     from plotly.subplots import make_subplots
 
     answers = int((frame["status"] == "done").sum())
     heading = f"Quality, price and speed of {counted(len(points), 'model')}, n = {counted(answers, 'answer')}"
-    said = [measured(timed, timed["fresh"]), f"bars: {level * 100:g} % intervals"]
+    said = [measured(timed, timed["fresh"]), f"bars: {intervals}"]
     if any(point.grey for point in points):
         said.append("grey and hollow: significantly dominated")
     unknown = [point.style.label for point in points if math.isnan(point.cost.estimate)]

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 KEYS = ["prompt", "model"]
 GROWN = """
     select
+        count(*) filter (where coalesce(detail->>'$.more.rows', detail->>'$.until') is not null) as rows,
         count(*) filter (where
-            coalesce(detail->>'$.more.rows', detail->>'$.more.repeats', detail->>'$.until') is not null
-        ) as rows,
-        count(*) filter (where detail->>'$.more.models[0]' is not null) as contenders
+            coalesce(detail->>'$.more.models[0]', detail->>'$.more.repeats') is not null
+        ) as others
     from log.run_events where run_id = ?
 """
 MAYBE_PAID = """
@@ -55,8 +55,8 @@ class RunFrames:
 
         `columns` chooses some (`sample.*`, `score.*`: all of those), which is much faster without `text`
         and `raw`. In `attrs`: `labels`, how tables and charts are to call models, by id; `scales`, what
-        scorers declared of their values; `grown`, how often the study was made larger (`rows`,
-        `contenders`) after it could be looked at.
+        scorers declared of their values; `grown`, how often the study was made larger after it could be
+        looked at, by `rows` and by `others` (models, repeats).
         """
         store = self._services.store
         with store.one_opening():
@@ -65,8 +65,8 @@ class RunFrames:
         return frame
 
     def _grown(self) -> dict[str, int]:
-        rows, contenders = self._services.store.table(GROWN, [self.run_id]).to_pylist()[0].values()
-        return {"rows": int(rows), "contenders": int(contenders)}
+        (found,) = self._services.store.table(GROWN, [self.run_id]).to_pylist()
+        return {name: int(count) for name, count in found.items()}
 
     def attempts(self) -> pd.DataFrame:
         """One row per HTTP request that was sent."""

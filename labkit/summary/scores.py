@@ -105,15 +105,15 @@ def design(
 ) -> Design:
     """The design of a frame's study.
 
-    It is watched where that is said, and where the frame tells that its run was grown by more samples or
-    repeats after it could be looked at (`attrs["grown"]`), if the score has bounds and there are no
-    clusters. A look with ordinary intervals before that has spent 1 − level; half as much is kept for all
-    looks after it, and half of that again after each time contenders were added. Raises DefinitionError
+    It is watched where that is said, and where the frame tells that its run was grown by more samples
+    after it could be looked at (`attrs["grown"]`), if the score has bounds and there are no clusters. A
+    look with ordinary intervals before that has spent 1 − level; half as much is kept for all looks after
+    it, and half of that again after each time contenders or repeats were added. Raises DefinitionError
     where it is to be watched and cannot be.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"score.ok": [1, 0]})
-    >>> frame.attrs = {"scales": {"ok": (0, 1, 1)}, "grown": {"rows": 2, "contenders": 0}}
+    >>> frame.attrs = {"scales": {"ok": (0, 1, 1)}, "grown": {"rows": 2, "others": 0}}
     >>> found = design(frame, "score.ok")
     >>> found.watched, found.level
     (True, 0.975)
@@ -127,10 +127,10 @@ def design(
         why = "its score has no declared bounds" if clusters is None else "clusters= cannot be watched"
         raise DefinitionError(f"the study cannot be taken as watched: {why}")
     told = frame.attrs.get("grown") or {}
-    rows, contenders = int(told.get("rows", 0)), int(told.get("contenders", 0))
-    grown = watched is None and rows + contenders > 0
+    rows, others = int(told.get("rows", 0)), int(told.get("others", 0))
+    grown = watched is None and rows + others > 0
     always = bool(watched) or (grown and rows > 0 and possible)
-    halved = (rows > 0) + contenders if grown and (always or not rows) else 0
+    halved = (rows > 0) + others if grown and (always or not rows) else 0
     return Design(scale, clusters, always, 1 - (1 - level) / 2**halved, level, grown)
 
 
@@ -188,6 +188,16 @@ class ScoreIntervals:
             import numpy as np
 
             self.rank = np.argsort(asking_order(frame, self.sample))
+
+    @property
+    def told(self) -> str:
+        """What the intervals are, for a note or a subtitle."""
+        units = "samples as wholes"
+        if self.cluster is not None:
+            count = len(set(self.cluster.tolist()))
+            units = f"{count:,} cluster{'' if count == 1 else 's'} ({self.given.clusters}) as wholes"
+        always = ", at any moment of stopping" if self.given.watched else ""
+        return f"{self.given.level * 100:g} % intervals{always}, {units}"
 
     def __call__(self, rows: Any, *, tests: int = 1) -> Interval:
         """The interval over `rows` (places, or a mask), one of so many that are to hold together."""

@@ -119,6 +119,8 @@ def _notes(summary: pd.DataFrame) -> list[str]:
         least, most = int(summary["score_n"].min()), int(summary["score_n"].max())
         samples = f"{least:,}" if least == most else f"{least:,} to {most:,}"
         notes.append(f"score: {visible(first['scorer'])}, mean over {samples} scored samples")
+        if intervals := summary.attrs.get("intervals"):
+            notes[-1] += f"; {visible(intervals)}"
     if "baseline" in summary.columns:
         notes.append(f"baseline: {first['baseline']:.3f}, what always giving the same answer scores")
     if (summary["replayed"] > 0).any():

@@ -124,7 +124,7 @@ def summarize(
     result = pd.DataFrame(rows) if rows else _empty(keys, rate)
     if rate is not None:
         result = result.astype({"above_baseline": "boolean"})
-    return as_summary(result, frame.attrs.get("labels"))
+    return as_summary(result, frame.attrs.get("labels"), intervals=interval.told)
 
 
 def baseline(targets: Iterable[Hashable]) -> tuple[Any, float]:

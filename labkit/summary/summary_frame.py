@@ -15,7 +15,8 @@ from labkit.summary.show import html, text
 
 
 class Summary(pd.DataFrame):
-    """What `summarize` gives. `attrs["labels"]` names models as tables and charts call them."""
+    """What `summarize` gives. `attrs["labels"]` names models as tables and charts call them,
+    `attrs["intervals"]` says what the intervals are."""
 
     @property
     def _constructor(self) -> Callable[..., pd.DataFrame]:
@@ -28,8 +29,9 @@ class Summary(pd.DataFrame):
         return html(self)
 
 
-def as_summary(frame: pd.DataFrame, labels: Any) -> Summary:
-    """`frame` as a summary whose models are called by `labels` (id → label, or None)."""
+def as_summary(frame: pd.DataFrame, labels: Any, *, intervals: str) -> Summary:
+    """`frame` as a summary whose models are called by `labels` (id → label, or None); `intervals` says what
+    its intervals are."""
     made = Summary(frame)
-    made.attrs = {"labels": dict(labels)} if labels else {}
+    made.attrs = {"intervals": intervals} | ({"labels": dict(labels)} if labels else {})
     return made

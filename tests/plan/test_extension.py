@@ -77,9 +77,9 @@ def test_more_models_and_repeats_are_balanced(study: Any, rated: Rated) -> None:
     assert len(frame) == rated.asked == 120
     assert (frame.groupby(["model", "sample_id"])["repeat"].nunique() == 2).all()
     verdict = grown.verdict()
-    assert verdict.watched
-    # One look before it grew, half of the rest for looks after it, and again half since a model came.
-    assert verdict.level == 1 - 0.05 / 4
+    assert not verdict.watched
+    # Nothing but one look came before it grew: half as much is kept for looks after it.
+    assert verdict.level == 0.975
 
 
 def test_a_model_more_spends_a_part_of_the_level_and_watches_nothing(study: Any, rated: Rated) -> None:
