@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MOST = 1_000_000_000
 """More samples than this are as good as never."""
 FEWEST = 10
-"""With fewer common samples nothing is said of how many more it would take."""
+"""With fewer common samples, or clusters of them, nothing is said of how many more it would take."""
 
 COLUMNS = (
     "first", "second", "n", "samples", "units",
@@ -164,7 +164,7 @@ def _needed(data: dict[str, Any], pairs: Pairs, margin: float | None, alpha: flo
             # What keeps these from being equal is not how many samples there are.
             settled |= bool(-margin < data["all_low"][place] and data["all_high"][place] < margin)
         samples = int(data["samples"][place])
-        if settled or samples < FEWEST:
+        if settled or int(data["units"][place]) < FEWEST:
             found.append(None)
             continue
         totals = [samples_to_decide(pairs, place, alpha=alpha, margin=m) for m in (0.0, margin or 0.0)]

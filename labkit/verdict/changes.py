@@ -6,11 +6,11 @@ Causes are told apart only as far as they were recorded: two that changed at onc
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labkit.verdict.amounts import counted, number, times, times_span
-from labkit.verdict.words import Terms, between, by, missing
+from labkit.verdict.amounts import counted, listed, number, times, times_span
+from labkit.verdict.words import Terms, between, by, missing, still_fits
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -25,17 +25,21 @@ REST = "params, endpoint or sample"
 """What is left where another request was sent under the same prompt."""
 
 
-def changes(old: pd.DataFrame, new: pd.DataFrame) -> dict[str, str]:
-    """What changed → from what to what."""
-    found: dict[str, str] = {}
+def changes(old: pd.DataFrame, new: pd.DataFrame, renamed: Sequence[str] = ()) -> dict[str, str]:
+    """What changed → from what to what. `renamed`: `prompt` or `model` where one took another's place.
+
+    What such a change brings with it is no change of its own: another prompt is another request, and
+    another model is one that resolves otherwise.
+    """
+    found: dict[str, str] = dict.fromkeys(renamed, "")
     for column, name in CHANGES.items():
         was, now = (sorted({str(one) for one in part[column].dropna()}) for part in (old, new))
-        if was and now and was != now:
+        if was and now and was != now and not (name == "resolved model" and "model" in renamed):
             found[name] = f"{_few(was)} → {_few(now)}"
     requests = [set(part["request_id"].dropna()) for part in (old, new)]
     common = set(old["sample_id"]) & set(new["sample_id"])
     sent = [set(part.loc[part["sample_id"].isin(common), "request_id"].dropna()) for part in (old, new)]
-    if "prompt" not in found and requests[0] and requests[1] and sent[0] != sent[1]:
+    if not {"prompt", "model"} & set(found) and requests[0] and requests[1] and sent[0] != sent[1]:
         found[REST] = ""
     return found
 
@@ -64,7 +68,7 @@ def sentence(row: Mapping[str, Any], terms: Terms, names: tuple[str, str]) -> st
     """
     name = visible(f"{row['prompt']} · {row['model']}", limit=100)
     if row["copies"] == row["answers"]:
-        return f"{name}: every answer is a replay of the same one, so nothing new was learned."
+        return f"{name}: every answer of {names[1]} is a replay of {names[0]}'s, so nothing new was learned."
     if row["samples"] == 0:
         return f"{name}: no sample has a score in both runs."
     pair = _turned(row)
@@ -96,7 +100,8 @@ def _moved(
     if math.isnan(row["low"]):
         return f"{name} has one sample in common, which says nothing about others."
     if row["wins"] == row["losses"] == 0:
-        return f"{name} scored the same on {'' if row['missing'] else 'all '}{over}."
+        every = "" if row["missing"] or row["samples"] == 1 else "all "
+        return f"{name} scored the same on {every}{over}; {still_fits(pair, terms)}."
     if row["decided"]:
         return f"{name} became {'worse' if row['difference'] < 0 else 'better'}{by(pair, terms)} over {over}."
     moved = number(terms.factor * abs(row["difference"]))
@@ -105,11 +110,7 @@ def _moved(
 
 
 def _why(row: Mapping[str, Any]) -> str:
-    told = [f"the {what} ({how})" if how else f"the {what}" for what, how in row["details"].items()] + [
-        f"the {what}"
-        for what in ("prompt", "model")
-        if what in row["changed"].split(", ") and what not in row["details"]
-    ]
+    told = [f"the {what} ({how})" if how else f"the {what}" for what, how in row["details"].items()]
     if not told:
         return "Nothing that labkit records changed."
     changed = f"Changed: {', '.join(told)}."
@@ -120,10 +121,11 @@ def _why(row: Mapping[str, Any]) -> str:
 
 def _money(row: Mapping[str, Any]) -> str:
     said = []
-    for what, verb in (("cost", "costs"), ("output", "writes"), ("latency", "takes")):
+    for what, verb in (("cost", "costs"), ("output", "has"), ("latency", "takes")):
         ratio, low, high = (row[f"{what}_{part}"] for part in ("ratio", "low", "high"))
         if not all(map(math.isfinite, (ratio, low, high))) or low <= 1 <= high:
             continue
         noun = {"cost": "as much", "output": "as many tokens", "latency": "as long"}[what]
-        said.append(f"{verb} {times(ratio)} {noun} ({times_span(low, high)})")
-    return f"An answer {', '.join(said)}." if said else ""
+        spread = "throughout" if math.isclose(low, high) else times_span(low, high)
+        said.append(f"{verb} {times(ratio)} {noun} ({spread})")
+    return f"An answer now {listed(said)}." if said else ""

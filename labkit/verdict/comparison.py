@@ -7,6 +7,7 @@ causes apart only as far as what was recorded does: two things that changed at o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from labkit.summary.scores import Bounds, Design, score_column, score_scale
 from labkit.verdict import show
 from labkit.verdict.amounts import counted
 from labkit.verdict.changes import CHANGES, cause, changes, sentence
-from labkit.verdict.words import Terms
+from labkit.verdict.words import Terms, score_note
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def compare(
     >>> import pandas as pd
     >>> rows = [{"prompt": "p", "model": "m", "sample_id": s, "status": "done", "score.ok": float(s % 3 > 0)}
     ...         for s in range(30)]
-    >>> print(compare(pd.DataFrame(rows), pd.DataFrame(rows)).sentences[0])
-    p · m scored the same on all 30 common samples. Nothing that labkit records changed.
+    >>> compare(pd.DataFrame(rows), pd.DataFrame(rows)).sentences[0].partition(";")[0]
+    'p · m scored the same on all 30 common samples'
     """
     check(sure("level", level))
     columns = [score_column(frame, score) for frame in (before, after)]
@@ -101,14 +102,15 @@ def compare(
     if not keys:
         raise DefinitionError("The two runs share no prompt and model, so there is nothing to compare.")
     together = 1 - (1 - level) / len(keys)
-    found = [_row(paired, new, key, column, scale, together) for key in keys]
+    found = [_row(paired, new, key, column, scale, together, renamed) for key in keys]
     p_holm = holm([row["p_value"] for row in found])
     for row, p in zip(found, p_holm, strict=True):
         row["p_holm"], row["decided"] = float(p), bool(p < 1 - level)
-        row["changed"] = ", ".join([*renamed, *row["changed"]])
+        row["changed"] = ", ".join(row["changed"])
         row["cause"] = cause(row)
     import pandas as pd
 
+    names = (visible(names[0], limit=60), visible(names[1], limit=60))
     terms = Terms(
         scorer=column.removeprefix("score."),
         study=Design(scale, None, False, level, level, False),
@@ -123,8 +125,8 @@ def compare(
         scorer=column.removeprefix("score."),
         level=level,
         sentences=tuple(sentence(row, terms, names) for row in found),
-        notes=_notes(old, new, len(keys), level, found),
-        rows=pd.DataFrame(found).drop(columns=["details", "answers"]),
+        notes=_notes(paired, new, terms, names, found),
+        rows=pd.DataFrame(found).drop(columns=["details", "answers", "latency_n"]),
     )
 
 
@@ -162,13 +164,19 @@ def _renamed(old: pd.DataFrame, new: pd.DataFrame) -> tuple[pd.DataFrame, list[s
 
 
 def _row(
-    old: pd.DataFrame, new: pd.DataFrame, key: tuple[str, str], column: str, scale: Scale, level: float
+    old: pd.DataFrame,
+    new: pd.DataFrame,
+    key: tuple[str, str],
+    column: str,
+    scale: Scale,
+    level: float,
+    renamed: Sequence[str],
 ) -> dict[str, Any]:
     import pandas as pd
 
     parts = [frame[(frame["prompt"] == key[0]) & (frame["model"] == key[1])] for frame in (old, new)]
     copies = parts[1]["origin"].notna() & parts[1]["origin"].isin(set(parts[0]["origin"].dropna()))
-    details = changes(*parts)
+    details = changes(parts[0], parts[1], renamed)
     row: dict[str, Any] = {"prompt": key[0], "model": key[1]}
     sides = {"after": parts[1][~copies], "before": parts[0]}
     row |= _pair(pd.concat([part.assign(model=side) for side, part in sides.items()]), column, scale, level)
@@ -195,7 +203,8 @@ def _row(
 _UNSCORED = {
     "samples": 0, "score_before": math.nan, "score_after": math.nan, "difference": math.nan,
     "low": math.nan, "high": math.nan, "p_value": math.nan, "p_holm": math.nan, "decided": False,
-    "wins": 0, "ties": 0, "losses": 0, "missing": 0, "n": 0, "worst_low": math.nan, "worst_high": math.nan,
+    "wins": 0, "ties": 0, "losses": 0, "missing": 0, "n": 0, "latency_n": 0,
+    "worst_low": math.nan, "worst_high": math.nan,
     **{f"{what}_{part}": math.nan for what in ("cost", "latency") for part in ("ratio", "low", "high")},
 }  # fmt: skip
 
@@ -236,19 +245,28 @@ def _before_first(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _notes(
-    old: pd.DataFrame, new: pd.DataFrame, tests: int, level: float, found: list[dict[str, Any]]
+    old: pd.DataFrame,
+    new: pd.DataFrame,
+    terms: Terms,
+    names: tuple[str, str],
+    found: list[dict[str, Any]],
 ) -> tuple[str, ...]:
-    said = [f"paired on common samples; {level * 100:g} % intervals"]
-    if tests > 1:
-        said[0] += f" that hold for all {tests} together, decided by Holm's correction"
-    for name, frame, other in (("A", old, new), ("B", new, old)):
-        only = set(zip(frame["prompt"], frame["model"], frame["sample_id"], strict=True)) - set(
-            zip(other["prompt"], other["model"], other["sample_id"], strict=True)
-        )
+    level = f"{terms.study.level * 100:g} %"
+    said = [f"{score_note(terms)}, higher taken for better", f"paired on common samples; {level} intervals"]
+    if len(found) > 1:
+        said[-1] += f" that hold for all {len(found)} together, decided by Holm's correction"
+    said.append(f"{level} each for scores, prices, times and tokens, not corrected for one another")
+    cells = [
+        set(zip(frame["prompt"], frame["model"], frame["sample_id"], strict=True)) for frame in (old, new)
+    ]
+    for name, only in zip(names, (cells[0] - cells[1], cells[1] - cells[0]), strict=True):
         if only:
             said.append(f"{counted(len(only), 'cell')} only in run {name}, left out")
     if copies := sum(row["copies"] for row in found):
         said.append(
-            f"{counted(copies, 'answer')} of run B replayed from run A, left out: a copy is no second answer"
+            f"{counted(copies, 'answer')} of run {names[1]} replayed from run {names[0]}, left out: "
+            "a copy is no second answer"
         )
+    if any(row["latency_n"] and math.isnan(row["latency_ratio"]) for row in found):
+        said.append("latencies were measured at different times, so they are not compared")
     return tuple(said)

@@ -10,12 +10,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from labkit.summary.contender_table import ContenderTable
 from labkit.summary.scores import Design
 from labkit.verdict.amounts import counted, listed, number, span
+from labkit.verdict.pricing import alike
 from labkit.verdict.ranks import MANY, over
 from labkit.verdict.timing import clock_notes
-from labkit.verdict.words import Terms
+from labkit.verdict.words import Terms, score_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 FEW = 100
 """With fewer samples, what is rare is likely not among them."""
+FEWEST_ALIKE = 6
+"""Fewer prices that are all in one ratio say nothing of others."""
 
 
 def headline(
@@ -42,26 +47,31 @@ def headline(
         return (
             f"Only {shown[scored[0]]} has scored answers: {_scored(row, terms)}. There is nothing to compare."
         )
+    silent = [shown[str(name)] for name in contenders["name"] if str(name) not in scored]
+    rest = f" No scored answer: {listed(silent)}." if silent else ""
     beaten = {str(row["second"]) for row in records(pairs) if row["decided"]}
     standing = [name for name in scored if name not in beaten]
     if len(standing) == 1:
         best = standing[0]
-        return f"{_winner(best, scored, pairs, shown, noun)},{over(pairs, scored)}.{_fragile(best, pairs)}"
+        said = f"{_winner(best, scored, pairs, shown, noun)},{over(pairs, scored)}."
+        return said + _fragile(best, pairs) + rest
+    if not standing:
+        return (
+            f"Which {noun} is best is undecided: each of {len(scored)} is beaten by another,"
+            f"{over(pairs, scored)}.{rest}"
+        )
     losers = len(scored) - len(standing)
     among = over(pairs, scored) if len(scored) > MANY else ""
     those = listed([shown[name] for name in standing])
     lost = f"; {counted(losers, f'other {noun} is', f'other {noun}s are')} beaten" if losers else ""
     if losers == 0 and len(scored) > 2:
         said = f"Which {noun} is best is undecided: none is shown to beat another{among}."
-        said = (
-            said if not pairs["decided"].any() else f"Which {noun} is best is undecided among {those}{among}."
-        )
     else:
         said = f"Which {noun} is best is undecided between {those}{among}{lost}."
     equal = _all_equal(standing, pairs)
     if equal and terms.margin is not None:
-        said = f"{those} are equal within {terms.within()}{among}{lost}."
-    return said + _cheapest(standing, pairs, shown) + _lacking(standing, contenders, shown)
+        said = f"{those} are equal within {terms.within()}{over(pairs, standing)}{lost}."
+    return said + _cheapest(standing, pairs, shown) + _lacking(standing, contenders, shown) + rest
 
 
 def _winner(
@@ -71,7 +81,8 @@ def _winner(
     if len(wins) == len(scored) - 1:
         if len(scored) == 2:
             return f"{shown[best]} is the better {noun}"
-        return f"{shown[best]} is the best {noun}: it beats each of the {len(scored) - 1} others"
+        others = "both others" if len(scored) == 3 else f"each of the {len(scored) - 1} others"
+        return f"{shown[best]} is the best {noun}: it beats {others}"
     return f"{shown[best]} is the only {noun} that none is shown to beat"
 
 
@@ -93,6 +104,8 @@ def _cheapest(standing: Sequence[str], pairs: pd.DataFrame, shown: Mapping[str, 
     for row in records(pairs):
         one, two = str(row["first"]), str(row["second"])
         if one not in cheaper or two not in cheaper:
+            continue
+        if row["cost_n"] < FEWEST_ALIKE and alike(row):
             continue
         if row["cost_high"] < 1 or (row["first_cost_usd"] == 0 and row["second_cost_usd"] > 0):
             cheaper[one].add(two)
@@ -122,20 +135,33 @@ def notes(
     terms: Terms,
 ) -> tuple[str, ...]:
     """What the sentences rest on, most important first."""
-    said = [_score_note(found, terms), *_range_notes(found, pairs, terms)]
+    said = [_score_note(found, terms), *_range_notes(found, pairs, shown, terms)]
     said += _missing_notes(contenders, shown)
     unpriced = [shown[name] for name in found.names if name in terms.unpriced]
     if len(unpriced) == len(found.names):
         said.append("what they cost is not known")
     elif unpriced:
-        said.append(f"cost not known for all answers of {listed(unpriced)}")
-    said += clock_notes(found, shown)
-    return tuple(said)
+        said.append(f"not every answer of {listed(unpriced)} has a known cost")
+    return (*said, *clock_notes(found, shown), *_replay_notes(found, terms))
 
 
-def _range_notes(found: ContenderTable, pairs: pd.DataFrame, terms: Terms) -> list[str]:
+def _replay_notes(found: ContenderTable, terms: Terms) -> list[str]:
+    """Answers that were there before may have been looked at, and nobody knows."""
+    replays, done = (sum(getattr(clock, what) for clock in found.clocks) for what in ("replays", "done"))
+    if terms.study.watched or terms.study.grown or not 0 < replays < done:
+        return []
+    return [
+        f"{replays:,} of {done:,} answers are replays: if they were looked at before, "
+        "that look is not counted in the level"
+    ]
+
+
+def _range_notes(
+    found: ContenderTable, pairs: pd.DataFrame, shown: Mapping[str, str], terms: Terms
+) -> list[str]:
     """How far the ranges may be trusted."""
-    tested, study = int((pairs["n"] > 0).sum()), terms.study
+    told, study = pairs[pairs["units"] > 1], terms.study
+    tested = len(told)
     if not tested:
         return []
     level = f"{study.level * 100:g} %"
@@ -143,8 +169,12 @@ def _range_notes(found: ContenderTable, pairs: pd.DataFrame, terms: Terms) -> li
     units = ""
     if study.clusters is not None and found.score.clusters is not None:
         units = f", over {counted(len(set(found.score.clusters)), 'cluster')} ({study.clusters}) as wholes"
+    kinds = [
+        kind for kind, of in (("prices", "cost"), ("times", "latency")) if told[f"{of}_low"].notna().any()
+    ]
     if study.watched:
-        said = [f"ranges are {level} intervals{together}, at any moment of stopping{units}"]
+        said = [f"ranges of scores are {level} intervals{together}, at any moment of stopping{units}"]
+        said += [f"those of {listed(kinds)} do not allow for earlier looks"] if kinds else []
     elif tested > 1:
         said = [
             f"decided by Holm's correction over {tested:,} pairs; "
@@ -152,17 +182,18 @@ def _range_notes(found: ContenderTable, pairs: pd.DataFrame, terms: Terms) -> li
         ]
     else:
         said = [f"ranges are {level} intervals over common samples{units}"]
+    if len(pairs) < len(found.names) * (len(found.names) - 1) // 2:
+        (opponent,) = set.intersection(*({row["first"], row["second"]} for row in records(pairs)))
+        said.append(f"the others are compared with {shown[opponent]} only, not with one another")
     if study.grown:
         said.append(_looks(study))
-    said.append(
-        f"{level} is the level of each kind of claim by itself: those of scores, of prices and of times are "
-        "not corrected for one another"
-    )
-    least = int(pairs.loc[pairs["n"] > 0, "units"].min())
-    if not study.scale.binary and 2 < least < FEW:
+    if kinds:
+        said.append(f"{level} each for {listed(['scores', *kinds])}, not corrected for one another")
+    least = int(told["units"].min())
+    if not study.scale.binary and 2 < least < FEW and np.isfinite(told["all_low"]).any():
         rare = f"1 in {max(2, least // 3):,}"
         said.append(
-            f"a large difference on fewer than about {rare} samples may not have been seen, "
+            f"a large difference on fewer than about {rare} {terms.unit}s may not have been seen, "
             "and is not in the ranges"
         )
     return said
@@ -171,10 +202,12 @@ def _range_notes(found: ContenderTable, pairs: pd.DataFrame, terms: Terms) -> li
 def _looks(study: Design) -> str:
     spent = 1 - study.asked_level
     if study.level > study.asked_level:
-        before, total = study.asked_level * 100, (spent + 1 - study.level) * 100
+        # Each time the study grew, half as much was kept for the looks after it.
+        before, total = study.asked_level * 100, (2 * spent - (1 - study.level)) * 100
         return (
-            f"the study was made larger after it could be looked at with {before:g} % intervals: that look "
-            f"included, at most {total:g} % of studies with nothing to find make a false claim"
+            f"the study was made larger after it could be looked at with {before:g} % intervals: with all "
+            f"looks since then, at most {total:g} % of studies with nothing to find make a false claim about "
+            "scores"
         )
     why = "its score has no declared bounds" if study.clusters is None else "it is taken by clusters"
     return (
@@ -184,15 +217,9 @@ def _looks(study: Design) -> str:
 
 
 def _score_note(found: ContenderTable, terms: Terms) -> str:
-    parts = [f"score: {terms.scorer}"]
+    parts = [score_note(terms)]
     if terms.better == "lower":
         parts.append("lower is better")
-    if terms.study.scale.unit:
-        parts.append("1 point = 0.01")
-    elif terms.study.scale.bounded:
-        parts.append(f"from {terms.study.scale.low:g} to {terms.study.scale.high:g}")
-    else:
-        parts.append("no bounds declared")
     if found.over:
         levels = " and ".join(f"{name}s" for name in found.over)
         parts.append(f"{levels} held equal, samples as wholes")
@@ -221,11 +248,11 @@ def _missing_notes(contenders: pd.DataFrame, shown: Mapping[str, str]) -> list[s
 
 
 def _scored(row: Mapping[str, Any] | pd.Series[Any], terms: Terms) -> str:
-    value = terms.amount(number(terms.factor * float(row["score"])))
+    value, over = terms.amount(number(terms.factor * float(row["score"]))), counted(row["score_n"], "sample")
     if not (math.isfinite(row["score_low"]) and math.isfinite(row["score_high"])):
-        return value
+        return f"{value} over {over}"
     low, high = span(terms.factor * float(row["score_low"]), terms.factor * float(row["score_high"]))
-    return f"{value} ({low} to {high})"
+    return f"{value} ({low} to {high}) over {over}"
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -107,7 +107,7 @@ def notes(contenders: pd.DataFrame, pairs: pd.DataFrame, level: float, by: Seque
         return tuple(said)
     missing = " and takes it for chance which answers are missing" if among["missing"].any() else ""
     said.append(
-        "chance of being best: how often each comes out highest when the samples are weighed anew at random, "
+        "chance of being best: how often each comes out best when the samples are weighed anew at random, "
         f"with room for luck; it decides nothing{missing}"
     )
     return tuple(said)

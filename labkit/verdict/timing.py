@@ -35,10 +35,10 @@ def time_sentence(row: Mapping[str, Any], clocks: Mapping[str, Clock], names: tu
         if not row["latency_serial"]:
             return ""
         return (
-            "Their latencies rise and fall with the time of asking; "
-            f"{counted(row['latency_n'], 'sample')} are too few to compare them in spite of that."
+            "Latencies of about the same time resemble one another, perhaps by chance; "
+            f"{counted(row['latency_n'], 'answer')} of each are too few to compare them in spite of that."
         )
-    few = "" if row["latency_n"] == row["n"] else f", over {row['latency_n']:,} asked afresh"
+    few = "" if row["latency_n"] == row["n"] else f", over {row['latency_n']:,} timed"
     other = conditions(first, second)
     told = f"timed under different conditions ({', '.join(other)})"
     if low <= 1 <= high:

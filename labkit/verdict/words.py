@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.summary.clocks import Clock
+from labkit.summary.pairwise import FEWEST
 from labkit.summary.scores import Design
-from labkit.verdict.amounts import about, counted, number, span, times, times_span, usd
+from labkit.verdict.amounts import about, counted, number, span
+from labkit.verdict.pricing import at_price, price_sentence
 from labkit.verdict.timing import time_sentence
 
 Row = Mapping[str, Any]
@@ -38,6 +40,11 @@ class Terms:
     clocks: Mapping[str, Clock]
 
     @property
+    def unit(self) -> str:
+        """What the intervals count."""
+        return "sample" if self.study.clusters is None else "cluster"
+
+    @property
     def factor(self) -> int:
         """Scores declared from 0 to 1 are told in points of a hundred."""
         return 100 if self.study.scale.unit else 1
@@ -48,9 +55,30 @@ class Terms:
             return told
         return f"{told} point" if told == "1" else f"{told} points"
 
+    def unpriced_of(self, row: Row, names: tuple[str, str]) -> tuple[str, ...]:
+        """Which of two have answers without a known cost; none where that holds for all contenders.
+
+        No price at all is a note, not news in each sentence.
+        """
+        if len(self.unpriced) == len(self.clocks):
+            return ()
+        ids = (row["first"], row["second"])
+        return tuple(shown for shown, name in zip(names, ids, strict=True) if name in self.unpriced)
+
     def within(self) -> str:
         """The margin with its unit."""
         return self.amount(f"{self.factor * (self.margin or 0):g}")
+
+
+def score_note(terms: Terms) -> str:
+    """Which score, and in what unit it is told."""
+    scale = terms.study.scale
+    if scale.unit:
+        return f"score: {terms.scorer}, 1 point = 0.01"
+    if not scale.bounded:
+        return f"score: {terms.scorer}, no bounds declared"
+    low, high = (f"{end:g}".replace("-", "−") for end in (scale.low, scale.high))
+    return f"score: {terms.scorer}, from {low} to {high}"
 
 
 def sentence(row: Row, terms: Terms, names: tuple[str, str]) -> str:
@@ -63,6 +91,7 @@ def sentence(row: Row, terms: Terms, names: tuple[str, str]) -> str:
         _score(row, terms, names),
         _skewed(row, terms),
         missing(row, terms, names),
+        "" if row["decided"] else price_sentence(row, names, terms.unpriced_of(row, names)),
         time_sentence(row, terms.clocks, names),
     ]
     return " ".join(part for part in parts if part)
@@ -71,9 +100,11 @@ def sentence(row: Row, terms: Terms, names: tuple[str, str]) -> str:
 def _alone(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     seen = terms.amount(number(terms.factor * row["difference"]))
     ahead = "level" if row["difference"] == 0 else f"{names[0]} ahead by {seen}"
+    both = f"{names[0]} and {names[1]} have"
+    if row["samples"] == 1:
+        return f"{both} one sample in common ({ahead}); that says nothing about other samples."
     shared = counted(row["samples"], "sample")
-    why = "one sample" if row["samples"] == 1 else f"{shared} that lie in one cluster"
-    return f"{names[0]} and {names[1]} have {why} in common ({ahead}); that says nothing about other samples."
+    return f"{both} {shared} in common, all of one cluster ({ahead}); that says nothing about other clusters."
 
 
 # -- score -----------------------------------------------------------------------------------------
@@ -83,14 +114,15 @@ def _score(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     first, second = names
     if row["decided"]:
         head = f"{first} beats {second}{by(row, terms)} over {counted(row['samples'], 'sample')}"
-        return f"{head}{_against_margin(row, terms)}{_at_price(row, terms, names)}."
+        price = at_price(row, names, terms.unpriced_of(row, names))
+        return f"{head}{_against_margin(row, terms)}{price}."
     if row["answer"] == "equal":
         said = (
             f"{first} and {second} are equal within {terms.within()} over {counted(row['samples'], 'sample')}"
         )
-        return f"{said} ({between(row, terms, names)}).{_price_told(row, terms, names)}"
+        return f"{said} ({between(row, terms, names)})."
     if row["wins"] == row["losses"] == 0:
-        return f"{_level(row, terms, names)}{_price_told(row, terms, names)}"
+        return _level(row, terms, names)
     return _undecided(row, terms, names)
 
 
@@ -119,13 +151,15 @@ def _level(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     every = {1: "the one sample", 2: "both samples"}.get(shared, f"all {shared:,} samples")
     if row["missing"]:
         every = f"the {counted(shared, 'sample')} that both have a score for"
-    head = f"{names[0]} and {names[1]} scored the same on {every}"
+    return f"{names[0]} and {names[1]} scored the same on {every}; {still_fits(row, terms)}."
+
+
+def still_fits(row: Row, terms: Terms) -> str:
+    """How far two may differ that were level wherever they were seen."""
     if math.isinf(row["all_high"]):
-        return (
-            f"{head}; how far they may truly differ cannot be told, since the score has no declared bounds."
-        )
+        return "how far they may truly differ cannot be told, since the score has no declared bounds"
     far = span(0, terms.factor * max(abs(row["all_low"]), abs(row["all_high"])))[1]
-    return f"{head}; a true difference of up to {terms.amount(far)} either way still fits."
+    return f"a true difference of up to {terms.amount(far)} either way still fits"
 
 
 def _undecided(row: Row, terms: Terms, names: tuple[str, str]) -> str:
@@ -140,34 +174,40 @@ def _undecided(row: Row, terms: Terms, names: tuple[str, str]) -> str:
         return (
             f"{first} against {second} is undecided: over the {counted(row['samples'], 'sample')} that "
             f"both have a score for they are equal within {terms.within()} ({fits})."
-            f"{_price_told(row, terms, names)}"
         )
     return (
         f"{first} against {second} is undecided: {ahead} over {counted(row['samples'], 'sample')}, but "
-        f"{fits} fits.{least}{_settled_by(row, terms)}{_price_told(row, terms, names)}"
+        f"{fits} fits.{least}{_settled_by(row, terms)}"
     )
 
 
 def between(row: Row, terms: Terms, names: tuple[str, str]) -> str:
-    """The range of the difference: "anything from a 2 points behind to 9 points ahead"."""
+    """The range of the difference: "anything from a 2 points behind to 9 points ahead".
+
+    Where it begins at nothing: "anything up to a 9 points ahead".
+    """
     if math.isinf(row["all_low"]) and math.isinf(row["all_high"]):
         return "any difference"
     low, high = span(terms.factor * row["all_low"], terms.factor * row["all_high"])
-    if low.startswith("−"):
-        low = f"{terms.amount(low[1:])} behind"
+    if _nothing(high):
+        high = "level"
+    elif high.startswith("−"):
+        high = f"{terms.amount(high[1:])} behind"
     else:
-        low = "level" if _nothing(low) else f"{terms.amount(low)} ahead"
-    high = f"{terms.amount(high[1:])} behind" if high.startswith("−") else f"{terms.amount(high)} ahead"
+        high = f"{terms.amount(high)} ahead"
+    if _nothing(low):
+        return f"anything up to {names[0]} {high}"
+    low = f"{terms.amount(low[1:])} behind" if low.startswith("−") else f"{terms.amount(low)} ahead"
     return f"anything from {names[0]} {low} to {high}"
 
 
 def _settled_by(row: Row, terms: Terms) -> str:
     more = row["samples_needed"]
     if more is None or more != more or str(more) == "<NA>":
-        if row["samples"] < 10:
-            return " With so few samples nothing can be said of how many more it would take."
+        if row["units"] < FEWEST:
+            return f" With so few {terms.unit}s nothing can be said of how many more it would take."
         if row["difference"] == 0 and terms.margin is None:
-            return " No number of samples can be told; name a margin= to ask whether they are equal enough."
+            return " More samples may never settle it; name a margin= to ask whether they are equal enough."
         return ""
     given = " If the true difference is the one seen,"
     if more > HOPELESS:
@@ -175,8 +215,10 @@ def _settled_by(row: Row, terms: Terms) -> str:
             "." if terms.margin else "; name a margin= to ask whether they are equal enough."
         )
     least = "at least" if terms.study.watched else "about"
-    samples = "sample settles" if more == 1 else "samples settle"
-    return f"{given} {least} {about(int(more))} more {samples} it with chance 0.8."
+    settle = "settles" if more == 1 else "settle"
+    samples = f"{'sample' if more == 1 else 'samples'}"
+    where = "" if terms.study.clusters is None else ", in more clusters like these,"
+    return f"{given} {least} {about(int(more))} more {samples}{where} {settle} it with chance 0.8."
 
 
 def _nothing(told: str) -> bool:
@@ -192,7 +234,10 @@ def _skewed(row: Row, terms: Terms) -> str:
         or abs(row["skewness"]) <= 1
     ):
         return ""
-    return "A few samples make most of that difference, so its range may be too narrow."
+    return (
+        f"On a few {terms.unit}s they differ by far more or less than on the others, "
+        "so the range of the score may be too narrow."
+    )
 
 
 # -- missing answers -------------------------------------------------------------------------------
@@ -206,60 +251,30 @@ def missing(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     gone = f"{count:,} of {counted(cells, 'pair of answers', 'pairs of answers')}"
     lack = f"{gone} {'lacks' if count == 1 else 'lack'} a score"
     if not terms.study.scale.bounded:
-        return f"But {lack}, and the score has no declared bounds, so their worst case cannot be told."
-    if (row["decided"] and row["worst_low"] > 0) or row["answer"] == "equal":
-        return f"That holds whatever the missing scores of {gone} would have been."
+        return f"But {lack}, and the score has no declared bounds, so the worst case cannot be told."
+    if holds := _holds(row, terms, names):
+        return f"{holds} whatever the missing scores of {gone} would have been."
     worst = {**row, "all_low": row["worst_low"], "all_high": row["worst_high"]}
-    return f"But {lack}: from their worst to their best, {between(worst, terms, names)} would fit."
+    ends = "its worst to its best" if count == 1 else "their worst to their best"
+    return f"But {lack}: from {ends}, {between(worst, terms, names)} would fit."
 
 
-# -- price -----------------------------------------------------------------------------------------
+def _holds(row: Row, terms: Terms, names: tuple[str, str]) -> str:
+    """What of the claim the missing scores cannot overturn; empty where that is nothing.
 
-
-def _at_price(row: Row, terms: Terms, names: tuple[str, str]) -> str:
-    """The price as the end of a sentence about the first."""
-    if not _has_ratio(row, "cost"):
-        return _without_ratio(row, terms, names)
-    ratio, low, high = row["cost_ratio"], row["cost_low"], row["cost_high"]
-    if low == high == 1:
-        return " at the same price"
-    if low <= 1 <= high:
-        return f" at a price that is not shown to differ ({times_span(low, high)})"
-    return f" at {times(ratio)} the price ({times_span(low, high)})"
-
-
-def _price_told(row: Row, terms: Terms, names: tuple[str, str]) -> str:
-    """The price as a sentence of its own."""
-    if not _has_ratio(row, "cost"):
-        said = _without_ratio(row, terms, names)
-        return f" {said[2:3].upper()}{said[3:]}." if said else ""
-    ratio, low, high = row["cost_ratio"], row["cost_low"], row["cost_high"]
-    if low == high == 1:
-        return " Both cost the same."
-    if low <= 1 <= high:
-        return f" Their prices are not shown to differ ({times_span(low, high)})."
-    return f" {names[0]} costs {times(ratio)} what {names[1]} does ({times_span(low, high)})."
-
-
-def _without_ratio(row: Row, terms: Terms, names: tuple[str, str]) -> str:
-    ids = (row["first"], row["second"])
-    unknown = [shown for shown, name in zip(names, ids, strict=True) if name in terms.unpriced]
-    if len(terms.unpriced) == len(terms.clocks):
-        return ""  # no price at all is a note, not news in each sentence
-    if unknown:
-        return f"; what {' and '.join(unknown)} {'costs' if len(unknown) == 1 else 'cost'} is not known"
-    one, two = row["first_cost_usd"], row["second_cost_usd"]
-    if one == two == 0:
-        return "; neither charges for an answer"
-    if one == 0 and two > 0:
-        return f"; {names[0]} charges nothing, {names[1]} {usd(two * 1000)} for 1,000 answers"
-    if two == 0 and one > 0:
-        return f"; {names[0]} charges {usd(one * 1000)} for 1,000 answers, {names[1]} nothing"
-    return ""
-
-
-def _has_ratio(row: Row, what: str) -> bool:
-    return math.isfinite(row[f"{what}_ratio"]) and math.isfinite(row[f"{what}_high"])
+    How far one is ahead is not in it: with the worst scores that range would be wider.
+    """
+    if row["decided"] and row["worst_low"] > 0:
+        better = f"{names[0]} is better"
+        if row["answer"] == "equal":
+            return f"{better}, and by less than {terms.within()},"
+        if row["answer"] == "better":
+            surely = row["worst_low"] > (terms.margin or 0)
+            return f"{better}, {'and' if surely else 'but perhaps not'} by more than {terms.within()},"
+        return better
+    if row["answer"] != "equal":
+        return ""
+    return f"They differ by less than {terms.within()}"
 
 
 def _true(value: Any) -> bool:

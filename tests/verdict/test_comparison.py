@@ -81,7 +81,7 @@ def test_copies_are_left_out():
     """A replay of run A's answer in run B is no second answer: it is counted and left out."""
     before = _run(0.7, seed=1)
     copies = before.assign(replayed_from=before["generation_id"], generation_id="new", latency_s=None)
-    assert "every answer is a replay of the same one" in compare(before, copies).sentences[0]
+    assert "every answer of B is a replay of A's" in compare(before, copies).sentences[0]
     half = copies.copy()
     fresh = _run(0.7, seed=9)
     half.iloc[:75] = fresh.iloc[:75]

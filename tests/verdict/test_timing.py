@@ -52,8 +52,8 @@ def test_latencies_that_hang_together_in_time_are_refused(frame, ones):
     wave = np.where(rows["model"] == A, np.sin(np.arange(len(rows)) / 7), 0.0)
     found = verdict(rows.assign(latency_s=rows["latency_s"] * np.exp(wave)))
     assert found.sentences[0].endswith(
-        "Their latencies rise and fall with the time of asking; 50 samples are too few to compare them in "
-        "spite of that."
+        "Latencies of about the same time resemble one another, perhaps by chance; 50 answers of each are too "
+        "few to compare them in spite of that."
     )
 
 
@@ -91,7 +91,7 @@ def test_replays_of_another_day_are_named_for_scores_and_prices(frame, scores):
         found.notes
     )
     same = verdict(frame(scores, replayed=[A]))
-    assert not any("replay" in note for note in same.notes)
+    assert not any("scores and prices are of then" in note for note in same.notes)
 
 
 def test_many_with_replays_of_another_day_are_counted(frame, ones):
@@ -99,7 +99,7 @@ def test_many_with_replays_of_another_day_are_counted(frame, ones):
     models = {f"x/m{i}": ones(0.5, 20, seed=i) for i in range(8)}
     days = {f"x/m{i}": f"2026-11-1{i}" for i in range(7)}
     found = verdict(frame(models, replayed=list(days), days=days))
-    said = [note for note in found.notes if "replays" in note]
+    said = [note for note in found.notes if "of then" in note]
     assert said == [
         "140 answers of 7 contenders are replays, asked from 2026-11-10 to 2026-11-16 (UTC): "
         "scores and prices are of then"

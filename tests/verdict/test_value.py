@@ -60,7 +60,9 @@ def test_cheaper_and_equal_needs_a_margin_to_be_said(frame):
     scores = {A: [1] * 190 + [0] * 210, B: [0] + [1] * 190 + [0] * 209}
     given = frame(scores, cost_usd={A: 0.002, B: 0.0006})
     found = verdict(given, margin=0.05)
-    assert found.headline == "x/A and x/B are equal within 5 points. The cheapest of them is x/B."
+    assert found.headline == (
+        "x/A and x/B are equal within 5 points over 400 samples. The cheapest of them is x/B."
+    )
     assert (
         "are equal within 5 points over 400 samples (anything from x/A 1.0 points behind"
         in found.sentences[0]
@@ -86,7 +88,7 @@ def test_an_unknown_price_is_said_and_never_a_ratio(frame, ones):
     assert all("hat x/A costs is not known" in said for said in with_a)
     assert not any("×" in said.partition("Their latencies")[0] for said in with_a)
     assert any("×" in said.partition("Their latencies")[0] for said in found.sentences if "x/A" not in said)
-    assert "(cost not known for all answers of x/A)" in str(found)
+    assert "(not every answer of x/A has a known cost)" in str(found)
     nobody = verdict(frame({A: scores[A], B: scores[B]}, cost_usd={A: None, B: None}))
     assert "(what they cost is not known)" in str(nobody)
     assert "not known" not in nobody.sentences[0]
@@ -96,7 +98,7 @@ def test_missing_rows_are_counted_and_bounded(frame, ones):
     """Few missing answers leave the claim standing; many could overturn it, as the headline says."""
     few = verdict(frame({A: ones(0.5, 200, seed=1), B: [None] * 5 + ones(0.8, 195, seed=2)}))
     assert (
-        "That holds whatever the missing scores of 5 of 200 pairs of answers would have been."
+        "x/B is better whatever the missing scores of 5 of 200 pairs of answers would have been."
         in (few.sentences[0])
     )
     many = verdict(frame({A: ones(0.5, 100, seed=1), B: [None] * 30 + ones(0.8, 70, seed=2)}))
@@ -123,7 +125,7 @@ def test_all_failed_is_said_per_model(frame, ones):
         found.sentences[0] == "x/A has no scored answer (of 5 asked, 5 failed), so nothing can be said of it."
     )
     one = verdict(frame({A: [None] * 20, B: ones(0.5, 20)}))
-    assert one.headline.startswith("Only x/B has scored answers: 50 points (29 to 71).")
+    assert one.headline.startswith("Only x/B has scored answers: 50 points (29 to 71) over 20 samples.")
 
 
 def test_identical_answers_are_not_called_equal(frame, ones):
@@ -188,7 +190,7 @@ def test_scores_without_bounds_and_lower_is_better(frame):
     assert verdict(given).headline == "x/B is the better model, over 99 samples. " + OVERTURN
     found = verdict(given, better="lower")
     assert found.headline == "x/A is the better model, over 99 samples. " + OVERTURN
-    assert "the score has no declared bounds, so their worst case cannot be told" in found.sentences[0]
+    assert "the score has no declared bounds, so the worst case cannot be told" in found.sentences[0]
     assert "points" not in found.sentences[0]
     assert "lower is better" in found.notes[0]
     assert found.contenders["name"].tolist() == [A, B]
