@@ -62,7 +62,7 @@ class Comparison:
         return f"Comparison({visible(self.scorer, limit=40)}: {len(self.rows)} rows, {decided} decided)"
 
     def _repr_html_(self) -> str:
-        shown = ["prompt", "model", "samples", "score_before", "score_after", "changed", "cause"]
+        shown = ["prompt", "model", "samples", "missing", "score_before", "score_after", "changed", "cause"]
         return show.listing(
             f"{self.after} against {self.before}", self.sentences, self.notes, self.rows[shown]
         )

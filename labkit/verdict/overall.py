@@ -59,7 +59,8 @@ def headline(
     if not standing:
         return (
             f"Which {noun} is best is undecided: each of the {len(scored)} is beaten by another,"
-            f"{over(pairs, scored)}, which are not the same for all pairs.{rest}"
+            f"{over(pairs, scored)}, which are not the same for all pairs."
+            f"{_lacking(scored, contenders, shown)}{rest}"
         )
     losers = len(scored) - len(standing)
     among = over(pairs, scored) if len(scored) > MANY else ""
