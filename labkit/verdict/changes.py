@@ -70,7 +70,8 @@ def sentence(row: Mapping[str, Any], terms: Terms, names: tuple[str, str]) -> st
     if row["copies"] == row["answers"]:
         return f"{name}: every answer of {names[1]} is a replay of {names[0]}'s, so nothing new was learned."
     if row["samples"] == 0:
-        return f"{name}: no sample has a score in both runs."
+        lack = f"; {counted(row['missing'], 'pair')} of answers lack one" if row["missing"] else ""
+        return f"{name}: no sample has a score in both runs{lack}."
     pair = _turned(row)
     sides = names if row["difference"] < 0 else names[::-1]
     parts = (_moved(name, row, pair, terms, sides), missing(pair, terms, sides), _why(row), _money(row))

@@ -62,7 +62,7 @@ class Comparison:
         return f"Comparison({visible(self.scorer, limit=40)}: {len(self.rows)} rows, {decided} decided)"
 
     def _repr_html_(self) -> str:
-        shown = ["prompt", "model", "samples", "score_before", "score_after", "changed", "cause"]
+        shown = ["prompt", "model", "samples", "missing", "score_before", "score_after", "changed", "cause"]
         return show.listing(
             f"{self.after} against {self.before}", self.sentences, self.notes, self.rows[shown]
         )
@@ -255,7 +255,12 @@ def _notes(
     said = [f"{score_note(terms)}, higher taken for better", f"paired on common samples; {level} intervals"]
     if len(found) > 1:
         said[-1] += f" that hold for all {len(found)} together, decided by Holm's correction"
-    said.append(f"{level} each for scores, prices, times and tokens, not corrected for one another")
+    said.append(
+        f"{level} holds for scores, prices, times and tokens separately, not for all of them together"
+    )
+    for name, frame in zip(names, (old, new), strict=True):
+        if frame.attrs.get("grown"):
+            said.append(f"run {name} was made larger after it could be looked at; looks are not counted here")
     cells = [
         set(zip(frame["prompt"], frame["model"], frame["sample_id"], strict=True)) for frame in (old, new)
     ]

@@ -19,6 +19,7 @@ from labkit.verdict.pricing import alike
 from labkit.verdict.ranks import MANY, over
 from labkit.verdict.timing import clock_notes
 from labkit.verdict.words import Terms, score_note
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,8 +58,9 @@ def headline(
         return said + _fragile(best, pairs) + rest
     if not standing:
         return (
-            f"Which {noun} is best is undecided: each of {len(scored)} is beaten by another,"
-            f"{over(pairs, scored)}.{rest}"
+            f"Which {noun} is best is undecided: each of the {len(scored)} is beaten by another,"
+            f"{over(pairs, scored)}, which are not the same for all pairs."
+            f"{_lacking(scored, contenders, shown)}{rest}"
         )
     losers = len(scored) - len(standing)
     among = over(pairs, scored) if len(scored) > MANY else ""
@@ -166,15 +168,17 @@ def _range_notes(
         return []
     level = f"{study.level * 100:g} %"
     together = f" that hold for all {tested:,} pairs together" if tested > 1 else ""
+    least, most = int(told["units"].min()), int(told["units"].max())
     units = ""
-    if study.clusters is not None and found.score.clusters is not None:
-        units = f", over {counted(len(set(found.score.clusters)), 'cluster')} ({study.clusters}) as wholes"
+    if study.clusters is not None:
+        many = counted(most, "cluster") if least == most else f"{least:,} to {most:,} clusters"
+        units = f", samples taken as {many} ({visible(study.clusters, limit=60)})"
     kinds = [
         kind for kind, of in (("prices", "cost"), ("times", "latency")) if told[f"{of}_low"].notna().any()
     ]
     if study.watched:
-        said = [f"ranges of scores are {level} intervals{together}, at any moment of stopping{units}"]
-        said += [f"those of {listed(kinds)} do not allow for earlier looks"] if kinds else []
+        others = f"; those of {listed(kinds)} do not allow for earlier looks" if kinds else ""
+        said = [f"ranges of scores are {level} intervals{together}, at any moment of stopping{others}"]
     elif tested > 1:
         said = [
             f"decided by Holm's correction over {tested:,} pairs; "
@@ -188,8 +192,9 @@ def _range_notes(
     if study.grown:
         said.append(_looks(study))
     if kinds:
-        said.append(f"{level} each for {listed(['scores', *kinds])}, not corrected for one another")
-    least = int(told["units"].min())
+        said.append(
+            f"{level} holds for {listed(['scores', *kinds])} separately, not for all of them together"
+        )
     if not study.scale.binary and 2 < least < FEW and np.isfinite(told["all_low"]).any():
         rare = f"1 in {max(2, least // 3):,}"
         said.append(

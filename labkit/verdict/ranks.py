@@ -90,8 +90,9 @@ def notes(contenders: pd.DataFrame, pairs: pd.DataFrame, level: float, by: Seque
     noun = _noun(by)
     names = _ranked(contenders)
     among = _among(names, pairs)
+    ranked = "" if len(names) == len(contenders) else "ranked "
     said = [
-        f"ranks rest on the decided pairs alone; those of all {len(names):,} {noun}s hold together "
+        f"ranks rest on the decided pairs alone; those of all {len(names):,} {ranked}{noun}s hold together "
         f"at {level * 100:g} %"
     ]
     if len(_bands(names, pairs)) <= MOST_LINES:

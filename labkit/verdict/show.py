@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from labkit import summary
-from labkit.verdict.amounts import number, span, times, times_span
+from labkit.verdict.amounts import about, number, span, times, times_span
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -81,14 +81,14 @@ def table(pairs: pd.DataFrame) -> str:
     unit = bool(pairs.attrs.get("unit"))
     cells = [_cells(row, unit) for row in pairs.head(MOST_ROWS).to_dict("records")]
     head = "".join(
-        f'<th scope="col" style="{_CELL};text-align:{"left" if name in ("better", "against") else "right"}">'
+        f'<th scope="col" style="{_CELL};text-align:{"left" if name in ("first", "second") else "right"}">'
         f"{escape(name)}</th>"
         for name in cells[0]
     )
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td style="{_CELL};text-align:{"left" if name in ("better", "against") else "right"}">'
+            f'<td style="{_CELL};text-align:{"left" if name in ("first", "second") else "right"}">'
             f"{escape(value)}</td>"
             for name, value in row.items()
         )
@@ -102,8 +102,8 @@ def table(pairs: pd.DataFrame) -> str:
 
 def _cells(row: Mapping[Any, Any], unit: bool) -> dict[str, str]:
     return {
-        "better": visible(row["first"], limit=60),
-        "against": visible(row["second"], limit=60),
+        "first": visible(row["first"], limit=60),
+        "second": visible(row["second"], limit=60),
         "difference (points)" if unit else "difference": _difference(row, unit),
         "decided": _answer(row),
         "wins – ties – losses": f"{row['wins']:,} – {row['ties']:,} – {row['losses']:,}",
@@ -115,30 +115,32 @@ def _cells(row: Mapping[Any, Any], unit: bool) -> dict[str, str]:
 
 
 def _count(value: Any) -> str:
-    return "" if value is None or value != value else f"{value:,}"
+    return "" if value is None or value != value else about(int(value))
 
 
 def _difference(row: Mapping[Any, Any], unit: bool) -> str:
     if math.isnan(row["difference"]):
         return "–"
     low, high = row["all_low"], row["all_high"]
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return number((100 if unit else 1) * row["difference"])
     factor = 100 if unit else 1
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"{number(factor * row['difference'])} (no range)"
     least, most = span(factor * low, factor * high)
     return f"{number(factor * row['difference'])} ({least} to {most})"
 
 
 def _answer(row: Mapping[Any, Any]) -> str:
-    if row["answer"] in ("better", "equal"):
-        return str(row["answer"])
+    if row["answer"] == "equal":
+        return "yes, within the margin" if row["decided"] else "equal within the margin"
+    if row["answer"] == "better":
+        return "yes, by more than the margin"
     return "yes" if row["decided"] else "no"
 
 
 def _ratio(row: Mapping[Any, Any], what: str) -> str:
     ratio, low, high = (row[f"{what}_{part}"] for part in ("ratio", "low", "high"))
-    if math.isnan(ratio):
+    if not all(map(math.isfinite, (ratio, low, high))):
         return "–"
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return times(ratio)
+    if math.isclose(low, high):
+        return f"{times(ratio)} (throughout)"
     return f"{times(ratio)} ({times_span(low, high)})"

@@ -35,8 +35,8 @@ def time_sentence(row: Mapping[str, Any], clocks: Mapping[str, Clock], names: tu
         if not row["latency_serial"]:
             return ""
         return (
-            "Latencies of about the same time resemble one another, perhaps by chance; "
-            f"{counted(row['latency_n'], 'answer')} of each are too few to compare them in spite of that."
+            "Their latencies are not compared: those of about the same time resemble one another, perhaps by "
+            f"chance, and {row['latency_n']:,} of each are too few to allow for that."
         )
     few = "" if row["latency_n"] == row["n"] else f", over {row['latency_n']:,} timed"
     other = conditions(first, second)

@@ -253,7 +253,10 @@ def missing(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     if not terms.study.scale.bounded:
         return f"But {lack}, and the score has no declared bounds, so the worst case cannot be told."
     if holds := _holds(row, terms, names):
-        return f"{holds} whatever the missing scores of {gone} would have been."
+        rest = ""
+        if row["answer"] == "better" and row["worst_low"] <= (terms.margin or 0):
+            rest = f", but then perhaps not by more than {terms.within()}"
+        return f"{holds} whatever the missing scores of {gone} would have been{rest}."
     worst = {**row, "all_low": row["worst_low"], "all_high": row["worst_high"]}
     ends = "its worst to its best" if count == 1 else "their worst to their best"
     return f"But {lack}: from {ends}, {between(worst, terms, names)} would fit."
@@ -268,9 +271,8 @@ def _holds(row: Row, terms: Terms, names: tuple[str, str]) -> str:
         better = f"{names[0]} is better"
         if row["answer"] == "equal":
             return f"{better}, and by less than {terms.within()},"
-        if row["answer"] == "better":
-            surely = row["worst_low"] > (terms.margin or 0)
-            return f"{better}, {'and' if surely else 'but perhaps not'} by more than {terms.within()},"
+        if row["answer"] == "better" and row["worst_low"] > (terms.margin or 0):
+            return f"{better}, and by more than {terms.within()},"
         return better
     if row["answer"] != "equal":
         return ""

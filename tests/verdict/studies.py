@@ -86,7 +86,7 @@ def run(
 ) -> pd.DataFrame:
     """One model's answers of one run, as `compare` reads them."""
     n = len(scores)
-    rng = np.random.default_rng(sum(map(ord, name)))
+    rng = np.random.default_rng(7 * sum(map(ord, name)))
     made = pd.DataFrame(
         {
             "generation_id": [f"{name}-{model}-{place}" for place in range(n)],
@@ -210,7 +210,7 @@ def _() -> Verdict:
 
 @study("Six samples, all won", "Decided as by a sign test: p = 0.03.")
 def _() -> Verdict:
-    return verdict(frame({A: [0] * 6, B: [1] * 6}))
+    return verdict(frame({B: [0] * 6, C: [1] * 6}))
 
 
 @study("Nine samples", "Undecided; too few to say how many more.")
@@ -269,8 +269,8 @@ def _() -> Verdict:
     return verdict(frame({A: [None] * 80, B: ones(0.5, 80, seed=1), C: ones(0.8, 80, seed=2)}))
 
 
-@study("Few missing, the claim stands", "Holds in the worst case too.")
-def _() -> Verdict:
+@study("Few missing, the claim stands", "Better in the worst case too, though not by that range.")
+def few_missing() -> Verdict:
     return verdict(frame({A: ones(0.5, 200, seed=1), B: [None] * 5 + ones(0.8, 195, seed=2)}))
 
 
@@ -314,6 +314,43 @@ def _() -> Verdict:
     return verdict(made)
 
 
+@study("Better by more than the margin, but for what is missing", "Better for certain, by how much not.")
+def _() -> Verdict:
+    scores = {A: [0] * 100 + [1] * 100, B: [1] * 40 + [0] * 60 + [1] * 80 + [None] * 20}
+    return verdict(frame(scores), margin=0.1)
+
+
+@study("Better by more than the margin whatever is missing", "Both hold in the worst case.")
+def _() -> Verdict:
+    scores = {A: [0] * 150 + [1] * 50, B: [1] * 150 + [1] * 48 + [None] * 2}
+    return verdict(frame(scores), margin=0.1)
+
+
+@study("Better by less than the margin, one answer missing", "Both hold in the worst case.")
+def _() -> Verdict:
+    scores = {A: marked(940, 1000), B: [*marked(965, 999), None]}
+    return verdict(frame(scores), margin=0.1)
+
+
+@study("Partial and stopped answers", "Of each kind how many.")
+def _() -> Verdict:
+    made = frame({A: ones(0.5, 80, seed=1), B: ones(0.6, 80, seed=2)})
+    made.loc[(made["model"] == B) & (made["sample_id"] < "s0006"), ["score.exact", "status"]] = [
+        None,
+        "partial",
+    ]
+    made.loc[(made["model"] == B) & (made["sample_id"] < "s0002"), "status"] = "stopped"
+    return verdict(made)
+
+
+@study("Eight models, of which each lacks answers", "One note, and a count.")
+def _() -> Verdict:
+    made = like([0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45], 60)
+    gone = made.index % 60 == made["model"].str[-1].astype(int)
+    made.loc[gone, ["score.exact", "status"]] = [None, "failed"]
+    return verdict(made)
+
+
 # -- three and more --------------------------------------------------------------------------------
 
 
@@ -339,16 +376,18 @@ def _() -> Verdict:
     return verdict(frame({A: half, B: half, C: [0, *half[:-1]]}), margin=0.1)
 
 
-@study("Holm decides what the joint range does not bound", "Beats by at most so much.")
-def holm_only() -> Verdict:
+@study("One of three beats both, the others are open", "The best; B against A is undecided.")
+def _() -> Verdict:
     scores = {A: marked(40, 80), B: marked(53, 80, start=16), C: marked(76, 80)}
     return verdict(frame(scores))
 
 
-@study("Only one is left, though it does not beat everybody", "None is shown to beat C; A is open.")
-def _() -> Verdict:
-    scores = {A: [*([None] * 180), *([1] * 5), *([0] * 15)], B: ones(0.5, 200, seed=2)}
-    return verdict(frame(scores | {C: ones(0.8, 200, seed=3)}))
+@study("Only one is left, though it does not beat everybody", "C beats B, B beats A; A and C never met.")
+def only_one_left() -> Verdict:
+    gone, half = [None] * 100, ones(0.5, 100, seed=2)
+    return verdict(
+        frame({A: [*ones(0.1, 100, seed=1), *gone], B: half * 2, C: [*gone, *ones(0.9, 100, seed=3)]})
+    )
 
 
 @study("Beaten in a circle, on different samples", "Nobody is left: which is best is undecided.")
@@ -374,7 +413,7 @@ def _() -> Verdict:
 
 
 @study("Six models, one without answers, one with few", "Who is not ranked, and what could be overturned.")
-def _() -> Verdict:
+def some_unranked() -> Verdict:
     made = like([0.9, 0.88, 0.6, 0.58, 0.4, 0.2, 0.2, 0.1], 200)
     late = made["sample_id"] > "s0000"
     made.loc[made["model"] == "x/m07", ["score.exact", "status"]] = [None, "failed"]
@@ -530,13 +569,19 @@ def _() -> Verdict:
 
 
 @study("Watched, decided", "Ranges that hold at any moment of stopping.")
-def _() -> Verdict:
+def watched_decided() -> Verdict:
     return verdict(frame({A: ones(0.5, 200, seed=1), B: ones(0.8, 200, seed=2)}), watched=True)
 
 
 @study("Watched, undecided", "'At least' so many more.")
 def _() -> Verdict:
     return verdict(frame({A: ones(0.5, 100, seed=1), B: ones(0.6, 100, seed=2)}), watched=True)
+
+
+@study("Watched, three models", "Ranges hold for all three pairs, at any moment.")
+def _() -> Verdict:
+    scores = {A: ones(0.4, 200, seed=1), B: ones(0.6, 200, seed=2), C: ones(0.85, 200, seed=3)}
+    return verdict(frame(scores), watched=True)
 
 
 @study("Grown after a look, with bounds", "Watched at 97.5 %; the first look is counted.")
@@ -559,7 +604,7 @@ def _() -> Verdict:
 
 
 @study("A contender was added twice", "98.75 %: what was spent before is counted.")
-def _() -> Verdict:
+def grown_twice() -> Verdict:
     scores = {A: ones(0.5, 150, seed=1), B: ones(0.6, 150, seed=2), C: ones(0.75, 150, seed=3)}
     return verdict(grown(frame(scores), contenders=2))
 
@@ -571,6 +616,12 @@ def _() -> Verdict:
 def _() -> Verdict:
     scores = {A: ones(0.5, 200, seed=1), B: ones(0.7, 200, seed=2), C: ones(0.5, 200, seed=7)}
     return verdict(frame(scores, cost_usd={A: None}))
+
+
+@study("Two of three prices are not known", "Both are named.")
+def _() -> Verdict:
+    scores = {A: ones(0.5, 200, seed=1), B: ones(0.7, 200, seed=2), C: ones(0.5, 200, seed=7)}
+    return verdict(frame(scores, cost_usd={A: None, B: None}))
 
 
 @study("No price is known", "A note, once.")
@@ -611,7 +662,7 @@ def price_by_chance() -> Verdict:
 
 
 @study("Two samples, prices without scatter", "Two samples do not tell prices of others.")
-def _() -> Verdict:
+def two_prices() -> Verdict:
     return verdict(frame({A: [0, 1], B: [1, 0]}, cost_usd={A: 0.001, B: 0.002}, spread=0))
 
 
@@ -785,8 +836,19 @@ def _() -> Comparison:
     return compare(before, joined(*after))
 
 
-@study("A prompt in place of another", "Its successor; the prompt changed.")
+@study("Two runs, one grown after a look", "The looks are not counted, and that is said.")
 def _() -> Comparison:
+    return compare(run(draws(0.5, 1, 150)), grown(run(draws(0.8, 9, 150), name="b"), rows=1))
+
+
+@study("A model in place of another", "Its successor; what it resolves to is no second change.")
+def model_replaced() -> Comparison:
+    after = run(draws(0.9, 9, 150), model="x/n", name="b", request_id="q", response_model="n-2026-05")
+    return compare(run(draws(0.6, 1, 150)), after)
+
+
+@study("A prompt in place of another", "Its successor; the prompt changed.")
+def prompt_replaced() -> Comparison:
     return compare(run(draws(0.6, 1, 150)), run(draws(0.95, 9, 150), name="b", prompt="q", request_id="q"))
 
 

@@ -170,4 +170,61 @@ def test_contenders_beaten_in_a_circle_leave_nobody():
     """Each is beaten by another, on samples of their own: the headline says so."""
     found = studies.circle()
     assert found.frame()["decided"].all()
-    assert found.headline.startswith("Which model is best is undecided: each of 3 is beaten by another,")
+    assert found.headline.startswith("Which model is best is undecided: each of the 3 is beaten by another,")
+
+
+def test_one_may_be_left_without_beating_all():
+    """C beats B and B beats A; C and A were never compared, and nobody is said to beat both."""
+    assert studies.only_one_left().headline.startswith("x/C is the only model that none is shown to beat,")
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"), [(studies.prompt_replaced, "prompt"), (studies.model_replaced, "model")]
+)
+def test_a_successor_is_one_change_and_none_of_it_is_left_out(asked, what):
+    """Another prompt is another request, another model resolves otherwise: one cause, no cell left out."""
+    found: Comparison = asked()
+    assert found.frame()["changed"].item() == what
+    assert found.frame()["cause"].item() == what
+    assert not any("left out" in note for note in found.notes)
+
+
+def test_looks_before_each_growth_are_added_up():
+    """5 % before the first growth, 2.5 % before the second, 1.25 % since: 8.75 % in all."""
+    (said,) = [note for note in studies.grown_twice().notes if "made larger" in note]
+    assert "at most 8.75 % of studies" in said
+
+
+def test_prices_and_times_of_a_watched_study_are_not_called_watched():
+    """Their ranges hold at one look; only those of scores hold at any moment."""
+    assert any(
+        "ranges of scores are 95 % intervals, at any moment of stopping; those of prices and times do not "
+        "allow for earlier looks" in note
+        for note in studies.watched_decided().notes
+    )
+
+
+def test_what_missing_scores_leave_standing_is_no_range():
+    """In the worst case B is still better, but not by the range that was told."""
+    found: Verdict = studies.few_missing()
+    (row,) = found.frame().to_dict("records")
+    assert 0 < row["worst_low"] < row["all_low"] - 0.01
+    assert "x/B is better whatever the missing scores of 5 of 200" in found.sentences[0]
+    assert "That holds" not in found.sentences[0]
+
+
+def test_samples_of_one_price_ratio_are_no_interval_and_two_name_no_cheapest():
+    """Without scatter the ratio is told as it was throughout; of two samples nobody is the cheapest."""
+    found: Verdict = studies.two_prices()
+    assert "x/A costs 0.50× what x/B does (throughout)" in found.sentences[0]
+    assert "cheapest" not in found.headline
+
+
+def test_runs_that_were_alike_may_still_differ():
+    """`compare` tells how far, as the verdict does."""
+    assert "a true difference of up to 10 points either way still fits" in studies.runs_alike().sentences[0]
+
+
+def test_pairs_with_one_sample_are_not_counted_as_tested():
+    """Of eight models one has no answer and one a single one: Holm corrects over 15 pairs."""
+    assert any("Holm's correction over 15 pairs" in note for note in studies.some_unranked().notes)

@@ -52,8 +52,8 @@ def test_latencies_that_hang_together_in_time_are_refused(frame, ones):
     wave = np.where(rows["model"] == A, np.sin(np.arange(len(rows)) / 7), 0.0)
     found = verdict(rows.assign(latency_s=rows["latency_s"] * np.exp(wave)))
     assert found.sentences[0].endswith(
-        "Latencies of about the same time resemble one another, perhaps by chance; 50 answers of each are too "
-        "few to compare them in spite of that."
+        "Their latencies are not compared: those of about the same time resemble one another, perhaps by "
+        "chance, and 50 of each are too few to allow for that."
     )
 
 

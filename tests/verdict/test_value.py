@@ -324,3 +324,27 @@ def test_the_value_shows_itself_in_one_line(frame, ones):
     given.attrs["labels"] = {A: "Model A"}
     assert "Model A" in verdict(given).sentences[0]
     assert found.frame() is not found.pairs
+
+
+def test_the_table_claims_no_more_than_the_sentences(frame, ones):
+    """First and second, not better; no ratio without an interval; samples needed rounded as in sentences."""
+    rows = frame({A: ones(0.5, 50, seed=1), B: ones(0.6, 50, seed=2)}, spread=0.1)
+    wave = np.where(rows["model"] == A, np.sin(np.arange(len(rows)) / 7), 0.0)
+    found = verdict(rows.assign(latency_s=rows["latency_s"] * np.exp(wave)))
+    page = found._repr_html_()
+    assert ">better<" not in page
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", page)
+    assert cells[6] == "–"
+    assert "not compared" in found.sentences[0]
+    assert f"about {cells[8]} more samples" in found.sentences[0]
+
+
+def test_a_watched_study_that_is_open_needs_more_than_one_sample(frame, ones):
+    """Its interval is wider than the one that fixed samples have, and so is what it would take to decide."""
+    given = frame({A: ones(0.4, 200, seed=1), B: ones(0.6, 200, seed=2)})
+    plain = verdict(given).frame().iloc[0]
+    watched = verdict(given, watched=True, level=0.999)
+    row = watched.frame().iloc[0]
+    assert plain["decided"]
+    assert not row["decided"]
+    assert row["samples_needed"] > 100
