@@ -35,9 +35,6 @@ MOST = 1_000_000_000
 FEWEST = 10
 """With fewer common samples, or clusters of them, nothing is said of how many more it would take."""
 
-POWER_Z = 0.8416
-"""The normal quantile of the chance 0.8 with which it would be decided."""
-
 COLUMNS = (
     "first", "second", "n", "samples", "units",
     "difference", "low", "high", "all_low", "all_high", "p_value", "p_holm", "decided",
@@ -79,7 +76,7 @@ def compare_pairs(
     - `missing` (int): cells of both designs that lack a score; `worst_low`, `worst_high`: the
       simultaneous interval whatever those would have been (infinite for scores without bounds)
     - `samples_needed` (Int64): about how many more samples would decide it with chance 0.8, if the true
-      difference is the one seen; NA where decided or not to be told
+      difference is the one seen, with `watched` at least; NA where decided or not to be told
     - `first_cost_usd`, `second_cost_usd` (USD per answer), `first_latency_s`, `second_latency_s`
       (geometric means of fresh answers, s): over common cells; `cost_ratio`, `latency_ratio`,
       `ttft_ratio`: first ÷ second, with simultaneous intervals `…_low`, `…_high`; `cost_n`,
@@ -170,30 +167,17 @@ def _needed(data: dict[str, Any], pairs: Pairs, margin: float | None, alpha: flo
         if settled or int(data["units"][place]) < FEWEST:
             found.append(None)
             continue
-        margins = (0.0, margin or 0.0)
-        if watched:
-            totals = [_watched_total(data, pairs, place, one) for one in margins]
-        else:
-            totals = [samples_to_decide(pairs, place, alpha=alpha, margin=one) for one in margins]
+        totals = [samples_to_decide(pairs, place, alpha=alpha, margin=m) for m in (0.0, margin or 0.0)]
         known = [total for total in totals if total is not None]
         if not known:
             found.append(None)
             continue
         # Totals count common cells; more samples bring as many cells as these did, gaps included.
         more = min(known) * samples / int(pairs.n[place]) - samples
+        if watched and more <= 0:
+            # Ordinary intervals would have decided; how many more these take is not known.
+            found.append(None)
+            continue
         answered = int(pairs.n[place]) / max(1, int(pairs.n[place]) + int(data["missing"][place]))
         found.append(max(1, math.ceil(min(more / answered, MOST))))
     return pd.array(found, dtype="Int64")
-
-
-def _watched_total(data: dict[str, Any], pairs: Pairs, place: int, margin: float) -> int | None:
-    """`samples_to_decide` for the interval that holds at any moment, as if it shrank with the root of n.
-
-    It shrinks somewhat more slowly, so this is the least that it takes.
-    """
-    seen, error = abs(float(pairs.difference[place])), float(pairs.error[place])
-    gap = margin - seen if margin else seen
-    reach = float(data["all_high"][place] - data["all_low"][place]) / 2 + POWER_Z * error
-    if gap <= 0 or not math.isfinite(reach):
-        return None
-    return math.ceil(int(pairs.n[place]) * (reach / gap) ** 2)

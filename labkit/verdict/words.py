@@ -214,11 +214,12 @@ def _settled_by(row: Row, terms: Terms) -> str:
         return f"{given} it takes more than {HOPELESS:,} more samples to show it" + (
             "." if terms.margin else "; name a margin= to ask whether they are equal enough."
         )
-    least = "at least" if terms.study.watched else "about"
     settle = "settles" if more == 1 else "settle"
-    samples = f"{'sample' if more == 1 else 'samples'}"
+    samples = "sample" if more == 1 else "samples"
     where = "" if terms.study.clusters is None else ", in more clusters like these,"
-    return f"{given} {least} {about(int(more))} more {samples}{where} {settle} it with chance 0.8."
+    if terms.study.watched:
+        return f"{given} it takes at least {about(int(more))} more {samples} to settle it with chance 0.8."
+    return f"{given} about {about(int(more))} more {samples}{where} {settle} it with chance 0.8."
 
 
 def _nothing(told: str) -> bool:

@@ -339,12 +339,13 @@ def test_the_table_claims_no_more_than_the_sentences(frame, ones):
     assert f"about {cells[8]} more samples" in found.sentences[0]
 
 
-def test_a_watched_study_that_is_open_needs_more_than_one_sample(frame, ones):
-    """Its interval is wider than the one that fixed samples have, and so is what it would take to decide."""
-    given = frame({A: ones(0.4, 200, seed=1), B: ones(0.6, 200, seed=2)})
+def test_of_a_watched_study_that_ordinary_intervals_would_decide_no_number_is_told(frame, ones):
+    """Its intervals are wider; that it takes at least one more sample would say nothing."""
+    given = frame({A: ones(0.4, 200, seed=1), B: ones(0.55, 200, seed=2)})
     plain = verdict(given).frame().iloc[0]
-    watched = verdict(given, watched=True, level=0.999)
+    watched = verdict(given, watched=True)
     row = watched.frame().iloc[0]
     assert plain["decided"]
     assert not row["decided"]
-    assert row["samples_needed"] > 100
+    assert pd.isna(row["samples_needed"])
+    assert "more sample" not in verdict(given, watched=True).sentences[0]
