@@ -139,7 +139,9 @@ def _range_notes(found: ContenderTable, pairs: pd.DataFrame, terms: Terms) -> li
     if not tested:
         return []
     level = f"{study.level * 100:g} %"
-    together = f" that hold for all {tested:,} pairs together" if tested > 1 else ""
+    tested += terms.beside
+    pairs_told = f"{tested:,} pairs{' of all scores' if terms.beside else ''}"
+    together = f" that hold for all {pairs_told} together" if tested > 1 else ""
     units = ""
     if study.clusters is not None and found.score.clusters is not None:
         units = f", over {counted(len(set(found.score.clusters)), 'cluster')} ({study.clusters}) as wholes"
@@ -147,8 +149,7 @@ def _range_notes(found: ContenderTable, pairs: pd.DataFrame, terms: Terms) -> li
         said = [f"ranges are {level} intervals{together}, at any moment of stopping{units}"]
     elif tested > 1:
         said = [
-            f"decided by Holm's correction over {tested:,} pairs; "
-            f"ranges are {level} intervals{together}{units}"
+            f"decided by Holm's correction over {pairs_told}; ranges are {level} intervals{together}{units}"
         ]
     else:
         said = [f"ranges are {level} intervals over common samples{units}"]
