@@ -19,7 +19,7 @@ from labkit.charts.score_slices import floats, reach, told
 from labkit.records import Generations
 from labkit.stats import Interval, quantile_interval
 from labkit.summary import fresh
-from labkit.summary.scores import ScoreIntervals, design, score_column
+from labkit.summary.scores import Design, ScoreIntervals, design, score_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +34,12 @@ def drift(
     score: str | None = None,
     *,
     level: float = 0.95,
+    clusters: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """Mean score and median latency of each repeat, one line per model: do answers change as one goes on?
+
+    `clusters` names a column of samples that belong together; medians take samples as wholes.
 
     With more than twelve models, only the first and the last repeat, one row per model.
 
@@ -46,7 +49,9 @@ def drift(
     from plotly.subplots import make_subplots
 
     check(sure("level", level))
-    frame = frame_of(x, "repeat", "score.*")
+    frame = frame_of(x, "repeat", "score.*", *([] if clusters is None else [clusters]))
+    scored = score_column(frame, score)
+    study = design(frame, scored, level=level, clusters=clusters)
     given = rows(frame, [], labels=labels)
     number = frame["repeat"].nunique() if "repeat" in frame.columns else 0
     if number < 2:
@@ -59,12 +64,12 @@ def drift(
         f"Drift over {counted(len(repeats), 'repeat')}, n = {counted(answers, 'answer')}",
         f"hollow: repeat {repeats[0]} · filled: repeat {repeats[-1]}"
         if many
-        else f"bars: {level * 100:g} % intervals, samples as wholes",
+        else f"bars: {study.level * 100:g} % intervals, samples as wholes",
         height=max(420, 170 + ROW_PX * len(given.styles)),
     )
     grid = make_subplots(rows=1, cols=2, horizontal_spacing=0.1)
     grid.update_layout(styled.layout)
-    measured = _measured(frame, given, score_column(frame, score), level)
+    measured = _measured(frame, given, scored, study)
     if not any(cells for both in measured.values() for cells in both):
         return without_data("Drift of repeats, n = 0 answers", "No answer has a score or a clock yet.")
     names = sorted(measured, reverse=many)
@@ -95,14 +100,14 @@ Cells = list[tuple[int, Interval]]
 
 
 def _measured(
-    frame: pd.DataFrame, given: Rows, scored: str | None, level: float
+    frame: pd.DataFrame, given: Rows, scored: str | None, study: Design
 ) -> dict[str, tuple[Cells, Cells]]:
     """Per model, its mean score and its median latency in each repeat that has any."""
     values = floats(frame[scored]) if scored else np.full(len(frame), np.nan)
     timed = fresh(frame).to_numpy() if "latency_s" in frame.columns else np.zeros(len(frame), dtype=bool)
     seconds = floats(frame["latency_s"]) if "latency_s" in frame.columns else np.full(len(frame), np.nan)
     sample = given.frame["sample"].to_numpy()
-    interval = ScoreIntervals(frame, scored, design(frame, scored, level=level))
+    interval = ScoreIntervals(frame, scored, study)
     found: dict[str, tuple[Cells, Cells]] = {}
     keys = [given.frame["model"], frame["repeat"].reset_index(drop=True)]
     for key, part in given.frame.groupby(keys, sort=True):
@@ -114,7 +119,7 @@ def _measured(
             scores.append((int(repeat), interval(right)))
         clocks = rows_of[timed[rows_of]]
         if len(clocks):
-            median = quantile_interval(seconds[clocks], 0.5, samples=sample[clocks], level=level)
+            median = quantile_interval(seconds[clocks], 0.5, samples=sample[clocks], level=study.level)
             times.append((int(repeat), median))
     return found
 
