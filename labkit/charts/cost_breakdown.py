@@ -17,6 +17,7 @@ from labkit.charts.clocks import model_rows
 from labkit.charts.figure_layout import LINE, NOTHING, ROW_PX, axis, counted, figure, without_data
 from labkit.charts.model_styles import COLOURS
 from labkit.records import Generations
+from labkit.summary import cost_per_1k
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ Prices = Mapping[str, Mapping[str, float]]
 def cost_parts(
     x: Generations | pd.DataFrame, *, prices: Prices | None = None, labels: Mapping[str, str] | None = None
 ) -> go.Figure:
-    """The cost of 1,000 answers by token class, one bar per model, dearest on top.
+    """The cost of 1,000 answers (as in `summarize`) by token class, one bar per model, dearest on top.
 
     `prices` are USD per million tokens by model and class; a run knows its own. Where they explain the
     charged cost to within one part in a hundred nothing more is drawn; else the rest is a class of its
@@ -89,7 +90,7 @@ def _classes(part: pd.DataFrame, listed: Mapping[str, float]) -> dict[str, float
     )
     if np.isnan(cost).any():
         return None
-    total = float(cost.mean()) * 1000
+    total = cost_per_1k(cost, part["sample_id"]).estimate
     counts = {name: _mean(part, name) for name in TOKENS}
     into, out = counts["input_tokens"], counts["output_tokens"]
     read, written, thought = (
@@ -116,8 +117,8 @@ def _classes(part: pd.DataFrame, listed: Mapping[str, float]) -> dict[str, float
 def _mean(part: pd.DataFrame, name: str) -> float:
     if name not in part.columns:
         return 0.0
-    values = part[name].to_numpy(dtype=float, na_value=np.nan)
-    return float(np.nanmean(values)) if not np.isnan(values).all() else 0.0
+    values = part[name].astype(float).groupby(part["sample_id"], observed=True).mean()
+    return float(values.mean()) if values.notna().any() else 0.0
 
 
 def _bar(parts: list[Any], key: str, name: str, colour: str, pattern: str) -> go.Bar:

@@ -19,7 +19,7 @@ from labkit.charts.score_slices import floats, reach, told
 from labkit.records import Generations
 from labkit.stats import Interval, quantile_interval
 from labkit.summary import fresh
-from labkit.summary.scores import ScoreIntervals, design, score_column
+from labkit.summary.scores import Design, ScoreIntervals, design, score_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +34,12 @@ def drift(
     score: str | None = None,
     *,
     level: float = 0.95,
+    clusters: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """Mean score and median latency of each repeat, one line per model: do answers change as one goes on?
+
+    `clusters` names a column of samples that belong together; medians take samples as wholes.
 
     With more than twelve models, only the first and the last repeat, one row per model.
 
@@ -46,14 +49,15 @@ def drift(
     from plotly.subplots import make_subplots
 
     check(sure("level", level))
-    frame = frame_of(x, "repeat", "score.*")
+    frame = frame_of(x, "repeat", "score.*", *([] if clusters is None else [clusters]))
+    scored = score_column(frame, score)
+    study = design(frame, scored, level=level, clusters=clusters)
     given = rows(frame, [], labels=labels)
     number = frame["repeat"].nunique() if "repeat" in frame.columns else 0
     if number < 2:
         heading = f"Drift of repeats, n = {counted(number, 'repeat')}"
         return without_data(heading, "Every question was asked once; ask more often with repeats=.")
-    scored = score_column(frame, score)
-    interval = ScoreIntervals(frame, scored, design(frame, scored, level=level))
+    interval = ScoreIntervals(frame, scored, study)
     repeats = sorted(int(one) for one in frame["repeat"].unique())
     answers = int((frame["status"] == "done").sum())
     many = len(given.styles) > MOST_LINES
@@ -64,7 +68,7 @@ def drift(
     )
     grid = make_subplots(rows=1, cols=2, horizontal_spacing=0.1)
     grid.update_layout(styled.layout)
-    measured = _measured(frame, given, interval, level)
+    measured = _measured(frame, given, interval, study.level)
     if not any(cells for both in measured.values() for cells in both):
         return without_data("Drift of repeats, n = 0 answers", "No answer has a score or a clock yet.")
     names = sorted(measured, reverse=many)
@@ -113,7 +117,7 @@ def _measured(
             scores.append((int(repeat), interval(right)))
         clocks = rows_of[timed[rows_of]]
         if len(clocks):
-            median = quantile_interval(seconds[clocks], 0.5, samples=sample[clocks], level=level)
+            median = quantile_interval(seconds[clocks], 0.5, samples=sample[clocks], level=study.level)
             times.append((int(repeat), median))
     return found
 

@@ -13,6 +13,7 @@ from labkit.charts.clocks import marker
 from labkit.charts.figure_layout import FAINT, LINE, ROW_PX, TEXT, axis, counted, figure, without_data
 from labkit.charts.model_styles import COLOURS, ModelStyle, plotly_text
 from labkit.errors import DefinitionError
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,13 +25,13 @@ DECIDED = ModelStyle("", "", COLOURS[0], "circle", "solid")
 UNDECIDED = ModelStyle("", "", COLOURS[6], "circle", "solid")
 
 
-class Verdicts(Protocol):
+class Pairs(Protocol):
     """A verdict, or what can give one (a run)."""
 
     def frame(self) -> pd.DataFrame: ...
 
 
-def forest(x: Verdicts | pd.DataFrame, *, margin: float | None = None) -> go.Figure:
+def forest(x: Pairs | pd.DataFrame, *, margin: float | None = None) -> go.Figure:
     """Every pair's difference of scores, the better one first, with intervals that hold together.
 
     `x` is a verdict, its frame, or a run (its verdict by model). Filled marks are decided, hollow ones
@@ -82,6 +83,9 @@ def _pairs(x: Any, margin: float | None) -> tuple[pd.DataFrame, str, float | Non
     pairs: Any = given if isinstance(given, pd.DataFrame) else getattr(given, "frame", dict)()
     if not isinstance(pairs, pd.DataFrame) or "all_low" not in pairs.columns:
         raise DefinitionError("A forest takes a verdict: lk.charts.forest(run.verdict())")
+    if "score" in pairs.columns:
+        one = f"verdicts[{quoted(pairs['score'].iloc[0])}]" if len(pairs) else "verdicts['exact']"
+        raise DefinitionError(f"A forest draws the pairs of one score: lk.charts.forest({one})")
     scorer = plotly_text(getattr(given, "scorer", "score"), limit=60)
     points = bool(pairs.attrs.get("unit"))
     return pairs, scorer, margin if margin is not None else getattr(given, "margin", None), points

@@ -43,7 +43,7 @@ def more(
     repeats: int | None,
     until: str | float | None,
     budget_usd: float | None,
-    score: str | None,
+    score: str | list[str] | None,
     by: str | Sequence[str],
     margin: float | None,
     level: float,
@@ -261,7 +261,7 @@ def _tell(run: Run, detail: Mapping[str, Any]) -> None:
 
 def _settled(run: Run, until: str | float, judge: Mapping[str, Any]) -> bool:
     """Whether every pair is decided (or equal within the margin), or every interval narrow enough."""
-    pairs = run.verdict(**judge).pairs
+    pairs = run.verdict(**judge).frame()
     compared = pairs[pairs["n"] > 0]
     if compared.empty:
         return False

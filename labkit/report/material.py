@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+    from labkit.stats.scale import Scale
+
 
 class Judged(Protocol):
     """A verdict, as far as a report reads it."""
@@ -28,6 +30,8 @@ class Judged(Protocol):
     def better(self) -> str: ...
     @property
     def watched(self) -> bool: ...
+    @property
+    def scale(self) -> Scale: ...
     @property
     def headline(self) -> str: ...
     @property

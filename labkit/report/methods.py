@@ -5,11 +5,17 @@ It tells only what was used. It calculates nothing.
 
 from __future__ import annotations
 
-from labkit.report.material import Material
+from labkit.report.material import Judged, Material
 
 REFERENCES = {
+    "bell": "Bell RM, McCaffrey DF (2002). Bias reduction in standard errors for linear regression with "
+    "multi-stage samples. Survey Methodology 28(2), 169–181.",
     "bonett": "Bonett DG, Price RM (2012). Adjusted Wald confidence interval for a difference of binomial "
     "proportions based on paired data. Journal of Educational and Behavioral Statistics 37(4), 479–488.",
+    "gaffke": "Gaffke N (2005). Three test statistics for a nonparametric one-sided hypothesis on the mean "
+    "of a nonnegative variable. Mathematical Methods of Statistics 14(4), 451–467.",
+    "hall": "Hall P (1992). On the removal of skewness by transformation. Journal of the Royal Statistical "
+    "Society B 54(1), 221–228.",
     "holm": "Holm S (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of "
     "Statistics 6(2), 65–70.",
     "horowitz": "Horowitz JL, Manski CF (2000). Nonparametric analysis of randomized experiments with "
@@ -21,6 +27,11 @@ REFERENCES = {
     "mogstad": "Mogstad M, Romano JP, Shaikh AM, Wilhelm D (2024). Inference for ranks with applications to "
     "mobility across neighbourhoods and academic achievement across countries. Review of Economic Studies "
     "91(1), 476–518.",
+    "phan": "Phan M, Thomas P, Learned-Miller E (2021). Towards practical mean bounds for small samples. "
+    "Proceedings of the 38th International Conference on Machine Learning, PMLR 139, 8567–8576.",
+    "pustejovsky": "Pustejovsky JE, Tipton E (2018). Small-sample methods for cluster-robust variance "
+    "estimation and hypothesis testing in fixed effects models. Journal of Business & Economic Statistics "
+    "36(4), 672–683.",
     "rubin": "Rubin DB (1981). The Bayesian bootstrap. Annals of Statistics 9(1), 130–134.",
     "schuirmann": "Schuirmann DJ (1987). A comparison of the two one-sided tests procedure and the power "
     "approach for assessing the equivalence of average bioavailability. Journal of Pharmacokinetics and "
@@ -49,18 +60,24 @@ def paragraph(given: Material) -> str:
         return " ".join([*said, "Nothing was scored."])
     level = f"{verdict.level * 100:g} %"
     said.append(
-        f"The score is {verdict.scorer}. Each rate has Wilson's interval on effective trials, each mean "
-        f"Student's, at {level}; samples are the independent units and repeats stay within them."
+        f"The score is {verdict.scorer}. Each mean score has {_mean_interval(verdict)}, at {level}; samples "
+        "are the independent units and repeats stay within them."
     )
     if verdict.watched:
         said.append(
-            "The study was looked at while it grew, so differences have confidence sequences, which hold at "
-            f"any moment of stopping, at {level} for all pairs together (Bonferroni)."
+            "The study was looked at while it grew, so differences have confidence sequences too, which hold "
+            f"at {level} for all pairs together (Bonferroni)."
         )
     else:
+        skewed = "" if verdict.scale.binary else ", united with Hall's, which is corrected for skewness"
+        whole = (
+            " Samples that belong together are taken as wholes, with a CR2 variance and Satterthwaite's "
+            "degrees of freedom."
+        )
         said.append(
             "Contenders are compared in pairs on the cells that both have, by the mean difference of sample "
-            "means with Student's interval and, for bounded scores, two imagined samples (Bonett and Price). "
+            f"means with Student's interval with two imagined samples (Bonett and Price){skewed}."
+            f"{whole if _clustered(verdict) else ''} "
             f"A pair is decided by Holm's correction over all pairs; ranges told hold together at {level}."
         )
     if verdict.margin is not None:
@@ -77,22 +94,55 @@ def paragraph(given: Material) -> str:
         )
     said.append(
         "Costs are compared by the ratio of means and latencies by the ratio of geometric means, both "
-        "paired. Missing scores are left out of comparisons; beside them stand bounds for the case that they "
-        "were the worst possible. How well each interval keeps its level was simulated: see "
-        "benchmarks/coverage.md."
+        "paired, with Student's interval on the logarithm, corrected for skewness (Hall). Claims of scores, "
+        "of prices and of times each keep their level by themselves."
     )
+    if verdict.pairs["missing"].any():
+        said.append(
+            "Missing scores are left out of comparisons; "
+            + (
+                "beside them stand bounds for the case that they were the worst possible."
+                if verdict.scale.bounded
+                else "what they could have changed has no bounds, since the score has none."
+            )
+        )
+    said.append("How well each interval keeps its level was simulated: see benchmarks/coverage.md.")
     return " ".join(said)
 
 
 def references(given: Material) -> list[str]:
-    """The works that the paragraph rests on, in alphabetical order."""
-    if given.verdict is None:
+    """The works that the paragraph and the charts rest on, in alphabetical order."""
+    verdict = given.verdict
+    if verdict is None:
         return []
-    used = {"wilson", "korn", "horowitz", "massart"}
-    used |= {"waudby"} if given.verdict.watched else {"bonett", "holm"}
-    used |= {"schuirmann"} if given.verdict.margin is not None else set()
-    used |= {"mogstad", "rubin"} if given.verdict.ranks else set()
+    used = {"hall", "massart"}
+    if verdict.watched:
+        used |= {"waudby"}
+    else:
+        used |= {"bonett", "holm"} | ({"bell", "pustejovsky"} if _clustered(verdict) else set())
+        if verdict.scale.binary:
+            used |= {"wilson", "korn"} if given.repeats > 1 or _clustered(verdict) else {"wilson"}
+        elif verdict.scale.bounded:
+            used |= {"gaffke", "phan"}
+    used |= {"horowitz"} if verdict.scale.bounded and verdict.pairs["missing"].any() else set()
+    used |= {"schuirmann"} if verdict.margin is not None else set()
+    used |= {"mogstad", "rubin"} if verdict.ranks else set()
     return [REFERENCES[name] for name in sorted(used)]
+
+
+def _mean_interval(verdict: Judged) -> str:
+    if verdict.watched:
+        return "a confidence sequence, which holds at any moment of stopping"
+    if verdict.scale.binary:
+        return "Wilson's interval, on effective trials where samples have repeats or belong together"
+    if verdict.scale.bounded:
+        return "the bounds of Gaffke, which ask nothing of its distribution but its ends"
+    return "Student's interval with two imagined values, united with Hall's, which is corrected for skewness"
+
+
+def _clustered(verdict: Judged) -> bool:
+    """Whether some pair's units are wholes of several cells."""
+    return bool((verdict.pairs["units"] < verdict.pairs["n"]).any())
 
 
 def _count(number: int, noun: str) -> str:

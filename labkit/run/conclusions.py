@@ -6,9 +6,9 @@ It reads the lab and asks nobody. How each is made stands in `labkit.verdict` an
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from labkit.arguments import check, text
 from labkit.errors import DefinitionError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from labkit.report import Material
-    from labkit.verdict import Verdict
+    from labkit.verdict import Verdict, Verdicts
     from labkit.verdict.differences import Differences
 
 TABLES = ("generations", "attempts", "summary")
@@ -31,6 +31,7 @@ TABLES = ("generations", "attempts", "summary")
 class Conclusions(RunFrames):
     """The part of a run's handle that concludes. `Run` is the one."""
 
+    @overload
     def verdict(
         self,
         score: str | None = None,
@@ -41,7 +42,32 @@ class Conclusions(RunFrames):
         against: str | None = None,
         clusters: str | None = None,
         better: str = "higher",
-    ) -> Verdict:
+    ) -> Verdict: ...
+
+    @overload
+    def verdict(
+        self,
+        score: list[str] | tuple[str, ...],
+        *,
+        by: str | Sequence[str] = "model",
+        margin: float | Mapping[str, float] | None = None,
+        level: float = 0.95,
+        against: str | None = None,
+        clusters: str | None = None,
+        better: str | Mapping[str, str] = "higher",
+    ) -> Verdicts: ...
+
+    def verdict(
+        self,
+        score: str | list[str] | tuple[str, ...] | None = None,
+        *,
+        by: str | Sequence[str] = "model",
+        margin: Any = None,
+        level: float = 0.95,
+        against: str | None = None,
+        clusters: str | None = None,
+        better: Any = "higher",
+    ) -> Verdict | Verdicts:
         """Which model, which prompt, how sure, at what price: a frame, a table and plain sentences.
 
         `score` names the scorer, by default the first. `by` is `"model"`, `"prompt"` or both in a list.
@@ -52,7 +78,11 @@ class Conclusions(RunFrames):
         say why not. See `labkit.verdict.verdict`.
         Raises `DefinitionError` where nothing was scored.
 
+        A list of scores gives a verdict by each, corrected over the pairs of all; `margin` and `better` are
+        then one for all, or a mapping by score.
+
         >>> run.verdict("exact", by="model")            # doctest: +SKIP
+        >>> run.verdict(["exact", "length"], better={"length": "lower"})  # doctest: +SKIP
         """
         from labkit.verdict import verdict
 
@@ -217,6 +247,10 @@ def _settings(
     clusters: str | None,
     better: str,
 ) -> dict[str, Any]:
+    if not isinstance(score, str | None):
+        raise DefinitionError(
+            f"score={quoted(score)}: a report or a card tells one score; write one for each."
+        )
     return {
         "score": score,
         "by": by if isinstance(by, str) else listed(by),

@@ -30,7 +30,7 @@ class Extendable:
         repeats: int | None = None,
         until: str | float | None = None,
         budget_usd: float | None = None,
-        score: str | None = None,
+        score: str | list[str] | None = None,
         by: str | Sequence[str] = "model",
         margin: float | None = None,
         level: float = 0.95,
@@ -52,7 +52,7 @@ class Extendable:
         used up, or the budget is empty; `until=0.1` until no interval is wider than that. Since it looks
         after every batch, and any run that grows could be looked at before, this run's intervals hold at
         any moment of stopping from then on. They are wider, and need a score whose scorer declares low=
-        and high=.
+        and high=. Of a list of scores it asks until that is so by each.
 
         `budget_usd` is the run's total over all its launches. `scorers` are needed for a run from
         history. Raises `DefinitionError` before anything is asked.

@@ -122,5 +122,5 @@ def _figures(
     found.append(("speed", charts.speed(frame)))
     found.append(("cost", charts.cost_parts(frame, prices=prices)))
     if frame["repeat"].nunique() > 1:
-        found.append(("drift", charts.drift(frame, score, level=level)))
+        found.append(("drift", charts.drift(frame, score, level=level, clusters=clusters)))
     return found

@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from labkit.arguments import check, number, sure
 from labkit.errors import DefinitionError
@@ -20,6 +21,7 @@ from labkit.stats import (
     samples_to_decide,
     within_margin,
 )
+from labkit.stats.units import Floats
 from labkit.summary.confidence_sequences import anytime_limits, anytime_worst
 from labkit.summary.contender_table import ContenderTable
 from labkit.summary.missing_scores import worst
@@ -54,11 +56,13 @@ def compare_pairs(
     level: float = 0.95,
     against: str | None = None,
     watched: bool = False,
+    beside: ArrayLike = (),
 ) -> pd.DataFrame:
     """One row per pair, the better first (by the difference on common cells), in the order of contenders.
 
-    `against` names one contender: only pairs with it are compared, which asks less of the data.
-    Columns:
+    `against` names one contender: only pairs with it are compared, which asks less of the data. `beside`
+    are the `p_values` of other scores' pairs: what is said below of all pairs then holds for those and these
+    together. Columns:
 
     - `first`, `second` (str); `n` (int): common cells; `samples` (int): common samples; `units` (int): what
       the intervals count, samples or clusters of samples
@@ -102,11 +106,9 @@ def compare_pairs(
     check(number("margin", margin, above=0, or_none=True), sure("level", level))
     if watched and not given.score.scale.bounded:
         raise DefinitionError(f"score {quoted(given.scorer)} has no declared bounds, so it cannot be watched")
-    if against is not None and against not in given.names:
-        raise DefinitionError(f"against={quoted(against)} is none of {', '.join(map(repr, given.names))}")
-    opponent = None if against is None else given.names.index(against)
-    pairs = pairwise(given.score, level=level, against=opponent).better_first()
-    tests = max(1, int(np.isfinite(pairs.p_value).sum()))
+    pairs = _pairs(given, level, against).better_first()
+    family = np.append(pairs.p_value, beside)
+    tests = max(1, int(np.isfinite(family).sum()))
     together = 1 - (1 - level) / tests
     wide = pairs.limits(together)
     data: dict[str, Any] = {
@@ -120,7 +122,7 @@ def compare_pairs(
         "all_low": wide[0],
         "all_high": wide[1],
         "p_value": pairs.p_value,
-        "p_holm": holm(pairs.p_value),
+        "p_holm": holm(family)[: len(pairs)],
         "effect": pairs.effect,
         "skewness": pairs.t.skewness,
         "level": level,
@@ -136,6 +138,22 @@ def compare_pairs(
     found = pd.DataFrame(data, columns=list(COLUMNS))
     found.attrs["unit"] = given.score.scale.unit
     return found
+
+
+def p_values(given: ContenderTable, *, against: str | None = None, watched: bool = False) -> Floats:
+    """Those of the pairs that `compare_pairs` gives, in no order to rely on; NaN where there is no interval.
+
+    All 1 in a watched study, which no p value decides: its pairs count in a correction, and take nothing.
+    """
+    found = _pairs(given, 0.95, against).p_value
+    return np.where(np.isnan(found), np.nan, 1.0) if watched else found
+
+
+def _pairs(given: ContenderTable, level: float, against: str | None) -> Pairs:
+    if against is not None and against not in given.names:
+        raise DefinitionError(f"against={quoted(against)} is none of {', '.join(map(repr, given.names))}")
+    opponent = None if against is None else given.names.index(against)
+    return pairwise(given.score, level=level, against=opponent)
 
 
 def _margins(pairs: Pairs, data: dict[str, Any], margin: float | None, alpha: float) -> dict[str, Any]:

@@ -124,7 +124,8 @@ def design(
         raise DefinitionError(f"the frame has no column {quoted(clusters)}")
     possible = scale.bounded and clusters is None
     if watched and not possible:
-        why = "its score has no declared bounds" if clusters is None else "clusters= cannot be watched"
+        score = quoted((column or "").removeprefix("score."))
+        why = f"score {score} has no declared bounds" if clusters is None else "clusters= cannot be watched"
         raise DefinitionError(f"the study cannot be taken as watched: {why}")
     told = frame.attrs.get("grown") or {}
     rows, others = int(told.get("rows", 0)), int(told.get("others", 0))

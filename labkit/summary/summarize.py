@@ -65,8 +65,8 @@ def summarize(
       (int) their samples
     - `latency_n` (int), `latency_p50_s`, `latency_p95_s`, `ttft_p50_s`, `ttft_p95_s` (float, s): of
       answers that are `done` and were asked afresh; replayed answers have no clocks of their own
-    - `tokens_per_s` (float): Σ output_tokens ÷ Σ latency_s over the same rows (a ratio of sums, so
-      long answers count more; reasoning tokens count, queueing does not)
+    - `tokens_per_s` (float): Σ output_tokens ÷ Σ latency_s over the same rows, of each sample the mean over
+      its repeats (a ratio of sums, so long answers count more; reasoning tokens count, queueing does not)
     - `input_tokens`, `output_tokens` (float): sums of what was reported, replayed answers included
     - `cost_usd` (float): what these answers cost when they were asked, replayed ones included;
       `spent_usd` (float): without the replayed; `cost_known` (bool): False where an answer's cost
@@ -204,8 +204,8 @@ def _clocks(part: pd.DataFrame) -> dict[str, Any]:
         for share in (50, 95):
             row[f"{clock}_p{share}_s"] = float(np.percentile(values, share)) if len(values) else np.nan
     counted = timed[timed["output_tokens"].notna()]
-    seconds = float(counted["latency_s"].sum())
-    row["tokens_per_s"] = float(counted["output_tokens"].sum()) / seconds if seconds > 0 else np.nan
+    tokens, seconds = counted.groupby("sample")[["output_tokens", "latency_s"]].mean().sum()
+    row["tokens_per_s"] = float(tokens / seconds) if seconds > 0 else np.nan
     return row
 
 

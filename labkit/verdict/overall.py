@@ -167,7 +167,9 @@ def _range_notes(
     if not tested:
         return []
     level = f"{study.level * 100:g} %"
-    together = f" that hold for all {tested:,} pairs together" if tested > 1 else ""
+    tested += terms.beside
+    pairs_told = f"{tested:,} pairs{' of all scores' if terms.beside else ''}"
+    together = f" that hold for all {pairs_told} together" if tested > 1 else ""
     least, most = int(told["units"].min()), int(told["units"].max())
     units = ""
     if study.clusters is not None:
@@ -181,8 +183,7 @@ def _range_notes(
         said = [f"ranges of scores are {level} intervals{together}, at any moment of stopping{others}"]
     elif tested > 1:
         said = [
-            f"decided by Holm's correction over {tested:,} pairs; "
-            f"ranges are {level} intervals{together}{units}"
+            f"decided by Holm's correction over {pairs_told}; ranges are {level} intervals{together}{units}"
         ]
     else:
         said = [f"ranges are {level} intervals over common samples{units}"]

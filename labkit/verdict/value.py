@@ -8,23 +8,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
-from labkit.arguments import check, text
-from labkit.errors import DefinitionError
+import numpy as np
+
 from labkit.stats.scale import Scale
 from labkit.summary import summarize
-from labkit.summary.compact_frame import compact
-from labkit.summary.contender_table import BETWEEN, ContenderTable, contender_table
-from labkit.summary.pairwise import compare_pairs
-from labkit.summary.scores import Bounds, design, score_column
+from labkit.summary.contender_table import BETWEEN, ContenderTable
+from labkit.summary.pairwise import compare_pairs, p_values
+from labkit.summary.scores import Bounds
 from labkit.verdict import ranks, show
 from labkit.verdict.overall import headline, notes, records
+from labkit.verdict.question import Question, question, questions
+from labkit.verdict.several import Verdicts
 from labkit.verdict.words import Terms, sentence
-from labkit.visible import quoted, visible
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from labkit.stats.units import Floats
 
 MOST_SAID = 12
 """Sentences that `str` and HTML show; all are in `sentences`."""
@@ -63,14 +66,18 @@ class Verdict:
         """One row per pair, the better one first; `labkit.summary.pairwise` tells the columns."""
         return self.pairs.copy()
 
-    def __str__(self) -> str:
+    def lines(self) -> list[str]:
+        """What `str` tells above the notes: the headline, then sentences, or ranks and bands."""
         said = [self.headline, *(self.ranks or self.sentences[:MOST_SAID])]
         more = len(self.sentences) - MOST_SAID
         if self.ranks:
             said.append(f"All {len(self.pairs):,} pairs: see .sentences and .frame().")
         elif more > 0:
             said.append(f"… and {more:,} more pairs: see .sentences and .frame().")
-        return "\n".join([*said, *(f"({note})" for note in self.notes)])
+        return said
+
+    def __str__(self) -> str:
+        return "\n".join([*self.lines(), *(f"({note})" for note in self.notes)])
 
     def __repr__(self) -> str:
         decided = int(self.pairs["decided"].sum())
@@ -83,6 +90,7 @@ class Verdict:
         return show.html(self.headline, said, self.notes, self.pairs, self.contenders, self.by)
 
 
+@overload
 def verdict(
     frame: pd.DataFrame,
     score: str | None = None,
@@ -97,7 +105,42 @@ def verdict(
     step: float | None = None,
     watched: bool | None = None,
     labels: Mapping[str, str] | None = None,
-) -> Verdict:
+) -> Verdict: ...
+
+
+@overload
+def verdict(
+    frame: pd.DataFrame,
+    score: list[str] | tuple[str, ...],
+    *,
+    by: str | Sequence[str] = "model",
+    margin: float | Mapping[str, float] | None = None,
+    level: float = 0.95,
+    against: str | None = None,
+    clusters: str | None = None,
+    better: str | Mapping[str, str] = "higher",
+    bounds: Bounds | Mapping[str, Bounds] | None = None,
+    step: float | Mapping[str, float] | None = None,
+    watched: bool | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Verdicts: ...
+
+
+def verdict(
+    frame: pd.DataFrame,
+    score: str | list[str] | tuple[str, ...] | None = None,
+    *,
+    by: str | Sequence[str] = "model",
+    margin: Any = None,
+    level: float = 0.95,
+    against: str | None = None,
+    clusters: str | None = None,
+    better: Any = "higher",
+    bounds: Any = None,
+    step: Any = None,
+    watched: bool | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Verdict | Verdicts:
     """Compare models, prompts, or prompts on models, by a score, with price and speed beside it.
 
     `frame` is one of generations, with a column `score.<name>` per scorer; `score` names one, by default
@@ -116,34 +159,41 @@ def verdict(
     `level`. Of more than five contenders ranks are told, bands of those that cannot be told apart, and
     the chance of being best (`labkit.stats.ranking`). Raises DefinitionError for what cannot be compared.
 
+    A list of scores gives `Verdicts`: one per score, and all pairs are those of all scores, also for prices
+    and times. `margin`, `better`, `bounds` and `step` are then one for all, or a mapping by score.
+
     >>> import pandas as pd
     >>> rows = [{"model": m, "sample_id": s, "status": "done", "score.ok": float(m == "b" or s % 4 == 0)}
     ...         for m in "ab" for s in range(40)]
     >>> verdict(pd.DataFrame(rows), bounds=(0, 1), step=1).sentences[0]
     'b beats a by 55 to 88 points over 40 samples.'
     """
-    check(text("clusters", clusters, or_none=True))
-    if better not in ("higher", "lower"):
-        raise DefinitionError(f"better={quoted(better)} is to be 'higher' or 'lower'")
-    labels = labels or frame.attrs.get("labels")
-    column = score_column(frame, score)
-    frame = compact(frame, column, clusters)
-    score = None if column is None else column.removeprefix("score.")
-    found = contender_table(frame, by=by, score=score, clusters=clusters, bounds=bounds, step=step)
-    study = design(frame, column, level=level, bounds=bounds, step=step, clusters=clusters, watched=watched)
-    turned = found if better == "higher" else found.turned()
-    pairs = compare_pairs(turned, margin=margin, level=study.level, against=against, watched=study.watched)
-    shown = _shown(found, labels or {})
-    contenders = summarize(
-        frame,
-        by=list(found.by),
-        score=score,
-        level=level,
-        bounds=bounds,
-        step=step,
-        clusters=clusters,
-        watched=watched,
+    asked: dict[str, Any] = {"by": by, "level": level, "clusters": clusters, "watched": watched}
+    asked |= {"margin": margin, "better": better, "bounds": bounds, "step": step}
+    labels = labels or frame.attrs.get("labels") or {}
+    if score is None or isinstance(score, str):
+        return _concluded(question(frame, score, **asked), against, labels)
+    found = questions(frame, score, **asked)
+    families = [p_values(one.turned, against=against, watched=one.study.watched) for one in found]
+    return Verdicts(
+        tuple(
+            _concluded(one, against, labels, np.concatenate([[], *families[:place], *families[place + 1 :]]))
+            for place, one in enumerate(found)
+        )
     )
+
+
+def _concluded(
+    asked: Question, against: str | None, labels: Mapping[str, str], beside: Floats | tuple[()] = ()
+) -> Verdict:
+    """The verdict by one score, corrected together with other scores, whose p values are `beside`."""
+    found, study, turned = asked.found, asked.study, asked.turned
+    margin, better = asked.margin, asked.better
+    pairs = compare_pairs(
+        turned, margin=margin, level=study.level, against=against, watched=study.watched, beside=beside
+    )
+    shown = _shown(found, labels)
+    contenders = summarize(asked.frame, by=list(found.by), **asked.settings)
     contenders["name"] = [BETWEEN.join(map(str, key)) for key in contenders[list(found.by)].to_numpy()]
     best_first = contenders.sort_values("score", ascending=better == "lower", kind="stable")
     contenders = best_first.reset_index(drop=True)
@@ -159,6 +209,7 @@ def verdict(
             name for name, known in zip(found.names, found.cost_known, strict=True) if not known
         ),
         clocks=dict(zip(found.names, found.clocks, strict=True)),
+        beside=int(np.isfinite(beside).sum()),
     )
     contenders = ranks.with_ranks(contenders, pairs, turned)
     return Verdict(

@@ -38,6 +38,8 @@ class Terms:
     unpriced: frozenset[str]
     """Contenders some of whose answers have no known cost."""
     clocks: Mapping[str, Clock]
+    beside: int = 0
+    """Pairs of other scores that its corrections are over as well."""
 
     @property
     def unit(self) -> str:

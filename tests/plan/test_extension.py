@@ -119,6 +119,17 @@ def test_until_is_refused_for_a_score_without_bounds(study: Any, rated: Rated) -
     assert rated.asked == 40
 
 
+def test_asking_until_several_scores_are_decided(study: Any, rated: Rated) -> None:
+    """It goes on until each pair is decided by each score, which takes no fewer samples than one of them."""
+    by_text = lk.Scorer("same", lambda g, s: float("yes" in g.text), low=0, high=1, step=1)
+    plan = study(a=0.2, b=0.95, scorers=[lk.contains("target"), by_text])
+    grown = plan.run().more(until="decided", batch=20, score=["contains", "same"])
+    found = grown.verdict(["contains", "same"])
+    assert [one.watched for one in found] == [True, True]
+    assert found.frame()["decided"].all()
+    assert rated.asked < 240
+
+
 def test_asking_until_decided_ends_with_the_dataset_or_the_limit(study: Any, rated: Rated) -> None:
     """Equal models are never decided: asking ends with the rows, and says nothing is decided."""
     run = study(a=0.5, b=0.5).run().more(until="decided", rows=30, batch=15)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import labkit as lk
 from labkit.errors import DefinitionError
+from labkit.scoring import length
 
 ROWS = [{"text": f"q{i}", "target": "yes" if i % 5 else "no"} for i in range(40)]
 
@@ -38,6 +40,33 @@ def test_a_run_gives_its_verdict_and_deciding_rows(run: Any) -> None:
     assert found.frame()["decided"].all()
     assert not found.watched
     assert run.differences().counts["disagreement"] == 32
+
+
+def test_several_scores_are_corrected_over_all_of_them(run: Any) -> None:
+    """A list gives a verdict by each; what each scorer declares, and its direction, are its own."""
+    run.score(length())
+    found = run.verdict(
+        ["contains", "length_words"], better={"length_words": "lower"}, margin={"contains": 0.1}
+    )
+    assert found["contains"].headline == run.verdict("contains").headline
+    assert [one.better for one in found] == ["higher", "lower"]
+    assert found.frame()["decided"].tolist() == [True, False]  # both say one word
+    assert "2 pairs of all scores" in str(found)
+    with pytest.raises(DefinitionError, match=r"no score 'tone' .*\n.*no score 'style'"):
+        run.verdict(["tone", "contains", "style"])
+
+
+def test_a_report_a_card_and_a_forest_tell_one_score(run: Any, here: Path) -> None:
+    """A list of scores is refused in words that say what to do."""
+    run.score(length())
+    for refused in (run.report, run.card):
+        with pytest.raises(DefinitionError, match="one score; write one for each"):
+            refused(here / "page.md", score=["contains", "length_words"])
+    found = run.verdict(["contains", "length_words"])
+    for several in (found, found.frame()):
+        with pytest.raises(DefinitionError, match=r"one score: lk\.charts\.forest\(verdicts\['contains'\]\)"):
+            lk.charts.forest(several)
+    assert lk.charts.forest(found["length_words"]).data
 
 
 def test_prices_are_those_listed_when_it_was_made(run: Any) -> None:
