@@ -187,7 +187,7 @@ def _cells_of_means(n: int) -> Iterator[Cell]:
     for kind in KINDS:
         for told, scale in scales(kind).items():
             holds = partial(_score, n=n, kind=kind, scale=scale)
-            part = 1.0 if scale.binary else 0.1 if scale.bounded else 0.25
+            part = 1.0 if scale.binary else 0.1 if scale.bounded else 0.5
             data, least = f"{kind}{told}", _least("score_interval", f"{kind}{told}", n)
             yield Cell("interval", "score_interval", data, n, 0.95, least, holds, part)
 

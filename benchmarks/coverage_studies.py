@@ -107,13 +107,13 @@ def cells() -> Iterator[Cell]:
     ):
         holds = partial(_verdict, n=n, kind=kind, contenders=contenders)
         data = f"{contenders} equal contenders, {kind}"
-        yield silent("verdict", data, n=n, least=0.94, holds=holds, part=0.05)
+        yield silent("verdict", data, n=n, least=0.94, holds=holds, part=0.1)
     for kind, n in (("0/1", 20), ("ratings 1 to 5", 5)):
         holds = partial(_compare, n=n, kind=kind, models=2)
         data = f"2 models, each as before, {kind}"
-        yield silent("compare", data, n=n, least=0.94, holds=holds, part=0.05)
+        yield silent("compare", data, n=n, least=0.94, holds=holds, part=0.1)
     for kind, n in (("0/1", 10), ("ratings 1 to 5", 10)):
-        for looks, part in ((2, 0.25), (5, 0.15), (10, 0.1), (20, 0.075)):
+        for looks, part in ((2, 0.5), (5, 0.25), (10, 0.15), (20, 0.1)):
             holds = partial(_grown, n=n, kind=kind, looks=looks, watched=True)
             data = f"two equal ones grown by advice, {looks} looks, {kind}"
             yield silent("verdict", data, n=n, least=0.93, holds=holds, part=part)
@@ -124,7 +124,7 @@ def cells() -> Iterator[Cell]:
     for kind, n in (("0/1", 10), ("0/1", 20), ("0/1", 200), ("ratings 1 to 5", 20)):
         holds = partial(_above_baseline, n=n, kind=kind)
         data = f"above_baseline of 20 models at the baseline, {kind}"
-        yield silent("summarize", data, n=n, least=0.94, holds=holds, part=0.075)
+        yield silent("summarize", data, n=n, least=0.94, holds=holds, part=0.1)
     for kind in ("0/1", "ratings 1 to 5", "graded, four in five a 1"):
         for n in (2, 5, 20, 200):
             holds = partial(_missing, n=n, kind=kind)
