@@ -16,7 +16,7 @@ from scipy.stats import binom
 
 import labkit as lk
 
-RATINGS = (1, 2, 3, 4, 5), (1, 2, 4, 6, 7)
+RATINGS = (1, 2, 3, 4, 5), (1, 1, 1, 6, 6)
 MOST_AT_ONCE = 10
 LOOKS = 4
 
@@ -72,7 +72,7 @@ def allowed(studies: int) -> int:
 MANY = pytest.param(40, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])
 
 
-@pytest.mark.parametrize("studies", [10, MANY])
+@pytest.mark.parametrize("studies", [12, MANY])
 def test_equal_models_are_hardly_ever_decided(lab: Any, studies: int) -> None:
     """Four models over two samples each: six pairs, where absent scatter is no certainty."""
     false = sum(decided(planned(lab, study, 2, 4).run().verdict("rating")) for study in range(studies))
