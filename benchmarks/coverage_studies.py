@@ -112,8 +112,8 @@ def cells() -> Iterator[Cell]:
         holds = partial(_compare, n=n, kind=kind, models=2)
         data = f"2 models, each as before, {kind}"
         yield silent("compare", data, n=n, least=0.94, holds=holds, part=0.1)
-    for kind, n in (("0/1", 10), ("ratings 1 to 5", 10)):
-        for looks, part in ((2, 0.5), (5, 0.25), (10, 0.15), (20, 0.1)):
+    for looks, part in ((2, 0.5), (5, 0.25), (10, 0.15), (20, 0.1)):
+        for kind, n in (("0/1", 10), ("ratings 1 to 5", 50)):
             holds = partial(_grown, n=n, kind=kind, looks=looks, watched=True)
             data = f"two equal ones grown by advice, {looks} looks, {kind}"
             yield silent("verdict", data, n=n, least=0.93, holds=holds, part=part)
