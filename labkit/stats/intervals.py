@@ -168,8 +168,9 @@ def mean_interval(
     `labkit.stats.adjusted_t` around the median, samples (or clusters) taken as wholes: Student's with two
     imagined values beside the median, united with Hall's correction for skewness. One unit, or units
     without any scatter, give an infinite interval: that none was seen is no certainty. Lognormal values
-    (sigma 1) are covered at 95 % in about 93 % of studies with n = 20 and 92 % with 10; of more skewed
-    ones report quantiles, or the mean of logarithms.
+    (sigma 1) are covered at 95 % in about 93 % of studies with n = 20, 92 % with 10 and 89 % with 2 to 5;
+    exponential ones in 91 % with 2 and 3; graded ones near an end, where no bounds were declared, in 92 % with
+    10, 90 % with 5, 86 to 88 % with 2 to 4. Of more skewed ones report quantiles, or the mean of logarithms.
 
     >>> found = mean_interval([1.0, 2.0, 3.0, 2.0, 1.5, 2.5])
     >>> round(found.low, 2), found.estimate, round(found.high, 2)
@@ -229,7 +230,7 @@ def bootstrap_interval(
     """The mean over samples with a BCa bootstrap interval (Efron 1987), samples resampled whole.
 
     Repeats are never resampled again: that would count their noise twice. The same seed gives the
-    same interval. It falls short at small n: with n = 20 by 4 points for symmetric values, 7 for
+    same interval. It falls short at small n: with n = 20 by 4 points for symmetric values, 8 for
     lognormal ones, 12 where four in five are tied. It has no width where all values are equal.
     labkit's own tables use `rate_interval`, `mean_interval` and `labkit.stats.paired` instead.
 

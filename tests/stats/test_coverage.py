@@ -20,8 +20,14 @@ CELLS = list(coverage.cells())
 def short_of(cells, *, studies):
     """How far the cells together fall short of what they claim, and which one does so beyond chance."""
     found = [coverage.count(cell, studies=studies) for cell in cells]
-    alone = [one.cell.name for one in found if one.held < one.cell.least - 0.09]
-    return sum(one.cell.least - one.held for one in found) / len(found), alone
+    # A level of .95 is counted with an error of .22 ÷ √studies; of hundreds of cells one is 3 of it away.
+    alone = [
+        one.cell.name
+        for one in found
+        if one.held < one.cell.least - 3.5 * max(0.22 / one.studies**0.5, 0.006)
+    ]
+    total = sum(one.studies for one in found)
+    return sum((one.cell.least - one.held) * one.studies for one in found) / total, alone
 
 
 @pytest.mark.parametrize("method", sorted({cell.method for cell in CELLS}))
@@ -52,4 +58,5 @@ def test_a_method_five_points_short_is_caught():
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 def test_every_cell_holds_its_claim(cell):
     """In 2,000 studies each cell holds the share it claims, up to the simulation's own error."""
-    assert coverage.count(cell, studies=2000).held >= cell.least - 0.012
+    found = coverage.count(cell, studies=2000)
+    assert found.held >= cell.least - 2.5 * (0.05 / found.studies) ** 0.5
