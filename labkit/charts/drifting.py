@@ -19,7 +19,7 @@ from labkit.charts.score_slices import floats, reach, told
 from labkit.records import Generations
 from labkit.stats import Interval, quantile_interval
 from labkit.summary import fresh
-from labkit.summary.scores import Design, ScoreIntervals, design, score_column
+from labkit.summary.scores import ScoreIntervals, design, score_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +117,7 @@ def _measured(
             scores.append((int(repeat), interval(right)))
         clocks = rows_of[timed[rows_of]]
         if len(clocks):
-            median = quantile_interval(seconds[clocks], 0.5, samples=sample[clocks], level=study.level)
+            median = quantile_interval(seconds[clocks], 0.5, samples=sample[clocks], level=level)
             times.append((int(repeat), median))
     return found
 

@@ -116,13 +116,19 @@ def _check(
         raise DefinitionError(faults)
 
 
-def _check_bounds(run: Run, score: str | None) -> None:
-    """Looking again and again needs a score with declared bounds."""
+def _check_bounds(run: Run, score: str | list[str] | None) -> None:
+    """Looking again and again needs scores with declared bounds."""
+    from labkit.verdict import Verdicts
+
     found = run.verdict(score)
-    if not found.scale.bounded:
+    every = found if isinstance(found, Verdicts) else [found]
+    if unbounded := [one.scorer for one in every if not one.scale.bounded]:
         raise DefinitionError(
-            f"until= looks again and again, which needs a score with bounds; score {quoted(found.scorer)} "
-            "declares none. Give its scorer low= and high= and score the answers again: run.score(…)."
+            [
+                f"until= looks again and again, which needs a score with bounds; score {quoted(name)} "
+                "declares none. Give its scorer low= and high= and score the answers again: run.score(…)."
+                for name in unbounded
+            ]
         )
 
 
