@@ -174,7 +174,7 @@ class Lab(Archive):
     def compare(
         self, run_a: str | Run, run_b: str | Run, *, score: str | None = None, level: float = 0.95
     ) -> Comparison:
-        """Run B against run A on the cells that both have: what changed, what explains it, what is noise.
+        """Run B against run A on the cells that both have: what changed, what explains it, what is undecided.
 
         Runs are given by id, by `latest`, or as themselves. Answers of B that are replays of A's are left
         out, since a copy shows no noise. See `labkit.verdict.comparison.compare`.

@@ -17,7 +17,7 @@ def span(low: float, high: float) -> tuple[str, str]:
     >>> span(4.4, 8.6)
     ('4', '9')
     >>> span(0.31, 8.6)
-    ('0.3', '8.6')
+    ('0.3', '9')
     >>> span(-2.5, 8.7)
     ('−3', '9')
     >>> span(0.000211, 0.000357), span(123456789.0, 131456789.0)
@@ -26,10 +26,12 @@ def span(low: float, high: float) -> tuple[str, str]:
     width = high - low
     places = -_magnitude(width / 2) if width > 0 else 1 - _magnitude(high)
     places = max(places, min(0, 2 - _magnitude(max(abs(low), abs(high)))))
-    least = min((abs(end) for end in (low, high) if end), default=1.0)
-    if low > 0 or high < 0:
-        places = max(places, min(-_magnitude(least), places + 2))
-    return _fixed(_down(low, places), places), _fixed(_up(high, places), places)
+    least = most = places
+    if low > 0:
+        least = max(places, min(-_magnitude(low), places + 2))
+    if high < 0:
+        most = max(places, min(-_magnitude(high), places + 2))
+    return _fixed(_down(low, least), least), _fixed(_up(high, most), most)
 
 
 def number(value: float) -> str:

@@ -211,9 +211,9 @@ def _looks(study: Design) -> str:
         # Each time the study grew, half as much was kept for the looks after it.
         before, total = study.asked_level * 100, (2 * spent - (1 - study.level)) * 100
         return (
-            f"the study was made larger after it could be looked at with {before:g} % intervals: with all "
-            f"looks since then, at most {total:g} % of studies with nothing to find make a false claim about "
-            "scores"
+            f"the study was made larger after it could be looked at with {before:g} % intervals: that look "
+            f"and all since counted, at most {total:g} % of studies with nothing to find make a false claim "
+            "about scores"
         )
     why = "its score has no declared bounds" if study.clusters is None else "it is taken by clusters"
     return (

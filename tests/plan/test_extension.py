@@ -88,7 +88,7 @@ def test_a_model_more_spends_a_part_of_the_level_and_watches_nothing(study: Any,
     verdict = grown.verdict()
     assert not verdict.watched
     assert verdict.level == 0.975
-    assert "with 95 % intervals: that look included, at most 7.5 % of studies" in str(verdict)
+    assert "that look and all since counted, at most 7.5 % of studies" in str(verdict)
     assert grown.summary()["level"].tolist() == [0.975] * 3
 
 

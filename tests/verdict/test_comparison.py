@@ -133,3 +133,31 @@ def test_it_shows_itself_escaped():
     found = compare(_run(0.9, seed=1, model="x/<b>"), _run(0.5, seed=9, model="x/<b>"))
     assert "<b>" not in found._repr_html_()
     assert repr(found) == "Comparison(ok: 1 rows, 1 decided)"
+
+
+def test_notes_call_the_runs_by_their_names():
+    """What was left out, and of which run, is told by the names given, made safe to show."""
+    before, after = _run(0.7, seed=1, n=100), _run(0.7, seed=9, n=60)
+    found = compare(before, after, names=("monday", "tues\u202eday"))
+    assert "40 cells only in run monday, left out" in found.notes
+    assert "\u202e" not in str(found) + found._repr_html_()
+    copies = before.assign(replayed_from=before["generation_id"], generation_id="new")
+    again = compare(before, copies, names=("monday", "tuesday"))
+    assert "every answer of tuesday is a replay of monday's" in again.sentences[0]
+    assert any("of run tuesday replayed from run monday" in note for note in again.notes)
+
+
+def test_latencies_of_runs_at_other_times_are_named_as_not_compared():
+    """Two runs a day apart tell no ratio of times, and a note says why."""
+    at = pd.Timestamp("2026-11-23", tz="UTC")
+    before, after = _run(0.7, seed=1, started_at=at), _run(0.7, seed=9, started_at=at + pd.Timedelta(days=1))
+    found = compare(before, after.assign(latency_s=after["latency_s"] * 3))
+    assert "latencies were measured at different times, so they are not compared" in found.notes
+    assert "as long" not in found.sentences[0]
+
+
+def test_a_run_that_failed_throughout_is_counted():
+    """No score in common: how many pairs of answers lack one."""
+    before, after = _run(0.7, seed=1, n=40), _run(0.7, seed=9, n=40)
+    found = compare(before, after.assign(status="failed", **{"score.ok": None}))
+    assert "no sample has a score in both runs; 40 pairs of answers lack one." in found.sentences[0]
