@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from labkit.cli.main import labkit
 from labkit.report.card import CardFault, apart, read_card
+from labkit.scoring import length
 
 
 def test_a_card_holds_design_and_findings_and_no_answers(run: Any, here: Path) -> None:
@@ -79,3 +80,15 @@ def test_equal_cards_are_not_apart(run: Any) -> None:
     other = json.loads(json.dumps(card))
     other["summary"][0]["score"] *= 1 + 1e-14
     assert apart(card, other) == []
+
+
+def test_a_limit_that_is_infinite_is_null_on_a_card(here: Path, lab: Any, echo: Any) -> None:
+    """A score without bounds and scatter has no limits: JSON has no word for that, and the card agrees."""
+    plan = lab.plan(prompts=["{{ q }}"], models=[echo(), echo("b")], dataset=[{"q": "a"}, {"q": "b"}])
+    run = plan.run()
+    run.score(length())
+    card = run.card(here / "c.json")
+    json.dumps(card, allow_nan=False)
+    assert card["summary"][0]["score_low"] is None
+    assert card["verdict"]["pairs"][0]["all_high"] is None
+    assert apart(json.loads((here / "c.json").read_text()), card) == []
