@@ -65,7 +65,7 @@ def _grown(rng: Generator, *, n: int, kind: str, looks: int, watched: bool) -> b
     scores = draw(rng, kind, (n + MOST * looks,), (0.0, 0.0))
     for look in range(looks):
         frame = frame_of(kind, [values[:n] for values in scores])
-        frame.attrs["grown"] = {"rows": look if watched else 0, "contenders": 0}
+        frame.attrs["grown"] = {"rows": look if watched else 0, "others": 0}
         study = design(frame, "score.s")
         given = contender_table(frame)
         always = study.watched and look == looks - 1
@@ -120,11 +120,11 @@ def cells() -> Iterator[Cell]:
     for looks in (2, 5, 10, 20):
         holds = partial(_grown, n=10, kind="0/1", looks=looks, watched=False)
         data = f"a contrast: ordinary intervals at each of {looks} looks, 0/1"
-        yield silent("no method of labkit", data, n=10, least=0.0, holds=holds, part=0.1)
+        yield silent("no method of labkit", data, n=10, least=0.0, holds=holds, part=0.05)
     for kind, n in (("0/1", 10), ("0/1", 20), ("0/1", 200), ("ratings 1 to 5", 20)):
         holds = partial(_above_baseline, n=n, kind=kind)
         data = f"above_baseline of 20 models at the baseline, {kind}"
-        yield silent("summarize", data, n=n, least=0.94, holds=holds, part=0.1)
+        yield silent("summarize", data, n=n, least=0.94, holds=holds, part=0.075)
     for kind in ("0/1", "ratings 1 to 5", "graded, four in five a 1"):
         for n in (2, 5, 20, 200):
             holds = partial(_missing, n=n, kind=kind)

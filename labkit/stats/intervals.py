@@ -169,8 +169,9 @@ def mean_interval(
     imagined values beside the median, united with Hall's correction for skewness. One unit, or units
     without any scatter, give an infinite interval: that none was seen is no certainty. Lognormal values
     (sigma 1) are covered at 95 % in about 93 % of studies with n = 20, 92 % with 10 and 89 % with 2 to 5;
-    exponential ones in 91 % with 2 and 3; graded ones near an end, where no bounds were declared, in 92 %
-    with 10, 90 % with 5, 86 to 88 % with 2 to 4. Of more skewed ones report quantiles, or the mean of logarithms.
+    exponential ones in 91 % with 2 and 3; graded ones near an end, where no bounds were declared, in 93 %
+    with 10, 90 % with 5, 86 to 88 % with 2 to 4. Of more skewed ones report quantiles, or the mean of
+    logarithms.
 
     >>> found = mean_interval([1.0, 2.0, 3.0, 2.0, 1.5, 2.5])
     >>> round(found.low, 2), found.estimate, round(found.high, 2)

@@ -109,8 +109,8 @@ def pairwise(table: Table, *, level: float = 0.95, against: int | None = None) -
     lower where differences are skewed and few: graded scores near an end, one model ahead, are covered in
     92 % at n = 3 to 10, lognormal ones (sigma 1) in 90 % at 4 and 5, 91 % at 10, 93 % from 20 on. A large
     difference that is rarer than about one in n is mostly not seen, and then not covered: where 5 % of
-    samples differ by twenty times as much as the others scatter, coverage is 79 % at n = 5, 57 % at 10, 65 % at 20,
-    92 % at 50.
+    samples differ by twenty times as much as the others scatter, coverage is 92 % at n = 3, 84 % at 4,
+    79 % at 5, 57 % at 10, 65 % at 20, 92 % at 50.
 
     >>> from labkit.stats.table import sample_table
     >>> found = pairwise(sample_table([1, 1, 0, 0, 1, 0], [1, 2, 3, 1, 2, 3], list("aaabbb")))

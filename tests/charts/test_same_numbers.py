@@ -51,7 +51,7 @@ def studies(draw: st.DrawFn) -> tuple[pd.DataFrame, str | None]:
     frame = pd.DataFrame(rows)
     frame.attrs["scales"] = {} if scale is None else {"s": scale}
     if draw(st.booleans()):
-        frame.attrs["grown"] = {"rows": draw(st.integers(0, 1)), "contenders": draw(st.integers(0, 1))}
+        frame.attrs["grown"] = {"rows": draw(st.integers(0, 1)), "others": draw(st.integers(0, 1))}
     return frame, draw(st.sampled_from([None, "sample.who"]))
 
 

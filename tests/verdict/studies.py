@@ -119,7 +119,7 @@ def joined(*parts: pd.DataFrame) -> pd.DataFrame:
 
 def grown(made: pd.DataFrame, *, rows: int = 0, contenders: int = 0) -> pd.DataFrame:
     """A study that was made larger after it could be looked at."""
-    made.attrs["grown"] = {"rows": rows, "contenders": contenders}
+    made.attrs["grown"] = {"rows": rows, "others": contenders}
     return made
 
 

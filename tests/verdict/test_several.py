@@ -136,7 +136,7 @@ def test_each_sentence_says_by_which_score() -> None:
     assert found.headline.splitlines()[1].startswith("length: Which model is best is undecided")
     assert [said.partition(":")[0] for said in found.sentences] == ["exact", "length"]
     assert sum("Holm's correction over 2 pairs of all scores" in note for note in found.notes) == 1
-    assert "length: score: length, lower is better, no bounds declared" in found.notes
+    assert "length: score: length, no bounds declared, lower is better" in found.notes
     assert str(found).startswith(found.headline.splitlines()[0])
     assert repr(found) == "Verdicts(exact, length by model: 2 pairs, 1 decided)"
     assert found["length"].better == "lower"
@@ -147,12 +147,13 @@ def test_each_sentence_says_by_which_score() -> None:
 def test_a_study_that_grew_is_watched_where_it_can_be() -> None:
     """Bounded scores are watched, the others say that their looks are not counted; both count together."""
     frame = _study(2, n=60, models=2, better=0.5)
-    frame.attrs["grown"] = {"rows": 1, "contenders": 0}
+    frame.attrs["grown"] = {"rows": 1, "others": 0}
     found = verdict(frame, ["exact", "length"])
     assert found["exact"].watched
     assert not found["length"].watched
     assert any(
-        note.startswith("exact: ranges are") and "2 pairs of all scores" in note for note in found.notes
+        note.startswith("exact: ranges of scores are") and "2 pairs of all scores" in note
+        for note in found.notes
     )
     assert any("which its ranges do not count" in note for note in found.notes)
     alone = verdict(frame, "exact").frame().iloc[0]
