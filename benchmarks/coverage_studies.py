@@ -18,7 +18,7 @@ from numpy.random import Generator
 from labkit.summary import summarize
 from labkit.summary.contender_table import contender_table
 from labkit.summary.pairwise import compare_pairs
-from labkit.summary.scores import design
+from labkit.summary.scores import basis
 from labkit.verdict import verdict
 from labkit.verdict.comparison import compare
 
@@ -66,7 +66,7 @@ def _grown(rng: Generator, *, n: int, kind: str, looks: int, watched: bool) -> b
     for look in range(looks):
         frame = frame_of(kind, [values[:n] for values in scores])
         frame.attrs["grown"] = {"rows": look if watched else 0, "others": 0}
-        study = design(frame, "score.s")
+        study = basis(frame, "score.s")
         given = contender_table(frame)
         always = study.watched and look == looks - 1
         pair = compare_pairs(given, level=study.level, watched=always).iloc[0]

@@ -19,7 +19,7 @@ from labkit.charts.score_slices import floats, reach, told
 from labkit.records import Generations
 from labkit.stats import Interval, quantile_interval
 from labkit.summary import fresh
-from labkit.summary.scores import ScoreIntervals, design, score_column
+from labkit.summary.scores import ScoreIntervals, basis, score_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ def drift(
     check(sure("level", level))
     frame = frame_of(x, "repeat", "score.*", *([] if clusters is None else [clusters]))
     scored = score_column(frame, score)
-    study = design(frame, scored, level=level, clusters=clusters)
+    study = basis(frame, scored, level=level, clusters=clusters)
     given = rows(frame, [], labels=labels)
     number = frame["repeat"].nunique() if "repeat" in frame.columns else 0
     if number < 2:

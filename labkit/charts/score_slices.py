@@ -20,7 +20,7 @@ from labkit.charts.model_styles import ModelStyle, plotly_text
 from labkit.errors import DefinitionError
 from labkit.records import Generations
 from labkit.stats import Interval
-from labkit.summary.scores import ScoreIntervals, design, score_column
+from labkit.summary.scores import ScoreIntervals, basis, score_column
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def slices(
     order = [int(one) for one in reversed(kept.index)]
     number = len(np.unique(slice_of))
     model_of, names = pd.factorize(given.frame["model"], sort=True)
-    study = design(frame, scored, level=level, clusters=clusters)
+    study = basis(frame, scored, level=level, clusters=clusters)
     interval = ScoreIntervals(frame, scored, study)
     title = plotly_text(chosen.removeprefix("sample."), limit=40)
     table: dict[str, list[tuple[int, Interval]]] = {model: [] for model in names}

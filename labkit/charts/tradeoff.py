@@ -23,7 +23,7 @@ from labkit.summary.compact_frame import READ, compact
 from labkit.summary.contender_table import contender_table
 from labkit.summary.dominance import dominated
 from labkit.summary.pairwise import compare_pairs
-from labkit.summary.scores import ScoreIntervals, design, score_column
+from labkit.summary.scores import ScoreIntervals, basis, score_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ def frontier(
     given = rows(frame, [], labels=labels)
     if column is None or not frame[column].notna().any():
         return without_data("Quality, price and speed, n = 0 answers", "No answer has a score yet.")
-    study = design(frame, column, level=level, clusters=clusters)
+    study = basis(frame, column, level=level, clusters=clusters)
     table = contender_table(frame, score=score, clusters=clusters)
     pairs = compare_pairs(_turned(table, better), level=study.level, watched=study.watched)
     beaten = dominated(pairs)

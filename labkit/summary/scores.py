@@ -79,8 +79,8 @@ def score_scale(
 
 
 @dataclass(frozen=True)
-class Design:
-    """How a study is to be read: the scale of its scores, their clusters, and what was seen of it before."""
+class Basis:
+    """What a study's intervals rest on: the scale of its scores, clusters, and how often it was looked at."""
 
     scale: Scale
     clusters: str | None
@@ -93,7 +93,7 @@ class Design:
     """Whether it was made larger after it could be looked at."""
 
 
-def design(
+def basis(
     frame: pd.DataFrame,
     column: str | None,
     *,
@@ -102,8 +102,8 @@ def design(
     step: float | None = None,
     clusters: str | None = None,
     watched: bool | None = None,
-) -> Design:
-    """The design of a frame's study.
+) -> Basis:
+    """What the intervals of a frame's study rest on.
 
     It is watched where that is said, and where the frame tells that its run was grown by more samples
     after it could be looked at (`attrs["grown"]`), if the score has bounds and there are no clusters. A
@@ -117,7 +117,7 @@ def design(
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"score.ok": [1, 0]})
     >>> frame.attrs = {"scales": {"ok": (0, 1, 1)}, "grown": {"rows": 2, "others": 0}}
-    >>> found = design(frame, "score.ok")
+    >>> found = basis(frame, "score.ok")
     >>> found.watched, found.level
     (True, 0.975)
     """
@@ -135,7 +135,7 @@ def design(
     grown = watched is None and rows + others > 0
     always = bool(watched) or (grown and rows > 0 and possible)
     halved = (rows > 0) + others if grown and (always or not rows) else 0
-    return Design(scale, clusters, always, 1 - (1 - level) / 2**halved, level, grown)
+    return Basis(scale, clusters, always, 1 - (1 - level) / 2**halved, level, grown)
 
 
 def floats(frame: pd.DataFrame, name: str | None) -> NDArray[np.float64]:
@@ -173,16 +173,16 @@ def asking_order(frame: pd.DataFrame, sample: NDArray[np.intp]) -> NDArray[np.in
 
 
 class ScoreIntervals:
-    """The mean score of any rows of one frame, with the interval that its design calls for.
+    """The mean score of any rows of one frame, with the interval that its basis calls for.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"sample_id": ["1", "2", "3"], "score.ok": [1, 0, 1]})
-    >>> of = ScoreIntervals(frame, "score.ok", design(frame, "score.ok", bounds=(0, 1), step=1))
+    >>> of = ScoreIntervals(frame, "score.ok", basis(frame, "score.ok", bounds=(0, 1), step=1))
     >>> round(of(slice(None)).estimate, 3)
     0.667
     """
 
-    def __init__(self, frame: pd.DataFrame, column: str | None, given: Design) -> None:
+    def __init__(self, frame: pd.DataFrame, column: str | None, given: Basis) -> None:
         self.values = floats(frame, column)
         self.given = given
         self.sample = codes(frame["sample_id"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
 from labkit.store.filters import listed
-from labkit.summary.scores import Bounds, ScoreIntervals, codes, design, floats, score_column
+from labkit.summary.scores import Bounds, ScoreIntervals, basis, codes, floats, score_column
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def summarize(
     `frame.attrs["scales"]`, where a lab puts it; `bounds` (lowest, highest) and `step` say it of any other
     frame. `clusters` names a column of samples that belong together. `watched`: intervals that hold at any
     moment of stopping; by default where the frame's run was grown after it could be looked at
-    (`attrs["grown"]`) and the score has bounds: see `labkit.summary.scores.design`. Columns of the result,
+    (`attrs["grown"]`) and the score has bounds: see `labkit.summary.scores.basis`. Columns of the result,
     in this order:
 
     - those of `by`
@@ -98,7 +98,7 @@ def summarize(
     _check(frame, keys)
     rate = baseline[1] if isinstance(baseline, tuple) else baseline
     numbers = _numeric(frame, column)
-    given = design(frame, column, level=level, bounds=bounds, step=step, clusters=clusters, watched=watched)
+    given = basis(frame, column, level=level, bounds=bounds, step=step, clusters=clusters, watched=watched)
     interval = ScoreIntervals(frame, column, given)
     groups = [
         (key, part)

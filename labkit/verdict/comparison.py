@@ -19,7 +19,7 @@ from labkit.stats import Scale, agreed, holm, ratio_of_means
 from labkit.summary.compact_frame import READ
 from labkit.summary.contender_table import contender_table
 from labkit.summary.pairwise import compare_pairs
-from labkit.summary.scores import Bounds, Design, score_column, score_scale
+from labkit.summary.scores import Basis, Bounds, score_column, score_scale
 from labkit.verdict import show
 from labkit.verdict.amounts import counted
 from labkit.verdict.changes import CHANGES, cause, changes, sentence
@@ -113,7 +113,7 @@ def compare(
     names = (visible(names[0], limit=60), visible(names[1], limit=60))
     terms = Terms(
         scorer=column.removeprefix("score."),
-        study=Design(scale, None, False, level, level, False),
+        study=Basis(scale, None, False, level, level, False),
         margin=None,
         better="higher",
         unpriced=frozenset(),

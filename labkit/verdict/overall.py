@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labkit.summary.contender_table import ContenderTable
-from labkit.summary.scores import Design
+from labkit.summary.scores import Basis
 from labkit.verdict.amounts import counted, listed, number, span
 from labkit.verdict.pricing import alike
 from labkit.verdict.ranks import MANY, over
@@ -205,7 +205,7 @@ def _range_notes(
     return said
 
 
-def _looks(study: Design) -> str:
+def _looks(study: Basis) -> str:
     spent = 1 - study.asked_level
     if study.level > study.asked_level:
         # Each time the study grew, half as much was kept for the looks after it.

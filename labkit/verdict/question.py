@@ -13,7 +13,7 @@ from labkit.arguments import check, number, text
 from labkit.errors import DefinitionError
 from labkit.summary.compact_frame import compact
 from labkit.summary.contender_table import ContenderTable, contender_table
-from labkit.summary.scores import Bounds, Design, design, score_column
+from labkit.summary.scores import Basis, Bounds, basis, score_column
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Question:
     found: ContenderTable
     turned: ContenderTable
     """The same with higher for better."""
-    study: Design
+    study: Basis
     margin: float | None
     better: str
     settings: Mapping[str, Any]
@@ -57,7 +57,7 @@ def question(
     score = None if column is None else column.removeprefix("score.")
     scale: dict[str, Any] = {"bounds": bounds, "step": step, "clusters": clusters}
     found = contender_table(frame, by=by, score=score, **scale)
-    study = design(frame, column, level=level, watched=watched, **scale)
+    study = basis(frame, column, level=level, watched=watched, **scale)
     turned = found if better == "higher" else found.turned()
     settings = scale | {"score": score, "level": level, "watched": watched}
     return Question(frame, found, turned, study, margin, better, settings)

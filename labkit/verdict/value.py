@@ -152,7 +152,7 @@ def verdict(
     bounds a score is told in its own unit, nothing is said of the worst case of missing answers, and answers
     without any scatter decide nothing. `watched` says that the study was looked at while it grew; by
     default where it was grown after it could be looked at (`attrs["grown"]`; see
-    `labkit.summary.scores.design`). `labels` gives other names to models.
+    `labkit.summary.scores.basis`). `labels` gives other names to models.
 
     Samples are the units; repeats and the levels of what is not compared stay within them. A pair is
     decided by Holm's correction over all pairs; ranges in sentences hold together for all pairs at

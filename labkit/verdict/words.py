@@ -13,7 +13,7 @@ from typing import Any
 
 from labkit.summary.clocks import Clock
 from labkit.summary.pairwise import FEWEST
-from labkit.summary.scores import Design
+from labkit.summary.scores import Basis
 from labkit.verdict.amounts import about, counted, number, span
 from labkit.verdict.pricing import at_price, price_sentence
 from labkit.verdict.timing import time_sentence
@@ -32,7 +32,7 @@ class Terms:
     """What all sentences of one verdict share."""
 
     scorer: str
-    study: Design
+    study: Basis
     margin: float | None
     better: str
     unpriced: frozenset[str]
