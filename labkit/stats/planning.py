@@ -178,8 +178,9 @@ def power(
     other pair is decided, and a little less than it decides where some are. Up to 400 samples whole studies
     are drawn, the same ones each time, and judged by that very rule; beyond, its distribution is taken from
     the first four moments. Both came within 3 points of simulated studies that scatter as `scatter` does
-    (`benchmarks/power.md`); `Normal` for skewed scores within 5 at n = 10 and 20, and a `Seen` of few samples
-    is as uncertain as their standard deviation.
+    (`benchmarks/power.md`); `Normal` for skewed scores within 7 at n = 10 and 20, and too high by more where
+    the difference is beyond half of the scale; a `Seen` of few samples is as uncertain as their standard
+    deviation.
     `scale` is what the score declares. Every answer is taken to come back and to be scored,
     and samples to be independent: where they lie in clusters the chance is less.
 
