@@ -171,7 +171,7 @@ def verdict(
     asked: dict[str, Any] = {"by": by, "level": level, "clusters": clusters, "watched": watched}
     asked |= {"margin": margin, "better": better, "bounds": bounds, "step": step}
     labels = labels or frame.attrs.get("labels") or {}
-    if score is None or isinstance(score, str):
+    if not isinstance(score, (list, tuple)):
         return _concluded(question(frame, score, **asked), against, labels)
     found = questions(frame, score, **asked)
     families = [p_values(one.turned, against=against, watched=one.study.watched) for one in found]

@@ -37,9 +37,10 @@ from labkit.store.database import Opened, connect
 PHASES = ("asking", "journaling", "folding", "checkpointing", "migrating")
 ROWS = [{"n": str(number)} for number in range(48)]
 CONCURRENCY = 8
+NOW = len(migrate.steps())
 NEWER = (
-    migrate.Step(2, "twins", "create table log.twins as select * from log.generations"),
-    migrate.Step(3, "mood", "alter table log.generations add column mood varchar default 'calm'"),
+    migrate.Step(NOW + 1, "twins", "create table log.twins as select * from log.generations"),
+    migrate.Step(NOW + 2, "mood", "alter table log.generations add column mood varchar default 'calm'"),
 )
 POLICY = Policy(backoff_s=0.01, backoff_cap_s=0.02, timeout_s=20.0, deadline_s=40.0)
 

@@ -43,11 +43,12 @@ SHORT = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
 RESERVE = 4_000
 NEVER, AT_ONCE = 1e9, 0.0
 FULL = OSError(errno.ENOSPC, "No space left on device")
+NOW = len(migrate.steps())
 UPGRADES = (
-    migrate.Step(2, "twins", "create table log.twins as select generation_id from log.scores"),
-    migrate.Step(3, "mood", "alter table log.scores add column mood varchar default 'calm'"),
+    migrate.Step(NOW + 1, "twins", "create table log.twins as select generation_id from log.scores"),
+    migrate.Step(NOW + 2, "mood", "alter table log.scores add column mood varchar default 'calm'"),
 )
-BROKEN = migrate.Step(3, "broken", "create table log.half (a int); select error('the process ends')")
+BROKEN = migrate.Step(NOW + 2, "broken", "create table log.half (a int); select error('the process ends')")
 
 
 class Disk:

@@ -124,5 +124,6 @@ def test_two_instant_models_of_one_run_are_not_told_apart(tmp_path):
         found = plan.run().verdict("exact")
         row = found.frame().iloc[0]
         assert row["latency_n"] == 40
-        assert row["latency_low"] <= 1 <= row["latency_high"]
+        # On a busy machine the two may not have been out at the same times: then no ratio is told.
+        assert np.isnan(row["latency_ratio"]) or row["latency_low"] <= 1 <= row["latency_high"]
         assert "took" not in found.sentences[0]
