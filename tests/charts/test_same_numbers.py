@@ -73,9 +73,21 @@ def _ends(trace: Any, at: int, axis: str = "x") -> tuple[float, float, float]:
     return middle - float(bar.arrayminus[at]), middle, middle + float(bar.array[at])
 
 
+def _as_drawn(low: float, middle: float, high: float) -> tuple[float, float, float]:
+    return low if math.isfinite(low) else middle, middle, high if math.isfinite(high) else middle
+
+
 def _drawn(low: float, middle: float, high: float) -> Any:
-    ends = (low if math.isfinite(low) else middle, middle, high if math.isfinite(high) else middle)
-    return pytest.approx(ends, rel=1e-9, abs=1e-12)
+    return pytest.approx(_as_drawn(low, middle, high), rel=1e-9, abs=1e-12)
+
+
+def _bars(row: Any) -> tuple[float, float, float]:
+    return _as_drawn(row["score_low"], row["score"], row["score_high"])
+
+
+def _order(ends: tuple[float, float, float]) -> tuple[float, ...]:
+    """Marks are found again by their numbers; two of one mean differ by their ends."""
+    return tuple(round(end, 6) for end in (ends[1], ends[0], ends[2]))
 
 
 def _score_row(row: Any) -> Any:
@@ -96,9 +108,10 @@ def test_scores_are_those_of_the_summary(study: tuple[pd.DataFrame, str | None])
     sliced = summarize(frame, by=["model", "sample.kind"], clusters=clusters)
     for trace in _marks(charts.slices(frame, "kind", clusters=clusters)):
         mine = sliced[(sliced["model"] == f"x/{trace.name}") | (sliced["model"] == trace.name)]
-        drawn = sorted(_ends(trace, at) for at in range(len(trace.x)))
-        rows = mine[mine["score_n"] > 0].sort_values("score").to_dict("records")
-        for found, row in zip(sorted(drawn, key=lambda ends: ends[1]), rows, strict=True):
+        # Slices are found again by what is told of them; two of one mean differ by their ends.
+        drawn = sorted((_ends(trace, at) for at in range(len(trace.x))), key=_order)
+        rows = sorted(mine[mine["score_n"] > 0].to_dict("records"), key=lambda row: _order(_bars(row)))
+        for found, row in zip(drawn, rows, strict=True):
             assert found == _score_row(row)
     if frame["repeat"].nunique() > 1:
         again = summarize(frame, by=["model", "repeat"], clusters=clusters)
