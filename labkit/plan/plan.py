@@ -1,7 +1,8 @@
 """A plan: a design that can be looked at, cut and priced before a cent is spent, and then run.
 
 It knows what the lab already has for each cell, and why not for the others. It does not ask anything
-itself: `run` and `start` hand the design to a run.
+itself: `run` and `start` hand the design to a run. It is one class over 300 lines, most of them the
+docstrings of its verbs; each verb hands on to the module that does it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _HOMES = {
     "bands": "ranking",
     "benjamini_hochberg": "significance",
     "best_chances": "ranking",
-    "bootstrap_interval": "intervals",
+    "bootstrap_interval": "bootstrap",
     "bounded_interval": "intervals",
     "holm": "significance",
     "mcnemar": "significance",

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special
+from scipy import special
 
 from labkit.stats import clustered
 from labkit.stats.adjusted_t import adjusted_t
-from labkit.stats.scale import REST, UNKNOWN, Scale
-from labkit.stats.units import Floats, Units, units
+from labkit.stats.gaffke import gaffke_limit
+from labkit.stats.scale import UNKNOWN, Scale
+from labkit.stats.units import Units, units
 
 NAN = float("nan")
 
@@ -219,63 +220,6 @@ def score_interval(
     return mean_interval(values, samples=samples, clusters=clusters, level=level)
 
 
-def bootstrap_interval(
-    values: ArrayLike,
-    *,
-    samples: ArrayLike | None = None,
-    clusters: ArrayLike | None = None,
-    level: float = 0.95,
-    resamples: int = 4000,
-    seed: int = 0,
-) -> Interval:
-    """The mean over samples with a BCa bootstrap interval (Efron 1987), samples resampled whole.
-
-    Repeats are never resampled again: that would count their noise twice. The same seed gives the
-    same interval. It falls short at small n: with n = 20 by 4 points for symmetric values, 8 for
-    lognormal ones, 12 where four in five are tied. It has no width where all values are equal.
-    labkit's own tables use `rate_interval`, `mean_interval` and `labkit.stats.paired` instead.
-
-    >>> found = bootstrap_interval([1.0, 2.0, 2.5, 4.0, 9.0], seed=1)
-    >>> found.low < 3.7 < found.high
-    True
-    """
-    check_level(level)
-    found = units(values, samples, clusters)
-    if not found.samples:
-        return Interval(NAN, NAN, NAN, 0, "BCa", level)
-    if found.clusters < 2:
-        return Interval(found.mean, -math.inf, math.inf, found.samples, "BCa", level)
-    draws = resampled_ratios(found.sums, found.sizes, resamples=resamples, seed=seed)
-    total, size = found.sums.sum(), found.sizes.sum()
-    left_out = (total - found.sums) / (size - found.sizes)
-    low, high = bca_limits(draws, found.mean, left_out, level)
-    return Interval(found.mean, low, high, found.samples, "BCa", level)
-
-
-def resampled_ratios(numerators: Floats, denominators: Floats, *, resamples: int, seed: int) -> Floats:
-    """Σ numerators ÷ Σ denominators over `resamples` draws of whole units with replacement."""
-    rng = np.random.default_rng(seed)
-    n = len(numerators)
-    at_once = max(1, min(resamples, 2_000_000 // n))
-    parts = []
-    for start in range(0, resamples, at_once):
-        drawn = rng.integers(0, n, size=(min(at_once, resamples - start), n))
-        parts.append(numerators[drawn].sum(axis=1) / denominators[drawn].sum(axis=1))
-    return np.concatenate(parts)
-
-
-def bca_limits(draws: Floats, estimate: float, left_out: Floats, level: float) -> tuple[float, float]:
-    """BCa limits from bootstrap `draws` and the jackknife's `left_out` estimates."""
-    below = ((draws < estimate).sum() + (draws == estimate).sum() / 2) / len(draws)
-    shift = special.ndtri(np.clip(below, 1 / (len(draws) + 1), len(draws) / (len(draws) + 1)))
-    pull = left_out.mean() - left_out
-    spread = float((pull**2).sum())
-    acceleration = float((pull**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
-    reach = shift + special.ndtri([(1 - level) / 2, (1 + level) / 2])
-    low, high = np.quantile(draws, special.ndtr(shift + reach / (1 - acceleration * reach)))
-    return float(low), float(high)
-
-
 def effective_trials(found: Units) -> float:
     """How many independent trials carry as much about the rate as these units do.
 
@@ -296,54 +240,6 @@ def effective_trials(found: Units) -> float:
 def student(freedom: float, level: float) -> float:
     """The two-sided critical value of Student's t; infinite without a degree of freedom."""
     return float(special.stdtrit(freedom, (1 + level) / 2)) if freedom > 0 else math.inf
-
-
-def gaffke_limit(shares: Floats, sizes: Floats, tail: float) -> float:
-    """What the mean of `shares`, under sizes times independent exponential weights, exceeds by that chance.
-
-    One more unit, of mean size, stands at 1, which no share exceeds.
-    """
-    ends, weight = np.append(np.clip(shares, 0, 1), 1.0), np.append(sizes, sizes.mean())
-    lowest, highest = float(ends.min()), 1.0
-    if highest - lowest <= REST:
-        return highest
-    middle = float((ends * weight).sum() / weight.sum())
-    far = 4 * float(np.sqrt((((ends - middle) * weight) ** 2).sum())) / float(weight.sum())
-    while middle + far < highest and _chance_above(ends - middle - far, weight) > tail:
-        far *= 2
-    return float(
-        optimize.brentq(
-            lambda at: _chance_above(ends - at, weight) - tail,
-            middle if _chance_above(ends - middle, weight) > tail else lowest,
-            min(middle + far, highest),
-            xtol=far * 1e-7,
-        )
-    )
-
-
-def _chance_above(apart: Floats, weight: Floats) -> float:
-    """The chance that Σ w·weight·apart is above 0 (Lugannani & Rice 1980)."""
-    given = apart * weight
-    if given.max() <= 0 or given.min() >= 0:
-        return float(given.max() > 0)
-    # The cumulant function is −Σ log(1 − s·given); its slope rises from −∞ to ∞ between these ends.
-    ends = 1 / given.min(), 1 / given.max()
-    inside = [end * (1 - 1e-12) for end in ends]
-
-    def slope(s: float) -> float:
-        return float((given / (1 - s * given)).sum())
-
-    s = float(optimize.brentq(slope, *inside, xtol=1e-9 * min(-inside[0], inside[1]), rtol=1e-9))
-    scaled = given / (1 - s * given)
-    size = math.sqrt(max(0.0, 2 * float(np.log1p(-s * given).sum())))
-    root, reach = math.copysign(size, s), s * math.sqrt(float((scaled**2).sum()))
-    if abs(root) < 1e-4:
-        # At the mean itself the two terms cancel; what is left is the skewness.
-        third = 2 * float((given**3).sum()) / float((given**2).sum()) ** 1.5
-        return float(0.5 - third / (6 * math.sqrt(2 * math.pi)))
-    density = math.exp(-(root**2) / 2) / math.sqrt(2 * math.pi)
-    above = float(special.ndtr(-root)) + density * (1 / reach - 1 / root)
-    return float(np.clip(above, 0, 1))
 
 
 def _freedom(found: Units) -> float:

@@ -266,7 +266,7 @@ handlers = get_ipython().kernel.shell_handlers
 told = handlers["kernel_info_request"]
 async def slow(*given):
     await told(*given)
-    time.sleep(3)
+    time.sleep(3)  # the fault itself: a kernel that is idle only long after its answer
 handlers["kernel_info_request"] = slow
 """
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
+from labkit.stats.bootstrap import bootstrap_interval
 from labkit.stats.intervals import (
     Interval,
-    bootstrap_interval,
     bounded_interval,
     mean_interval,
     rate_interval,
@@ -134,17 +134,6 @@ def test_gaffkes_bounds_of_0_and_1_are_clopper_and_pearsons(n, k):
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.004)
 
 
-@pytest.mark.parametrize("n", [2, 10, 60])
-def test_gaffkes_bounds_are_quantiles_of_dirichlet_means(n):
-    """The saddlepoint gives what drawing shares gives."""
-    rng = np.random.default_rng(n)
-    values = rng.beta(4, 0.4, n)
-    shares = rng.dirichlet(np.ones(n + 1), size=200_000)
-    found = bounded_interval(values, low=0, high=1)
-    assert found.high == pytest.approx(np.quantile(shares @ np.append(values, 1), 0.975), abs=0.005)
-    assert found.low == pytest.approx(np.quantile(shares @ np.append(values, 0), 0.025), abs=0.005)
-
-
 def test_graded_scores_near_an_end_are_covered():
     """Of scores that are mostly near 1, ten samples cover the mean as they say; Student's does in 80 %."""
     rng = np.random.default_rng(6)
@@ -185,23 +174,6 @@ def test_the_docstrings_figures_of_coverage_are_right():
     assert min(lowest, key=lowest.__getitem__) == 39
     assert round(lowest[39], 3) == 0.918
     assert min(of for n, of in lowest.items() if n >= 40) > 0.925
-
-
-def test_bootstrap_agrees_with_scipy():
-    """BCa limits equal scipy's up to the noise of resampling."""
-    values = np.random.default_rng(2).lognormal(size=60)
-    theirs = scipy.stats.bootstrap(
-        (values,), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(0)
-    ).confidence_interval
-    found = bootstrap_interval(values, resamples=20_000)
-    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), rel=0.03)
-
-
-def test_bootstrap_is_repeatable():
-    """The same seed gives the same limits, another seed others."""
-    values = np.random.default_rng(2).lognormal(size=30)
-    assert bootstrap_interval(values, seed=7) == bootstrap_interval(values, seed=7)
-    assert bootstrap_interval(values, seed=7) != bootstrap_interval(values, seed=8)
 
 
 @pytest.mark.parametrize("interval", [rate_interval, mean_interval, bootstrap_interval])
