@@ -140,7 +140,12 @@ class Launch(LaunchCommands):
                     provenance=self._provenance(),
                 )
             )
-        self._tell(writer, "resumed" if self.resumed else "started")
+        self._tell(
+            writer,
+            "resumed" if self.resumed else "started",
+            prompts=[prompt.name for prompt in self.design.prompts],
+            models=[model.id for model in self.design.models],
+        )
 
     def _provenance(self) -> dict[str, Any]:
         settings = self.settings
@@ -169,9 +174,10 @@ class Launch(LaunchCommands):
             (place, self.design.cell(place, run_id=self.run_id, versions=versions, user=user))
             for place in self._stored.missing
         ]
-        total = Counter(self.design.models[place.model].id for place in self.design.places)
-        settled = total - Counter(cell.model for _, cell in cells)
-        self._watcher.planned(total, settled)
+        counts = Counter(place.model for place in self.design.places)
+        total = {model.id: counts[m] for m, model in enumerate(self.design.models) if counts[m]}
+        missing = Counter(cell.model for _, cell in cells)
+        self._watcher.planned(total, {model: count - missing[model] for model, count in total.items()})
         return cells
 
     def _replay(

@@ -6,6 +6,7 @@ It reads the lab, during the run and ever after; it concludes nothing and asks n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import check, text
@@ -53,10 +54,12 @@ class RunFrames:
     def generations(self, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per cell: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`.
 
+        Rows stand as they were planned, by sample, repeat, prompt and model, whatever was answered first.
+
         `columns` chooses some (`sample.*`, `score.*`: all of those), which is much faster without `text`
         and `raw`. In `attrs`: `labels`, how tables and charts are to call models, by id; `scales`, what
         scorers declared of their values; `grown`, how often the study was made larger after it could be
-        looked at, by `rows` and by `others` (models, repeats).
+        looked at, by `rows` and by `others` (models, repeats); `plan`, its `prompts` and `models` in order.
         """
         store = self._services.store
         with store.one_opening():
@@ -111,9 +114,14 @@ class RunFrames:
 
     def outputs(self) -> pd.DataFrame:
         """Answers side by side: one row per sample and repeat, one column per prompt and model (text)."""
-        frame = self.generations()
+        frame = self.generations(columns=["sample_id", "repeat", *KEYS, "text"])
         wide = frame.pivot(index=["sample_id", "repeat"], columns=KEYS, values="text")
-        return wide.sort_index(axis=1)
+        asked = set(wide.columns)
+        planned = product(*frame.attrs["plan"].values())
+        columns = dict.fromkeys([*(pair for pair in planned if pair in asked), *wide.columns])
+        # Rows are in order in the frame; columns may not be where the first sample lacks some answer.
+        rows = frame[["sample_id", "repeat"]].drop_duplicates()
+        return wide.reindex(index=rows.itertuples(index=False, name=None), columns=columns)
 
     def chart(self, kind: str) -> go.Figure:
         """A chart of `labkit.charts` of this run by its name: `frontier`, `forest`, `scores`, `latency`, …

@@ -49,8 +49,9 @@ class Frames(ABC):
 
         Filters take a text or several. `since` (from) and `until` (before) are compared with
         `started_at`, or with when the row was written if it was never asked; a plain date as `until` means
-        that whole day, a time without a zone is UTC. Rows come as they were written; with `limit` the
-        newest so many, newest first. `columns` chooses columns (`sample.*` and `score.*` are all of those),
+        that whole day, a time without a zone is UTC. Rows of one `run` come as they were planned, by sample,
+        repeat, prompt and model; those of several as they were written; with `limit` the newest so many,
+        newest first. `columns` chooses columns (`sample.*` and `score.*` are all of those),
         and is much faster without `text` and `raw`. Counts are int64, those a provider may not report
         Int64; times are UTC.
         Raises `DefinitionError` for a filter or column that makes no sense, `StoreLocked`.

@@ -13,7 +13,7 @@ import msgspec
 
 from labkit.datasets.dataset import series
 from labkit.records import Generation
-from labkit.store import filters
+from labkit.store import filters, plan_order
 from labkit.store.arrow_to_pandas import to_frame
 from labkit.store.database import name
 from labkit.store.reading import Reading
@@ -79,8 +79,8 @@ def generations(
         if wanted is None or any(column.startswith(prefix) for column in wanted)
     }
     # Of a million rows the identities alone take longer to read than all numbers.
-    places = ["run_id", "sample_id"] if "sample." in joined else []
-    read = dict.fromkeys([*own, *places, "written_at", "rowid"])
+    identities = ["run_id", "sample_id"] if "sample." in joined else []
+    read = dict.fromkeys([*own, *identities, "written_at", "rowid"])
     before = " and ".join(fixed) or "true"
     latest = f"select max_by(rowid, {_RANK}) from log.generations where {before} group by generation_id"  # noqa: S608
     counts = f"select count(*), count(distinct generation_id) from log.generations where {before}"  # noqa: S608 - bound
@@ -102,32 +102,46 @@ def generations(
         table = reading.connection.execute(rows(map(name, read)), params).to_arrow_table()
         parts = [to_frame(table.select(own), never_missing=_COUNTED)] if own else []
         if "sample." in joined:
-            of_rows = rows(places)
+            of_rows = rows(identities)
             samples = reading.connection.execute(_SAMPLES.format(rows=of_rows), params).to_arrow_table()
             parts.append(_sample_columns(table, samples))
         if "score." in joined:
             of_rows = rows(("generation_id", "rowid"))
             scores = reading.connection.execute(_SCORES.format(rows=of_rows), params).to_arrow_table()
             parts.append(_score_columns(table, scores))
+        plan = plan_order.planned(reading.connection, run) if isinstance(run, str) else None
+        if plan is not None and most is None:
+            of_plan = rows(plan_order.COLUMNS)
+            ids = plan_order.row_ids(reading.connection, run, of_plan, params, **plan)
+            places = _at(table["rowid"].to_numpy(), ids)
+        else:
+            places = _in_time(table["written_at"], down=most is not None)
+    import numpy as np
     import pandas as pd
 
     frame = pd.concat(parts, axis=1) if len(parts) > 1 else parts[0]
-    frame.attrs = dict(parts[-1].attrs)
+    frame.attrs = dict(parts[-1].attrs) | ({} if plan is None else {"plan": plan})
     if wanted is not None:
         frame = frame.reindex(columns=filters.matching(wanted, frame.columns))
-    return _announced(_ordered(frame, table["written_at"], down=most is not None), reading)
+    if not bool((np.diff(places) == 1).all()):  # rows mostly lie in their order: then nothing is moved
+        frame = frame.iloc[places].reset_index(drop=True)
+    return _announced(frame, reading)
 
 
-def _ordered(frame: pd.DataFrame, written_at: pa.ChunkedArray, *, down: bool) -> pd.DataFrame:
-    """The rows by when they were written. They mostly lie so: then nothing is moved."""
+def _in_time(written_at: pa.ChunkedArray, *, down: bool) -> NDArray[np.intp]:
+    """The places of the rows by when they were written."""
     import numpy as np
 
     written = written_at.to_numpy().view("int64")
-    if down:
-        written = -written
-    if bool((np.diff(written) >= 0).all()):
-        return frame
-    return frame.iloc[np.argsort(written, kind="stable")].reset_index(drop=True)
+    return np.argsort(-written if down else written, kind="stable")
+
+
+def _at(rows: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Where each of the row ids `wanted` stands in `rows`."""
+    import numpy as np
+
+    order = np.argsort(rows)
+    return order[np.searchsorted(rows, wanted, sorter=order)]
 
 
 def _sample_columns(table: pa.Table, samples: pa.Table) -> pd.DataFrame:
@@ -178,9 +192,7 @@ def _score_columns(table: pa.Table, scores: pa.Table) -> pd.DataFrame:
         scores = scores.take(np.argsort(written, kind="stable"))
     scorer = scores["scorer"].combine_chunks().dictionary_encode()
     code, value = scorer.indices.to_numpy(zero_copy_only=False), scores["value"].to_numpy()
-    rows = table["rowid"].to_numpy()
-    order = np.argsort(rows)
-    row = order[np.searchsorted(rows, scores["of_row"].to_numpy(), sorter=order)]
+    row = _at(table["rowid"].to_numpy(), scores["of_row"].to_numpy())
     columns, scales = {}, {}
     declared = [scores[name].to_numpy() for name in ("low", "high", "step")]
     for number, scored_by in sorted(enumerate(scorer.dictionary.to_pylist()), key=lambda pair: pair[1]):
