@@ -58,7 +58,7 @@ def measure(style):
     return json.dumps({{
         "cpu": share, "last": last[0], "ttft": rows["ttft_s"].median(), "latency": rows["latency_s"].median(),
         "messages": run.progress._grid._number if style == "grid" else 0,
-        "took": run.progress.ended_at - run.progress.began_at, "done": int((rows["status"] == "done").sum()),
+        "took": run.progress.took_s, "done": int((rows["status"] == "done").sum()),
     }})
 """
 SIZE = """

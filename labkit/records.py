@@ -306,6 +306,9 @@ class Watcher(Protocol):
     def ended(self, generation: Generation) -> None:
         """The generation is on disk."""
 
+    def scored(self, score: Score) -> None:
+        """An answer has a value."""
+
 
 class Generations(Protocol):
     """What charts and widgets take instead of a frame: anything that can give its generations."""

@@ -109,6 +109,7 @@ class Run(Conclusions, Extendable, RunControl):
                 budget_usd=settings.budget_usd,
                 rates=_output_rates(design, services),
                 samples={sample.id: sample.fields for sample in design.dataset.samples},
+                prompts=[prompt.name for prompt in design.prompts],
             )
             launch = Launch(
                 design,

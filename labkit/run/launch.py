@@ -86,8 +86,8 @@ class Launch(LaunchCommands):
         self._watcher = watcher
 
     def drive(self) -> str | None:
-        """Do the whole launch; returns when every row is on disk: what was left unasked though nobody
-        stopped it (see `unasked.reason`). Raises `StoreError`."""
+        """Do the whole launch; returns when every row is on disk: why cells were left unasked, and what they
+        would cost (see `unasked.reason`). Raises `StoreError`."""
         store = self._services.store
         writer = store.writer()
         lacks_samples = not self._stored.has_samples
@@ -108,7 +108,7 @@ class Launch(LaunchCommands):
             raise
         left, unscored = None, None
         try:
-            score_answers.mark(self.run_id, self.scorers, store)
+            score_answers.mark(self.run_id, self.scorers, store, told=self._watcher.scored)
             if stopped and not self.stopped:
                 left = unasked.reason(store, self.run_id, self.design, self._pricers(), first)
         except StoreError as hindered:
@@ -120,7 +120,7 @@ class Launch(LaunchCommands):
         self._tell(writer, "stopped" if reason else "finished", reason=reason, unscored=unscored)
         writer.flush()
         store.settle()
-        return left
+        return reason
 
     # -- the steps, in order ---------------------------------------------------------------------
 

@@ -10,12 +10,14 @@ from labkit.errors import DefinitionError, LabkitError
 from labkit.run.launch import Launch
 from labkit.run.limit_status import Limits, per_minute
 from labkit.visible import quoted
+from labkit.widgets.progress import Progress
 
 
 class RunControl:
     """The part of a run's handle that steers. `Run` is the one."""
 
     run_id: str
+    progress: Progress | None
     _launch: Launch | None
 
     def stop(self, reason: str = "stopped by you", *, model: str | None = None) -> None:
@@ -26,14 +28,21 @@ class RunControl:
             launch.stop(reason)
         else:
             launch.stop_model(self._asked(model), reason)
+        if self.progress is not None:
+            self.progress.halted(model=model)
 
     def pause(self) -> None:
         """Send nothing for now; what is in flight goes on. Returns at once."""
-        self._driven().pause(True)
+        self._pause(True)
 
     def go_on(self) -> None:
         """Send again after `pause`."""
-        self._driven().pause(False)
+        self._pause(False)
+
+    def _pause(self, paused: bool) -> None:
+        self._driven().pause(paused)
+        if self.progress is not None:
+            self.progress.rested(paused)
 
     @property
     def limits(self) -> Limits:

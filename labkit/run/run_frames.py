@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import check, text
 from labkit.errors import DefinitionError
+from labkit.records import Score
 from labkit.run.lab_services import LabServices
 from labkit.scoring import Scorer
 from labkit.summary.compact_frame import FIGURES
 from labkit.visible import quoted
+from labkit.widgets.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +51,7 @@ class RunFrames:
     """The part of a run's handle that reads. `Run` is the one."""
 
     run_id: str
+    progress: Progress | None
     _services: LabServices
 
     def generations(self, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -114,14 +117,18 @@ class RunFrames:
 
     def outputs(self) -> pd.DataFrame:
         """Answers side by side: one row per sample and repeat, one column per prompt and model (text)."""
+        import pandas as pd
+
         frame = self.generations(columns=["sample_id", "repeat", *KEYS, "text"])
         wide = frame.pivot(index=["sample_id", "repeat"], columns=KEYS, values="text")
-        asked = set(wide.columns)
-        planned = product(*frame.attrs["plan"].values())
-        columns = dict.fromkeys([*(pair for pair in planned if pair in asked), *wide.columns])
+        asked: list[Any] = wide.columns.tolist()
+        planned = [pair for pair in product(*frame.attrs["plan"].values()) if pair in asked]
+        columns = list(dict.fromkeys([*planned, *asked]))
         # Rows are in order in the frame; columns may not be where the first sample lacks some answer.
         rows = frame[["sample_id", "repeat"]].drop_duplicates()
-        return wide.reindex(index=rows.itertuples(index=False, name=None), columns=columns)
+        return wide.reindex(
+            index=pd.MultiIndex.from_frame(rows), columns=pd.MultiIndex.from_tuples(columns, names=KEYS)
+        )
 
     def chart(self, kind: str) -> go.Figure:
         """A chart of `labkit.charts` of this run by its name: `frontier`, `forest`, `scores`, `latency`, …
@@ -139,7 +146,10 @@ class RunFrames:
         """Score the run's answers, again or for the first time; asks nobody. Returns `generations()`."""
         from labkit.run.score_answers import mark
 
-        mark(self.run_id, scorers, self._services.store)
+        made: list[Score] = []
+        mark(self.run_id, scorers, self._services.store, told=made.append)
+        if self.progress is not None:
+            self.progress.rescored(made)
         return self.generations()
 
 

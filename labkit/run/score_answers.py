@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from labkit.records import Generation, Sample
+from labkit.records import Generation, Sample, Score
 from labkit.scoring import Scorer, score
 from labkit.store import Store
 
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1_000
 
 
-def mark(run_id: str, scorers: Sequence[Scorer], store: Store) -> int:
-    """Give every finished answer of the run a score by each scorer; returns how many rows were written."""
+def mark(
+    run_id: str, scorers: Sequence[Scorer], store: Store, *, told: Callable[[Score], None] | None = None
+) -> int:
+    """Give every finished answer of the run a score by each scorer; returns how many rows were written.
+    `told` hears each score."""
     if not scorers:
         return 0
     writer = store.writer()
@@ -30,6 +33,8 @@ def mark(run_id: str, scorers: Sequence[Scorer], store: Store) -> int:
         for row in score(scorers, generation=generation, sample=sample, at=datetime.now(UTC)):
             writer.put(row)
             written += 1
+            if told is not None:
+                told(row)
     writer.flush()
     return written
 

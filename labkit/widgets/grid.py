@@ -16,11 +16,11 @@ import anywidget
 import traitlets
 
 from labkit.arguments import able, check
-from labkit.records import Generation
 from labkit.widgets import static_table
 from labkit.widgets.fallback import WithFallback
 from labkit.widgets.live_run import LiveRun
-from labkit.widgets.view_updates import ViewUpdates, line
+from labkit.widgets.past_run import Readable, past_run
+from labkit.widgets.view_updates import ViewUpdates, line, state
 
 EVERY_S = 0.1
 STILL_EVERY_S = 15.0
@@ -30,22 +30,23 @@ UNASKED_S = 1.5
 STATIC = Path(__file__).parent / "static"
 
 
-class Watchable(Protocol):
+class Watchable(Readable, Protocol):
     """A run that can be shown: one that goes has a `LiveRun`, one from history its rows."""
 
     @property
     def progress(self) -> LiveRun | None: ...
 
-    def generations(self) -> Any: ...
-
 
 class LiveGrid(anywidget.AnyWidget):
-    """A column per model, a row per prompt and sample; tokens arrive together.
+    """A column per model, a row per sample and prompt; tokens arrive together.
 
-    With many cells it shows those in flight and the latest, and pages through the rest. Above it:
-    progress, cost against the budget, time left, failures, and the buttons *Pause* and *Stop*, one of
-    them per model. Several grids, and several views of one, show the same run. Where scripts do not
-    run, and in the saved notebook, a table with the answers cut at 200 characters stands in its place.
+    Rows of short answers are lines, others are cards. With many cells it shows those in flight and the
+    latest, and pages through the rest. Above it: progress, cost against the budget, time left, failures, and
+    the buttons *Pause* and *Stop*, one of them per model. When the run is over it folds to that line, with
+    what was left unasked, until its answers are asked for; each then says right, wrong, its score, or that it
+    is not scored. A run that was over when it is shown is open. Several grids, and several views of one, show
+    the same run. Where scripts do not run, and in the saved notebook, a table with the answers cut at 200
+    characters stands in its place.
 
     `run` is a run of `plan.start()`, or one from history.
 
@@ -69,6 +70,7 @@ class LiveGrid(anywidget.AnyWidget):
         self.layout.width = "100%"
         answer_while_busy(self)
         self.on_msg(self._heard)
+        self._live.on_late_scores(self._renew)
         if self._live.over.is_set():
             self.still = static_table.rows(self._live)
         else:
@@ -100,6 +102,9 @@ class LiveGrid(anywidget.AnyWidget):
             if stirred:
                 # What comes after a silence is shown at once, what follows is gathered.
                 self._live.over.wait(EVERY_S)
+        self._renew()
+
+    def _renew(self) -> None:
         self._tell()
         self._keep()
 
@@ -147,7 +152,7 @@ class LiveGrid(anywidget.AnyWidget):
     # -- showing ---------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        return f"LiveGrid({line(self._live)})"
+        return f"LiveGrid({state(self._live)} · {line(self._live)})"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         view, metadata = super()._repr_mimebundle_() or ({}, {})
@@ -156,13 +161,7 @@ class LiveGrid(anywidget.AnyWidget):
 
 def _live(run: Watchable) -> LiveRun:
     check(able("run", run, "progress", "generations", like="a run: plan.start()"))
-    if run.progress is not None:
-        return run.progress
-    names = Generation.__struct_fields__
-    frame = run.generations()
-    table = frame[[name for name in names if name in frame.columns and name != "raw"]]
-    listed = table.astype(object).where(table.notna(), None).to_dict("records")
-    return LiveRun.of(Generation(**row) for row in listed)
+    return past_run(run) if run.progress is None else run.progress
 
 
 def answer_while_busy(widget: Any) -> None:

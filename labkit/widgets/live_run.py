@@ -7,22 +7,19 @@ driven; whoever may stop the run is given to it as `controls`, for its views' bu
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
-from labkit.records import Cell, Generation
+from labkit.records import Cell, Generation, Score
+from labkit.widgets.asking_clock import AskingClock
 from labkit.widgets.model_progress import ModelProgress
 from labkit.widgets.panel import Panel
 
 KEPT_CHARS = 8_000_000
 """Text of finished answers kept for paging through them; of older ones the beginning stays."""
-
-
-BUTTONS = frozenset({"RunStopped", "ModelStopped", "RunAborted"})
-"""Why cells were not asked that a person asked for: no news to that person."""
 LATEST = 64
 """How many of the rows that ended last are remembered as such."""
 
@@ -59,8 +56,8 @@ class Row:
 
 class LiveRun:
     """The state of one run. `title` may be what words it once it is shown. `rates` are USD per output token
-    by model, for the cost of what still streams; `samples` are the fields of the samples by id, in the order
-    rows are to be read in."""
+    by model, for the cost of what still streams; `samples` are the fields of the samples by id, and `prompts`
+    the names of the prompts, in the order they are to be read in."""
 
     def __init__(
         self,
@@ -69,12 +66,14 @@ class LiveRun:
         budget_usd: float | None = None,
         rates: Mapping[str, float] | None = None,
         samples: Mapping[str, Mapping[str, Any]] | None = None,
+        prompts: Sequence[str] = (),
         keep_text: bool = True,
     ) -> None:
         self._title = title
         self.budget_usd = budget_usd
         self.rates = dict(rates or {})
         self.samples = samples or {}
+        self.prompts = prompts
         self.tallies: dict[str, ModelProgress] = {}
         self.rows: dict[Key, Row] = {}
         self.order: list[Row] = []
@@ -83,24 +82,31 @@ class LiveRun:
         self.latest: deque[Row] = deque(maxlen=LATEST)
         self.controls: Controls | None = None
         self.paused = False
-        self.stopping = ""
-        """Why no more is asked, once that is so."""
+        self.stopping = False
+        """No more is asked."""
+        self.left = ""
+        """What the run left unasked, why, and what that would cost, once it is over."""
+        self.notes: list[str] = []
+        """What else is to be said of the run: plain lines of text, shown under its line."""
         self.over = threading.Event()
         self.stirred = threading.Event()
         """There is something new to look at; who shows it clears this first."""
+        self.asking = AskingClock()
         self.began_at = monotonic()
-        self.ended_at: float | None = None
+        self.took_s: float | None = None
+        """How long it went, once it is over."""
         self.last_failure = ""
         self.broken = False
         """The run ended by an error of its own."""
         self.keeps_text = keep_text
         """Whether it wants to hear the text while it comes."""
         self._by_id: dict[str, tuple[Row, Panel]] = {}
+        self._hearing: list[Callable[[], None]] = []
         self._finished: deque[Panel] = deque()
         self._kept_chars = 0
         self._panels = 0
         self._sorted: list[Row] = []
-        self._places: dict[str, int] = {}
+        self._places: list[dict[str, int]] = []
 
     @property
     def title(self) -> str:
@@ -110,17 +116,25 @@ class LiveRun:
         return self._title
 
     @classmethod
-    def of(cls, generations: Iterable[Generation], **given: Any) -> LiveRun:
-        """What a run that is over looks like, from its rows."""
+    def of(
+        cls,
+        generations: Iterable[Generation],
+        *,
+        scores: Iterable[Score] = (),
+        took_s: float = 0.0,
+        left: str | None = None,
+        **given: Any,
+    ) -> LiveRun:
+        """What a run that is over looks like, from its rows, its models in the order of these."""
         listed = list(generations)
         live = cls(**given)
-        counts: dict[str, int] = {}
-        for generation in listed:
-            counts[generation.model] = counts.get(generation.model, 0) + 1
-        live.planned(counts, {})
+        live.planned(Counter(generation.model for generation in listed), {})
         for generation in listed:
             live.ended(generation)
-        live.close()
+        for score in scores:
+            live.scored(score)
+        live.close(left=left)
+        live.took_s = took_s
         return live
 
     # -- what the run tells ----------------------------------------------------------------------
@@ -141,6 +155,7 @@ class LiveRun:
         panel.sent(attempt)
         row.touched = panel.sent_at
         self.active[row.number] = row
+        self.asking.go(True)
         self.stirred.set()
 
     def text(self, cell: Cell, delta: str) -> None:
@@ -154,6 +169,7 @@ class LiveRun:
     def waiting(self, cell: Cell, seconds: float, why: str) -> None:
         self._tally(cell.model).wait(seconds, why)
         self._place(cell)[1].wait(f"{why}; again in {seconds:.0f} s" if seconds >= 1 else why)
+        self._rest()
 
     def ended(self, generation: Generation) -> None:
         row, panel = self._place(generation)
@@ -161,8 +177,7 @@ class LiveRun:
             return
         self._tally(generation.model).end(generation, waited=panel.state == "waiting")
         panel.end(generation)
-        asked_for = generation.error_type in BUTTONS
-        if generation.status in ("failed", "partial") or (generation.status == "stopped" and not asked_for):
+        if generation.status in ("failed", "partial"):
             self.last_failure = f"{generation.model}: {panel.note}"
         row.touched = monotonic()
         if not any(panel.going for panel in row.panels.values()):
@@ -172,18 +187,63 @@ class LiveRun:
         if not self.keeps_text:
             panel.begin_anew([])
         self._keep(panel)
+        self._rest()
+
+    def scored(self, score: Score) -> None:
+        """An answer has a value."""
+        found = self._by_id.get(score.generation_id)
+        if found is not None:
+            found[1].score(score)
+            self.stirred.set()
+
+    def on_late_scores(self, heard: Callable[[], None]) -> None:
+        """Call `heard` when answers got scores after the end."""
+        self._hearing.append(heard)
+
+    def rescored(self, scores: Iterable[Score]) -> None:
+        """Answers of a run that is over have values now."""
+        for score in scores:
+            self.scored(score)
+        for heard in self._hearing:
+            heard()
+
+    def halted(self, *, model: str | None = None) -> None:
+        """No more is asked, or no more of one model, whoever said so."""
+        if model is None:
+            self.stopping = True
+        else:
+            self._tally(model).stopping = True
+        self.stirred.set()
+
+    def rested(self, paused: bool) -> None:
+        """Nothing is sent for now, or it is sent again, whoever said so."""
+        self.paused = paused
+        if not paused and self.asking.seconds:
+            self.asking.go(True)
+        self._rest()
+        self.stirred.set()
 
     def close(self, error: BaseException | None = None, *, left: str | None = None) -> None:
         """Nothing more will happen; `error` is why, where the run could not be driven to its end, and
-        `left` says what it left unasked. What a model's own button stopped needs no telling."""
-        if left is not None and any(t.stopped and not t.stopping for t in self.tallies.values()):
-            self.stopping = self.last_failure = left
+        `left` says what it left unasked."""
+        if left is not None and self.unasked:
+            self.left = left
         if error is not None:
             self.last_failure = f"{type(error).__name__}: {error}"
             self.broken = True
-        self.ended_at = monotonic()
+        self.asking.go(False)
+        self.took_s = monotonic() - self.began_at
         self.over.set()
         self.stirred.set()
+
+    @property
+    def unasked(self) -> int:
+        """Cells that were not asked."""
+        return sum(tally.stopped for tally in list(self.tallies.values()))
+
+    def _rest(self) -> None:
+        if self.paused and not any(tally.in_flight for tally in self.tallies.values()):
+            self.asking.go(False)
 
     # -- what buttons ask for --------------------------------------------------------------------
 
@@ -195,11 +255,8 @@ class LiveRun:
         """Ask nothing more, or nothing more of one model."""
         if self.controls is None or self.over.is_set():
             return
-        if model is None:
-            self.stopping = "stopped in the notebook"
-            self.controls.stop(self.stopping)
-        elif model in self.tallies:
-            self.tallies[model].stopping = True
+        if model is None or model in self.tallies:
+            self.halted(model=model)
             self.controls.stop("stopped in the notebook", model=model)
 
     def pause(self, paused: bool) -> None:
@@ -207,7 +264,7 @@ class LiveRun:
         if self.controls is None or self.over.is_set() or paused == self.paused:
             return
         self.controls.pause() if paused else self.controls.go_on()
-        self.paused = paused
+        self.rested(paused)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -217,17 +274,19 @@ class LiveRun:
         return " · ".join(str(value) for name, value in fields.items() if name != "target")
 
     def in_order(self) -> list[Row]:
-        """The rows by prompt, then as their samples stand in the dataset, whatever came first."""
+        """The rows as samples stand in the dataset and prompts in the plan, whatever came first."""
         rows = list(self.order)
         if len(rows) != len(self._sorted):
             if not self._places:
-                self._places = {sample_id: place for place, sample_id in enumerate(self.samples)}
+                named = (self.samples, self.prompts)
+                self._places = [{name: place for place, name in enumerate(names)} for names in named]
             self._sorted = sorted(rows, key=self._rank)
         return self._sorted
 
-    def _rank(self, row: Row) -> tuple[str, int, int, int]:
-        place = self._places.get(row.key.sample_id, len(self._places))
-        return row.key.prompt, place, row.key.repeat, row.number
+    def _rank(self, row: Row) -> tuple[int, int, int, int]:
+        samples, prompts = self._places
+        sample = samples.get(row.key.sample_id, len(samples))
+        return sample, row.key.repeat, prompts.get(row.key.prompt, len(prompts)), row.number
 
     # -- keeping ---------------------------------------------------------------------------------
 

@@ -35,7 +35,13 @@ class ModelProgress:
 
     @property
     def ended(self) -> int:
-        return self.settled + self.done + self.failed + self.stopped
+        """Cells that were asked, or known, and are over; those that are not asked are none of them."""
+        return self.settled + self.done + self.failed
+
+    @property
+    def left(self) -> int:
+        """Cells that may still be asked."""
+        return self.total - self.ended - self.stopped
 
     @property
     def answered(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from time import monotonic
 
-from labkit.records import Generation
+from labkit.records import Generation, Score
 
 SHOWN_CHARS = 20_000
 """How much of one answer is kept for showing; the lab has it whole."""
@@ -41,6 +41,8 @@ class Panel:
     cost_usd: float | None = None
     stop_reason: str = ""
     attempt: int = 0
+    scores: dict[str, Score] = field(default_factory=dict)
+    """By scorer, the latest of each."""
 
     @property
     def over(self) -> bool:
@@ -94,6 +96,11 @@ class Panel:
         self.stop_reason = generation.stop_reason or ""
         self.ttft_s, self.latency_s = generation.ttft_s, generation.latency_s
         self.output_tokens, self.cost_usd = generation.output_tokens, generation.cost_usd
+        self.version += 1
+
+    def score(self, score: Score) -> None:
+        """It has a value."""
+        self.scores = {**self.scores, score.scorer: score}
         self.version += 1
 
     def forget(self, *, keep: int = 200) -> None:

@@ -11,7 +11,7 @@ import html
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -19,7 +19,7 @@ from labkit.errors import DefinitionError
 from labkit.visible import cut, quoted, shown
 from labkit.widgets.live_run import LiveRun
 from labkit.widgets.model_progress import cost_words
-from labkit.widgets.view_updates import line
+from labkit.widgets.view_updates import line, state
 
 LINES_EVERY_S = 5.0
 TABLE_EVERY_S = 0.25
@@ -37,6 +37,7 @@ class Progress(LiveRun):
         budget_usd: float | None = None,
         rates: Mapping[str, float] | None = None,
         samples: Mapping[str, Mapping[str, Any]] | None = None,
+        prompts: Sequence[str] = (),
     ) -> None:
         self.style = style or os.environ.get("LABKIT_PROGRESS") or ("grid" if in_notebook() else "lines")
         if self.style not in STYLES:
@@ -46,6 +47,7 @@ class Progress(LiveRun):
             budget_usd=budget_usd,
             rates=rates,
             samples=samples,
+            prompts=prompts,
             keep_text=self.style == "grid" or in_notebook(),
         )
         self._thread: threading.Thread | None = None
@@ -100,9 +102,9 @@ class Progress(LiveRun):
             if (now := shown(self.line())) != told:
                 print(f"  {now}", flush=True)
                 told = now
-        print(f"  {shown(self.line())}", flush=True)
-        if self.stopping:
-            print(f"  {shown(self.stopping)}", flush=True)
+        for told in (f"{state(self)} · {self.line()}", self.left, *self.notes):
+            if told:
+                print(f"  {shown(told)}", flush=True)
 
     def _show_table(self) -> None:
         from IPython.display import DisplayHandle
@@ -123,7 +125,7 @@ class Progress(LiveRun):
         rows = "".join(
             f"<tr><td style='text-align:left'>{_text(model)}</td>"
             f"<td><progress aria-label='ended' max='{max(t.total, 1)}' value='{t.ended}'></progress></td>"
-            f"<td>{t.ended:,}/{t.total:,}</td><td>{t.failed:,}</td><td>{t.in_flight:,}</td>"
+            f"<td>{t.ended:,} of {t.total:,}</td><td>{t.failed:,}</td><td>{t.in_flight:,}</td>"
             f"<td>{f'{median(t.ttft_s):.2f}' if t.ttft_s else ''}</td>"
             f"<td>{f'{t.output_tokens / t.asked_s:.0f}' if t.asked_s else ''}</td><td>{cost_words([t])}</td>"
             f"<td style='text-align:left'>{_text(t.waiting_why if t.waiting else '')}</td></tr>"
@@ -131,9 +133,10 @@ class Progress(LiveRun):
         )
         names = ("model", "", "ended", "failed", "in flight", "TTFT p50 (s)", "tokens/s", "cost", "")
         heads = "".join(f"<th scope='col'>{name}</th>" for name in names)
+        said = "".join(f"<div>{_text(told, 600)}</div>" for told in (self.left, *self.notes) if told)
+        line = _text(f"{state(self)} · {self.line()}", 600)
         return (
-            f"<div role='status'><b>{_text(self.title, 300)}</b> {_text(self.line(), 600)}</div>"
-            f"<div>{_text(self.stopping, 600)}</div>"
+            f"<div role='status'><b>{_text(self.title, 300)}</b> {line}</div>{said}"
             f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         )
 

@@ -1,7 +1,8 @@
 """A live run as a table that needs no script: what notebooks show without a kernel, on paper and on the web.
 
 Everything from data is escaped, hidden characters are shown, answers are cut at 200 characters and say
-so. The table stays below a size, so that a saved notebook does too.
+so. The table stays below a size, so that a saved notebook does too. Of a run that is over it is folded, with
+the run's line above it.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from html import escape
 from typing import Any
 
 from labkit.visible import cut, shown
-from labkit.widgets.live_run import LiveRun, Row
+from labkit.widgets.live_run import LiveRun
 from labkit.widgets.panel import Panel
-from labkit.widgets.view_updates import STATES, line
+from labkit.widgets.score_mark import mark
+from labkit.widgets.view_updates import STATES, line, name, note, state
 
 CUT_CHARS = 200
 MOST_BYTES = 100_000
@@ -33,22 +35,25 @@ def table(live: LiveRun) -> str:
     """The live run as HTML: a line, then a column per model and a row per prompt and sample."""
     models = list(live.tallies)
     heads = "".join(f"<th scope='col' {_LEFT}>{_text(model, 80)}</th>" for model in ("", *models))
-    head = f"<div><b>{_text(live.title, 300)}</b> {_text(line(live), 600)}</div>"
-    parts = [_STYLE, head, f"<table class='lk-still' style='{_TABLE}'><thead><tr>{heads}</tr></thead><tbody>"]
-    size = sum(map(len, parts))
+    body = [f"<table class='lk-still' style='{_TABLE}'><thead><tr>{heads}</tr></thead><tbody>"]
+    size = len(heads)
     shown_rows = 0
     for row in live.in_order():
         cells = "".join(f"<td {_LEFT}>{_cell(row.panels.get(model))}</td>" for model in models)
-        drawn = f"<tr><th scope='row' {_LEFT}>{_name(row)}</th>{cells}</tr>"
+        drawn = f"<tr><th scope='row' {_LEFT}>{_text(name(row), 120)}</th>{cells}</tr>"
         size += len(drawn.encode(errors="replace"))
         if size > MOST_BYTES and shown_rows:
             break
-        parts.append(drawn)
+        body.append(drawn)
         shown_rows += 1
-    parts.append("</tbody></table>")
+    body.append("</tbody></table>")
     if left := len(live.order) - shown_rows:
-        parts.append(f"<div>{left:,} more rows: run.generations() has them all.</div>")
-    return "".join(parts)
+        body.append(f"<div>{left:,} more rows: run.generations() has them all.</div>")
+    said = f"<div><b>{_text(live.title, 300)}</b> {_text(f'{state(live)} · {line(live)}', 600)}</div>"
+    said += "".join(f"<div>{_text(told, 600)}</div>" for told in (live.left, *live.notes) if told)
+    if live.over.is_set():
+        body = ["<details><summary>show answers</summary>", *body, "</details>"]
+    return "".join([_STYLE, said, *body])
 
 
 def rows(live: LiveRun, *, most_bytes: int = 70_000) -> dict[str, Any]:
@@ -58,14 +63,16 @@ def rows(live: LiveRun, *, most_bytes: int = 70_000) -> dict[str, Any]:
     size = 0
     for row in live.in_order():
         panels = [_values(row.panels.get(model)) for model in models]
-        drawn = {"name": _plain(_label(row), 120), "panels": panels}
+        drawn = {"name": _plain(name(row), 120), "panels": panels}
         size += len(str(drawn).encode(errors="replace"))
         if size > most_bytes and kept:
             break
         kept.append(drawn)
     return {
         "title": _plain(live.title, 300),
-        "line": _plain(line(live), 600),
+        "line": _plain(f"{state(live)} · {line(live)}", 600),
+        "said": [_plain(told, 600) for told in (live.left, *live.notes) if told],
+        "over": live.over.is_set(),
         "models": [_plain(model, 80) for model in models],
         "rows": kept,
         "left": len(live.order) - len(kept),
@@ -75,27 +82,23 @@ def rows(live: LiveRun, *, most_bytes: int = 70_000) -> dict[str, Any]:
 def _cell(panel: Panel | None) -> str:
     if panel is None:
         return ""
-    text = _text(panel.text, CUT_CHARS)
-    if panel.state == "done":
+    text, (said, _, why) = _text(panel.text.strip(), CUT_CHARS), _said(panel)
+    if panel.state == "done" and not panel.scores and not why:
         return text
-    note = f": {_text(panel.note, CUT_CHARS)}" if panel.note else ""
-    return f"{text}<div><i>{escape(STATES[panel.state])}{note}</i></div>"
+    return f"{text}<div><i>{_text(said, 120)}{f': {_text(why, CUT_CHARS)}' if why else ''}</i></div>"
 
 
 def _values(panel: Panel | None) -> list[str]:
+    """State, text, note, and what is said of the state or the score, with its mark."""
     if panel is None:
-        return ["", "", ""]
-    return [panel.state, _plain(panel.text, CUT_CHARS), _plain(panel.note, CUT_CHARS)]
+        return [""] * 5
+    text, (said, kind, why) = panel.text.strip(), _said(panel)
+    return [panel.state, _plain(text, CUT_CHARS), _plain(why, CUT_CHARS), _plain(said, 120), kind]
 
 
-def _name(row: Row) -> str:
-    return _text(_label(row), 120)
-
-
-def _label(row: Row) -> str:
-    version = "" if row.key.prompt_version is None else f"@{row.key.prompt_version}"
-    repeat = f" · repeat {row.key.repeat}" if row.key.repeat else ""
-    return f"{row.key.prompt}{version} · {row.key.sample_id}{repeat}"
+def _said(panel: Panel) -> tuple[str, str, str]:
+    scored = mark(panel.scores)
+    return scored.words or STATES[panel.state], scored.kind, note(panel)
 
 
 def _plain(text: str, limit: int) -> str:

@@ -6,14 +6,16 @@ what its views have been told and gives the difference. It sends nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
 from labkit.visible import cut, shown
-from labkit.widgets.live_run import LiveRun, Row
+from labkit.widgets.live_run import Key, LiveRun, Row
 from labkit.widgets.model_progress import ModelProgress, cost_words, duration, usd
 from labkit.widgets.panel import SHOWN_CHARS, Panel
+from labkit.widgets.score_mark import mark
 from labkit.widgets.window import Window
 
 STATES = {
@@ -29,6 +31,10 @@ STATES = {
 }
 CLOCKS_EVERY_S = 0.5
 """How often the words of a panel that streams are brought up to date; its text is with every message."""
+LINE_CHARS = 30
+"""Text and note of an answer that still stands in a row of one line."""
+FEWEST_FOLDED = 4
+"""Rows from which on a run that is over folds to its line: fewer are no way to scroll past."""
 
 
 class ViewUpdates:
@@ -40,6 +46,10 @@ class ViewUpdates:
         self._told: dict[int, _Told] = {}
         self._layout: list[Any] = []
         self._head: dict[str, Any] = {}
+        self._long = False
+        """Some answer does not stand in a line, so what still comes may not either."""
+        self._came_late = live.over.is_set()
+        """The run was over already: who looks at it now wants to see the answers."""
 
     def whole(self) -> dict[str, Any]:
         """Everything, for a view that knows nothing."""
@@ -51,7 +61,10 @@ class ViewUpdates:
         rows = self.window.rows()
         found: dict[str, Any] = {}
         columns = {model: str(number) for number, model in enumerate(self.live.tallies)}
-        layout = [_placed(row, self.live, columns) for row in rows]
+        slim = [self._slim(row) for row in rows]
+        layout = [
+            _placed(row, self.live, columns) | {"slim": one} for row, one in zip(rows, slim, strict=True)
+        ]
         if layout != self._layout:
             self._layout = found["rows"] = layout
         panels = [panel for row in rows for panel in row.panels.values()]
@@ -67,20 +80,33 @@ class ViewUpdates:
     def head(self) -> dict[str, Any]:
         """The line above the grid, its bar, the columns' heads, the place in the pages."""
         live, tallies = self.live, list(self.live.tallies.items())
-        window = self.window
+        window, over = self.window, self.live.over.is_set()
         return {
             "title": shown(cut(live.title, limit=300)),
+            "state": state(live),
             "line": shown(line(live)),
-            "state": _state(live),
+            "left": shown(cut(live.left, limit=600)),
+            "notes": [shown(cut(said, limit=600)) for said in live.notes],
             "trouble": shown(cut(live.last_failure, limit=600)),
             "bar": [sum(getattr(t, name) for _, t in tallies) for name in _BAR],
             "total": sum(tally.total for _, tally in tallies),
             "models": [_column(number, *pair) for number, pair in enumerate(tallies)],
+            "rows": shown(cut(_only_prompt(live) or "", limit=80)),
             "where": window.words,
             "page": window.page,
             "pages": window.pages,
-            "steers": live.controls is not None and not live.over.is_set(),
+            "over": over,
+            "folds": over and not self._came_late and len(live.order) >= FEWEST_FOLDED,
+            "steers": live.controls is not None and not over,
         }
+
+    def _slim(self, row: Row) -> bool:
+        """Whether the row is one line: its answers are short and, where they still come, all were so far."""
+        panels = list(row.panels.values())
+        if not all(_is_short(panel) for panel in panels):
+            self._long = True
+            return False
+        return not self._long or all(panel.over for panel in panels)
 
     def _draw(self, panel: Panel) -> dict[str, Any] | None:
         told = self._told.get(panel.number)
@@ -89,7 +115,8 @@ class ViewUpdates:
         stale = told is not None and panel.state == "streaming" and now - told.at_s >= CLOCKS_EVERY_S
         if told is not None and told.version == panel.version and not stale:
             return None
-        version, text = panel.version, panel.text
+        # Leading blanks are the model's, and are kept in the lab; here they only push the answer aside.
+        version, text = panel.version, panel.text.lstrip()
         change: dict[str, Any] = {"i": panel.number}
         if told is None or told.take != take:
             change["t"] = shown(text)
@@ -98,14 +125,14 @@ class ViewUpdates:
         words = _words(panel, self.live.rates.get(panel.model))
         ticking = told is not None and told.words[0] == words[0] == "streaming" and not stale
         if told is None or (words != told.words and not ticking):
-            change["s"], change["w"], change["f"], change["c"], change["n"] = words
+            change |= dict(zip("swamfcn", words, strict=True))
         else:
             words, now = told.words, told.at_s
         self._told[panel.number] = _Told(version, take, len(text), words, now)
         return change if len(change) > 1 else None
 
 
-_Words = tuple[str, str, str, str, str]
+_Words = tuple[str, str, str, str, str, str, str]
 
 
 class _Told:
@@ -117,14 +144,13 @@ class _Told:
         self.version, self.take, self.chars, self.words, self.at_s = version, take, chars, words, at_s
 
 
-_BAR = ("settled", "replayed", "answered", "failed", "stopped")
+_BAR = ("settled", "replayed", "answered", "failed")
 
 
 def line(live: LiveRun) -> str:
     """The whole run in one line: progress, what is not as it should be, cost, speed, time left."""
-    tallies = live.tallies.values()
-    ended, total = sum(t.ended for t in tallies), sum(t.total for t in tallies)
-    parts = [f"{ended:,}/{total:,}"]
+    tallies = list(live.tallies.values())
+    parts = [f"{sum(t.ended for t in tallies):,} of {sum(t.total for t in tallies):,}"]
     for name, word in (
         ("failed", "failed"),
         ("stopped", "not asked"),
@@ -136,33 +162,54 @@ def line(live: LiveRun) -> str:
             parts.append(f"{count:,} {word}")
     of = "" if live.budget_usd is None else f" of {usd(live.budget_usd)}"
     parts.append(cost_words(tallies) + of)
-    asked = sum(t.answered + t.failed for t in tallies)
-    elapsed_s = (live.ended_at or monotonic()) - live.began_at
-    if asked and elapsed_s > 0.5:
-        parts.append(f"{asked / elapsed_s:.1f} answers/s")
-        if (left := total - ended) and not live.over.is_set() and not live.paused:
-            parts.append(f"about {duration(left * elapsed_s / asked)} left")
-    if live.over.is_set():
-        parts.append(f"took {duration(elapsed_s)}")
-    parts += [f"{model} waits: {t.waiting_why}" for model, t in live.tallies.items() if t.waiting > 0]
+    over = live.over.is_set()
+    asked, asking_s = sum(t.answered + t.failed for t in tallies), live.asking.seconds or live.took_s or 0.0
+    if asked and asking_s > 0.5:
+        parts.append(f"{asked / asking_s:.1f} answers/s")
+        if (left := sum(t.left for t in tallies)) and not over and not live.paused:
+            parts.append(f"about {duration(left * asking_s / asked)} left")
+    if over and live.took_s:
+        parts.append(f"took {duration(live.took_s)}")
+    parts += [f"{model} waits: {t.waiting_why}" for model, t in list(live.tallies.items()) if t.waiting > 0]
     return " · ".join(parts)
 
 
-def _state(live: LiveRun) -> str:
+def state(live: LiveRun) -> str:
+    """What the run is doing, in a word or two."""
     if live.broken:
         return "broken off"
     if live.over.is_set():
-        return "stopped" if live.stopping else "finished"
+        return "stopped" if live.unasked else "finished"
     if live.stopping:
         return "stopping: what is in flight is finished and kept"
     return "paused: what is in flight goes on" if live.paused else "running"
 
 
+def name(row: Row) -> str:
+    """What a row is called: its prompt, its sample and, from the second on, which repeat."""
+    key = row.key
+    return f"{_prompt(key)} · {_of_sample(key)}"
+
+
+def _prompt(key: Key) -> str:
+    return key.prompt if key.prompt_version is None else f"{key.prompt}@{key.prompt_version}"
+
+
+def _of_sample(key: Key) -> str:
+    return f"{key.sample_id} · repeat {key.repeat}" if key.repeat else key.sample_id
+
+
+def _only_prompt(live: LiveRun) -> str | None:
+    """The prompt, where all rows are of one: then it is said once, above them."""
+    return _prompt(live.order[0].key) if len(live.prompts) == 1 and live.order else None
+
+
 def _column(number: int, model: str, tally: ModelProgress) -> dict[str, Any]:
-    counts = f"{tally.ended:,}/{tally.total:,}"
-    if tally.failed:
-        counts += f" · {tally.failed:,} failed"
-    over = bool(tally.total) and tally.ended >= tally.total
+    counts = f"{tally.ended:,} of {tally.total:,}"
+    for count, word in ((tally.failed, "failed"), (tally.stopped, "not asked")):
+        if count:
+            counts += f" · {count:,} {word}"
+    over = bool(tally.total) and tally.left <= 0
     return {
         "id": str(number),
         "name": shown(cut(model, limit=80)),
@@ -173,28 +220,49 @@ def _column(number: int, model: str, tally: ModelProgress) -> dict[str, Any]:
 
 
 def _placed(row: Row, live: LiveRun, columns: Mapping[str, str]) -> dict[str, Any]:
-    key = row.key
-    version = "" if key.prompt_version is None else f"@{key.prompt_version}"
-    repeat = f" · repeat {key.repeat}" if key.repeat else ""
+    label = _of_sample(row.key) if _only_prompt(live) else name(row)
     return {
         "id": row.number,
-        "name": shown(cut(f"{key.prompt}{version} · {key.sample_id}{repeat}", limit=120)),
-        "sample": shown(cut(live.sample(key.sample_id), limit=160)),
+        "name": shown(cut(name(row), limit=120)),
+        "label": shown(cut(label, limit=120)),
+        "sample": shown(cut(live.sample(row.key.sample_id), limit=300)),
         "panels": {columns[model]: panel.number for model, panel in row.panels.items() if model in columns},
     }
 
 
-def _words(panel: Panel, rate_usd: float | None) -> _Words:
-    """State, the state in words, clocks, cost, and a note."""
-    note = panel.note
+def _is_short(panel: Panel) -> bool:
+    """Whether it stands in one line. What was not asked does: why is said of the whole run."""
+    if panel.state == "stopped":
+        return True
+    if panel.length > 10 * LINE_CHARS:  # not even looked at: it may come by thousands
+        return False
+    text = panel.text.strip()
+    return len(shown(text)) + len(note(panel)) <= LINE_CHARS and not re.search(r"[\n\r\u2028\u2029]", text)
+
+
+def note(panel: Panel) -> str:
+    """What is to be said of an answer beside its text and its state."""
+    said = panel.note
     if panel.over and panel.length > SHOWN_CHARS:
-        note = f"{note} cut here: {panel.length - SHOWN_CHARS:,} more characters are in the lab".strip()
-    elif panel.stop_reason not in ("", "stop", "stop_sequence"):
-        note = f"{note} ended by {panel.stop_reason}".strip()
-    word = STATES[panel.state]
+        return f"{said} cut here: {panel.length - SHOWN_CHARS:,} more characters are in the lab".strip()
+    if panel.stop_reason not in ("", "stop", "stop_sequence"):
+        said = f"{said} ended by {panel.stop_reason}".strip()
+    if panel.state in ("done", "known") and not panel.text.strip():
+        return f"empty answer · {said}" if said else "empty answer"
+    return said
+
+
+def _words(panel: Panel, rate_usd: float | None) -> _Words:
+    """State, the state or the scores in words, these aloud, their mark, clocks, cost, and a note."""
+    scored = mark(panel.scores)
+    word = scored.words or STATES[panel.state]
+    if scored.words and panel.state == "known":
+        word += " · known"
     if panel.attempt > 1:
         word += f" (attempt {panel.attempt})"
-    return panel.state, word, " · ".join(_clocks(panel)), _cost(panel, rate_usd), shown(cut(note, limit=400))
+    clocks, said = " · ".join(_clocks(panel)), shown(cut(note(panel), limit=400))
+    aloud = shown(scored.aloud)
+    return panel.state, shown(word), aloud, scored.kind, clocks, _cost(panel, rate_usd), said
 
 
 def _clocks(panel: Panel) -> list[str]:
@@ -207,7 +275,7 @@ def _clocks(panel: Panel) -> list[str]:
             clocks.append(f"≈ {len(panel.pieces) / passed_s:.0f} tokens/s")
     elif panel.latency_s and panel.output_tokens:
         clocks.append(f"{panel.output_tokens / panel.latency_s:.0f} tokens/s")
-        clocks.append(f"{panel.output_tokens:,} tokens")
+        clocks.append(f"{panel.output_tokens:,} token{'' if panel.output_tokens == 1 else 's'}")
     return clocks
 
 

@@ -1,5 +1,7 @@
 """Which rows of a live run are looked at: those in flight and the latest, or one page of all.
 
+Once the run is over nothing is in flight: then it is the first page, until another is turned to.
+
 A row keeps its place while it is shown, so that nobody reads a moving target; once nothing of it is in
 flight, its place may go to another. It draws nothing.
 """
@@ -22,7 +24,11 @@ class Window:
     def __init__(self, live: LiveRun) -> None:
         self._live = live
         self._places: list[Row] = []
-        self.page: int | None = None
+        self._turned_to: int | None = None
+
+    @property
+    def page(self) -> int | None:
+        return 0 if self._turned_to is None and self._live.over.is_set() else self._turned_to
 
     @property
     def size(self) -> int:
@@ -34,12 +40,13 @@ class Window:
 
     def turn(self, page: int | None) -> None:
         """Look at a page, or (None) follow the run. A page beyond the last is the last."""
-        self.page = None if page is None else min(max(0, page), self.pages - 1)
+        self._turned_to = None if page is None else min(max(0, page), self.pages - 1)
 
     def rows(self) -> list[Row]:
         """The rows to show now, in their places."""
-        if self.page is not None:
-            return self._live.in_order()[self.page * self.size : (self.page + 1) * self.size]
+        page = self.page
+        if page is not None:
+            return self._live.in_order()[page * self.size : (page + 1) * self.size]
         self._follow()
         return list(self._places)
 
@@ -49,9 +56,10 @@ class Window:
         count = len(self._live.order)
         if count <= self.size:
             return f"all {count} rows" if count != 1 else "1 row"
-        if self.page is None:
+        page = self.page
+        if page is None:
             return f"in flight and latest: {len(self._places)} of {count:,} rows"
-        first = self.page * self.size
+        first = page * self.size
         return f"rows {first + 1:,}–{min(first + self.size, count):,} of {count:,}"
 
     def _follow(self) -> None:

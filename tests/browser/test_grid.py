@@ -156,7 +156,7 @@ def test_forty_eight_panels(open_notebook: Open, served: Any) -> None:
         [
             setup("panels", *told, rows=12, address=served.address),
             "run = plan.start()",
-            "(run.progress.grid._number, run.progress.ended_at - run.progress.began_at)",
+            "(run.progress.grid._number, run.progress.took_s)",
         ],
         size=(1400, 1900),
     )

@@ -44,8 +44,8 @@ def keys(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
 def test_a_first_run_and_its_replay_are_read_in_the_order_of_the_plan(
     lab: Any, plan: Any, here: Path
 ) -> None:
-    """Samples stand as in the dataset and contenders as in the plan, though requests are asked in mixed order;
-    in what is exported too."""
+    """Samples stand as in the dataset and contenders as in the plan, though requests are asked in mixed
+    order; in what is exported too."""
     first = plan().run(progress="none")
     assert keys(lab.generations()) != planned()  # it was mixed, and history keeps the order of time
     again = plan(experiment="again").run(progress="none")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from labkit.records import Cell, Generation
+from labkit.records import Cell, Generation, Score
 from labkit.widgets.live_run import LiveRun
 
 HOSTILE = (
@@ -79,6 +80,24 @@ def live() -> Callable[..., LiveRun]:
 def hostile() -> tuple[str, ...]:
     """Strings that would act if anything were to run, render or reorder them."""
     return HOSTILE
+
+
+def make_score(cell: Cell, value: float | None, scorer: str = "ok") -> Score:
+    return Score(
+        generation_id=cell.generation_id,
+        scorer=scorer,
+        value=value,
+        scored_at=datetime.now(UTC),
+        low=0.0,
+        high=1.0,
+        step=1.0,
+    )
+
+
+@pytest.fixture
+def score() -> Callable[..., Score]:
+    """Makes a score of true or false for a cell."""
+    return make_score
 
 
 class Controls:

@@ -140,7 +140,9 @@ def test_a_run_from_history(generation: Callable[..., Any], cell: Callable[..., 
     """A run of history is shown from its rows, whatever types a frame gives them."""
 
     class Past:
+        run_id = "r"
         progress = None
+        left = None
 
         def generations(self) -> pd.DataFrame:
             rows = [generation(cell(sample=f"s{n}"), f"answer {n}", ttft_s=None) for n in range(3)]
@@ -179,3 +181,16 @@ def test_other_kernels_are_left_alone() -> None:
 
     answer_while_busy(Widget)
     assert not hasattr(Widget.comm, "_reply_subshell_for")
+
+
+def test_scores_that_come_late_reach_the_views(
+    cell: Callable[..., Any], generation: Callable[..., Any], score: Callable[..., Any]
+) -> None:
+    """Answers that are scored when the run is over are marked in every grid of it, and in what is saved."""
+    one = cell()
+    live = LiveRun.of([generation(one)])
+    grid = Told(live)
+    grid.hear(kind="hello")
+    live.rescored([score(one, 1.0)])
+    assert [panel["m"] for panel in grid.told[-1]["panels"]] == ["right"]
+    assert grid.still["rows"][0]["panels"][0][3:] == ["right", "right"]

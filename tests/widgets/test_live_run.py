@@ -141,16 +141,17 @@ def test_what_broke_the_run_is_told(live: Callable[..., LiveRun]) -> None:
 
 
 def test_rows_are_read_in_the_datasets_order(cell: Callable[..., Any]) -> None:
-    """However a run shuffles its requests, rows are read by prompt, then as the samples stand."""
-    found = LiveRun(samples={"z": {"text": "first", "target": "x"}, "a": {"text": "second"}})
+    """However a run shuffles its requests, rows are read as the samples stand, then as the prompts do."""
+    samples = {"z": {"text": "first", "target": "x"}, "a": {"text": "second"}}
+    found = LiveRun(samples=samples, prompts=["q", "p"])
     found.planned({"m/one": 4}, {})
     for prompt, sample in (("q", "a"), ("p", "a"), ("q", "z"), ("p", "z")):
         found.queued(cell("m/one", sample, prompt=prompt))
     assert [(row.key.prompt, row.key.sample_id) for row in found.in_order()] == [
-        ("p", "z"),
-        ("p", "a"),
         ("q", "z"),
+        ("p", "z"),
         ("q", "a"),
+        ("p", "a"),
     ]
     assert found.sample("z") == "first"
     assert found.sample("unknown") == ""
@@ -177,3 +178,21 @@ def test_what_is_new_stirs(cell: Callable[..., Any]) -> None:
         live.stirred.clear()
         happens()
         assert live.stirred.is_set()
+
+
+def test_what_others_say_is_heard(live: Callable[..., LiveRun]) -> None:
+    """A run that is paused or stopped by code is shown as one that is paused or stopped by its buttons."""
+    from labkit.widgets.view_updates import state
+
+    found = live()
+    found.rested(True)
+    assert state(found).startswith("paused")
+    found.rested(False)
+    assert state(found) == "running"
+    found.halted(model="m/one")
+    assert state(found) == "running"
+    assert found.tallies["m/one"].stopping
+    found.halted()
+    assert state(found).startswith("stopping")
+    found.close()
+    assert state(found) == "finished"  # all that was in flight was all there was

@@ -40,7 +40,7 @@ def test_lines_end_with_the_last_state(
     shown.start()
     shown.ended(generation(cell("m\u202e"), None, status="failed", error_type="TimedOut"))
     shown.finish()
-    assert capsys.readouterr().out.startswith("t\n  1/1 · 1 failed · ")
+    assert capsys.readouterr().out.startswith("t\n  finished · 1 of 1 · 1 failed · ")
 
 
 def test_none_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +70,7 @@ def test_a_slow_run_prints_each_line_once(
     shown.start()
     shown.over.wait(30)
     shown.finish()
-    assert capsys.readouterr().out.split() == ["t", "a", "b", "b"]
+    assert capsys.readouterr().out.split("\n  ") == ["t", "a", "b", "finished · b\n"]
 
 
 def test_the_table_is_escaped(hostile: tuple[str, ...]) -> None:
@@ -88,3 +88,20 @@ def test_a_run_has_one_grid(cell: Callable[..., Any]) -> None:
     shown = Progress(title="t", style="none")
     assert shown.grid is shown.grid
     shown.finish()
+
+
+@pytest.mark.parametrize("style", ["lines", "table"])
+def test_the_end_says_what_is_left_and_the_notes(
+    style: str, cell: Callable[..., Any], generation: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that ends tells its state, what it left unasked and what else is to be said, also headless."""
+    shown = Progress(title="t", style=style)
+    shown.planned({"m": 2}, {})
+    shown.start()
+    shown.ended(generation(cell("m")))
+    shown.ended(generation(cell("m", "s1"), None, status="stopped", attempts=0))
+    shown.notes.append("a note")
+    shown.finish(left="1 cell was not asked: interrupted.")
+    said = capsys.readouterr().out if style == "lines" else shown._repr_html_()
+    assert "stopped · 1 of 2 · 1 not asked" in said
+    assert said.index("1 cell was not asked: interrupted.") < said.index("a note")

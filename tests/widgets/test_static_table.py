@@ -9,7 +9,7 @@ from typing import Any
 from labkit.widgets import static_table
 from labkit.widgets.live_run import LiveRun
 
-OURS = {"style", "div", "b", "i", "table", "thead", "tbody", "tr", "th", "td"}
+OURS = {"style", "div", "b", "i", "table", "thead", "tbody", "tr", "th", "td", "details", "summary"}
 
 
 class Seen(HTMLParser):
@@ -80,3 +80,22 @@ def test_rows_are_the_same_as_plain_values(cell: Callable[..., Any], generation:
     assert found["models"] == ["m"]
     assert [row["panels"][0][:2] for row in found["rows"]] == [["done", "a"], ["done", "b"]]
     assert found["left"] == 0
+
+
+def test_a_run_that_is_over_is_folded(
+    cell: Callable[..., Any], generation: Callable[..., Any], score: Callable[..., Any]
+) -> None:
+    """Of a run that is over the line, what is left and the notes are seen, and the answers, each with its
+    score, when they are asked for; of one that goes all is."""
+    one = cell()
+    live = LiveRun.of([generation(one)], scores=[score(one, 0.0)], took_s=13.0)
+    live.left, live.notes = "nothing <b>much</b>", ["a note"]
+    before, _, folded = static_table.table(live).partition("<details><summary>show answers</summary>")
+    assert "finished · 1 of 1" in before
+    assert "took 13 s" in before
+    assert "nothing &lt;b&gt;much" in before
+    assert "a note" in before
+    assert "<i>wrong</i>" in folded
+    goes = LiveRun()
+    goes.planned({"m/one": 1}, {})
+    assert "<details>" not in static_table.table(goes)

@@ -85,3 +85,20 @@ def test_rows_in_flight_keep_their_places(
             if row in found.active:
                 assert places.get(row) == place
         before = places
+
+
+def test_a_run_that_is_over_is_read_from_its_first_row(
+    cell: Callable[..., Any], generation: Callable[..., Any], live: Callable[..., LiveRun]
+) -> None:
+    """When nothing is in flight any more the first page is shown, in the dataset's order."""
+    samples = {f"s{number}": {} for number in reversed(range(100))}
+    found = live(rows=100, samples=samples)
+    window = Window(found)
+    found.sent(cell("m/one", "s3"), 1)
+    assert window.page is None
+    assert window.words.startswith("in flight and latest")
+    found.close()
+    assert [row.key.sample_id for row in window.rows()] == list(samples)[: window.size]
+    assert (window.page, window.words) == (0, "rows 1–24 of 100")
+    window.turn(2)
+    assert window.page == 2

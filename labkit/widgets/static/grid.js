@@ -4,12 +4,14 @@
 
 const GLYPHS = {
   queued: "○", waiting: "◷", asking: "◌", streaming: "◐",
-  done: "✓", known: "↺", failed: "✕", partial: "✂", stopped: "–",
+  done: "●", known: "↺", failed: "!", partial: "✂", stopped: "–",
 };
+const MARKS = { right: "✓", wrong: "✗", unscored: "?", graded: "", several: "" };
+const OVER = new Set(["done", "known", "failed", "partial", "stopped"]);
 const NEAR_END_PX = 24;
 const AGAIN_MS = 1500;
 const MOST_TRIES = 100;
-const BAR = ["settled", "replayed", "answered", "failed", "stopped"];
+const BAR = ["settled", "replayed", "answered", "failed"];
 
 function make(tag, className, attributes = {}) {
   const element = document.createElement(tag);
@@ -40,6 +42,7 @@ class Grid {
     this.pending = [];
     this.due = false;
     this.tries = 0;
+    this.open = null;
     this.build(el);
   }
 
@@ -50,21 +53,25 @@ class Grid {
     this.root = make("section", "lk-grid lk-alive", { "aria-label": "labkit run", "data-lm-suppress-shortcuts": "true" });
     this.title = make("div", "lk-title");
     this.line = make("div", "lk-line", { role: "status" });
+    this.left = make("div", "lk-left");
+    this.notes = make("div", "lk-notes");
     this.trouble = make("div", "lk-trouble", { role: "alert" });
+    this.fold = button("show answers", "show answers", () => this.unfold(!this.open));
     this.pause = button("Pause", "Pause", () => this.send({ kind: "pause", on: !this.paused }));
     this.stop = button("Stop all", "Stop all", () => this.send({ kind: "stop" }));
     this.stop.classList.add("lk-danger");
     this.bar = make("div", "lk-bar", { role: "progressbar", "aria-label": "cells ended", "aria-valuemin": "0" });
     this.segments = BAR.map((name) => this.bar.appendChild(make("span", `lk-${name}`)));
     const words = make("div", "lk-words");
-    words.append(this.title, this.line, this.trouble);
+    words.append(this.title, this.line, this.left, this.notes, this.trouble);
     const steering = make("div", "lk-steering");
-    steering.append(this.pause, this.stop);
+    steering.append(this.pause, this.stop, this.fold);
     const head = make("div", "lk-head");
     head.append(words, steering);
     this.table = make("div", "lk-table");
     this.table.tabIndex = -1;
     this.columnsHead = make("div", "lk-columns");
+    this.corner = make("div", "lk-corner");
     this.body = make("div", "lk-body");
     this.table.append(this.columnsHead, this.body);
     this.where = make("span", "lk-where", { role: "status" });
@@ -73,20 +80,30 @@ class Grid {
     this.later = button("›", "Next rows", () => this.turn(this.page === null ? 0 : this.page + 1));
     this.foot = make("nav", "lk-foot", { "aria-label": "rows of the run" });
     this.foot.append(this.earlier, this.where, this.later, this.latest);
-    this.root.append(head, this.bar, this.table, this.foot);
+    this.answers = make("div", "lk-all");
+    this.answers.append(this.bar, this.table, this.foot);
+    this.root.append(head, this.answers);
+    // Who reads or turns pages when the run ends does not want it folded under their hands.
+    for (const sign of ["pointerdown", "keydown", "focusin"]) {
+      this.answers.addEventListener(sign, () => { this.used = true; });
+    }
     el.append(this.root);
     this.steer({ steers: false, pages: 1, page: null });
+    this.folding({ over: false, folds: false });
   }
 
   row(placed) {
     const row = make("div", "lk-row", { role: "group", "aria-label": placed.name });
     const label = make("div", "lk-label");
-    label.append(placed.name);
+    const name = make("bdi", "lk-name");
+    name.append(placed.label);
+    label.append(name);
     if (placed.sample) {
-      const sample = make("span", "lk-sample");
+      const sample = make("bdi", "lk-sample");
       sample.append(placed.sample);
       label.append(" ", sample);
     }
+    label.title = [placed.name, placed.sample].filter(Boolean).join(": ");
     row.append(label);
     const cells = this.columns.map(({ id }) => {
       const number = placed.panels[id];
@@ -94,7 +111,11 @@ class Grid {
       row.append(cell);
       return number;
     });
-    return { row, cells: cells.filter((number) => number !== undefined), key: JSON.stringify([placed, this.shape]) };
+    return { row, cells: cells.filter((number) => number !== undefined), key: this.keyOf(placed) };
+  }
+
+  keyOf({ slim, ...placed }) {
+    return JSON.stringify([placed, this.shape]);
   }
 
   panel(number, id, name) {
@@ -215,7 +236,13 @@ class Grid {
     }
     for (const [number, change] of changes) this.write(this.panels.get(number), change);
     if (head) this.sayHead(head);
-    for (const number of following) this.panels.get(number).scroller.scrollTop = 1e7;
+    for (const number of following) {
+      const panel = this.panels.get(number);
+      // What still comes is followed; what is whole is read from its beginning.
+      if (panel.ends) panel.scroller.scrollTop = 0;
+      else if (panel.root.dataset.state === "streaming") panel.scroller.scrollTop = 1e7;
+      panel.ends = false;
+    }
   }
 
   gather(changes, change) {
@@ -231,12 +258,19 @@ class Grid {
     if (change.text !== undefined) panel.text.data = change.text + change.more;
     else if (change.more) panel.text.appendData(change.more);
     if (!change.words) return;
-    const { s, w, f, c, n } = change.words;
-    if (panel.root.dataset.state !== s) {
-      panel.root.dataset.state = s;
-      say(panel.glyph, GLYPHS[s] || "·");
-    }
+    const { s, w, a, m, f, c, n } = change.words;
+    panel.ends = OVER.has(s) && !OVER.has(panel.root.dataset.state);
+    panel.root.dataset.state = s;
+    panel.root.dataset.mark = m;
+    say(panel.glyph, MARKS[m] ?? GLYPHS[s] ?? "·");
     say(panel.state, w);
+    if (a) {
+      panel.state.setAttribute("role", "img");
+      panel.state.setAttribute("aria-label", a);
+    } else {
+      panel.state.removeAttribute("role");
+      panel.state.removeAttribute("aria-label");
+    }
     say(panel.facts, f);
     say(panel.cost, c);
     say(panel.note, n);
@@ -248,7 +282,7 @@ class Grid {
     this.shape = shape;
     this.columns = models;
     this.heads.clear();
-    this.columnsHead.replaceChildren(...models.map((one) => this.column(one)));
+    this.columnsHead.replaceChildren(this.corner, ...models.map((one) => this.column(one)));
     this.root.style.setProperty("--lk-columns", String(Math.max(1, models.length)));
   }
 
@@ -259,7 +293,8 @@ class Grid {
     }
     rows.forEach((placed, position) => {
       let made = this.rows.get(placed.id);
-      if (!made || made.key !== JSON.stringify([placed, this.shape])) made = this.renew(placed, made);
+      if (!made || made.key !== this.keyOf(placed)) made = this.renew(placed, made);
+      made.row.classList.toggle("lk-slim", Boolean(placed.slim));
       const there = this.body.children[position];
       if (there !== made.row) this.body.insertBefore(made.row, there || null);
     });
@@ -292,7 +327,10 @@ class Grid {
   sayHead(head) {
     say(this.title, head.title);
     say(this.line, `${head.state} · ${head.line}`);
+    say(this.left, head.left);
+    this.sayNotes(head.notes);
     say(this.trouble, head.trouble);
+    say(this.corner, head.rows);
     const ended = head.bar.reduce((sum, count) => sum + count, 0);
     this.bar.setAttribute("aria-valuemax", String(head.total));
     this.bar.setAttribute("aria-valuenow", String(ended));
@@ -308,6 +346,36 @@ class Grid {
     }
     say(this.where, head.where);
     this.steer(head);
+    this.folding(head);
+  }
+
+  sayNotes(notes) {
+    const said = JSON.stringify(notes);
+    if (said === this.noted) return;
+    this.noted = said;
+    this.notes.replaceChildren(...notes.map((note) => {
+      const one = make("div", "lk-said");
+      one.append(note);
+      return one;
+    }));
+  }
+
+  // -- folding ------------------------------------------------------------------------------------
+
+  folding({ over, folds }) {
+    this.fold.hidden = !over;
+    // What somebody chose, or was at when the run ended, holds.
+    if (this.open === null || !over) this.unfold(!folds || Boolean(this.used));
+    if (!over) this.open = null;
+  }
+
+  unfold(open) {
+    this.open = open;
+    this.answers.hidden = !open;
+    this.fold.setAttribute("aria-expanded", String(open));
+    const name = open ? "hide answers" : "show answers";
+    say(this.fold, name);
+    this.fold.setAttribute("aria-label", name);
   }
 
   steer(head) {
@@ -320,6 +388,7 @@ class Grid {
     say(this.pause, name);
     this.pause.setAttribute("aria-label", name);
     this.foot.hidden = head.pages <= 1;
+    this.latest.hidden = Boolean(head.over);
     this.latest.setAttribute("aria-pressed", String(head.page === null));
     this.earlier.disabled = head.page === 0;
     this.later.disabled = head.page !== null && head.page >= head.pages - 1;
@@ -335,13 +404,13 @@ class Grid {
     const panels = [];
     const rows = still.rows.map((row, id) => {
       const numbers = {};
-      row.panels.forEach(([s, text, note], column) => {
+      row.panels.forEach(([s, text, note, said, mark], column) => {
         if (!s) return;
         numbers[String(column)] = number;
-        panels.push({ i: number, t: text, s, w: s, f: "", n: note });
+        panels.push({ i: number, t: text, s, w: said, m: mark, f: "", c: "", n: note });
         number -= 1;
       });
-      return { id: -1 - id, name: row.name, sample: "", panels: numbers };
+      return { id: -1 - id, name: row.name, label: row.name, sample: "", panels: numbers };
     });
     this.place(rows);
     for (const change of panels) this.write(this.panels.get(change.i), { text: change.t, more: "", words: change });
@@ -349,16 +418,18 @@ class Grid {
     say(this.title, still.title);
     const left = still.left ? ` · ${still.left} more rows are in the lab` : "";
     say(this.line, `as saved, answers cut at 200 characters · ${still.line}${left}`);
+    this.sayNotes(still.said);
+    this.folding({ over: still.over, folds: still.over });
   }
 
-  open() {
+  begin() {
     this.listener = (message) => this.hear(message);
     this.model.on("msg:custom", this.listener);
     this.drawStill(this.model.get("still"));
     this.hello();
   }
 
-  close() {
+  end() {
     clearTimeout(this.asking);
     this.number = -1;
     this.model.off("msg:custom", this.listener);
@@ -367,8 +438,8 @@ class Grid {
 
 function render({ model, el }) {
   const grid = new Grid(model, el);
-  grid.open();
-  return () => grid.close();
+  grid.begin();
+  return () => grid.end();
 }
 
 export default { render };
