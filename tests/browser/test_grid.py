@@ -140,7 +140,7 @@ def test_pause_and_stop_one_model(open_notebook: Open) -> None:
     notebook.pictures("paused")
     page.get_by_role("button", name="Stop scripted/b").click()
     page.get_by_role("button", name="Go on").click()
-    until(notebook, "finished")
+    until(notebook, "stopped")
     notebook.run(2)
     found = eval(notebook.outputs(2)[0]["data"]["text/plain"])
     assert found["scripted/a"] == ["done"]
@@ -183,6 +183,7 @@ def test_forty_eight_panels(open_notebook: Open, served: Any) -> None:
     assert texts(notebook) == {
         f"served/{model}, count@1 · row-{row:03}": text for model, text in told.items() for row in range(12)
     }
+    notebook.page.get_by_role("button", name="show answers").click()
     notebook.pictures("panels-48")
 
 
@@ -216,7 +217,8 @@ def test_pages(open_notebook: Open) -> None:
     page = notebook.page
     until(notebook, "finished")
     seen: dict[str, str] = {}
-    page.get_by_role("button", name="Next rows").click()
+    page.get_by_role("button", name="show answers").click()
+    assert page.get_by_role("button", name="Previous rows").is_disabled()
     for first in (1, 25, 49):
         page.wait_for_function(
             "(first) => document.querySelector('.lk-where').textContent.startsWith(`rows ${first}–`)",
@@ -281,7 +283,7 @@ def test_saved_and_reopened_without_a_kernel(open_notebook: Open, server: Any) -
     until(notebook, "finished")
     notebook.page.wait_for_function(
         "() => JSON.stringify(jupyterapp.shell.currentWidget.content.model.cells.get(1).outputs.toJSON())"
-        ".includes('300/300')"
+        ".includes('300 of 300')"
     )
     notebook.save()
     assert path.stat().st_size - size < 200_000
@@ -291,9 +293,13 @@ def test_saved_and_reopened_without_a_kernel(open_notebook: Open, server: Any) -
     assert "more characters)" in page
     notebook.restart()
     notebook.goto(reset=False)
-    notebook.page.wait_for_selector("table.lk-still")
+    notebook.page.wait_for_selector("table.lk-still", state="attached")
     notebook.page.wait_for_function("() => !document.body.innerText.includes('Loading widget')")
-    shown = notebook.page.locator(".jp-OutputArea").nth(1).inner_text()
+    area = notebook.page.locator(".jp-OutputArea").nth(1)
+    assert "a:0:0 a:0:1" not in area.inner_text()
+    assert "finished · 300 of 300" in area.inner_text()
+    area.locator("summary").click()
+    shown = area.inner_text()
     assert "a:0:0 a:0:1" in shown
     assert "model not found" not in shown
     notebook.pictures("reopened")
@@ -311,3 +317,104 @@ def test_a_kernel_restart_leaves_the_text(open_notebook: Open) -> None:
         "() => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status === 'idle'"
     )
     assert "a:0:0 a:0:1" in notebook.page.locator(".jp-OutputArea").nth(1).inner_text()
+
+
+SCORED = """
+import labkit as lk
+says = {"a": "  positive", "b": "the message is negative, or so it seems to me at first sight"}
+lab = lk.Lab("scored.duckdb", models=[
+    lk.Model(f"scripted/{name}", client=lk.Script(lambda request, name=name: says[name], version="1"))
+    for name in says
+])
+target = ["negative", "positive"]
+rows = [{"id": f"t{n}", "text": f"text {n}", "target": target[n % 2]} for n in range(9, 0, -1)]
+"""
+PLAN = """run = lab.plan(
+    prompts=[lk.Prompt("ask", "{{ text }}")], models=[%s], dataset=rows, scorers=[lk.contains("target")],
+    experiment="%s",
+).run()"""
+
+
+def height(notebook: Any, grid: int) -> int:
+    """How high a grid is, in pixels."""
+    found: float = (
+        notebook.page.locator(".lk-grid").nth(grid).evaluate("(e) => e.getBoundingClientRect().height")
+    )
+    return int(found)
+
+
+def test_a_run_that_is_over_folds_to_its_line(open_notebook: Open) -> None:
+    """Between `plan.run()` and what comes below it stand a few lines; by keyboard the answers are there, in
+    the dataset's order, each marked by a word, and can be hidden again."""
+    notebook = open_notebook([SCORED, PLAN % ("'scripted/b', 'scripted/a'", "two")])
+    notebook.run_all()
+    page = notebook.page
+    until(notebook, "finished")
+    page.wait_for_function("() => document.querySelector('.lk-all').hidden")
+    assert height(notebook, 0) < 90
+    page.get_by_role("button", name="show answers").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => !document.querySelector('.lk-all').hidden")
+    assert page.get_by_role("button", name="hide answers").get_attribute("aria-expanded") == "true"
+    assert [name.split(" · ")[1] for name in list(texts(notebook))[::2]] == [f"t{n}" for n in range(9, 0, -1)]
+    heads = page.locator(".lk-model").all_inner_texts()
+    assert heads == ["scripted/b", "scripted/a"]
+    log = page.get_by_role("log", name="scripted/a, ask@1 · t9")
+    assert log.inner_text().split("\n") == ["✓", "right", "positive"]
+    assert page.get_by_role("log", name="scripted/a, ask@1 · t8").locator(".lk-state").inner_text() == "wrong"
+    notebook.pictures("answers-open")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => document.querySelector('.lk-all').hidden")
+
+
+def test_one_word_answers_are_lines_and_long_ones_cards(open_notebook: Open) -> None:
+    """A row of one-word answers is as high as its line; a longer answer is a card, read from its beginning,
+    and no border is cut."""
+    notebook = open_notebook(
+        [SCORED, PLAN % ("'scripted/a'", "short"), PLAN % ("'scripted/b'", "long"), "lk.LiveGrid(run)"]
+    )
+    notebook.run_all()
+    page = notebook.page
+    page.wait_for_function("() => document.querySelectorAll('.lk-grid').length === 3")
+    for button in page.get_by_role("button", name="show answers").all()[::-1]:
+        button.click()
+    heights = (
+        "(grid) => [...document.querySelectorAll('.lk-grid')[grid].querySelectorAll('.lk-row')]"
+        ".map((row) => row.offsetHeight)"
+    )
+    assert max(page.evaluate(heights, 0)) <= 30
+    assert min(page.evaluate(heights, 1)) > 100
+    assert page.evaluate(
+        "() => [...document.querySelectorAll('.lk-text')].every((text) => text.scrollTop === 0)"
+    )
+    assert page.evaluate(
+        """() => [...document.querySelectorAll('.lk-table')].every((table) => {
+            const right = table.getBoundingClientRect().right;
+            return [...table.querySelectorAll('.lk-panel')]
+              .every((panel) => panel.getBoundingClientRect().right <= right - 1);
+        })"""
+    )
+    page.get_by_role("log").first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".lk-tall").first.evaluate("(e) => e.offsetHeight") > 200
+    notebook.pictures("lines-and-cards")
+
+
+def test_an_interrupted_run_says_stopped(open_notebook: Open) -> None:
+    """After the interrupt button the grid says stopped, counts only what was asked, and says what is left."""
+    notebook = open_notebook(
+        [setup("interrupted", "a", rows=16, count=4, delay_s=0.5, at_once=2), "run = plan.run()", "run.left"]
+    )
+    notebook.run(0)
+    notebook.run(1, wait=False)
+    page = notebook.page
+    page.wait_for_selector(".lk-panel[data-state=done]")
+    page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    until(notebook, "stopped")
+    notebook.wait()
+    notebook.run(2)
+    said = page.locator(".lk-line").inner_text()
+    asked, of, unasked, *_ = said.removeprefix("stopped · ").replace(" of ", " · ").split(" · ")
+    assert int(asked) + int(unasked.removesuffix(" not asked")) == int(of) == 16
+    assert page.locator(".lk-counts").inner_text() == f"{asked} of 16 · {unasked}"
+    assert page.locator(".lk-left").inner_text() == eval(notebook.outputs(2)[0]["data"]["text/plain"])

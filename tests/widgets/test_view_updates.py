@@ -241,7 +241,7 @@ def test_short_answers_stand_in_lines(
 def test_a_failure_has_room_for_its_reason(
     cell: Callable[..., Any], generation: Callable[..., Any], live: Callable[..., LiveRun]
 ) -> None:
-    """What failed is a card, for its reason is long; what was not asked a line, for its reason is the run's."""
+    """What failed is a card, for its reason is long; what was not asked a line: its reason is the run's."""
     found = live(("m/one",), rows=2)
     failed = {"status": "failed", "error_type": "Refused", "error_message": "the provider said no, at length"}
     found.ended(generation(cell("m/one", "s0"), None, **failed))

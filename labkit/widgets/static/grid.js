@@ -56,7 +56,7 @@ class Grid {
     this.left = make("div", "lk-left");
     this.notes = make("div", "lk-notes");
     this.trouble = make("div", "lk-trouble", { role: "alert" });
-    this.fold = button("show answers", "show answers", () => this.unfold(!this.open));
+    this.fold = button("show answers", "show answers", () => this.unfold(this.answers.hidden));
     this.pause = button("Pause", "Pause", () => this.send({ kind: "pause", on: !this.paused }));
     this.stop = button("Stop all", "Stop all", () => this.send({ kind: "stop" }));
     this.stop.classList.add("lk-danger");
@@ -132,6 +132,7 @@ class Grid {
     const cost = make("span", "lk-cost");
     bar.append(glyph, state, cost);
     const scroller = make("div", "lk-text");
+    scroller.tabIndex = -1; // the panel is the one stop; its arrows scroll
     const text = document.createTextNode("");
     scroller.append(text);
     const note = make("div", "lk-note");
@@ -140,7 +141,7 @@ class Grid {
     root.addEventListener("focus", () => root.setAttribute("aria-live", "polite"));
     root.addEventListener("blur", () => root.setAttribute("aria-live", "off"));
     root.addEventListener("keydown", (event) => {
-      if (event.target === root && event.key === "Enter") root.classList.toggle("lk-tall");
+      if (event.key === "Enter") root.classList.toggle("lk-tall");
       else if (event.key === "ArrowDown") scroller.scrollTop += 40;
       else if (event.key === "ArrowUp") scroller.scrollTop -= 40;
       else return;
@@ -420,6 +421,7 @@ class Grid {
     say(this.line, `as saved, answers cut at 200 characters · ${still.line}${left}`);
     this.sayNotes(still.said);
     this.folding({ over: still.over, folds: still.over });
+    this.open = null; // what the kernel says, if there is one, comes after
   }
 
   begin() {
