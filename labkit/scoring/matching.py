@@ -120,10 +120,7 @@ def target_value(sample: Sample, column: str) -> Any:
 
     Raises KeyError where the dataset has no such column, NothingToCompare where this row has none.
     """
-    if column not in sample.fields:
-        has = ", ".join(map(repr, sorted(map(str, sample.fields)))) or "none"
-        raise KeyError(f"there is no column {column!r}; columns: {has}")
-    value = sample.fields[column]
+    value = sample[column]
     if value is None or (isinstance(value, float) and math.isnan(value)):
         raise NothingToCompare(f"sample {sample.id} has no {column!r}")
     return value
