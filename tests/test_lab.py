@@ -206,8 +206,8 @@ def test_scorers_are_refused_with_all_the_rest(lab: lk.Lab, echo: Echo) -> None:
 
 def test_a_scorer_without_its_column_is_refused_wherever_it_is_given(lab: lk.Lab, echo: Echo) -> None:
     """`run.score`, `run.more` and `lab.again` refuse it as a plan does, and write no score."""
-    rows = [{"text": "a"}, {"text": "b"}]
-    run = lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=rows).head(1).run()
+    lab, rows = lk.Lab(lab.path, models=[echo()]), [{"text": "a"}, {"text": "b"}]
+    run = lab.plan(prompts=["{{ text }}"], models=["scripted/echo"], dataset=rows).head(1).run()
     for give in (
         lambda scorer: run.score(scorer),
         lambda scorer: run.more(rows=1, scorers=[scorer]),
