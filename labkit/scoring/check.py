@@ -68,10 +68,15 @@ def column_faults(given: Iterable[Scorer], samples: Sequence[Sample]) -> list[st
             if column not in columns and column != "id":
                 there = nearest.listed(column, columns)
                 faults.append(f"{what} {column!r}, which the dataset does not have; its columns: {there}")
-            elif all(_is_empty(sample[column]) for sample in samples if column in sample):
+            elif all(is_empty(sample[column]) for sample in samples if column in sample):
                 faults.append(f"{what} {column!r}, which is empty in every row; fill it in, or leave it out")
     return faults
 
 
-def _is_empty(cell: object) -> bool:
+def is_empty(cell: object) -> bool:
+    """Whether there is nothing in the cell to compare an answer with: None, or a text of blanks.
+
+    >>> is_empty(None), is_empty(" "), is_empty(0)
+    (True, True, False)
+    """
     return cell is None or (isinstance(cell, str) and not cell.strip())

@@ -147,11 +147,10 @@ def test_of_words_between_punctuation_exactly_those_are_found(
 @given(LATIN, LATIN, st.integers(0, 10**6), st.integers(0, 10**6))
 def test_what_is_grown_at_either_end_is_another_word(word: str, more: str, number: int, digits: int) -> None:
     """A letter or a digit more, before or behind, and it is another word or another number."""
-    assume(word not in more and str(number) not in str(digits))
-    assume(not re.search(f"(?={word}).+{word}", more + word + word) or len(set(word)) > 1)
-    grown = [more + word, word + more]
-    assert all(occurs(word, f"say {one}!") == (one == word) for one in grown if one.count(word) == 1)
-    for one in (f"{digits}{number}", f"{number}{digits}", f"{digits}.{number}", f"{number}.{digits}"):
+    for one in (more + word, word + more, more + word + more):
+        if one.count(word) == 1:
+            assert not occurs(word, f"say {one}!")
+    for one in (f"{digits}{number}", f"{number}{digits}", f"{digits}.{number}", f"{number},{digits}"):
         if one.count(str(number)) == 1:
             assert not occurs(str(number), f"it is {one}.")
 
