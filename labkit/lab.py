@@ -24,7 +24,7 @@ from labkit.library import Library
 from labkit.plan import Plan
 from labkit.plan.extension import more
 from labkit.plan.recall import recall
-from labkit.plan.validation import define, with_structure
+from labkit.plan.validation import define
 from labkit.prompts import Block
 from labkit.run import LabServices, Run
 from labkit.run.lab_services import fresh_by_default
@@ -117,7 +117,7 @@ class Lab(Archive):
         `DefinitionError` naming all that is wrong.
         """
         check(seeds(seed))
-        design = define(
+        design, marking = define(
             prompts=prompts,
             models=models,
             dataset=dataset,
@@ -131,9 +131,9 @@ class Lab(Archive):
             catalog=self.models,
             library=self.prompts,
             sql=self.store.query,
+            scorers=scorers,
         )
         warm_up(design.models)
-        marking = with_structure(design, as_scorers(scorers))
         return Plan(design=design, scorers=marking, seed=seed, services=self._services)
 
     def again(self, run_id: str, *, scorers: Sequence[Scorer | Callable[..., Any]] = ()) -> Plan:

@@ -62,7 +62,7 @@ class Library:
             if versions:
                 have = ", ".join(f"@{number}" for number in sorted(v for v in versions if v))
                 raise UnknownPrompt(f"Prompt '{name}' has no version {version}; it has {have}.")
-        raise UnknownPrompt(self._unknown(name))
+        raise UnknownPrompt(self._unknown(name) + ("" if version else _or_text(name)))
 
     def save(self, prompt: Prompt) -> Prompt:
         """Keep a prompt in the lab; returns it with its version. The same content keeps its version."""
@@ -96,7 +96,11 @@ class Library:
         names = [prompt.name for prompt in self]
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
         have = f"the nearest are {', '.join(near)}" if near else "the lab has none yet"
-        return (
-            f"No prompt '{name}' in the lab or in data/prompts; {have}. "
-            f'Write the text itself, or lk.Prompt("{name}", "…").'
-        )
+        return f"No prompt '{name}' in the lab or in data/prompts; {have}."
+
+
+def _or_text(name: str) -> str:
+    return (
+        " A single word is taken for the name of a prompt: if it is what is to be asked, "
+        f"write lk.Prompt({name.lower()!r}, {name!r})."
+    )

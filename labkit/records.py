@@ -8,12 +8,14 @@ module does no I/O, reads no clock, and does not know where ids come from (see `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
+
+from labkit import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,6 +180,13 @@ class Generation(Record, frozen=True, kw_only=True):
     step: int = 0
     user: str | None = None
 
+    def __getattr__(self, name: str) -> Any:
+        told = f"a generation has no {name!r:.80}"
+        if not name.startswith("_"):
+            near = nearest.by_likeness(name, self.__struct_fields__)[:3]
+            told += f"; its answer is generation.text, and the nearest names are {', '.join(near)}"
+        raise AttributeError(told, name=name, obj=self)
+
     def __repr__(self) -> str:
         shown = self.text if self.text is not None else self.error_message
         return f"Generation({self.model}, {self.prompt}, {self.sample_id}, {self.status}: {shown!r:.80})"
@@ -217,15 +226,43 @@ class Answer(Record, frozen=True, kw_only=True):
 
 
 class Sample(Record, frozen=True, kw_only=True):
-    """One row of a dataset."""
+    """One row of a dataset. A column is `sample["label"]`, or `sample.label` where that is a plain word.
+
+    `id`, `fields` and `values` are the sample's own; columns of these names are had by `sample["values"]`.
+    A cell that is empty is None. A column that is not there raises `KeyError`, or `AttributeError`, naming
+    those that are.
+
+    >>> sample = Sample(id="t01", fields={"text": "A joy to use.", "label": "positive"})
+    >>> sample["label"], sample.label, sample["id"], "target" in sample
+    ('positive', 'positive', 't01', False)
+    """
 
     id: str
     fields: dict[str, Any]
     """Every column, `target` included where there is one; `id` only where it is not the identity."""
 
-    @property
-    def target(self) -> Any:
-        return self.fields.get("target")
+    def __getitem__(self, column: str) -> Any:
+        try:
+            return self.fields[column]
+        except KeyError:
+            if column == "id":
+                return self.id
+            raise KeyError(self._lacking(column)) from None
+
+    def __getattr__(self, column: str) -> Any:
+        # Who looks for special methods (pickle, copy, IPython) is never given a column.
+        if column.startswith("_") or column not in self.fields:
+            raise AttributeError(self._lacking(column), name=column, obj=self)
+        return self.fields[column]
+
+    def __contains__(self, column: object) -> bool:
+        return column in self.fields or column == "id"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.fields)
+
+    def _lacking(self, column: object) -> str:
+        return f"there is no column {column!r:.80}; columns: {nearest.listed(column, self.fields)}"
 
     @property
     def values(self) -> dict[str, Any]:

@@ -183,6 +183,78 @@ def test_all_faults_of_a_definition_come_at_once(lab: lk.Lab, echo: Echo) -> Non
         assert words in told
 
 
+def test_scorers_are_refused_with_all_the_rest(lab: lk.Lab, echo: Echo) -> None:
+    """A scorer whose column is missing, and a built-in that was not called, stand among the other faults."""
+    with pytest.raises(DefinitionError) as raised:
+        lab.plan(
+            prompts=["{{ nowhere }}"],
+            models=[echo()],
+            dataset=ROWS,
+            repeats=0,
+            scorers=[lk.contains("txt"), lk.Scorer("own", lambda g, s: 1, "dept")],
+        )
+    told = "\n".join(raised.value.faults)
+    columns = "which the dataset does not have; its columns: 'text'"
+    for words in ("nowhere", "repeats is 0", f"'txt', {columns}", f"'own' reads column 'dept', {columns}"):
+        assert words in told
+    with pytest.raises(DefinitionError) as raised:
+        lab.plan(prompts=["{{ text }}"], models=["openai/gpt-4oo"], dataset=ROWS, scorers=[lk.contains])
+    told = "\n".join(raised.value.faults)
+    assert "gpt-4oo" in told
+    assert "write lk.contains(…)" in told
+
+
+def test_a_scorer_without_its_column_is_refused_wherever_it_is_given(lab: lk.Lab, echo: Echo) -> None:
+    """`run.score`, `run.more` and `lab.again` refuse it as a plan does, and write no score."""
+    lab, rows = lk.Lab(lab.path, models=[echo()]), [{"text": "a"}, {"text": "b"}]
+    run = lab.plan(prompts=["{{ text }}"], models=["scripted/echo"], dataset=rows).head(1).run()
+    for give in (
+        lambda scorer: run.score(scorer),
+        lambda scorer: run.more(rows=1, scorers=[scorer]),
+        lambda scorer: lab.run(run.run_id).more(rows=1, scorers=[scorer]),
+        lambda scorer: lab.again(run.run_id, scorers=[scorer]),
+    ):
+        with pytest.raises(DefinitionError, match="reads column 'target'"):
+            give(lk.contains())
+        with pytest.raises(DefinitionError, match=r"write lk\.exact"):
+            give(lk.exact)
+    assert lab.store.scores().empty
+
+
+def test_a_scorer_reads_a_column_by_its_name(lab: lk.Lab, echo: Echo) -> None:
+    """The natural way to write one: `sample["text"]` or `sample.text`."""
+
+    def same(generation: Any, sample: Any) -> bool:
+        return sample["text"] == sample.text == generation.text
+
+    def wrong(generation: Any, sample: Any) -> bool:
+        return sample["txt"] == generation.text
+
+    run = lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=ROWS, scorers=[same, wrong]).run()
+    assert run.generations()["score.same"].tolist() == [1.0] * len(ROWS)
+    assert "there is no column 'txt'; columns: 'text'" in lab.store.scores(scorer="wrong")["error"].iloc[0]
+
+
+def test_a_row_without_a_target_is_not_scored(lab: lk.Lab, echo: Echo) -> None:
+    """Where only some rows have a target the others are asked, not scored, and say why."""
+    rows = [{"text": "a", "target": "a"}, {"text": "b", "target": None}]
+    run = lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=rows, scorers=[lk.contains()]).run()
+    assert sorted(run.generations()["score.contains"].isna()) == [False, True]
+    assert lab.store.scores()["explanation"].str.contains("has no 'target'").sum() == 1
+
+
+def test_a_dataset_that_cannot_be_read_is_one_fault(lab: lk.Lab, echo: Echo, here: Path) -> None:
+    """The experiment, which is by default called after it, is not told to be empty as well."""
+    (here / "empty.csv").write_text("text\n")
+    for dataset in ("nowhere.csv", "empty.csv", "table.xlsx", [], 3, "https://example.org/t.csv"):
+        with pytest.raises(DefinitionError) as raised:
+            lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=dataset)
+        (fault,) = raised.value.faults
+        assert "experiment" not in fault
+    with pytest.raises(DefinitionError, match="experiment name '' is empty"):
+        lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=ROWS, experiment="")
+
+
 def test_faults_of_one_kind_keep_their_class(lab: lk.Lab, echo: Echo) -> None:
     """A plan whose only fault is an unknown model, prompt or variable raises exactly that class."""
     with pytest.raises(UnknownModel):

@@ -45,6 +45,19 @@ def test_unknown_names_and_versions_say_what_there_is(lab: lk.Lab, files: Path) 
         lab.prompts["ask@7"]
 
 
+def test_one_word_that_is_no_name_may_be_the_text(lab: lk.Lab, files: Path) -> None:
+    """Who writes a word and means it as the text is told how that is written."""
+    with pytest.raises(UnknownPrompt) as caught:
+        lab.prompts["Hello"]
+    assert str(caught.value).endswith(
+        "A single word is taken for the name of a prompt: if it is what is to be asked, "
+        "write lk.Prompt('hello', 'Hello')."
+    )
+    with pytest.raises(UnknownPrompt) as caught:
+        lab.prompts["Hello@3"]
+    assert "single word" not in str(caught.value)
+
+
 def test_the_same_text_keeps_its_version(lab: lk.Lab) -> None:
     """Saving a prompt twice gives one version; another text the next."""
     assert [lab.prompts.save(lk.Prompt("p", text)).version for text in ("a", "a", "b")] == [1, 1, 2]

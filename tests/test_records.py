@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from contextlib import nullcontext
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.records import Generation, Usage
+from labkit.records import Generation, Sample, Usage
 
 COUNTS = st.none() | st.integers(0, 10_000)
 
@@ -49,3 +52,64 @@ def test_generation_has_the_designs_columns_first() -> None:
     ]
     # fmt: on
     assert list(Generation.__struct_fields__) == [*documented, "draw", "parent_id", "step", "user"]
+
+
+WORDS = st.text(min_size=1, max_size=12)
+
+
+@given(st.dictionaries(WORDS, st.none() | st.integers() | st.text()))
+def test_every_column_of_a_sample_is_had_by_its_name(fields: dict[str, object]) -> None:
+    """By item always; by attribute too, unless it is a name of the sample's own or begins with `_`."""
+    sample = Sample(id="s1", fields=fields)
+    assert list(sample) == list(fields)
+    for column, cell in fields.items():
+        assert column in sample
+        assert sample[column] == cell
+        if not column.startswith("_") and column not in ("id", "fields", "values"):
+            assert getattr(sample, column) == cell
+    assert sample["id"] == fields.get("id", "s1")
+    assert sample.id == "s1"
+
+
+def test_a_column_that_is_not_there_is_told_with_those_that_are() -> None:
+    """A scorer's error names the columns, the nearest first, however the column was written."""
+    sample = Sample(id="s1", fields={"text": "x", "label": "y"})
+    told = "there is no column 'lable'; columns: 'label', 'text'"
+    with pytest.raises(KeyError) as by_item:
+        sample["lable"]
+    with pytest.raises(AttributeError) as by_attribute:
+        _ = sample.lable
+    assert (by_item.value.args[0], str(by_attribute.value)) == (told, told)
+    assert not hasattr(sample, "target")
+    assert "target" not in sample
+
+
+def test_columns_are_not_taken_for_methods() -> None:
+    """Copies, pickles, JSON and what notebooks look for are as of any value, whatever columns are called."""
+    fields = {"__reduce__": 1, "__deepcopy__": 2, "_repr_html_": 3, "fields": 4, "id": "own", "a": 5}
+    sample = Sample(id="s1", fields=fields)
+    for same in (
+        copy.copy(sample),
+        copy.deepcopy(sample),
+        pickle.loads(pickle.dumps(sample)),
+        msgspec.structs.replace(sample),
+        msgspec.json.decode(msgspec.json.encode(sample), type=Sample),
+    ):
+        assert same == sample
+        assert same.fields == fields
+    assert not hasattr(sample, "_repr_html_")
+    assert not hasattr(sample, "__deepcopy__")
+    assert repr(sample).startswith("Sample(id='s1', fields={")
+    assert sample.id == "s1"
+    assert sample["id"] == "own"
+
+
+def test_a_generation_says_where_its_answer_is() -> None:
+    """A name that a generation has not is told with the text and the nearest names."""
+    fields = dict.fromkeys(("experiment", "workspace", "prompt", "model", "provider", "sample_id"), "x")
+    row = Generation(
+        generation_id="g", run_id="r", prompt_version=1, repeat=0, status="done", request_id="q", **fields
+    )
+    with pytest.raises(AttributeError, match=r"no 'latency'; its answer is generation\.text.* latency_s"):
+        _ = row.latency
+    assert not hasattr(row, "_ipython_display_")

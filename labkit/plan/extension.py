@@ -17,7 +17,7 @@ from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
-from labkit.arguments import is_number, whole
+from labkit.arguments import check, is_number, whole
 from labkit.design import Design, build
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
@@ -27,6 +27,7 @@ from labkit.plan.study import Study
 from labkit.plan.validation import MOST_REPEATS, define
 from labkit.records import RunEvent, RunRecord
 from labkit.run import Run, Settings
+from labkit.scoring import column_faults
 from labkit.scoring import scorers as as_scorers
 from labkit.visible import quoted
 
@@ -59,7 +60,9 @@ def more(
     if until is not None:
         _check_bounds(run, score)
     if scorers is not None:
-        plan = replace(plan, scorers=as_scorers(scorers))
+        marking = as_scorers(scorers)
+        check(column_faults(marking, plan.design.dataset.samples))
+        plan = replace(plan, scorers=marking)
     launch = partial(_launch, budget_usd=budget_usd, allow_unpriced=allow_unpriced, progress=progress)
     if listed or repeats:
         plan = _widened(plan, models=listed, repeats=repeats or 0, params=params)
@@ -182,7 +185,7 @@ def _defined(
     design = plan.design
     first, *others = design.params
     shared = {key: value for key, value in first.items() if all(p.get(key) == value for p in others)}
-    found = define(
+    found, _ = define(
         prompts=list(design.prompts),
         models=models,
         dataset=design.dataset,

@@ -293,7 +293,7 @@ class Plan(Study):
     # -- showing ---------------------------------------------------------------------------------
 
     def __str__(self) -> str:
-        told, power = show.line(self.design, self.estimate(exact=False)), self._power()
+        told, power = show.line(self.design, self.estimate(exact=False), self.remarks()), self._power()
         return f"{told}; {power.short}" if power and power.seen else told
 
     __repr__ = __str__
@@ -301,7 +301,8 @@ class Plan(Study):
     def _repr_html_(self) -> str:
         missing = self.services.missing_keys(self.design.models)
         estimate, power = self.estimate(exact=False), self._power()
-        return show.table(self.design, estimate, self.known, missing=missing, power=power)
+        told = self.remarks()
+        return show.table(self.design, estimate, self.known, missing=missing, power=power, remarks=told)
 
     def _power(self) -> Power | None:
         try:

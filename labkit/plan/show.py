@@ -12,23 +12,31 @@ from labkit.plan.power import Power
 from labkit.visible import shown
 
 
-def line(design: Design, estimate: Estimate) -> str:
+def line(design: Design, estimate: Estimate, remarks: Sequence[str] = ()) -> str:
     """`2 prompts × 1 model × 3 samples × 1 repeat = 6 requests; 0 known; USD 0.28–0.41; about 3 min`."""
     time = "" if not estimate.seconds else f"; about {duration(estimate.seconds)}"
-    return f"{product(design)}; {estimate.known} known; {estimate.cost}{time}"
+    told = [f"{product(design)}; {estimate.known} known; {estimate.cost}{time}", *map(shown, remarks)]
+    return "; ".join(told)
 
 
 def table(
-    design: Design, estimate: Estimate, known: Known, *, missing: Sequence[str], power: Power | None = None
+    design: Design,
+    estimate: Estimate,
+    known: Known,
+    *,
+    missing: Sequence[str],
+    power: Power | None = None,
+    remarks: Sequence[str] = (),
 ) -> str:
-    """HTML: the product, missing keys, the estimate, what it can show, and why cells are not known."""
+    """HTML: the product, missing keys and what is odd, the estimate, what it can show, and why cells are not
+    known."""
     reasons = "".join(
         f"<tr><td style='text-align:left'>{html.escape(why)}</td><td>{count}</td></tr>"
         for why, count in known.reasons().items()
     )
     head = "<thead><tr><th>to ask, because</th><th>cells</th></tr></thead>"
     why = f"<table>{head}<tbody>{reasons}</tbody></table>"
-    keys = "".join(f"<div>{html.escape(shown(fault))}</div>" for fault in missing)
+    keys = "".join(f"<div>{html.escape(shown(fault))}</div>" for fault in (*missing, *remarks))
     return (
         f"<div><b>{html.escape(shown(design.experiment))}</b>: {product(design)}</div>{keys}"
         f"{estimate._repr_html_()}{'' if power is None else power._repr_html_()}{why if reasons else ''}"

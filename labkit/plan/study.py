@@ -12,6 +12,7 @@ from labkit.design import Design, Place
 from labkit.plan import show
 from labkit.plan.estimate_inputs import outlook
 from labkit.plan.past_answers import history
+from labkit.plan.remarks import remarks
 from labkit.run import LabServices
 from labkit.scoring import Scorer
 
@@ -32,5 +33,14 @@ class Study:
         design = self.design
         seen = history(design, self.services.store) if to_ask else {}
         return lambda: show.line(
-            design, outlook(design, to_ask, services=self.services, exact=False, seen=seen)
+            design, outlook(design, to_ask, services=self.services, exact=False, seen=seen), self.remarks()
         )
+
+    def remarks(self) -> list[str]:
+        """What is odd about the plan and may be meant: a prompt that asks the same of several samples, text such
+        as `{text}` that is sent as it stands, samples whose target is empty.
+
+        >>> lab.plan(prompts=["Say hi"], models=[echo], dataset=[{"n": 1}, {"n": 2}]).remarks()
+        ["prompt 'say-hi-...' uses no column: the same is asked for each of 2 samples"]
+        """
+        return remarks(self.design, self.scorers)

@@ -24,7 +24,8 @@ from labkit.library import Library
 from labkit.plan import vision
 from labkit.prompts import Block, Prompt, missing_variables, name_faults, twin_faults
 from labkit.prompts.names import is_ref
-from labkit.scoring import Scorer
+from labkit.scoring import Scorer, column_faults
+from labkit.scoring import scorers as as_scorers
 from labkit.scoring.structure import STRUCTURE, as_asked
 from labkit.store.filters import listed
 from labkit.visible import quoted
@@ -75,8 +76,10 @@ def define(
     library: Library,
     sql: Callable[[str], Any],
     id: str | None = "id",
-) -> Design:
-    """Check everything and build the design. Raises one `DefinitionError` naming all that is wrong."""
+    scorers: Any = (),
+) -> tuple[Design, tuple[Scorer, ...]]:
+    """Check everything and build the design, and the scorers of its answers, `structure` among them where a
+    model is asked for JSON of a schema. Raises one `DefinitionError` naming all that is wrong."""
     faults = Faults()
     chosen_prompts = _each(prompts, "prompts", lambda given: _prompt(given, library, context), faults)
     chosen_models = _each(models, "models", lambda given: _model(given, catalog), faults)
@@ -92,8 +95,11 @@ def define(
     faults.add(*whole("repeats", repeats, most=MOST_REPEATS))
     if duplicates not in ("ask", "share"):
         faults.add(f"duplicates is {quoted(duplicates)}; use 'ask' (each cell its own answer) or 'share'.")
-    name = experiment if experiment is not None else (samples.name if samples else "")
+    marking = faults.trying(lambda: as_scorers(scorers)) or ()
+    name = experiment if experiment is not None else (samples.name if samples else None)
     for what, given in (("experiment", name), ("workspace", workspace)):
+        if given is None:
+            continue  # the dataset, whose name it would be, is a fault already
         wrong = name_faults(given, what=what)
         faults.add(*wrong)
         if not wrong:
@@ -103,8 +109,10 @@ def define(
     if samples is not None:
         rows = samples.samples
         faults.trying(lambda: missing_variables(chosen_prompts, rows))
+        faults.add(*column_faults(marking, rows))
     faults.raise_all()
     assert isinstance(samples, Dataset)
+    assert isinstance(name, str)
     design = build(
         experiment=name,
         workspace=workspace,
@@ -116,10 +124,10 @@ def define(
         share=duplicates == "share",
     )
     vision.check(design)
-    return design
+    return design, _with_structure(design, marking)
 
 
-def with_structure(design: Design, scorers: Sequence[Scorer]) -> tuple[Scorer, ...]:
+def _with_structure(design: Design, scorers: Sequence[Scorer]) -> tuple[Scorer, ...]:
     """The scorers, and `structure` after them where a model is asked for JSON of a schema, unless one of
     them has that name."""
     schemas = _schemas(design.models, design.params)

@@ -9,7 +9,9 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 
+from labkit import nearest
 from labkit.errors import DefinitionError, MissingVariables
+from labkit.prompts.placeholders import foreign, written
 from labkit.prompts.prompt import Prompt
 from labkit.prompts.template import in_row
 from labkit.records import Sample
@@ -18,10 +20,11 @@ SHOWN = 5
 """How many rows a message names before it counts the rest."""
 
 
-def check(prompt: Prompt, samples: Iterable[Sample]) -> list[str]:
+def check(prompt: Prompt, samples: Sequence[Sample]) -> list[str]:
     """What keeps `prompt` from being asked with `samples`, one sentence a reason, rows named by id.
 
-    For a prompt of text and names only this looks at the values; any other is rendered once a sample.
+    For a prompt of text and names only this looks at the values; any other is rendered once a sample. One
+    that uses no column is refused only where it seems to mean one: `{text}`.
     """
     lacking: dict[tuple[str, ...], list[str]] = {}
     empty: dict[tuple[str, ...], list[str]] = {}
@@ -34,8 +37,8 @@ def check(prompt: Prompt, samples: Iterable[Sample]) -> list[str]:
         values = sample.values
         names = prompt.missing(values)
         if names:
-            of = empty if all(name in values for name in names) else lacking
-            of.setdefault(tuple(names), []).append(sample.id)
+            lacking.setdefault(tuple(name for name in names if name not in values), []).append(sample.id)
+            empty.setdefault(tuple(name for name in names if name in values), []).append(sample.id)
             columns.update(dict.fromkeys(sample.fields))
         elif not plain:
             try:
@@ -46,32 +49,51 @@ def check(prompt: Prompt, samples: Iterable[Sample]) -> list[str]:
             break  # what it becomes is the same for every sample
     faults = [
         f"Prompt {prompt.name!r} needs {' and '.join(names)}, which {_rows(ids, 'does', 'do')} not have. "
-        f"{_spelled(names, columns) or 'Add a column of that name, or give the prompt a default.'}"
+        f"{_spelled(names, columns) or _instead(names, columns)}"
         for names, ids in lacking.items()
+        if names
     ]
     faults += [
         f"Prompt {prompt.name!r} needs {' and '.join(names)}, which {_rows(ids, 'leaves', 'leave')} empty "
         f"(None). Fill it in, or say what stands there then: {_or_nothing(names[0])}."
         for names, ids in empty.items()
+        if names
     ]
     faults += [
         f"Prompt {prompt.name!r} prints {name} itself, not the column {name!r}. Write {in_row(name)}."
         for name in sorted(unmeant)
     ]
+    if bare and len(samples) > 1:
+        faults += _unread(prompt, samples)
     return faults + [f"{reason} This is so for {_ids(ids)}." for reason, ids in failing.items()]
+
+
+def _unread(prompt: Prompt, samples: Sequence[Sample]) -> list[str]:
+    found = foreign(prompt, [*samples[0], "id"])
+    if not found:
+        return []
+    return [
+        f"Prompt {prompt.name!r} uses no column, so all {len(samples):,} samples would be asked the same: "
+        f"{' and '.join(map(repr, found))} would be sent as it stands. "
+        f"Did you mean {' and '.join(dict.fromkeys(found.values()))}?"
+    ]
 
 
 def _spelled(names: Sequence[str], columns: Collection[str]) -> str:
     """How to write the column that seems to be meant: one that has these names as words in its own, or is
     such a word in another case."""
-    if any(name in columns for name in names):
-        return ""
     wanted = set(map(_folded, names))
     for column in columns:
         if wanted <= set(re.findall(r"\w+", _folded(column))):
-            written = f"{{{{ {column} }}}}" if column.isidentifier() else in_row(column)
-            return f"The column {column!r} is written {written}."
+            return f"The column {column!r} is written {written(column)}."
     return ""
+
+
+def _instead(names: Sequence[str], columns: Collection[str]) -> str:
+    if not columns:
+        return "Give a dataset with a column of that name, or give the prompt a default."
+    there = nearest.listed(names[0], columns)
+    return f"Its columns: {there}. Add one of that name, or give the prompt a default."
 
 
 def _folded(name: str) -> str:

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from labkit.errors import DefinitionError
 
 LONGEST = 100
+_MOST_BYTES = 190
+"""What the words in a name take at most, so that it can be a file's."""
 _JOINER = "\u200d"  # joins emoji into one; the only invisible character with a place in a name
 _DEVICES = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)}
 
@@ -82,11 +84,16 @@ def is_ref(text: str) -> bool:
 def name_for(text: str) -> str:
     """A name for a prompt that was given as bare text: its first words and 6 digits of its hash.
 
-    >>> name_for("Classify in one word: {{ text }}")
-    'classify-in-one-word-...'
+    Words of any script where it has none of English letters, and where it has none at all, its variables.
+
+    >>> name_for("Classify in one word: {{ text }}"), name_for("{{ text }}")
+    ('classify-in-one-word-...', 'text-...')
     """
-    words = re.findall(r"[a-z0-9]+", re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " ", text).lower())[:4]
-    return "-".join([*(word[:15] for word in words), _digits(text)])
+    said = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " ", text).lower()
+    english, any_script = r"[a-z0-9]+", r"[^\W_]+"
+    words = re.findall(english, said) or re.findall(any_script, said) or re.findall(any_script, text.lower())
+    spoken = "-".join(word[:15] for word in words[:4]).encode()[:_MOST_BYTES].decode(errors="ignore")
+    return f"{spoken}-{_digits(text)}" if spoken else _digits(text)
 
 
 def _digits(text: str) -> str:

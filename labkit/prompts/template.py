@@ -173,8 +173,9 @@ def _parsed(source: str, what: str) -> tuple[nodes.Template, set[str]]:
         tree = columns.visit(tree)
         return tree, meta.find_undeclared_variables(tree) | columns.names
     except jinja2.TemplateSyntaxError as error:
+        reason = (error.message or "").rstrip(".")
         raise DefinitionError(
-            f"The {what} cannot be read as a template, line {error.lineno}: {error.message}. "
+            f"The {what} cannot be read as a template, line {error.lineno}: {reason}. "
             f"{_column_hint(source)}"
             "To write {{ or {% as they are, put {% raw %} before and {% endraw %} after them."
         ) from None

@@ -13,7 +13,8 @@ from labkit.arguments import check, text
 from labkit.errors import DefinitionError
 from labkit.records import Score
 from labkit.run.lab_services import LabServices
-from labkit.scoring import Scorer
+from labkit.scoring import Function, Scorer, column_faults
+from labkit.scoring import scorers as as_scorers
 from labkit.summary.compact_frame import FIGURES
 from labkit.visible import quoted
 from labkit.widgets.progress import Progress
@@ -142,12 +143,17 @@ class RunFrames:
         figure: go.Figure = getattr(charts, kind)(self)
         return figure
 
-    def score(self, *scorers: Scorer) -> pd.DataFrame:
-        """Score the run's answers, again or for the first time; asks nobody. Returns `generations()`."""
+    def score(self, *scorers: Scorer | Function) -> pd.DataFrame:
+        """Score the run's answers, again or for the first time; asks nobody. Returns `generations()`.
+
+        Raises `DefinitionError` for what is no scorer, and for columns that the samples do not have.
+        """
         from labkit.run.score_answers import mark
 
+        store, marking = self._services.store, as_scorers(scorers)
+        check(column_faults(marking, list(store.samples(self.run_id).values())))
         made: list[Score] = []
-        mark(self.run_id, scorers, self._services.store, told=made.append)
+        mark(self.run_id, marking, store, told=made.append)
         if self.progress is not None:
             self.progress.rescored(made)
         return self.generations()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labkit.scoring.check import column_faults
 from labkit.scoring.matching import contains, exact, regex
 from labkit.scoring.numbers import numeric
 from labkit.scoring.overlap import normalised, rouge_l, token_f1
@@ -13,6 +14,7 @@ __all__ = [
     "Function",
     "Scorer",
     "Value",
+    "column_faults",
     "contains",
     "exact",
     "json_field",

@@ -10,9 +10,11 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from labkit.arguments import check, switch
 from labkit.errors import DefinitionError
 from labkit.records import Generation, Sample
 from labkit.scoring.scorer import Function, Scorer, Value
+from labkit.scoring.whole_words import occurs
 from labkit.visible import quoted
 
 PATTERN_TIMEOUT_S = 1.0
@@ -43,21 +45,30 @@ def exact(
     return Scorer(name, explained(compare), (target,), low=0, high=1, step=1)
 
 
-def contains(target: str = "target", *, ignore_case: bool = True, name: str = "contains") -> Scorer:
-    """1 where the column `target` (or any entry of its list) occurs in the answer, else 0.
+def contains(
+    target: str = "target", *, parts: bool = False, ignore_case: bool = True, name: str | None = None
+) -> Scorer:
+    """1 where the column `target` (or any entry of its list) occurs in the answer as whole words, else 0.
 
-    >>> contains().columns
-    ('target',)
+    In any script: "no" does not occur in "unknown", nor "4" in "42" or "3.14", nor "toxic" in "non-toxic";
+    see `labkit.scoring.whole_words`. `parts=True` takes parts of words too, for languages that hang endings
+    on them. The score is called `contains`, and `contains_parts` with parts. Numbers are compared as they
+    are written; `numeric` compares what they mean.
+
+    >>> contains().columns, contains(parts=True).name
+    (('target',), 'contains_parts')
     """
+    called = name if name is not None else "contains_parts" if parts else "contains"
+    check(switch(f"parts of scorer {quoted(called)}", parts))
 
     def compare(generation: Generation, sample: Sample) -> Value:
         answer = _shaped(answer_text(generation), ignore_case, False)
         wanted = [_shaped(text, ignore_case, True) for text in target_texts(sample, target)]
         if not all(wanted):
             raise NothingToCompare(f"sample {sample.id} has an empty {target!r}, which every text contains")
-        return any(text in answer for text in wanted)
+        return any(text in answer if parts else occurs(text, answer) for text in wanted)
 
-    return Scorer(name, explained(compare), (target,), low=0, high=1, step=1)
+    return Scorer(called, explained(compare), (target,), low=0, high=1, step=1)
 
 
 def regex(
@@ -120,10 +131,7 @@ def target_value(sample: Sample, column: str) -> Any:
 
     Raises KeyError where the dataset has no such column, NothingToCompare where this row has none.
     """
-    if column not in sample.fields:
-        has = ", ".join(map(repr, sorted(map(str, sample.fields)))) or "none"
-        raise KeyError(f"there is no column {column!r}; columns: {has}")
-    value = sample.fields[column]
+    value = sample[column]
     if value is None or (isinstance(value, float) and math.isnan(value)):
         raise NothingToCompare(f"sample {sample.id} has no {column!r}")
     return value

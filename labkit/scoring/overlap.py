@@ -14,14 +14,13 @@ from collections.abc import Callable
 from labkit.records import Generation, Sample
 from labkit.scoring.matching import NothingToCompare, answer_text, explained, target_texts
 from labkit.scoring.scorer import Scorer, Value
+from labkit.scoring.whole_words import WITHOUT_BLANKS
 
 ARTICLES = frozenset({"a", "an", "the"})
 MAX_CHARACTERS = 100_000
 
 # A word, or a single character of a script that is written without blanks (Han, kana, Thai, …).
-_TOKEN = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+"
-)
+_TOKEN = re.compile(rf"[{WITHOUT_BLANKS}]|[^\W_]+")
 
 
 def words(text: str, *, articles: bool = True) -> list[str]:

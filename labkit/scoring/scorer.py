@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +20,7 @@ import msgspec
 from labkit.arguments import check, number, text
 from labkit.errors import DefinitionError
 from labkit.records import Generation, Sample, Score
+from labkit.scoring.check import function_faults
 from labkit.stats.scale import UNKNOWN, Scale, scale_of
 from labkit.visible import quoted
 
@@ -35,35 +36,45 @@ TRUE_OR_FALSE = Scale(0, 1, 1)
 class Scorer:
     """A named function that values a generation against its sample.
 
+    The function is given the generation (`generation.text` is the answer) and the sample, whose columns are
+    `sample["label"]`; see `labkit.records` for what else both have.
+
     `columns` names the sample columns it reads, so that a plan can refuse a dataset without them. `low`,
     `high` and `step` declare its values: ratings from 1 to 5 have `low=1, high=5, step=1`. Then a value that
     does not fit is an error of that score, and what is said of the scores uses the bounds: intervals that
     hold where hardly any scatter is seen, the worst case of missing answers, studies that may be watched.
-    A function that answers True or False declares that by its type. Raises DefinitionError for bounds that
-    are none.
+    A function that answers True or False declares that by its type. Raises DefinitionError for what is no
+    function of two arguments, and for columns and bounds that are none.
 
-    >>> words = Scorer("words", lambda generation, sample: len(generation.text.split()))
-    >>> words
-    Scorer('words')
+    >>> def named(generation, sample):
+    ...     return sample["city"] in generation.text
+    >>> Scorer("names the city", named, columns=["city"])
+    Scorer('names the city')
     """
 
     name: str
     fn: Function
-    columns: tuple[str, ...] = ()
+    columns: Sequence[str] = ()
     low: float | None = field(default=None, kw_only=True)
     high: float | None = field(default=None, kw_only=True)
     step: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         given = (self.low, self.high, self.step)
+        what = f"scorer {quoted(self.name)}"
+        several = isinstance(self.columns, Iterable) and not isinstance(self.columns, str | Mapping)
+        columns = tuple(self.columns) if several else (self.columns,)
         check(
+            function_faults(what, self.fn),
+            *(text(f"a column of {what}", column) for column in columns),
             *(
                 number(name, value, or_none=True)
                 for name, value in zip(("low", "high", "step"), given, strict=True)
-            )
+            ),
         )
+        object.__setattr__(self, "columns", columns)
         if faults := self.scale.faults():
-            raise DefinitionError([f"scorer {quoted(self.name)}: {fault}" for fault in faults])
+            raise DefinitionError([f"{what}: {fault}" for fault in faults])
 
     @property
     def scale(self) -> Scale:
@@ -91,25 +102,22 @@ def zero_or_one(name: str, fn: Function, columns: tuple[str, ...], unreadable: f
 def scorers(given: Iterable[Scorer | Function] | Scorer | Function) -> tuple[Scorer, ...]:
     """`given` as scorers: a plain function becomes a scorer under its own name.
 
-    Raises DefinitionError that names every fault at once: no function, no name of its own (a
-    lambda), a coroutine function, one name twice.
+    Raises DefinitionError that names every fault at once: no function of two arguments, a built-in that was
+    not called, no name of its own (a lambda), a coroutine function, one name twice.
 
     >>> def short(generation, sample):
     ...     return len(generation.text) < 80
     >>> scorers([short])
     (Scorer('short'),)
     """
-    every = list(given) if isinstance(given, Iterable) else [given]
+    every = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     faults: list[str] = []
     found: dict[str, Scorer] = {}
     for place, one in enumerate(every, 1):
         name = one.name if isinstance(one, Scorer) else getattr(one, "__name__", "")
-        fn = one.fn if isinstance(one, Scorer) else one
-        if not callable(fn):
-            faults.append(f"scorer {place} is a {type(one).__name__}; give a Scorer or a function")
-        elif inspect.iscoroutinefunction(fn):
-            faults.append(f"scorer {quoted(name)} is a coroutine function; scorers are plain functions")
-        elif wrong := text(f"the name of scorer {place}", name):
+        what = f"scorer {quoted(name)}" if name else f"scorer {place}"
+        wrong = [] if isinstance(one, Scorer) else function_faults(what, one)
+        if wrong := wrong or text(f"the name of scorer {place}", name):
             faults += wrong
         elif not name or name == "<lambda>":
             faults.append(f"scorer {place} has no name; write Scorer('a name', function)")

@@ -178,6 +178,7 @@ class WorkForm:
         try:
             plan = self._workbench.plan()
             words, shows, faults = outlook(plan)
+            odd = plan.remarks()
             detail = plan._repr_html_()
         except Exception as error:  # noqa: BLE001 - whatever is wrong is said where the person looks
             told = str(error) if isinstance(error, LabkitError) else f"{type(error).__name__}: {error}"
@@ -186,7 +187,8 @@ class WorkForm:
             self._run.disabled = True
             return
         missing = "".join(f"<div class='lk-bad'>{forms.text(fault, limit=400)}</div>" for fault in faults)
-        power = f"<div class='lk-soft'>{forms.text(shows, limit=600)}</div>" if shows else ""
+        soft = [*([shows] if shows else []), *odd]
+        power = "".join(f"<div class='lk-soft'>{forms.text(one, limit=600)}</div>" for one in soft)
         self._estimate.value = (
             f"<div role='status' class='lk-estimate'>{forms.text(words)}</div>{power}{missing}"
         )

@@ -25,11 +25,74 @@ def test_missing_values_are_named_with_prompt_variables_and_rows():
         Prompt("sum", "{{ tone }} {{ text }}"), samples({"text": "x"}, {"text": None}, {"text": "y"})
     )
     assert faults == [
-        "Prompt 'sum' needs tone, which samples 'r0', 'r2' do not have. "
-        "Add a column of that name, or give the prompt a default.",
-        "Prompt 'sum' needs tone and text, which sample 'r1' does not have. "
-        "Add a column of that name, or give the prompt a default.",
+        "Prompt 'sum' needs tone, which samples 'r0', 'r1', 'r2' do not have. "
+        "Its columns: 'text'. Add one of that name, or give the prompt a default.",
+        "Prompt 'sum' needs text, which sample 'r1' leaves empty (None). "
+        "Fill it in, or say what stands there then: {{ text or '' }}.",
     ]
+
+
+def test_a_missing_column_is_told_with_those_there_are():
+    """B7: the nearest first; where there is no column at all a dataset is what is missing."""
+    (fault,) = check(Prompt("p", "{{ txt }}"), samples({"target": "x", "text": "y"}))
+    assert "Its columns: 'text', 'target'. Add one" in fault
+    (fault,) = check(Prompt("p", "{{ txt }}"), samples({}))
+    assert fault.endswith("Give a dataset with a column of that name, or give the prompt a default.")
+
+
+PLACEHOLDERS = [
+    "{text}", "{ text }", "{text!r}", "{text:>10}", "{row[text]}", "{row['text']}", '{sample["text"]}',
+    "{row.text}", "$text", "${text}", "%(text)s", "<text>", "<<text>>", "[text]", "[TEXT]", "{Text}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+@pytest.mark.parametrize("part", ["text", "system"])
+def test_a_placeholder_of_another_language_is_refused_with_what_was_meant(placeholder, part):
+    """A prompt without variables that names a column as others do would ask the same for each row."""
+    given = {"text": f"Classify: {placeholder}!"} if part == "text" else {"text": "x", "system": placeholder}
+    prompt, rows = Prompt("p", **given), samples({"text": "a"}, {"text": "b"})
+    (fault,) = check(prompt, rows)
+    assert fault == (
+        "Prompt 'p' uses no column, so all 2 samples would be asked the same: "
+        f"{placeholder!r} would be sent as it stands. Did you mean {{{{ text }}}}?"
+    )
+    assert check(prompt, rows[:1]) == []
+    assert check(prompt, samples({"kind": "a"}, {"kind": "b"})) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Answer {"text": 1}.',
+        "{texts}, $texts, texts",
+        "It costs $5.",
+        "[text](https://example.org)",
+        "Write <text>your text</text>.",
+        "{% raw %}{{ text }}{% endraw %}",
+        "A text.",
+    ],
+)
+def test_what_names_no_column_is_left_alone(text):
+    """JSON, links, tags that are closed and words are no placeholders; nor is anything beside a variable."""
+    assert check(Prompt("p", text), samples({"text": "a"}, {"text": "b"})) == []
+
+
+def test_placeholders_beside_a_variable_are_not_refused():
+    """A prompt that uses a column may well ask for an answer of the form {text}."""
+    rows = samples({"text": "a", "kind": "b"}, {"text": "c", "kind": "d"})
+    assert check(Prompt("p", "{{ kind }}: answer as {text}, <text> or $text"), rows) == []
+
+
+def test_all_that_was_meant_is_told_once():
+    """Several placeholders are one fault; a column of an odd name is written as it must be."""
+    rows = samples({"user name": "a", "q": "b"}, {"user name": "c", "q": "d"})
+    (fault,) = check(Prompt("p", "{user name} {q} {q}"), rows)
+    assert fault.endswith(
+        "'{user name}' and '{q}' would be sent as it stands. Did you mean {{ row['user name'] }} and {{ q }}?"
+    )
+    (fault,) = check(Prompt("p", "Sample {id}"), rows)
+    assert fault.endswith("Did you mean {{ id }}?")
 
 
 def test_many_rows_are_counted():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -97,8 +99,15 @@ def test_a_bare_text_is_named_after_its_words_and_its_hash():
     assert name == name_for("Classify in one word: {{ text }}")
 
 
+def test_a_text_without_english_words_is_named_after_what_it_has():
+    """Words of another script, or else its variables, and a hash alone only where there is nothing to say."""
+    assert re.fullmatch(r"将以下内容分类-[0-9a-f]{6}", name_for("将以下内容分类：{{ text }}"))
+    assert re.fullmatch(r"text-kind-[0-9a-f]{6}", name_for("{{ text }}\n\n{{ kind }}"))
+    assert re.fullmatch(r"[0-9a-f]{6}", name_for("?!"))
+
+
 @settings(deadline=None)
-@given(st.text(max_size=300))
+@given(st.text(max_size=300) | st.text("𐐀가𠀀я ", min_size=60))
 def test_every_text_gets_a_name_that_is_taken(text):
     """Whatever the text is, the name made from it is a good one."""
     assert name_faults(name_for(text)) == []

@@ -79,11 +79,30 @@ def test_an_answer_without_text_is_not_scored(value):
 
 @pytest.mark.parametrize(
     ("text", "target", "expected"),
-    [("I say PRAISE!", "praise", 1), ("nothing", "praise", 0), ("x or y", ["y", "z"], 1)],
+    [
+        ("I say PRAISE!", "praise", 1),
+        ("nothing", "praise", 0),
+        ("x or y", ["y", "z"], 1),
+        ("unknown", "no", 0),
+        ("It is incorrect", "correct", 0),
+        ("42", 4, 0),
+        ("IN DER STRASSE!", "straße", 1),
+        ("1,200 euros", "1,200", 1),
+    ],
 )
 def test_contains(value, text, target, expected):
-    """Contains looks for the target anywhere, without regard to case."""
+    """Contains looks for the target as whole words anywhere, without regard to case."""
     assert value(contains(), text, target=target).value == expected
+
+
+def test_parts_of_words_are_a_switch_with_a_name_of_its_own(value):
+    """With `parts` a word within another counts, and the score has another name, so that no two are mixed."""
+    for text, target in (("unknown", "no"), ("It is incorrect", "Correct"), ("42", 4)):
+        row = value(contains(parts=True), text, target=target)
+        assert (row.scorer, row.value) == ("contains_parts", 1)
+    assert contains(parts=True, name="within").name == "within"
+    with pytest.raises(DefinitionError, match="parts of scorer 'contains_parts' is 'no'; use True or False"):
+        contains(parts="no")
 
 
 def test_an_empty_target_is_contained_in_nothing(value):

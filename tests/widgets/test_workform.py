@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import labkit as lk
@@ -51,6 +52,35 @@ def test_what_cannot_be_planned_is_said(bench: Workbench) -> None:
     assert form._run.disabled
     bench.models.choose(["scripted/one"])
     settled(form)
+    assert not form._run.disabled
+
+
+@pytest.mark.parametrize("score", ["contains the target", "equals the target", "is the target's number"])
+def test_a_score_without_a_target_is_said(bench: Workbench, here: Path, score: str) -> None:
+    """A score by a target that the rows do not have stands among what is wrong, and Run cannot be pressed."""
+    form = bench.form
+    pd.DataFrame({"word": ["a", "b"], "label": ["a", "b"]}).to_csv(here / "words.csv", index=False)
+    bench.set(source=next(one for one in bench.sources() if one.name == "words.csv"), score=score)
+    settled(form)
+    assert "reads column &#x27;target&#x27;, which the dataset does not have" in form._estimate.value
+    assert form._run.disabled
+    bench.set(score="no score")
+    settled(form)
+    assert not form._run.disabled
+
+
+def test_a_placeholder_of_another_language_is_said(bench: Workbench, here: Path) -> None:
+    """`{word}` over several rows cannot be run; a prompt that uses no column can, and is remarked on."""
+    table = pd.DataFrame({"word": ["a", "b"]})
+    slip, control = lk.Prompt("slip", "Say {word}"), lk.Prompt("control", "Say anything")
+    made = Workbench(bench.lab, prompts=[slip, control], models=["scripted/one"], dataset=table)
+    form = made.form
+    settled(form)
+    assert "Did you mean {{ word }}?" in form._estimate.value
+    assert form._run.disabled
+    made.prompts.choose(["control"])
+    settled(form)
+    assert "the same is asked for each of 2 samples" in form._estimate.value
     assert not form._run.disabled
 
 

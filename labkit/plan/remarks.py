@@ -1,0 +1,49 @@
+"""What is odd about a plan and may be meant all the same: told beside its price, never refused.
+
+It looks at the cells that are in the plan and asks nobody. What cannot be asked at all is refused before
+there is a plan: see `validation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from labkit.design import Design
+from labkit.prompts import Prompt
+from labkit.prompts.placeholders import foreign
+from labkit.records import Sample
+from labkit.scoring import Scorer
+from labkit.scoring.check import is_empty
+
+
+def remarks(design: Design, scorers: Sequence[Scorer]) -> list[str]:
+    """One clause each: prompts that use no column, placeholders sent as they stand, samples not scored.
+
+    >>> plan = lab.plan(prompts=["Say hi"], models=[echo], dataset=[{"text": "a"}, {"text": "b"}])
+    >>> remarks(plan.design, ())
+    ["prompt 'say-hi-...' uses no column: the same is asked for each of 2 samples"]
+    """
+    asked = sorted({(place.prompt, place.sample) for place in design.places})
+    samples = design.dataset.samples
+    found: list[str] = []
+    for at, prompt in enumerate(design.prompts):
+        found += _of_prompt(prompt, [samples[sample] for of, sample in asked if of == at])
+    every = [samples[sample] for sample in sorted({sample for _, sample in asked})]
+    for scorer in scorers:
+        for column in scorer.columns:
+            empty = sum(is_empty(sample[column]) for sample in every if column in sample)
+            if empty:
+                found.append(
+                    f"score {scorer.name!r}: {column!r} is empty in {empty:,} of {len(every):,} samples"
+                )
+    return found
+
+
+def _of_prompt(prompt: Prompt, samples: Sequence[Sample]) -> Iterator[str]:
+    if not samples:
+        return
+    uses_none = not (prompt.variables or prompt.takes_row)
+    for placeholder, meant in foreign(prompt, samples[0], brackets=uses_none).items():
+        yield f"prompt {prompt.name!r} sends {placeholder} as it stands; the column is {meant}"
+    if uses_none and len(samples) > 1:
+        yield f"prompt {prompt.name!r} uses no column: the same is asked for each of {len(samples):,} samples"
