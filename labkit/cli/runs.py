@@ -8,27 +8,28 @@ from typing import Any
 
 import click
 
-from labkit.cli.output import json_option, lab_option, show_frame, show_json, show_rows
+from labkit.cli.output import json_option, show_frame, show_json, show_rows
+from labkit.cli.which_lab import existing, lab_option
 from labkit.lab import Lab
 
 
 @click.command()
 @click.argument("words", nargs=-1)
 @json_option
-@lab_option
-def models(words: tuple[str, ...], as_json: bool, path: str | None) -> None:
+def models(words: tuple[str, ...], as_json: bool) -> None:
     """List models: context window, price per million tokens, and whether a key was found.
 
     WORDS narrow the list: every word must stand in a model's id, label or aliases.
     """
-    frame = Lab(path).models.frame()
+    frame = Lab().models.frame()
     names = (frame["id"] + " " + frame["label"].fillna("") + " " + frame["aliases"].astype(str)).str.lower()
     for word in words:
         # An argument that is no text of this system is in no model's name, and pandas cannot look for it.
         sought = word.lower().encode(errors="replace").decode()
         frame = frame[names.loc[frame.index].str.contains(sought, regex=False)]
-    columns = ["id", "context_window", "input_usd_mtok", "output_usd_mtok", "prices_from", "retired", "key"]
-    show_frame(frame if as_json else frame[columns], as_json=as_json, empty="no model matches")
+    columns = ["id", "label", "context_window", "input_usd_mtok", "output_usd_mtok", "retired", "key"]
+    told = frame if as_json else frame[columns].dropna(axis="columns", how="all")
+    show_frame(told, as_json=as_json, empty="no model matches")
 
 
 @click.command()
@@ -38,7 +39,7 @@ def models(words: tuple[str, ...], as_json: bool, path: str | None) -> None:
 @lab_option
 def runs(workspace: str | None, limit: int, as_json: bool, path: str | None) -> None:
     """List runs, newest first."""
-    frame = Lab(path).runs(workspace=workspace, limit=limit)
+    frame = existing(path).runs(workspace=workspace, limit=limit)
     columns = [
         "run_id",
         "experiment",
@@ -62,7 +63,7 @@ def show(run_id: str, hint: bool, as_json: bool, path: str | None) -> None:
     """Show one run: its summary by prompt and model. RUN_ID may be `latest`."""
     from labkit import summary
 
-    lab = Lab(path)
+    lab = existing(path)
     run = lab.run(run_id)
     frame = run.summary()
     if as_json:
@@ -95,7 +96,7 @@ next     make lab                    the notebook in JupyterLab, to change a pro
 @lab_option
 def sql(query: str, timeout_s: float, as_json: bool, path: str | None) -> None:
     """Run QUERY on the lab, read-only and locked down."""
-    lab = Lab(path)
+    lab = existing(path)
     if as_json:
         show_rows(lab.store.query(query, timeout_s=timeout_s))
     else:
@@ -108,7 +109,7 @@ def sql(query: str, timeout_s: float, as_json: bool, path: str | None) -> None:
 @lab_option
 def backup(to: str, as_json: bool, path: str | None) -> None:
     """Copy the lab to the file TO, consistently, also while runs go on."""
-    made: Any = Lab(path).backup(to)
+    made: Any = existing(path).backup(to)
     if as_json:
         show_json({"backup": str(made)})
     else:
