@@ -180,7 +180,7 @@ def test_without_a_tagged_cell_any_name_that_is_used_is_one() -> None:
 
 
 def test_the_nearest_name_comes_first() -> None:
-    """Who misspelt one looks for it; names that the notebook sets itself cannot be given, and are not told."""
+    """Who misspelt one looks for it; names that cannot be given, as the notebook sets them, are not told."""
     with pytest.raises(DefinitionError, match=r"Did you mean rows\? It has: rows, \w+, \w+\."):
         values([("row", "1")], {"budget": 1, "experiment": "", "rows": 1, "own": ITS_OWN})
     with pytest.raises(DefinitionError, match="It has none: tag a cell `parameters`"):

@@ -94,7 +94,7 @@ CELLS = st.recursive(
 
 @given(CELLS)
 def test_what_is_printed_as_json_is_json(value: object) -> None:
-    """Whatever a frame, a card or a summary holds: no NaN and no Infinity, which other programs cannot read."""
+    """Whatever a frame, a card or a summary holds: no NaN and no Infinity, which others cannot read."""
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream):
         show_json(value)
@@ -103,7 +103,7 @@ def test_what_is_printed_as_json_is_json(value: object) -> None:
 
 @given(st.lists(st.floats() | st.none()), st.lists(st.floats(width=32)))
 def test_a_frame_and_a_table_are_json(doubles: list[float | None], floats: list[float]) -> None:
-    """Rows of a frame and of an Arrow table, with numbers that are none: `null`, or in a query's rows text."""
+    """Rows of a frame and of an Arrow table: numbers that are none are null, or in a query's rows text."""
     length = min(len(doubles), len(floats))
     columns = {"double": doubles[:length], "float": floats[:length]}
     for show in (

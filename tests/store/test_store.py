@@ -23,7 +23,7 @@ def test_making_a_store_touches_nothing(path: Path) -> None:
 
 
 def test_a_lab_is_there_from_its_first_line_on(store: Store, path: Path, put: Any, make: Any) -> None:
-    """Before anything is written there is none, and asking makes none; a journal alone is one, as is a file."""
+    """Before anything is written there is none, and asking makes none; a journal alone is one already."""
     assert not store.is_there()
     assert list(path.parent.iterdir()) == []
     put(make.generation())
