@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from labkit import tokens, weights
+from labkit.cli.demo import demo, new
 from labkit.cli.doctor import doctor
 from labkit.cli.notebook import run
 from labkit.cli.output import json_option, show_json
@@ -54,7 +55,7 @@ def pull(names: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"tokenizers: {', '.join(tokens.VOCABULARIES)} in {fetched['tokenizers']}")
 
 
-for command in (pull, models, runs, show, run, sql, backup, doctor, replay):
+for command in (demo, new, pull, models, runs, show, run, sql, backup, doctor, replay):
     labkit.add_command(command)
 
 
