@@ -8,7 +8,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LAB := lab.duckdb
 PYTEST := $(BIN)/python -m pytest --durations=20
 TOGETHER := -m "not alone and not browser and not soak" -n 3 --dist worksteal
 AGAIN := --reruns 1 --rerun-show-tracebacks
@@ -20,13 +19,11 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: demo test quick lab soak bench lint clean
 
 demo: $(VENV)/.user
-	$(BIN)/labkit pull smollm2-135m gemma-3-270m
-	$(BIN)/labkit run notebooks/01_quickstart.ipynb --out build/01_quickstart.ipynb
-	$(BIN)/labkit show latest --lab $(LAB) --next
+	$(BIN)/labkit demo .
 
 lab: $(VENV)/.user
 	$(BIN)/labkit pull smollm2-135m gemma-3-270m
-	$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
 test: $(VENV)/.developer lint
 	$(BIN)/labkit pull smollm2-135m gemma-3-270m

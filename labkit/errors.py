@@ -30,11 +30,23 @@ It does not know who raises what, and holds no key: messages are scrubbed where 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 
 class LabkitError(Exception):
-    """The root: everything labkit raises on purpose."""
+    """The root: everything labkit raises on purpose. A notebook shows its message and the line of the cell;
+    `%tb` the traceback."""
+
+    _seen: int | None = None
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints, which calls this by its name. Raised anew, an error has another traceback."""
+        from labkit import traceback_summary
+
+        this = id(self.__traceback__)
+        again, self._seen = self._seen == this, this
+        return traceback_summary.lines(self, sys.modules["IPython"].get_ipython(), again=again)
 
 
 class DefinitionError(LabkitError):

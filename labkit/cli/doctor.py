@@ -1,7 +1,11 @@
-"""`labkit doctor`: is everything here that an experiment needs? It changes nothing and contacts nobody."""
+"""`labkit doctor`: is everything here that an experiment needs?
+
+It contacts nobody and makes no lab. In one that is there it sets aside what a run would, to see that it can.
+"""
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -10,10 +14,12 @@ from pathlib import Path
 
 import click
 
-from labkit import provenance, weights
-from labkit.cli.output import json_option, lab_option, show_json
+from labkit import keys, provenance, weights
+from labkit.cli.output import json_option, show_json
+from labkit.cli.which_lab import lab_option, none_at
 from labkit.errors import LabkitError
 from labkit.lab import Lab
+from labkit.paths import shown
 
 
 @dataclass(frozen=True)
@@ -56,10 +62,16 @@ def examine(lab: Lab) -> Iterator[Finding]:
 
 def _lab(lab: Lab) -> Finding:
     try:
+        if not lab.store.is_there():
+            folder = lab.path.absolute().parent
+            if os.access(folder, os.W_OK | os.X_OK):
+                return Finding("lab", "note", none_at(lab))
+            words = "cannot be written" if folder.is_dir() else "does not exist"
+            return Finding("lab", "fault", f"{none_at(lab)} But the folder {shown(folder)} {words}.")
         lab.store.check_writable()
     except LabkitError as error:
         return Finding("lab", "fault", str(error))
-    return Finding("lab", "ok", f"{lab.path} can be written")
+    return Finding("lab", "ok", f"{shown(lab.path)} can be written")
 
 
 def _disk(path: Path) -> Finding:
@@ -76,6 +88,14 @@ def _disk(path: Path) -> Finding:
 
 
 def _keys(lab: Lab) -> Iterator[Finding]:
+    dotenv = keys.dotenv_file()
+    yield Finding(
+        ".env",
+        "ok" if dotenv else "note",
+        f"{shown(dotenv)}; keys in the environment go first"
+        if dotenv
+        else "none in this folder, nor above it up to the project's root, where .git is",
+    )
     frame = lab.models.frame()
     for provider, group in frame[frame["key"] != "not needed"].groupby("provider"):
         found = (group["key"] == "found").any()
@@ -84,6 +104,7 @@ def _keys(lab: Lab) -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
+    yield Finding("weights", "ok", f"kept in {shown(weights.folder())}; LABKIT_WEIGHTS names another folder")
     here = {found.name for found in weights.pulled()}
     for name in weights.REGISTRY:
         words = "pulled" if name in here else f"not here: labkit pull {name}"

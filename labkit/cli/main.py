@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from labkit import tokens, weights
+from labkit.cli.demo import demo, new
 from labkit.cli.doctor import doctor
 from labkit.cli.notebook import run
 from labkit.cli.output import json_option, show_json
@@ -14,6 +21,10 @@ from labkit.cli.replay import replay
 from labkit.cli.runs import backup, models, runs, show, sql
 from labkit.cli.terminal import lead_through
 from labkit.errors import LabkitError
+from labkit.paths import shown
+
+MOST_TOLD = 300
+"""Characters of an error that labkit did not foresee; its traceback has all."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,15 +55,45 @@ def pull(names: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"tokenizers: {', '.join(tokens.VOCABULARIES)} in {fetched['tokenizers']}")
 
 
-for command in (pull, models, runs, show, run, sql, backup, doctor, replay):
+for command in (demo, new, pull, models, runs, show, run, sql, backup, doctor, replay):
     labkit.add_command(command)
 
 
 def main() -> None:
-    """The console script: labkit's own errors are one message and exit code 1, not a traceback."""
+    """The console script. What is wrong is one message and exit code 1; what labkit did not foresee is one
+    too, with its traceback in a file, so that it can be looked into also where it does not come again."""
     lead_through()
     try:
         labkit()
     except LabkitError as error:
-        click.echo(f"labkit: {error}", err=True)
-        sys.exit(1)
+        _end(str(error))
+    except OSError as error:
+        place = f" ({shown(error.filename)})" if isinstance(error.filename, str | Path) else ""
+        _end(f"{error.strerror or error}{place}")
+    except Exception as error:  # noqa: BLE001 - the last place at which a fault can be told
+        text = traceback.format_exc()
+        told = " ".join(str(error).split())[:MOST_TOLD]
+        _end(f"{type(error).__name__}: {told}\nThis is a fault of labkit's own. {_kept(text)}")
+
+
+def _kept(text: str) -> str:
+    """Where the traceback is: in a file that only this user can read, or here where none can be written."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="labkit-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
+            file.write(text)
+    except OSError:
+        return f"Please report it with this:\n{text}"
+    return f"Please report it with the traceback: {file.name}"
+
+
+def _end(words: str) -> NoReturn:
+    with contextlib.suppress(OSError):  # nobody listens any more
+        click.echo(f"labkit: {words}", err=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What cannot be written now would be tried again, and complained of, as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)

@@ -6,10 +6,11 @@ whatever happens to the kernel; the notebook executed so far is kept too.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from labkit.cli.output import json_option, show_json
 from labkit.cli.parameters import defaults_of, values
 from labkit.errors import DefinitionError
 from labkit.keys import resembles_key
+from labkit.paths import shown
 
+MOST_S = 10**8
+"""Three years: more than any cell, and less than what a clock can wait for."""
 _SECRET = re.compile(r"(?i)(api_?key|secret|password|auth_?token|access_?token)$")
 
 
@@ -35,10 +39,17 @@ _SECRET = re.compile(r"(?i)(api_?key|secret|password|auth_?token|access_?token)$
     help="A parameter, as JSON, True, False, None or text; text where the notebook has text, or in quotes.",
 )
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where the executed notebook goes."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the executed notebook goes; by default to build/NOTEBOOK here.",
 )
 @click.option("--kernel", "kernel_name", metavar="NAME", help="The kernel, in place of the notebook's own.")
-@click.option("--timeout", "timeout_s", type=float, help="Seconds a cell may take.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.IntRange(min=1, max=MOST_S),
+    help="Whole seconds a cell may take; by default as many as it likes.",
+)
 @click.option("--html/--no-html", default=True, show_default=True, help="Also write it as one HTML page.")
 @json_option
 def run(
@@ -46,20 +57,47 @@ def run(
     parameters: tuple[tuple[str, str], ...],
     out: Path | None,
     kernel_name: str | None,
-    timeout_s: float | None,
+    timeout_s: int | None,
     html: bool,
     as_json: bool,
 ) -> None:
     """Execute NOTEBOOK headless. The exit code is 1 when a cell fails, 124 when one takes too long."""
     _refuse_keys(parameters)
+    sys.exit(
+        run_notebook(
+            notebook,
+            parameters,
+            out=out,
+            kernel_name=kernel_name,
+            timeout_s=timeout_s,
+            html=html,
+            as_json=as_json,
+        )
+    )
+
+
+def run_notebook(
+    notebook: Path,
+    parameters: Sequence[tuple[str, str]] = (),
+    *,
+    out: Path | None = None,
+    kernel_name: str | None = None,
+    timeout_s: int | None = None,
+    html: bool = True,
+    as_json: bool = False,
+) -> int:
+    """What `labkit run` does, with its exit code. Raises `DefinitionError`, or `click.UsageError` for
+    parameters, before anything runs."""
     book = kernel.read(notebook)
     chosen = kernel.choose(book, wanted=kernel_name, file=notebook.name)
-    given = values(parameters, defaults_of(book) if chosen.is_python else None)
+    try:
+        given = values(parameters, defaults_of(book) if chosen.is_python else None)
+    except DefinitionError as error:
+        raise click.UsageError(str(error)) from None
+    executed = _free(out, notebook)
     if chosen.note:
         click.echo(chosen.note, err=True)
-    executed = out or Path("build") / notebook.name
     try:
-        executed.parent.mkdir(parents=True, exist_ok=True)
         code = execute(book, notebook, executed, given, chosen=chosen, timeout_s=timeout_s, quiet=as_json)
         page = write_page(executed) if html and executed.exists() else None
     except OSError as error:
@@ -72,7 +110,27 @@ def run(
         click.echo(f"\nexecuted   {executed.resolve()}")
         if page:
             click.echo(f"as a page  {page.resolve()}")
-    sys.exit(code)
+    return code
+
+
+def _free(out: Path | None, notebook: Path) -> Path:
+    """Where the executed notebook goes, in a folder that is there. Raises `DefinitionError` for a place where
+    it would replace what it is made from, or be replaced by its page."""
+    if out is None:
+        executed = Path("build") / notebook.name
+        with contextlib.suppress(OSError):  # writing says why it cannot be made
+            executed.parent.mkdir(exist_ok=True)
+    else:
+        executed = out
+        if executed.suffix != ".ipynb":
+            raise DefinitionError(f"What is executed is a notebook: end --out in .ipynb, not {out.name}.")
+        if not executed.parent.exists():
+            raise DefinitionError(
+                f"The folder {shown(out.parent)} does not exist. Make it, or choose another --out."
+            )
+    if executed.exists() and executed.samefile(notebook):
+        raise DefinitionError(f"{shown(notebook)} would be overwritten by its own run. Choose another --out.")
+    return executed
 
 
 def _refuse_keys(parameters: tuple[tuple[str, str], ...]) -> None:
@@ -92,12 +150,12 @@ def execute(
     parameters: Mapping[str, Any],
     *,
     chosen: kernel.Kernel,
-    timeout_s: float | None,
+    timeout_s: int | None,
     quiet: bool,
 ) -> int:
     """Run the notebook in its own folder; 0, or 1 where a cell failed, or 124 where one took too long."""
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill import PapermillException, execute_notebook
+    from papermill import PapermillException, PapermillExecutionError, execute_notebook
 
     os.environ["LABKIT_PROGRESS"] = "lines"
     os.environ["LABKIT_NOTEBOOK"] = notebook.name
@@ -122,6 +180,10 @@ def execute(
             err=True,
         )
         return 124
+    except PapermillExecutionError as error:
+        if not _was_to_raise(error.cell_index, out):
+            click.echo(f"{notebook.name}: {error}", err=True)
+            return 1
     except (PapermillException, DeadKernelError) as error:
         click.echo(f"{notebook.name}: {error}", err=True)
         return 1
@@ -131,6 +193,19 @@ def execute(
         )
         return 1
     return 0
+
+
+def _was_to_raise(cell: int, out: Path) -> bool:
+    """Whether the last cell that raised was to, as its tag `raises-exception` says. Jupyter then goes on;
+    papermill, when all is done, takes it for a failure all the same and marks the notebook: the marks go."""
+    import nbformat
+    from papermill.execute import remove_error_markers
+
+    book = remove_error_markers(nbformat.read(out, as_version=4))
+    if "raises-exception" not in book.cells[cell].metadata.get("tags", ()):
+        return False
+    nbformat.write(book, out)
+    return True
 
 
 def _literally(path: Path) -> str:

@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-lab_option: Callable[[Any], Any] = click.option(
-    "--lab",
-    "path",
-    type=click.Path(dir_okay=False),
-    help="The lab's file; by default $LABKIT_LAB or ./lab.duckdb.",
-)
 _OTHER = re.compile(r"[^\n -~]+")
 
 

@@ -7,12 +7,13 @@ them are text. It runs nothing of the notebook.
 from __future__ import annotations
 
 import ast
+import builtins
 import difflib
 import json
 import keyword
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from labkit.errors import DefinitionError
@@ -52,8 +53,8 @@ def values(given: Iterable[tuple[str, str]], defaults: Mapping[str, object] | No
 
 def defaults_of(book: Any) -> dict[str, object] | None:
     """What a Python notebook's cell tagged `parameters` sets, by name. Where no cell is tagged: every name
-    that its code mentions, those it sets before it reads them as `ITS_OWN`. None where its code cannot be
-    read."""
+    that its code mentions and Python does not have, those it sets before it reads them as `ITS_OWN`. None
+    where its code cannot be read."""
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     tagged = next((cell for cell in code if "parameters" in cell.metadata.get("tags", ())), None)
     trees = [_parsed(cell.source) for cell in ([tagged] if tagged else code)]
@@ -61,6 +62,7 @@ def defaults_of(book: Any) -> dict[str, object] | None:
         return None
     if tagged is None:
         names = (node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name))
+        names = (name for name in names if not hasattr(builtins, name))
         return dict.fromkeys(names, UNKNOWN) | dict.fromkeys(_its_own(trees), ITS_OWN)
     return dict(pair for tree in trees for pair in _assigned(tree))
 
@@ -191,7 +193,11 @@ def _check_name(name: str, defaults: Mapping[str, object] | None) -> None:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise DefinitionError(f"The parameter {name!r:.80} is no name. Use letters, digits and _.")
     if defaults is not None and name not in defaults:
-        near = difflib.get_close_matches(name, defaults, n=1)
-        meant = f" Did you mean {near[0]}?" if near else ""
-        there = ", ".join(list(defaults)[:12]) or "none"
-        raise DefinitionError(f"The notebook has no parameter {name!r:.80}.{meant} It has: {there}.")
+        there = sorted((one for one, what in defaults.items() if what is not ITS_OWN), key=_unlike(name))
+        meant = f" Did you mean {there[0]}?" if difflib.get_close_matches(name, there, n=1) else ""
+        has = f"It has: {', '.join(there[:12])}" if there else "It has none: tag a cell `parameters`"
+        raise DefinitionError(f"The notebook has no parameter {name!r:.80}.{meant} {has}.")
+
+
+def _unlike(name: str) -> Callable[[str], float]:
+    return lambda other: -difflib.SequenceMatcher(None, other, name).ratio()

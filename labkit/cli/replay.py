@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from labkit.cli.output import json_option, lab_option, show_json
-from labkit.lab import Lab
+from labkit.cli.output import json_option, show_json
+from labkit.cli.which_lab import existing, lab_option
 
 
 @click.command()
@@ -26,7 +26,7 @@ def replay(card: Path, as_json: bool, path: str | None) -> None:
     from labkit.report.card import apart
 
     kept = read_card(card)
-    lab = Lab(path)
+    lab = existing(path)
     run = lab.run(kept["run"]["run_id"])
     now = run.card(question=kept.get("question"), **_settings(kept))
     plan = run.design()

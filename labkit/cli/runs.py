@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from labkit.cli.output import json_option, lab_option, show_frame, show_json, show_rows
+from labkit.cli.output import json_option, show_frame, show_json, show_rows
+from labkit.cli.which_lab import existing, lab_option
+from labkit.errors import DefinitionError
 from labkit.lab import Lab
+from labkit.run.report_material import scorers_of
+from labkit.visible import visible
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labkit.run import Run
 
 
 @click.command()
 @click.argument("words", nargs=-1)
 @json_option
-@lab_option
-def models(words: tuple[str, ...], as_json: bool, path: str | None) -> None:
+def models(words: tuple[str, ...], as_json: bool) -> None:
     """List models: context window, price per million tokens, and whether a key was found.
 
     WORDS narrow the list: every word must stand in a model's id, label or aliases.
     """
-    frame = Lab(path).models.frame()
+    frame = Lab().models.frame()
     names = (frame["id"] + " " + frame["label"].fillna("") + " " + frame["aliases"].astype(str)).str.lower()
     for word in words:
         # An argument that is no text of this system is in no model's name, and pandas cannot look for it.
         sought = word.lower().encode(errors="replace").decode()
         frame = frame[names.loc[frame.index].str.contains(sought, regex=False)]
-    columns = ["id", "context_window", "input_usd_mtok", "output_usd_mtok", "prices_from", "retired", "key"]
-    show_frame(frame if as_json else frame[columns], as_json=as_json, empty="no model matches")
+    columns = ["id", "label", "context_window", "input_usd_mtok", "output_usd_mtok", "retired", "key"]
+    told = frame if as_json else frame[columns].dropna(axis="columns", how="all")
+    show_frame(told, as_json=as_json, empty="no model matches")
 
 
 @click.command()
@@ -38,7 +45,7 @@ def models(words: tuple[str, ...], as_json: bool, path: str | None) -> None:
 @lab_option
 def runs(workspace: str | None, limit: int, as_json: bool, path: str | None) -> None:
     """List runs, newest first."""
-    frame = Lab(path).runs(workspace=workspace, limit=limit)
+    frame = existing(path).runs(workspace=workspace, limit=limit)
     columns = [
         "run_id",
         "experiment",
@@ -55,35 +62,44 @@ def runs(workspace: str | None, limit: int, as_json: bool, path: str | None) -> 
 
 @click.command()
 @click.argument("run_id", default="latest")
-@click.option("--next", "hint", is_flag=True, help="Say what to type next.")
 @json_option
 @lab_option
-def show(run_id: str, hint: bool, as_json: bool, path: str | None) -> None:
-    """Show one run: its summary by prompt and model. RUN_ID may be `latest`."""
+def show(run_id: str, as_json: bool, path: str | None) -> None:
+    """Show one run: its summary by prompt and model, and what it allows to say. RUN_ID may be `latest`."""
+    run = existing(path).run(run_id)
+    if as_json:
+        rows = run.summary().to_dict("records")
+        show_json({"run_id": run.run_id, "status": run.status, "summary": rows})
+    else:
+        tell(run)
+
+
+def tell(run: Run) -> None:
+    """Print the run's table, the answer that it allows, and what its columns mean."""
     from labkit import summary
 
-    lab = Lab(path)
-    run = lab.run(run_id)
     frame = run.summary()
-    if as_json:
-        show_json({"run_id": run.run_id, "status": run.status, "summary": frame.to_dict("records")})
-        return
     click.echo(f"run {run.run_id}: {run.status}\n")
     click.echo(summary.text(frame))
-    if hint:
-        click.echo(_next(lab))
+    if answer := _answer(run, frame):
+        click.echo("\n" + "\n".join(answer))
+    click.echo("\n" + "\n".join(summary.legend(frame)))
 
 
-def _next(lab: Lab) -> str:
-    """Where the lab is, and commands as they can be typed from here."""
-    here, python = Path.cwd(), Path(sys.executable)
-    folder = python.parent.relative_to(here) if python.is_relative_to(here) else python.parent
-    code = f"import duckdb; print(duckdb.connect('{lab.path}', read_only=True).sql('from generations'))"
-    return f"""
-the lab  {lab.path.resolve()}
-as rows  {folder}/python -c "{code}"
-next     make lab                    the notebook in JupyterLab, to change a prompt and run it again
-         {folder}/labkit models     other models, their prices, and which keys were found"""
+def _answer(run: Run, frame: pd.DataFrame) -> list[str]:
+    """Which prompt on which model, by each score, in the verdict's own words: nothing where there is one."""
+    by = [name for name in ("prompt", "model") if frame[name].nunique() > 1]
+    if not by:
+        return []
+    if run.status == "running":
+        return ["It is still asking; which is best is told when it is over."]
+    scores = scorers_of(run.generations(columns=["score.*"]))
+    try:
+        if len(scores) > 1:
+            return [f"{visible(score, limit=40)}: {run.verdict(score, by=by).headline}" for score in scores]
+        return [run.verdict(by=by).headline]
+    except DefinitionError as error:
+        return [str(error)]
 
 
 @click.command()
@@ -95,7 +111,7 @@ next     make lab                    the notebook in JupyterLab, to change a pro
 @lab_option
 def sql(query: str, timeout_s: float, as_json: bool, path: str | None) -> None:
     """Run QUERY on the lab, read-only and locked down."""
-    lab = Lab(path)
+    lab = existing(path)
     if as_json:
         show_rows(lab.store.query(query, timeout_s=timeout_s))
     else:
@@ -108,7 +124,7 @@ def sql(query: str, timeout_s: float, as_json: bool, path: str | None) -> None:
 @lab_option
 def backup(to: str, as_json: bool, path: str | None) -> None:
     """Copy the lab to the file TO, consistently, also while runs go on."""
-    made: Any = Lab(path).backup(to)
+    made: Any = existing(path).backup(to)
     if as_json:
         show_json({"backup": str(made)})
     else:

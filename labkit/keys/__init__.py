@@ -5,6 +5,6 @@ It does not know providers, prices or how a key is sent, and opens no connection
 
 from labkit.keys.key import Key
 from labkit.keys.scrub import resembles_key, scrub
-from labkit.keys.sources import find, for_model, key_env, state
+from labkit.keys.sources import dotenv_file, find, for_model, key_env, state
 
-__all__ = ["Key", "find", "for_model", "key_env", "resembles_key", "scrub", "state"]
+__all__ = ["Key", "dotenv_file", "find", "for_model", "key_env", "resembles_key", "scrub", "state"]

@@ -85,7 +85,7 @@ def find(env_name: str, *, folder: str | os.PathLike[str] | None = None) -> Key 
         raise DefinitionError("A key is looked up by the name of an environment variable, never by itself.")
     if env_name in os.environ:
         return _made(*cleaned(os.environ[env_name]), f"the environment variable {env_name}")
-    dotenv = _dotenv(Path.cwd() if folder is None else Path(folder))
+    dotenv = dotenv_file(folder)
     if dotenv is not None:
         found = _read(dotenv, env_name)
         if found is not None:
@@ -138,8 +138,11 @@ def _read(path: Path, env_name: str) -> Key | None:
     return _made(text, fault, f"{env_name} in {path.name}")
 
 
-def _dotenv(folder: Path) -> Path | None:
-    for place in (folder.resolve(), *folder.resolve().parents):
+def dotenv_file(folder: str | os.PathLike[str] | None = None) -> Path | None:
+    """The `.env` file whose keys are taken: the nearest from `folder` (by default the current one) upwards,
+    not above the project's root, where `.git` is, nor above the home folder; None where there is none."""
+    start = (Path.cwd() if folder is None else Path(folder)).resolve()
+    for place in (start, *start.parents):
         if (place / ".env").is_file():
             return place / ".env"
         if (place / ".git").exists() or place == Path.home():

@@ -67,7 +67,8 @@ class Run(Conclusions, Extendable, RunControl):
             run_id = str(latest["run_id"].iloc[0])
         elif services.store.run_row(run_id) is None:
             known = ", ".join(services.store.runs(limit=3)["run_id"])
-            raise DefinitionError(f"This lab has no run {quoted(run_id)}; the latest are {known or 'none'}.")
+            there = f"; the latest are {known}" if known else ", nor any other"
+            raise DefinitionError(f"This lab has no run {quoted(run_id)}{there}.")
         return cls(run_id, services=services)
 
     @classmethod

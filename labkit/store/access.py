@@ -74,7 +74,7 @@ class Access:
 
     @contextlib.contextmanager
     def _reading(self, wait_s: float, *, make: bool = False) -> Iterator[Reading]:
-        if not make and self._is_nothing():
+        if not make and not self.is_there():
             with database.in_memory() as connection:
                 yield Reading(connection, in_memory=True)
             return
@@ -143,7 +143,7 @@ class Access:
         """Whether the lab can be opened to write; False if somebody else holds it now. Makes it where there
         is none. Raises as `fold` does, but for `StoreLocked`."""
         with contextlib.suppress(StoreLocked):
-            if self._opening.in_block and not self._is_nothing():
+            if self._opening.in_block and self.is_there():
                 with self.reading(wait_s=0.0) as reading:
                     if reading.alone and (reading.why is None or reading.is_held):
                         return reading.why is None
@@ -183,8 +183,9 @@ class Access:
             opened.append(reading.connection)
             yield reading
 
-    def _is_nothing(self) -> bool:
-        return not database.exists(self.path) and not any(True for _ in self.folder.journals())
+    def is_there(self) -> bool:
+        """Whether there is a lab: its file, or a journal that waits to be folded into one. Makes nothing."""
+        return database.exists(self.path) or any(True for _ in self.folder.journals())
 
     # -- one opening -------------------------------------------------------------------------
 
@@ -246,7 +247,7 @@ class Access:
         except StoreLocked:
             raise
         except (StoreError, OSError) as error:
-            if self._is_nothing():
+            if not self.is_there():
                 raise
             stack.enter_context(forking.opening())
             return f"the folder {self.folder.path.name} cannot be written ({error})"

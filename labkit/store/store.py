@@ -82,6 +82,11 @@ class Store(Frames):
     def _shared(self) -> ProcessResources:
         return resources_of(self._place)
 
+    def is_there(self) -> bool:
+        """Whether there is a lab at the path: its file, or answers that wait to be folded into one. Makes
+        nothing. Raises `StoreError` if that cannot be told."""
+        return self._shared.access.is_there()
+
     # -- writing ---------------------------------------------------------------------------------
 
     def writer(self) -> Writer:

@@ -51,6 +51,11 @@ def text(summary: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> s
     return "\n".join([*told, *_notes(summary)])
 
 
+def headers(summary: pd.DataFrame) -> list[str]:
+    """The headers of the columns that `text` shows, each on one line."""
+    return [name.replace("\n", " ") for name in _cells(summary, None)[0]]
+
+
 def html(summary: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> str:
     """`summary` as an HTML table, escaped, for light and dark themes; the same cells as `text`."""
     headers, lines, left = _cells(summary, labels or summary.attrs.get("labels"))

@@ -48,7 +48,6 @@ def fetch(repo: str, file: str, room: Path, say: Progress) -> dict[str, Any]:
     """
     try:
         import huggingface_hub
-        from huggingface_hub import errors
     except ImportError:
         raise MissingPackage(
             "Files from the Hub need huggingface_hub: pip install 'labkit[local]', "
@@ -72,8 +71,13 @@ def fetch(repo: str, file: str, room: Path, say: Progress) -> dict[str, Any]:
                     api.hf_hub_download(repo, each.rfilename, revision=info.sha, local_dir=room / "hub")
                 )
                 papers.append(paper.rename(room / paper.name).name)
-    except (OSError, ValueError, errors.HfHubHTTPError) as error:
-        raise WeightsError(f"{file!r} could not be fetched from {repo}: {_reason(error)}") from None
+    except WeightsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what it raises is its HTTP client's, another in each version
+        raise WeightsError(
+            f"{file!r} could not be fetched from {repo}: {_reason(error)}. Look at the address and the "
+            "network; a GGUF file that is here already needs none: local:FILE.gguf."
+        ) from None
     say(f"{file}: checking")
     digest = compute(taken)
     wanted = sibling.lfs.sha256 if sibling.lfs else None

@@ -53,7 +53,9 @@ def test_models_lists_prices_and_keys(call: Call) -> None:
     row = next(row for row in rows if row["id"] == "openai/gpt-4o")
     assert row["key"] == "missing"
     assert row["input_usd_mtok"] > 0
-    assert "openai/gpt-4o" in call("models", "gpt-4o").stdout
+    told = call("models", "gpt-4o").stdout
+    assert "GPT-4o mini" in told
+    assert "retired" not in told  # no column without a value
 
 
 def test_runs_and_show_tell_the_history(call: Call, filled: lk.Lab) -> None:
@@ -127,7 +129,103 @@ def test_backup_is_a_lab(call: Call, filled: lk.Lab, here: Path) -> None:
     assert len(lk.Lab(here / "copy.duckdb").generations()) == 2
 
 
-def test_doctor_names_keys_without_showing_them(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+LAB_COMMANDS = [["runs"], ["show"], ["sql", "select 1"], ["backup", "copy.duckdb"], ["replay", "card.json"]]
+
+
+def test_every_command_that_reads_a_lab_is_tried_without_one() -> None:
+    """The list is complete: each command with `--lab` stands in it, but for `doctor`."""
+    from labkit.cli.main import labkit
+
+    reading = {
+        name for name, command in labkit.commands.items() if any(one.name == "path" for one in command.params)
+    }
+    assert reading == {words[0] for words in LAB_COMMANDS} | {"doctor"}
+
+
+@pytest.mark.parametrize("words", LAB_COMMANDS)
+def test_a_lab_that_is_not_there_is_an_error(
+    call: Call, filled: lk.Lab, here: Path, words: list[str]
+) -> None:
+    """Its name is told, and those beside it; the code is 1, and nothing is made, copied or printed."""
+    filled.run("latest").card("card.json")
+    there = beside(here)
+    for path in ("nope.duckdb", "no/where/nope.duckdb"):
+        done = call(*words, "--lab", path, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"labkit: There is no lab at {path}. ")
+        assert ("That folder has lab.duckdb." in done.stderr) == (path == "nope.duckdb")
+    assert beside(here) == there
+
+
+def beside(here: Path) -> set[str]:
+    """What stands in the folder beside the lab, whose own files come and go."""
+    return {path.name for path in here.iterdir() if not path.name.startswith("lab.duckdb")}
+
+
+def test_doctor_makes_no_lab(call: Call, here: Path) -> None:
+    """Where there is none it says so and leaves the folder as it was; a folder that is missing is a fault."""
+    for path, state in (("nope.duckdb", "note"), ("no/where/nope.duckdb", "fault")):
+        done = call("doctor", "--lab", path, "--json", check=False)
+        found = {finding["what"]: finding for finding in json.loads(done.stdout)}
+        assert found["lab"]["state"] == state
+        assert f"There is no lab at {path}" in found["lab"]["words"]
+        assert done.returncode == (state == "fault")
+        assert not list(here.iterdir())
+
+
+def test_doctor_says_where_it_looked(call: Call, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of the weights, and the `.env` file whose keys are taken, or up to where there is none."""
+    monkeypatch.setenv("LABKIT_WEIGHTS", str(here / "mine"))
+    (here / ".git").mkdir()
+    told = call("doctor").stdout
+    assert "kept in mine; LABKIT_WEIGHTS names another" in told
+    assert "none in this folder, nor above it" in told
+    (here / ".env").write_text("OPENAI_API_KEY=sk-canary-0123456789abcdef\n")
+    (here / ".env").chmod(0o600)
+    told = call("doctor").stdout
+    assert any(line.split()[:3] == ["ok", ".env", ".env;"] for line in told.splitlines())
+    assert "canary" not in told
+
+
+def test_what_was_not_foreseen_is_kept_in_a_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of labkit's own is told in lines, with code 1; its traceback is in a file of this user's."""
+    code = """if 1:
+        import sys
+        from labkit.cli import main
+        import labkit.cli.runs as runs
+        def broken(path):
+            raise ZeroDivisionError("by nothing")
+        runs.existing = broken
+        sys.argv = ["labkit", "runs"]
+        main()
+    """
+    monkeypatch.setenv("TMPDIR", str(here))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("labkit: ZeroDivisionError: by nothing\n")
+    assert len(done.stderr.splitlines()) == 2
+    kept = Path(done.stderr.split()[-1])
+    assert kept.read_text().startswith("Traceback")
+    assert kept.stat().st_mode & 0o077 == 0
+    monkeypatch.setenv("TMPDIR", "/dev/full")
+    monkeypatch.setenv("TMP", "/dev/full")
+    text = code.replace("main()", "import tempfile; tempfile.tempdir = '/nowhere'; main()")
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert "Traceback (most recent call last)" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_is_one_sentence(here: Path) -> None:
+    """What cannot be printed ends the command with code 1 and the system's own words, once."""
+    command = [Path(sys.executable).parent / "labkit", "models"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "labkit: No space left on device\n")
+
+
+def test_doctor_names_keys_without_showing_them(
+    call: Call, filled: lk.Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`labkit doctor` says that a key was found and prints no piece of it."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789abcdef")
     done = call("doctor", "--json")
@@ -218,7 +316,7 @@ def test_no_answer_reaches_the_terminal_as_an_escape(
         ["show"],
         ["show", HOSTILE],
         [HOSTILE],
-        ["models", "--lab", HOSTILE],
+        ["runs", "--lab", HOSTILE],
         ["run", "n.ipynb", "--no-html"],
         ["run", "n.ipynb", "-p", HOSTILE, HOSTILE],
         ["run", f"{HOSTILE}.ipynb"],
@@ -280,18 +378,51 @@ def test_the_end_of_a_run_prints_nothing(call: Call, here: Path) -> None:
 def test_a_notebook_that_cannot_run_is_one_sentence(call: Call, here: Path) -> None:
     """Torn, without such a kernel or parameter, or with nowhere to write: one message, and nothing is run."""
     (here / "torn.ipynb").write_text('{"cells": [')
-    book(here / "n.ipynb", "x = 1", "open('ran', 'w')")
+    written = book(here / "n.ipynb", "x = 1", "open('ran', 'w')").read_bytes()
+    (here / "same.ipynb").symlink_to("n.ipynb")
     for words in (
         ["torn.ipynb"],
         ["n.ipynb", "--kernel", "nosuch"],
-        ["n.ipynb", "-p", "y", "1"],
         ["n.ipynb", "--out", "n.ipynb/x.ipynb"],
+        ["n.ipynb", "--out", "no/where/x.ipynb"],
+        ["n.ipynb", "--out", "n.ipynb"],
+        ["same.ipynb", "--out", "n.ipynb"],
+        ["n.ipynb", "--out", "page.html"],
     ):
         done = call("run", *words, check=False)
         assert done.returncode == 1
         assert done.stderr.startswith("labkit: "), done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert not (here / "ran").exists()
+    assert not (here / "no").exists()
+    assert (here / "n.ipynb").read_bytes() == written
+
+
+@pytest.mark.parametrize("words", [["-p", "rwos", "1"], ["-p", "rows", "many"], ["--timeout", "0"]])
+def test_a_word_that_is_no_parameter_ends_the_command(call: Call, here: Path, words: list[str]) -> None:
+    """Nothing runs: the code is 2, as for any command that is written wrong, and the names there are told."""
+    book(here / "n.ipynb", "experiment = 'a'\nrows = 1", "open('ran', 'w')")
+    done = call("run", "n.ipynb", *words, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "rwos" not in words or "Did you mean rows? It has: rows, experiment." in done.stderr
+    assert not (here / "ran").exists()
+
+
+def test_a_cell_that_is_to_raise_is_no_failure(call: Call, here: Path) -> None:
+    """Cells tagged `raises-exception` end nothing, leave no mark of papermill's, and hide no failure."""
+    path = book(here / "n.ipynb", "x = 1", "1 / 0", "print('went', 'on')")
+    told = nbformat.read(path, as_version=4)
+    told.cells[1].metadata["tags"] = ["raises-exception"]
+    nbformat.write(told, path)
+    assert "went on" in call("run", "n.ipynb", "-p", "x", "2").stdout
+    executed = nbformat.read(here / "build" / "n.ipynb", as_version=4)
+    assert [cell.cell_type for cell in executed.cells] == ["code"] * 4
+    told.cells.append(nbformat.v4.new_code_cell("[][0]"))
+    nbformat.write(told, path)
+    done = call("run", "n.ipynb", check=False)
+    assert done.returncode == 1
+    assert "IndexError" in done.stderr
 
 
 def test_a_page_fetches_nothing(call: Call, here: Path) -> None:

@@ -33,6 +33,8 @@ def book(*sources: str, tag: bool = True) -> Any:
         ("0.70", 0.5, 0.7),
         ("1.10", "", "1.10"),
         ("12e4567", "", "12e4567"),
+        ("1e3", "", "1e3"),
+        ("007", "", "007"),
         ("12e4567", UNKNOWN, "12e4567"),
         ("NaN", UNKNOWN, "NaN"),
         ("true", "", "true"),
@@ -174,6 +176,15 @@ def test_without_a_tagged_cell_any_name_that_is_used_is_one() -> None:
     assert found is not None
     assert "limit" in found
     assert "limmit" not in found
+    assert "print" not in found
+
+
+def test_the_nearest_name_comes_first() -> None:
+    """Who misspelt one looks for it; names that cannot be given, as the notebook sets them, are not told."""
+    with pytest.raises(DefinitionError, match=r"Did you mean rows\? It has: rows, \w+, \w+\."):
+        values([("row", "1")], {"budget": 1, "experiment": "", "rows": 1, "own": ITS_OWN})
+    with pytest.raises(DefinitionError, match="It has none: tag a cell `parameters`"):
+        values([("x", "1")], {"y": ITS_OWN})
 
 
 def test_code_that_cannot_be_read_allows_any_name() -> None:

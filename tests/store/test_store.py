@@ -22,6 +22,18 @@ def test_making_a_store_touches_nothing(path: Path) -> None:
         Store("a\0b")
 
 
+def test_a_lab_is_there_from_its_first_line_on(store: Store, path: Path, put: Any, make: Any) -> None:
+    """Before anything is written there is none, and asking makes none; a journal alone is one already."""
+    assert not store.is_there()
+    assert list(path.parent.iterdir()) == []
+    put(make.generation())
+    assert not path.exists()
+    assert store.is_there()
+    store.fold()
+    assert path.exists()
+    assert store.is_there()
+
+
 def test_a_relative_path_stays_where_it_was_meant(
     path: Path, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
