@@ -15,7 +15,7 @@ from labkit.visible import shown
 def line(design: Design, estimate: Estimate) -> str:
     """`2 prompts × 1 model × 3 samples × 1 repeat = 6 requests; 0 known; USD 0.28–0.41; about 3 min`."""
     time = "" if not estimate.seconds else f"; about {duration(estimate.seconds)}"
-    return f"{product(design)}; {estimate.known} known; {estimate.cost}{time}"
+    return "; ".join([f"{product(design)}; {estimate.known} known; {estimate.cost}{time}", *design.notes])
 
 
 def table(
@@ -28,7 +28,7 @@ def table(
     )
     head = "<thead><tr><th>to ask, because</th><th>cells</th></tr></thead>"
     why = f"<table>{head}<tbody>{reasons}</tbody></table>"
-    keys = "".join(f"<div>{html.escape(shown(fault))}</div>" for fault in missing)
+    keys = "".join(f"<div>{html.escape(shown(told))}</div>" for told in (*missing, *design.notes))
     return (
         f"<div><b>{html.escape(shown(design.experiment))}</b>: {product(design)}</div>{keys}"
         f"{estimate._repr_html_()}{'' if power is None else power._repr_html_()}{why if reasons else ''}"
