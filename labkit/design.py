@@ -54,6 +54,8 @@ class Design:
     places: tuple[Place, ...] = ()
     messages: Mapping[tuple[int, int], Sequence[Message]] = field(default_factory=dict, repr=False)
     plan_id: str = ""
+    notes: tuple[str, ...] = ()
+    """What is to be known of it before it is asked; no part of what it is."""
 
     def keep(self, chosen: Iterable[int]) -> Design:
         """The same design with only these cells, by position; draws are counted anew."""

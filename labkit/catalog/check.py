@@ -47,7 +47,7 @@ def faults(model: Model) -> list[str]:
     found: list[str] = []
     found += _endpoint_faults(model)
     found += sdk_client.faults(model)
-    found += params.check(model.params, model)[1]
+    found += params.misspelt(model.params, model) + params.check(model.params, model)[1]
     found += price_faults(model.prices, model.id)
     found += _limit_faults(model)
     found += _name_faults(model)

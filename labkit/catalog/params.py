@@ -1,14 +1,15 @@
 """What is sent beside the messages: whether it can be sent, and whether the model can take it.
 
-Parameters labkit does not know pass through as they are, and are recorded; those whose meaning is the same
-everywhere are held to their limits here, so that a wrong one is named before anything is paid for. Four
-are written one way and sent in each dialect's own: `max_tokens`, `stop`, `reasoning_effort`, and
-`response_format` with a JSON schema:
+Those whose meaning is the same everywhere are held to their limits here, so that a wrong one is named
+before anything is paid for; all others pass through as they are, and are recorded. Four are written one
+way and sent in each dialect's own: `max_tokens`, `stop`, `reasoning_effort`, and `response_format` with a
+JSON schema:
 
     {"type": "json_schema", "json_schema": {"name": "label", "strict": True, "schema": {…}}}
 
-`extra_body` means what it means in the SDKs: what stands in it is a parameter like the others.
-This module does not know prompts, keys or what a provider makes of a parameter.
+`extra_body` means what it means in the SDKs: what stands in it is a parameter like the others, under
+whatever name. Outside it a misspelt name is refused (see `param_names`). This module does not know prompts,
+keys or what a provider makes of a parameter.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from labkit.catalog.model import Model
+from labkit.catalog import param_names
+from labkit.catalog.model import Model, Weights
 from labkit.visible import quoted
 
 DEEPEST = 50
 MOST_STOPS = 16
-_OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _RANGES = {
     "temperature": (0.0, 2.0),
     "top_p": (0.0, 1.0),
@@ -90,6 +92,33 @@ def check(params: object, model: Model) -> tuple[dict[str, Any], list[str]]:
     return normal, found
 
 
+def misspelt(params: object, model: Model) -> list[str]:
+    """A sentence for each name in `params`, as a person wrote them, that is near one that `model` takes.
+
+    >>> misspelt({"temprature": 0, "extra_body": {"temprature": 0}}, Model("openai/gpt-4o"))
+    ["openai/gpt-4o has no param 'temprature'. Did you mean temperature? ..."]
+    """
+    return param_names.faults(_names(params, model), model)
+
+
+def unchecked(params: object, model: Model) -> list[str]:
+    """The names in `params` that are sent as they stand, and that `model` is not known to take.
+
+    >>> unchecked({"seed": 1, "house": 2, "extra_body": {"garden": 0}}, Model("openai/gpt-4o"))
+    ['house']
+    """
+    return param_names.unknown(_names(params, model), model)
+
+
+def _names(params: object, model: Model) -> list[str]:
+    """The names a person wrote for params of the model's, without those that have sentences of their own."""
+    if not isinstance(params, Mapping) or not isinstance(model.dialect, str):
+        return []
+    words = [name for name in params if isinstance(name, str) and name.isprintable() and name.strip()]
+    told = {"extra_body", *_OWN}
+    return [name for name in words if name not in told and name.lower() not in _SECRETS]
+
+
 def flat(params: Mapping[str, Any]) -> dict[str, Any]:
     """`params` with what stands in `extra_body` among them, where the SDKs put it: at the top of the body.
 
@@ -103,7 +132,7 @@ def flat(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _limit(name: str, value: Any, model: Model) -> str | None:
-    if name in _OUTPUT_LIMITS:
+    if name in OUTPUT_LIMITS:
         return _output_limit(value, model)
     if name in _RANGES:
         low, high = _RANGES[name]
@@ -158,7 +187,15 @@ def _output_limit(value: Any, model: Model) -> str | None:
     if type(value) is not int or value < 1:
         return "not a whole number from 1 up"
     if model.max_output is not None and value > model.max_output:
-        return f"more than the {model.max_output:,} tokens the model can answer with"
+        return (
+            f"more than the {model.max_output:,} tokens the model can answer with "
+            f"(if that is dated: lk.Model({model.id!r}, max_output=…))"
+        )
+    room, way = model.context_window, f"if that is dated: lk.Model({model.id!r}, context_window=…)"
+    if model.dialect == "local":
+        room, way = (model.weights or Weights()).context_tokens, "what labkit gives it"
+    if room is not None and value > room:
+        return f"more than its context of {room:,} tokens; the answer and the prompt are to fit in it ({way})"
     return None
 
 

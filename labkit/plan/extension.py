@@ -17,7 +17,10 @@ from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
+from labkit import providers
 from labkit.arguments import check, is_number, whole
+from labkit.catalog import param_names
+from labkit.catalog.params import OUTPUT_LIMITS
 from labkit.design import Design, build
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
@@ -169,6 +172,7 @@ def _widened(
         repeats=top + repeats,
         share=design.share,
     )
+    wider = replace(wider, notes=design.notes)
     vision.check(wider)
     wanted = {(place.prompt, place.model, place.sample, place.repeat) for place in design.places}
     wanted |= {(p, m, s, repeat) for p, m, s, _ in wanted for repeat in range(top, top + repeats)}
@@ -183,14 +187,12 @@ def _defined(
     plan: Study, models: Sequence[Any], params: Mapping[str, Any] | None
 ) -> tuple[tuple[Any, ...], tuple[Mapping[str, Any], ...]]:
     design = plan.design
-    first, *others = design.params
-    shared = {key: value for key, value in first.items() if all(p.get(key) == value for p in others)}
     found, _ = define(
         prompts=list(design.prompts),
         models=models,
         dataset=design.dataset,
         repeats=1,
-        params=shared if params is None else params,
+        params=_shared(design) if params is None else params,
         context=(),
         experiment=design.experiment,
         workspace=design.workspace,
@@ -203,6 +205,21 @@ def _defined(
     if twice := [model.id for model in found.models if model.id in have]:
         raise DefinitionError(f"The study has {', '.join(map(repr, twice))} already.")
     return found.models, found.params
+
+
+def _shared(design: Design) -> dict[str, Any]:
+    """The params that all models of the design have, as a person wrote them: what only the first one's
+    provider sends unasked is none, but for the limit of an answer, which is the same for all."""
+    first, *others = design.params
+    model = design.models[0]
+    unasked = providers.load(model.dialect).defaults(model, first)
+    shared = {
+        name: value
+        for name, value in first.items()
+        if all(name in params and params[name] == value for params in others)
+        and (name in OUTPUT_LIMITS or name not in unasked or unasked[name] != value)
+    }
+    return param_names.as_written(shared, model)
 
 
 def _launch(

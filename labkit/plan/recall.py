@@ -7,9 +7,10 @@ were. It knows only what is stored: a model that the lab does not list now canno
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labkit.catalog import param_names
 from labkit.catalog.catalog import Catalog
 from labkit.catalog.model import Model
 from labkit.datasets import of_samples
@@ -84,4 +85,11 @@ def _models(ids: Sequence[str], sent: dict[str, Any], catalog: Catalog) -> list[
             f"The lab does not list {', '.join(map(repr, strangers))} now. "
             "Give the run's own models to it: lk.Lab(..., models=[lk.Model(...)])."
         )
-    return [catalog.get(id).replace(**sent.get(id, {"params": {}})) for id in ids]
+    return [_asked(catalog.get(id), sent.get(id)) for id in ids]
+
+
+def _asked(model: Model, sent: Mapping[str, Any] | None) -> Model:
+    if sent is None:
+        return model.replace(params={})
+    spoken = model.replace(dialect=sent["dialect"], params={})
+    return spoken.replace(params=param_names.as_written(sent["params"], spoken))

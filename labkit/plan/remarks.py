@@ -17,7 +17,8 @@ from labkit.scoring.check import is_empty
 
 
 def remarks(design: Design, scorers: Sequence[Scorer]) -> list[str]:
-    """One clause each: prompts that use no column, placeholders sent as they stand, samples not scored.
+    """One clause each: params nobody knows, prompts that use no column, placeholders sent as they stand,
+    samples not scored.
 
     >>> plan = lab.plan(prompts=["Say hi"], models=[echo], dataset=[{"text": "a"}, {"text": "b"}])
     >>> remarks(plan.design, ())
@@ -25,7 +26,7 @@ def remarks(design: Design, scorers: Sequence[Scorer]) -> list[str]:
     """
     asked = sorted({(place.prompt, place.sample) for place in design.places})
     samples = design.dataset.samples
-    found: list[str] = []
+    found = list(design.notes)
     for at, prompt in enumerate(design.prompts):
         found += _of_prompt(prompt, [samples[sample] for of, sample in asked if of == at])
     every = [samples[sample] for sample in sorted({sample for _, sample in asked})]

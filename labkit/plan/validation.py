@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -124,6 +125,7 @@ def define(
         share=duplicates == "share",
     )
     vision.check(design)
+    design = replace(design, notes=tuple(_notes(chosen_models, params or {})))
     return design, _with_structure(design, marking)
 
 
@@ -177,10 +179,20 @@ def _params(model: Model, given: Mapping[str, Any], faults: Faults) -> Mapping[s
     asked = {**parameters.flat(model.params), **parameters.flat(given)}
     defaults = providers.load(model.dialect).defaults(model, asked)
     merged, wrong = parameters.check({**defaults, **asked}, model)
-    faults.add(*wrong)
+    faults.add(*parameters.misspelt(given, model), *wrong)
     for name, value in merged.items():
         _no_key(value, f"The param {name} of {model.id}", faults)
     return merged
+
+
+def _notes(models: Sequence[Model], given: Mapping[str, Any]) -> Iterable[str]:
+    for model in models:
+        written = {**model.params, **given}
+        if names := [quoted(name, limit=40) for name in parameters.unchecked(written, model)]:
+            yield (
+                f"{model.id} is not known to take {' and '.join(names):.200}, sent as it stands "
+                "(in extra_body={…} without this note)"
+            )
 
 
 def _no_key(given: Any, what: str, faults: Faults) -> None:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.catalog.model import Model
-from labkit.catalog.params import check, schema_of
+from labkit.catalog.model import Model, Weights
+from labkit.catalog.params import check, misspelt, schema_of, unchecked
 
 GPT = Model("openai/gpt-4o", max_output=100)
 CLAUDE = Model("anthropic/claude-haiku-4-5")
@@ -282,3 +282,33 @@ def test_a_schema_is_found_in_every_dialects_words(params):
     """However the schema is asked for, answers can be held to it; without one there is none."""
     assert schema_of(params) == SCHEMA
     assert schema_of({"text": "x", "response_format": "y", "output_config": 3}) is None
+
+
+def test_no_limit_is_beyond_the_context():
+    """B9: what fits in no context is refused with the number, also where the limit is called
+    otherwise or stands in extra_body."""
+    small = Model("local/m", weights=Weights(context_tokens=512))
+    for model, params, room in (
+        (small, {"max_tokens": 513}, "512"),
+        (Model("local/m"), {"max_completion_tokens": 10**9}, "2,048"),
+        (Model("openai/m", context_window=1000), {"extra_body": {"max_tokens": 1001}}, "1,000"),
+        (VLLM.replace(context_window=1000), {"max_tokens": 1001}, "1,000"),
+    ):
+        (fault,) = check(params, model)[1]
+        assert f"more than its context of {room} tokens" in fault
+    assert check({"max_tokens": 512}, small)[1] == []
+    assert check({"max_tokens": 10**9}, VLLM)[1] == []
+
+
+def test_a_limit_that_may_be_dated_is_told_with_the_way_out():
+    """A listed limit may be dated: the message says how to give another, and that one is taken."""
+    (fault,) = check({"max_tokens": 101}, GPT)[1]
+    assert "lk.Model('openai/gpt-4o', max_output=…)" in fault
+    assert check({"max_tokens": 101}, GPT.replace(max_output=200))[1] == []
+
+
+def test_names_labkit_speaks_of_itself_are_told_once():
+    """Keys and what labkit sets itself have sentences of their own: their names are not told as misspelt."""
+    params = {"api_key": "x", "Authorization": "x", "messages": [], "timeout": 1, " ": 1, "a\nb": 1}
+    assert misspelt(params, GPT) == unchecked(params, GPT) == []
+    assert len(check(params, GPT)[1]) == len(params)

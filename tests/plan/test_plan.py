@@ -77,3 +77,23 @@ def test_warming_up_needs_no_sdk_that_is_not_used(echo: Echo) -> None:
     before = set(sys.modules)
     warm_up([echo()])
     assert not {"openai", "anthropic"} & (set(sys.modules) - before)
+
+
+def test_a_misspelt_param_is_refused_and_a_new_one_is_told(lab: Any, echo: Any) -> None:
+    """A name near a known one raises, in the plan and in the model; one that is near nothing is sent as it
+    stands, which the plan tells; in extra_body neither is looked at, and the request is the same."""
+    mine = lk.Model("vllm/m", base_url="http://127.0.0.1:1/v1", key_env="", params={"house": 1})
+
+    def plan(params: Any, model: Any = mine) -> Any:
+        return lab.plan(prompts=["Say {{ w }}"], models=[model], dataset=[{"w": "a"}], params=params)
+
+    with pytest.raises(DefinitionError, match=r"Did you mean temperature.*\n.*Did you mean max_tokens"):
+        plan({"temprature": 0, "max_token": 8})
+    with pytest.raises(DefinitionError, match="Did you mean max_tokens"):
+        plan({}, mine.replace(params={"max_tokns": 8}))
+    told = plan({"garden": 2})
+    assert "vllm/m is not known to take 'house' and 'garden', sent as it stands" in str(told)
+    assert "is not known to take" in told._repr_html_()
+    meant = plan({"extra_body": {"garden": 2}}, mine.replace(params={"extra_body": {"house": 1}}))
+    assert "is not known" not in str(meant)
+    assert meant.plan_id == told.plan_id

@@ -68,3 +68,15 @@ def test_what_cannot_be_told_is_said(lab: Any, here: Path) -> None:
     run = plan(lab).run()
     with pytest.raises(DefinitionError, match=r"lk\.Lab\(\.\.\., models="):
         lk.Lab(here / "lab.duckdb").again(run.run_id)
+
+
+def test_params_under_any_name_come_back(here: Path, echo: Callable[..., Any]) -> None:
+    """What was sent on purpose in extra_body is sent again, and is none misspelt now."""
+    model = lk.Model("scripted/one", client=lk.Script(lambda request: "yes", version="1"))
+    with_own = lk.Lab(here / "own.duckdb", models=[model])
+    params = {"seed": 1, "extra_body": {"temprature": 3}}
+    run = with_own.plan(prompts=["Say {{ w }}"], models=[model], dataset=[{"w": "a"}], params=params).run()
+    plan = with_own.again(run.run_id)
+    assert plan.frame()["known"].all()
+    assert dict(plan.design.params[0]) == {"seed": 1, "temprature": 3}
+    assert plan.design.notes == ()
