@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labkit.summary.scores import score_column
-from labkit.summary.show import html, text
+from labkit.summary.show import html, lacking, text
 from labkit.summary.summarize import baseline, cost_per_1k, fresh, summarize
 
-__all__ = ["baseline", "cost_per_1k", "fresh", "html", "score_column", "summarize", "text"]
+__all__ = ["baseline", "cost_per_1k", "fresh", "html", "lacking", "score_column", "summarize", "text"]
