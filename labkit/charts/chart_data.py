@@ -14,6 +14,7 @@ from labkit.charts.model_styles import ModelStyle, styles
 from labkit.errors import DefinitionError
 from labkit.records import Generations
 from labkit.summary import fresh
+from labkit.summary.unscored import why_none
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -83,6 +84,12 @@ def frame_of(x: Generations | pd.DataFrame, *columns: str) -> pd.DataFrame:
     if not hasattr(x, "generations"):
         raise DefinitionError(f"a chart takes a run or a frame of generations, not a {type(x).__name__}")
     return x.generations(columns=list(dict.fromkeys([*EVERY, *columns])))
+
+
+def no_scores(frame: pd.DataFrame, column: str | None) -> str:
+    """Why there is no score to draw, in a sentence."""
+    why = why_none(frame, column)
+    return f"{why[0].upper()}{why[1:]}."
 
 
 def _texts(column: pd.Series[Any]) -> pd.Series[str]:

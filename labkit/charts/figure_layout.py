@@ -6,9 +6,12 @@ It knows Plotly and no data.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from labkit.charts.model_styles import plotly_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -55,8 +58,9 @@ def figure(title: str, subtitle: str = "", *, height: int = 440) -> go.Figure:
 
 
 def without_data(title: str, why: str) -> go.Figure:
-    """A figure that says why there is nothing to see."""
+    """A figure that says why there is nothing to see; `why` may hold what a model or a scorer said."""
     found = figure(title, height=260)
+    why = "<br>".join(plotly_text(line, limit=120) for line in textwrap.wrap(why, 90))
     found.add_annotation(text=why, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper", font_size=14)
     found.update_xaxes(visible=False)
     found.update_yaxes(visible=False)

@@ -40,10 +40,12 @@ def forest(x: Pairs | pd.DataFrame, *, margin: float | None = None) -> go.Figure
     of the best contender are drawn, and the title says so.
     """
     check(number("margin", margin, above=0, or_none=True))
-    pairs, name, margin, points = _pairs(x, margin)
+    given: Any = getattr(x, "verdict", lambda: x)()
+    pairs, name, margin, points = _pairs(given, margin)
     compared = pairs[pairs["n"] > 0].reset_index(drop=True)
     if compared.empty:
-        return without_data("Differences, n = 0 pairs", "No two contenders share a scored sample.")
+        why = getattr(given, "headline", "No two contenders share a scored sample.")
+        return without_data("Differences, n = 0 pairs", why)
     shown = compared
     if len(compared) > MOST_PAIRS:
         best = str(compared["first"].iloc[0])
@@ -76,10 +78,9 @@ def forest(x: Pairs | pd.DataFrame, *, margin: float | None = None) -> go.Figure
     return found
 
 
-def _pairs(x: Any, margin: float | None) -> tuple[pd.DataFrame, str, float | None, bool]:
+def _pairs(given: Any, margin: float | None) -> tuple[pd.DataFrame, str, float | None, bool]:
     import pandas as pd
 
-    given = x.verdict() if hasattr(x, "verdict") else x
     pairs: Any = given if isinstance(given, pd.DataFrame) else getattr(given, "frame", dict)()
     if not isinstance(pairs, pd.DataFrame) or "all_low" not in pairs.columns:
         raise DefinitionError("A forest takes a verdict: lk.charts.forest(run.verdict())")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import check, number, sure
-from labkit.charts.chart_data import frame_of, rows
+from labkit.charts.chart_data import frame_of, no_scores, rows
 from labkit.charts.clocks import model_rows
 from labkit.charts.figure_layout import LINE, ROW_PX, TEXT, axis, counted, figure, without_data
 from labkit.charts.model_styles import SYMBOLS, ModelStyle, plotly_text
@@ -47,15 +47,15 @@ def scores(
     frame = compact(frame, column, clusters)
     given = rows(frame, [], labels=labels)
     if column is None:
-        return without_data("Scores, n = 0 answers", "Nothing was scored yet; give the plan scorers=[…].")
+        return without_data("Scores, n = 0 answers", no_scores(frame, column))
     every = frame if "prompt" in frame.columns else frame.assign(prompt="prompt")
     table = summarize(every, score=column.removeprefix("score."), level=level, clusters=clusters)
     name = plotly_text(column.removeprefix("score."), limit=60)
     table = table[table["score_n"] > 0]
     if table.empty:
-        why = f"None of {counted(len(frame), 'row')} has a score."
-        return without_data(f"Score {name}, n = 0 answers", why)
-    said = f"bars: {table.attrs['intervals']}"
+        return without_data(f"Score {name}, n = 0 answers", no_scores(frame, column))
+    (intervals,) = table.attrs["intervals"].values()
+    said = f"bars: {intervals}"
     return _drawn(table, given.styles, name, baseline, said, score_scale(frame, column))
 
 

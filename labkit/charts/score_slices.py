@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labkit.arguments import check, sure, text
-from labkit.charts.chart_data import frame_of, rows
+from labkit.charts.chart_data import frame_of, no_scores, rows
 from labkit.charts.clocks import marker, model_rows
 from labkit.charts.figure_layout import ROW_PX, axis, counted, figure, without_data
 from labkit.charts.model_styles import ModelStyle, plotly_text
@@ -54,7 +54,7 @@ def slices(
     given = rows(frame, [], labels=labels)
     scored = score_column(frame, score)
     if scored is None or not frame[scored].notna().any():
-        return without_data("Score by slice, n = 0 answers", "No answer has a score yet.")
+        return without_data("Score by slice, n = 0 answers", no_scores(frame, scored))
     chosen = _column(frame, column)
     if chosen is None:
         return without_data("Score by slice, n = 0 slices", "No sample column has two to twenty values.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labkit.charts.chart_data import frame_of, rows
+from labkit.charts.chart_data import frame_of, no_scores, rows
 from labkit.charts.clocks import marker, measured
 from labkit.charts.figure_layout import ROW_PX, Scale, axis, counted, figure, scale, without_data
 from labkit.charts.model_styles import ModelStyle, plotly_text
@@ -55,7 +55,7 @@ def frontier(
     frame = compact(frame, column, clusters)
     given = rows(frame, [], labels=labels)
     if column is None or not frame[column].notna().any():
-        return without_data("Quality, price and speed, n = 0 answers", "No answer has a score yet.")
+        return without_data("Quality, price and speed, n = 0 answers", no_scores(frame, column))
     study = basis(frame, column, level=level, clusters=clusters)
     table = contender_table(frame, score=score, clusters=clusters)
     pairs = compare_pairs(_turned(table, better), level=study.level, watched=study.watched)

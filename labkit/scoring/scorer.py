@@ -140,7 +140,7 @@ def score(
     """One Score for each scorer, in their order; nothing a scorer does raises.
 
     A generation that is not `done` is not scored. A scorer that raises, or gives what is no finite
-    number, gives a Score with value None and an `error` that names the generation and the sample.
+    number, gives a Score with value None and an `error` that says why: which row it is, the score tells.
     """
     return [_scored(one, generation, sample, at) for one in scorers(given)]
 
@@ -149,11 +149,10 @@ def _scored(scorer: Scorer, generation: Generation, sample: Sample, at: datetime
     if generation.status != "done":
         why = f"not scored: the generation is {generation.status}"
         return _row(scorer, generation, at, value=None, explanation=why)
-    where = f"{scorer.name} on generation {generation.generation_id} (sample {sample.id})"
     try:
         answer = scorer.fn(generation, sample)
     except Exception as error:  # noqa: BLE001 - a scorer is the user's code; the answer must stay
-        return _row(scorer, generation, at, value=None, error=f"{where}: {_told(error)}")
+        return _row(scorer, generation, at, value=None, error=_told(error))
     detail: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {"value": answer}
     fault = _detail_fault(detail)
     value = None if fault else _number(detail.get("value"))
@@ -164,7 +163,7 @@ def _scored(scorer: Scorer, generation: Generation, sample: Sample, at: datetime
         scale = TRUE_OR_FALSE
     fault = fault or (None if value is None else _misfit(value, scale))
     if fault:
-        return _row(scorer, generation, at, value=None, error=f"{where}: {fault}")
+        return _row(scorer, generation, at, value=None, error=fault)
     explanation, metadata = detail.get("explanation"), detail.get("metadata")
     found = _row(scorer, generation, at, value=value, explanation=explanation, metadata=metadata)
     return found if scale == scorer.scale else msgspec.structs.replace(found, low=0.0, high=1.0, step=1.0)

@@ -52,8 +52,10 @@ class Frames(ABC):
         that whole day, a time without a zone is UTC. Rows of one `run` come as they were planned, by sample,
         repeat, prompt and model; those of several as they were written; with `limit` the newest so many,
         newest first. `columns` chooses columns (`sample.*` and `score.*` are all of those),
-        and is much faster without `text` and `raw`. Counts are int64, those a provider may not report
-        Int64; times are UTC.
+        and is much faster without `text` and `raw`; `empty` (done, and nothing but blanks in `text`) is only
+        there if chosen. Counts are int64, those a provider may not report Int64; times are UTC.
+        In `attrs`: `scales`, what scorers declared of their values, and `failures`, by scorer that failed:
+        on how many of how many `answers` it `failed`, the most frequent `reason`, how many `reasons`.
         Raises `DefinitionError` for a filter or column that makes no sense, `StoreLocked`.
 
         >>> from labkit.store import Store

@@ -32,6 +32,10 @@ _COUNTED = (
     "replayed", "cost_unknown", "unsettled", "attempt", "version", "position",
 )  # fmt: skip
 _STARTED = "coalesce(started_at, written_at)"
+# Anything but what Python's `strip` takes away.
+_SHOWS = r"[^\s\p{Z}\x{0B}\x{1C}-\x{1F}\x{85}]"
+DERIVED = {"empty": f"""status = 'done' and not regexp_matches(coalesce("text", ''), '{_SHOWS}')"""}
+"""Columns that are computed where they are asked for by name: a million texts take long to come over."""
 _SAMPLES = """
 with
     wanted as (select distinct * from ({rows})),
@@ -44,7 +48,7 @@ from wanted join of_run using (run_id) join log.samples as s using (dataset, sam
 order by dataset, s.position, s.rowid
 """
 _SCORES = """
-select scorer, g.rowid as of_row, "value", low, high, step, epoch_us(s.written_at) as written
+select scorer, g.rowid as of_row, "value", low, high, step, error, epoch_us(s.written_at) as written
 from log.scores as s join ({rows}) as g using (generation_id)
 """
 
@@ -64,7 +68,8 @@ def generations(
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """One row per generation: see `Store.generations`."""
-    wanted = filters.columns(columns, known=GENERATION_COLUMNS, prefixes=("sample.", "score."))
+    known = (*GENERATION_COLUMNS, *DERIVED)
+    wanted = filters.columns(columns, known=known, prefixes=("sample.", "score."))
     # These never change within a generation, so they may cut the rows before the latest is looked for.
     fixed, fixed_params = filters.names(
         {"run_id": run, "experiment": experiment, "model": model, "prompt": prompt, "workspace": workspace}
@@ -99,7 +104,8 @@ def generations(
         def rows(columns: Iterable[str]) -> str:
             return f"select {', '.join(columns)} from log.generations where {chosen}"  # noqa: S608 - bound
 
-        table = reading.connection.execute(rows(map(name, read)), params).to_arrow_table()
+        shown = [f"{DERIVED[column]} as {column}" if column in DERIVED else name(column) for column in read]
+        table = reading.connection.execute(rows(shown), params).to_arrow_table()
         parts = [to_frame(table.select(own), never_missing=_COUNTED)] if own else []
         if "sample." in joined:
             of_rows = rows(identities)
@@ -182,7 +188,8 @@ def _places(table: pa.Table, samples: pa.Table, number: pa.Array) -> NDArray[np.
 
 
 def _score_columns(table: pa.Table, scores: pa.Table) -> pd.DataFrame:
-    """The value of each scorer for each row; `attrs["scales"]` has what each declared of them."""
+    """The value of each scorer for each row; `attrs["scales"]` has what each declared of them, and
+    `attrs["failures"]` where it failed."""
     import numpy as np
     import pandas as pd
 
@@ -193,17 +200,27 @@ def _score_columns(table: pa.Table, scores: pa.Table) -> pd.DataFrame:
     scorer = scores["scorer"].combine_chunks().dictionary_encode()
     code, value = scorer.indices.to_numpy(zero_copy_only=False), scores["value"].to_numpy()
     row = _at(table["rowid"].to_numpy(), scores["of_row"].to_numpy())
-    columns, scales = {}, {}
+    columns, scales, failures = {}, {}, {}
     declared = [scores[name].to_numpy() for name in ("low", "high", "step")]
+    errors = scores["error"].combine_chunks().dictionary_encode()
+    reasons, reason = errors.dictionary, errors.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     for number, scored_by in sorted(enumerate(scorer.dictionary.to_pylist()), key=lambda pair: pair[1]):
         mine = code == number
-        filled = np.full((4, len(table)), np.nan)
-        filled[:, row[mine]] = [of[mine] for of in (value, *declared)]
+        filled = np.full((5, len(table)), np.nan)
+        filled[:, row[mine]] = [of[mine] for of in (value, *declared, reason)]
         columns[f"score.{scored_by}"] = filled[0]
-        if (scale := _agreed(filled[1:, ~np.isnan(filled[0])])) is not None:
+        if (scale := _agreed(filled[1:4, ~np.isnan(filled[0])])) is not None:
             scales[scored_by] = scale
+        told, times = np.unique(filled[4, filled[4] >= 0].astype(np.intp), return_counts=True)
+        if len(told):
+            failures[scored_by] = {
+                "answers": int((~np.isnan(filled[4])).sum()),
+                "failed": int(times.sum()),
+                "reason": reasons[int(told[times.argmax()])].as_py(),
+                "reasons": len(told),
+            }
     found = pd.DataFrame(columns, index=range(len(table)))
-    found.attrs["scales"] = scales
+    found.attrs |= {"scales": scales, "failures": failures}
     return found
 
 

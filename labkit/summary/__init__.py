@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from labkit.summary.legend import legend
 from labkit.summary.scores import score_column
-from labkit.summary.show import html, text
+from labkit.summary.show import html, lacking, text
 from labkit.summary.summarize import baseline, cost_per_1k, fresh, summarize
 
-__all__ = ["baseline", "cost_per_1k", "fresh", "html", "legend", "score_column", "summarize", "text"]
+__all__ = [
+    "baseline",
+    "cost_per_1k",
+    "fresh",
+    "html",
+    "lacking",
+    "legend",
+    "score_column",
+    "summarize",
+    "text",
+]

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labkit.summary.cut_answers import of_frame
+
 if TYPE_CHECKING:
     import pandas as pd
 
 READ = (
     "prompt", "model", "provider", "sample_id", "repeat", "status", "latency_s", "ttft_s", "input_tokens",
     "output_tokens", "cost_usd", "maybe_paid", "attempts", "replayed_from", "started_at", "in_flight",
+    "stop_reason", "empty",
 )  # fmt: skip
 
 FIGURES = (*READ, "sample.*", "score.*")
@@ -22,12 +25,13 @@ FIGURES = (*READ, "sample.*", "score.*")
 def compact(frame: pd.DataFrame, *also: str | None) -> pd.DataFrame:
     """The columns that `summarize`, `contender_table` and charts read, and those named in `also`.
 
-    Prompts, models, providers and status become categories and samples whole numbers; `attrs` are kept.
+    Prompts, models, providers and status become categories and samples whole numbers; of texts it stays
+    whether they are `empty`; `attrs` are kept.
 
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"model": ["b", "a"], "sample_id": ["x", "x"], "status": "done", "text": "long"})
     >>> compact(rows).columns.tolist(), compact(rows)["sample_id"].tolist()
-    (['model', 'sample_id', 'status'], [0, 0])
+    (['model', 'sample_id', 'status', 'empty'], [0, 0])
     """
     import pandas as pd
 
@@ -40,6 +44,8 @@ def compact(frame: pd.DataFrame, *also: str | None) -> pd.DataFrame:
             changed[name] = pd.Categorical.from_codes(codes, pd.Index([str(value) for value in values]))
     if "sample_id" in cut.columns:
         changed["sample_id"] = pd.factorize(cut["sample_id"], use_na_sentinel=False)[0]
+    if "text" in frame.columns and "status" in frame.columns:
+        changed["empty"] = of_frame(frame)["empty"]
     found = cut.assign(**changed)
     found.attrs = dict(frame.attrs)
     return found

@@ -22,6 +22,7 @@ from labkit.store.filters import listed
 from labkit.summary.clocks import Clock, clocks, started_at
 from labkit.summary.scores import Bounds, asking_order, codes, floats, score_column, score_scale
 from labkit.summary.summarize import fresh
+from labkit.summary.unscored import why_none
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -151,10 +152,7 @@ def _checked(frame: pd.DataFrame, keys: tuple[str, ...], score: str | None, clus
         raise DefinitionError(dict.fromkeys(faults))
     column = score_column(frame, score)
     if column is None:
-        raise DefinitionError(
-            "Nothing was scored, so nothing can be compared. Give the plan scorers=[…], "
-            "or score the answers now: run.score(lk.exact())."
-        )
+        raise DefinitionError(f"Nothing can be compared: {why_none(frame, None)}.")
     return column
 
 

@@ -6,12 +6,14 @@ compares nothing.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import check, number, sure
 from labkit.errors import DefinitionError
+from labkit.scoring.structure import STRUCTURE
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -25,18 +27,55 @@ if TYPE_CHECKING:
 Bounds = tuple[float | None, float | None]
 
 
+def score_names(frame: pd.DataFrame) -> list[str]:
+    """The scores of a frame; `structure`, which a plan adds by itself, comes after those that were given.
+
+    >>> import pandas as pd
+    >>> score_names(pd.DataFrame(columns=["score.structure", "score.tone"]))
+    ['tone', 'structure']
+    """
+    found = [str(name).removeprefix("score.") for name in frame.columns if str(name).startswith("score.")]
+    return sorted(found, key=lambda name: name == STRUCTURE)
+
+
 def score_column(frame: pd.DataFrame, score: str | None) -> str | None:
     """The frame's column of scorer `score`, by default the first; None where nothing was scored.
 
     Raises DefinitionError where the frame has no such scorer.
     """
-    found = [str(name) for name in frame.columns if str(name).startswith("score.")]
+    names = score_names(frame)
     if score is None:
-        return found[0] if found else None
-    if not isinstance(score, str) or f"score.{score}" not in found:
-        has = ", ".join(repr(name.removeprefix("score.")) for name in found) or "none"
-        raise DefinitionError(f"there is no score {quoted(score)} in this frame; scores: {has}")
+        return f"score.{names[0]}" if names else None
+    if not isinstance(score, str) or score not in names:
+        raise DefinitionError(no_score(score, names))
     return f"score.{score}"
+
+
+def no_score(score: Any, names: Sequence[str]) -> str:
+    """What is said where there is no such score, with the nearest that there is.
+
+    >>> no_score("exakt", ["exact", "length"])
+    "there is no score 'exakt' in this frame; did you mean 'exact'? Scores: 'exact', 'length'"
+    """
+    near = difflib.get_close_matches(score[:200], names, n=1) if isinstance(score, str) else []
+    hint = f"; did you mean {quoted(near[0])}? Scores: " if near else "; scores: "
+    return f"there is no score {quoted(score)} in this frame{hint}{', '.join(map(quoted, names)) or 'none'}"
+
+
+def scores_of(frame: pd.DataFrame, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The scores named, each once and in the frame. Raises DefinitionError with all that is wrong.
+
+    >>> import pandas as pd
+    >>> scores_of(pd.DataFrame(columns=["score.exact", "score.polite"]), ["polite", "exact"])
+    ('polite', 'exact')
+    """
+    has = score_names(frame)
+    faults = [] if wanted else ["score= is empty; name at least one score"]
+    faults += [no_score(name, has) for name in wanted if not isinstance(name, str) or name not in has]
+    faults += [f"score= names {quoted(name)} twice" for name in has if list(wanted).count(name) > 1]
+    if faults:
+        raise DefinitionError(dict.fromkeys(faults))
+    return tuple(wanted)
 
 
 def score_scale(

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from labkit.summary import cut_answers, unscored
+from labkit.summary.cut_answers import KINDS
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -89,18 +91,21 @@ def _cells(
         names = labels or {} if key == "model" else {}
         columns[visible(key, limit=40)] = [visible(names.get(row[key], row[key]), limit=48) for row in rows]
     columns["n"] = [f"{row['n']:,}" for row in rows]
-    for name in ("failed", "partial", "stopped", "replayed", "maybe_paid"):
+    for name in ("failed", "partial", "stopped", *KINDS, "replayed", "maybe_paid"):
         # Failures are always told; the rarer counts where there are any.
         if name == "failed" or any(row[name] for row in rows):
             columns[name.replace("_", "\n")] = [f"{row[name]:,}" for row in rows]
-    if any(row["scorer"] for row in rows):
-        level = f"{rows[0]['level'] * 100:g} % interval"
-        columns[f"score\n({level})"] = [_score(row) for row in rows]
+    for name, suffix in _scores(summary):
+        head = f"{visible(name, limit=24)} above" if suffix else "above"
+        level = f"{rows[0][f'level{suffix}'] * 100:g} % interval"
+        columns[f"{visible(name, limit=24) if suffix else 'score'}\n({level})"] = [
+            _score(row, suffix) for row in rows
+        ]
+        if (above := f"above_baseline{suffix}") in summary.columns:
+            columns[f"{head}\nbaseline"] = [_yes(row[above]) for row in rows]
     if "rank_low" in summary.columns:
         columns["rank"] = [_ranks(row) for row in rows]
         columns["chance of\nbeing best"] = [_chance(row["best_chance"]) for row in rows]
-    if "above_baseline" in summary.columns:
-        columns["above\nbaseline"] = [_yes(row["above_baseline"]) for row in rows]
     for name, header in (
         ("latency_p50_s", "latency\np50 (s)"),
         ("latency_p95_s", "latency\np95 (s)"),
@@ -119,15 +124,19 @@ def _notes(summary: pd.DataFrame) -> list[str]:
     notes = []
     if len(summary) == 0:
         return ["no generations"]
-    first = summary.iloc[0]
-    if first["scorer"] is not None:
-        least, most = int(summary["score_n"].min()), int(summary["score_n"].max())
+    notes += lacking(summary)
+    for name, suffix in _scores(summary):
+        of = summary[f"score_n{suffix}"]
+        least, most = int(of.min()), int(of.max())
         samples = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-        notes.append(f"score: {visible(first['scorer'])}, mean over {samples} scored samples")
-        if intervals := summary.attrs.get("intervals"):
+        notes.append(f"score: {visible(name)}, mean over {samples} scored samples")
+        if intervals := summary.attrs.get("intervals", {}).get(name):
             notes[-1] += f"; {visible(intervals)}"
+    if others := summary.attrs.get("others"):
+        notes.append(f"scored too: {visible(', '.join(others))}; see them with score=")
     if "baseline" in summary.columns:
-        notes.append(f"baseline: {first['baseline']:.3f}, what always giving the same answer scores")
+        rate = summary["baseline"].iloc[0]
+        notes.append(f"baseline: {rate:.3f}, what always giving the same answer scores")
     if (summary["replayed"] > 0).any():
         notes.append("latencies: of fresh answers only; replayed ones have none of their own")
     if (~summary["cost_known"] & summary["cost_usd"].notna()).any():
@@ -137,13 +146,29 @@ def _notes(summary: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _score(row: Mapping[Any, Any]) -> str:
-    if math.isnan(row["score"]):
+def lacking(summary: pd.DataFrame) -> list[str]:
+    """What the answers and scores of a summary lack, a sentence each: answers cut, empty or refused, scorers
+    that failed."""
+    names = [name for name, _ in _scores(summary)]
+    return [*cut_answers.of_summary(summary), *unscored.failures(summary.attrs.get("failures"), names)]
+
+
+def _scores(summary: pd.DataFrame) -> list[tuple[str, str]]:
+    """The scores that it tells of, and what their columns end in: nothing where there is only one."""
+    if "scorer" not in summary.columns:
+        names = [str(name).removeprefix("score.") for name in summary.columns if str(name)[:6] == "score."]
+        return [(name, f".{name}") for name in names]
+    return [(str(name), "") for name in summary["scorer"].dropna().unique()]
+
+
+def _score(row: Mapping[Any, Any], suffix: str) -> str:
+    mean, n = row[f"score{suffix}"], row[f"score_n{suffix}"]
+    if math.isnan(mean):
         return NONE
-    ends = (row["score_low"], row["score_high"])
+    ends = (row[f"score_low{suffix}"], row[f"score_high{suffix}"])
     if not all(map(math.isfinite, ends)):
-        return f"{_number(row['score'])} ({'one sample' if row['score_n'] == 1 else 'no scatter'})"
-    return f"{row['score']:.3f} ({ends[0]:.3f} to {ends[1]:.3f})"
+        return f"{_number(mean)} ({'one sample' if n == 1 else 'no scatter'})"
+    return f"{mean:.3f} ({ends[0]:.3f} to {ends[1]:.3f})"
 
 
 def _ranks(row: Mapping[Any, Any]) -> str:

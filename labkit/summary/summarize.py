@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
 from labkit.store.filters import listed
-from labkit.summary.scores import Bounds, ScoreIntervals, basis, codes, floats, score_column
+from labkit.summary.cut_answers import KINDS, of_frame
+from labkit.summary.score_columns import score_columns
+from labkit.summary.scores import Bounds, codes, floats, score_names
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def summarize(
     frame: pd.DataFrame,
     *,
     by: str | Sequence[str] = ("prompt", "model"),
-    score: str | None = None,
+    score: str | Sequence[str] | None = None,
     baseline: float | tuple[Any, float] | None = None,
     level: float = 0.95,
     bounds: Bounds | None = None,
@@ -48,21 +50,25 @@ def summarize(
     """One row per combination of the columns `by`, sorted by them, from a frame of generations.
 
     `frame` has the columns of `labkit.records.Generation` and one column `score.<name>` per scorer.
-    `score` names the scorer; by default the frame's first. What it declared of its values is in
-    `frame.attrs["scales"]`, where a lab puts it; `bounds` (lowest, highest) and `step` say it of any other
-    frame. `clusters` names a column of samples that belong together. `watched`: intervals that hold at any
-    moment of stopping; by default where the frame's run was grown after it could be looked at
-    (`attrs["grown"]`) and the score has bounds: see `labkit.summary.scores.basis`. Columns of the result,
+    `score` names the scorer, or several; by default all, without `structure` where there are others. What
+    they declared of their values is in `frame.attrs["scales"]`, where a lab puts it; `bounds` (lowest,
+    highest) and `step` say it of any other frame. `clusters` names a column of samples that belong
+    together. `watched`: intervals that hold at any moment of stopping; by default where the frame's run was
+    grown after it could be looked at (`attrs["grown"]`) and the score has bounds: see
+    `labkit.summary.scores.basis`. Columns of the result,
     in this order:
 
     - those of `by`
     - `n` (int): cells; `failed`, `partial`, `stopped`, `replayed` (int): how many of them are that
+    - `cut`, `empty`, `refused` (int, NA where the frame lacks `stop_reason` or `text`): how many of those
+      that are done ended at `max_tokens`, have no text but blanks, are a refusal of the model or its filter
     - `scorer` (str), `score`, `score_low`, `score_high` (float): the mean over samples of each
       sample's mean over its scored repeats, with its interval at `level`: `score_interval` of
       `labkit.stats`, infinite where nothing bounds it (one sample; no scatter, and no declared bounds).
       Samples are the units, so repeats make it no narrower than they deserve. Answers that are not scored
       (failed ones among them) are left out: `scored` (int) counts the rows that are in, `score_n`
-      (int) their samples
+      (int) their samples. Of several scores each of these columns, `level` and `above_baseline` stands once
+      for each, as `score.<name>`, `score_low.<name>` …, and there is no `scorer`
     - `latency_n` (int), `latency_p50_s`, `latency_p95_s`, `ttft_p50_s`, `ttft_p95_s` (float, s): of
       answers that are `done` and were asked afresh; replayed answers have no clocks of their own
     - `tokens_per_s` (float): Σ output_tokens ÷ Σ latency_s over the same rows, of each sample the mean over
@@ -74,10 +80,10 @@ def summarize(
     - `cost_per_1k_usd` (float): cost of 1,000 done answers: the mean over samples of each sample's mean;
       NaN where a cost is not known
     - `maybe_paid` (int): attempts that may have been paid for without giving an answer
-    - `level` (float); with `baseline` (a rate, or what `baseline()` gives) also `baseline` (float)
-      and `above_baseline` (bool, NA without an interval): whether the whole interval lies above it, at a
-      level corrected for the number of rows (Bonferroni): if none is, one says so in at most 1 − level of
-      tables. The baseline itself is taken as known.
+    - `level` (float); with `baseline` (a rate, or what `baseline()` gives: that for scores from 0 to 1 only)
+      and a score also `baseline` (float) and `above_baseline` (bool, NA without an interval): whether the
+      whole interval lies above it, at a level corrected for the number of rows and scores (Bonferroni): if
+      none is, one says so in at most 1 − level of tables. The baseline itself is taken as known.
 
     What cannot be said is NaN, never 0. The result shows itself as a table (`summary_frame`); it calls
     models as `frame.attrs["labels"]` does, where a run put them there. Raises DefinitionError where a column
@@ -94,37 +100,44 @@ def summarize(
     from labkit.summary.summary_frame import as_summary
 
     keys = listed(by)
-    column = score_column(frame, score)
     _check(frame, keys)
+    scores = score_columns(
+        frame, score, level=level, bounds=bounds, step=step, clusters=clusters, watched=watched
+    )
     rate = baseline[1] if isinstance(baseline, tuple) else baseline
-    numbers = _numeric(frame, column)
-    given = basis(frame, column, level=level, bounds=bounds, step=step, clusters=clusters, watched=watched)
-    interval = ScoreIntervals(frame, column, given)
+    held = [] if rate is None else [one for one in scores if one.is_held_against(baseline)]
     groups = [
         (key, part)
-        for key, part in numbers.groupby(
+        for key, part in _numeric(frame).groupby(
             [frame[name].reset_index(drop=True) for name in keys], sort=True, dropna=False, observed=True
         )
     ]
+    told = [one.name for one in scores if one.name is not None]
     rows = []
     for key, part in groups:
         row: dict[str, Any] = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
-        row |= (
-            _counts(part)
-            | _score(part, column, interval(part.index.to_numpy()))
-            | _clocks(part)
-            | _money(part)
-            | {"level": given.level}
-        )
-        if rate is not None:
-            low = interval(part.index.to_numpy(), tests=len(groups)).low
-            above = low > rate if math.isfinite(low) else pd.NA
-            row |= {"baseline": float(rate), "above_baseline": above}
+        places = part.index.to_numpy()
+        row |= _counts(part)
+        for one in scores:
+            row |= one.of(places)
+        row |= _clocks(part) | _money(part)
+        row |= {f"level{one.suffix}": one.interval.given.level for one in scores}
+        if rate is not None and held:
+            row["baseline"] = float(rate)
+            for one in held:
+                low = one.interval(places, tests=len(groups) * len(held)).low
+                row[f"above_baseline{one.suffix}"] = low > rate if math.isfinite(low) else pd.NA
         rows.append(row)
-    result = pd.DataFrame(rows) if rows else _empty(keys, rate)
-    if rate is not None:
-        result = result.astype({"above_baseline": "boolean"})
-    return as_summary(result, frame.attrs.get("labels"), intervals=interval.told)
+    result = pd.DataFrame(rows) if rows else _empty(keys, told, rate if held else None)
+    result = result.astype(
+        dict.fromkeys(KINDS, "Int64") | {f"above_baseline{one.suffix}": "boolean" for one in held}
+    )
+    return as_summary(
+        result,
+        frame.attrs,
+        intervals={one.name: one.interval.told for one in scores if one.name is not None},
+        others=[name for name in score_names(frame) if name not in told],
+    )
 
 
 def baseline(targets: Iterable[Hashable]) -> tuple[Any, float]:
@@ -159,33 +172,25 @@ def _check(frame: pd.DataFrame, keys: list[str]) -> None:
         raise DefinitionError(faults)
 
 
-def _numeric(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
+def _numeric(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     parts: dict[str, Any] = {name: floats(frame, name) for name in _NUMBERS}
-    parts["score"] = floats(frame, column)
     parts["sample"] = codes(frame["sample_id"])
     parts["status"] = frame["status"].astype("category").array
     replayed = "replayed_from" in frame.columns
     parts["replayed"] = frame["replayed_from"].notna().to_numpy() if replayed else False
+    parts |= {kind: pd.NA if found is None else found for kind, found in of_frame(frame).items()}
     return pd.DataFrame(parts, index=pd.RangeIndex(len(frame)))
 
 
 def _counts(part: pd.DataFrame) -> dict[str, Any]:
+    import pandas as pd
+
     status = part["status"].value_counts()
     counts = {name: int(status.get(name, 0)) for name in ("failed", "partial", "stopped")}
-    return {"n": len(part), **counts, "replayed": int(part["replayed"].sum())}
-
-
-def _score(part: pd.DataFrame, column: str | None, found: Interval) -> dict[str, Any]:
-    return {
-        "scorer": column.removeprefix("score.") if column else None,
-        "score": found.estimate,
-        "score_low": found.low,
-        "score_high": found.high,
-        "scored": int(part["score"].notna().sum()),
-        "score_n": found.n,
-    }
+    kinds = {kind: pd.NA if part[kind].isna().any() else int(part[kind].sum()) for kind in KINDS}
+    return {"n": len(part), **counts, "replayed": int(part["replayed"].sum()), **kinds}
 
 
 def fresh(frame: pd.DataFrame) -> pd.Series[bool]:
@@ -251,8 +256,9 @@ def _total(part: pd.DataFrame, answered: pd.Series[bool]) -> float:
     return 0.0 if nothing else float(part["cost_usd"].sum(min_count=1))
 
 
-def _empty(keys: list[str], rate: float | None) -> pd.DataFrame:
+def _empty(keys: list[str], names: Sequence[str], rate: float | None) -> pd.DataFrame:
     import pandas as pd
 
-    row = pd.DataFrame({"status": ["stopped"], "sample_id": [""], **dict.fromkeys(keys, "")})
-    return summarize(row, by=keys, baseline=rate).iloc[:0]
+    told = dict.fromkeys(keys, "") | dict.fromkeys((f"score.{name}" for name in names), math.nan)
+    row = pd.DataFrame({"status": ["stopped"], "sample_id": [""], **told})
+    return summarize(row, by=keys, score=list(names) or None, baseline=rate).iloc[:0]

@@ -6,7 +6,7 @@ pandas is there already.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,8 +15,9 @@ from labkit.summary.show import html, text
 
 
 class Summary(pd.DataFrame):
-    """What `summarize` gives. `attrs["labels"]` names models as tables and charts call them,
-    `attrs["intervals"]` says what the intervals are."""
+    """What `summarize` gives. In `attrs`: `labels` names models as tables and charts call them, `intervals`
+    says by scorer what its intervals are, `failures` where scorers failed, and `others` names scores that are
+    not told of."""
 
     @property
     def _constructor(self) -> Callable[..., pd.DataFrame]:
@@ -29,9 +30,15 @@ class Summary(pd.DataFrame):
         return html(self)
 
 
-def as_summary(frame: pd.DataFrame, labels: Any, *, intervals: str) -> Summary:
-    """`frame` as a summary whose models are called by `labels` (id → label, or None); `intervals` says what
-    its intervals are."""
+def as_summary(
+    frame: pd.DataFrame,
+    attrs: Mapping[Any, Any],
+    *,
+    intervals: Mapping[str, str],
+    others: Sequence[str],
+) -> Summary:
+    """`frame` as a summary of a frame of generations with these `attrs`."""
+    kept: dict[Hashable, Any] = {name: attrs[name] for name in ("labels", "failures") if attrs.get(name)}
     made = Summary(frame)
-    made.attrs = {"intervals": intervals} | ({"labels": dict(labels)} if labels else {})
+    made.attrs = {**kept, "intervals": dict(intervals), "others": list(others)}
     return made

@@ -19,12 +19,13 @@ from labkit.stats import Scale, agreed, holm, ratio_of_means
 from labkit.summary.compact_frame import READ
 from labkit.summary.contender_table import contender_table
 from labkit.summary.pairwise import compare_pairs
-from labkit.summary.scores import Basis, Bounds, score_column, score_scale
+from labkit.summary.scores import Basis, Bounds, no_score, score_names, score_scale
+from labkit.summary.unscored import failures, why_none
 from labkit.verdict import show
 from labkit.verdict.amounts import counted
 from labkit.verdict.changes import CHANGES, cause, changes, sentence
 from labkit.verdict.words import Terms, score_note
-from labkit.visible import visible
+from labkit.visible import quoted, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,10 +92,8 @@ def compare(
     'p · m scored the same on all 30 common samples'
     """
     check(sure("level", level))
-    columns = [score_column(frame, score) for frame in (before, after)]
-    if columns[0] is None or columns[0] not in after.columns:
-        raise DefinitionError("Both runs need the same scorer; score them: run.score(lk.exact())")
-    column = columns[0]
+    names = (visible(names[0], limit=60), visible(names[1], limit=60))
+    column = _common(before, after, score, names)
     scale = agreed([score_scale(frame, column, bounds, step) for frame in (before, after)])
     old, new = (_keyed(frame, column) for frame in (before, after))
     paired, renamed = _renamed(old, new)
@@ -110,7 +109,6 @@ def compare(
         row["cause"] = cause(row)
     import pandas as pd
 
-    names = (visible(names[0], limit=60), visible(names[1], limit=60))
     terms = Terms(
         scorer=column.removeprefix("score."),
         study=Basis(scale, None, False, level, level, False),
@@ -127,6 +125,23 @@ def compare(
         sentences=tuple(sentence(row, terms, names) for row in found),
         notes=_notes(paired, new, terms, names, found),
         rows=pd.DataFrame(found).drop(columns=["details", "answers", "latency_n"]),
+    )
+
+
+def _common(before: pd.DataFrame, after: pd.DataFrame, score: str | None, names: tuple[str, str]) -> str:
+    """The column of the score that both runs have. Raises DefinitionError where they have none in common."""
+    has = [score_names(frame) for frame in (before, after)]
+    if score is not None:
+        each = zip(names, has, strict=True)
+        check([f"run {name}: {no_score(score, there)}" for name, there in each if score not in there])
+        return f"score.{score}"
+    common = [name for name in has[0] if name in has[1]]
+    if common:
+        return f"score.{common[0]}"
+    told = [", ".join(map(quoted, there)) or "none" for there in has]
+    raise DefinitionError(
+        f"The two runs have no score in common: run {names[0]} has {told[0]}, run {names[1]} has {told[1]}. "
+        "Score both alike: run.score(lk.exact())."
     )
 
 
@@ -259,6 +274,11 @@ def _notes(
         f"{level} holds for scores, prices, times and tokens separately, not for all of them together"
     )
     for name, frame in zip(names, (old, new), strict=True):
+        column = f"score.{terms.scorer}"
+        if frame[column].isna().all():
+            said.append(f"run {name} has no score: {why_none(frame, column)}")
+        else:
+            said += [f"run {name}: {told}" for told in failures(frame.attrs.get("failures"), [terms.scorer])]
         if frame.attrs.get("grown"):
             said.append(f"run {name} was made larger after it could be looked at; looks are not counted here")
     cells = [

@@ -41,13 +41,6 @@ def headline(
     """One or two sentences: who is best as far as is known, and which of these is the cheapest."""
     noun = by[0] if len(by) == 1 else "combination"
     scored = [str(name) for name in contenders.loc[contenders["score_n"] > 0, "name"]]
-    if not scored:
-        return f"No {noun} has a scored answer, so there is nothing to compare."
-    if len(scored) == 1:
-        row = contenders[contenders["name"] == scored[0]].iloc[0]
-        return (
-            f"Only {shown[scored[0]]} has scored answers: {_scored(row, terms)}. There is nothing to compare."
-        )
     silent = [shown[str(name)] for name in contenders["name"] if str(name) not in scored]
     rest = f" No scored answer: {listed(silent)}." if silent else ""
     beaten = {str(row["second"]) for row in records(pairs) if row["decided"]}
@@ -253,7 +246,8 @@ def _missing_notes(contenders: pd.DataFrame, shown: Mapping[str, str]) -> list[s
     return said
 
 
-def _scored(row: Mapping[str, Any] | pd.Series[Any], terms: Terms) -> str:
+def mean_score(row: Mapping[str, Any] | pd.Series[Any], terms: Terms) -> str:
+    """The mean score of a contender, with its interval and over how many samples."""
     value, over = terms.amount(number(terms.factor * float(row["score"]))), counted(row["score_n"], "sample")
     if not (math.isfinite(row["score_low"]) and math.isfinite(row["score_high"])):
         return f"{value} over {over}"

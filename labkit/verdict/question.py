@@ -13,7 +13,7 @@ from labkit.arguments import check, number, text
 from labkit.errors import DefinitionError
 from labkit.summary.compact_frame import compact
 from labkit.summary.contender_table import ContenderTable, contender_table
-from labkit.summary.scores import Basis, Bounds, basis, score_column
+from labkit.summary.scores import Basis, Bounds, basis, score_column, scores_of
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -98,27 +98,6 @@ def questions(
 
 
 _UNSAID = {"margin": None, "better": "higher", "bounds": None, "step": None}
-
-
-def scores_of(frame: pd.DataFrame, wanted: Sequence[str]) -> tuple[str, ...]:
-    """The scores named, each once and in the frame. Raises DefinitionError with all that is wrong.
-
-    >>> import pandas as pd
-    >>> scores_of(pd.DataFrame(columns=["score.exact", "score.polite"]), ["polite", "exact"])
-    ('polite', 'exact')
-    """
-    has = [str(name).removeprefix("score.") for name in frame.columns if str(name).startswith("score.")]
-    told = ", ".join(map(repr, has)) or "none"
-    faults = [] if wanted else ["score= is empty; name at least one score"]
-    faults += [
-        f"there is no score {quoted(name)} in this frame; scores: {told}"
-        for name in wanted
-        if not isinstance(name, str) or name not in has
-    ]
-    faults += [f"score= names {quoted(name)} twice" for name in has if list(wanted).count(name) > 1]
-    if faults:
-        raise DefinitionError(dict.fromkeys(faults))
-    return tuple(wanted)
 
 
 def per_score(name: str, given: Any, scores: Sequence[str]) -> dict[str, Any]:

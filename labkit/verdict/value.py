@@ -18,6 +18,7 @@ from labkit.summary.contender_table import BETWEEN, ContenderTable
 from labkit.summary.pairwise import compare_pairs, p_values
 from labkit.summary.scores import Bounds
 from labkit.verdict import ranks, show
+from labkit.verdict.lacking import lacking_notes, nothing_compared
 from labkit.verdict.overall import headline, notes, records
 from labkit.verdict.question import Question, question, questions
 from labkit.verdict.several import Verdicts
@@ -80,8 +81,10 @@ class Verdict:
         return "\n".join([*self.lines(), *(f"({note})" for note in self.notes)])
 
     def __repr__(self) -> str:
-        decided = int(self.pairs["decided"].sum())
         by = " and ".join(self.by)
+        if not (self.pairs["n"] > 0).any():
+            return f"Verdict({visible(self.scorer, limit=40)} by {by}: {self.headline})"
+        decided = int(self.pairs["decided"].sum())
         pairs = f"{len(self.pairs)} pair{'' if len(self.pairs) == 1 else 's'}"
         return f"Verdict({visible(self.scorer, limit=40)} by {by}: {pairs}, {decided} decided)"
 
@@ -220,11 +223,13 @@ def _concluded(
         better=better,
         watched=study.watched,
         scale=found.score.scale,
-        headline=headline(contenders, pairs, shown, terms, found.by),
+        headline=nothing_compared(asked.frame, found, contenders, pairs, shown, terms)
+        or headline(contenders, pairs, shown, terms, found.by),
         sentences=_sentences(contenders, pairs, shown, terms),
         ranks=ranks.lines(contenders, pairs, shown, found.by),
         notes=(
             *notes(found, contenders, pairs, shown, terms),
+            *lacking_notes(contenders, shown),
             *ranks.notes(contenders, pairs, study.level, found.by),
         ),
         contenders=contenders,

@@ -56,3 +56,15 @@ def test_scores_on_another_scale_choose_their_own_axis(rows):
     frame["score.length"] = np.arange(len(frame)) * 10.0
     assert scores(frame, "length").layout.xaxis.range is None
     assert scores(frame, "exact").layout.xaxis.range == (-0.02, 1.02)
+
+
+def test_a_chart_without_scores_says_why(rows):
+    """What the scorer said stands in the chart as text: escaped, and broken into lines."""
+    frame = rows().assign(**{"score.exact": float("nan")})
+    told = {"answers": 9, "failed": 9, "reason": "TypeError: <b>" + "x" * 90, "reasons": 1}
+    frame.attrs["failures"] = {"exact": told}
+    said = scores(frame).layout.annotations[0].text
+    assert "Scorer 'exact' failed on 9 of 9 answers" in said
+    assert "&lt;b&gt;" in said
+    assert "<br>" in said
+    assert "none of" not in said

@@ -92,11 +92,11 @@ def test_values_are_taken(generation, sample, given_value, value):
         {},
     ],
 )
-def test_what_is_no_finite_number_is_an_error_that_names_the_row(generation, sample, given_value):
-    """Anything else is not scored, and the error names generation and sample."""
+def test_what_is_no_finite_number_is_an_error_of_its_row(generation, sample, given_value):
+    """Anything else is not scored, and the row, which names its generation, says why."""
     (row,) = score(Scorer("s", lambda g, s: given_value), generation=generation(), sample=sample(), at=NOW)
-    assert row.value is None
-    assert "generation g1 (sample s1)" in row.error
+    assert (row.value, row.generation_id, row.scorer) == (None, "g1", "s")
+    assert row.error
 
 
 def test_an_exception_leaves_the_other_scorers(generation, sample):
@@ -107,7 +107,7 @@ def test_an_exception_leaves_the_other_scorers(generation, sample):
 
     rows = score([broken, exact()], generation=generation("a"), sample=sample(target="a"), at=NOW)
     assert [row.value for row in rows] == [None, 1.0]
-    assert rows[0].error == "broken on generation g1 (sample s1): ZeroDivisionError: division by zero"
+    assert rows[0].error == "ZeroDivisionError: division by zero"
 
 
 def test_an_exception_that_cannot_be_shown_is_still_a_row(generation, sample):

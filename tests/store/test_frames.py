@@ -321,3 +321,34 @@ def test_a_frame_says_what_its_scores_were_declared_to_be(store: Store, put: Put
         "count": (None, None, 1.0),
     }
     assert store.generations(columns=["model"]).attrs.get("scales") is None
+
+
+def test_a_frame_says_where_scorers_failed(store: Store, put: Put, make: Any) -> None:
+    """Of each scorer that failed: on how many of how many answers, the most frequent reason, how many there
+    were. A later score takes the place of a failure."""
+    put(
+        make.run(),
+        *(make.generation(name) for name in "abc"),
+        make.score("a", "dept", value=None, error="KeyError: 'x'"),
+        make.score("b", "dept", value=None, error="TypeError: y"),
+        make.score("c", "dept", value=None, error="TypeError: y"),
+        make.score("a", "mended", value=None, error="KeyError"),
+        make.score("a", "mended", value=1),
+        make.score("a", "silent", value=None),
+    )
+    assert store.generations().attrs["failures"] == {
+        "dept": {"answers": 3, "failed": 3, "reason": "TypeError: y", "reasons": 2}
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["", None, " \t\r\n", "\u00a0\u3000\u2028", "\x0b\x1c\x1f\x85", "\u200b", " a"]
+)
+def test_an_answer_of_blanks_is_empty_where_that_is_asked_for(
+    store: Store, put: Put, make: Any, text: str | None
+) -> None:
+    """The column `empty` says what Python's `strip` would, without the text; of what is not done, no."""
+    put(make.generation("a", text=text), make.generation("b", text=text, status="failed"))
+    frame = store.generations(columns=["generation_id", "empty"]).set_index("generation_id")["empty"]
+    assert frame.to_dict() == {"a": not (text or "").strip(), "b": False}
+    assert "empty" not in store.generations().columns

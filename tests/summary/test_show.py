@@ -60,6 +60,43 @@ def test_rare_counts_are_shown_only_where_there_are_any(rows):
     assert "of fresh answers only" in shown
 
 
+def test_cut_and_empty_answers_are_told_with_what_can_be_done(rows):
+    """As soon as there is one: a column, and a line with the advice; nothing where there is none."""
+    frame = rows(models=["m"], samples=4, repeats=1, stop_reason="stop", text="yes")
+    assert not {"cut", "empty", "refused"} & set(text(summarize(frame)).split())
+    frame["stop_reason"] = ["max_tokens"] * 3 + ["refusal"]
+    frame.loc[0, "text"] = "\n"
+    for shown in (text(summarize(frame)), html(summarize(frame))):
+        assert "cut" in shown
+        assert "3 of 4 answers ended at max_tokens: give a larger max_tokens" in shown
+        assert "1 of 4 answers is empty: a stop sequence" in shown
+        assert "1 of 4 answers is a refusal" in shown
+
+
+def test_a_scorer_that_failed_is_told_under_the_table(rows):
+    """With how often and why, its words made visible and escaped; of scores that are not shown nothing."""
+    frame = rows(models=["m"], samples=4, repeats=1)
+    reason = "TypeError: <b>\u202e"
+    frame.attrs["failures"] = {"exact": {"answers": 4, "failed": 4, "reason": reason, "reasons": 1}}
+    assert "scorer 'exact' failed on 4 of 4 answers: TypeError: <b>⟨202E⟩" in text(summarize(frame))
+    assert "TypeError: &lt;b&gt;⟨202E⟩" in html(summarize(frame))
+    frame["score.tone"] = 1.0
+    assert "failed on" not in text(summarize(frame, score="tone"))
+
+
+def test_two_scores_stand_beside_each_other(rows):
+    """Each under its name, with a note of its own; what is not shown is named."""
+    frame = rows(models=["m"], samples=4, repeats=1)
+    frame["score.tone"] = 3.0
+    frame["score.structure"] = 1.0
+    shown = text(summarize(frame, baseline=0.5))
+    heads = shown.splitlines()[0]
+    assert heads.index("exact ") < heads.index("tone ")
+    assert "score: exact, mean over 4 scored samples" in shown
+    assert "score: tone, mean over 4 scored samples" in shown
+    assert "scored too: structure; see them with score=" in shown
+
+
 def test_models_can_be_called_by_labels(rows):
     """A label takes the place of a model's id."""
     shown = text(summarize(rows()), labels={"local/a": "A, a few-shot base model"})

@@ -22,6 +22,9 @@ COLUMNS = [
     "partial",
     "stopped",
     "replayed",
+    "cut",
+    "empty",
+    "refused",
     "scorer",
     "score",
     "score_low",
@@ -218,14 +221,68 @@ def test_the_baseline_is_the_majority_class(rows):
 
 
 def test_above_baseline_needs_the_whole_interval(rows):
-    """Above means: even the lower limit; without a score it cannot be said."""
+    """Above means: even the lower limit; without a score there is neither a baseline nor a word of it."""
     frame = rows(models=["m"], samples=40, repeats=1)
     frame["score.exact"] = [1.0] * 36 + [0.0] * 4
     assert bool(summarize(frame, baseline=("a", 0.5)).iloc[0].above_baseline)
     assert not bool(summarize(frame, baseline=0.85).iloc[0].above_baseline)
     unscored = summarize(frame.drop(columns="score.exact"), baseline=0.5)
-    assert unscored["above_baseline"].isna().all()
-    assert str(unscored["above_baseline"].dtype) == "boolean"
+    assert not {"baseline", "above_baseline"} & set(unscored.columns)
+    failing = summarize(frame.assign(**{"score.exact": np.nan}), baseline=0.5)
+    assert failing["above_baseline"].isna().all()
+    assert str(failing["above_baseline"].dtype) == "boolean"
+
+
+def test_a_constant_answers_share_is_no_baseline_of_other_scores(rows):
+    """The share of the most frequent target is held against scores from 0 to 1 only; a rate of one's own
+    against any."""
+    frame = rows(models=["m"]).rename(columns={"score.exact": "score.tone"})
+    frame["score.tone"] = np.arange(len(frame)) % 5 + 1.0
+    frame.attrs["scales"] = {"tone": (1, 5, 1)}
+    assert "baseline" not in summarize(frame, baseline=("a", 0.5)).columns
+    assert summarize(frame, baseline=0.5)["above_baseline"].all()
+
+
+def test_several_scores_have_their_columns_each(rows):
+    """Nothing is shown without a word: of two scorers both are there, each as if it were alone."""
+    frame = rows()
+    frame["score.tone"] = np.arange(len(frame)) % 5 + 1.0
+    frame.attrs["scales"]["tone"] = (1, 5, 1)
+    both = summarize(frame, baseline=("a", 0.5))
+    assert not {"scorer", "score"} & set(both.columns)
+    for name in ("exact", "tone"):
+        alone = summarize(frame, score=name)
+        for column in ("score", "score_low", "score_high", "scored", "score_n", "level"):
+            pd.testing.assert_series_equal(both[f"{column}.{name}"], alone[column], check_names=False)
+    assert "above_baseline.exact" in both.columns
+    assert "above_baseline.tone" not in both.columns
+    assert summarize(frame, score=["tone", "exact"]).columns.tolist().index("score.tone") < both.shape[1]
+    assert summarize(frame.iloc[:0]).columns.tolist() == summarize(frame).columns.tolist()
+    with pytest.raises(DefinitionError, match="did you mean 'tone'"):
+        summarize(frame, score="tine")
+
+
+def test_the_score_that_a_plan_adds_by_itself_changes_no_table(rows):
+    """`structure` stands back where a score was given, and is the score where it is the only one."""
+    frame = rows().rename(columns={"score.exact": "score.tone"})
+    frame["score.structure"] = 1.0
+    found = summarize(frame)
+    assert set(found["scorer"]) == {"tone"}
+    assert found.attrs["others"] == ["structure"]
+    assert set(summarize(frame.drop(columns="score.tone"))["scorer"]) == {"structure"}
+    assert set(summarize(frame, score="structure")["scorer"]) == {"structure"}
+
+
+def test_what_is_cut_empty_or_refused_is_counted_also_in_replays(rows):
+    """Of what is done, and only of that; where the frame cannot tell it is NA, never 0."""
+    frame = rows(models=["m"], samples=6, repeats=1)
+    frame["status"] = ["done"] * 5 + ["failed"]
+    frame["stop_reason"] = ["max_tokens", "max_tokens", "stop", "refusal", "content_filter", None]
+    frame["text"] = ["long", " \n\u00a0", None, "no", "no", None]
+    for replayed in (None, "g1"):
+        row = summarize(frame.assign(replayed_from=replayed)).iloc[0]
+        assert (row["cut"], row["empty"], row["refused"]) == (2, 2, 2)
+    assert summarize(rows())[["cut", "empty", "refused"]].isna().all(axis=None)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)

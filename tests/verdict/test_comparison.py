@@ -111,8 +111,22 @@ def test_runs_that_share_nothing_or_were_not_scored_are_refused():
     other = pd.concat([_run(0.5, seed=3, model=f"y/{i}") for i in range(2)], ignore_index=True)
     with pytest.raises(DefinitionError, match="share no prompt and model"):
         compare(_run(0.5, seed=1), other)
-    with pytest.raises(DefinitionError, match="same scorer"):
-        compare(_run(0.5, seed=1), _run(0.5, seed=2).rename(columns={"score.ok": "score.other"}))
+    renamed = _run(0.5, seed=2).rename(columns={"score.ok": "score.other"})
+    with pytest.raises(DefinitionError, match="no score in common: run A has 'ok', run B has 'other'"):
+        compare(_run(0.5, seed=1), renamed)
+    with pytest.raises(DefinitionError, match="run B: there is no score 'ok'"):
+        compare(_run(0.5, seed=1), renamed, score="ok")
+
+
+def test_a_run_whose_scorer_failed_says_so():
+    """Throughout or on some answers: the notes name the run, the scorer and the reason."""
+    before, after = _run(0.7, seed=1, n=40), _run(0.7, seed=9, n=40)
+    told = {"answers": 40, "failed": 40, "reason": "KeyError: 'x'", "reasons": 1}
+    after.attrs["failures"] = {"ok": told}
+    some = compare(before, after).notes
+    assert "run B: scorer 'ok' failed on 40 of 40 answers: KeyError: 'x'" in some
+    every = compare(before, after.assign(**{"score.ok": float("nan")})).notes
+    assert "run B has no score: scorer 'ok' failed on 40 of 40 answers: KeyError: 'x'" in every
 
 
 @pytest.mark.parametrize("studies", [20, pytest.param(400, marks=pytest.mark.soak)])

@@ -120,7 +120,10 @@ def test_one_sample_says_nothing_about_others(frame):
 def test_all_failed_is_said_per_model(frame, ones):
     """Where nothing was answered there is nothing to compare, and each model's failures are counted."""
     found = verdict(frame({A: [None] * 5, B: [None] * 5}))
-    assert found.headline == "No model has a scored answer, so there is nothing to compare."
+    assert found.headline == (
+        "No model has a scored answer, so there is nothing to compare: none of 10 answers is done "
+        '(10 failed): run.generations()["error_message"] tells why.'
+    )
     assert (
         found.sentences[0] == "x/A has no scored answer (of 5 asked, 5 failed), so nothing can be said of it."
     )
@@ -289,6 +292,54 @@ def test_nothing_scored_and_nothing_asked_are_said(frame):
         verdict(given.drop(columns="score.exact"))
     with pytest.raises(DefinitionError, match="run the plan first"):
         verdict(given.iloc[:0])
+
+
+def test_what_keeps_it_from_comparing_is_said_and_not_counted_as_no_pairs(frame):
+    """A scorer that failed throughout, one contender, no sample in common: the value's one line says why."""
+    failing = frame({A: [1, 0], B: [0, 1]}).assign(**{"score.exact": float("nan")})
+    told = {"answers": 4, "failed": 4, "reason": "TypeError: <b>", "reasons": 1}
+    failing.attrs["failures"] = {"exact": told}
+    assert repr(verdict(failing)) == (
+        "Verdict(exact by model: No model has a scored answer, so there is nothing to compare: "
+        "scorer 'exact' failed on 4 of 4 answers: TypeError: <b>.)"
+    )
+    assert "<b>" not in verdict(failing)._repr_html_().replace("<b></b>", "")
+    alone = verdict(frame({A: [1, 0, 1]}))
+    assert alone.headline.startswith("Only one model was asked, x/A: 67 points (")
+    assert alone.headline.endswith("There is nothing to compare; ask another model beside it.")
+    assert alone.headline in repr(alone)
+    over = pd.concat([frame({A: [1, 0]}, prompt=prompt) for prompt in "pq"], ignore_index=True)
+    assert "its prompts can be compared: by='prompt'" in verdict(over).headline
+    apart = frame({A: [1, 0], B: [0, 1]})
+    apart["sample_id"] = list("abcd")
+    assert "No two share a scored sample, so they cannot be compared" in repr(verdict(apart))
+
+
+def test_a_score_that_is_not_there_names_the_nearest(frame):
+    """A slip of the pen is met with the name that was meant."""
+    with pytest.raises(DefinitionError, match="did you mean 'exact'"):
+        verdict(frame({A: [1, 0], B: [0, 1]}), "exakt")
+
+
+def test_answers_cut_more_often_for_one_are_told(frame, ones):
+    """Where shares differ each contender's is told, and that it may bend it all; else only the sum."""
+    given = frame({A: ones(0.5, 40, seed=1), B: ones(0.8, 40, seed=2)}).assign(stop_reason="stop")
+    assert not any("max_tokens" in note for note in verdict(given).notes)
+    given.loc[given["model"] == A, "stop_reason"] = "max_tokens"
+    (said,) = [note for note in verdict(given).notes if "max_tokens" in note]
+    assert said == (
+        "40 of 80 answers ended at max_tokens, 40 of 40 of x/A and 0 of 40 of x/B: "
+        "who has more of them may look worse, or better, for that alone"
+    )
+    alike = verdict(given.assign(stop_reason="max_tokens")).notes
+    assert "80 of 80 answers ended at max_tokens" in alike
+
+
+def test_a_scorer_that_failed_on_some_is_told(frame, ones):
+    """What lacks a score for that reason is no answer's fault: the notes give the reason."""
+    given = frame({A: ones(0.5, 40, seed=1), B: ones(0.8, 40, seed=2)})
+    given.attrs["failures"] = {"exact": {"answers": 80, "failed": 3, "reason": "KeyError", "reasons": 1}}
+    assert "scorer 'exact' failed on 3 of 80 answers: KeyError" in verdict(given).notes
 
 
 class _Tags(HTMLParser):

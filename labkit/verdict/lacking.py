@@ -1,0 +1,83 @@
+"""What keeps contenders from being compared, and what may bend a comparison: no score, no second contender,
+no sample in common; scorers that failed, answers cut, empty or refused more often for one than for another.
+
+It finds the words; what is counted was counted by the summary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from labkit.summary import cut_answers
+from labkit.summary.contender_table import FACTORS, ContenderTable
+from labkit.summary.unscored import failures, why_none
+from labkit.verdict.amounts import listed
+from labkit.verdict.overall import mean_score, records
+from labkit.verdict.words import Terms
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALIKE = 0.05
+"""Shares of answers that lie no further apart than this are told as one."""
+
+
+def nothing_compared(
+    frame: pd.DataFrame,
+    found: ContenderTable,
+    contenders: pd.DataFrame,
+    pairs: pd.DataFrame,
+    shown: Mapping[str, str],
+    terms: Terms,
+) -> str | None:
+    """The headline where no two contenders can be compared, with the reason; None where some can."""
+    noun = found.by[0] if len(found.by) == 1 else "combination"
+    scored = contenders[contenders["score_n"] > 0]
+    if scored.empty:
+        why = why_none(frame, f"score.{found.scorer}")
+        return f"No {noun} has a scored answer, so there is nothing to compare: {why}."
+    if len(contenders) == 1:
+        name = shown[contenders["name"].iloc[0]]
+        return (
+            f"Only one {noun} was asked, {name}: {mean_score(scored.iloc[0], terms)}. "
+            f"There is nothing to compare; {_other_ways(found)}."
+        )
+    if len(scored) == 1:
+        name, told = shown[scored["name"].iloc[0]], mean_score(scored.iloc[0], terms)
+        return f"Only {name} has scored answers: {told}. There is nothing to compare."
+    if not (pairs["n"] > 0).any():
+        each = listed([f"{shown[row['name']]} {mean_score(row, terms)}" for row in records(scored)], most=3)
+        return f"No two share a scored sample, so they cannot be compared: {each}."
+    return None
+
+
+def _other_ways(found: ContenderTable) -> str:
+    if found.over:
+        (other,) = found.over[:1]
+        return f"its {other}s can be compared: by={other!r}"
+    return f"ask another {' or '.join(name for name in FACTORS if name in found.by)} beside it"
+
+
+def lacking_notes(contenders: pd.DataFrame, shown: Mapping[str, str]) -> list[str]:
+    """A note for each kind of answer that is done and not whole, and for a scorer that failed on some."""
+    said = []
+    done = cut_answers.done(contenders)
+    for kind in cut_answers.KINDS:
+        counts = contenders[kind].fillna(0).astype(int)
+        if not counts.sum():
+            continue
+        told = cut_answers.share(kind, int(counts.sum()), int(done.sum()))
+        shares = (counts / done.where(done > 0)).dropna()
+        if shares.max() - shares.min() > ALIKE:
+            most_first = contenders.assign(count=counts, done=done, share=counts / done.where(done > 0))
+            most_first = most_first.sort_values("share", ascending=False, kind="stable")
+            each = [
+                f"{row['count']:,} of {row['done']:,} of {shown[row['name']]}" for row in records(most_first)
+            ]
+            told += (
+                f", {listed(each, most=3)}: who has more of them may look worse, or better, for that alone"
+            )
+        said.append(told)
+    scorers = set(contenders["scorer"]) if (contenders["score_n"] > 0).any() else set()
+    return [*said, *failures(contenders.attrs.get("failures"), sorted(scorers))]
