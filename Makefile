@@ -12,11 +12,13 @@ PYTEST := $(BIN)/python -m pytest --durations=20
 TOGETHER := -m "not alone and not browser and not soak" -n 3 --dist worksteal
 AGAIN := --reruns 1 --rerun-show-tracebacks
 PAIRS := -m "browser and not alone and not soak" -n 2 --dist worksteal $(AGAIN)
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+ROWS_03_which_model := -p rows 40 -p report_path ../build/notebooks/which_model.html
 WHOLE := cli faults plan report run security store test_lab.py weights widgets
 # Tests start hundreds of interpreters: what they import is compiled once, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test quick lab soak bench lint clean
+.PHONY: demo test quick lab soak bench docs lint clean
 
 demo: $(VENV)/.user
 	$(BIN)/labkit demo .
@@ -45,6 +47,14 @@ bench: $(VENV)/.developer
 	for script in startup interactive planning store arithmetic charts executor grid; do \
 		echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
+docs: $(NOTEBOOKS:notebooks/%=build/notebooks/%)
+	$(BIN)/python docs/build.py
+
+# As many rows as show what a notebook shows; a notebook is run again when it was changed.
+build/notebooks/%.ipynb: notebooks/%.ipynb | $(VENV)/.developer
+	$(BIN)/labkit pull smollm2-135m gemma-3-270m
+	$(BIN)/labkit run $< $(ROWS_$*) -p lab_path ../build/notebooks/lab.duckdb --out $@ --no-html
+
 lint: $(VENV)/.developer
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,7 +66,7 @@ $(VENV)/.user: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.developer: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --no-compile --quiet --constraint constraints.txt --editable ".[local,notebook,dev]"
+	$(BIN)/python -m pip install --no-compile --quiet --constraint constraints.txt --editable ".[local,notebook,docs,dev]"
 	touch $(VENV)/.user $@
 
 $(VENV)/bin/python:

@@ -1,0 +1,29 @@
+"""Reference pages that the code itself tells: the command line, and the tables of a lab's file."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+import click
+
+from labkit.cli.main import labkit
+
+
+def commands() -> str:
+    """Every command with its arguments and options, as its `--help` says."""
+    return "\n".join(["# Commands", "", f"{labkit.help}", "", *_commands()])
+
+
+def _commands() -> Iterator[str]:
+    for name, command in sorted(labkit.commands.items()):
+        context = click.Context(command, info_name=f"labkit {name}")
+        usage = command.get_usage(context).removeprefix("Usage: ")
+        yield from (f"## labkit {name}", "", "```text", usage, "```", "")
+        yield from inspect.cleandoc(command.help or "").splitlines()
+        yield from ("", "| option | |", "|---|---|")
+        for option in command.params:
+            written, told = option.get_help_record(context) or ("", "")
+            if isinstance(option, click.Option):
+                yield f"| `{written}` | {told} |".replace("\n", " ")
+        yield ""

@@ -1,0 +1,142 @@
+"""The manual: its links lead somewhere, it names all there is, and asks nobody when opened."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import labkit
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "labkit").rglob("*.py"))
+
+
+class Page(HTMLParser):
+    """A page's links and the places in it that a link may name."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.places: set[str] = set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if value and name == "id":
+                self.places.add(value)
+            elif value and name in ("href", "src"):
+                self.links.append(value)
+
+
+def test_links_and_anchors_lead_somewhere(site: Path) -> None:
+    """Every link of every page that leads into the manual has a file there, and a place in it."""
+    pages = {path: Page(path) for path in site.rglob("*.html") if path.name != "404.html"}
+    assert len(pages) > 30
+    lost = [
+        (path.name, link) for path, page in pages.items() for link in page.links if _lost(link, path, pages)
+    ]
+    assert not lost
+
+
+def _lost(link: str, path: Path, pages: dict[Path, Page]) -> bool:
+    """Whether a link of the page at `path` leads into the manual, and to nothing."""
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        return False
+    to = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+    to = to / "index.html" if to.is_dir() else to
+    place = unquote(parts.fragment)
+    return not to.exists() or bool(place and to in pages and place not in pages[to].places)
+
+
+@pytest.mark.parametrize("room", ["labkit", "labkit.scoring", "labkit.charts", "labkit.stats"])
+def test_every_public_name_is_in_the_reference(site: Path, room: str) -> None:
+    """Each name that a package gives has a heading of its own."""
+    places = {place for path in (site / "reference").glob("*.html") for place in Page(path).places}
+    told = {place.rpartition(".")[2] for place in places}
+    types = {"Function", "Value", "charts", "errors"}  # two aliases in `Scorer`'s text; pages of their own
+    assert set(import_module(room).__all__) - types <= told
+
+
+def test_every_command_is_in_the_reference(site: Path) -> None:
+    """Each command has a heading, each of its options a row."""
+    from labkit.cli.main import labkit as command
+
+    page = (site / "reference" / "commands.html").read_text(encoding="utf-8")
+    for name, one in command.commands.items():
+        assert f"labkit {name}" in page
+        for param in one.params:
+            assert param.param_type_name == "argument" or param.opts[0] in page, (name, param.opts)
+
+
+def test_every_error_has_its_cause_and_cure() -> None:
+    """The page of errors has a row for each class, with all its cells filled, and for nothing else."""
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z]\w+)` \|(.*)\|$", page, re.MULTILINE)
+    assert all(cell.strip() for _, cells in rows for cell in cells.split("|"))
+    classes = [one for one in vars(labkit.errors).values() if inspect.isclass(one)]
+    errors = [one.__name__ for one in classes if issubclass(one, Exception)]
+    assert sorted([name for name, _ in rows] + ["ProviderError"]) == sorted(errors)
+
+
+def test_every_variable_is_told() -> None:
+    """What labkit reads of the environment stands on the page, and each LABKIT_ name there is read."""
+    page = (ROOT / "docs" / "reference" / "environment.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([A-Z][A-Z_]+)`", page))
+    read = set().union(*map(_variables, SOURCES))
+    assert not read - told - {"JPY_SESSION_NAME"}  # Jupyter's own, for the notebook's name
+    ours = {name for name in told if name.startswith("LABKIT_")} - {"LABKIT_BROWSER"}  # the tests' own
+    assert ours <= read
+
+
+def _variables(path: Path) -> Iterator[str]:
+    """Names in capitals that stand as arguments or indices of `os.environ`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        of_environ = isinstance(node, ast.Call | ast.Subscript) and "environ" in ast.unparse(
+            node.func if isinstance(node, ast.Call) else node.value
+        )
+        if of_environ:
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Constant) and re.fullmatch(r"[A-Z][A-Z_]+", str(inner.value)):
+                    yield str(inner.value)
+
+
+@pytest.mark.browser
+def test_pages_open_from_disk_and_ask_nobody(site: Path, chromium: Any) -> None:
+    """Each page opens in Chromium from disk, in light and in dark, without an error in the console or a
+    request to anywhere; on a telephone it is no wider than the screen."""
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    told: list[str] = []
+    page.on("console", lambda one: told.append(one.text) if one.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("request", lambda request: told.append(request.url))
+    for path in sorted(site.rglob("*.html")):
+        if path.name == "404.html":
+            continue  # a server's answer, with a server's addresses
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.goto(path.as_uri())
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, path.name
+    assert [one for one in told if not one.startswith(("file:", "data:", "blob:"))] == []
+
+
+@pytest.mark.browser
+def test_the_search_finds_a_page(site: Path, chromium: Any) -> None:
+    """Who types a word gets the page about it, without a server."""
+    page = chromium.new_page()
+    page.goto((site / "index.html").as_uri())
+    page.get_by_role("button", name="Search").click()
+    page.keyboard.type("budget")
+    page.get_by_text(re.compile(r"\d+ results")).wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/stay-within-a-budget.html*")
