@@ -18,7 +18,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import code_pages
+import command_page
 import nbformat
 from plotly.offline import get_plotlyjs
 
@@ -81,7 +81,7 @@ def stage(notebooks: Path, folder: Path) -> None:
         executed = notebooks / source.name
         book = nbformat.read(executed if executed.exists() else source, as_version=4)
         (pages / "tutorials" / f"{source.stem}.md").write_text(page(book), encoding="utf-8")
-    (pages / "reference" / "commands.md").write_text(code_pages.commands(), encoding="utf-8")
+    (pages / "reference" / "commands.md").write_text(command_page.commands(), encoding="utf-8")
     (pages / "assets" / "plotly.js").write_text(get_plotlyjs(), encoding="utf-8")
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import duckdb
 import pytest
 
 import labkit
+from labkit.store import migrate
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "labkit").rglob("*.py"))
@@ -86,6 +88,21 @@ def test_every_error_has_its_cause_and_cure() -> None:
     classes = [one for one in vars(labkit.errors).values() if inspect.isclass(one)]
     errors = [one.__name__ for one in classes if issubclass(one, Exception)]
     assert sorted([name for name, _ in rows] + ["ProviderError"]) == sorted(errors)
+
+
+def test_every_column_is_told() -> None:
+    """The page of tables has each view of a lab: its columns in their order, with types and meanings."""
+    page = (ROOT / "docs" / "reference" / "tables.md").read_text(encoding="utf-8")
+    told = {}
+    for view, text in re.findall(r"^## (\w+)\n(.*?)(?=^## )", page, re.DOTALL | re.MULTILINE):
+        told[view] = re.findall(r"^\| `(\w+)` \| (\w+) \| \S.* \|$", text, re.MULTILINE)
+    with duckdb.connect() as connection:
+        migrate.apply(connection, migrate.steps())
+        columns = connection.execute(
+            "select table_name, list((column_name, lower(data_type)) order by column_index) "
+            "from duckdb_columns() where schema_name = 'main' and not internal group by 1"
+        )
+        assert told == dict(columns.fetchall())
 
 
 def test_every_variable_is_told() -> None:

@@ -1,4 +1,4 @@
-"""Reference pages that the code itself tells: the command line, and the tables of a lab's file."""
+"""Reference pages that the code itself tells: the command line."""
 
 from __future__ import annotations
 
