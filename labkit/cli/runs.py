@@ -66,7 +66,8 @@ def show(run_id: str, hint: bool, as_json: bool, path: str | None) -> None:
     run = lab.run(run_id)
     frame = run.summary()
     if as_json:
-        show_json({"run_id": run.run_id, "status": run.status, "summary": frame.to_dict("records")})
+        told = {"summary": frame.to_dict("records"), "notes": summary.lacking(frame)}
+        show_json({"run_id": run.run_id, "status": run.status} | told)
         return
     click.echo(f"run {run.run_id}: {run.status}\n")
     click.echo(summary.text(frame))

@@ -17,6 +17,7 @@ import traitlets
 
 from labkit.arguments import able, check
 from labkit.records import Generation
+from labkit.summary.unscored import failures
 from labkit.widgets import static_table
 from labkit.widgets.fallback import WithFallback
 from labkit.widgets.live_run import LiveRun
@@ -162,7 +163,7 @@ def _live(run: Watchable) -> LiveRun:
     frame = run.generations()
     table = frame[[name for name in names if name in frame.columns and name != "raw"]]
     listed = table.astype(object).where(table.notna(), None).to_dict("records")
-    return LiveRun.of(Generation(**row) for row in listed)
+    return LiveRun.of((Generation(**row) for row in listed), notes=failures(frame.attrs.get("failures")))
 
 
 def answer_while_busy(widget: Any) -> None:

@@ -7,13 +7,14 @@ driven; whoever may stop the run is given to it as `controls`, for its views' bu
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 from labkit.records import Cell, Generation
+from labkit.summary import cut_answers
 from labkit.widgets.model_progress import ModelProgress
 from labkit.widgets.panel import Panel
 
@@ -96,6 +97,7 @@ class LiveRun:
         self.keeps_text = keep_text
         """Whether it wants to hear the text while it comes."""
         self._by_id: dict[str, tuple[Row, Panel]] = {}
+        self._told: Sequence[str] = ()
         self._finished: deque[Panel] = deque()
         self._kept_chars = 0
         self._panels = 0
@@ -110,8 +112,8 @@ class LiveRun:
         return self._title
 
     @classmethod
-    def of(cls, generations: Iterable[Generation], **given: Any) -> LiveRun:
-        """What a run that is over looks like, from its rows."""
+    def of(cls, generations: Iterable[Generation], *, notes: Sequence[str] = (), **given: Any) -> LiveRun:
+        """What a run that is over looks like, from its rows; `notes` are as for `close`."""
         listed = list(generations)
         live = cls(**given)
         counts: dict[str, int] = {}
@@ -120,7 +122,7 @@ class LiveRun:
         live.planned(counts, {})
         for generation in listed:
             live.ended(generation)
-        live.close()
+        live.close(notes=notes)
         return live
 
     # -- what the run tells ----------------------------------------------------------------------
@@ -173,9 +175,13 @@ class LiveRun:
             panel.begin_anew([])
         self._keep(panel)
 
-    def close(self, error: BaseException | None = None, *, left: str | None = None) -> None:
+    def close(
+        self, error: BaseException | None = None, *, left: str | None = None, notes: Sequence[str] = ()
+    ) -> None:
         """Nothing more will happen; `error` is why, where the run could not be driven to its end, and
-        `left` says what it left unasked. What a model's own button stopped needs no telling."""
+        `left` says what it left unasked. What a model's own button stopped needs no telling. `notes` are
+        sentences about what its scores lack."""
+        self._told = notes
         if left is not None and any(t.stopped and not t.stopping for t in self.tallies.values()):
             self.stopping = self.last_failure = left
         if error is not None:
@@ -210,6 +216,13 @@ class LiveRun:
         self.paused = paused
 
     # -- reading ---------------------------------------------------------------------------------
+
+    @property
+    def notes(self) -> list[str]:
+        """A sentence each for answers cut, empty or refused and, at the end, for what scores lack."""
+        tallies = list(self.tallies.values())
+        lacks = sum((tally.lacks for tally in tallies), Counter[str]())
+        return [*cut_answers.sentences(lacks, sum(tally.done for tally in tallies)), *self._told]
 
     def sample(self, sample_id: str) -> str:
         """What a person reads of a sample: its values, the target apart."""

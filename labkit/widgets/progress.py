@@ -11,7 +11,7 @@ import html
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -65,10 +65,12 @@ class Progress(LiveRun):
             print(shown(self.title), flush=True)
             self._begin(self._show_lines)
 
-    def finish(self, error: BaseException | None = None, *, left: str | None = None) -> None:
-        """Show the last state and end; `error` is what broke the run, if something did, and `left` what
-        was not asked."""
-        self.close(error, left=left)
+    def finish(
+        self, error: BaseException | None = None, *, left: str | None = None, notes: Sequence[str] = ()
+    ) -> None:
+        """Show the last state and end; `error` is what broke the run, if something did, `left` what was not
+        asked, `notes` what its scores lack."""
+        self.close(error, left=left, notes=notes)
         if self._thread is not None:
             self._thread.join(timeout=5)
 
@@ -103,6 +105,8 @@ class Progress(LiveRun):
         print(f"  {shown(self.line())}", flush=True)
         if self.stopping:
             print(f"  {shown(self.stopping)}", flush=True)
+        for note in self.notes:
+            print(f"  {shown(note)}", flush=True)
 
     def _show_table(self) -> None:
         from IPython.display import DisplayHandle
@@ -134,6 +138,7 @@ class Progress(LiveRun):
         return (
             f"<div role='status'><b>{_text(self.title, 300)}</b> {_text(self.line(), 600)}</div>"
             f"<div>{_text(self.stopping, 600)}</div>"
+            f"{''.join(f'<div>{_text(note, 600)}</div>' for note in self.notes)}"
             f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         )
 

@@ -34,6 +34,7 @@ def table(live: LiveRun) -> str:
     models = list(live.tallies)
     heads = "".join(f"<th scope='col' {_LEFT}>{_text(model, 80)}</th>" for model in ("", *models))
     head = f"<div><b>{_text(live.title, 300)}</b> {_text(line(live), 600)}</div>"
+    head += "".join(f"<div>{_text(note, 600)}</div>" for note in live.notes)
     parts = [_STYLE, head, f"<table class='lk-still' style='{_TABLE}'><thead><tr>{heads}</tr></thead><tbody>"]
     size = sum(map(len, parts))
     shown_rows = 0
@@ -66,6 +67,7 @@ def rows(live: LiveRun, *, most_bytes: int = 70_000) -> dict[str, Any]:
     return {
         "title": _plain(live.title, 300),
         "line": _plain(line(live), 600),
+        "notes": [_plain(note, 600) for note in live.notes],
         "models": [_plain(model, 80) for model in models],
         "rows": kept,
         "left": len(live.order) - len(kept),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
+from labkit.summary.cut_answers import KINDS
 from labkit.visible import cut, shown
 from labkit.widgets.live_run import LiveRun, Row
 from labkit.widgets.model_progress import ModelProgress, cost_words, duration, usd
@@ -73,6 +74,7 @@ class ViewUpdates:
             "line": shown(line(live)),
             "state": _state(live),
             "trouble": shown(cut(live.last_failure, limit=600)),
+            "notes": [shown(cut(note, limit=600)) for note in live.notes],
             "bar": [sum(getattr(t, name) for _, t in tallies) for name in _BAR],
             "total": sum(tally.total for _, tally in tallies),
             "models": [_column(number, *pair) for number, pair in enumerate(tallies)],
@@ -134,6 +136,9 @@ def line(live: LiveRun) -> str:
     ):
         if count := sum(getattr(t, name) for t in tallies):
             parts.append(f"{count:,} {word}")
+    for kind in KINDS:
+        if count := sum(t.lacks[kind] for t in tallies):
+            parts.append(f"{count:,} {kind}")
     of = "" if live.budget_usd is None else f" of {usd(live.budget_usd)}"
     parts.append(cost_words(tallies) + of)
     asked = sum(t.answered + t.failed for t in tallies)

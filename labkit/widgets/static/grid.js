@@ -57,7 +57,8 @@ class Grid {
     this.bar = make("div", "lk-bar", { role: "progressbar", "aria-label": "cells ended", "aria-valuemin": "0" });
     this.segments = BAR.map((name) => this.bar.appendChild(make("span", `lk-${name}`)));
     const words = make("div", "lk-words");
-    words.append(this.title, this.line, this.trouble);
+    this.notes = make("div", "lk-notes");
+    words.append(this.title, this.line, this.trouble, this.notes);
     const steering = make("div", "lk-steering");
     steering.append(this.pause, this.stop);
     const head = make("div", "lk-head");
@@ -293,6 +294,7 @@ class Grid {
     say(this.title, head.title);
     say(this.line, `${head.state} · ${head.line}`);
     say(this.trouble, head.trouble);
+    say(this.notes, head.notes.join("\n"));
     const ended = head.bar.reduce((sum, count) => sum + count, 0);
     this.bar.setAttribute("aria-valuemax", String(head.total));
     this.bar.setAttribute("aria-valuenow", String(ended));
@@ -349,6 +351,7 @@ class Grid {
     say(this.title, still.title);
     const left = still.left ? ` · ${still.left} more rows are in the lab` : "";
     say(this.line, `as saved, answers cut at 200 characters · ${still.line}${left}`);
+    say(this.notes, (still.notes || []).join("\n"));
   }
 
   open() {
