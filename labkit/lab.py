@@ -24,6 +24,7 @@ from labkit.library import Library
 from labkit.plan import Plan
 from labkit.plan.extension import more
 from labkit.plan.recall import recall
+from labkit.plan.resume import resume
 from labkit.plan.validation import define
 from labkit.prompts import Block
 from labkit.run import LabServices, Run
@@ -157,7 +158,11 @@ class Lab(Archive):
         """A run of this lab by its id, or by `latest`: its rows, summary, scores, verdict and report."""
         run = Run.find(run_id, self._services)
         run.grown_by(self._more)
+        run.resumed_by(self._resume)
         return run
+
+    def _resume(self, run: Run, *, scorers: Sequence[Scorer] | None, **wanted: Any) -> Run:
+        return resume(self.again(run.run_id, scorers=scorers or ()), run, scorers=scorers, **wanted)
 
     def _more(self, run: Run, *, scorers: Sequence[Scorer] | None, **wanted: Any) -> Run:
         """How a run of history grows: its plan is put together again, over all samples of its dataset."""

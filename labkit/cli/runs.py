@@ -10,7 +10,7 @@ from labkit.cli.output import json_option, show_frame, show_json, show_rows
 from labkit.cli.which_lab import existing, lab_option
 from labkit.errors import DefinitionError
 from labkit.lab import Lab
-from labkit.run.report_material import scorers_of
+from labkit.summary.scores import score_names
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -66,10 +66,13 @@ def runs(workspace: str | None, limit: int, as_json: bool, path: str | None) -> 
 @lab_option
 def show(run_id: str, as_json: bool, path: str | None) -> None:
     """Show one run: its summary by prompt and model, and what it allows to say. RUN_ID may be `latest`."""
+    from labkit import summary
+
     run = existing(path).run(run_id)
     if as_json:
-        rows = run.summary().to_dict("records")
-        show_json({"run_id": run.run_id, "status": run.status, "summary": rows})
+        frame = run.summary()
+        told = {"summary": frame.to_dict("records"), "notes": summary.lacking(frame)}
+        show_json({"run_id": run.run_id, "status": run.status} | told)
     else:
         tell(run)
 
@@ -93,7 +96,7 @@ def _answer(run: Run, frame: pd.DataFrame) -> list[str]:
         return []
     if run.status == "running":
         return ["It is still asking; which is best is told when it is over."]
-    scores = scorers_of(run.generations(columns=["score.*"]))
+    scores = score_names(run.generations(columns=["score.*"]))
     try:
         if len(scores) > 1:
             return [f"{visible(score, limit=40)}: {run.verdict(score, by=by).headline}" for score in scores]

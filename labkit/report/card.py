@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 VERSION = 1
 LARGEST_BYTES = 20_000_000
 PAIR = ("first", "second", "samples", "difference", "all_low", "all_high", "p_holm", "decided", "cost_ratio")
-CELL = ("n", "failed", "scored", "score", "score_low", "score_high", "cost_usd")
+CELL = ("n", "failed", "cut", "empty", "refused", "scored", "score", "score_low", "score_high", "cost_usd")
 
 
 class CardFault(DefinitionError):

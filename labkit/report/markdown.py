@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from labkit import summary
 from labkit.report.material import Material, scrub
 from labkit.report.methods import paragraph, references
-from labkit.report.tables import design_rows, missing_rows, provenance_rows
+from labkit.report.tables import design_rows, lacking_notes, missing_rows, provenance_rows
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def _sections(given: Material) -> Iterable[str]:
     yield "## Missing data\n"
     rows = missing_rows(given)
     yield from _table(rows, headed=True) if len(rows) > 1 else ["No answer is missing."]
+    yield from (f"\n{plain(note, limit=600)}" for note in lacking_notes(given))
     yield "\n## Provenance\n"
     yield from _table(provenance_rows(given))
     yield f"\n## Methods\n\n{paragraph(given)}\n"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from labkit import summary
 from labkit.report.material import Material, scrub
 from labkit.report.methods import paragraph, references
-from labkit.report.tables import design_rows, missing_rows, provenance_rows
+from labkit.report.tables import design_rows, lacking_notes, missing_rows, provenance_rows
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -120,10 +120,9 @@ def _prompt(prompt: Mapping[str, Any]) -> str:
 
 
 def _missing(given: Material) -> str:
-    rows = missing_rows(given)
-    if len(rows) < 2:
-        return "<p>No answer is missing.</p>"
-    return _table(rows, headed=True)
+    rows, said = missing_rows(given), lacking_notes(given)
+    table = _table(rows, headed=True) if len(rows) > 1 else "<p>No answer is missing.</p>"
+    return table + "".join(f"<p>{_text(note, limit=600)}</p>" for note in said)
 
 
 def _table(rows: Sequence[Sequence[object]], *, headed: bool = False) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.report.material import Material
+from labkit.summary import lacking
 
 Rows = list[tuple[object, ...]]
 
@@ -58,6 +59,11 @@ def missing_rows(given: Material) -> Rows:
     """A head and one row per prompt, model, status and error of what is not done."""
     head = ("prompt", "model", "status", "error", "answers")
     return [head, *(tuple(row) for row in given.missing.itertuples(index=False))]
+
+
+def lacking_notes(given: Material) -> list[str]:
+    """Sentences on answers that are there and not whole, and on scorers that failed."""
+    return [f"{note[0].upper()}{note[1:]}." for note in lacking(given.summary)]
 
 
 def as_json(value: Any) -> str:

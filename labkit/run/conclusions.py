@@ -217,20 +217,24 @@ class Conclusions(RunFrames):
         return report.export(getattr(self, table)(), path, formula_safe=formula_safe)
 
     def _material(self, settings: dict[str, Any], question: str | None, *, charts: bool) -> Material:
-        from labkit.run.report_material import gather, scorers_of
+        from labkit.run.report_material import gather
+        from labkit.summary.scores import score_names
 
         check(text("question", question, or_none=True))
         row, frame = self._services.store.run_row(self.run_id), self.generations()
         if row is None or frame.empty:
             raise DefinitionError(f"Run {self.run_id} has no answers yet, so there is nothing to report.")
+        verdict = self.verdict(**settings) if score_names(frame) else None
         return gather(
             row,
             self._services,
             settings,
             frame=frame,
-            verdict=self.verdict(**settings) if scorers_of(frame) else None,
+            verdict=verdict,
             summary=self.summary(
-                score=settings["score"], level=settings["level"], clusters=settings["clusters"]
+                score=verdict.scorer if verdict is not None else None,
+                level=settings["level"],
+                clusters=settings["clusters"],
             ),
             differences=self.differences(settings["score"], by=settings["by"]),
             question=question,

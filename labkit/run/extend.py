@@ -1,4 +1,4 @@
-"""Growing the study of a run: more rows, models or repeats under the same run_id.
+"""Growing the study of a run: more rows, models or repeats under its run_id; resuming one of history.
 
 How it is done it does not know: the plan does, or the lab for a run of its history.
 """
@@ -21,6 +21,8 @@ class Extendable:
     run_id: str
     _grow: Callable[..., Any] | None = None
     """How the study grows: given by the plan, or by the lab for a run of its history."""
+    _go_on: Callable[..., Any] | None = None
+    """How a run of history is resumed: given by the lab."""
 
     def more(
         self,
@@ -86,3 +88,7 @@ class Extendable:
     def grown_by(self, grow: Callable[..., Any]) -> None:
         """Told by whoever knows the plan: how `more` is done."""
         self._grow = grow
+
+    def resumed_by(self, go_on: Callable[..., Any]) -> None:
+        """Told by the lab, for a run of its history: how `resume` is done."""
+        self._go_on = go_on

@@ -32,6 +32,7 @@ from labkit.run.launch import Launch, Settings
 from labkit.run.run_control import RunControl
 from labkit.run.stored import Stored
 from labkit.scoring import Scorer
+from labkit.scoring import scorers as as_scorers
 from labkit.visible import quoted, shown
 from labkit.widgets.progress import Progress
 
@@ -143,12 +144,12 @@ class Run(Conclusions, Extendable, RunControl):
         assert self.progress is not None
         try:
             with self._driving:
-                left = self._launch.drive()
+                ended = self._launch.drive()
         except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits
             self.progress.finish(error)
             self._over.set_exception(error)
         else:
-            self.progress.finish(left=left)
+            self.progress.finish(left=ended.left, notes=ended.notes)
             self._over.set_result(None)
         finally:
             _going.discard(self)
@@ -224,19 +225,31 @@ class Run(Conclusions, Extendable, RunControl):
         self._launch.abort("the process ended")
         self._thread.join(EXIT_S)
 
-    def resume(self, *, budget_usd: float | None = None, progress: str | None = None) -> Run:
+    def resume(
+        self,
+        *,
+        budget_usd: float | None = None,
+        scorers: Sequence[Scorer] | None = None,
+        progress: str | None = None,
+    ) -> Run:
         """Ask what has no finished answer yet, in the same run; waits, as `plan.run` does.
 
-        `budget_usd` is the run's total over all its launches; None keeps the last. For a run of an
-        earlier session use `lab.again(run_id).run()`.
+        `budget_usd` is the run's total over all its launches; None keeps the last (of a run from history
+        its first). `scorers` are by default the run's own; one from history that was scored needs them again,
+        since functions are not kept. Raises `DefinitionError` before anything is asked.
+
+        >>> lab.run("latest").resume(scorers=[lk.exact()])      # doctest: +SKIP
         """
+        if self._launch is None and self._go_on is not None:
+            going: Run = self._go_on(self, budget_usd=budget_usd, scorers=scorers, progress=progress)
+            return going
         launch = self._driven()
         kept = launch.settings.budget_usd if budget_usd is None else budget_usd
         title = self.progress.title if self.progress else ""
         return Run.start(
             launch.design,
             services=self._services,
-            scorers=launch.scorers,
+            scorers=launch.scorers if scorers is None else as_scorers(scorers),
             settings=replace(launch.settings, budget_usd=kept),
             progress=progress,
             title=lambda _: lambda: title,

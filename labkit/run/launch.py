@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from labkit import provenance
 from labkit.arguments import check, number, switch
@@ -57,6 +57,15 @@ class Settings:
         )
 
 
+class Ended(NamedTuple):
+    """What is to be told of a launch that came to its end."""
+
+    left: str | None
+    """Why cells were left unasked, and what they would cost: see `unasked.reason`."""
+    notes: Sequence[str]
+    """What its scores lack, and why."""
+
+
 class Launch(LaunchCommands):
     """One launch of a design. `drive` does it all, and what controls it may be called from any thread.
     `stored` is what the lab had when it was begun."""
@@ -85,9 +94,8 @@ class Launch(LaunchCommands):
         self._stored = stored
         self._watcher = watcher
 
-    def drive(self) -> str | None:
-        """Do the whole launch; returns when every row is on disk: why cells were left unasked, and what they
-        would cost (see `unasked.reason`). Raises `StoreError`."""
+    def drive(self) -> Ended:
+        """Do the whole launch; returns when every row is on disk. Raises `StoreError`."""
         store = self._services.store
         writer = store.writer()
         lacks_samples = not self._stored.has_samples
@@ -106,21 +114,22 @@ class Launch(LaunchCommands):
             with suppress(StoreError):  # what cannot be written now is tried again, and is why it ended
                 writer.flush(timeout_s=SETTLE_S)
             raise
-        left, unscored = None, None
+        left, unscored, notes = None, None, []
         try:
-            score_answers.mark(self.run_id, self.scorers, store, told=self._watcher.scored)
+            notes = score_answers.mark(self.run_id, self.scorers, store, told=self._watcher.scored)
             if stopped and not self.stopped:
                 left = unasked.reason(store, self.run_id, self.design, self._pricers(), first)
         except StoreError as hindered:
             # Every answer is safe in the journal; only what reads the tables has to wait.
             if self.scorers:
                 unscored = f"{hindered} Then score with lab.run('{self.run_id}').score(…)."
+                notes = [f"not scored yet: {unscored}"]
                 log.warning("Run %s is not scored yet. %s", self.run_id, unscored)
         reason = self.stopped or left
         self._tell(writer, "stopped" if reason else "finished", reason=reason, unscored=unscored)
         writer.flush()
         store.settle()
-        return reason
+        return Ended(reason, notes)
 
     # -- the steps, in order ---------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.report import Material
 from labkit.run.lab_services import LabServices
+from labkit.summary.scores import score_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,11 +48,6 @@ MISSING = """
 """
 
 
-def scorers_of(frame: pd.DataFrame) -> list[str]:
-    """The names of the scorers whose scores are in the frame."""
-    return [str(name).removeprefix("score.") for name in frame.columns if str(name).startswith("score.")]
-
-
 def gather(
     row: Mapping[str, Any],
     services: LabServices,
@@ -79,7 +75,7 @@ def gather(
         models=[{**model, "params": json.loads(model["params"] or "{}")} for model in models],
         dataset={**dataset, "samples": int(frame["sample_id"].nunique())},
         repeats=int(frame["repeat"].nunique()),
-        scorers=scorers_of(frame),
+        scorers=score_names(frame),
         provenance=json.loads(told) if isinstance(told, str) else dict(told or {}),
         verdict=verdict,
         summary=summary,

@@ -85,6 +85,7 @@ class RunControl:
     def _driven(self) -> Launch:
         if self._launch is None:
             raise LabkitError(
-                f"Run {self.run_id} is not driven from here, so it cannot be steered from here."
+                f"Run {self.run_id} is not driven from here, so it cannot be steered from here: only where "
+                f"it runs. Once that has ended, lab.run('{self.run_id}').resume() goes on with it."
             )
         return self._launch

@@ -5,6 +5,7 @@ It reads the lab, during the run and ever after; it concludes nothing and asks n
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ from labkit.widgets.progress import Progress
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+
+log = logging.getLogger("labkit.run")
 
 KEYS = ["prompt", "model"]
 GROWN = """
@@ -97,14 +100,15 @@ class RunFrames:
         self,
         by: str | Sequence[str] = ("prompt", "model"),
         *,
-        score: str | None = None,
+        score: str | Sequence[str] | None = None,
         baseline: str | None = "target",
         level: float = 0.95,
         clusters: str | None = None,
     ) -> pd.DataFrame:
         """n, failures, score with interval, latency, TTFT, tokens/s and cost per group.
 
-        See `labkit.summary.summarize` for the columns. `score` names the scorer; by default the only one.
+        See `labkit.summary.summarize` for the columns. `score` names the scorer, or several; by default all
+        are shown, side by side. Below the table stands what scores and answers lack.
         `clusters` names a column of samples that belong together.
         `baseline` names the sample column whose most frequent value is what always giving the same
         answer would score; it is left out where the samples have no such column, or hardly a value twice.
@@ -146,14 +150,16 @@ class RunFrames:
     def score(self, *scorers: Scorer | Function) -> pd.DataFrame:
         """Score the run's answers, again or for the first time; asks nobody. Returns `generations()`.
 
-        Raises `DefinitionError` for what is no scorer, and for columns that the samples do not have.
+        A scorer that fails is told in a warning, and stays told under `summary()`. Raises `DefinitionError`
+        for what is no scorer, and for columns that the samples do not have.
         """
         from labkit.run.score_answers import mark
 
         store, marking = self._services.store, as_scorers(scorers)
         check(column_faults(marking, list(store.samples(self.run_id).values())))
         made: list[Score] = []
-        mark(self.run_id, marking, store, told=made.append)
+        for failure in mark(self.run_id, marking, store, told=made.append):
+            log.warning("Run %s: %s", self.run_id, failure)
         if self.progress is not None:
             self.progress.rescored(made)
         return self.generations()

@@ -1,7 +1,11 @@
-"""Scoring a run's answers: reads rows, lets the scorers judge, writes score rows. It asks nobody."""
+"""Scoring a run's answers: reads rows, lets the scorers judge, writes score rows, says which scorer failed.
+
+It asks nobody.
+"""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -9,6 +13,7 @@ from typing import TYPE_CHECKING
 from labkit.records import Generation, Sample, Score
 from labkit.scoring import Scorer, score
 from labkit.store import Store
+from labkit.summary.unscored import failure
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,25 +23,31 @@ BATCH_ROWS = 1_000
 
 def mark(
     run_id: str, scorers: Sequence[Scorer], store: Store, *, told: Callable[[Score], None] | None = None
-) -> int:
-    """Give every finished answer of the run a score by each scorer; returns how many rows were written.
-    `told` hears each score."""
+) -> list[str]:
+    """Give every finished answer of the run a score by each scorer; a sentence for each that failed. `told`
+    hears each score."""
     if not scorers:
-        return 0
+        return []
     writer = store.writer()
     with store.complete_opening():
         samples = store.samples(run_id)
         answers = _answers(run_id, store)
-    written = 0
+    reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for generation in _each(answers):
         sample = samples.get(generation.sample_id, Sample(id=generation.sample_id, fields={}))
         for row in score(scorers, generation=generation, sample=sample, at=datetime.now(UTC)):
             writer.put(row)
-            written += 1
             if told is not None:
                 told(row)
+            if row.error is not None:
+                reasons[row.scorer][row.error] += 1
     writer.flush()
-    return written
+    return [_told(name, found, len(answers)) for name, found in reasons.items()]
+
+
+def _told(scorer: str, reasons: Counter[str], answers: int) -> str:
+    ((reason, _),) = reasons.most_common(1)
+    return failure(scorer, answers=answers, failed=reasons.total(), reason=reason, reasons=len(reasons))
 
 
 def _answers(run_id: str, store: Store) -> pa.Table:

@@ -6,7 +6,7 @@ It finds the words; what is counted was counted by the summary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from labkit.summary import cut_answers
@@ -15,6 +15,7 @@ from labkit.summary.unscored import failures, why_none
 from labkit.verdict.amounts import listed
 from labkit.verdict.overall import mean_score, records
 from labkit.verdict.words import Terms
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +60,11 @@ def _other_ways(found: ContenderTable) -> str:
     return f"ask another {' or '.join(name for name in FACTORS if name in found.by)} beside it"
 
 
-def lacking_notes(contenders: pd.DataFrame, shown: Mapping[str, str]) -> list[str]:
-    """A note for each kind of answer that is done and not whole, and for a scorer that failed on some."""
+def lacking_notes(
+    contenders: pd.DataFrame, shown: Mapping[str, str], others: Sequence[str] = ()
+) -> list[str]:
+    """A note for each kind of answer that is done and not whole, for a scorer that failed on some, and for
+    `others`: scores that there are, where none was named."""
     said = []
     done = cut_answers.done(contenders)
     for kind in cut_answers.KINDS:
@@ -80,4 +84,7 @@ def lacking_notes(contenders: pd.DataFrame, shown: Mapping[str, str]) -> list[st
             )
         said.append(told)
     scorers = set(contenders["scorer"]) if (contenders["score_n"] > 0).any() else set()
-    return [*said, *failures(contenders.attrs.get("failures"), sorted(scorers))]
+    said += failures(contenders.attrs.get("failures"), sorted(scorers))
+    if others:
+        said.append(f"scored too: {visible(', '.join(others))}; name one, or several in a list")
+    return said

@@ -13,7 +13,7 @@ from labkit.arguments import check, number, text
 from labkit.errors import DefinitionError
 from labkit.summary.compact_frame import compact
 from labkit.summary.contender_table import ContenderTable, contender_table
-from labkit.summary.scores import Basis, Bounds, basis, score_column, scores_of
+from labkit.summary.scores import Basis, Bounds, basis, score_column, score_names, scores_of
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Question:
     better: str
     settings: Mapping[str, Any]
     """What `summarize` is to be given, so that it tells the same study."""
+    others: tuple[str, ...] = ()
+    """Scores of the frame that nobody asked for, where no score was named."""
 
 
 def question(
@@ -53,6 +55,7 @@ def question(
     if better not in ("higher", "lower"):
         raise DefinitionError(f"better={quoted(better)} is to be 'higher' or 'lower'")
     column = score_column(frame, score)
+    others = [name for name in score_names(frame) if f"score.{name}" != column] if score is None else []
     frame = compact(frame, column, clusters)
     score = None if column is None else column.removeprefix("score.")
     scale: dict[str, Any] = {"bounds": bounds, "step": step, "clusters": clusters}
@@ -60,7 +63,7 @@ def question(
     study = basis(frame, column, level=level, watched=watched, **scale)
     turned = found if better == "higher" else found.turned()
     settings = scale | {"score": score, "level": level, "watched": watched}
-    return Question(frame, found, turned, study, margin, better, settings)
+    return Question(frame, found, turned, study, margin, better, settings, tuple(others))
 
 
 def questions(

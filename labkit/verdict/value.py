@@ -229,7 +229,7 @@ def _concluded(
         ranks=ranks.lines(contenders, pairs, shown, found.by),
         notes=(
             *notes(found, contenders, pairs, shown, terms),
-            *lacking_notes(contenders, shown),
+            *lacking_notes(contenders, shown, asked.others),
             *ranks.notes(contenders, pairs, study.level, found.by),
         ),
         contenders=contenders,

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 from labkit.records import Cell, Generation, Score
+from labkit.summary import cut_answers
 from labkit.widgets.asking_clock import AskingClock
 from labkit.widgets.model_progress import ModelProgress
 from labkit.widgets.panel import Panel
@@ -86,8 +87,6 @@ class LiveRun:
         """No more is asked."""
         self.left = ""
         """What the run left unasked, why, and what that would cost, once it is over."""
-        self.notes: list[str] = []
-        """What else is to be said of the run: plain lines of text, shown under its line."""
         self.over = threading.Event()
         self.stirred = threading.Event()
         """There is something new to look at; who shows it clears this first."""
@@ -102,6 +101,7 @@ class LiveRun:
         """Whether it wants to hear the text while it comes."""
         self._by_id: dict[str, tuple[Row, Panel]] = {}
         self._hearing: list[Callable[[], None]] = []
+        self._told: Sequence[str] = ()
         self._finished: deque[Panel] = deque()
         self._kept_chars = 0
         self._panels = 0
@@ -123,9 +123,11 @@ class LiveRun:
         scores: Iterable[Score] = (),
         took_s: float = 0.0,
         left: str | None = None,
+        notes: Sequence[str] = (),
         **given: Any,
     ) -> LiveRun:
-        """What a run that is over looks like, from its rows, its models in the order of these."""
+        """What a run that is over looks like, from its rows, its models in the order of these. `left` and
+        `notes` are as for `close`."""
         listed = list(generations)
         live = cls(**given)
         live.planned(Counter(generation.model for generation in listed), {})
@@ -133,7 +135,7 @@ class LiveRun:
             live.ended(generation)
         for score in scores:
             live.scored(score)
-        live.close(left=left)
+        live.close(left=left, notes=notes)
         live.took_s = took_s
         return live
 
@@ -223,9 +225,12 @@ class LiveRun:
         self._rest()
         self.stirred.set()
 
-    def close(self, error: BaseException | None = None, *, left: str | None = None) -> None:
+    def close(
+        self, error: BaseException | None = None, *, left: str | None = None, notes: Sequence[str] = ()
+    ) -> None:
         """Nothing more will happen; `error` is why, where the run could not be driven to its end, and
-        `left` says what it left unasked."""
+        `left` says what it left unasked. `notes` are sentences about what its scores lack."""
+        self._told = notes
         if left is not None and self.unasked:
             self.left = left
         if error is not None:
@@ -267,6 +272,13 @@ class LiveRun:
         self.rested(paused)
 
     # -- reading ---------------------------------------------------------------------------------
+
+    @property
+    def notes(self) -> list[str]:
+        """A sentence each for answers cut, empty or refused and, at the end, for what scores lack."""
+        tallies = list(self.tallies.values())
+        lacks = sum((tally.lacks for tally in tallies), Counter[str]())
+        return [*cut_answers.sentences(lacks, sum(tally.done for tally in tallies)), *self._told]
 
     def sample(self, sample_id: str) -> str:
         """What a person reads of a sample: its values, the target apart."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 from time import monotonic
 
 from labkit.records import Generation
+from labkit.summary import cut_answers
 
 
 @dataclass(slots=True)
@@ -32,6 +34,8 @@ class ModelProgress:
     ttft_s: list[float] = field(default_factory=list)
     stopping: bool = False
     """Nothing more is asked of it."""
+    lacks: Counter[str] = field(default_factory=Counter)
+    """How many of the done are cut, empty or refused."""
 
     @property
     def ended(self) -> int:
@@ -79,6 +83,7 @@ class ModelProgress:
                 self.ttft_s.append(generation.ttft_s)
         if generation.status == "done":
             self.done += 1
+            self.lacks.update(cut_answers.of_row(generation))
         elif generation.status == "stopped":
             self.stopped += 1
         else:

@@ -11,6 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 from labkit.records import Generation, Score
+from labkit.summary.unscored import failures
 from labkit.widgets.live_run import LiveRun
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def past_run(run: Readable) -> LiveRun:
         scores=list(_scores(frame)),
         took_s=asked_s(listed),
         left=run.left,
+        notes=failures(frame.attrs.get("failures")),
         title=_title(frame),
         prompts=plan.get("prompts") or tuple(dict.fromkeys(frame["prompt"])),
         samples={

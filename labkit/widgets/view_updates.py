@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
+from labkit.summary.cut_answers import KINDS
 from labkit.visible import cut, shown
 from labkit.widgets.live_run import Key, LiveRun, Row
 from labkit.widgets.model_progress import ModelProgress, cost_words, duration, usd
@@ -160,6 +161,9 @@ def line(live: LiveRun) -> str:
     ):
         if count := sum(getattr(t, name) for t in tallies):
             parts.append(f"{count:,} {word}")
+    for kind in KINDS:
+        if count := sum(t.lacks[kind] for t in tallies):
+            parts.append(f"{count:,} {kind}")
     of = "" if live.budget_usd is None else f" of {usd(live.budget_usd)}"
     parts.append(cost_words(tallies) + of)
     over = live.over.is_set()

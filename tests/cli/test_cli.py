@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 import labkit as lk
+from labkit.providers.script import Reply
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -221,6 +222,22 @@ def test_a_full_disk_is_one_sentence(here: Path) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "labkit: No space left on device\n")
+
+
+def test_show_tells_what_answers_and_scores_lack(call: Call, lab: lk.Lab, echo: Callable[..., Any]) -> None:
+    """Cut and empty answers and a scorer that failed: in the table, and in JSON as counts and notes."""
+
+    def dept(generation: Any, sample: Any) -> float:
+        raise KeyError("nothing")
+
+    model = echo(answers=[Reply(text=" ", stop_reason="max_tokens")])
+    lab.plan(prompts=["Say hi"], models=[model], scorers=[dept]).run()
+    failed = "scorer 'dept' failed on 1 of 1 answer: KeyError: 'nothing'"
+    assert failed in call("show").stdout
+    told = json.loads(call("show", "--json").stdout)
+    assert [told["summary"][0][kind] for kind in ("failed", "cut", "empty", "refused")] == [0, 1, 1, 0]
+    assert told["notes"][-1] == failed
+    assert "ended at max_tokens" in told["notes"][0]
 
 
 def test_doctor_names_keys_without_showing_them(
