@@ -70,12 +70,12 @@ def check_base_url(
     if allow_host is not None and not allowed:
         faults.append(f"allow_host {allow_host!r} is not the host of base_url {shown}.")
     faults += _host_faults(host, shown, allowed)
-    if parts.scheme == "http" and not allowed and not _is_loopback_host(host):
+    if parts.scheme == "http" and not allowed and not is_loopback_host(host):
         faults.append(
             f"base_url {shown} is not encrypted: the key and the prompts would travel in the open. "
             f"Use https, or allow the host by name: allow_host={host!r}."
         )
-    if resolve is not None and not faults and not allowed and not _is_loopback_host(host):
+    if resolve is not None and not faults and not allowed and not is_loopback_host(host):
         faults += _resolved_faults(host, shown, resolve)
     faults += _path_faults(parts.path, shown)
     return (None, faults) if faults else (_normal(parts, host), [])
@@ -87,7 +87,7 @@ def is_loopback(url: str) -> bool:
     >>> is_loopback("http://127.0.0.1:8000/v1"), is_loopback("https://example.com")
     (True, False)
     """
-    return _is_loopback_host(_host(url))
+    return is_loopback_host(_host(url))
 
 
 def is_own_host(url: str, provider: str) -> bool:
@@ -204,7 +204,7 @@ def _normal(parts: SplitResult, host: str) -> str:
     return f"{parts.scheme}://{shown}{parts.path.rstrip('/')}"
 
 
-def _is_loopback_host(host: str) -> bool:
+def is_loopback_host(host: str) -> bool:
     address = _address(host)
     return host == "localhost" if address is None else _is_here(address)
 

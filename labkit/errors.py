@@ -160,10 +160,12 @@ class ConnectionFailed(ProviderError):
     """The connection could not be made, so nothing was paid.
 
     `for_good`: it never will be, as the address or the proxy is; the model is stopped, the others go on.
+    `nobody_here`: nothing listens at that port of this machine.
     """
 
     retryable = True
     for_good = False
+    nobody_here = False
 
 
 class ConnectionLost(ProviderError):

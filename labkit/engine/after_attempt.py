@@ -35,6 +35,9 @@ _ALWAYS_SENT = ("model", "stream", "stream_options", "max_tokens", "max_completi
 """Names that a request has although nobody wrote them, or under which it has what was written."""
 _ENOUGH = 5
 """So many refusals and nothing else tell of an endpoint that refuses everything."""
+_STARTING_S, _LOOK_S = 5.0, 1.0
+"""How long a server of this machine that never answered has to begin to listen, and how often that is tried:
+a closed port tells at once that there is none, and costs nobody anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,8 @@ def _failed(
     stops = decision.stops_model or _unreachable(queue, error, policy, now) or _whatever(queue, call, error)
     # A run that was stopped meanwhile asks nothing again, and is no reason to hide what went wrong here.
     wait_s = None if stops or queue.stopped else decision.wait_s
+    if wait_s is not None and _nobody_here(queue, error):
+        wait_s = min(wait_s, _LOOK_S)
     return AfterAttempt(
         row=call.unanswered_row(None, asked=decision.asked) if wait_s is None else None,
         cost_usd=None if attempted.maybe_paid else 0.0,
@@ -150,6 +155,10 @@ def _of_all(call: Call) -> set[str]:
 
 def _unreachable(queue: ModelQueue, error: ProviderError, policy: Policy, now: float) -> str | None:
     circuit = queue.circuit
+    if circuit.failing_since is not None and _nobody_here(queue, error):
+        tried_s = now - circuit.failing_since
+        if tried_s >= min(_STARTING_S, policy.unreachable_s, policy.deadline_s):
+            return f"tried for {tried_s:,.0f} s. {error} Then run again: only what has no answer is asked."
     since, paused = circuit.failing_since, circuit.reopens_at is not None
     # What is refused at once is asked too rarely to pause.
     known = paused or (isinstance(error, REFUSALS) and circuit.failures >= _ENOUGH)
@@ -157,3 +166,9 @@ def _unreachable(queue: ModelQueue, error: ProviderError, policy: Policy, now: f
     if since is None or not known or now - since <= min(policy.unreachable_s, policy.deadline_s):
         return None
     return f"nothing but {type(error).__name__} for {now - since:,.0f} s: {error}"
+
+
+def _nobody_here(queue: ModelQueue, error: ProviderError) -> bool:
+    """Whether nothing listens where the model is asked on this machine, and nothing ever answered. A server
+    that did answer may be starting anew, and is waited for as any other."""
+    return isinstance(error, ConnectionFailed) and error.nobody_here and not queue.answered

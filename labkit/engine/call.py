@@ -143,8 +143,9 @@ class Call:
         error_type = message = raw = None
         if stopped is not None:
             error_type, message = stopped.error_type, stopped.message
-            if attempted is not None and attempted.error is not None:
-                message = f"{message} Last failure: {attempted.error}"
+            failure = "" if attempted is None or attempted.error is None else str(attempted.error)
+            if failure and failure not in message:
+                message = f"{message} Last failure: {failure}"
         elif attempted is not None:
             error_type, message = _error_type(attempted), _error_message(attempted)
             message = f"{message} ({asked})" if asked else message

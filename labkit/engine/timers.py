@@ -67,9 +67,10 @@ class Timers:
 
     def paused(self, queue: ModelQueue, pause_s: float) -> None:
         """Say of everything in the queue that it waits for `pause_s`."""
-        log.warning("%s: %s again and again; paused for %.1f s", queue.model.id, queue.circuit.why, pause_s)
+        why = f"{queue.circuit.why} again and again at {queue.endpoint.name}"
+        log.warning("%s: %s; paused for %.1f s", queue.model.id, why, pause_s)
         for call in (*queue.waiting, *queue.queued):
-            self._delivery.tell("waiting", call.job.cell, pause_s, f"{queue.circuit.why} again and again")
+            self._delivery.tell("waiting", call.job.cell, pause_s, why)
 
     def look(self, now: float, overslept_s: float) -> None:
         """End what waits in vain: out of time, or for a limit that is used up for too long."""

@@ -8,9 +8,11 @@ imports no SDK, so it also serves clients it has never seen. What an HTTP status
 
 from __future__ import annotations
 
+import errno
 import ssl
 from collections.abc import Iterator, Sequence
 
+from labkit.endpoints import is_loopback_host
 from labkit.errors import (
     AuthenticationFailed,
     CertificateRefused,
@@ -168,6 +170,8 @@ def translate(error: BaseException, *, who: str, keys: Sequence[Key]) -> Provide
         failed = ConnectionFailed(f"{who}: {_SAID[ConnectionFailed]}: {advice}")
         failed.for_good = True
         return failed
+    if (port := next(filter(None, map(_closed_port, causes)), None)) is not None:
+        return _nobody_listens(*port, who)
     for table in (AIOHTTP, CLIENTS, PYTHON):
         for cause in causes:
             kind = _in(table, type(cause))
@@ -177,6 +181,31 @@ def translate(error: BaseException, *, who: str, keys: Sequence[Key]) -> Provide
                 said = _words(cause, keys)
                 return kind(f"{who}: {_SAID[kind]}: {type(cause).__name__}{f' ({said})' if said else ''}")
     return MalformedAnswer(f"{who}: an unforeseen {type(error).__name__} while asking: {_words(error, keys)}")
+
+
+def _closed_port(cause: BaseException) -> tuple[str, int, bool] | None:
+    """Host and port where nothing listens, and whether they are a proxy's; None: it tells something else."""
+    host, port = getattr(cause, "host", None), getattr(cause, "port", None)
+    if not isinstance(cause, OSError) or not isinstance(host, str) or not isinstance(port, int):
+        return None
+    # Of a name with several addresses each was tried; their errors then stand in the words alone.
+    tried = str(getattr(cause, "os_error", ""))
+    all_refused = 0 < tried.count("[Errno ") == tried.count(f"[Errno {errno.ECONNREFUSED}]")
+    if cause.errno != errno.ECONNREFUSED and not all_refused:
+        return None
+    return host, port, "Proxy" in type(cause).__name__
+
+
+def _nobody_listens(host: str, port: int, of_a_proxy: bool, who: str) -> ConnectionFailed:
+    way = (
+        "That is the proxy: correct HTTPS_PROXY or ALL_PROXY, or name the host that is asked in NO_PROXY."
+        if of_a_proxy
+        else "Start the server that is to answer there, or correct base_url."
+    )
+    at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    failed = ConnectionFailed(f"{who}: nothing listens at {at} (connection refused). {way}")
+    failed.nobody_here = is_loopback_host(host)
+    return failed
 
 
 def _certificate(refused: ssl.SSLCertVerificationError, causes: Sequence[BaseException], who: str) -> str:

@@ -169,8 +169,9 @@ class LiveRun:
                     self.stirred.set()
 
     def waiting(self, cell: Cell, seconds: float, why: str) -> None:
-        self._tally(cell.model).wait(seconds, why)
-        self._place(cell)[1].wait(f"{why}; again in {seconds:.0f} s" if seconds >= 1 else why)
+        panel = self._place(cell)[1]
+        self._tally(cell.model).wait(seconds, why, was=panel.state)
+        panel.wait(f"{why}; again in {seconds:.0f} s" if seconds >= 1 else why)
         self._rest()
 
     def ended(self, generation: Generation) -> None:

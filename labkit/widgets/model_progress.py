@@ -60,10 +60,11 @@ class ModelProgress:
         elif first:
             self.in_flight += 1
 
-    def wait(self, seconds: float, why: str) -> None:
-        """A request came back and waits before it is sent again."""
-        self.in_flight = max(0, self.in_flight - 1)
-        self.waiting += 1
+    def wait(self, seconds: float, why: str, *, was: str) -> None:
+        """A request waits before it is sent, again or at all; what it `was` is its panel's state."""
+        if was != "waiting":
+            self.waiting += 1
+            self.in_flight = max(0, self.in_flight - (was != "queued"))
         self.waiting_until, self.waiting_why = monotonic() + seconds, why
 
     def end(self, generation: Generation, *, waited: bool) -> None:

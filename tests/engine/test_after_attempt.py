@@ -215,3 +215,29 @@ def test_an_endpoint_that_only_refuses_is_given_up(after: Any, queue: ModelQueue
     found = [after(error=RateLimited("no"), now=now).stops_model for now in (1.0, 40.0, 80.0, 99.0, 102.0)]
     assert found[:4] == [None] * 4
     assert "nothing but RateLimited for 101 s" in found[4].message
+
+
+def _closed(words: str = "nothing listens at 127.0.0.1:9") -> ConnectionFailed:
+    error = ConnectionFailed(words)
+    error.nobody_here = True
+    return error
+
+
+def test_a_closed_port_of_this_machine_ends_its_model_in_seconds(after: Any) -> None:
+    """Nothing listens and nothing ever answered: it is tried each second for five, then the model ends, with
+    the address; elsewhere, and after an answer, it is waited for as long as the policy says."""
+    for number in range(5):
+        found = after(error=_closed(), now=float(number))
+        assert found.stops_model is None
+        assert found.wait_s <= 1.0
+    found = after(error=_closed(), now=5.0)
+    assert found.row.status == "failed"
+    assert found.stops_model.message.startswith("scripted/a was put aside: tried for 5 s. nothing listens at")
+    assert after(error=ConnectionFailed("nothing listens at far.example:9"), now=50.0).stops_model is None
+
+
+def test_a_server_that_answered_once_may_start_anew(after: Any, queue: ModelQueue) -> None:
+    """A closed port that was open in this run is waited for like any network that is gone."""
+    after(answer=Answer(stop_reason="stop", usage=Usage(input_tokens=2, output_tokens=3)), said="x")
+    for now in (1.0, 7.0, 60.0):
+        assert after(error=_closed(), now=now).stops_model is None

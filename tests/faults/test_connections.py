@@ -47,6 +47,24 @@ def test_a_server_that_never_comes_up_is_given_up(dialect: str, put: Callable[..
     assert sum(row.maybe_paid for row in ran.sink.generations) == 0
 
 
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+def test_a_closed_port_of_this_machine_says_its_address_in_seconds(
+    dialect: str, put: Callable[..., Any]
+) -> None:
+    """A base_url where nothing listens ends its model long before a network is given up, with rows and waits
+    that name the address and what to do."""
+    model = Model("gone/m", dialect=dialect, base_url="http://localhost:9")
+    ran = put(model, count=30, timeout_s=60)
+    assert set(ran.sink.statuses()) <= {"failed", "stopped"}
+    for row in ran.sink.generations:
+        assert "nothing listens at localhost:9" in row.error_message
+        assert "correct base_url" in row.error_message
+        assert row.error_message.count("nothing listens") == 1
+    waits = [why for _, _, why in ran.memory.named("waiting")]
+    assert waits
+    assert all("localhost:9" in why for why in waits)
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize(
     "how", [{"hang": True}, {"half_head": True}, {"stall_after": 5}, {"stall_after": 0}], ids=str

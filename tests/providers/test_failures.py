@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import pickle
 import ssl
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import aiohttp
 import anthropic
@@ -175,3 +176,43 @@ def test_no_key_survives_translation(sdk: ModuleType) -> None:
     assert not [SECRET[i : i + 8] for i in range(len(SECRET) - 7) if SECRET[i : i + 8] in shown]
     local = chained(httpx2.LocalProtocolError("x"), ValueError(f"Illegal header value b'Bearer {SECRET}'"))
     assert SECRET[3:11] not in str(failures.translate(local, who="x", keys=KEYS))
+
+
+@pytest.mark.parametrize(
+    ("host", "words", "here"),
+    [
+        ("127.0.0.1", "[Errno 111] Connect call failed ('127.0.0.1', 9)", True),
+        ("localhost", "Multiple exceptions: [Errno 111] Connect … , [Errno 111] Connect …", True),
+        ("::1", "[Errno 111] Connect call failed", True),
+        ("far.example", "[Errno 111] Connect call failed", False),
+    ],
+)
+def test_a_closed_port_is_told_by_its_address(host: str, words: str, here: bool) -> None:
+    """Nothing listens: the address is in the words, what to do, and whether it is this machine's; also where
+    a name has several addresses, none of which answers."""
+    several = words.startswith("Multiple")
+    key = SimpleNamespace(host=host, port=9, ssl=None)
+    cause = OSError(words) if several else OSError(errno.ECONNREFUSED, words)
+    refused = aiohttp.ClientConnectorError(key, cause)  # type: ignore[arg-type]
+    found = failures.translate(chained(httpx2.ConnectTimeout("x"), refused), who="x", keys=[])
+    assert type(found) is ConnectionFailed
+    assert f"nothing listens at {f'[{host}]' if ':' in host else host}:9" in str(found)
+    assert "correct base_url" in str(found)
+    assert found.nobody_here is here
+
+
+def test_a_name_of_which_one_address_is_only_slow_is_not_told_as_closed() -> None:
+    """Where one of several addresses failed otherwise, something may listen there."""
+    key = SimpleNamespace(host="localhost", port=9, ssl=None)
+    mixed = OSError("Multiple exceptions: [Errno 111] Connect …, [Errno 101] Network is unreachable")
+    found = failures.translate(aiohttp.ClientConnectorError(key, mixed), who="x", keys=[])  # type: ignore[arg-type]
+    assert not found.nobody_here
+
+
+def test_a_closed_proxy_is_told_as_one() -> None:
+    """The address that nobody answers at is the proxy's, and the advice is about that."""
+    key = SimpleNamespace(host="127.0.0.1", port=3128, ssl=None)
+    refused = aiohttp.ClientProxyConnectionError(key, OSError(errno.ECONNREFUSED, "refused"))  # type: ignore[arg-type]
+    found = failures.translate(refused, who="x", keys=[])
+    assert "nothing listens at 127.0.0.1:3128" in str(found)
+    assert "NO_PROXY" in str(found)

@@ -60,7 +60,7 @@ def test_counts_are_conserved(
             found.sent(one, attempt)
         elif event == "text" and state in ("asking", "streaming"):
             found.text(one, "x")
-        elif event == "waiting" and state in ("asking", "streaming"):
+        elif event == "waiting" and not over:  # a pause tells it of what is queued and what waits already
             found.waiting(one, 1.0, "429")
         elif event in ("done", "failed", "stopped") and not over:
             found.ended(generation(one, status=event, attempts=attempt))

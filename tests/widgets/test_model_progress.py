@@ -37,7 +37,7 @@ def test_words_tell_waiting() -> None:
     """A model that waits says for what and for how long."""
     tally = ModelProgress(total=1)
     tally.left_queue(waited=False, first=True)
-    tally.wait(30.0, "RateLimited: 429")
+    tally.wait(30.0, "RateLimited: 429", was="asking")
     assert "waits" in tally.words
     assert "RateLimited: 429" in tally.words
     tally.left_queue(waited=True, first=False)
