@@ -35,6 +35,8 @@ def test_it_goes_from_question_to_report(tmp_path: Path, rows: int) -> None:
     shown = [output for cell in executed.cells for output in cell.get("outputs", ())]
     assert not [output for output in shown if output.output_type == "error"]
     assert any(verdict.headline in str(output) for output in shown)
+    (link,) = (output.data["text/html"] for output in shown if "which_model.html" in str(output.get("data")))
+    assert "href='../build/which_model.html'" in link
     page = (tmp_path / "build" / "which_model.html").read_text(encoding="utf-8")
     assert "Which prompt on which model should sort the shop" in page
     card = tmp_path / "build" / "which_model.card.json"

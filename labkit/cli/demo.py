@@ -36,11 +36,13 @@ _HIDDEN = ("env.example", "gitignore")
 
 @click.command()
 @click.argument("folder", default="labkit-demo", type=click.Path(file_okay=False, path_type=Path))
-def demo(folder: Path) -> None:
+@click.option("--rows", type=click.IntRange(1, 40), help="Fewer than the 40 messages, for a quick look.")
+def demo(folder: Path, rows: int | None) -> None:
     """Ask two real models 40 questions with two prompts, and tell which is best; without a key.
 
-    Puts labkit's notebooks and data into FOLDER (labkit-demo), fetches 330 MB of weights once, runs the
-    quickstart there and prints what it found. Some minutes on two cores; a second time it is free.
+    Puts labkit's notebooks and data into FOLDER (by default labkit-demo), where they are not yet; fetches
+    330 MB of weights, once; runs the quickstart there and prints what it found. That takes some minutes on
+    two cores, and a second time no more than seconds.
     """
     _need()
     for part in PARTS:
@@ -48,7 +50,8 @@ def demo(folder: Path) -> None:
     for name in MODELS:
         weights.pull(name, progress=click.echo)
     (folder / "build").mkdir(exist_ok=True)
-    code = run_notebook(folder / "notebooks" / QUICKSTART, out=folder / "build" / QUICKSTART)
+    fewer = () if rows is None else (("rows", str(rows)),)
+    code = run_notebook(folder / "notebooks" / QUICKSTART, fewer, out=folder / "build" / QUICKSTART)
     if code == 0:
         lab = existing(str(folder / "lab.duckdb"))
         click.echo()

@@ -11,12 +11,12 @@ from labkit.cli.which_lab import existing, lab_option
 from labkit.errors import DefinitionError
 from labkit.lab import Lab
 from labkit.summary.scores import score_names
-from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from labkit.run import Run
+    from labkit.verdict import Verdict, Verdicts
 
 
 @click.command()
@@ -90,19 +90,22 @@ def tell(run: Run) -> None:
 
 
 def _answer(run: Run, frame: pd.DataFrame) -> list[str]:
-    """Which prompt on which model, by each score, in the verdict's own words: nothing where there is one."""
+    """Which prompt on which model and how sure that is, in the verdict's own words; nothing where there is
+    nothing to choose."""
     by = [name for name in ("prompt", "model") if frame[name].nunique() > 1]
     if not by:
         return []
     if run.status == "running":
         return ["It is still asking; which is best is told when it is over."]
     scores = score_names(run.generations(columns=["score.*"]))
+    several = scores if len(scores) > 1 else None
     try:
-        if len(scores) > 1:
-            return [f"{visible(score, limit=40)}: {run.verdict(score, by=by).headline}" for score in scores]
-        return [run.verdict(by=by).headline]
+        found: Verdict | Verdicts = run.verdict(several, by=by) if several else run.verdict(by=by)
     except DefinitionError as error:
         return [str(error)]
+    said = [found.headline] if several else [found.headline, *found.sentences[:1]]
+    call = f"run.verdict({several}, by={by})" if several else f"run.verdict(by={by})"
+    return [*said, f"(95 % holds for all that is said of scores together; each pair by {call})"]
 
 
 @click.command()

@@ -67,8 +67,43 @@ def test_runs_and_show_tell_the_history(call: Call, filled: lk.Lab) -> None:
     shown = call("show").stdout
     assert "scripted/echo" in shown
     assert "0.50" in shown or "50" in shown
+    assert "USD per 1,000  what a thousand such answers cost" in shown
+    assert "which is best" not in shown  # one prompt, one model: nothing to choose
     told = json.loads(call("show", row["run_id"], "--json").stdout)
     assert told["summary"][0]["n"] == 2
+
+
+def test_show_ends_in_the_answer(call: Call, lab: lk.Lab, echo: Callable[..., Any]) -> None:
+    """Which prompt on which model, by each score, in the verdict's own words; or why none can be told."""
+    prompts = [lk.Prompt("right", "{{ text }}"), lk.Prompt("wrong", "not {{ text }}")]
+    rows = [{"text": f"{number}", "target": f"{number}"} for number in range(30)]
+    run = lab.plan(prompts=prompts, models=[echo("a"), echo("b")], dataset=rows).run()
+    assert "Nothing was scored" in call("show").stdout
+    run.score(lk.exact())
+    told = call("show").stdout
+    by = ["prompt", "model"]
+    verdict = run.verdict(by=by)
+    assert "beaten" in verdict.headline
+    for said in (verdict.headline, verdict.sentences[0], f"run.verdict(by={by})"):
+        assert told.count(said) == 1
+    run.score(lk.contains())
+    told = call("show").stdout
+    both = run.verdict(["contains", "exact"], by=by)
+    assert both.headline in told
+    assert f"run.verdict(['contains', 'exact'], by={by})" in told
+
+
+def test_a_run_that_goes_on_has_no_answer_yet(call: Call, lab: lk.Lab, echo: Callable[..., Any]) -> None:
+    """While it asks, nothing is said of what is best."""
+    rows = [{"text": "a"}, {"text": "b"}]
+    models = [echo("quick"), echo("slow", delay_s=600)]
+    run = lab.plan(prompts=["{{ text }}"], models=models, dataset=rows).start()
+    try:
+        while len(lab.generations()) < 2:
+            assert run.status == "running"
+        assert "It is still asking" in call("show").stdout
+    finally:
+        run.stop()
 
 
 def test_an_unknown_run_is_one_sentence(call: Call, filled: lk.Lab) -> None:
