@@ -1,8 +1,8 @@
 """A live run as a table that needs no script: what notebooks show without a kernel, on paper and on the web.
 
 Everything from data is escaped, hidden characters are shown, answers are cut at 200 characters and say
-so. The table stays below a size, so that a saved notebook does too. Of a run that is over it is folded, with
-the run's line above it.
+so. The table stays below a size, so that a saved notebook does too. Of a run that is over it is folded, where
+it has more than a few rows, with the run's line above it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from labkit.widgets.grid_row import row_name
 from labkit.widgets.live_run import LiveRun
 from labkit.widgets.panel import Panel
 from labkit.widgets.score_mark import mark
-from labkit.widgets.view_updates import STATES, line, note, state
+from labkit.widgets.view_updates import STATES, folds, line, note, state
 
 CUT_CHARS = 200
 MOST_BYTES = 100_000
@@ -54,7 +54,8 @@ def table(live: LiveRun) -> str:
     said = f"<div><b>{_text(live.title, 300)}</b></div>"
     said += "".join(f"<div>{_text(one, 600)}</div>" for one in told if one)
     if live.over.is_set():
-        body = ["<details><summary>show answers</summary>", *body, "</details>"]
+        opened = "" if folds(live) else " open"
+        body = [f"<details{opened}><summary>show answers</summary>", *body, "</details>"]
     return "".join([_STYLE, said, *body])
 
 
@@ -75,6 +76,7 @@ def rows(live: LiveRun, *, most_bytes: int = 70_000) -> dict[str, Any]:
         "line": _plain(f"{state(live)} · {line(live)}", 600),
         "said": [_plain(told, 600) for told in (live.left, *live.notes) if told],
         "over": live.over.is_set(),
+        "folds": folds(live),
         "models": [_plain(model, 80) for model in models],
         "rows": kept,
         "left": len(live.order) - len(kept),

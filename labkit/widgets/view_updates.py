@@ -97,7 +97,7 @@ class ViewUpdates:
             "page": window.page,
             "pages": window.pages,
             "over": over,
-            "folds": over and not self._came_late and len(live.order) >= FEWEST_FOLDED,
+            "folds": folds(live) and not self._came_late,
             "steers": live.controls is not None and not over,
         }
 
@@ -184,6 +184,11 @@ def state(live: LiveRun) -> str:
     if live.stopping:
         return "stopping: what is in flight is finished and kept"
     return "paused: what is in flight goes on" if live.paused else "running"
+
+
+def folds(live: LiveRun) -> bool:
+    """Whether the run is over and has so many answers that they are shown only when they are asked for."""
+    return live.over.is_set() and len(live.order) >= FEWEST_FOLDED
 
 
 def _only_prompt(live: LiveRun) -> str | None:
