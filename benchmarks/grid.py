@@ -145,7 +145,7 @@ def growth(server: JupyterLab, browser: Any) -> int:
     notebook.save()
     before = path.stat().st_size
     notebook.run(1)
-    page.wait_for_selector(".lk-panel")
+    page.wait_for_selector(".lk-panel", state="attached")
     notebook.save()
     page.close()
     return path.stat().st_size - before

@@ -9,18 +9,20 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from labkit.records import Cell, Generation, Score
 from labkit.summary import cut_answers
 from labkit.widgets.asking_clock import AskingClock
+from labkit.widgets.grid_row import Key, Row
 from labkit.widgets.model_progress import ModelProgress
 from labkit.widgets.panel import Panel
 
 KEPT_CHARS = 8_000_000
 """Text of finished answers kept for paging through them; of older ones the beginning stays."""
+BUTTONS = frozenset({"RunStopped", "ModelStopped", "RunAborted"})
+"""Why cells were not asked that a person asked for: no news to that person while the run goes."""
 LATEST = 64
 """How many of the rows that ended last are remembered as such."""
 
@@ -33,26 +35,6 @@ class Controls(Protocol):
     def pause(self) -> None: ...
 
     def go_on(self) -> None: ...
-
-
-class Key(NamedTuple):
-    """A row: one prompt with one sample, for the how-manieth time."""
-
-    prompt: str
-    prompt_version: int | None
-    sample_id: str
-    repeat: int
-
-
-@dataclass(slots=True, eq=False)
-class Row:
-    """The panels of one row, by model."""
-
-    number: int
-    key: Key
-    panels: dict[str, Panel] = field(default_factory=dict)
-    touched: float = 0.0
-    """When something last began or ended in it."""
 
 
 class LiveRun:
@@ -86,7 +68,7 @@ class LiveRun:
         self.stopping = False
         """No more is asked."""
         self.left = ""
-        """What the run left unasked, why, and what that would cost, once it is over."""
+        """What the run left unasked, why, and what that would cost; while it goes, why the latest was not."""
         self.over = threading.Event()
         self.stirred = threading.Event()
         """There is something new to look at; who shows it clears this first."""
@@ -128,8 +110,7 @@ class LiveRun:
     ) -> LiveRun:
         """What a run that is over looks like, from its rows, its models in the order of these. `left` and
         `notes` are as for `close`."""
-        listed = list(generations)
-        live = cls(**given)
+        live, listed = cls(**given), list(generations)
         live.planned(Counter(generation.model for generation in listed), {})
         for generation in listed:
             live.ended(generation)
@@ -180,7 +161,9 @@ class LiveRun:
             return
         self._tally(generation.model).end(generation, waited=panel.state == "waiting")
         panel.end(generation)
-        if generation.status in ("failed", "partial"):
+        if generation.status == "stopped" and generation.error_type not in BUTTONS:
+            self.left = f"{generation.model}: {panel.note}"
+        elif generation.status in ("failed", "partial"):
             self.last_failure = f"{generation.model}: {panel.note}"
         row.touched = monotonic()
         if not any(panel.going for panel in row.panels.values()):

@@ -1,8 +1,8 @@
 """A live run as a table that needs no script: what notebooks show without a kernel, on paper and on the web.
 
 Everything from data is escaped, hidden characters are shown, answers are cut at 200 characters and say
-so. The table stays below a size, so that a saved notebook does too. Of a run that is over it is folded, with
-the run's line above it.
+so. The table stays below a size, so that a saved notebook does too. Of a run that is over it is folded, where
+it has more than a few rows, with the run's line above it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from html import escape
 from typing import Any
 
 from labkit.visible import cut, shown
+from labkit.widgets.grid_row import row_name
 from labkit.widgets.live_run import LiveRun
 from labkit.widgets.panel import Panel
 from labkit.widgets.score_mark import mark
-from labkit.widgets.view_updates import STATES, line, name, note, state
+from labkit.widgets.view_updates import STATES, folds, line, note, state
 
 CUT_CHARS = 200
 MOST_BYTES = 100_000
@@ -40,7 +41,7 @@ def table(live: LiveRun) -> str:
     shown_rows = 0
     for row in live.in_order():
         cells = "".join(f"<td {_LEFT}>{_cell(row.panels.get(model))}</td>" for model in models)
-        drawn = f"<tr><th scope='row' {_LEFT}>{_text(name(row), 120)}</th>{cells}</tr>"
+        drawn = f"<tr><th scope='row' {_LEFT}>{_text(row_name(row), 120)}</th>{cells}</tr>"
         size += len(drawn.encode(errors="replace"))
         if size > MOST_BYTES and shown_rows:
             break
@@ -49,10 +50,12 @@ def table(live: LiveRun) -> str:
     body.append("</tbody></table>")
     if left := len(live.order) - shown_rows:
         body.append(f"<div>{left:,} more rows: run.generations() has them all.</div>")
-    said = f"<div><b>{_text(live.title, 300)}</b> {_text(f'{state(live)} · {line(live)}', 600)}</div>"
-    said += "".join(f"<div>{_text(told, 600)}</div>" for told in (live.left, *live.notes) if told)
+    told = (f"{state(live)} · {line(live)}", live.left, *live.notes)
+    said = f"<div><b>{_text(live.title, 300)}</b></div>"
+    said += "".join(f"<div>{_text(one, 600)}</div>" for one in told if one)
     if live.over.is_set():
-        body = ["<details><summary>show answers</summary>", *body, "</details>"]
+        opened = "" if folds(live) else " open"
+        body = [f"<details{opened}><summary>show answers</summary>", *body, "</details>"]
     return "".join([_STYLE, said, *body])
 
 
@@ -63,7 +66,7 @@ def rows(live: LiveRun, *, most_bytes: int = 70_000) -> dict[str, Any]:
     size = 0
     for row in live.in_order():
         panels = [_values(row.panels.get(model)) for model in models]
-        drawn = {"name": _plain(name(row), 120), "panels": panels}
+        drawn = {"name": _plain(row_name(row), 120), "panels": panels}
         size += len(str(drawn).encode(errors="replace"))
         if size > most_bytes and kept:
             break
@@ -73,6 +76,7 @@ def rows(live: LiveRun, *, most_bytes: int = 70_000) -> dict[str, Any]:
         "line": _plain(f"{state(live)} · {line(live)}", 600),
         "said": [_plain(told, 600) for told in (live.left, *live.notes) if told],
         "over": live.over.is_set(),
+        "folds": folds(live),
         "models": [_plain(model, 80) for model in models],
         "rows": kept,
         "left": len(live.order) - len(kept),

@@ -13,7 +13,8 @@ from typing import Any
 
 from labkit.summary.cut_answers import KINDS
 from labkit.visible import cut, shown
-from labkit.widgets.live_run import Key, LiveRun, Row
+from labkit.widgets.grid_row import Row, prompt_name, row_name, sample_name
+from labkit.widgets.live_run import LiveRun
 from labkit.widgets.model_progress import ModelProgress, cost_words, duration, usd
 from labkit.widgets.panel import SHOWN_CHARS, Panel
 from labkit.widgets.score_mark import mark
@@ -97,7 +98,7 @@ class ViewUpdates:
             "page": window.page,
             "pages": window.pages,
             "over": over,
-            "folds": over and not self._came_late and len(live.order) >= FEWEST_FOLDED,
+            "folds": folds(live) and not self._came_late,
             "steers": live.controls is not None and not over,
         }
 
@@ -189,23 +190,14 @@ def state(live: LiveRun) -> str:
     return "paused: what is in flight goes on" if live.paused else "running"
 
 
-def name(row: Row) -> str:
-    """What a row is called: its prompt, its sample and, from the second on, which repeat."""
-    key = row.key
-    return f"{_prompt(key)} · {_of_sample(key)}"
-
-
-def _prompt(key: Key) -> str:
-    return key.prompt if key.prompt_version is None else f"{key.prompt}@{key.prompt_version}"
-
-
-def _of_sample(key: Key) -> str:
-    return f"{key.sample_id} · repeat {key.repeat}" if key.repeat else key.sample_id
+def folds(live: LiveRun) -> bool:
+    """Whether the run is over and has so many answers that they are shown only when they are asked for."""
+    return live.over.is_set() and len(live.order) >= FEWEST_FOLDED
 
 
 def _only_prompt(live: LiveRun) -> str | None:
     """The prompt, where all rows are of one: then it is said once, above them."""
-    return _prompt(live.order[0].key) if len(live.prompts) == 1 and live.order else None
+    return prompt_name(live.order[0].key) if len(live.prompts) == 1 and live.order else None
 
 
 def _column(number: int, model: str, tally: ModelProgress) -> dict[str, Any]:
@@ -224,10 +216,10 @@ def _column(number: int, model: str, tally: ModelProgress) -> dict[str, Any]:
 
 
 def _placed(row: Row, live: LiveRun, columns: Mapping[str, str]) -> dict[str, Any]:
-    label = _of_sample(row.key) if _only_prompt(live) else name(row)
+    label = sample_name(row.key) if _only_prompt(live) else row_name(row)
     return {
         "id": row.number,
-        "name": shown(cut(name(row), limit=120)),
+        "name": shown(cut(row_name(row), limit=120)),
         "label": shown(cut(label, limit=120)),
         "sample": shown(cut(live.sample(row.key.sample_id), limit=300)),
         "panels": {columns[model]: panel.number for model, panel in row.panels.items() if model in columns},

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from labkit.widgets.live_run import LiveRun, Row
+from labkit.widgets.grid_row import Row
+from labkit.widgets.live_run import LiveRun
 
 PANELS = 48
 """Panels shown at once, at most."""

@@ -18,6 +18,8 @@ import pytest
 import labkit as lk
 from labkit.errors import RunBusy, StoreError
 from labkit.records import Request
+from labkit.widgets.score_mark import mark
+from labkit.widgets.view_updates import state
 
 Echo = Callable[..., Any]
 
@@ -147,6 +149,50 @@ def test_stop_leaves_rows_that_say_why(lab: lk.Lab, echo: Echo) -> None:
     assert run.status == "stopped"
     told = lab.sql("select detail from log.run_events where event = 'stopped'")["detail"].item()
     assert json.loads(told) == {"reason": "enough seen"}
+
+
+def test_what_code_says_to_a_run_is_shown(lab: lk.Lab, echo: Echo) -> None:
+    """A run that is paused, sent on or stopped by code says so, as if its buttons had been pressed; when it
+    is over it says stopped, and what it left unasked."""
+    go = threading.Event()
+
+    def answer(request: Request) -> str:
+        go.wait(30)
+        return "x"
+
+    model = lk.Model("scripted/one", client=lk.Script(answer, version="1"), concurrency=1)
+    rows = [{"n": str(i)} for i in range(4)]
+    run = lab.plan(prompts=["Say {{ n }}"], models=[model], dataset=rows).start()
+    assert run.progress is not None
+    run.pause()
+    assert state(run.progress).startswith("paused")
+    run.go_on()
+    assert state(run.progress) == "running"
+    run.stop("enough seen")
+    assert state(run.progress).startswith("stopping")
+    go.set()
+    run.wait()
+    assert state(run.progress) == run.status == "stopped"
+    assert run.progress.left == run.left
+    ended, unasked = run.progress.line().split(" · ")[:2]
+    assert int(ended.removesuffix(" of 4")) + int(unasked.removesuffix(" not asked")) == 4
+
+
+def test_scores_of_a_run_are_shown_with_its_answers(lab: lk.Lab, echo: Echo) -> None:
+    """What the plan's scorers say is with each answer when the run is over, and what is scored later too."""
+    rows = [{"n": str(i), "target": str(i % 2)} for i in range(4)]
+    plan = lab.plan(prompts=["{{ n }}"], models=[echo()], dataset=rows, scorers=[lk.exact("target")])
+    run = plan.run()
+    assert run.progress is not None
+
+    def marks() -> list[str]:
+        assert run.progress is not None
+        panels = [panel for row in run.progress.in_order() for panel in row.panels.values()]
+        return [mark(panel.scores).kind for panel in panels]
+
+    assert marks() == ["right", "right", "wrong", "wrong"]
+    run.score(lk.contains("n"))
+    assert marks() == ["several"] * 4
 
 
 def test_a_run_can_be_awaited(lab: lk.Lab, echo: Echo) -> None:

@@ -196,3 +196,23 @@ def test_what_others_say_is_heard(live: Callable[..., LiveRun]) -> None:
     assert state(found).startswith("stopping")
     found.close()
     assert state(found) == "finished"  # all that was in flight was all there was
+
+
+def test_why_a_cell_is_not_asked_is_told_at_once(
+    cell: Callable[..., Any], generation: Callable[..., Any], live: Callable[..., LiveRun]
+) -> None:
+    """While a run goes the reason of what it does not ask stands below its line, unless a person pressed a
+    button; at the end what it comes to takes its place."""
+    found = live(("m/one",), rows=3)
+    none = {"status": "stopped", "attempts": 0}
+    found.ended(
+        generation(cell("m/one", "s0"), None, error_type="RunStopped", error_message="by you", **none)
+    )
+    assert found.left == ""
+    found.ended(
+        generation(cell("m/one", "s1"), None, error_type="BudgetExhausted", error_message="spent", **none)
+    )
+    assert found.left == "m/one: BudgetExhausted: spent"
+    found.close(left="2 cells were not asked: spent. To ask them costs at most USD 1.")
+    assert found.left.startswith("2 cells")
+    assert found.last_failure == ""

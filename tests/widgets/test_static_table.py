@@ -46,7 +46,7 @@ def test_no_element_comes_from_data(
     ]
     seen = Seen(static_table.table(LiveRun.of(rows, title=hostile[0])))
     assert seen.tags <= OURS
-    assert seen.attributes <= {"style", "class", "scope"}
+    assert seen.attributes <= {"style", "class", "scope", "open"}
     assert "<img src=x onerror=alert(1)>" in seen.text
     assert not set(seen.text) & set("\u202e\u200b\x1b\u2066")
 
@@ -86,16 +86,18 @@ def test_a_run_that_is_over_is_folded(
     cell: Callable[..., Any], generation: Callable[..., Any], score: Callable[..., Any]
 ) -> None:
     """Of a run that is over the line, what is left and the notes are seen, and the answers, each with its
-    score, when they are asked for; of one that goes all is."""
-    one = cell()
-    live = LiveRun.of([generation(one)], scores=[score(one, 0.0)], took_s=13.0)
+    score, when they are asked for; of one that goes, or of
+    hardly a row, all is."""
+    cells = [cell(sample=f"s{n}") for n in range(5)]
+    live = LiveRun.of(map(generation, cells), scores=[score(cells[0], 0.0)], took_s=13.0)
     live.left, live.notes = "nothing <b>much</b>", ["a note"]
     before, _, folded = static_table.table(live).partition("<details><summary>show answers</summary>")
-    assert "finished · 1 of 1" in before
+    assert "finished · 5 of 5" in before
     assert "took 13 s" in before
     assert "nothing &lt;b&gt;much" in before
     assert "a note" in before
     assert "<i>wrong</i>" in folded
+    assert "<details open>" in static_table.table(LiveRun.of([generation(cells[0])]))
     goes = LiveRun()
     goes.planned({"m/one": 1}, {})
     assert "<details>" not in static_table.table(goes)

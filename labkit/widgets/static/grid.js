@@ -420,7 +420,7 @@ class Grid {
     const left = still.left ? ` · ${still.left} more rows are in the lab` : "";
     say(this.line, `as saved, answers cut at 200 characters · ${still.line}${left}`);
     this.sayNotes(still.said);
-    this.folding({ over: still.over, folds: still.over });
+    this.folding({ over: still.over, folds: still.folds });
     this.open = null; // what the kernel says, if there is one, comes after
   }
 
