@@ -192,8 +192,10 @@ class Lab(Archive):
 
         runs = [run if isinstance(run, Run) else self.run(run) for run in (run_a, run_b)]
         before, after = (run.generations() for run in runs)
-        called = (runs[0].run_id, runs[1].run_id) if names is None else names
-        return compare(before, after, score=score, level=level, names=called)
+        called = [run.run_id for run in runs] if names is None else listed(names)
+        if len(called) != 2 or not all(isinstance(name, str) for name in called):
+            raise DefinitionError(f"names is {quoted(names)}; give two texts, such as ('before', 'after').")
+        return compare(before, after, score=score, level=level, names=(called[0], called[1]))
 
     def reprice(
         self,

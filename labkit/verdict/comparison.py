@@ -259,7 +259,7 @@ def _notes(
         f"{level} holds for scores, prices, times and tokens separately, not for all of them together"
     )
     for name, frame in zip(names, (old, new), strict=True):
-        if frame.attrs.get("grown"):
+        if any(frame.attrs.get("grown", {}).values()):
             said.append(f"run {name} was made larger after it could be looked at; looks are not counted here")
     cells = [
         set(zip(frame["prompt"], frame["model"], frame["sample_id"], strict=True)) for frame in (old, new)

@@ -74,7 +74,7 @@ def still(frame: pd.DataFrame) -> str:
             break
         made.append(row)
     left = len(_places(frame)) - len(made) if len(frame) else 0
-    rest = f"<div>{left:,} more rows: run.generations() has them all.</div>" if left else ""
+    rest = f"<div>{left:,} more: run.generations() has them all.</div>" if left else ""
     return forms.styled(_table(frame, made) + rest) if made else ""
 
 
@@ -152,7 +152,7 @@ def _differs(found: list[Any]) -> bool:
 
 def _cell(row: Any, base: Any, scores: Mapping[str, Sequence[float | None] | None]) -> str:
     if row is None:
-        return "<span class='lk-soft'>not asked</span>"
+        return "<span class='lk-soft'>no answer</span>"
     text = row["text"] if isinstance(row["text"], str) else ""
     if row["status"] != "done":
         why = f"{row['error_type']}: {row['error_message']}" if isinstance(row["error_type"], str) else ""

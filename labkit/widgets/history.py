@@ -95,7 +95,7 @@ class History(Selector):
         self._lab = lab
         self._since = _as_day(since)
         self._statuses: dict[str, str] = {}
-        super().__init__(self._list(), value=(), call="lk.History", heads=("run", *FACTS))
+        super().__init__(self._list(), value=(), call="lk.History", heads=("run (UTC)", *FACTS))
 
     @property
     def since(self) -> date | None:
@@ -127,8 +127,8 @@ class History(Selector):
         return self._lab.compare(*self._two(), names=SIDES)
 
     def answers(self) -> pd.DataFrame:
-        """The answers of the two chosen runs to the samples that both have, of the prompts and models that both
-        have, where there are such; `run` says whose: `A` or `B`."""
+        """The answers of the two chosen runs to the samples that both have, and of their prompts and models
+        those that both have, if there are any; `run` says whose: `A` or `B`."""
         import pandas as pd
 
         parts = [self._lab.run(run_id).generations() for run_id in self._two()]
@@ -140,7 +140,7 @@ class History(Selector):
         both = both[both["sample_id"].isin(ids[0] & ids[1])]
         if common := by[0] & by[1]:
             both = both.loc[[pair in common for pair in zip(both["prompt"], both["model"], strict=True)]]
-        both.attrs = {"scales": {name: of for part in parts for name, of in part.attrs["scales"].items()}}
+        both.attrs = parts[1].attrs | {"scales": parts[0].attrs["scales"] | parts[1].attrs["scales"]}
         return both
 
     def sides(self) -> list[tuple[str, str]]:
@@ -209,7 +209,7 @@ def _choice(row: Mapping[Any, Any], made: Mapping[Any, Any]) -> Choice:
     models, prompts = _names(made.get("models")), _names(made.get("prompts"))
     began: datetime = row["started_at"]
     failed = f", {row['failed']:,} failed" if row["failed"] else ""
-    answers = f"{row['done']:,} of {row['cells']:,}{failed}{_size(made)} · {_cost(row)}{_took(row)}"
+    answers = f"{row['done']:,} of {row['cells']:,}{failed} · {_cost(row)}{_took(row)}{_size(made)}"
     name = f"{began:%Y-%m-%d %H:%M:%S} {row['experiment']}"
     tags = {f"workspace:{row['workspace']}", f"status:{row['status']}", *(f"model:{one}" for one in models)}
     facts = (

@@ -33,7 +33,7 @@ class HistoryForm:
             heads=("run (UTC)", *FACTS),
             widths=(
                 "62px minmax(96px, 1.4fr) minmax(72px, 1fr) minmax(64px, 1fr) minmax(84px, 1.6fr) "
-                "minmax(60px, 0.7fr)"
+                "minmax(72px, 0.7fr)"
             ),
             status=self._status,
             filters={

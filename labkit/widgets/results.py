@@ -31,8 +31,8 @@ CHARTS = {
     "tokens_cost": "tokens and cost",
 }
 COLUMNS = (
-    "prompt", "model", "sample_id", "repeat", "status", "text", "ttft_s", "latency_s",
-    "output_tokens", "cost_usd", "error_type",
+    "prompt", "model", "sample_id", "repeat", "status", "text", "score.*", "cost_usd", "ttft_s", "latency_s",
+    "output_tokens", "error_type",
 )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ class Results:
         self._chart.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
 
     def _draw_rows(self, run: Readable) -> None:
-        frame = run.generations(columns=[*COLUMNS, "score.*"])
+        frame = run.generations(columns=COLUMNS)
         page = self._pagers[1].within(-(-len(frame) // ROWS))
         rows = [
             [_value(value) for value in row]

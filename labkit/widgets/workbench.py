@@ -204,7 +204,8 @@ class Workbench(State):
     # -- showing ---------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        chosen = f"{len(self.prompts.value)} prompts, {len(self.models.chosen)} models"
+        counts = {"prompt": len(self.prompts.value), "model": len(self.models.chosen)}
+        chosen = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items())
         return f"Workbench({chosen}, {visible(self._source.name, limit=60)}, repeats={self.repeats})"
 
     def _repr_html_(self) -> str:

@@ -96,7 +96,7 @@ def test_the_still_table_is_bounded_and_says_what_is_left() -> None:
     many = answers.still(frame({("a", f"s{n}"): "long " * 250 for n in range(300)}))
     shown = many.count("<b>s")
     assert len(many) < 120_000
-    assert f"{300 - shown} more rows" in many
+    assert f"{300 - shown} more: run.generations()" in many
     assert answers.still(frame({})) == ""
 
 

@@ -45,7 +45,7 @@ def test_open_compare_and_code(history: History) -> None:
     history.choose([first, second])
     assert "two runs, 1 sample in common" in press(history, "Compare two")
     told, side_by_side, _ = history.form._place.children
-    assert "Both runs need the same scorer" in told.value
+    assert "run.score(lk.exact())" in told.value
     assert f"<b>A</b>: {history.choices[1].name}, run {second}" in told.value
     assert "Say hi" in side_by_side.value
     assert "nan" not in told.value + side_by_side.value
