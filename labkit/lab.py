@@ -177,12 +177,19 @@ class Lab(Archive):
         return plan.over(of_samples(list(every), name=plan.design.dataset.name))
 
     def compare(
-        self, run_a: str | Run, run_b: str | Run, *, score: str | None = None, level: float = 0.95
+        self,
+        run_a: str | Run,
+        run_b: str | Run,
+        *,
+        score: str | None = None,
+        level: float = 0.95,
+        names: tuple[str, str] | None = None,
     ) -> Comparison:
         """Run B against run A on the cells that both have: what changed, what explains it, what is undecided.
 
-        Runs are given by id, by `latest`, or as themselves. Answers of B that are replays of A's are left
-        out, since a copy shows no noise. See `labkit.verdict.comparison.compare`.
+        Runs are given by id, by `latest`, or as themselves; sentences call them by their ids, or by `names`.
+        Answers of B that are replays of A's are left out, since a copy shows no noise. See
+        `labkit.verdict.comparison.compare`.
 
         >>> lab.compare(monday, tuesday)          # doctest: +SKIP
         """
@@ -190,7 +197,10 @@ class Lab(Archive):
 
         runs = [run if isinstance(run, Run) else self.run(run) for run in (run_a, run_b)]
         before, after = (run.generations() for run in runs)
-        return compare(before, after, score=score, level=level, names=(runs[0].run_id, runs[1].run_id))
+        called = [run.run_id for run in runs] if names is None else listed(names)
+        if len(called) != 2 or not all(isinstance(name, str) for name in called):
+            raise DefinitionError(f"names is {quoted(names)}; give two texts, such as ('before', 'after').")
+        return compare(before, after, score=score, level=level, names=(called[0], called[1]))
 
     def reprice(
         self,

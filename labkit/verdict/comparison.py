@@ -279,7 +279,7 @@ def _notes(
             said.append(f"run {name} has no score: {why_none(frame, column)}")
         else:
             said += [f"run {name}: {told}" for told in failures(frame.attrs.get("failures"), [terms.scorer])]
-        if frame.attrs.get("grown"):
+        if any(frame.attrs.get("grown", {}).values()):
             said.append(f"run {name} was made larger after it could be looked at; looks are not counted here")
     cells = [
         set(zip(frame["prompt"], frame["model"], frame["sample_id"], strict=True)) for frame in (old, new)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from labkit.errors import DefinitionError
 from labkit.prompts import Block, Prompt
@@ -16,18 +17,28 @@ from labkit.records import Message
 
 @dataclass
 class Draft:
-    """What is typed so far. `values` are tried values of variables; they are no part of the prompt."""
+    """What is typed so far. `values` are tried values of variables, seen in the preview; they are no part of
+    the prompt. `defaults` are: what stands there where a sample has no value."""
 
     name: str = ""
     text: str = ""
     system: str = ""
     blocks: tuple[Block, ...] = ()
     values: dict[str, str] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    description: str | None = None
 
     @classmethod
     def of(cls, prompt: Prompt) -> Draft:
         """A draft that begins as a copy of `prompt`."""
-        return cls(prompt.name, prompt.text, prompt.system or "", tuple(prompt.blocks))
+        return cls(
+            prompt.name,
+            prompt.text,
+            prompt.system or "",
+            tuple(prompt.blocks),
+            defaults=dict(prompt.defaults),
+            description=prompt.description,
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -40,7 +51,9 @@ class Draft:
         """
         system = self.system if self.system.strip() else None
         name = self.name.strip() or Prompt.of(self.text).name
-        return Prompt(name, self.text, system=system, blocks=self.blocks)
+        bare = Prompt(name, self.text, system=system, blocks=self.blocks, description=self.description)
+        used = {name: value for name, value in self.defaults.items() if name in bare.variables}
+        return bare.replace(defaults=used) if used else bare
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -56,9 +69,9 @@ class Draft:
         """The names it uses; none while it cannot be read."""
         return () if self.is_empty or self.faults else self.prompt().variables
 
-    def fields(self) -> dict[str, str]:
-        """The tried value of each variable, one sample for a plan."""
-        return {name: self.values.get(name, "") for name in self.variables}
+    def fields(self) -> dict[str, Any]:
+        """The tried value of each variable, or its default: one sample for a plan."""
+        return {name: self.values.get(name, self.defaults.get(name, "")) for name in self.variables}
 
     def messages(self) -> list[Message]:
         """What would be sent with the tried values. Raises `DefinitionError`."""
@@ -76,6 +89,8 @@ class Draft:
                 for block in prompt.blocks
             )
             parts.append(f"blocks=[{blocks}]")
+        if prompt.defaults:
+            parts.append(f"defaults={dict(prompt.defaults)!r}")
         return f"lk.Prompt({', '.join(parts)})"
 
 
@@ -92,4 +107,5 @@ def _lines(prompt: Prompt | None) -> Sequence[str]:
         return []
     parts = [f"[block {block.name}]\n{block.text}" for block in prompt.blocks]
     parts += [f"[system]\n{prompt.system}"] if prompt.system is not None else []
+    parts += [f"[default {name}]\n{value}" for name, value in prompt.defaults.items()]
     return "\n".join([*parts, prompt.text]).split("\n")

@@ -1,4 +1,4 @@
-"""What labkit's forms are made of: a status line, guarded callbacks, headings, code and tables as text.
+"""What labkit's forms are made of: a status line, guarded callbacks, pages, headings, code, tables as text.
 
 Plain ipywidgets and one style sheet. Everything shown is escaped here or set as text by ipywidgets; a
 callback that fails says so in the status line, since nothing else would show it. No form's logic.
@@ -23,6 +23,8 @@ REST = {"width": "auto", "flex": "1 1 auto", "min_width": "0"}
 SNUG = {"width": "max-content", "flex": "0 0 auto"}
 WRAPPED = {"width": "auto", "flex_flow": "row wrap"}
 STYLE = Path(__file__).parent / "static" / "forms.css"
+# On each cell, since a notebook that is not trusted keeps no style sheet and aligns cells to the right.
+_LEFT = "style='text-align:left;vertical-align:top'"
 
 
 class Status:
@@ -56,9 +58,42 @@ class Status:
         return guarded
 
 
+class Pager:
+    """Two buttons that turn the pages of what `draw` draws; at a single page there are none."""
+
+    def __init__(self, status: Status, draw: Callable[[], None]) -> None:
+        self.page = 0
+        self._draw = draw
+        self.widget = ipywidgets.HBox(
+            [
+                button("Previous", status.guarded(lambda _: self._turn(-1)), tip="previous page"),
+                button("Next", status.guarded(lambda _: self._turn(1)), tip="next page"),
+            ]
+        )
+
+    def within(self, pages: int) -> int:
+        """The page to draw of so many."""
+        self.widget.layout.display = "" if pages > 1 else "none"
+        self.page = min(self.page, max(0, pages - 1))
+        return self.page
+
+    def _turn(self, step: int) -> None:
+        self.page = max(0, self.page + step)
+        self._draw()
+
+
+def styled(html: str) -> str:
+    """`html`, made of what is made here, for where no widget brings the style sheet."""
+    return f"<style>{_style()}</style><div class='labkit'>{html}</div>"
+
+
+def _style() -> str:
+    return STYLE.read_text(encoding="utf-8")
+
+
 def framed(children: Iterable[ipywidgets.Widget]) -> ipywidgets.VBox:
     """A column of widgets that brings the style sheet with it."""
-    style = ipywidgets.HTML(f"<style>{STYLE.read_text(encoding='utf-8')}</style>")
+    style = ipywidgets.HTML(f"<style>{_style()}</style>")
     style.layout.display = "none"
     made = ipywidgets.VBox([style, *children], layout=ipywidgets.Layout(width="100%"))
     made.add_class("labkit")
@@ -88,8 +123,8 @@ def code(source: str) -> str:
 
 def table(heads: Sequence[object], rows: Iterable[Sequence[str]], *, name: str = "") -> str:
     """An HTML table. `heads` are text; `rows` hold cells that are escaped already."""
-    head = "".join(f"<th scope='col'>{text(one, limit=80)}</th>" for one in heads)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    head = "".join(f"<th scope='col' {_LEFT}>{text(one, limit=120)}</th>" for one in heads)
+    body = "".join("<tr>" + "".join(f"<td {_LEFT}>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return (
         f"<div class='lk-scroll {name}'><table><thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"

@@ -5,6 +5,7 @@ State only, so it works headless; `historyform` draws it. It reads runs as frame
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,12 +20,46 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-FACTS = ("status", "answers", "models and prompts")
+FACTS = ("status", "answers", "score", "prompts", "models", "workspace")
+SIDES = ("A", "B")
+"""What two runs are called beside each other: the earlier, the later."""
 MOST_RUNS = 2_000
-MADE_OF = (
-    "select run_id, list(distinct model order by model) as models, list(distinct prompt order by prompt) "
-    "as prompts from generations group by run_id"
-)
+MADE_OF = """
+with
+    of_run as materialized (
+        select
+            generation_id, run_id, concat(prompt, '@' || prompt_version) as prompt, model, sample_id,
+            "repeat", request_id
+        from generations
+    ),
+    made as (
+        select
+            run_id,
+            list(distinct model order by model) as models,
+            list(distinct prompt order by prompt) as prompts,
+            count(distinct sample_id) as samples,
+            max("repeat") + 1 as repeats
+        from of_run group by run_id
+    ),
+    asked as (
+        select run_id, list(distinct params::varchar) as params
+        from (select distinct run_id, request_id from of_run) join requests using (request_id)
+        group by run_id
+    ),
+    means as (
+        select run_id, scorer, avg("value") as mean
+        from of_run join scores using (generation_id)
+        where "value" is not null
+        group by run_id, scorer, prompt, model
+    ),
+    ranges as (select run_id, scorer, min(mean) as low, max(mean) as high from means group by run_id, scorer),
+    scored as (
+        select run_id, list({'scorer': scorer, 'low': low, 'high': high} order by scorer) as scores
+        from ranges group by run_id
+    )
+from made left join asked using (run_id) left join scored using (run_id)
+"""
+"""What each run was made of, and between which means of its prompts and models each scorer lies."""
 
 
 class HasRuns(Protocol):
@@ -38,12 +73,15 @@ class HasRuns(Protocol):
 
     def again(self, run_id: str) -> Any: ...
 
+    def compare(self, run_a: str, run_b: str, *, names: tuple[str, str]) -> Any: ...
+
 
 class History(Selector):
     """The lab's runs, newest first, in every workspace. `chosen` are run ids; nothing is chosen at first.
 
-    `open()` gives the chosen run, `compare()` the answers of two in one frame, `rerun()` and `resume()`
-    start the chosen run's plan again. `since` leaves out what began before a day.
+    `open()` gives the chosen run, `compare()` what changed between two, `answers()` their answers in one
+    frame, `rerun()` and `resume()` start the chosen run's plan again. `since` leaves out what began before
+    a day.
 
     >>> history = History(lab)                   # doctest: +SKIP
     >>> history.choose([history.choices[0].value])   # doctest: +SKIP
@@ -57,7 +95,7 @@ class History(Selector):
         self._lab = lab
         self._since = _as_day(since)
         self._statuses: dict[str, str] = {}
-        super().__init__(self._list(), value=(), call="lk.History", heads=("run", *FACTS))
+        super().__init__(self._list(), value=(), call="lk.History", heads=("run (UTC)", *FACTS))
 
     @property
     def since(self) -> date | None:
@@ -81,18 +119,34 @@ class History(Selector):
         """The one run that is chosen."""
         return self._lab.run(self._one("opened"))
 
-    def compare(self) -> pd.DataFrame:
-        """The answers of the two chosen runs in one frame; `model` tells which run an answer is of."""
+    def compare(self) -> Any:
+        """What `lab.compare` says of the two chosen runs: `B`, the later, against `A`.
+
+        Raises `DefinitionError` where there is nothing to compare them by.
+        """
+        return self._lab.compare(*self._two(), names=SIDES)
+
+    def answers(self) -> pd.DataFrame:
+        """The answers of the two chosen runs to the samples that both have, and of their prompts and models
+        those that both have, if there are any; `run` says whose: `A` or `B`."""
         import pandas as pd
 
-        if len(self.chosen) != 2:
-            raise DefinitionError(f"Two runs can be compared; {len(self.chosen)} are chosen. Tick two.")
-        parts = []
-        for run_id in sorted(self.chosen):
-            frame = self._lab.run(run_id).generations()
-            parts.append(frame.assign(model=frame["model"].astype(str) + f" · {run_id}"))
-        both: pd.DataFrame = pd.concat(parts, ignore_index=True)
+        parts = [self._lab.run(run_id).generations() for run_id in self._two()]
+        ids = [set(part["sample_id"]) for part in parts]
+        by = [set(zip(part["prompt"], part["model"], strict=True)) for part in parts]
+        both: pd.DataFrame = pd.concat(
+            [part.assign(run=side) for part, side in zip(parts, SIDES, strict=True)], ignore_index=True
+        )
+        both = both[both["sample_id"].isin(ids[0] & ids[1])]
+        if common := by[0] & by[1]:
+            both = both.loc[[pair in common for pair in zip(both["prompt"], both["model"], strict=True)]]
+        both.attrs = parts[1].attrs | {"scales": parts[0].attrs["scales"] | parts[1].attrs["scales"]}
         return both
+
+    def sides(self) -> list[tuple[str, str]]:
+        """What each of the two chosen runs is called beside the other, and which it is."""
+        named = zip(SIDES, self._two(), strict=True)
+        return [(side, f"{self._choices[run_id].name}, run {run_id}") for side, run_id in named]
 
     def rerun(self, *, progress: str | None = None) -> Any:
         """Start the chosen run's plan again, with replay of what is known; returns the new run."""
@@ -110,8 +164,18 @@ class History(Selector):
 
     def _one(self, done: str) -> str:
         if len(self.chosen) != 1:
-            raise DefinitionError(f"One run can be {done}; {len(self.chosen)} are chosen. Tick one.")
+            raise DefinitionError(f"One run can be {done}; {self._count()} chosen. Tick one.")
         return self.chosen[0]
+
+    def _two(self) -> tuple[str, str]:
+        """The two chosen runs, the earlier first."""
+        if len(self.chosen) != 2:
+            raise DefinitionError(f"Two runs can be compared; {self._count()} chosen. Tick two.")
+        later, earlier = self.chosen
+        return earlier, later
+
+    def _count(self) -> str:
+        return {0: "none is", 1: "one is"}.get(len(self.chosen), f"{len(self.chosen):,} are")
 
     # -- what there is ---------------------------------------------------------------------------
 
@@ -145,11 +209,40 @@ def _choice(row: Mapping[Any, Any], made: Mapping[Any, Any]) -> Choice:
     models, prompts = _names(made.get("models")), _names(made.get("prompts"))
     began: datetime = row["started_at"]
     failed = f", {row['failed']:,} failed" if row["failed"] else ""
-    answers = f"{row['done']:,} of {row['cells']:,}{failed} · {_cost(row)}{_took(row)}"
-    name = f"{began:%Y-%m-%d %H:%M} {row['experiment']}"
+    answers = f"{row['done']:,} of {row['cells']:,}{failed} · {_cost(row)}{_took(row)}{_size(made)}"
+    name = f"{began:%Y-%m-%d %H:%M:%S} {row['experiment']}"
     tags = {f"workspace:{row['workspace']}", f"status:{row['status']}", *(f"model:{one}" for one in models)}
-    facts = (str(row["status"]), answers, f"{', '.join(models)} · {', '.join(prompts)}")
+    facts = (
+        str(row["status"]),
+        answers,
+        _scores(made.get("scores")),
+        ", ".join(prompts),
+        ", ".join(models) + _params(made.get("params")),
+        str(row["workspace"]),
+    )
     return Choice(str(row["run_id"]), name, facts, frozenset(tags))
+
+
+def _size(made: Mapping[Any, Any]) -> str:
+    samples, repeats = made.get("samples") or 0, made.get("repeats") or 0
+    many = f" × {repeats:,} repeats" if repeats > 1 else ""
+    return f" · {samples:,} sample{'' if samples == 1 else 's'}{many}" if samples else ""
+
+
+def _scores(given: Any) -> str:
+    def told(of: Mapping[str, Any]) -> str:
+        low, high = f"{of['low']:.3g}", f"{of['high']:.3g}"
+        return f"{of['scorer']} {low}" if low == high else f"{of['scorer']} {low} to {high}"
+
+    return ", ".join(map(told, _list(given))) or "none"
+
+
+def _params(given: Any) -> str:
+    """The params of all requests, where they were the same for all."""
+    sent = [json.loads(params) for params in _list(given)]
+    if len(sent) != 1:
+        return " · params differ" if sent else ""
+    return "".join(f" · {name} {value}" for name, value in sent[0].items())
 
 
 def _cost(row: Mapping[Any, Any]) -> str:
@@ -171,4 +264,9 @@ def _day(row: Mapping[Any, Any]) -> date:
 
 
 def _names(given: Any) -> Sequence[str]:
-    return [str(one) for one in given] if given is not None and not isinstance(given, float) else []
+    return [str(one) for one in _list(given)]
+
+
+def _list(given: Any) -> Sequence[Any]:
+    """A list of the query, empty where a join found none (None or NaN)."""
+    return [] if given is None or isinstance(given, float) else list(given)

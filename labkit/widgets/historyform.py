@@ -11,8 +11,9 @@ from typing import Any
 
 import ipywidgets
 
+from labkit.errors import DefinitionError
 from labkit.widgets import answers, forms
-from labkit.widgets.forms import WIDE, WRAPPED, Status, button, framed
+from labkit.widgets.forms import WIDE, WRAPPED, Pager, Status, button, framed
 from labkit.widgets.history import FACTS, History
 from labkit.widgets.listbox import Listbox
 from labkit.widgets.results import Results
@@ -29,7 +30,11 @@ class HistoryForm:
         self._list = Listbox(
             history,
             noun="runs",
-            heads=FACTS,
+            heads=("run (UTC)", *FACTS),
+            widths=(
+                "62px minmax(96px, 1.4fr) minmax(72px, 1fr) minmax(64px, 1fr) minmax(84px, 1.6fr) "
+                "minmax(72px, 0.7fr)"
+            ),
             status=self._status,
             filters={
                 kind.capitalize(): {forms.plain(one, limit=60): f"{kind}:{one}" for one in history.tags(kind)}
@@ -42,10 +47,13 @@ class HistoryForm:
         self._code = ipywidgets.HTML(layout=WIDE)
         acts: dict[str, tuple[Callable[[], None], str]] = {
             "Open": (self._open, "show the ticked run"),
-            "Compare two": (self._compare, "answers of two ticked runs side by side"),
+            "Compare two": (
+                self._compare,
+                "what changed between two ticked runs, and their answers side by side",
+            ),
             "Run again": (self._rerun, "a new run of the ticked run's plan; known answers are free"),
             "Resume": (self._resume, "ask what the ticked run has no finished answer for"),
-            "Look again": (history.renew, "read the lab's runs again"),
+            "Refresh": (history.renew, "read the lab's runs again"),
             "Show code": (self._show_code, "the Python that opens what is ticked"),
         }
         buttons = [button(words, guarded(_calling(act)), tip=tip) for words, (act, tip) in acts.items()]
@@ -71,9 +79,28 @@ class HistoryForm:
         self._status.say(f"run {run.run_id}: {run.status}")
 
     def _compare(self) -> None:
-        frame = self._history.compare()
-        self._place.children = [ipywidgets.HTML(answers.table(frame), layout=WIDE)]
-        self._status.say(f"{len(answers.columns(frame))} columns of two runs")
+        history = self._history
+        said = [f"<div><b>{side}</b>: {forms.text(run)}</div>" for side, run in history.sides()]
+        frame = history.answers()
+        count = frame["sample_id"].nunique()
+        self._status.say(f"two runs, {count:,} sample{'' if count == 1 else 's'} in common")
+        try:
+            if not count:
+                raise DefinitionError("The two runs have no sample in common: there is nothing to compare.")
+            said.append(history.compare()._repr_html_())
+        except DefinitionError as error:
+            said.append(f"<div>{forms.text(error, limit=2000)}</div>")
+        told, side_by_side = ipywidgets.HTML("".join(said), layout=WIDE), ipywidgets.HTML(layout=WIDE)
+        told.add_class("lk-lines")
+
+        def draw() -> None:
+            side_by_side.value = (
+                answers.table(frame, page=pager.within(answers.pages(frame))) if count else ""
+            )
+
+        pager = Pager(self._status, draw)
+        draw()
+        self._place.children = [told, side_by_side, pager.widget]
 
     def _rerun(self) -> None:
         self._start(self._history.rerun)

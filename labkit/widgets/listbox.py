@@ -21,7 +21,8 @@ Extra = Callable[[Choice], Sequence[ipywidgets.Widget]]
 
 class Listbox:
     """Draws `selector`. `filters` maps a filter's name to tags by what they are called; `extra` gives
-    further widgets of a row."""
+    further widgets of a row; `widths` are the columns of the facts as CSS grid tracks, in units that do not
+    follow the size of the type, so that head and rows stand under each other."""
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class Listbox:
         *,
         noun: str,
         heads: Sequence[str],
+        widths: str,
         status: Status,
         filters: dict[str, dict[str, str]] | None = None,
         extra: Extra | None = None,
@@ -50,12 +52,13 @@ class Listbox:
             ipywidgets.Dropdown(
                 description=name,
                 options=[("any", ""), *((label, tag) for label, tag in tags.items())],
-                layout=ipywidgets.Layout(width="16em"),
+                layout=ipywidgets.Layout(width="auto", max_width="18em"),
+                style={"description_width": "initial"},
             )
             for name, tags in (filters or {}).items()
         ]
-        self._heads = _heads(noun, heads, extra_width)
-        self._rows = [_Row(self._tick, extra_width) for _ in range(ROWS)]
+        self._heads = _heads(heads, widths, extra_width)
+        self._rows = [_Row(self._tick, widths, extra_width) for _ in range(ROWS)]
         self._list = ipywidgets.VBox(layout=WIDE)
         self._list.add_class("lk-list")
         self._where = ipywidgets.HTML()
@@ -115,11 +118,12 @@ class Listbox:
 class _Row:
     """One line of the list: a box to tick, facts, and what else belongs to it."""
 
-    def __init__(self, tick: Callable[[Choice, bool], None], extra_width: str) -> None:
+    def __init__(self, tick: Callable[[Choice, bool], None], widths: str, extra_width: str) -> None:
+        self._widths = widths
         self._choice: Choice | None = None
         self._tick = tick
         self._box = ipywidgets.Checkbox(indent=False)
-        self._facts = ipywidgets.HTML()
+        self._facts = ipywidgets.HTML(layout=_facts_layout(widths))
         self._extra = ipywidgets.HBox(layout=_extra_layout(extra_width))
         self.widget = ipywidgets.HBox([self._box, self._facts, self._extra], layout=WIDE)
         self.widget.add_class("lk-item")
@@ -132,7 +136,7 @@ class _Row:
         self._box.tooltip = visible(choice.value, limit=200)
         self._box.value = on
         spans = "".join(f"<span title='{text(fact)}'>{text(fact)}</span>" for fact in choice.facts)
-        self._facts.value = f"<div class='lk-cols'>{spans}</div>"
+        self._facts.value = _columns(spans, self._widths)
         if self._extra.children != tuple(extra):
             self._extra.children = tuple(extra)
 
@@ -141,15 +145,24 @@ class _Row:
             self._tick(self._choice, bool(change["new"]))
 
 
-def _heads(noun: str, heads: Sequence[str], extra_width: str) -> ipywidgets.Widget:
-    columns = "".join(f"<span>{text(head)}</span>" for head in heads)
-    name = ipywidgets.HTML(f"<span class='lk-soft'>{text(noun)}</span>")
-    facts = ipywidgets.HTML(f"<div class='lk-cols lk-soft'>{columns}</div>")
+def _columns(spans: str, widths: str) -> str:
+    return f"<div class='lk-cols' style='grid-template-columns:{widths}'>{spans}</div>"
+
+
+def _heads(heads: Sequence[str], widths: str, extra_width: str) -> ipywidgets.Widget:
+    columns = "".join(f"<span title='{text(head)}'>{text(head)}</span>" for head in heads[1:])
+    name = ipywidgets.HTML(text(heads[0]))
+    facts = ipywidgets.HTML(_columns(columns, widths), layout=_facts_layout(widths))
     made = ipywidgets.HBox([name, facts, ipywidgets.HBox(layout=_extra_layout(extra_width))], layout=WIDE)
     made.add_class("lk-item")
     made.add_class("lk-heads")
     name.add_class("lk-name")
     return made
+
+
+def _facts_layout(widths: str) -> ipywidgets.Layout:
+    count = widths.count("fr")
+    return ipywidgets.Layout(flex=f"{count} 1 {6 * count}em", width="auto", min_width="0")
 
 
 def _extra_layout(width: str) -> ipywidgets.Layout:

@@ -35,7 +35,8 @@ class ModelForm:
         self._list = Listbox(
             selector,
             noun="models",
-            heads=FACTS,
+            heads=("model", *FACTS),
+            widths="minmax(72px, 1fr) minmax(96px, 1.3fr) minmax(96px, 1.4fr)",
             status=self._status,
             filters={
                 "Provider": {visible(one): f"provider:{one}" for one in providers},

@@ -5,6 +5,7 @@ It holds no choice and no text of its own: the selector and its draft do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from labkit.prompts import Block, Prompt
 from labkit.visible import visible
 from labkit.widgets import forms
 from labkit.widgets.draft import Draft, difference
-from labkit.widgets.forms import WIDE, WRAPPED, Status, button, framed
+from labkit.widgets.forms import REST, SNUG, WIDE, WRAPPED, Status, button, framed
 from labkit.widgets.listbox import Listbox
 from labkit.widgets.prompts import FACTS, PromptSelector
 from labkit.widgets.selector import Choice
@@ -34,7 +35,13 @@ class PromptForm:
         self._row_extras: dict[str, list[ipywidgets.Widget]] = {}
         self._drawing = False
         self._list = Listbox(
-            selector, noun="prompts", heads=FACTS, status=self._status, extra=self._extra, extra_width="11em"
+            selector,
+            noun="prompts",
+            heads=("prompt", *FACTS),
+            widths="minmax(60px, 1fr) minmax(64px, 1.2fr) minmax(110px, 4fr)",
+            status=self._status,
+            extra=self._extra,
+            extra_width="11em",
         )
         self._name = _typed(ipywidgets.Text, "Name", "named after its first words if left empty")
         self._system = _typed(
@@ -43,7 +50,7 @@ class PromptForm:
         self._text = _typed(ipywidgets.Textarea, "Prompt", "Classify in one word: {{ text }}", rows=6)
         self._found = ipywidgets.HTML(layout=WIDE)
         self._values = ipywidgets.VBox(layout=WIDE)
-        self._value_boxes: dict[str, ipywidgets.Textarea] = {}
+        self._fields: dict[str, _Field] = {}
         self._blocks = ipywidgets.VBox(layout=WIDE)
         self._use = ipywidgets.Checkbox(description="Use this prompt as it stands", indent=False, layout=WIDE)
         self._preview = ipywidgets.HTML(layout=WIDE)
@@ -114,9 +121,10 @@ class PromptForm:
         names = ", ".join(f"<code>{forms.text(name)}</code>" for name in variables)
         self._found.value = f"<span role='status' class='lk-soft'>{_found(draft, names)}</span>"
         for name in variables:
-            if name not in self._value_boxes:
-                self._value_boxes[name] = self._value_box(name)
-        self._values.children = [self._value_boxes[name] for name in variables]
+            if name not in self._fields:
+                self._fields[name] = _Field(name, self._status, self._field)
+            self._fields[name].draw(draft)
+        self._values.children = [self._fields[name].widget for name in variables]
         self._save.disabled = draft.is_empty or bool(draft.faults)
         self._preview.value = "" if draft.is_empty else self._previewed(draft)
 
@@ -128,7 +136,8 @@ class PromptForm:
             return f"<pre class='lk-box lk-bad'>{forms.text(error, limit=2000)}</pre>"
         sent = "\n\n".join(f"[{message['role']}]\n{shown(message['content'])}" for message in messages)
         preview = (
-            f"<div class='lk-soft'>What is sent</div><pre class='lk-box'>{forms.text(sent, limit=6000)}</pre>"
+            "<div class='lk-soft'>What is sent, with these values</div>"
+            f"<pre class='lk-box'>{forms.text(sent, limit=6000)}</pre>"
         )
         last = self._selector.last()
         return preview if last is None else preview + _difference(last, prompt)
@@ -175,16 +184,13 @@ class PromptForm:
         draft.blocks = (*kept, block) if on else tuple(kept)
         self._selector.changed() if self._selector.uses_draft else self._draw()
 
-    def _value_box(self, name: str) -> ipywidgets.Textarea:
-        box = _typed(ipywidgets.Textarea, visible(name, limit=40), "a value to try", rows=2)
-        box.value = self._selector.draft.values.get(name, "")
-
-        def read(change: Any) -> None:
-            self._selector.draft.values[name] = change["new"]
-            self._selector.changed() if self._selector.uses_draft else self._draw()
-
-        box.observe(self._status.guarded(read), "value")
-        return box
+    def _field(self, name: str, value: str, is_default: bool) -> None:
+        draft = self._selector.draft
+        draft.values[name] = value
+        draft.defaults.pop(name, None)
+        if is_default:
+            draft.defaults[name] = value
+        self._selector.changed() if self._selector.uses_draft else self._draw()
 
     def _saved(self) -> None:
         saved = self._selector.save()
@@ -227,7 +233,39 @@ class PromptForm:
     def _edit(self, name: str) -> None:
         self._selector.edit(name)
         self._accordion.selected_index = 0
-        self._status.say(f"editing a copy of {name}")
+        self._status.say(f"a copy of {name} to change; {name} itself stays as it is until you save")
+
+
+class _Field:
+    """One variable: a value to see the prompt with, and whether that is its default."""
+
+    def __init__(self, name: str, status: Status, heard: Callable[[str, str, bool], None]) -> None:
+        self._name = name
+        self._drawing = False
+        self._box = _typed(
+            ipywidgets.Textarea, visible(name, limit=40), "to look at; not what is asked", rows=2
+        )
+        self._default = ipywidgets.Checkbox(
+            description="default", indent=False, layout=SNUG, tooltip="asked where a sample has no value"
+        )
+
+        def read(_: Any) -> None:
+            if not self._drawing:
+                heard(name, self._box.value, self._default.value)
+
+        for widget in (self._box, self._default):
+            widget.observe(status.guarded(read), "value")
+        self._box.layout = REST
+        self.widget = ipywidgets.HBox([self._box, self._default], layout=WIDE)
+
+    def draw(self, draft: Draft) -> None:
+        """Show what the draft has of it."""
+        self._drawing = True
+        try:
+            self._box.value = str(draft.fields()[self._name])
+            self._default.value = self._name in draft.defaults
+        finally:
+            self._drawing = False
 
 
 def _typed(kind: Any, name: str, hint: str, **given: Any) -> Any:

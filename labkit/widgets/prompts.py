@@ -17,7 +17,7 @@ from labkit.visible import quoted
 from labkit.widgets.draft import Draft
 from labkit.widgets.selector import Choice, Selector
 
-FACTS = ("version", "variables", "text")
+FACTS = ("version", "variables", "description or text")
 FEW = 4
 
 
@@ -90,7 +90,7 @@ class PromptSelector(Selector):
         self.changed()
 
     @property
-    def values(self) -> dict[str, str]:
+    def values(self) -> dict[str, Any]:
         """The typed prompt's variables and the values tried: one sample."""
         return self.draft.fields()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import ipywidgets
 
 from labkit.widgets import answers, forms
-from labkit.widgets.forms import WIDE, WRAPPED, Status, button
+from labkit.widgets.forms import WIDE, WRAPPED, Pager, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +31,8 @@ CHARTS = {
     "tokens_cost": "tokens and cost",
 }
 COLUMNS = (
-    "prompt", "model", "sample_id", "repeat", "status", "text", "ttft_s", "latency_s",
-    "output_tokens", "cost_usd", "error_type",
+    "prompt", "model", "sample_id", "repeat", "status", "text", "score.*", "cost_usd", "ttft_s", "latency_s",
+    "output_tokens", "error_type",
 )  # fmt: skip
 
 
@@ -58,11 +58,12 @@ class Results:
         self._status = status
         self._run: Readable | None = None
         self._turn = 0
-        self._pages = [0, 0]
-        self._pagers: list[ipywidgets.HBox] = []
+        self._pagers = [Pager(status, self._draw), Pager(status, self._draw)]
         self._drawing = threading.RLock()
         self._answers = ipywidgets.HTML(layout=WIDE)
+        rule = ipywidgets.HTML(f"<span class='lk-soft'>{forms.text(answers.RULE)}</span>")
         self._summary = ipywidgets.HTML(layout=WIDE)
+        self._summary.add_class("lk-lines")
         self._rows = ipywidgets.HTML(layout=WIDE)
         self._kind = ipywidgets.Dropdown(
             description="Chart", options=[(words, kind) for kind, words in CHARTS.items()]
@@ -72,12 +73,12 @@ class Results:
         self._differing = ipywidgets.Checkbox(description="only where answers differ", indent=False)
         for box in (self._kind, self._against, self._differing):
             box.observe(status.guarded(lambda _: self._draw()), "value")
-        tools = ipywidgets.HBox([self._against, self._differing], layout=WRAPPED)
+        tools = ipywidgets.HBox([self._against, self._differing, rule], layout=WRAPPED)
         parts = [
-            ipywidgets.VBox([tools, self._answers, self._pager(0)]),
+            ipywidgets.VBox([tools, self._answers, self._pagers[0].widget]),
             self._summary,
             ipywidgets.VBox([self._kind, self._chart]),
-            ipywidgets.VBox([self._rows, self._pager(1)]),
+            ipywidgets.VBox([self._rows, self._pagers[1].widget]),
         ]
         self.tabs = ipywidgets.Tab(parts, titles=["Answers", "Summary", "Charts", "Rows"], layout=WIDE)
         self.tabs.observe(status.guarded(lambda _: self._draw()), "selected_index")
@@ -85,7 +86,9 @@ class Results:
 
     def show(self, run: Readable, *, goes: Callable[[float], bool] | None = None) -> None:
         """Show `run`. `goes` waits so many seconds and says whether it still goes; None: it is over."""
-        self._run, self._pages = run, [0, 0]
+        self._run = run
+        for pager in self._pagers:
+            pager.page = 0
         self._turn += 1
         self.widget.children = [self.tabs]
         self._draw()
@@ -112,13 +115,13 @@ class Results:
             draw[self.tabs.selected_index or 0](self._run)
 
     def _draw_answers(self, run: Readable) -> None:
-        frame = run.generations()
-        heads = [f"{prompt} · {model}" for prompt, model in answers.columns(frame)] if len(frame) else []
+        frame = run.generations(columns=answers.READ)
+        heads = [" · ".join(head) for head in answers.columns(frame)]
         options = [(forms.plain(head, limit=80), i) for i, head in enumerate(heads)]
         if tuple(options) != tuple(self._against.options):
             self._against.options = options
             self._against.value = 0 if options else None
-        page = self._turned(0, answers.pages(frame))
+        page = self._pagers[0].within(answers.pages(frame))
         self._answers.value = answers.table(
             frame, page=page, against=self._against.value or 0, only_different=self._differing.value
         )
@@ -137,38 +140,18 @@ class Results:
         self._chart.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
 
     def _draw_rows(self, run: Readable) -> None:
-        frame = run.generations()
-        page = self._turned(1, -(-len(frame) // ROWS))
-        shown = frame[[*COLUMNS, *(c for c in frame.columns if str(c).startswith("score."))]]
+        frame = run.generations(columns=COLUMNS)
+        page = self._pagers[1].within(-(-len(frame) // ROWS))
         rows = [
             [_value(value) for value in row]
-            for row in shown.iloc[page * ROWS : (page + 1) * ROWS].itertuples(index=False)
+            for row in frame.iloc[page * ROWS : (page + 1) * ROWS].itertuples(index=False)
         ]
         where = (
             f"rows {page * ROWS + 1:,}–{page * ROWS + len(rows):,} of {len(frame):,}" if rows else "no rows"
         )
         self._rows.value = (
-            f"<div class='lk-soft'>{where}</div>{forms.table(list(shown.columns), rows, name='lk-rows')}"
+            f"<div class='lk-soft'>{where}</div>{forms.table(list(frame.columns), rows, name='lk-rows')}"
         )
-
-    def _turned(self, part: int, pages: int) -> int:
-        self._pagers[part].layout.display = "" if pages > 1 else "none"
-        self._pages[part] = min(self._pages[part], max(0, pages - 1))
-        return self._pages[part]
-
-    def _pager(self, part: int) -> ipywidgets.HBox:
-        def turn(step: int) -> Callable[[Any], None]:
-            def turned(_: Any) -> None:
-                self._pages[part] = max(0, self._pages[part] + step)
-                self._draw()
-
-            return self._status.guarded(turned)
-
-        made = ipywidgets.HBox(
-            [button("Previous", turn(-1), tip="previous page"), button("Next", turn(1), tip="next page")]
-        )
-        self._pagers.append(made)
-        return made
 
 
 def _value(value: Any) -> str:

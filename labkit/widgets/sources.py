@@ -50,7 +50,7 @@ def frames(names: Mapping[str, Any]) -> Iterator[Source]:
         kind = type(value)
         is_frame = kind.__name__ == "DataFrame" and kind.__module__.partition(".")[0] == "pandas"
         if is_frame and is_variable(name):
-            yield Source(f"{name}: frame of {len(value):,} rows", value, name)
+            yield Source(f"{name}: frame of {len(value):,} row{'' if len(value) == 1 else 's'}", value, name)
 
 
 def is_variable(name: str) -> bool:

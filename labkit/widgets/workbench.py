@@ -6,7 +6,7 @@ through the few things in `HasPlans` and starts nothing by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -82,6 +82,7 @@ class Workbench(State):
         self.rows, self.repeats, self.budget_usd = rows, repeats, budget_usd
         self.experiment = experiment
         self.run: Any = None
+        self._read: tuple[Any, str] | None = None
         self._source = TYPED if dataset is None else self._named(dataset)
         self._score = "no score"
         self.set(score=score)
@@ -117,29 +118,43 @@ class Workbench(State):
     @property
     def variables(self) -> tuple[str, ...]:
         """The variables of the chosen prompts."""
+        return tuple(dict.fromkeys(name for prompt in self._prompts() for name in prompt.variables))
+
+    def _prompts(self) -> list[Prompt]:
         chosen = [self.prompts.prompt(name) for name in self.prompts.chosen]
-        if self.prompts.uses_draft:
-            chosen.append(self.prompts.draft.prompt())
-        return tuple(dict.fromkeys(name for prompt in chosen for name in prompt.variables))
+        return [*chosen, self.prompts.draft.prompt()] if self.prompts.uses_draft else chosen
 
     # -- what follows from it --------------------------------------------------------------------
 
     def plan(self) -> Any:
         """The plan of the present choice. Raises `DefinitionError` naming all that is wrong."""
         make = SCORERS[self._score][1]
-        plan = self.lab.plan(
-            prompts=list(self.prompts.value),
-            models=list(self.models.value),
-            dataset=self._dataset(),
-            repeats=self.repeats,
-            scorers=[make()] if make else [],
-            experiment=self.experiment,
-        )
+        faults = [
+            f"{visible(name)} has no value. Type one under Samples, choose a table there, or give the prompt "
+            "a default."
+            for name in self._lacking()
+        ]
+        try:
+            plan = self.lab.plan(
+                prompts=list(self.prompts.value),
+                models=list(self.models.value),
+                dataset=self._dataset(),
+                repeats=self.repeats,
+                scorers=[make()] if make else [],
+                experiment=self.experiment,
+            )
+        except DefinitionError as error:
+            if not faults:
+                raise
+            faults += error.faults
+        if faults:
+            raise DefinitionError(faults)
         return plan.head(self.rows) if self.rows and self._source is not TYPED else plan
 
     def start(self) -> Any:
         """Start the plan; returns the run at once. It is shown in the workbench."""
         self.run = self.plan().start(budget_usd=self.budget_usd, progress="none")
+        self.changed()
         return self.run
 
     @property
@@ -169,9 +184,16 @@ class Workbench(State):
     def _dataset(self) -> Any:
         if self._source is not TYPED:
             return self._source.given
-        tried: Mapping[str, str] = self.prompts.draft.values
-        fields = {name: self.values.get(name) or tried.get(name, "") for name in self.variables}
-        return [fields] if fields else None
+        # None is what a prompt's default stands for. What lacks both is told in the words of this form.
+        fields = {name: self.values.get(name) or None for name in self.variables}
+        return [fields | dict.fromkeys(self._lacking(), "")] if fields else None
+
+    def _lacking(self) -> list[str]:
+        """The variables that have neither a typed value nor a default, where values are to be typed."""
+        if self._source is not TYPED:
+            return []
+        typed = {name: value for name, value in self.values.items() if value}
+        return list(dict.fromkeys(name for prompt in self._prompts() for name in prompt.missing(typed)))
 
     def _named(self, given: Any) -> Source:
         if isinstance(given, str | Path):
@@ -182,7 +204,8 @@ class Workbench(State):
     # -- showing ---------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        chosen = f"{len(self.prompts.value)} prompts, {len(self.models.chosen)} models"
+        counts = {"prompt": len(self.prompts.value), "model": len(self.models.chosen)}
+        chosen = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items())
         return f"Workbench({chosen}, {visible(self._source.name, limit=60)}, repeats={self.repeats})"
 
     def _repr_html_(self) -> str:
@@ -190,8 +213,19 @@ class Workbench(State):
 
         parts = [self.prompts._repr_html_(), self.models._repr_html_(), forms.code(self.code)]
         if self.run is not None:
-            parts.append(self.run._repr_html_())
+            parts.append(self._read_run())
         return "".join(f"<div>{part}</div>" for part in parts)
+
+    def _read_run(self) -> str:
+        from labkit.widgets import answers
+
+        # Read once when it is over: what stands here is drawn anew at every letter typed above.
+        if self._read is None or self._read[0] is not self.run:
+            drawn = self.run._repr_html_()
+            if self.run.status == "running":
+                return str(drawn)
+            self._read = self.run, drawn + answers.still(self.run.generations(columns=answers.READ))
+        return self._read[1]
 
 
 def _listed(expressions: Sequence[str]) -> str:

@@ -29,19 +29,21 @@ class WorkForm:
         self._workbench = workbench
         self._status = Status()
         self._results = Results(self._status)
+        self._shown: Any = None
         self._changed = threading.Event()
         self._estimating: threading.Thread | None = None
         self._turn = threading.Lock()
         self._value_boxes: dict[str, ipywidgets.Textarea] = {}
         self._values = ipywidgets.VBox(layout=WIDE)
         self._estimate = ipywidgets.HTML(layout=WIDE)
+        self._estimate.add_class("lk-lines")
         self._detail = ipywidgets.HTML(layout=WIDE)
         self._grid = ipywidgets.VBox(layout=WIDE)
         self._code = ipywidgets.HTML(layout=WIDE)
         workbench.prompts.form.embed()
         workbench.models.form.embed()
         guarded = self._status.guarded
-        self._run = button("Run", guarded(lambda _: self._start()), tip="start the plan", kind="primary")
+        self._run = button("Run", guarded(lambda _: workbench.start()), tip="start the plan", kind="primary")
         show = button("Show code", guarded(lambda _: self._show_code()), tip="the Python of this choice")
         details = ipywidgets.Accordion(
             [self._detail], titles=["Plan in detail"], layout=WIDE, selected_index=None
@@ -78,7 +80,9 @@ class WorkForm:
             value=next(one for one in found if one.name == workbench.source.name),
             layout={"width": "34em"},
         )
-        again = button("Look again", guarded(lambda _: self._look_again()), tip="list new frames and files")
+        again = button(
+            "Refresh", guarded(lambda _: self._renew()), tip="list new frames and files, estimate again"
+        )
         numbers = [
             self._number("rows", "Rows", "all", int),
             self._number("repeats", "Repeats", "1", int),
@@ -118,10 +122,11 @@ class WorkForm:
         box.observe(self._status.guarded(read), "value")
         return box
 
-    def _look_again(self) -> None:
+    def _renew(self) -> None:
         found = self._workbench.sources()
         self._source.options = [(forms.plain(one.name, limit=80), one) for one in found]
         self._source.value = next(one for one in found if one.name == self._workbench.source.name)
+        self._refresh()
 
     def _chosen(self, change: Any) -> None:
         if change["new"] is not None and change["new"].name != self._workbench.source.name:
@@ -136,7 +141,7 @@ class WorkForm:
 
     def _value_box(self, name: str) -> ipywidgets.Textarea:
         box = ipywidgets.Textarea(
-            value=self._workbench.values.get(name, self._workbench.prompts.draft.values.get(name, "")),
+            value=self._workbench.values.get(name, ""),
             description=forms.plain(name, limit=40),
             placeholder="its value",
             rows=2,
@@ -156,6 +161,7 @@ class WorkForm:
         self._draw_values()
         if self._code.value:
             self._code.value = forms.code(self._workbench.code)
+        self._status.guarded(lambda _: self._show_run())(None)
         self._changed.set()
         with self._turn:
             if self._estimating is None or not self._estimating.is_alive():
@@ -197,8 +203,12 @@ class WorkForm:
 
     # -- running ---------------------------------------------------------------------------------
 
-    def _start(self) -> None:
-        run = self._workbench.start()
+    def _show_run(self) -> None:
+        """Show the latest run, whoever started it."""
+        run = self._workbench.run
+        if run is self._shown:
+            return
+        self._shown = run
         over = run.progress.over
         self._grid.children = [run.progress.grid]
         self._status.say(f"run {run.run_id}")
@@ -213,8 +223,7 @@ class WorkForm:
         else:
             self._status.say(f"run {run.run_id}: {run.status}")
         self._results.show(run)
-        self._changed.set()
-        self._refresh()
+        self._workbench.changed()
 
     def _show_code(self) -> None:
         self._code.value = "" if self._code.value else forms.code(self._workbench.code)

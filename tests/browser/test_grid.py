@@ -122,7 +122,7 @@ def test_a_blocking_run_streams_and_stops(open_notebook: Open) -> None:
 
 
 def test_pause_and_stop_one_model(open_notebook: Open) -> None:
-    """Pause sends nothing more until Go on; one model's Stop ends that model and leaves the other."""
+    """Pause sends nothing more until Resume; one model's Stop ends that model and leaves the other."""
     notebook = open_notebook(
         [
             setup("pausing", "a", "b", rows=20, count=10, delay_s=0.5, at_once=2),
@@ -139,7 +139,7 @@ def test_pause_and_stop_one_model(open_notebook: Open) -> None:
     page.wait_for_function("() => !document.querySelector('[data-state=streaming], [data-state=asking]')")
     notebook.pictures("paused")
     page.get_by_role("button", name="Stop scripted/b").click()
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     until(notebook, "stopped")
     notebook.run(2)
     found = eval(notebook.outputs(2)[0]["data"]["text/plain"])

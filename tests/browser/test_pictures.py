@@ -44,7 +44,7 @@ def test_the_workbench_notebook_on_real_models(open_notebook: Open) -> None:
     )
     keep(notebook.pictures("readme-watch", selector=".lk-grid"), "watch")
     page.wait_for_function("() => document.querySelector('.lk-line').textContent.startsWith('finished')")
-    page.wait_for_selector(".lk-answers td mark")
+    page.wait_for_selector(".lk-answers td")
     keep(notebook.pictures("readme-read", selector=".widget-tab"), "read")
     notebook.run_all()
     assert notebook.errors() == []

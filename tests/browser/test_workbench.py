@@ -23,6 +23,15 @@ lab.prompts.save(lk.Prompt("tone", "Praise or complaint, in one word: {{{{ text 
 BENCH = "lk.Workbench(lab, prompts=['tone'], models=['scripted/a', 'scripted/b'], {given})"
 
 
+STAYS = """() => {
+    const table = document.querySelector('.lk-answers'), head = table.querySelector('thead th');
+    table.scrollTo(60, 90);
+    const [seen, whole] = [head, table].map((element) => element.getBoundingClientRect());
+    return [table.scrollTop > 0, Math.abs(seen.top - whole.top) < 3, Math.abs(seen.left - whole.left) < 3];
+}"""
+"""Whether the table of answers was scrolled, and its first head is still where it was."""
+
+
 def setup(name: str, models: str = "counting('a'), counting('b')") -> str:
     """A cell with a lab of two models and a prompt in two versions."""
     return SETUP.format(name=name, models=models)
@@ -74,19 +83,21 @@ def test_choose_edit_run_watch_stop_resume(open_notebook: Open) -> None:
 
 
 def test_results_follow_the_run(open_notebook: Open) -> None:
-    """Answers with marks, summary, charts and rows: each tab fills while the run goes."""
+    """A run that code started: answers with scores, summary, charts and rows fill while it goes."""
     notebook = open_notebook(
         [
             setup("tabs"),
-            BENCH.format(given="dataset='data/datasets/tickets.csv', rows=6, score='contains the target'"),
+            "bench = "
+            + BENCH.format(given="dataset='data/datasets/tickets.csv', rows=6, score='contains the target'")
+            + "\nbench",
+            "run = bench.start()",
         ],
         size=(1280, 1700),
     )
     notebook.run_all()
     page = notebook.page
-    page.wait_for_selector(".lk-estimate")
-    page.get_by_role("button", name="Run", exact=True).click()
     page.wait_for_selector(".lk-answers mark")
+    page.wait_for_selector(".lk-answers td .lk-bad")
     tabs = page.locator(".widget-tab").first
     for tab, there in (
         ("Summary", ".labkit-summary td"),
@@ -102,6 +113,10 @@ def test_results_follow_the_run(open_notebook: Open) -> None:
         page.get_by_label("Chart", exact=True).select_option(chart)
         page.wait_for_selector(".widget-tab .js-plotly-plot .main-svg")
     page.wait_for_function("() => document.querySelector('.widget-tab').textContent.includes('n = ')")
+    page.wait_for_function("() => document.querySelector('.lk-estimate').textContent.startsWith('12 of 12')")
+    tabs.get_by_role("tab", name="Answers", exact=True).click()
+    page.set_viewport_size({"width": 1000, "height": 500})
+    assert page.evaluate(STAYS) == [True, True, True]
 
 
 def test_show_code_in_a_new_cell_gives_the_same_run(open_notebook: Open) -> None:
@@ -200,9 +215,9 @@ def test_history(open_notebook: Open) -> None:
     notebook = open_notebook(
         [
             setup("past", "counting('a', delay_s=0), counting('b', delay_s=0)"),
-            "for model in ('a', 'b'):\n"
-            "    plan = lab.plan(prompts=['tone'], models=[f'scripted/{model}'], dataset=[{'text': 'x'}])\n"
-            "    plan.run(progress='none')",
+            "for asked in ('Praise? {{ text }}', 'Complaint? {{ text }}'):\n"
+            "    lab.plan(prompts=[lk.Prompt('tone', asked)], models=['scripted/a'],\n"
+            "             dataset=[{'text': 'x', 'target': 'no'}], scorers=[lk.contains()]).run(progress='none')",
             "lk.History(lab)",
         ],
         size=(1280, 1200),
@@ -212,7 +227,8 @@ def test_history(open_notebook: Open) -> None:
     page.get_by_role("checkbox").nth(0).check()
     page.get_by_role("checkbox").nth(1).check()
     page.get_by_role("button", name="Compare two").click()
-    page.wait_for_selector(".lk-answers mark")
+    page.wait_for_selector(".labkit-verdict li")
+    page.wait_for_selector(".lk-answers td .lk-bad")
     notebook.pictures("history", selector=".labkit >> nth=0")
     page.get_by_role("checkbox").nth(1).uncheck()
     page.get_by_role("button", name="Open").click()

@@ -86,6 +86,12 @@ def test_two_runs_are_compared(run: Any, lab: Any) -> None:
     """By id or as themselves; a replayed run teaches nothing new, and says so."""
     found = lab.compare(run, run.run_id)
     assert all("is a replay of " in said for said in found.sentences)
+    assert all(
+        "replay of monday's" in said for said in lab.compare(run, run, names=("monday", "b")).sentences
+    )
+    for names in (("monday",), ("monday", 2), 3):
+        with pytest.raises(DefinitionError, match="give two texts"):
+            lab.compare(run, run, names=names)
 
 
 def test_a_run_that_does_not_know_its_plan_says_where_to_get_it(run: Any) -> None:

@@ -142,6 +142,7 @@ DOORS: dict[str, Door] = {
     "again": lambda at, v: at.lab.again(v),
     "compare": lambda at, v: at.lab.compare(v, "latest"),
     "compare score": lambda at, v: at.lab.compare("latest", "latest", score=v),
+    "compare names": lambda at, v: at.lab.compare("latest", "latest", names=v),
     "a prompt by its name": lambda at, v: at.lab.prompts[v],
     "a model by its id": lambda at, v: at.lab.models[v],
     "sql": lambda at, v: at.lab.sql(v),

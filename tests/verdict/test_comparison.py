@@ -161,6 +161,14 @@ def test_notes_call_the_runs_by_their_names():
     assert any("of run tuesday replayed from run monday" in note for note in again.notes)
 
 
+def test_only_a_run_that_grew_is_said_to_have_grown():
+    """A run's frame tells how often it grew; that it never did is no reason for a note."""
+    before, after = _run(0.7, seed=1), _run(0.7, seed=9)
+    before.attrs["grown"], after.attrs["grown"] = {"rows": 0, "others": 0}, {"rows": 0, "others": 1}
+    said = [note for note in compare(before, after).notes if "made larger" in note]
+    assert [note.split()[1] for note in said] == ["B"]
+
+
 def test_latencies_of_runs_at_other_times_are_named_as_not_compared():
     """Two runs a day apart tell no ratio of times, and a note says why."""
     at = pd.Timestamp("2026-11-23", tz="UTC")

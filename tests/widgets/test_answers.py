@@ -41,7 +41,63 @@ def test_the_same_has_no_marks() -> None:
 
 def test_only_what_differs_is_marked() -> None:
     """A word that the other lacks is marked, its neighbours are not."""
-    assert answers.marked("a good dog", "a bad dog") == "a <mark>good</mark> dog"
+    assert answers.marked("what a good dog", "what a bad dog") == "what a <mark>good</mark> dog"
+
+
+@pytest.mark.parametrize(
+    ("text", "base"),
+    [
+        ("positive", "negative"),
+        ("It is good", "It is bad"),
+        ("positive", "I would call this message positive"),
+        ("The message is friendly and thanks the shop", "It sounds like a complaint about a late parcel"),
+    ],
+)
+def test_labels_and_what_differs_nearly_everywhere_is_not_marked(text: str, base: str) -> None:
+    """Where one has fewer than four words, or they share less than half, no word is marked."""
+    assert "<mark>" not in answers.marked(text, base)
+    assert "<mark>" not in answers.marked(base, text)
+
+
+def test_each_answer_has_its_score() -> None:
+    """Right and wrong in a mark and a word where the scorer says so, else its number, or that it has none."""
+    found = frame({("a", "s1"): "yes", ("b", "s1"): "no", ("c", "s1"): "maybe"})
+    found["score.ok"] = [1.0, 0.0, float("nan")]
+    found.attrs["scales"] = {"ok": (0.0, 1.0, 1.0)}
+    page = answers.table(found)
+    assert [page.count(said) for said in ("✓ right", "✗ wrong", "not scored")] == [1, 1, 1]
+    found.attrs["scales"] = {"ok": (0.0, 1.0, None)}
+    assert "right" not in answers.table(found)
+    assert "<div>1</div>" in answers.table(found)
+    found["score.stars"] = [4.25, 2.0, 1.0]
+    assert "<div>stars 4.25</div>" in answers.table(found)
+
+
+def test_columns_stand_as_planned() -> None:
+    """Prompts and models come in the plan's order, whatever was answered first; unplanned ones come last."""
+    found = frame({(model, "s"): "x" for model in ("c", "b", "new", "a")})
+    found.attrs["plan"] = {"prompts": ["p"], "models": ["a", "b", "c"]}
+    assert [model for _, model in answers.columns(found)] == ["a", "b", "c", "new"]
+
+
+def test_two_runs_stand_beside_each_other() -> None:
+    """Of two runs each prompt and model has its columns side by side; the later is marked by the earlier."""
+    texts = {("a", "s"): "one two three four", ("b", "s"): "one two three five"}
+    found = pd.concat([frame(texts).assign(run="A"), frame(texts).assign(run="B")], ignore_index=True)
+    found.loc[3, "text"] = "one two three six"
+    assert answers.columns(found) == [("p", "a", "A"), ("p", "a", "B"), ("p", "b", "A"), ("p", "b", "B")]
+    assert re.findall("<mark>(.*?)</mark>", answers.table(found)) == ["six"]
+
+
+def test_the_still_table_is_bounded_and_says_what_is_left() -> None:
+    """Without a kernel all rows stand in one table below a size; how many are left is told."""
+    few = frame({("a", f"s{n}"): "x" for n in range(25)})
+    assert answers.still(few).count("<b>s") == 25
+    many = answers.still(frame({("a", f"s{n}"): "long " * 250 for n in range(300)}))
+    shown = many.count("<b>s")
+    assert len(many) < 120_000
+    assert f"{300 - shown} more: run.generations()" in many
+    assert answers.still(frame({})) == ""
 
 
 def test_hostile_answers_are_text(hostile: tuple[str, ...]) -> None:
@@ -51,7 +107,7 @@ def test_hostile_answers_are_text(hostile: tuple[str, ...]) -> None:
     page += answers.table(frame(texts, **{"sample.input": hostile[2]}))
     page += answers.table(frame({("m", "s"): hostile[0], ("n", "s"): hostile[1]}))
     tags = set(re.findall(r"<(\w+)", page))
-    assert tags <= {"div", "table", "thead", "tbody", "tr", "th", "td", "b", "i", "mark"}
+    assert tags <= {"div", "table", "thead", "tbody", "tr", "th", "td", "b", "i", "mark", "span"}
 
 
 def test_pages() -> None:
@@ -74,7 +130,7 @@ def test_only_differing_samples() -> None:
 @pytest.mark.parametrize("against", [0, 1, 7])
 def test_the_base_is_unmarked(against: int) -> None:
     """The answer compared to has no marks; a base that is not there marks nothing."""
-    found = frame({("a", "s"): "one", ("b", "s"): "two"})
+    found = frame({("a", "s"): "one two three four", ("b", "s"): "one two three five"})
     assert answers.table(found, against=against).count("<mark>") == (1 if against < 2 else 0)
 
 

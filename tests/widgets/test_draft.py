@@ -50,6 +50,18 @@ def test_code_makes_the_same_prompt(text: str, system: str) -> None:
         assert eval(draft.code(), {"lk": lk}).hash == draft.prompt().hash
 
 
+def test_a_copy_keeps_all_of_the_prompt() -> None:
+    """Defaults and description are copied too; a default whose variable is gone goes with it."""
+    prompt = lk.Prompt("x", "Say {{ word }}", defaults={"word": 7}, description="A word")
+    draft = Draft.of(prompt)
+    assert (draft.prompt().hash, draft.prompt().description) == (prompt.hash, "A word")
+    assert eval(draft.code(), {"lk": lk}).hash == prompt.hash
+    assert draft.fields() == {"word": 7}
+    draft.text = "Say nothing"
+    assert draft.prompt().defaults == {}
+    assert ("-", "7") in difference(prompt, draft.prompt())
+
+
 def test_code_has_blocks() -> None:
     """Blocks are part of the code."""
     draft = Draft("x", "hi", "be kind", (lk.Block("style", "'''plain'''"),))

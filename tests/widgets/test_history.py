@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import labkit as lk
@@ -30,11 +31,12 @@ def lab(here: Path, echo: Callable[..., Any]) -> Any:
 
 
 def test_newest_first_from_every_workspace(lab: Any) -> None:
-    """All runs are listed, the newest first, with their state, counts, cost and what they asked."""
+    """All runs are listed, the newest first, with state, counts, cost, scores, what they asked, and where."""
     history = History(lab)
     assert [choice.name.split()[-1] for choice in history.choices] == ["try-second", "try-first"]
     assert history.choices[0].facts[0] == "finished"
     assert history.choices[0].facts[1].startswith("2 of 2 · USD 0.00")
+    assert history.choices[0].facts[2:] == ("none", "say@1", "scripted/one, scripted/two", "second")
     assert history.tags("workspace") == ("first", "second")
     assert history.tags("model") == ("scripted/one", "scripted/two")
 
@@ -57,14 +59,58 @@ def test_an_empty_lab(here: Path) -> None:
 
 
 def test_open_and_compare(lab: Any) -> None:
-    """One run opens; two are compared in one frame that tells them apart."""
+    """One run opens; of two that share no sample there is no answer beside another."""
     history = History(lab)
     history.choose([history.choices[1].value])
     assert history.open().generations()["text"].tolist() == ["Say hi"]
     history.choose([choice.value for choice in history.choices])
-    frame = history.compare()
-    assert len(frame) == 3
-    assert frame["model"].nunique() == 3
+    assert len(history.answers()) == 0
+    assert [side for side, _ in history.sides()] == ["A", "B"]
+    assert "try-first" in history.sides()[0][1]
+    with pytest.raises(DefinitionError, match=r"run\.score"):
+        history.compare()
+
+
+@pytest.fixture
+def scored(here: Path, echo: Callable[..., Any]) -> Any:
+    """A lab with two runs of one experiment: another text of the prompt, other params, one more model."""
+    lab = lk.Lab(here / "lab.duckdb", models=[echo("one"), echo("two")])
+    rows = [{"word": word, "target": target} for word, target in (("hi", "hi"), ("ho", "no"), ("hu", "hu"))]
+    for text, models, given in (
+        ("Say {{ word }}", ["scripted/one"], {"max_tokens": 8}),
+        ("Say no, {{ word }}", ["scripted/one", "scripted/two"], {"max_tokens": 9}),
+    ):
+        lab.plan(
+            prompts=[lk.Prompt("say", text)], models=models, dataset=rows, params=given, repeats=2,
+            scorers=[lk.contains("target")], experiment="same",
+        ).run(progress="none")  # fmt: skip
+    return lab
+
+
+def test_runs_of_one_name_are_told_apart(scored: Any) -> None:
+    """By the second, the prompt's version, the models, their params, and between which means scores lie."""
+    later, earlier = History(scored).choices
+    assert later.name.split()[-1] == earlier.name.split()[-1] == "same"
+    assert len(later.name.split()[1]) == len("00:00:00")
+    assert earlier.facts[1].endswith(" · 3 samples × 2 repeats")
+    assert (earlier.facts[2], later.facts[2]) == ("contains 0.667", "contains 1")
+    assert (earlier.facts[3], later.facts[3]) == ("say@1", "say@2")
+    assert earlier.facts[4] == "scripted/one · max_tokens 8"
+    assert later.facts[4] == "scripted/one, scripted/two · max_tokens 9"
+
+
+def test_two_runs_are_compared_as_the_lab_does(scored: Any) -> None:
+    """The words and the table of `lab.compare`, the later against the earlier, under short names."""
+    history = History(scored)
+    history.choose([choice.value for choice in history.choices])
+    found = history.compare()
+    b, a = history.chosen
+    pd.testing.assert_frame_equal(found.frame(), scored.compare(a, b).frame())
+    assert (found.before, found.after) == ("A", "B")
+    assert a not in str(found)
+    frame = history.answers()
+    assert set(frame["model"]) == {"scripted/one"}
+    assert len(frame) == 12
 
 
 def test_too_many_or_too_few(lab: Any) -> None:
@@ -73,7 +119,7 @@ def test_too_many_or_too_few(lab: Any) -> None:
     for act, words in (
         (history.open, "Tick one"),
         (history.compare, "Tick two"),
-        (history.rerun, "Tick one"),
+        (history.rerun, "One run can be run again; none is chosen. Tick one"),
     ):
         with pytest.raises(DefinitionError, match=words):
             act()

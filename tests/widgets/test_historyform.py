@@ -37,15 +37,36 @@ def names(box: Any) -> list[str]:
 
 
 def test_open_compare_and_code(history: History) -> None:
-    """Open shows a run's results, Compare two its answers beside another's, Show code the Python."""
+    """Open shows a run's results, Compare two what is to be compared, Show code the Python."""
     first, second = (choice.value for choice in history.choices)
     history.choose([first])
     assert first in press(history, "Open")
     assert "Say hi" in history.form._results._answers.value
     history.choose([first, second])
-    assert "2 columns of two runs" in press(history, "Compare two")
+    assert "two runs, 1 sample in common" in press(history, "Compare two")
+    told, side_by_side, _ = history.form._place.children
+    assert "run.score(lk.exact())" in told.value
+    assert f"<b>A</b>: {history.choices[1].name}, run {second}" in told.value
+    assert "Say hi" in side_by_side.value
+    assert "nan" not in told.value + side_by_side.value
     press(history, "Show code")
     assert f"lab.run(&#x27;{first}&#x27;)" in history.form._code.value
+
+
+def test_runs_without_a_common_sample_say_so(here: Path, echo: Callable[..., Any]) -> None:
+    """Where nothing can be compared, that is said and no empty table is drawn."""
+    lab = lk.Lab(here / "lab.duckdb", models=[echo("one")])
+    for word in ("hi", "ho"):
+        lab.plan(
+            prompts=["Say {{ word }}"], models=["scripted/one"], dataset=[{"word": word, "target": word}],
+            scorers=[lk.contains()],
+        ).run(progress="none")  # fmt: skip
+    history = History(lab)
+    history.choose([choice.value for choice in history.choices])
+    assert "0 samples in common" in press(history, "Compare two")
+    told, side_by_side, _ = history.form._place.children
+    assert "no sample in common" in told.value
+    assert side_by_side.value == ""
 
 
 def test_run_again(history: History) -> None:

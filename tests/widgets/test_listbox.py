@@ -26,7 +26,9 @@ def selector() -> Selector:
 def listbox(selector: Selector) -> Listbox:
     """The list of them, with a filter."""
     filters = {"Colour": {"red": "c:0", "blue": "c:1"}}
-    return Listbox(selector, noun="things", heads=("colour",), status=Status(), filters=filters)
+    return Listbox(
+        selector, noun="things", heads=("thing", "colour"), widths="1fr", status=Status(), filters=filters
+    )
 
 
 def boxes(listbox: Listbox) -> dict[str, ipywidgets.Checkbox]:
@@ -78,7 +80,11 @@ def test_hostile_names_are_set_as_text(hostile: tuple[str, ...]) -> None:
     """Names are descriptions without markup, facts are escaped."""
     choices = [Choice(str(n), name, (name,)) for n, name in enumerate(hostile)]
     made = Listbox(
-        Selector(choices, value=(), call="x", heads=("a",)), noun="things", heads=("a",), status=Status()
+        Selector(choices, value=(), call="x", heads=("a",)),
+        noun="things",
+        heads=("a", "b"),
+        widths="1fr",
+        status=Status(),
     )
     rows: Any = made._list.children[1:]
     assert all(row.children[0].description_allow_html is False for row in rows)
@@ -88,5 +94,11 @@ def test_hostile_names_are_set_as_text(hostile: tuple[str, ...]) -> None:
 def test_thousands_cost_a_page() -> None:
     """However many things there are, there are as many widgets as on a page."""
     choices = [Choice(str(n), f"thing {n}") for n in range(5_000)]
-    made = Listbox(Selector(choices, value=(), call="x", heads=()), noun="things", heads=(), status=Status())
+    made = Listbox(
+        Selector(choices, value=(), call="x", heads=()),
+        noun="things",
+        heads=("a",),
+        widths="",
+        status=Status(),
+    )
     assert len(made._list.children) == ROWS + 1

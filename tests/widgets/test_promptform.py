@@ -23,8 +23,8 @@ def test_typing_finds_variables_and_previews(selector: PromptSelector) -> None:
     """While typing, variables appear with fields for their values, and what would be sent."""
     form = selector.form
     form._text.value = "Say {{ word }} in {{ tone }}"
-    assert [box.description for box in form._values.children] == ["word", "tone"]
-    form._value_boxes["word"].value = "<b>hi</b>"
+    assert [row.children[0].description for row in form._values.children] == ["word", "tone"]
+    form._fields["word"]._box.value = "<b>hi</b>"
     assert "Say &lt;b&gt;hi&lt;/b&gt; in" in form._preview.value
     form._text.value = "Say {{ word"
     assert form._values.children == ()
@@ -43,6 +43,23 @@ def test_edit_shows_the_difference_and_saves(selector: PromptSelector) -> None:
     form._save.click()
     assert "saved as tone@3" in form._status.widget.value
     assert selector.value == ("tone",)
+
+
+def test_a_tried_value_can_be_made_the_default(selector: PromptSelector) -> None:
+    """Ticked, what is typed for a variable stands in the prompt; unticked, it is only looked at."""
+    form = selector.form
+    form._name.value, form._text.value = "kind", "Say {{ word }}"
+    field = form._fields["word"]
+    field._box.value = "hi"
+    assert selector.draft.prompt().defaults == {}
+    field._default.value = True
+    field._box.value = "ho"
+    assert selector.draft.prompt().defaults == {"word": "ho"}
+    assert "Say ho" in form._preview.value
+    form._save.click()
+    assert selector.prompt("kind").defaults == {"word": "ho"}
+    field._default.value = False
+    assert selector.draft.prompt().defaults == {}
 
 
 def test_the_version_picked_is_the_value(selector: PromptSelector) -> None:

@@ -30,11 +30,12 @@ def run(here: Path, echo: Callable[..., Any]) -> Any:
 
 
 def test_each_tab(run: Any) -> None:
-    """Answers with marks, summary, chart and rows are drawn when they are looked at."""
+    """Answers with scores, summary, chart and rows are drawn when they are looked at."""
     status = Status()
     results = Results(status)
     results.show(run)
-    assert "<mark>" in results._answers.value
+    assert "✓ right" in results._answers.value
+    assert "✗ wrong" in results._answers.value
     assert results._against.value == 0
     for tab in (SUMMARY, CHART, TABLE):
         results.tabs.selected_index = tab
@@ -61,7 +62,7 @@ def test_pages(run: Any) -> None:
     results.show(run)
     results.tabs.selected_index = TABLE
     assert f"rows 1–{ROWS} of 120" in results._rows.value
-    before, after = results._pagers[1].children
+    before, after = results._pagers[1].widget.children
     for _ in range(5):
         after.click()
     assert "rows 101–120 of 120" in results._rows.value

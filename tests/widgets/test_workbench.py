@@ -50,6 +50,28 @@ def test_wrong_choices_are_refused_together(lab: Any) -> None:
     assert len(error.value.faults) >= 2
 
 
+def test_an_empty_value_is_refused_unless_there_is_a_default(lab: Any) -> None:
+    """A variable without a typed value is a fault of the plan, told with all the others; a default does."""
+    bench = Workbench(lab, prompts=[lk.Prompt("two", "{{ word }} {{ tone }}")], models=[])
+    with pytest.raises(DefinitionError) as error:
+        bench.plan()
+    assert [fault.split()[0] for fault in error.value.faults[:2]] == ["word", "tone"]
+    assert len(error.value.faults) >= 3
+    bench.models.choose(["scripted/one"])
+    bench.values.update(word="hi", tone="")
+    bench.prompts.draft.defaults["tone"] = "kind"
+    assert bench.start().wait().generations()["text"].tolist() == ["hi kind"]
+
+
+def test_a_start_is_a_change(lab: Any) -> None:
+    """Who listens hears of a run that was started, and finds it."""
+    bench = Workbench(lab, models=["scripted/one"])
+    bench.values["word"] = "hi"
+    heard: list[Any] = []
+    bench.on_change(lambda: heard.append(bench.run))
+    assert bench.start() is heard[0]
+
+
 def test_unknown_scores_are_refused(lab: Any) -> None:
     """A score that does not exist is refused, with those that do."""
     with pytest.raises(DefinitionError, match="contains the target"):

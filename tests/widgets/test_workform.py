@@ -46,6 +46,7 @@ def test_the_estimate_follows(bench: Workbench) -> None:
 def test_what_cannot_be_planned_is_said(bench: Workbench) -> None:
     """Where no plan can be made, the reasons stand in the estimate's place and Run cannot be pressed."""
     form = bench.form
+    bench.values["word"] = "hi"
     bench.models.choose([])
     settled(form)
     assert "lk-bad" in form._estimate.value
@@ -87,6 +88,7 @@ def test_a_placeholder_of_another_language_is_said(bench: Workbench, here: Path)
 def test_missing_keys_are_said(bench: Workbench) -> None:
     """A chosen model without its key is named, and Run waits for it."""
     form = bench.form
+    bench.values["word"] = "hi"
     bench.models.choose(["openai/gpt-4o"])
     settled(form)
     assert "OPENAI_API_KEY" in form._estimate.value
@@ -107,11 +109,71 @@ def test_run_shows_grid_and_results(bench: Workbench) -> None:
     assert "2 of 2 known, 0 to ask" in form._estimate.value
 
 
+def test_a_run_started_by_code_is_shown(bench: Workbench) -> None:
+    """`bench.start()` puts grid and results into the form, however often, and the estimate follows each."""
+    form = bench.form
+    for word in ("hi", "ho"):
+        bench.values["word"] = word
+        run = bench.start().wait()
+        settled(form, "labkit-await")
+        settled(form, "labkit-results")
+        settled(form)
+        assert form._grid.children == (run.progress.grid,)
+        assert f"Say {word}" in form._results._answers.value
+        assert "2 of 2 known, 0 to ask" in form._estimate.value
+
+
+def test_a_form_made_after_the_start_shows_the_run(bench: Workbench) -> None:
+    """A workbench that is drawn only when its run goes, or is over, shows it."""
+    bench.values["word"] = "hi"
+    run = bench.start().wait()
+    form = bench.form
+    settled(form, "labkit-await")
+    assert form._grid.children == (run.progress.grid,)
+
+
+def test_refresh_estimates_again(bench: Workbench) -> None:
+    """What was asked elsewhere is known to the estimate after Refresh."""
+    form = bench.form
+    bench.values["word"] = "hi"
+    bench.changed()
+    settled(form)
+    bench.plan().run(progress="none")
+    form._renew()
+    settled(form)
+    assert "2 of 2 known" in form._estimate.value
+
+
+def test_an_empty_value_is_refused_where_it_is_to_be_typed(bench: Workbench) -> None:
+    """Run waits for a value, as a plan refuses an empty cell; what was tried in the editor is none."""
+    form = bench.form
+    bench.prompts.draft.values["word"] = "only to look at"
+    bench.changed()
+    settled(form)
+    assert "word has no value. Type one under Samples" in form._estimate.value
+    assert form._run.disabled
+    form._value_boxes["word"].value = "hi"
+    settled(form)
+    assert not form._run.disabled
+
+
+def test_what_stands_in_without_a_kernel_has_answers_and_scores(bench: Workbench, here: Path) -> None:
+    """Beside the widget the notebook keeps the run's summary and its answers, read once."""
+    (here / "words.csv").write_text("word,target\na,a\nb,x\n")
+    bench.set(source=bench._named("words.csv"), score="contains the target")
+    run = bench.start().wait()
+    still = bench._repr_html_()
+    for said in ("✓ right", "✗ wrong", "labkit-summary", "lk-answers", "<style>", "position: sticky"):
+        assert said in still
+    run.generations = None
+    assert bench._repr_html_() == still
+
+
 def test_fields_change_the_choice(bench: Workbench, here: Path) -> None:
     """Rows, repeats, budget, score and source are set by their fields; wrong words are said."""
     (here / "words.csv").write_text("word,target\na,a\nb,b\n")
     form = bench.form
-    form._look_again()
+    form._renew()
     form._source.value = next(value for name, value in form._source.options if name == "words.csv")
     assert bench.source.given == "words.csv"
     assert form._values.children == ()

@@ -385,7 +385,7 @@ class Grid {
     this.paused = String(head.state).startsWith("paused");
     const stopping = String(head.state).startsWith("stop");
     this.pause.hidden = this.stop.hidden = !head.steers || stopping;
-    const name = this.paused ? "Go on" : "Pause";
+    const name = this.paused ? "Resume" : "Pause";
     say(this.pause, name);
     this.pause.setAttribute("aria-label", name);
     this.foot.hidden = head.pages <= 1;
