@@ -217,7 +217,8 @@ def test_history(open_notebook: Open) -> None:
             setup("past", "counting('a', delay_s=0), counting('b', delay_s=0)"),
             "for asked in ('Praise? {{ text }}', 'Complaint? {{ text }}'):\n"
             "    lab.plan(prompts=[lk.Prompt('tone', asked)], models=['scripted/a'],\n"
-            "             dataset=[{'text': 'x', 'target': 'no'}], scorers=[lk.contains()]).run(progress='none')",
+            "             dataset=[{'text': 'x', 'target': 'no'}], scorers=[lk.contains()])"
+            ".run(progress='none')",
             "lk.History(lab)",
         ],
         size=(1280, 1200),
