@@ -89,11 +89,11 @@ def tell(run: Run) -> None:
 def _answer(run: Run, frame: pd.DataFrame) -> list[str]:
     """Which prompt on which model and how sure that is, in the verdict's own words; nothing where there is
     nothing to choose."""
+    if run.status == "running":
+        return ["It is still asking; what can be said is said when it is over."]
     by = [name for name in ("prompt", "model") if frame[name].nunique() > 1]
     if not by:
         return []
-    if run.status == "running":
-        return ["It is still asking; which is best is told when it is over."]
     scores = scorers_of(run.generations(columns=["score.*"]))
     several = scores if len(scores) > 1 else None
     try:
