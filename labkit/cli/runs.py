@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from labkit.run import Run
     from labkit.verdict import Verdict, Verdicts
+
+WIDTH = 120
+"""Characters in a line of what is said; tables are as wide as they are."""
 
 
 @click.command()
@@ -82,7 +86,7 @@ def tell(run: Run) -> None:
     click.echo(f"run {run.run_id}: {run.status}\n")
     click.echo(summary.text(frame))
     if answer := _answer(run, frame):
-        click.echo("\n" + "\n".join(answer))
+        click.echo("\n" + "\n".join(textwrap.fill(said, WIDTH) for said in answer))
     click.echo("\n" + "\n".join(summary.legend(frame)))
 
 
