@@ -33,7 +33,10 @@ def put(source: Path, target: Path) -> None:
                     put(file, target / file.name)
         elif not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            # Half a file, from a disk that was full, would be taken for somebody's at the next try.
+            part = target.with_name(f"{target.name}.part")
+            shutil.copyfile(source, part)
+            part.rename(target)
     except OSError as error:
         raise DefinitionError(
             f"{shown(target)} cannot be written: {error.strerror}. Choose another folder."

@@ -88,10 +88,10 @@ def choose(book: Any, *, wanted: str | None, file: str) -> Kernel:
     language = str(
         (book.metadata.get("language_info") or {}).get("name") or named.get("language") or "python"
     )
-    there = ", ".join(sorted(here)) or "none: pip install ipykernel"
+    there = f"There are: {', '.join(sorted(here))}." if here else "None is here: pip install ipykernel."
     if wanted is not None:
         if wanted not in here:
-            raise DefinitionError(f"There is no kernel {wanted!r} here. There are: {there}.")
+            raise DefinitionError(f"There is no kernel {wanted!r} here. {there}")
         return Kernel(wanted, here[wanted])
     own = str(named.get("name") or "")
     if own in here:
@@ -101,7 +101,7 @@ def choose(book: Any, *, wanted: str | None, file: str) -> Kernel:
         return Kernel(PYTHON, "python", note + "this environment's Python runs it. Another: --kernel NAME.")
     raise DefinitionError(
         f"{file} needs the kernel {own!r} for {language}, which is not here. Install it, "
-        f"or name one of these by --kernel: {there}."
+        f"or name another by --kernel. {there}"
     )
 
 

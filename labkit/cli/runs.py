@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from labkit.run import Run
     from labkit.verdict import Verdict, Verdicts
+
+WIDTH = 120
+"""Characters in a line of what is said; tables are as wide as they are."""
 
 
 @click.command()
@@ -85,18 +89,18 @@ def tell(run: Run) -> None:
     click.echo(f"run {run.run_id}: {run.status}\n")
     click.echo(summary.text(frame))
     if answer := _answer(run, frame):
-        click.echo("\n" + "\n".join(answer))
+        click.echo("\n" + "\n".join(textwrap.fill(said, WIDTH) for said in answer))
     click.echo("\n" + "\n".join(summary.legend(frame)))
 
 
 def _answer(run: Run, frame: pd.DataFrame) -> list[str]:
     """Which prompt on which model and how sure that is, in the verdict's own words; nothing where there is
     nothing to choose."""
+    if run.status == "running":
+        return ["It is still asking; what can be said is said when it is over."]
     by = [name for name in ("prompt", "model") if frame[name].nunique() > 1]
     if not by:
         return []
-    if run.status == "running":
-        return ["It is still asking; which is best is told when it is over."]
     scores = score_names(run.generations(columns=["score.*"]))
     several = scores if len(scores) > 1 else None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 
 import labkit as lk
 from labkit.cli import examples
-from labkit.cli.demo import _need
+from labkit.cli.demo import _need, _next
 from labkit.cli.main import labkit
 from labkit.errors import DefinitionError, MissingPackage
 from labkit.keys import resembles_key
@@ -89,11 +90,22 @@ def test_the_demo_runs_in_any_folder_and_ends_in_the_answer(here: Path) -> None:
     assert mine.read_text().endswith("Reply now.\n")
     lab = lk.Lab(here / "labkit-demo" / "lab.duckdb")
     assert lab.generations()["status"].tolist() == ["done"] * 8
-    assert lab.run("latest").verdict(by=["prompt", "model"]).headline in told
+    assert lab.run("latest").verdict(by=["prompt", "model"]).headline in " ".join(told.split())
     assert "what a thousand such answers cost" in told
     assert "lab --ServerApp.root_dir=labkit-demo" in told
     assert "make lab" not in told
     assert (here / "labkit-demo" / "build" / "01_quickstart.html").exists()
+
+
+def test_in_a_clone_the_next_command_is_make_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only there: `make demo` asks in the repository itself, where the target is; no other folder has it."""
+    monkeypatch.chdir(ROOT)
+    assert any("make lab" in line for line in _next(lk.Lab("lab.duckdb"), Path()))
+    assert not any("make lab" in line for line in _next(lk.Lab("lab.duckdb"), Path("labkit-demo")))
+    makefile = (ROOT / "Makefile").read_text()
+    assert "labkit demo ." in makefile
+    # The file browser begins at the root, so that data and reports can be reached.
+    assert "--ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb" in makefile
 
 
 def test_the_demo_says_first_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +131,23 @@ def test_what_comes_with_labkit_is_found_installed_and_in_a_clone(
         examples.put(ROOT / part, package / "examples" / part)
     assert examples.shipped() == package / "examples"
     assert "notebooks/01_quickstart.ipynb" in files(package / "examples")
+
+
+def test_half_a_file_is_not_taken_for_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk is full the copy is told to have failed, and made whole at the next try."""
+
+    def fills(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    source, target = ROOT / "data" / "prompts", tmp_path / "prompts"
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.copyfile", fills)
+        with pytest.raises(DefinitionError, match=r"ask\.md cannot be written: No space left"):
+            examples.put(source, target)
+    examples.put(source, target)
+    assert (target / "ask.md").read_bytes() == (source / "ask.md").read_bytes()
+    assert not list(target.glob("*.part"))
 
 
 def test_the_study_is_a_notebook_without_outputs() -> None:
