@@ -107,6 +107,7 @@ class Run(Conclusions, Extendable, RunControl):
                 title=told,
                 style=progress,
                 budget_usd=settings.budget_usd,
+                spent_usd=stored.spent_usd,
                 rates=_output_rates(design, services),
                 samples={sample.id: sample.fields for sample in design.dataset.samples},
             )

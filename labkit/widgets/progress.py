@@ -35,6 +35,7 @@ class Progress(LiveRun):
         title: str | Callable[[], str],
         style: str | None = None,
         budget_usd: float | None = None,
+        spent_usd: float = 0.0,
         rates: Mapping[str, float] | None = None,
         samples: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
@@ -44,6 +45,7 @@ class Progress(LiveRun):
         super().__init__(
             title=title,
             budget_usd=budget_usd,
+            spent_usd=spent_usd,
             rates=rates,
             samples=samples,
             keep_text=self.style == "grid" or in_notebook(),

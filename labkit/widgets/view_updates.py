@@ -134,8 +134,10 @@ def line(live: LiveRun) -> str:
     ):
         if count := sum(getattr(t, name) for t in tallies):
             parts.append(f"{count:,} {word}")
-    of = "" if live.budget_usd is None else f" of {usd(live.budget_usd)}"
-    parts.append(cost_words(tallies) + of)
+    if live.budget_usd is None:
+        parts.append(cost_words(tallies))
+    else:
+        parts.append(f"{cost_words(tallies, before_usd=live.spent_usd)} of {usd(live.budget_usd)}")
     asked = sum(t.answered + t.failed for t in tallies)
     elapsed_s = (live.ended_at or monotonic()) - live.began_at
     if asked and elapsed_s > 0.5:
