@@ -29,11 +29,11 @@ def table(
     )
     head = "<thead><tr><th>to ask, because</th><th>cells</th></tr></thead>"
     why = f"<table>{head}<tbody>{reasons}</tbody></table>"
-    keys = "".join(f"<div>{html.escape(shown(told))}</div>" for told in (*missing, *design.notes))
+    keys = "".join(f"<div>{html.escape(shown(fault))}</div>" for fault in missing)
+    name, told = (html.escape(shown(words)) for words in (design.experiment, line(design, estimate)))
     return (
-        f"<div><b>{html.escape(shown(design.experiment))}</b>: {product(design)}</div>{keys}"
-        f"{_read(design)}{estimate._repr_html_()}{'' if power is None else power._repr_html_()}"
-        f"{why if reasons else ''}"
+        f"<div><b>{name}</b>: {told}</div>{keys}{_read(design)}{estimate.table}"
+        f"{'' if power is None else power._repr_html_()}{why if reasons else ''}"
     )
 
 

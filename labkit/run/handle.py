@@ -67,7 +67,8 @@ class Run(Conclusions, Extendable, RunControl):
             run_id = str(latest["run_id"].iloc[0])
         elif services.store.run_row(run_id) is None:
             known = ", ".join(services.store.runs(limit=3)["run_id"])
-            raise DefinitionError(f"This lab has no run {quoted(run_id)}; the latest are {known or 'none'}.")
+            latest_ids = f"the latest: {known}" if known else "it has none yet"
+            raise DefinitionError(f"This lab has no run {quoted(run_id)}; {latest_ids}.")
         return cls(run_id, services=services)
 
     @classmethod

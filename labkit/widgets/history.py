@@ -86,7 +86,7 @@ class History(Selector):
         import pandas as pd
 
         if len(self.chosen) != 2:
-            raise DefinitionError(f"Two runs can be compared; {len(self.chosen)} are chosen. Tick two.")
+            raise DefinitionError(f"Two runs can be compared; chosen so far: {len(self.chosen)}. Tick two.")
         parts = []
         for run_id in sorted(self.chosen):
             frame = self._lab.run(run_id).generations()
@@ -110,7 +110,7 @@ class History(Selector):
 
     def _one(self, done: str) -> str:
         if len(self.chosen) != 1:
-            raise DefinitionError(f"One run can be {done}; {len(self.chosen)} are chosen. Tick one.")
+            raise DefinitionError(f"One run can be {done}; chosen so far: {len(self.chosen)}. Tick one.")
         return self.chosen[0]
 
     # -- what there is ---------------------------------------------------------------------------
