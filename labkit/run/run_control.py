@@ -76,6 +76,7 @@ class RunControl:
     def _driven(self) -> Launch:
         if self._launch is None:
             raise LabkitError(
-                f"Run {self.run_id} is not driven from here, so it cannot be steered from here."
+                f"Run {self.run_id} is not driven from here: it is stopped, paused and resumed where it was "
+                f"started. To ask here what has no answer yet: lab.again('{self.run_id}', scorers=[…]).run()."
             )
         return self._launch
