@@ -220,6 +220,6 @@ def test_a_model_more_inherits_what_a_person_wrote(lab: Any) -> None:
     """Params of the study go to a model that comes to it, but not what the first provider sends unasked; what
     was sent on purpose under any name stays so."""
     params = {"seed": 1, "max_tokens": 9, "extra_body": {"temprature": 3}}
-    plan = lab.plan(prompts=["Hi"], models=["local/smollm2-135m"], params=params)
+    plan = lab.plan(prompts=["Say hi."], models=["local/smollm2-135m"], params=params)
     assert plan.design.params[0]["cache_prompt"] is False
     assert _shared(plan.design) == params
