@@ -110,7 +110,8 @@ class Lab(Archive):
         `prompts`: texts, saved names (`triage`, `triage@2`), `lk.Prompt`, `.md` files. `models`: ids,
         aliases, `lk.Model`. `dataset`: a CSV, JSONL or Parquet path, a frame, a list of dicts, SQL over
         the lab, or None for prompts without variables. `id`: the column that is each row's identity, or None
-        where none is: see `labkit.datasets.load`. `params` go to every model, over its own.
+        where none is: see `labkit.datasets.load`. `params` go to every model, over its own; a
+        misspelt name is refused, and what is in `extra_body={…}` is sent as it stands.
         `context`: blocks in front of every prompt. `experiment` is by default the dataset's name.
         `duplicates`: `ask` gives cells that send the same request an answer each, `share` one for all.
         Where a model is asked for JSON of a schema (`response_format`), each answer is kept as it came and

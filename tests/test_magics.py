@@ -82,6 +82,12 @@ def test_prompt_refuses_unknown_models(magics: Prompting) -> None:
         magics.prompt("scripted/nobody", "Hello")
 
 
+def test_prompt_says_what_the_plan_says(magics: Prompting) -> None:
+    """A limit beyond the context is refused with the room there is, as in a plan."""
+    with pytest.raises(lk.errors.DefinitionError, match="more than its context of 2,048 tokens"):
+        magics.prompt("local/smollm2-135m --max-tokens 1000000000", "Hello")
+
+
 def test_models_lists_by_words(magics: Prompting) -> None:
     """All words must occur, whatever the case."""
     frame = magics.models("SCRIPTED two")

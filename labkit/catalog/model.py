@@ -146,6 +146,8 @@ class Model:
         if isinstance(self.key_env, str) and self.key_env.isidentifier():
             given.append(f"key_env={self.key_env!r}")
         given += [f"{name}=False" for name in ("stream", "stream_options") if getattr(self, name) is False]
+        if isinstance(self.weights, Weights) and self.weights.chat_template is not None:
+            given.append("weights=Weights(chat_template=…)")
         if self.think_tag != "think":
             given.append(f"think_tag={quoted(self.think_tag)}")
         if self.params:
@@ -158,7 +160,13 @@ class Model:
         can = ", ".join(name for name in CAPABILITIES if name in self.capabilities)
         window = "unknown" if self.context_window is None else f"{self.context_window:,} tokens"
         name = f"<b>{escape(str(self.label or self.name))}</b> · <code>{escape(repr(self))}</code>"
-        return f"<div>{name} · context {window} · {escape(can)}</div>"
+        template = self.weights.chat_template if isinstance(self.weights, Weights) else None
+        read = (
+            ""
+            if template is None
+            else f"<details><summary>its chat template</summary><pre>{escape(str(template))}</pre></details>"
+        )
+        return f"<div>{name} · context {window} · {escape(can)}{read}</div>"
 
     def replace(self, **changes: Any) -> Model:
         """The same model with some fields changed."""

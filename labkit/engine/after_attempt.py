@@ -142,7 +142,7 @@ def _whatever(queue: ModelQueue, call: Call, error: ProviderError) -> str | None
     count = count + 1 if error.alike == kind else 1
     queue.refused_alike = error.alike, count
     if (error.names & _of_all(call) and not queue.answered) or count >= TRIPS_AT:
-        return f"it takes no request as they are: {error}"
+        return f"it takes none of these requests: {error}"
     return None
 
 

@@ -53,7 +53,8 @@ class Policy:
     backoff_s: float = 0.5
     backoff_cap_s: float = 30.0
     unreachable_s: float = 180.0
-    """A model whose endpoint fails every call for so long is put aside."""
+    """A model whose endpoint fails every call for so long is put aside; one at a port of this machine where
+    nothing listens and nothing ever answered, after five seconds."""
     fail_fast: bool = False
     """Never ask again, and never wait for a limit: for people who would rather have an error than a wait.
     What would have to wait for a used-up limit or a paused endpoint ends `stopped`; its row says how long."""

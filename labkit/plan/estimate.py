@@ -152,7 +152,13 @@ class Estimate:
         )
 
     def _repr_html_(self) -> str:
-        told = html.escape(str(self))
+        return f"<div>{html.escape(str(self))}</div>{self.table}"
+
+    @property
+    def table(self) -> str:
+        """HTML: a row per model that is still to be asked; nothing where none is."""
+        if not self.parts:
+            return ""
         rows = "".join(
             f"<tr><td style='text-align:left'>{html.escape(shown(part.model))}</td><td>{part.requests}</td>"
             f"<td>{_range(part.input_low_tokens, part.input_high_tokens)}</td>"
@@ -163,7 +169,7 @@ class Estimate:
         heads = ("model", "to ask", "input tokens", "output tokens", "USD", "assuming")
         head = "".join(f"<th>{name}</th>" for name in heads)
         head = f"<thead><tr>{head}</tr></thead>"
-        return f"<div>{told}</div><table>{head}<tbody>{rows}</tbody></table>"
+        return f"<table>{head}<tbody>{rows}</tbody></table>"
 
 
 def share(part: float) -> str:
@@ -172,7 +178,10 @@ def share(part: float) -> str:
 
 
 def _usd(amount: float) -> str:
-    return f"{amount:.2f}" if amount >= 0.1 or amount == 0 else f"{amount:.2g}"
+    """Cents, or the first two digits that say something: `0.28`, `0.014`, `0.00005`."""
+    if amount >= 0.0995 or amount == 0:
+        return f"{amount:,.2f}"
+    return f"{amount:.{1 - math.floor(math.log10(amount))}f}".rstrip("0")
 
 
 def _range(low: int, high: int) -> str:

@@ -94,7 +94,7 @@ def _part(
     ways: set[str] = set()
     right: set[str] = set()
     outs: list[Span] = []
-    words: list[str] = []
+    words: dict[str, list[str]] = {}
     entering: tuple[float, ...] = (0.0, 0.0)
     leaving, usd = entering, NOTHING_USD
     priced = True
@@ -106,9 +106,7 @@ def _part(
         # Repeats of a sample may all be alike, so what is to come counts by samples where there are some.
         units = len(mine) if past is None or past.by_sample else sum(mine.values())
         out = output(past, model, design.params[m], units=units)
-        words.append(
-            f"prompt '{design.prompts[prompt].name}': {out.words}" if len(prompts) > 1 else out.words
-        )
+        words.setdefault(out.words, []).append(design.prompts[prompt].name)
         outs.append(out)
         for sample, number in mine.items():
             enter = counts.of(sample)
@@ -138,11 +136,25 @@ def _part(
         unseen_share=max(out.unseen_share for out in outs),
         seconds=seconds,
         assumptions=(
-            ", ".join([f"input by {' and '.join(sorted(ways))}", *sorted(right)]),
-            *dict.fromkeys(words),
+            ", ".join([" and ".join(_entered(way) for way in sorted(ways)), *sorted(right)]),
+            *(_of_prompts(names, told, len(prompts)) for told, names in words.items()),
             *(() if priced else ("price not known",)),
         ),
     )
+
+
+def _entered(way: str) -> str:
+    """How input was counted, as a clause."""
+    estimated, _, rest = way.partition(": ")
+    return f"input estimated at {rest}" if estimated == "estimated" else f"input counted by {way}"
+
+
+def _of_prompts(names: Sequence[str], told: str, prompts: int) -> str:
+    """What is told of some of the prompts, said once; of all of them without their names."""
+    if len(names) == prompts:
+        return told
+    quotes = [f"'{name}'" for name in names]
+    return f"{'prompt' if len(names) == 1 else 'prompts'} {' and '.join(quotes)}: {told}"
 
 
 def output(past: Seen | None, model: Model, params: Mapping[str, Any], *, units: int) -> Span:

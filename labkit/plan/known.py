@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 UNIDENTIFIED = "its endpoint has no identity, so its answers are never replayed"
 UNFOUNDED = "what is stored for it does not match the request it claims to answer"
 NEVER = "never asked"
-LESS_OFTEN = "asked less often before"
+LESS_OFTEN = "asked before, but fewer times"
 FAILED = "asked before, without a finished answer"
 PARAMS = "the params changed since it was asked"
 ENDPOINT = "the model's endpoint changed since it was asked"

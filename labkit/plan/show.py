@@ -9,7 +9,8 @@ from labkit.design import Design, Place
 from labkit.plan.estimate import Estimate, duration, plural
 from labkit.plan.known import Known
 from labkit.plan.power import Power
-from labkit.visible import shown
+from labkit.providers import local
+from labkit.visible import cut, shown
 
 
 def line(design: Design, estimate: Estimate, remarks: Sequence[str] = ()) -> str:
@@ -37,10 +38,27 @@ def table(
     head = "<thead><tr><th>to ask, because</th><th>cells</th></tr></thead>"
     why = f"<table>{head}<tbody>{reasons}</tbody></table>"
     keys = "".join(f"<div>{html.escape(shown(fault))}</div>" for fault in (*missing, *remarks))
+    name, told = (html.escape(shown(words)) for words in (design.experiment, line(design, estimate)))
     return (
-        f"<div><b>{html.escape(shown(design.experiment))}</b>: {product(design)}</div>{keys}"
-        f"{estimate._repr_html_()}{'' if power is None else power._repr_html_()}{why if reasons else ''}"
+        f"<div><b>{name}</b>: {told}</div>{keys}{_read(design)}{estimate.table}"
+        f"{'' if power is None else power._repr_html_()}{why if reasons else ''}"
     )
+
+
+def _read(design: Design) -> str:
+    """HTML: what models with a chat template of ours read of their first prompt: more than is sent."""
+    told = ""
+    for m, model in enumerate(design.models):
+        first = next((place for place in design.places if place.model == m), None)
+        messages = [] if first is None else design.messages[first.prompt, first.sample]
+        if first is not None and (read := local.read_as(model, messages)) is not None:
+            stop = f", until {stops!r}" if (stops := design.params[m].get("stop")) else ""
+            head = f"What {model.id} reads of the first prompt, by its chat template{stop}"
+            told += (
+                f"<details><summary>{html.escape(shown(head))}</summary>"
+                f"<pre>{html.escape(shown(cut(read, limit=6000)))}</pre></details>"
+            )
+    return told
 
 
 def product(design: Design) -> str:

@@ -186,13 +186,16 @@ def _params(model: Model, given: Mapping[str, Any], faults: Faults) -> Mapping[s
 
 
 def _notes(models: Sequence[Model], given: Mapping[str, Any]) -> Iterable[str]:
+    """What is sent as it stands, to which models."""
+    takers: dict[str, list[str]] = {}
     for model in models:
-        written = {**model.params, **given}
-        if names := [quoted(name, limit=40) for name in parameters.unchecked(written, model)]:
-            yield (
-                f"{model.id} is not known to take {' and '.join(names):.200}, sent as it stands "
-                "(in extra_body={…} without this note)"
-            )
+        for name in parameters.unchecked({**model.params, **given}, model):
+            takers.setdefault(name, []).append(model.id)
+    for name, ids in takers.items():
+        yield (
+            f"{quoted(name, limit=40)} is sent as it stands: {' and '.join(ids):.200} "
+            f"{'is' if len(ids) == 1 else 'are'} not known to take it (in extra_body={{…}} without this note)"
+        )
 
 
 def _no_key(given: Any, what: str, faults: Faults) -> None:

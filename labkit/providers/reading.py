@@ -149,7 +149,7 @@ class Reading(ABC):
         raw = None if data is None else data[:_RAW_CHARS].decode("utf-8", "replace")
         if self._odd:
             fault += f"; it sent {self._odd[:_SHOWN_BYTES].decode('utf-8', 'replace')!r}"
-        return MalformedAnswer(f"{self._who} sent an answer that is none: {fault}", status=200, raw=raw)
+        return MalformedAnswer(f"{self._who} sent what is no whole answer: {fault}", status=200, raw=raw)
 
 
 def text_of(content: Any) -> tuple[str, str]:

@@ -68,8 +68,8 @@ class Run(Conclusions, Extendable, RunControl):
             run_id = str(latest["run_id"].iloc[0])
         elif services.store.run_row(run_id) is None:
             known = ", ".join(services.store.runs(limit=3)["run_id"])
-            there = f"; the latest are {known}" if known else ", nor any other"
-            raise DefinitionError(f"This lab has no run {quoted(run_id)}{there}.")
+            latest_ids = f"the latest: {known}" if known else "it has none yet"
+            raise DefinitionError(f"This lab has no run {quoted(run_id)}; {latest_ids}.")
         return cls(run_id, services=services)
 
     @classmethod
@@ -109,6 +109,7 @@ class Run(Conclusions, Extendable, RunControl):
                 title=told,
                 style=progress,
                 budget_usd=settings.budget_usd,
+                spent_usd=stored.spent_usd,
                 rates=_output_rates(design, services),
                 samples={sample.id: sample.fields for sample in design.dataset.samples},
                 prompts=[prompt.name for prompt in design.prompts],

@@ -117,7 +117,8 @@ class Launch(LaunchCommands):
         left, unscored, notes = None, None, []
         try:
             notes = score_answers.mark(self.run_id, self.scorers, store, told=self._watcher.scored)
-            if stopped and not self.stopped:
+            # A process that ends has no time for the lab: who reads it later counts (see `unasked.last`).
+            if (stopped or self.stopped) and not self.aborted:
                 left = unasked.reason(store, self.run_id, self.design, self._pricers(), first)
         except StoreError as hindered:
             # Every answer is safe in the journal; only what reads the tables has to wait.
@@ -125,7 +126,7 @@ class Launch(LaunchCommands):
                 unscored = f"{hindered} Then score with lab.run('{self.run_id}').score(…)."
                 notes = [f"not scored yet: {unscored}"]
                 log.warning("Run %s is not scored yet. %s", self.run_id, unscored)
-        reason = self.stopped or left
+        reason = left or self.stopped
         self._tell(writer, "stopped" if reason else "finished", reason=reason, unscored=unscored)
         writer.flush()
         store.settle()

@@ -17,6 +17,8 @@ class LaunchCommands:
 
     def __init__(self) -> None:
         self.stopped: str | None = None
+        self.aborted = False
+        """Whether it ends without waiting for anything."""
         self._executor: Executor | None = None
         self._halted: list[tuple[str, str]] = []
         self._paused = False
@@ -55,6 +57,7 @@ class LaunchCommands:
 
     def abort(self, reason: str) -> None:
         """Stop, and do not wait for answers in flight."""
+        self.aborted = True
         self._end(reason, lambda executor: executor.abort())
 
     def control(self, executor: Executor) -> None:

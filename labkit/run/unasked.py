@@ -15,18 +15,20 @@ from labkit.engine.job import Job, worst_usd
 from labkit.records import Cell
 
 _WHY = """
-    select error_message as why, sum(count(*)) over () as cells from generations
+    select error_message as why from generations
     where run_id = ? and status = 'stopped' group by error_message order by count(*) desc limit 1
 """
-_FOR_MONEY = """
-    select generation_id from generations where run_id = ? and error_type = 'BudgetExhausted'
+_NOT_ASKED = "not asked"
+_STOPPED = """
+    select generation_id, coalesce(error_type = 'BudgetExhausted', false) as lacks_money from generations
+    where run_id = ? and status = 'stopped'
 """
 _SO_FAR = """
     select model, avg(cost_usd) as mean_usd from generations
     where run_id = ? and status = 'done' and replayed_from is null group by model
 """
 _SAID = """
-    select detail->>'reason' as reason from log.run_events where run_id = ?
+    select event, detail->>'reason' as reason from log.run_events where run_id = ?
     order by at_time desc limit 1
 """
 
@@ -45,38 +47,64 @@ def job(design: Design, place: Place, cell: Cell, pricers: Sequence[Pricer]) -> 
 def reason(
     store: Any, run_id: str, design: Design, pricers: Sequence[Pricer], cells: Iterable[tuple[Place, Cell]]
 ) -> str | None:
-    """Why cells of a run that just ended were not asked (budget, key, quota …), and what those cost that
-    only lack money, also those to be asked again; None where every cell was asked. `cells` are those the
-    run was to ask."""
+    """How many cells of a run that just ended were not asked, why (budget, key, quota, a stop …), and what
+    asking them costs, also those to be asked again; where some only lack money, what those cost. None where
+    every cell was asked. `cells` are those the run was to ask."""
     with store.complete_opening():
-        found = store.table(_WHY, [run_id]).to_pylist()
-        if not found:
+        stopped = store.table(_STOPPED, [run_id]).to_pylist()
+        if not stopped:
             return None
-        words = f"{found[0]['cells']} cells were not asked: {found[0]['why']}"
-        unpaid = set(store.table(_FOR_MONEY, [run_id])["generation_id"].to_pylist())
-        if not unpaid:
-            return words
+        why = str(store.table(_WHY, [run_id]).to_pylist()[0]["why"] or "it is not known why")
         means = {row["model"]: row["mean_usd"] for row in store.table(_SO_FAR, [run_id]).to_pylist()}
-    left = [job(design, place, cell, pricers) for place, cell in cells if cell.generation_id in unpaid]
-    return f"{words} {price(left, design, means)}"
+    lacking = {row["generation_id"] for row in stopped if row["lacks_money"]}
+    wanted = lacking or {row["generation_id"] for row in stopped}
+    left = [job(design, place, cell, pricers) for place, cell in cells if cell.generation_id in wanted]
+    words = f"{_counted(len(stopped))} {_NOT_ASKED}: {why.rstrip('.')}."
+    return f"{words} {price(left, design, means, bool(lacking))}"
 
 
-def price(left: Sequence[Job], design: Design, mean_usd: Mapping[str, float | None]) -> str:
+def _counted(cells: int) -> str:
+    return "1 cell was" if cells == 1 else f"{cells:,} cells were"
+
+
+def price(
+    left: Sequence[Job], design: Design, mean_usd: Mapping[str, float | None], lacking_money: bool
+) -> str:
     """In words what asking `left` costs: at most, and at the mean of the answers so far, by model."""
+    way = "`run.resume()` asks them."
+    if lacking_money:
+        way = "`run.resume(budget_usd=…)` asks them: a budget counts what is already spent."
+    which = f"the {len(left):,} that lack money" if lacking_money else "them"
     models = {model.id: model for model in design.models}
     bounds = [worst_usd(one, models[one.cell.model]) for one in left]
     known = [usd for usd in bounds if usd is not None]
-    words = f"To ask the {len(left):,} that lack money costs at most USD {sum(known):,.4f}"
+    if not known:
+        return f"What it costs to ask {which} is not known. {way}"
+    if len(known) == len(left) and not any(known):
+        return f"To ask {which} costs nothing. {way}"
+    words = f"To ask {which} costs at most USD {sum(known):,.4f}"
     if len(known) < len(left):
         words += f" for {len(known):,} of them, and what is not known for the others"
     means = [mean_usd.get(one.cell.model) for one in left]
     likely = [usd for usd in means if usd is not None]
     if len(likely) == len(left):
         words += f", about USD {sum(likely):,.4f} if they are as long as the answers so far"
-    return f"{words}. `run.resume(budget_usd=…)` asks them: a budget counts what is already spent."
+    return f"{words}. {way}"
 
 
 def last(store: Any, run_id: str) -> str | None:
-    """What the latest launch of a run said of cells it did not ask; None where it asked all."""
+    """What the latest launch of a run said of cells it did not ask, or where it was broken off, how many
+    lack a finished answer; None where it asked all."""
     rows = store.table(_SAID, [run_id]).to_pylist()
-    return rows[0]["reason"] if rows else None
+    event, reason = (rows[0]["event"], rows[0]["reason"]) if rows else ("", None)
+    if event == "finished" or (reason and _NOT_ASKED in reason):
+        return reason
+    row = store.run_row(run_id)
+    total = int(row["cells"]) if row else 0
+    missing = max(0, total - len(store.settled(run_id)))
+    if not missing:
+        return None
+    return (
+        f"{missing:,} of {total:,} cells have no finished answer: {reason or 'the run was broken off'}. "
+        f"`lab.again('{run_id}').run()` asks them."
+    )

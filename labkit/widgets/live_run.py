@@ -47,6 +47,7 @@ class LiveRun:
         *,
         title: str | Callable[[], str] = "",
         budget_usd: float | None = None,
+        spent_usd: float = 0.0,
         rates: Mapping[str, float] | None = None,
         samples: Mapping[str, Mapping[str, Any]] | None = None,
         prompts: Sequence[str] = (),
@@ -54,6 +55,8 @@ class LiveRun:
     ) -> None:
         self._title = title
         self.budget_usd = budget_usd
+        self.spent_usd = spent_usd
+        """What earlier launches of the run spent, which its budget counts."""
         self.rates = dict(rates or {})
         self.samples = samples or {}
         self.prompts = prompts

@@ -105,15 +105,15 @@ class ModelProgress:
         return " · ".join(parts)
 
 
-def cost_words(tallies: Iterable[ModelProgress]) -> str:
-    """The cost of all in words; "at least" where the cost of some answer is not known.
+def cost_words(tallies: Iterable[ModelProgress], *, before_usd: float = 0.0) -> str:
+    """The cost of all in words, with what was spent before; "at least" where some answer's is not known.
 
     >>> cost_words([ModelProgress(cost_usd=0.0123), ModelProgress(cost_unknown=1)])
     'at least USD 0.0123'
     """
     listed = list(tallies)
     least = "at least " if any(tally.cost_unknown for tally in listed) else ""
-    return f"{least}USD {usd(sum(tally.cost_usd for tally in listed))}"
+    return f"{least}USD {usd(before_usd + sum(tally.cost_usd for tally in listed))}"
 
 
 def usd(amount: float) -> str:

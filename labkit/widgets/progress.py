@@ -35,6 +35,7 @@ class Progress(LiveRun):
         title: str | Callable[[], str],
         style: str | None = None,
         budget_usd: float | None = None,
+        spent_usd: float = 0.0,
         rates: Mapping[str, float] | None = None,
         samples: Mapping[str, Mapping[str, Any]] | None = None,
         prompts: Sequence[str] = (),
@@ -45,6 +46,7 @@ class Progress(LiveRun):
         super().__init__(
             title=title,
             budget_usd=budget_usd,
+            spent_usd=spent_usd,
             rates=rates,
             samples=samples,
             prompts=prompts,

@@ -5,15 +5,19 @@ It holds no choice and no text of its own: the selector and its draft do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 import ipywidgets
 
+from labkit.catalog.model import Model
 from labkit.errors import DefinitionError
 from labkit.messages import shown
 from labkit.prompts import Block, Prompt
+from labkit.providers import local
+from labkit.records import Message
 from labkit.visible import visible
 from labkit.widgets import forms
 from labkit.widgets.draft import Draft, difference
@@ -139,8 +143,25 @@ class PromptForm:
             "<div class='lk-soft'>What is sent, with these values</div>"
             f"<pre class='lk-box'>{forms.text(sent, limit=6000)}</pre>"
         )
+        preview += "".join(map(self._read_by, self._selector.models, repeat(messages)))
         last = self._selector.last()
         return preview if last is None else preview + _difference(last, prompt)
+
+    @staticmethod
+    def _read_by(model: Model, messages: Sequence[Message]) -> str:
+        """What a model with a chat template of ours reads: more than what is sent."""
+        try:
+            read = local.read_as(model, messages)
+        except DefinitionError as error:
+            read = str(error)
+        if read is None:
+            return ""
+        params = "".join(f", {name}={value!r}" for name, value in model.params.items())
+        head = forms.text(f"What {model.id} reads, by its chat template{params}", limit=300)
+        return (
+            f"<details><summary class='lk-soft'>{head}</summary>"
+            f"<pre class='lk-box'>{forms.text(read, limit=6000)}</pre></details>"
+        )
 
     def _draw_blocks(self) -> None:
         ticked = {block.name for block in self._selector.draft.blocks}

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from labkit.arguments import able, check, text, whole
+from labkit.catalog.model import Model
 from labkit.errors import DefinitionError
 from labkit.prompts import Block, Prompt, parse_ref
 from labkit.store.filters import listed
@@ -64,6 +65,8 @@ class PromptSelector(Selector):
     ) -> None:
         check(able("lab", lab, "prompts", like="a lab: lk.Lab(…)"))
         self._library = lab.prompts
+        self.models: Sequence[Model] = tuple(getattr(lab, "models", ()))
+        """The lab's, some of which read more than they are sent."""
         self._own_blocks = tuple(listed(blocks))
         if strange := [one for one in self._own_blocks if not isinstance(one, Block)]:
             raise DefinitionError(f"blocks has {quoted(strange[0])} in it; give lk.Block values.")

@@ -165,8 +165,10 @@ def line(live: LiveRun) -> str:
     for kind in KINDS:
         if count := sum(t.lacks[kind] for t in tallies):
             parts.append(f"{count:,} {kind}")
-    of = "" if live.budget_usd is None else f" of {usd(live.budget_usd)}"
-    parts.append(cost_words(tallies) + of)
+    if live.budget_usd is None:
+        parts.append(cost_words(tallies))
+    else:
+        parts.append(f"{cost_words(tallies, before_usd=live.spent_usd)} of {usd(live.budget_usd)}")
     over = live.over.is_set()
     asked, asking_s = sum(t.answered + t.failed for t in tallies), live.asking.seconds or live.took_s or 0.0
     if asked and asking_s > 0.5:

@@ -183,7 +183,7 @@ def test_a_refusal_that_names_what_all_requests_have_stops_the_model(after: Any)
     """A parameter or the model itself: the next request would be refused as well."""
     stopped = after(error=invalid("a", "model")).stops_model
     assert stopped.error_type == "InvalidRequest"
-    assert "scripted/a was put aside: it takes no request as they are: no a" in stopped.message
+    assert "scripted/a was put aside: it takes none of these requests: no a" in stopped.message
 
 
 def test_a_word_that_was_not_sent_is_no_name(after: Any) -> None:

@@ -117,3 +117,29 @@ def test_nothing_to_ask_costs_nothing(lab: lk.Lab, echo: Callable[..., Any]) -> 
     again = lab.plan(prompts=["Say {{ n }}"], models=[echo()], dataset=[{"n": "1"}])
     assert again.estimate().parts == ()
     assert str(again.estimate()).startswith("1 request; 1 known; USD 0.00")
+
+
+@pytest.mark.parametrize(
+    ("low_usd", "high_usd", "words"),
+    [
+        (0.00005, 0.33, "USD 0.00005–0.33"),
+        (0.0000012, 0.000049, "USD 0.0000012–0.000049"),
+        (0.0999, 0.1, "USD 0.10–0.10"),
+        (0.0, 1234.5, "USD 0.00–1,234.50"),
+    ],
+)
+def test_small_amounts_are_written_out(low_usd: float, high_usd: float, words: str) -> None:
+    """Nobody has to read an exponent."""
+    made = Estimate(requests=4, known=0, parts=(part(cost_low_usd=low_usd, cost_high_usd=high_usd),))
+    assert made.cost.startswith(words)
+
+
+def test_nothing_to_ask_has_no_table(lab: lk.Lab, echo: Callable[..., Any]) -> None:
+    """Where all is known there is a line, said once, and no header without rows."""
+    rows = [{"n": "1"}, {"n": "2"}]
+    lab.plan(prompts=["Say {{ n }}"], models=[echo()], dataset=rows).run()
+    again = lab.plan(prompts=["Say {{ n }}"], models=[echo()], dataset=rows)
+    assert "<table" not in again.estimate()._repr_html_()
+    told = again._repr_html_()
+    assert "<table" not in told
+    assert told.count("2 requests") == 1

@@ -11,6 +11,7 @@ import pytest
 
 import labkit as lk
 from labkit.errors import DefinitionError
+from labkit.plan.extension import _shared
 
 ROWS = [{"text": f"q{i}", "target": "yes"} for i in range(120)]
 
@@ -213,3 +214,12 @@ def test_a_model_that_is_there_already_is_refused(study: Any, rated: Rated) -> N
     """The study cannot have one model twice."""
     with pytest.raises(DefinitionError, match="already"):
         study().run().more(models=[rated.model("a", 0.4)])
+
+
+def test_a_model_more_inherits_what_a_person_wrote(lab: Any) -> None:
+    """Params of the study go to a model that comes to it, but not what the first provider sends unasked; what
+    was sent on purpose under any name stays so."""
+    params = {"seed": 1, "max_tokens": 9, "extra_body": {"temprature": 3}}
+    plan = lab.plan(prompts=["Say hi."], models=["local/smollm2-135m"], params=params)
+    assert plan.design.params[0]["cache_prompt"] is False
+    assert _shared(plan.design) == params

@@ -139,6 +139,22 @@ def test_an_unseen_kind_is_allowed_for() -> None:
     assert output(seen([31] * 200), SCRIPTED, {}, units=200).high < free.high
 
 
+def test_what_is_the_same_for_all_prompts_is_said_once() -> None:
+    """Three prompts that were never answered have one sentence about their output, without names; where one
+    was answered the other two share theirs; input is counted or estimated, never "by estimated"."""
+    prompts = [Prompt(name, f"Say {name} {{{{ n }}}}") for name in ("a", "b", "c")]
+    made = design(
+        5, prompts=prompts, models=(SCRIPTED.replace(id="vllm/m", dialect="openai"),), max_tokens=50
+    )
+    (part,) = forecasted(made).parts
+    assert part.assumptions == (
+        "input estimated at 4 bytes a token",
+        "output between 1 and 50 tokens (max_tokens); plan.pilot(10) narrows it",
+    )
+    (part,) = forecasted(made, past={(0, 0): seen([5] * 10)}).parts
+    assert any(words.startswith("prompts 'b' and 'c': output between 1 and 50") for words in part.assumptions)
+
+
 def test_prompts_are_told_apart() -> None:
     """With two prompts of which one was answered, each has its own words, and the whole is not likely."""
     made = design(5, prompts=[Prompt("a", "Say {{ n }}"), Prompt("b", "Shout {{ n }}")], max_tokens=50)

@@ -58,3 +58,15 @@ def test_the_table_tells_assumptions_reasons_and_missing_keys(lab: lk.Lab, echo:
     assert "never asked" in told
     keyless = lab.plan(prompts=["Say {{ n }}"], models=["openai/gpt-4o"], dataset=ROWS)
     assert "OPENAI_API_KEY" in keyless._repr_html_()
+
+
+def test_the_table_shows_what_a_base_model_reads(lab: Any) -> None:
+    """A chat template of labkit's stands in the plan's table, filled with the first prompt and escaped."""
+    plan = lab.plan(
+        prompts=["Is <{{ w }}> hot?"], models=["local/gemma-3-270m"], dataset=[{"w": "ice"}, {"w": "fire"}]
+    )
+    told = plan._repr_html_()
+    assert "What local/gemma-3-270m reads of the first prompt, by its chat template" in told
+    assert "Question: Is &lt;ice&gt; hot?\nAnswer:" in told
+    assert "fire" not in told
+    assert plan.design.params[0]["grammar"]

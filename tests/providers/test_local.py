@@ -179,6 +179,41 @@ def test_defaults_end_every_answer() -> None:
     assert local.defaults(ALONE, {}) == {"max_tokens": 512, "cache_prompt": False}
 
 
+def test_a_base_model_may_not_end_before_it_begins() -> None:
+    """With a chat template of ours and a stop at the line's end, a grammar keeps the first line from being
+    empty, unless the answer is held to a form already; it is a param like others, so the identity tells."""
+    grammar = {"grammar": local.BEGINS_VISIBLY}
+    plain = local.defaults(GEMMA, {})
+    assert "grammar" not in plain
+    for stop in ("\n", ["x", "\n"]):
+        assert local.defaults(GEMMA, {"stop": stop}) == plain | grammar
+        assert "grammar" not in local.defaults(SMOL, {"stop": stop})
+        for held in ("grammar", "response_format", "json_schema", "tools"):
+            assert "grammar" not in local.defaults(GEMMA, {"stop": stop, held: "x"})
+    assert "grammar" not in local.defaults(GEMMA, {"stop": ["END"]})
+
+
+@pytest.mark.parametrize("system", [None, "Be brief."])
+def test_what_a_model_reads_is_what_its_server_makes_of_it(system: str | None) -> None:
+    """The text shown is what llama.cpp puts together, letter for letter; a file's own template is its own."""
+    messages = [
+        *([] if system is None else [{"role": "system", "content": system}]),
+        {"role": "user", "content": "Is <b> it?\n"},
+        {"role": "assistant", "content": "yes"},
+        {"role": "user", "content": "{{ and }} now?"},
+    ]
+    server = servers.take(local._settings(GEMMA))
+    try:
+        assert server.post("/apply-template", {"messages": messages})["prompt"] == local.read_as(
+            GEMMA, messages
+        )
+    finally:
+        servers.release(server)
+    assert local.read_as(SMOL, messages) is None
+    with pytest.raises(DefinitionError, match="chat template of local/x cannot be read"):
+        local.read_as(Model("local/x", weights=Weights(chat_template="{% if %}")), messages)
+
+
 # -- answers ---------------------------------------------------------------------------------------
 
 
@@ -252,6 +287,25 @@ def test_gemma_answers_with_its_template() -> None:
     text, answer, _ = ask(GEMMA, request("What is the capital of France?", GEMMA, stop=["\n"], max_tokens=20))
     assert "Paris" in text
     assert answer.stop_reason in ("stop", "stop_sequence")
+
+
+def test_an_answer_that_would_begin_with_a_line_end_is_not_lost() -> None:
+    """A prompt after which the base model's likeliest token is a line end has an answer all the same."""
+    asked = (
+        "Classify the message.\n\nMessage: I love it\nLabel: positive\n\n"
+        "Message: It broke\nLabel: negative\n\n"
+        "Message: The lamp arrived with a cracked shade and no bulb.\nLabel:"
+    )
+    lost, _, _ = ask(GEMMA, request(asked, GEMMA, stop=["\n"], max_tokens=8))
+    said, answer, _ = ask(GEMMA, request(asked, GEMMA, max_tokens=8, **_sent_with_a_stop()))
+    assert lost == ""
+    assert said.strip()
+    assert answer.stop_reason in ("stop", "stop_sequence", "max_tokens")
+
+
+def _sent_with_a_stop() -> dict[str, Any]:
+    stop = {"stop": ["\n"]}
+    return stop | {"grammar": local.defaults(GEMMA, stop)["grammar"]}
 
 
 def test_two_models_answer_side_by_side() -> None:

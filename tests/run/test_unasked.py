@@ -59,10 +59,46 @@ def test_a_cost_that_is_not_known_is_said(lab: lk.Lab, echo: Echo) -> None:
     assert "for 10 of them, and what is not known for the others." in run.left
 
 
-def test_what_was_stopped_by_hand_has_no_price(lab: lk.Lab, echo: Echo) -> None:
-    """Cells not asked for another reason are told with it, and nothing is said of money."""
+def test_what_was_stopped_by_hand_is_counted_and_priced(lab: lk.Lab, echo: Echo) -> None:
+    """Cells not asked for another reason are told with it, how many they are, and what asking them costs."""
     slow = echo("slow", first_token_s=0.2).replace(concurrency=1)
     run = lab.plan(prompts=["Say {{ n }}"], models=[slow], dataset=ROWS).start()
     run.stop("enough seen")
     run.wait()
-    assert run.left == "enough seen"
+    count = (run.generations()["status"] == "stopped").sum()
+    asks = "`run.resume()` asks them."
+    assert run.left == (
+        f"{count} cells were not asked: The run was stopped: enough seen. To ask them costs nothing. {asks}"
+    )
+    dear = slow.replace(id="scripted/dear", prices=DEAR)
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[dear], dataset=ROWS, params={"max_tokens": 10})
+    run = plan.start()
+    run.stop("interrupted")
+    run.wait()
+    assert "cells were not asked: The run was stopped: interrupted. To ask them costs at most USD" in run.left
+    assert run.left.endswith(asks)
+    assert run.status == "stopped"
+    assert run.resume().left is None
+
+
+def test_a_budget_is_shown_with_what_earlier_launches_spent(lab: lk.Lab, echo: Echo) -> None:
+    """The line of a resumed run counts towards its budget what the run spent before, as the budget does."""
+    model = echo("dear", answers=lambda request: "ok " * 10).replace(prices=DEAR)
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[model], dataset=ROWS, params={"max_tokens": 10})
+    run = plan.run(budget_usd=0.13)
+    again = run.resume(budget_usd=9)
+    spent_usd = again.generations()["cost_usd"].sum()
+    assert f"USD {spent_usd:.4f} of 9.00" in again.progress.line()
+
+
+def test_a_run_that_was_broken_off_counts_what_is_missing(lab: lk.Lab, echo: Echo) -> None:
+    """Who leaves in a hurry counts nothing; who reads the run later is told how many answers it lacks."""
+    slow = echo("slow", first_token_s=0.2).replace(concurrency=1)
+    run = lab.plan(prompts=["Say {{ n }}"], models=[slow], dataset=ROWS).start()
+    run._launch.abort("the process ended")
+    run.wait()
+    missing = (run.generations()["status"] != "done").sum()
+    assert lab.run(run.run_id).left == (
+        f"{missing} of 10 cells have no finished answer: the process ended. "
+        f"`lab.again('{run.run_id}').run()` asks them."
+    )

@@ -101,3 +101,15 @@ def test_nothing_typed_is_nothing_previewed(selector: PromptSelector) -> None:
     form = selector.form
     assert "found as you type" in form._found.value
     assert form._save.disabled
+
+
+def test_the_preview_shows_what_a_base_model_reads(here: Any) -> None:
+    """A model with a chat template of ours reads more than what is sent: that stands below it."""
+    selector = PromptSelector(lk.Lab(here / "own.duckdb"))
+    selector.draft.text = "Say <b>"
+    selector.changed()
+    shown = selector.form._preview.value
+    assert "What local/gemma-3-270m reads, by its chat template, stop=[&#x27;\\n&#x27;]" in shown
+    assert "Question: What is the capital of Italy?" in shown
+    assert "Question: Say &lt;b&gt;\nAnswer:" in shown
+    assert "smollm2" not in shown

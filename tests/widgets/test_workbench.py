@@ -149,3 +149,15 @@ def test_the_table_is_text(lab: Any, hostile: tuple[str, ...]) -> None:
     page = bench._repr_html_()
     assert "<img" not in page
     assert "&lt;img" in page
+
+
+def test_a_misspelt_param_is_told_with_the_one_that_was_meant(lab: Any) -> None:
+    """What the plan says of a model's params the workbench says too, and nothing is asked."""
+    bench = Workbench(lab, models=["scripted/one"])
+    bench.models.set_params("scripted/one", temprature=1)
+    bench.values["word"] = "hi"
+    with pytest.raises(DefinitionError, match="Did you mean temperature"):
+        bench.plan()
+    bench.form._draw_estimate()
+    assert "Did you mean temperature" in bench.form._estimate.value
+    assert bench.form._run.disabled
