@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import click
 
@@ -48,9 +49,15 @@ for command in (pull, models, runs, show, run, sql, backup, doctor, replay):
     labkit.add_command(command)
 
 
+def _told(message: Warning | str, *place: object, **more: object) -> None:
+    click.echo(f"labkit: {message}", err=True)
+
+
 def main() -> None:
-    """The console script: labkit's own errors are one message and exit code 1, not a traceback."""
+    """The console script: labkit's own errors are one message and exit code 1, not a traceback.
+    So are warnings, which end nothing."""
     lead_through()
+    warnings.showwarning = _told
     try:
         labkit()
     except LabkitError as error:

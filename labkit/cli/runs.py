@@ -10,6 +10,7 @@ import click
 
 from labkit.cli.output import json_option, lab_option, show_frame, show_json, show_rows
 from labkit.lab import Lab
+from labkit.nearest import by_likeness
 
 
 @click.command()
@@ -22,13 +23,16 @@ def models(words: tuple[str, ...], as_json: bool, path: str | None) -> None:
     WORDS narrow the list: every word must stand in a model's id, label or aliases.
     """
     frame = Lab(path).models.frame()
+    listed = list(frame["id"])
     names = (frame["id"] + " " + frame["label"].fillna("") + " " + frame["aliases"].astype(str)).str.lower()
     for word in words:
         # An argument that is no text of this system is in no model's name, and pandas cannot look for it.
         sought = word.lower().encode(errors="replace").decode()
         frame = frame[names.loc[frame.index].str.contains(sought, regex=False)]
     columns = ["id", "context_window", "input_usd_mtok", "output_usd_mtok", "prices_from", "retired", "key"]
-    show_frame(frame if as_json else frame[columns], as_json=as_json, empty="no model matches")
+    near = ", ".join(by_likeness(" ".join(words), listed)[:3])
+    empty = f"no model matches; the nearest are {near}"
+    show_frame(frame if as_json else frame[columns], as_json=as_json, empty=empty)
 
 
 @click.command()
@@ -50,7 +54,8 @@ def runs(workspace: str | None, limit: int, as_json: bool, path: str | None) -> 
         "cost_usd",
         "started_at",
     ]
-    show_frame(frame if as_json else frame[columns], as_json=as_json, empty="no run yet")
+    empty = "no run yet" if workspace is None else f"no run in workspace {workspace!r}"
+    show_frame(frame if as_json else frame[columns], as_json=as_json, empty=empty)
 
 
 @click.command()
