@@ -110,9 +110,8 @@ class Lab(Archive):
         aliases, `lk.Model`. `dataset`: a CSV, JSONL or Parquet path, a frame, a list of dicts, SQL over
         the lab, or None for prompts without variables. `id`: the column that is each row's identity, or None
         where none is: see `labkit.datasets.load`. `params` go to every model, over its own.
-        `scorers`: scorers such as `lk.contains("label")`, or functions of your own, which read a column of the
-        row by its name. `context`: blocks in front of every prompt. `experiment` is by default the dataset's
-        name.
+        `scorers`: scorers such as `lk.contains("label")`, or functions of your own, which read columns by
+        name. `context`: blocks in front of every prompt. `experiment` is by default the dataset's name.
         `duplicates`: `ask` gives cells that send the same request an answer each, `share` one for all.
         Where a model is asked for JSON of a schema (`response_format`), each answer is kept as it came and
         scored by whether it fits: `score.structure`. `seed` decides the order of asking. Raises one
