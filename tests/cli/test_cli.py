@@ -78,7 +78,8 @@ def test_an_unknown_run_is_one_sentence(call: Call, filled: lk.Lab) -> None:
 
 def test_a_filter_that_finds_nothing_is_told(call: Call, filled: lk.Lab) -> None:
     """A workspace that no run is in: the nearest on standard error, in one line, and exit code 0."""
-    done = call("runs", "--workspace", "defualt", "--lab", str(filled.path))
+    words = ("runs", "--workspace", "defualt", "--lab", str(filled.path))
+    done = call(*words)
     assert done.stdout == "no run in workspace 'defualt'\n"
     assert done.stderr == "labkit: No run in this lab has workspace 'defualt'; the nearest: 'default'.\n"
     assert (
