@@ -6,7 +6,8 @@ It reads and copies; it does not know how anything is asked.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +45,10 @@ class Archive:
     ) -> pd.DataFrame:
         """History: one row per generation, any workspace unless one is named.
 
-        Columns are those of `labkit.records.Generation`, then `sample.<column>` and `score.<name>`.
+        Columns are those of `labkit.records.Generation`, then `sample.<column>` and `score.<name>`. A filter
+        value that no row of the lab has is warned of, with the nearest there is.
         """
-        return self.store.generations(
+        frame = self.store.generations(
             run=run,
             experiment=experiment,
             model=model,
@@ -58,14 +60,34 @@ class Archive:
             limit=limit,
             columns=columns,
         )
+        named = {"run_id": run, "experiment": experiment, "model": model, "prompt": prompt}
+        self._hint("generations", frame, {**named, "workspace": workspace, "status": status})
+        return frame
 
     def runs(self, **filters: Any) -> pd.DataFrame:
-        """One row per run: status, cells, done, failed, cost_usd, started_at, provenance."""
-        return self.store.runs(**filters)
+        """One row per run: status, cells, done, failed, cost_usd, started_at, provenance.
+
+        Filters are `run`, `experiment`, `workspace`, `status`, `since`, `until` and `limit`, as for
+        `generations`.
+        """
+        frame = self.store.runs(**filters)
+        named = {name: filters.get(name) for name in ("experiment", "workspace", "status")}
+        self._hint("runs", frame, {"run_id": filters.get("run"), **named})
+        return frame
 
     def attempts(self, **filters: Any) -> pd.DataFrame:
-        """One row per HTTP request that was sent."""
-        return self.store.attempts(**filters)
+        """One row per HTTP request that was sent. Filters are `run`, `since`, `until` and `limit`."""
+        frame = self.store.attempts(**filters)
+        self._hint("runs", frame, {"run_id": filters.get("run")})
+        return frame
+
+    def _hint(self, grain: str, frame: pd.DataFrame, named: Mapping[str, Names]) -> None:
+        """Warn whoever called of filter values that nothing in the lab has."""
+        given = {column: value for column, value in named.items() if value is not None}
+        # Where one value each found rows, all of them are there.
+        if given and (frame.empty or not all(isinstance(value, str) for value in given.values())):
+            for hint in self.store.unknown(grain, given):
+                warnings.warn(hint, UserWarning, stacklevel=3)
 
     def sql(self, query: str, params: Any = None, *, timeout_s: float = 60.0) -> pd.DataFrame:
         """Any query over the lab's tables, on a connection that can neither write nor reach outside.

@@ -112,11 +112,21 @@ class Lab(Archive):
         the lab, or None for prompts without variables. `id`: the column that is each row's identity, or None
         where none is: see `labkit.datasets.load`. `params` go to every model, over its own; a
         misspelt name is refused, and what is in `extra_body={…}` is sent as it stands.
-        `context`: blocks in front of every prompt. `experiment` is by default the dataset's name.
+        `scorers`: scorers such as `lk.contains("label")`, or functions of your own, which read columns by
+        name. `context`: blocks in front of every prompt. `experiment` is by default the dataset's name.
         `duplicates`: `ask` gives cells that send the same request an answer each, `share` one for all.
         Where a model is asked for JSON of a schema (`response_format`), each answer is kept as it came and
         scored by whether it fits: `score.structure`. `seed` decides the order of asking. Raises one
         `DefinitionError` naming all that is wrong.
+
+        >>> def named(generation, sample):
+        ...     return sample["city"] in generation.text
+        >>> rows = [{"land": "France", "city": "Paris"}, {"land": "Peru", "city": "Lima"}]
+        >>> plan = lab.plan(
+        ...     prompts=["Capital of {{ land }}?"], models=[echo], dataset=rows, scorers=[named]
+        ... )
+        >>> len(plan)
+        2
         """
         check(seeds(seed))
         design, marking = define(
@@ -233,23 +243,26 @@ class Lab(Archive):
         """
         from labkit.summary.repricing import reprice
 
-        return reprice(
+        chosen = {
+            "run_id": run,
+            "experiment": experiment,
+            "model": model,
+            "prompt": prompt,
+            "workspace": workspace,
+        }
+        frame = reprice(
             self.store,
             self.models,
             at=at,
             prices=prices,
             batch=batch,
             by=by,
-            chosen={
-                "run_id": run,
-                "experiment": experiment,
-                "model": model,
-                "prompt": prompt,
-                "workspace": workspace,
-            },
+            chosen=chosen,
             since=since,
             until=until,
         )
+        self._hint("generations", frame, chosen)
+        return frame
 
     @cached_property
     def _services(self) -> LabServices:

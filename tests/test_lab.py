@@ -197,10 +197,12 @@ def test_scorers_are_refused_with_all_the_rest(lab: lk.Lab, echo: Echo) -> None:
     columns = "which the dataset does not have; its columns: 'text'"
     for words in ("nowhere", "repeats is 0", f"'txt', {columns}", f"'own' reads column 'dept', {columns}"):
         assert words in told
+    wrong = [lk.contains, lk.exact("txt")]
     with pytest.raises(DefinitionError) as raised:
-        lab.plan(prompts=["{{ text }}"], models=["openai/gpt-4oo"], dataset=ROWS, scorers=[lk.contains])
+        lab.plan(prompts=["{{ text }}"], models=["openai/gpt-4oo"], dataset=ROWS, scorers=wrong)
     told = "\n".join(raised.value.faults)
     assert "gpt-4oo" in told
+    assert f"'txt', {columns}" in told
     assert "write lk.contains(…)" in told
 
 

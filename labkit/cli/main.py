@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import traceback
+import warnings
 from pathlib import Path
 from typing import NoReturn
 
@@ -59,10 +60,16 @@ for command in (demo, new, pull, models, runs, show, run, sql, backup, doctor, r
     labkit.add_command(command)
 
 
+def _told(message: Warning | str, *place: object, **more: object) -> None:
+    click.echo(f"labkit: {message}", err=True)
+
+
 def main() -> None:
     """The console script. What is wrong is one message and exit code 1; what labkit did not foresee is one
-    too, with its traceback in a file, so that it can be looked into also where it does not come again."""
+    too, with its traceback in a file, so that it can be looked into also where it does not come again.
+    Warnings are a line each, and end nothing."""
     lead_through()
+    warnings.showwarning = _told
     try:
         labkit()
     except LabkitError as error:

@@ -11,6 +11,7 @@ from labkit.cli.output import json_option, show_frame, show_json, show_rows
 from labkit.cli.which_lab import existing, lab_option
 from labkit.errors import DefinitionError
 from labkit.lab import Lab
+from labkit.nearest import by_likeness
 from labkit.summary.scores import score_names
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def models(words: tuple[str, ...], as_json: bool) -> None:
     WORDS narrow the list: every word must stand in a model's id, label or aliases.
     """
     frame = Lab().models.frame()
+    listed = list(frame["id"])
     names = (frame["id"] + " " + frame["label"].fillna("") + " " + frame["aliases"].astype(str)).str.lower()
     for word in words:
         # An argument that is no text of this system is in no model's name, and pandas cannot look for it.
@@ -39,7 +41,8 @@ def models(words: tuple[str, ...], as_json: bool) -> None:
         frame = frame[names.loc[frame.index].str.contains(sought, regex=False)]
     columns = ["id", "label", "context_window", "input_usd_mtok", "output_usd_mtok", "retired", "key"]
     told = frame if as_json else frame[columns].dropna(axis="columns", how="all")
-    show_frame(told, as_json=as_json, empty="no model matches")
+    near = ", ".join(by_likeness(" ".join(words), listed)[:3])
+    show_frame(told, as_json=as_json, empty=f"no model matches; the nearest are {near}")
 
 
 @click.command()
@@ -61,7 +64,8 @@ def runs(workspace: str | None, limit: int, as_json: bool, path: str | None) -> 
         "cost_usd",
         "started_at",
     ]
-    show_frame(frame if as_json else frame[columns], as_json=as_json, empty="no run yet")
+    empty = "no run yet" if workspace is None else f"no run in workspace {workspace!r}"
+    show_frame(frame if as_json else frame[columns], as_json=as_json, empty=empty)
 
 
 @click.command()

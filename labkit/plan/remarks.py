@@ -6,11 +6,12 @@ there is a plan: see `validation`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from labkit.design import Design
 from labkit.prompts import Prompt
-from labkit.prompts.placeholders import foreign
+from labkit.prompts.placeholders import foreign, written
 from labkit.records import Sample
 from labkit.scoring import Scorer
 from labkit.scoring.check import is_empty
@@ -46,5 +47,9 @@ def _of_prompt(prompt: Prompt, samples: Sequence[Sample]) -> Iterator[str]:
     uses_none = not (prompt.variables or prompt.takes_row)
     for placeholder, meant in foreign(prompt, samples[0], brackets=uses_none).items():
         yield f"prompt {prompt.name!r} sends {placeholder} as it stands; the column is {meant}"
+    for block in prompt.blocks:
+        for column in samples[0]:
+            if re.search(rf"\{{\{{\s*{re.escape(column)}\s*\}}\}}", block.text):
+                yield f"block {block.name!r} sends {written(column)} as it stands: a block is no template"
     if uses_none and len(samples) > 1:
         yield f"prompt {prompt.name!r} uses no column: the same is asked for each of {len(samples):,} samples"

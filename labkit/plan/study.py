@@ -37,7 +37,7 @@ class Study:
         )
 
     def remarks(self) -> list[str]:
-        """What is odd about the plan and may be meant: a prompt that asks the same of several samples, text
+        """What is odd about the plan and may be meant: a prompt that asks several samples the same, text
         such as `{text}` that is sent as it stands, samples whose target is empty.
 
         >>> lab.plan(prompts=["Say hi"], models=[echo], dataset=[{"n": 1}, {"n": 2}]).remarks()

@@ -96,7 +96,9 @@ def define(
     faults.add(*whole("repeats", repeats, most=MOST_REPEATS))
     if duplicates not in ("ask", "share"):
         faults.add(f"duplicates is {quoted(duplicates)}; use 'ask' (each cell its own answer) or 'share'.")
-    marking = faults.trying(lambda: as_scorers(scorers)) or ()
+    marking = faults.trying(lambda: as_scorers(scorers))
+    if marking is None:  # of those that are scorers, the columns are looked at all the same
+        marking = tuple(one for one in listed(scorers) if isinstance(one, Scorer))
     name = experiment if experiment is not None else (samples.name if samples else None)
     for what, given in (("experiment", name), ("workspace", workspace)):
         if given is None:

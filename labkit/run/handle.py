@@ -24,6 +24,7 @@ from labkit.arguments import check, number
 from labkit.design import Design, Place
 from labkit.engine import event_loop
 from labkit.errors import DefinitionError, LabkitError
+from labkit.nearest import listed
 from labkit.run import unasked
 from labkit.run.conclusions import Conclusions
 from labkit.run.extend import Extendable
@@ -67,9 +68,10 @@ class Run(Conclusions, Extendable, RunControl):
                 raise DefinitionError("This lab has no run yet. Make a plan and run it.")
             run_id = str(latest["run_id"].iloc[0])
         elif services.store.run_row(run_id) is None:
-            known = ", ".join(services.store.runs(limit=3)["run_id"])
-            latest_ids = f"the latest: {known}" if known else "it has none yet"
-            raise DefinitionError(f"This lab has no run {quoted(run_id)}; {latest_ids}.")
+            there = listed(run_id, services.store.runs(limit=1_000)["run_id"], most=3)
+            raise DefinitionError(
+                f"This lab has no run {quoted(run_id)}; its runs, the likest first: {there}."
+            )
         return cls(run_id, services=services)
 
     @classmethod

@@ -1,4 +1,7 @@
-"""Scorers: functions that value a generation against its sample. Scoring again is free."""
+"""Scorers: functions that value a generation against its sample. Scoring again is free.
+
+A built-in is called (`contains("label")`); a function of your own is given as it is.
+"""
 
 from __future__ import annotations
 

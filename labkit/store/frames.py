@@ -7,11 +7,11 @@ texts are pandas' own `str`. It does not know how the lab is opened.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from labkit.store import queries, run_lock
+from labkit.store import queries, run_lock, unknown_values
 from labkit.store.journal_directory import JournalDirectory
 from labkit.store.reading import Reading
 
@@ -152,6 +152,11 @@ class Frames(ABC):
     def damage(self) -> pd.DataFrame:
         """Journal lines that could not be taken in: where, why, and the `.bad` file that keeps them."""
         return queries.select(self._reading, "log.damage", named={}, order="found_at")
+
+    def unknown(self, grain: str, named: Mapping[str, Any]) -> list[str]:
+        """What no row of `generations` or `runs` has of the values a filter names: see `unknown_values`."""
+        with self._reading() as reading:
+            return unknown_values.unknown(reading.connection, grain, named)
 
     def labels(self) -> dict[str, str]:
         """How models are called in tables and charts, by id, where a run kept a label."""

@@ -119,6 +119,18 @@ def test_an_unknown_run_is_one_sentence(call: Call, filled: lk.Lab) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_filter_that_finds_nothing_is_told(call: Call, filled: lk.Lab) -> None:
+    """A workspace that no run is in: the nearest on standard error, in one line, and exit code 0."""
+    words = ("runs", "--workspace", "defualt", "--lab", str(filled.path))
+    done = call(*words)
+    assert done.stdout == "no run in workspace 'defualt'\n"
+    assert done.stderr == "labkit: No run in this lab has workspace 'defualt'; the nearest: 'default'.\n"
+    assert (
+        json.loads(call("runs", "--workspace", "defualt", "--lab", str(filled.path), "--json").stdout) == []
+    )
+    assert "the nearest are openai/gpt-4o" in call("models", "gpt4o").stdout
+
+
 def test_sql_reads_and_cannot_write(call: Call, filled: lk.Lab) -> None:
     """`labkit sql` answers a query, and refuses one that would write or read another file."""
     assert json.loads(call("sql", "select count(*) as n from generations", "--json").stdout) == [{"n": 2}]

@@ -43,6 +43,13 @@ def test_a_placeholder_beside_a_variable_is_told(lab: lk.Lab, echo: Echo) -> Non
     assert [" sends {text} as it stands" in remark for remark in one.remarks()] == [True]
 
 
+def test_a_variable_in_a_block_is_told(lab: lk.Lab, echo: Echo) -> None:
+    """Blocks are put in front as they are, so a column in one is not filled in."""
+    block = lk.Block("notes", "About {{ text }} and {{ other }}.")
+    (told,) = planned(lab, echo, "{{ text }}", context=[block]).remarks()
+    assert told == "block 'notes' sends {{ text }} as it stands: a block is no template"
+
+
 def test_samples_that_cannot_be_scored_are_counted(lab: lk.Lab, echo: Echo) -> None:
     """Before anything is asked a plan says how many of its samples have nothing to be compared with."""
     plan = planned(lab, echo, "{{ text }}", scorers=[lk.exact("label")])

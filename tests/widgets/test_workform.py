@@ -73,13 +73,12 @@ def test_a_score_without_a_target_is_said(bench: Workbench, here: Path, score: s
 def test_a_placeholder_of_another_language_is_said(bench: Workbench, here: Path) -> None:
     """`{word}` over several rows cannot be run; a prompt that uses no column can, and is remarked on."""
     table = pd.DataFrame({"word": ["a", "b"]})
-    slip, control = lk.Prompt("slip", "Say {word}"), lk.Prompt("control", "Say anything")
-    made = Workbench(bench.lab, prompts=[slip, control], models=["scripted/one"], dataset=table)
-    form = made.form
+    given = {"models": ["scripted/one"], "dataset": table}
+    form = Workbench(bench.lab, prompts=[lk.Prompt("slip", "Say {word}")], **given).form
     settled(form)
     assert "Did you mean {{ word }}?" in form._estimate.value
     assert form._run.disabled
-    made.prompts.choose(["control"])
+    form = Workbench(bench.lab, prompts=[lk.Prompt("control", "Say anything")], **given).form
     settled(form)
     assert "the same is asked for each of 2 samples" in form._estimate.value
     assert not form._run.disabled
