@@ -121,8 +121,8 @@ def test_all_failed_is_said_per_model(frame, ones):
     """Where nothing was answered there is nothing to compare, and each model's failures are counted."""
     found = verdict(frame({A: [None] * 5, B: [None] * 5}))
     assert found.headline == (
-        "No model has a scored answer, so there is nothing to compare: none of 10 answers is done "
-        '(10 failed): run.generations()["error_message"] tells why.'
+        "No model has a scored answer, so there is nothing to compare: none of 10 requests got an "
+        'answer (10 failed; run.generations()["error_message"] tells why).'
     )
     assert (
         found.sentences[0] == "x/A has no scored answer (of 5 asked, 5 failed), so nothing can be said of it."
