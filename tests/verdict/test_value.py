@@ -329,7 +329,7 @@ def test_answers_cut_more_often_for_one_are_told(frame, ones):
     (said,) = [note for note in verdict(given).notes if "max_tokens" in note]
     assert said == (
         "40 of 80 answers ended at max_tokens, 40 of 40 of x/A and 0 of 40 of x/B: "
-        "who has more of them may look worse, or better, for that alone"
+        "that alone may make one look worse"
     )
     alike = verdict(given.assign(stop_reason="max_tokens")).notes
     assert "80 of 80 answers ended at max_tokens" in alike
