@@ -123,11 +123,13 @@ def _check(
 
 
 def _check_bounds(run: Run, score: str | list[str] | None) -> None:
-    """Looking again and again needs scores with declared bounds."""
+    """Looking again and again needs scores, with declared bounds."""
     from labkit.verdict import Verdicts
 
     found = run.verdict(score)
     every = found if isinstance(found, Verdicts) else [found]
+    if unscored := [one.headline for one in every if not one.contenders["score_n"].any()]:
+        raise DefinitionError(unscored)
     if unbounded := [one.scorer for one in every if not one.scale.bounded]:
         raise DefinitionError(
             [

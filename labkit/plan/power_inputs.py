@@ -5,6 +5,7 @@ The arithmetic is `labkit.stats.planning`'s. It asks nobody and knows no price.
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,11 +24,17 @@ from labkit.scoring import Scorer
 from labkit.stats.scale import UNKNOWN, Scale
 from labkit.store import Store
 from labkit.store.filters import listed
+from labkit.summary.unscored import failure
 from labkit.visible import quoted, visible
 
 if TYPE_CHECKING:
     from labkit.stats.planning import Scatter
 
+FAILURES = """
+    select count(*) as answers, count(error) as failed, count("value") as scored,
+        mode(error) as reason, count(distinct error) as reasons
+    from scores where scorer = ?
+"""
 ASSUMED = 0.3
 """On so many of the samples two are taken to disagree where nothing is known of a score of 0 or 1."""
 NAMED = 4
@@ -118,8 +125,9 @@ def power(
     if found is None:
         raise DefinitionError(
             f"How far two lie apart on a sample in score {quoted(asked.name)} is not known: no two in the "
-            f"lab share {ENOUGH} scored samples of this dataset. Give sd=, the standard deviation of their "
-            "difference on a sample (or disagreement=, for a score of 0 or 1), or ask some: plan.pilot(10)."
+            f"lab share {ENOUGH} scored samples of this dataset{_why_none(asked.name, scorers, store)}. Give "
+            "sd=, the standard deviation of their difference on a sample (or disagreement=, for a score of 0 "
+            "or 1), or ask some: plan.pilot(10)."
         )
     scatter, basis = found
     chance, detectable = _chances(
@@ -139,6 +147,15 @@ def power(
         seen=seen,
         points=scale.unit,
     )
+
+
+def _why_none(score: str, scorers: Sequence[Scorer], store: Store) -> str:
+    """Where the lab has no value of a score: that its scorer failed, or that another name was meant."""
+    (told,) = store.table(FAILURES, [score]).to_pylist()
+    if told["failed"] and not told.pop("scored"):
+        return f" ({failure(score, **told)})"
+    near = difflib.get_close_matches(score[:200], [scorer.name for scorer in scorers], n=1, cutoff=0.7)
+    return f" (did you mean {quoted(near[0])}?)" if near and near[0] != score else ""
 
 
 # The same plan is shown again and again: by its line, its table and the workbench.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.report.material import Material
-from labkit.summary import lacking
+from labkit.summary import cut_answers, unscored
 
 Rows = list[tuple[object, ...]]
 
@@ -62,8 +62,10 @@ def missing_rows(given: Material) -> Rows:
 
 
 def lacking_notes(given: Material) -> list[str]:
-    """Sentences on answers that are there and not whole, and on scorers that failed."""
-    return [f"{note[0].upper()}{note[1:]}." for note in lacking(given.summary)]
+    """Sentences on answers that are there and not whole, and on every scorer that failed, also those whose
+    score the report does not tell."""
+    failed = unscored.failures(given.summary.attrs.get("failures"))
+    return [f"{note[0].upper()}{note[1:]}." for note in (*cut_answers.of_summary(given.summary), *failed)]
 
 
 def as_json(value: Any) -> str:

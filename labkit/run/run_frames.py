@@ -65,8 +65,9 @@ class RunFrames:
 
         `columns` chooses some (`sample.*`, `score.*`: all of those), which is much faster without `text`
         and `raw`. In `attrs`: `labels`, how tables and charts are to call models, by id; `scales`, what
-        scorers declared of their values; `grown`, how often the study was made larger after it could be
-        looked at, by `rows` and by `others` (models, repeats); `plan`, its `prompts` and `models` in order.
+        scorers declared of their values; `failures`, where scorers failed, and why; `grown`, how often the
+        study was made larger after it could be looked at, by `rows` and by `others` (models, repeats); `plan`,
+        its `prompts` and `models` in order.
         """
         store = self._services.store
         with store.one_opening():

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 READ = (
     "prompt", "model", "provider", "sample_id", "repeat", "status", "latency_s", "ttft_s", "input_tokens",
     "output_tokens", "cost_usd", "maybe_paid", "attempts", "replayed_from", "started_at", "in_flight",
-    "stop_reason", "empty",
 )  # fmt: skip
 
-FIGURES = (*READ, "sample.*", "score.*")
+WHOLE = ("stop_reason", "empty")
+"""By which answers are found that are not whole: charts do without, since `empty` looks at every text."""
+
+FIGURES = (*READ, *WHOLE, "sample.*", "score.*")
 """What to ask a lab for where it is to be summed up or compared: texts take longest to read."""
 
 
@@ -35,7 +37,7 @@ def compact(frame: pd.DataFrame, *also: str | None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    names = [name for name in (*READ, *also) if name is not None and name in frame.columns]
+    names = [name for name in (*READ, *WHOLE, *also) if name is not None and name in frame.columns]
     cut = frame[list(dict.fromkeys(names))].reset_index(drop=True)
     changed: dict[str, Any] = {}
     for name in ("prompt", "model", "provider", "status"):

@@ -41,11 +41,11 @@ class ScoreColumns:
         return alone | {f"{column}{self.suffix}": value for column, value in told.items()}
 
     def is_held_against(self, baseline: Any) -> bool:
-        """Whether it can lie above a baseline. What a constant answer would score (label and share) is no
-        yardstick of a score that is no share."""
+        """Whether it can lie above a baseline: not where nothing was scored. What a constant answer would
+        score (label and share) is no yardstick of a score that is no share."""
         scale, values = self.interval.given.scale, self.interval.values
         share = scale.unit if scale.bounded else not ((values < 0) | (values > 1)).any()
-        return self.name is not None and (share or not isinstance(baseline, tuple))
+        return bool((values == values).any()) and (share or not isinstance(baseline, tuple))
 
 
 def score_columns(frame: pd.DataFrame, score: str | Sequence[str] | None, **study: Any) -> list[ScoreColumns]:

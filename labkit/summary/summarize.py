@@ -81,9 +81,9 @@ def summarize(
       NaN where a cost is not known
     - `maybe_paid` (int): attempts that may have been paid for without giving an answer
     - `level` (float); with `baseline` (a rate, or what `baseline()` gives: that for scores from 0 to 1 only)
-      and a score also `baseline` (float) and `above_baseline` (bool, NA without an interval): whether the
-      whole interval lies above it, at a level corrected for the number of rows and scores (Bonferroni): if
-      none is, one says so in at most 1 − level of tables. The baseline itself is taken as known.
+      and scored answers also `baseline` (float) and `above_baseline` (bool, NA without an interval): whether
+      the whole interval lies above it, at a level corrected for the number of rows and scores (Bonferroni):
+      if none is, one says so in at most 1 − level of tables. The baseline itself is taken as known.
 
     What cannot be said is NaN, never 0. The result shows itself as a table (`summary_frame`); it calls
     models as `frame.attrs["labels"]` does, where a run put them there. Raises DefinitionError where a column

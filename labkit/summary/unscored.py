@@ -40,7 +40,7 @@ def why_none(frame: pd.DataFrame, column: str | None) -> str:
 
     >>> import pandas as pd
     >>> why_none(pd.DataFrame({"status": ["failed", "failed"]}), None)
-    'none of 2 answers is done (2 failed): run.generations()["error_message"] tells why'
+    'none of 2 requests got an answer (2 failed; run.generations()["error_message"] tells why)'
     """
     if frame.empty:
         return "nothing was asked yet"
@@ -49,8 +49,8 @@ def why_none(frame: pd.DataFrame, column: str | None) -> str:
     if not done:
         kinds = ", ".join(f"{count:,} {status}" for status, count in counts.items())
         return (
-            f"none of {len(frame):,} answer{'' if len(frame) == 1 else 's'} is done ({kinds}): "
-            'run.generations()["error_message"] tells why'
+            f"none of {len(frame):,} request{'' if len(frame) == 1 else 's'} got an answer ({kinds}; "
+            'run.generations()["error_message"] tells why)'
         )
     if column is None:
         return (

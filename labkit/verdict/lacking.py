@@ -65,7 +65,7 @@ def lacking_notes(
 ) -> list[str]:
     """A note for each kind of answer that is done and not whole, for a scorer that failed on some, and for
     `others`: scores that there are, where none was named."""
-    said = []
+    said, bent = [], ": that alone may make one look worse"
     done = cut_answers.done(contenders)
     for kind in cut_answers.KINDS:
         counts = contenders[kind].fillna(0).astype(int)
@@ -79,9 +79,8 @@ def lacking_notes(
             each = [
                 f"{row['count']:,} of {row['done']:,} of {shown[row['name']]}" for row in records(most_first)
             ]
-            told += (
-                f", {listed(each, most=3)}: who has more of them may look worse, or better, for that alone"
-            )
+            told += f", {listed(each, most=3)}{bent}"
+            bent = ""
         said.append(told)
     scorers = set(contenders["scorer"]) if (contenders["score_n"] > 0).any() else set()
     said += failures(contenders.attrs.get("failures"), sorted(scorers))

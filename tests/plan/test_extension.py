@@ -120,6 +120,19 @@ def test_until_is_refused_for_a_score_without_bounds(study: Any, rated: Rated) -
     assert rated.asked == 40
 
 
+def test_until_is_refused_where_the_scorer_failed_throughout(study: Any, rated: Rated) -> None:
+    """It would ask the dataset to its end for nothing: the reason is told, and nothing is asked."""
+
+    def tone(generation: Any, sample: Any) -> float:
+        raise KeyError("nothing")
+
+    run = study(scorers=[lk.Scorer("tone", tone, low=0, high=1)]).run()
+    asked = rated.asked
+    with pytest.raises(DefinitionError, match="scorer 'tone' failed on 40 of 40 answers: KeyError"):
+        run.more(until="decided")
+    assert rated.asked == asked
+
+
 def test_asking_until_several_scores_are_decided(study: Any, rated: Rated) -> None:
     """It goes on until each pair is decided by each score, which takes no fewer samples than one of them."""
     by_text = lk.Scorer("same", lambda g, s: float("yes" in g.text), low=0, high=1, step=1)

@@ -150,6 +150,24 @@ def test_a_rating_without_history_needs_a_guess(lab: lk.Lab, echo: Echo) -> None
     assert plan.power(sd=1, effect=3).chance > 0.99
 
 
+def test_a_score_that_failed_or_is_misspelt_says_so(lab: lk.Lab, echo: Echo) -> None:
+    """What there is no value of has its reason told: the scorer failed throughout, or another was meant."""
+
+    def tone(generation: Any, sample: Any) -> float:
+        raise KeyError("nothing")
+
+    scorer = lk.Scorer("tone", tone, low=1, high=5)
+    plan = lab.plan(
+        prompts=["Say {{ n }}"], models=[echo("a"), echo("b")], dataset=[{"n": n} for n in range(9)],
+        scorers=[scorer],
+    )  # fmt: skip
+    plan.run()
+    with pytest.raises(DefinitionError, match=r"\(scorer 'tone' failed on 18 of 18 answers: KeyError"):
+        plan.power()
+    with pytest.raises(DefinitionError, match=r"did you mean 'tone'\?"):
+        plan.power(score="tones")
+
+
 def test_a_share_says_that_an_undeclared_score_is_0_or_1(lab: lk.Lab, echo: Echo) -> None:
     """Its differences are then told in points, none larger than 1; of a graded score it is no guess."""
     plan = planned(lab, echo("a"), echo("b"), scorers=[lk.Scorer("plain", lambda generation, sample: 1)])

@@ -148,14 +148,16 @@ def test_two_scorers_are_both_shown_and_a_report_names_the_other(lab: lk.Lab, ec
     """Neither the table nor the verdict picks one without a word; a card tells the one it picked."""
     run = lab.plan(
         prompts=["Say {{ n }}"], models=[echo("a"), echo("b")], dataset=ROWS,
-        scorers=[lk.exact("target"), lk.contains("n")],
+        scorers=[lk.exact("target"), lk.contains("n"), dept],
     ).run()  # fmt: skip
     shown = repr(run.summary())
     assert "score: contains" in shown
     assert "score: exact" in shown
-    assert "scored too: exact; name one, or several in a list" in run.verdict().notes
+    assert "scored too: dept, exact; name one, or several in a list" in run.verdict().notes
     assert not any("scored too" in note for note in run.verdict("exact").notes)
-    run.report(here / "r.html")
+    page = run.report(here / "r.html").read_text(encoding="utf-8")
+    missing = page.partition("<h2>Missing data</h2>")[2].partition("<h2>")[0]
+    assert "Scorer &#x27;dept&#x27; failed on 8 of 8 answers" in missing
     assert run.card()["summary"][0]["score"] == 1.0
 
 

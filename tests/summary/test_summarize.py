@@ -226,11 +226,12 @@ def test_above_baseline_needs_the_whole_interval(rows):
     frame["score.exact"] = [1.0] * 36 + [0.0] * 4
     assert bool(summarize(frame, baseline=("a", 0.5)).iloc[0].above_baseline)
     assert not bool(summarize(frame, baseline=0.85).iloc[0].above_baseline)
-    unscored = summarize(frame.drop(columns="score.exact"), baseline=0.5)
-    assert not {"baseline", "above_baseline"} & set(unscored.columns)
-    failing = summarize(frame.assign(**{"score.exact": np.nan}), baseline=0.5)
-    assert failing["above_baseline"].isna().all()
-    assert str(failing["above_baseline"].dtype) == "boolean"
+    failing = frame.assign(**{"score.exact": np.nan})
+    for unscored in (frame.drop(columns="score.exact"), failing):
+        assert not {"baseline", "above_baseline"} & set(summarize(unscored, baseline=0.5).columns)
+    half = pd.concat([frame, failing.assign(model="z")])
+    assert summarize(half, baseline=0.5)["above_baseline"].isna().tolist() == [False, True]
+    assert str(summarize(half, baseline=0.5)["above_baseline"].dtype) == "boolean"
 
 
 def test_a_constant_answers_share_is_no_baseline_of_other_scores(rows):

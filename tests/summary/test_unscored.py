@@ -14,7 +14,7 @@ FAILED = {"x": {"answers": 2, "failed": 2, "reason": "KeyError: 'a'", "reasons":
     ("status", "column", "failures", "words"),
     [
         ([], "score.x", {}, "nothing was asked yet"),
-        (["failed", "stopped"], "score.x", {}, "none of 2 answers is done (1 failed, 1 stopped)"),
+        (["failed", "stopped"], "score.x", {}, "none of 2 requests got an answer (1 failed, 1 stopped; "),
         (["done"], None, {}, "nothing was scored: give the plan scorers=[…]"),
         (["done", "done"], "score.x", FAILED, "scorer 'x' failed on 2 of 2 answers, mostly: KeyError: 'a'"),
         (["done", "done"], "score.x", {}, "scorer 'x' gave no value for any of 2 answers"),

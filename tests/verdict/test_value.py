@@ -121,8 +121,8 @@ def test_all_failed_is_said_per_model(frame, ones):
     """Where nothing was answered there is nothing to compare, and each model's failures are counted."""
     found = verdict(frame({A: [None] * 5, B: [None] * 5}))
     assert found.headline == (
-        "No model has a scored answer, so there is nothing to compare: none of 10 answers is done "
-        '(10 failed): run.generations()["error_message"] tells why.'
+        "No model has a scored answer, so there is nothing to compare: none of 10 requests got an "
+        'answer (10 failed; run.generations()["error_message"] tells why).'
     )
     assert (
         found.sentences[0] == "x/A has no scored answer (of 5 asked, 5 failed), so nothing can be said of it."
@@ -329,7 +329,7 @@ def test_answers_cut_more_often_for_one_are_told(frame, ones):
     (said,) = [note for note in verdict(given).notes if "max_tokens" in note]
     assert said == (
         "40 of 80 answers ended at max_tokens, 40 of 40 of x/A and 0 of 40 of x/B: "
-        "who has more of them may look worse, or better, for that alone"
+        "that alone may make one look worse"
     )
     alike = verdict(given.assign(stop_reason="max_tokens")).notes
     assert "80 of 80 answers ended at max_tokens" in alike
