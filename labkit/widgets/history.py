@@ -24,6 +24,8 @@ FACTS = ("status", "answers", "score", "prompts", "models", "workspace")
 SIDES = ("A", "B")
 """What two runs are called beside each other: the earlier, the later."""
 MOST_RUNS = 2_000
+LATEST = 20
+"""How many runs stand in the table without widgets."""
 MADE_OF = """
 with
     of_run as materialized (
@@ -190,6 +192,10 @@ class History(Selector):
         if not self.chosen:
             return "lab.runs()"
         return "\n".join(f"lab.run({run_id!r})" for run_id in self.chosen)
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """What is chosen; where nothing is, the latest runs."""
+        return super()._rows() or [(choice.name, *choice.facts) for choice in self.choices[:LATEST]]
 
     def _list(self) -> list[Choice]:
         frame = self._lab.runs(limit=MOST_RUNS)

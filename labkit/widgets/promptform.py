@@ -242,9 +242,7 @@ class _Field:
     def __init__(self, name: str, status: Status, heard: Callable[[str, str, bool], None]) -> None:
         self._name = name
         self._drawing = False
-        self._box = _typed(
-            ipywidgets.Textarea, visible(name, limit=40), "to look at; not what is asked", rows=2
-        )
+        self._box = _typed(ipywidgets.Textarea, visible(name, limit=40), "only for the preview below", rows=2)
         self._default = ipywidgets.Checkbox(
             description="default", indent=False, layout=SNUG, tooltip="asked where a sample has no value"
         )
