@@ -166,18 +166,15 @@ class History(Selector):
 
     def _one(self, done: str) -> str:
         if len(self.chosen) != 1:
-            raise DefinitionError(f"One run can be {done}; {self._count()} chosen. Tick one.")
+            raise DefinitionError(f"One run can be {done}; chosen so far: {len(self.chosen)}. Tick one.")
         return self.chosen[0]
 
     def _two(self) -> tuple[str, str]:
         """The two chosen runs, the earlier first."""
         if len(self.chosen) != 2:
-            raise DefinitionError(f"Two runs can be compared; {self._count()} chosen. Tick two.")
+            raise DefinitionError(f"Two runs can be compared; chosen so far: {len(self.chosen)}. Tick two.")
         later, earlier = self.chosen
         return earlier, later
-
-    def _count(self) -> str:
-        return {0: "none is", 1: "one is"}.get(len(self.chosen), f"{len(self.chosen):,} are")
 
     # -- what there is ---------------------------------------------------------------------------
 

@@ -32,8 +32,8 @@ class HistoryForm:
             noun="runs",
             heads=("run (UTC)", *FACTS),
             widths=(
-                "58px minmax(76px, 1.4fr) minmax(60px, 1fr) minmax(52px, 1fr) minmax(70px, 1.6fr) "
-                "minmax(64px, 0.7fr)"
+                "58px minmax(72px, 1.4fr) minmax(58px, 1fr) minmax(52px, 1fr) minmax(66px, 1.6fr) "
+                "minmax(66px, 0.7fr)"
             ),
             status=self._status,
             filters={

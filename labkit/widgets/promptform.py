@@ -136,8 +136,7 @@ class PromptForm:
             return f"<pre class='lk-box lk-bad'>{forms.text(error, limit=2000)}</pre>"
         sent = "\n\n".join(f"[{message['role']}]\n{shown(message['content'])}" for message in messages)
         preview = (
-            "<div class='lk-soft'>What is sent, with these values</div>"
-            f"<pre class='lk-box'>{forms.text(sent, limit=6000)}</pre>"
+            f"<div class='lk-soft'>What is sent</div><pre class='lk-box'>{forms.text(sent, limit=6000)}</pre>"
         )
         last = self._selector.last()
         return preview if last is None else preview + _difference(last, prompt)

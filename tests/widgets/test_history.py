@@ -127,7 +127,7 @@ def test_too_many_or_too_few(lab: Any) -> None:
     for act, words in (
         (history.open, "Tick one"),
         (history.compare, "Tick two"),
-        (history.rerun, "One run can be run again; none is chosen. Tick one"),
+        (history.rerun, "One run can be run again; chosen so far: 0. Tick one"),
     ):
         with pytest.raises(DefinitionError, match=words):
             act()
