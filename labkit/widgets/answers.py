@@ -153,14 +153,14 @@ def _differs(found: list[Any]) -> bool:
 def _cell(row: Any, base: Any, scores: Mapping[str, Sequence[float | None] | None]) -> str:
     if row is None:
         return "<span class='lk-soft'>no answer</span>"
-    text = row["text"] if isinstance(row["text"], str) else ""
+    text = row["text"].strip() if isinstance(row["text"], str) else ""
     if row["status"] != "done":
         why = f"{row['error_type']}: {row['error_message']}" if isinstance(row["error_type"], str) else ""
         said = f"<div>{forms.text(text, limit=SHOWN_CHARS)}</div>" if text else ""
         return f"{said}<i>{forms.text(row['status'])}</i> {forms.text(why, limit=300)}"
     of_base = base is not None and isinstance(base["text"], str)
     shown = (
-        marked(cut(text, limit=SHOWN_CHARS), cut(base["text"], limit=SHOWN_CHARS))
+        marked(cut(text, limit=SHOWN_CHARS), cut(base["text"].strip(), limit=SHOWN_CHARS))
         if of_base
         else forms.text(text, limit=SHOWN_CHARS)
     )

@@ -24,6 +24,8 @@ FACTS = ("status", "answers", "score", "prompts", "models", "workspace")
 SIDES = ("A", "B")
 """What two runs are called beside each other: the earlier, the later."""
 MOST_RUNS = 2_000
+LATEST = 20
+"""How many runs stand in the table without widgets."""
 MADE_OF = """
 with
     of_run as materialized (
@@ -164,18 +166,15 @@ class History(Selector):
 
     def _one(self, done: str) -> str:
         if len(self.chosen) != 1:
-            raise DefinitionError(f"One run can be {done}; {self._count()} chosen. Tick one.")
+            raise DefinitionError(f"One run can be {done}; chosen so far: {len(self.chosen)}. Tick one.")
         return self.chosen[0]
 
     def _two(self) -> tuple[str, str]:
         """The two chosen runs, the earlier first."""
         if len(self.chosen) != 2:
-            raise DefinitionError(f"Two runs can be compared; {self._count()} chosen. Tick two.")
+            raise DefinitionError(f"Two runs can be compared; chosen so far: {len(self.chosen)}. Tick two.")
         later, earlier = self.chosen
         return earlier, later
-
-    def _count(self) -> str:
-        return {0: "none is", 1: "one is"}.get(len(self.chosen), f"{len(self.chosen):,} are")
 
     # -- what there is ---------------------------------------------------------------------------
 
@@ -190,6 +189,10 @@ class History(Selector):
         if not self.chosen:
             return "lab.runs()"
         return "\n".join(f"lab.run({run_id!r})" for run_id in self.chosen)
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """What is chosen; where nothing is, the latest runs."""
+        return super()._rows() or [(choice.name, *choice.facts) for choice in self.choices[:LATEST]]
 
     def _list(self) -> list[Choice]:
         frame = self._lab.runs(limit=MOST_RUNS)

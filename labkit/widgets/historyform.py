@@ -32,8 +32,8 @@ class HistoryForm:
             noun="runs",
             heads=("run (UTC)", *FACTS),
             widths=(
-                "62px minmax(96px, 1.4fr) minmax(72px, 1fr) minmax(64px, 1fr) minmax(84px, 1.6fr) "
-                "minmax(72px, 0.7fr)"
+                "58px minmax(72px, 1.4fr) minmax(58px, 1fr) minmax(52px, 1fr) minmax(66px, 1.6fr) "
+                "minmax(66px, 0.7fr)"
             ),
             status=self._status,
             filters={

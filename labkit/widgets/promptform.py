@@ -140,8 +140,7 @@ class PromptForm:
             return f"<pre class='lk-box lk-bad'>{forms.text(error, limit=2000)}</pre>"
         sent = "\n\n".join(f"[{message['role']}]\n{shown(message['content'])}" for message in messages)
         preview = (
-            "<div class='lk-soft'>What is sent, with these values</div>"
-            f"<pre class='lk-box'>{forms.text(sent, limit=6000)}</pre>"
+            f"<div class='lk-soft'>What is sent</div><pre class='lk-box'>{forms.text(sent, limit=6000)}</pre>"
         )
         preview += "".join(map(self._read_by, self._selector.models, repeat(messages)))
         last = self._selector.last()
@@ -263,9 +262,7 @@ class _Field:
     def __init__(self, name: str, status: Status, heard: Callable[[str, str, bool], None]) -> None:
         self._name = name
         self._drawing = False
-        self._box = _typed(
-            ipywidgets.Textarea, visible(name, limit=40), "to look at; not what is asked", rows=2
-        )
+        self._box = _typed(ipywidgets.Textarea, visible(name, limit=40), "only for the preview below", rows=2)
         self._default = ipywidgets.Checkbox(
             description="default", indent=False, layout=SNUG, tooltip="asked where a sample has no value"
         )

@@ -157,4 +157,15 @@ class Results:
 def _value(value: Any) -> str:
     if value is None or value != value or str(value) == "<NA>":
         return ""
-    return forms.text(f"{value:.4g}" if isinstance(value, float) else value, limit=200)
+    return forms.text(_number(value) if isinstance(value, float) else value, limit=200)
+
+
+def _number(value: float) -> str:
+    """Four significant digits, never an exponent.
+
+    >>> [_number(value) for value in (0.00001234, 0.5, 2.0, 123456.7)]
+    ['0.00001234', '0.5', '2', '123500']
+    """
+    import numpy as np
+
+    return np.format_float_positional(value, precision=4, fractional=False, trim="-")

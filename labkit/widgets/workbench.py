@@ -221,9 +221,10 @@ class Workbench(State):
 
         # Read once when it is over: what stands here is drawn anew at every letter typed above.
         if self._read is None or self._read[0] is not self.run:
-            drawn = self.run._repr_html_()
-            if self.run.status == "running":
-                return str(drawn)
+            is_over = self.run.status != "running"
+            drawn = str(self.run._repr_html_())
+            if not is_over:
+                return drawn
             self._read = self.run, drawn + answers.still(self.run.generations(columns=answers.READ))
         return self._read[1]
 

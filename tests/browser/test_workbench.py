@@ -215,10 +215,10 @@ def test_history(open_notebook: Open) -> None:
     notebook = open_notebook(
         [
             setup("past", "counting('a', delay_s=0), counting('b', delay_s=0)"),
+            "rows = [{'text': 'x', 'target': 'no'}]\n"
             "for asked in ('Praise? {{ text }}', 'Complaint? {{ text }}'):\n"
-            "    lab.plan(prompts=[lk.Prompt('tone', asked)], models=['scripted/a'],\n"
-            "             dataset=[{'text': 'x', 'target': 'no'}], scorers=[lk.contains()])"
-            ".run(progress='none')",
+            "    lab.plan(prompts=[lk.Prompt('tone', asked)], models=['scripted/a'], dataset=rows,\n"
+            "             scorers=[lk.contains()]).run(progress='none')",
             "lk.History(lab)",
         ],
         size=(1280, 1200),

@@ -41,6 +41,14 @@ def test_newest_first_from_every_workspace(lab: Any) -> None:
     assert history.tags("model") == ("scripted/one", "scripted/two")
 
 
+def test_the_table_without_widgets_is_not_empty(lab: Any) -> None:
+    """Where nothing is chosen the latest runs stand in it, else what is chosen."""
+    history = History(lab)
+    assert all(f"try-{space}" in history._repr_html_() for space in ("first", "second"))
+    history.choose([history.choices[0].value])
+    assert "try-first" not in history._repr_html_()
+
+
 def test_search_and_filters(lab: Any) -> None:
     """Words and filters by workspace, model, status and day narrow the list."""
     history = History(lab)
@@ -119,7 +127,7 @@ def test_too_many_or_too_few(lab: Any) -> None:
     for act, words in (
         (history.open, "Tick one"),
         (history.compare, "Tick two"),
-        (history.rerun, "One run can be run again; none is chosen. Tick one"),
+        (history.rerun, "One run can be run again; chosen so far: 0. Tick one"),
     ):
         with pytest.raises(DefinitionError, match=words):
             act()
