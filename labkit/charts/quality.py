@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import check, number, sure
 from labkit.charts.chart_data import frame_of, rows
-from labkit.charts.clocks import model_rows
+from labkit.charts.clocks import contender_rows
 from labkit.charts.figure_layout import LINE, ROW_PX, TEXT, axis, counted, figure, without_data
-from labkit.charts.model_styles import SYMBOLS, ModelStyle, plotly_text
+from labkit.charts.model_styles import SYMBOLS, Style, plotly_text
 from labkit.records import Generations
 from labkit.stats import Scale
-from labkit.summary import summarize
+from labkit.summary import majority, summarize
 from labkit.summary.compact_frame import READ, compact
 from labkit.summary.scores import score_column, score_scale
 
@@ -29,23 +29,28 @@ def scores(
     x: Generations | pd.DataFrame,
     score: str | None = None,
     *,
-    baseline: float | tuple[Any, float] | None = None,
+    baseline: float | tuple[Any, float] | str | None = "target",
     level: float = 0.95,
     clusters: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """The mean of a score with its interval, one row per model and one mark in it per prompt.
 
-    `score` names the scorer (by default the first), `baseline` draws a line (a rate, or what
-    `labkit.summary.baseline` gives), `clusters` names a column of samples that belong together. Best model
+    `score` names the scorer (by default the first), `baseline` draws a line: a rate, what
+    `labkit.summary.baseline` gives, or, as in a run's summary, the sample column whose most frequent value is
+    what always giving the same answer would score (none where samples have no such column). `clusters` names
+    a column of samples that belong together. Best model
     on top. Answers that are not scored are left out.
     """
+    named = baseline if isinstance(baseline, str) else None
     rate = baseline[-1] if isinstance(baseline, tuple) and len(baseline) == 2 else baseline
-    check(number("baseline", rate, or_none=True), sure("level", level))
-    frame = frame_of(x, *READ, "score.*", *([] if clusters is None else [clusters]))
+    check([] if named is not None else number("baseline", rate, or_none=True), sure("level", level))
+    also = [*([] if clusters is None else [clusters]), *([] if named is None else [f"sample.{named}"])]
+    frame = frame_of(x, *READ, "score.*", *also)
+    line = majority(frame, named) if isinstance(baseline, str) else baseline
     column = score_column(frame, score)
     frame = compact(frame, column, clusters)
-    given = rows(frame, [], labels=labels)
+    given = rows(frame, [], by="model", labels=labels)
     if column is None:
         return without_data("Scores, n = 0 answers", "Nothing was scored yet; give the plan scorers=[…].")
     every = frame if "prompt" in frame.columns else frame.assign(prompt="prompt")
@@ -56,12 +61,12 @@ def scores(
         why = f"None of {counted(len(frame), 'row')} has a score."
         return without_data(f"Score {name}, n = 0 answers", why)
     said = f"bars: {table.attrs['intervals']}"
-    return _drawn(table, given.styles, name, baseline, said, score_scale(frame, column))
+    return _drawn(table, given.styles, name, line, said, score_scale(frame, column))
 
 
 def _drawn(
     table: pd.DataFrame,
-    styles: Mapping[str, ModelStyle],
+    styles: Mapping[str, Style],
     name: str,
     baseline: float | tuple[Any, float] | None,
     subtitle: str,
@@ -88,7 +93,7 @@ def _drawn(
     rim = 0.02 * scale.width
     span = {"range": [scale.low - rim, scale.high + rim]} if scale.bounded else {}
     found.update_xaxes(axis(f"{name} (mean over samples)", **span))
-    found.update_yaxes(model_rows([styles[model] for model in order]))
+    found.update_yaxes(contender_rows([styles[model] for model in order]))
     found.update_layout(showlegend=len(prompts) > 1)
     if baseline is not None:
         _line(found, baseline)
@@ -97,7 +102,7 @@ def _drawn(
 
 def _marks(
     part: pd.DataFrame,
-    styles: Mapping[str, ModelStyle],
+    styles: Mapping[str, Style],
     order: list[str],
     prompt: str,
     symbol: str,

@@ -6,7 +6,7 @@ It reads the lab, during the run and ever after; it concludes nothing and asks n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labkit.arguments import check, text
 from labkit.errors import DefinitionError
@@ -102,11 +102,11 @@ class RunFrames:
         `baseline` names the sample column whose most frequent value is what always giving the same
         answer would score; it is left out where the samples have no such column, or hardly a value twice.
         """
-        from labkit.summary import summarize
+        from labkit.summary import majority, summarize
 
         check(text("baseline", baseline, or_none=True))
         frame = self.generations(columns=FIGURES)
-        rate = _majority(frame, baseline)
+        rate = majority(frame, baseline)
         return summarize(frame, by=by, score=score, baseline=rate, level=level, clusters=clusters)
 
     def outputs(self) -> pd.DataFrame:
@@ -115,16 +115,19 @@ class RunFrames:
         wide = frame.pivot(index=["sample_id", "repeat"], columns=KEYS, values="text")
         return wide.sort_index(axis=1)
 
-    def chart(self, kind: str) -> go.Figure:
+    def chart(self, kind: str, *, by: str | Sequence[str] | None = None) -> go.Figure:
         """A chart of `labkit.charts` of this run by its name: `frontier`, `forest`, `scores`, `latency`, …
 
-        Raises `DefinitionError` where there is no such chart.
+        `by` says what is told apart, `"model"`, `"prompt"` or both in a list; by default models, and both
+        where there are several prompts. `scores` always shows both. Raises `DefinitionError` where there is
+        no such chart.
         """
         from labkit import charts
 
         if kind not in charts.__all__:
             raise DefinitionError(f"There is no chart {quoted(kind)}; there are {', '.join(charts.__all__)}.")
-        figure: go.Figure = getattr(charts, kind)(self)
+        chosen = {} if kind == "scores" else {"by": by}
+        figure: go.Figure = getattr(charts, kind)(self, **chosen)
         return figure
 
     def score(self, *scorers: Scorer) -> pd.DataFrame:
@@ -133,14 +136,3 @@ class RunFrames:
 
         mark(self.run_id, scorers, self._services.store)
         return self.generations()
-
-
-def _majority(frame: pd.DataFrame, column: str | None) -> tuple[Any, float] | None:
-    """The most frequent label and its share among the samples, where there are labels that repeat."""
-    from labkit.summary import baseline
-
-    name = f"sample.{column}"
-    if column is None or name not in frame.columns:
-        return None
-    targets = frame.drop_duplicates("sample_id")[name].dropna()
-    return baseline(targets) if targets.map(str).nunique() * 2 <= len(targets) else None

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from labkit.summary.scores import score_column
 from labkit.summary.show import html, text
-from labkit.summary.summarize import baseline, cost_per_1k, fresh, summarize
+from labkit.summary.summarize import baseline, cost_per_1k, majority, summarize
 
-__all__ = ["baseline", "cost_per_1k", "fresh", "html", "score_column", "summarize", "text"]
+__all__ = ["baseline", "cost_per_1k", "html", "majority", "score_column", "summarize", "text"]

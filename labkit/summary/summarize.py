@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
 from labkit.store.filters import listed
+from labkit.summary.first_asking import FirstAskings, first_askings
 from labkit.summary.scores import Bounds, ScoreIntervals, basis, codes, floats, score_column
 from labkit.visible import quoted
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 _NEEDED = ("status", "sample_id")
 _NUMBERS = (
-    "latency_s",
-    "ttft_s",
     "input_tokens",
     "output_tokens",
     "cost_usd",
@@ -64,7 +63,9 @@ def summarize(
       (failed ones among them) are left out: `scored` (int) counts the rows that are in, `score_n`
       (int) their samples
     - `latency_n` (int), `latency_p50_s`, `latency_p95_s`, `ttft_p50_s`, `ttft_p95_s` (float, s): of
-      answers that are `done` and were asked afresh; replayed answers have no clocks of their own
+      answers that are `done`, as they were timed when first asked. A replay has no clocks of its own, and
+      is in by those of its first asking (`first.*` of a lab's frame), which count once in a row of the table;
+      `latency_before_n` (int) of the answers are in so
     - `tokens_per_s` (float): Σ output_tokens ÷ Σ latency_s over the same rows, of each sample the mean over
       its repeats (a ratio of sums, so long answers count more; reasoning tokens count, queueing does not)
     - `input_tokens`, `output_tokens` (float): sums of what was reported, replayed answers included
@@ -97,7 +98,8 @@ def summarize(
     column = score_column(frame, score)
     _check(frame, keys)
     rate = baseline[1] if isinstance(baseline, tuple) else baseline
-    numbers = _numeric(frame, column)
+    first = first_askings(frame, keys)
+    numbers = _numeric(frame, column, first)
     given = basis(frame, column, level=level, bounds=bounds, step=step, clusters=clusters, watched=watched)
     interval = ScoreIntervals(frame, column, given)
     groups = [
@@ -124,7 +126,7 @@ def summarize(
     result = pd.DataFrame(rows) if rows else _empty(keys, rate)
     if rate is not None:
         result = result.astype({"above_baseline": "boolean"})
-    return as_summary(result, frame.attrs.get("labels"), intervals=interval.told)
+    return as_summary(result, frame.attrs.get("labels"), intervals=interval.told, clocks=first.told())
 
 
 def baseline(targets: Iterable[Hashable]) -> tuple[Any, float]:
@@ -145,6 +147,22 @@ def baseline(targets: Iterable[Hashable]) -> tuple[Any, float]:
     return label, counts[label] / sum(counts.values())
 
 
+def majority(frame: pd.DataFrame, column: str | None) -> tuple[Any, float] | None:
+    """The `baseline` of the sample column of that name, over the frame's samples.
+
+    None where there is no such column, or hardly a value of it comes twice.
+
+    >>> import pandas as pd
+    >>> majority(pd.DataFrame({"sample_id": ["1", "2", "3", "4"], "sample.target": list("aaab")}), "target")
+    ('a', 0.75)
+    """
+    name = f"sample.{column}"
+    if column is None or name not in frame.columns:
+        return None
+    targets = frame.drop_duplicates("sample_id")[name].dropna()
+    return baseline(targets) if 0 < targets.map(str).nunique() * 2 <= len(targets) else None
+
+
 def _check(frame: pd.DataFrame, keys: list[str]) -> None:
     there = list(frame.columns)
     missing = [quoted(name) for name in (*keys, *_NEEDED) if name not in there]
@@ -159,15 +177,15 @@ def _check(frame: pd.DataFrame, keys: list[str]) -> None:
         raise DefinitionError(faults)
 
 
-def _numeric(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
+def _numeric(frame: pd.DataFrame, column: str | None, first: FirstAskings) -> pd.DataFrame:
     import pandas as pd
 
     parts: dict[str, Any] = {name: floats(frame, name) for name in _NUMBERS}
     parts["score"] = floats(frame, column)
     parts["sample"] = codes(frame["sample_id"])
     parts["status"] = frame["status"].astype("category").array
-    replayed = "replayed_from" in frame.columns
-    parts["replayed"] = frame["replayed_from"].notna().to_numpy() if replayed else False
+    for name in ("latency_s", "ttft_s", "replayed", "timed"):
+        parts[name] = getattr(first, name)
     return pd.DataFrame(parts, index=pd.RangeIndex(len(frame)))
 
 
@@ -188,17 +206,11 @@ def _score(part: pd.DataFrame, column: str | None, found: Interval) -> dict[str,
     }
 
 
-def fresh(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Which rows carry clocks that count: done, asked afresh, with a latency."""
-    done = (frame["status"] == "done") & frame["latency_s"].notna()
-    return done & frame["replayed_from"].isna() if "replayed_from" in frame.columns else done
-
-
 def _clocks(part: pd.DataFrame) -> dict[str, Any]:
     import numpy as np
 
-    timed = part[(part["status"] == "done") & ~part["replayed"] & part["latency_s"].notna()]
-    row: dict[str, Any] = {"latency_n": len(timed)}
+    timed = part[part["timed"]]
+    row: dict[str, Any] = {"latency_n": len(timed), "latency_before_n": int(timed["replayed"].sum())}
     for clock in ("latency", "ttft"):
         values = timed[f"{clock}_s"].dropna().to_numpy()
         for share in (50, 95):

@@ -16,7 +16,7 @@ from labkit.summary.show import html, text
 
 class Summary(pd.DataFrame):
     """What `summarize` gives. `attrs["labels"]` names models as tables and charts call them,
-    `attrs["intervals"]` says what the intervals are."""
+    `attrs["intervals"]` says what the intervals are, `attrs["clocks"]` when answers were timed."""
 
     @property
     def _constructor(self) -> Callable[..., pd.DataFrame]:
@@ -29,9 +29,9 @@ class Summary(pd.DataFrame):
         return html(self)
 
 
-def as_summary(frame: pd.DataFrame, labels: Any, *, intervals: str) -> Summary:
+def as_summary(frame: pd.DataFrame, labels: Any, *, intervals: str, clocks: str) -> Summary:
     """`frame` as a summary whose models are called by `labels` (id → label, or None); `intervals` says what
-    its intervals are."""
+    its intervals are, `clocks` when its answers were timed."""
     made = Summary(frame)
-    made.attrs = {"intervals": intervals} | ({"labels": dict(labels)} if labels else {})
+    made.attrs = {"intervals": intervals, "clocks": clocks} | ({"labels": dict(labels)} if labels else {})
     return made
