@@ -18,6 +18,7 @@ from labkit.charts.model_styles import Style
 from labkit.charts.score_slices import reach, told
 from labkit.records import Generations
 from labkit.stats import Interval, quantile_interval
+from labkit.summary.first_asking import first_askings
 from labkit.summary.scores import ScoreIntervals, basis, score_column
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ def _measured(
 ) -> dict[str, tuple[Cells, Cells]]:
     """Per contender, its mean score and its median latency in each repeat that has any."""
     values = interval.values
-    timed, seconds = given.first.timed, given.first.latency_s
+    contender = given.frame["contender"].array
+    first = first_askings(frame.reset_index(drop=True).assign(contender=contender), ["contender", "repeat"])
+    timed, seconds = first.timed, first.latency_s
     sample = given.frame["sample"].to_numpy()
     found: dict[str, tuple[Cells, Cells]] = {}
     keys = [given.frame["contender"], frame["repeat"].reset_index(drop=True)]
