@@ -44,7 +44,8 @@ class Archive:
     ) -> pd.DataFrame:
         """History: one row per generation, any workspace unless one is named.
 
-        Columns are those of `labkit.records.Generation`, then `sample.<column>` and `score.<name>`.
+        Columns are those of `labkit.records.Generation`, then `sample.<column>`, where some are replays
+        `first.<clock>` of their first askings, and `score.<name>`.
         """
         return self.store.generations(
             run=run,
