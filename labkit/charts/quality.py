@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.arguments import check, number, sure
+from labkit.arguments import check, number, sure, text
 from labkit.charts.chart_data import frame_of, rows
 from labkit.charts.clocks import contender_rows
 from labkit.charts.figure_layout import LINE, ROW_PX, TEXT, axis, counted, figure, without_data
@@ -44,7 +44,8 @@ def scores(
     """
     named = baseline if isinstance(baseline, str) else None
     rate = baseline[-1] if isinstance(baseline, tuple) and len(baseline) == 2 else baseline
-    check([] if named is not None else number("baseline", rate, or_none=True), sure("level", level))
+    given_line = number("baseline", rate, or_none=True) if named is None else text("baseline", named)
+    check(given_line, sure("level", level))
     also = [*([] if clusters is None else [clusters]), *([] if named is None else [f"sample.{named}"])]
     frame = frame_of(x, *READ, "score.*", *also)
     line = majority(frame, named) if isinstance(baseline, str) else baseline

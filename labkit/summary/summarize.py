@@ -159,7 +159,7 @@ def majority(frame: pd.DataFrame, column: str | None) -> tuple[Any, float] | Non
     name = f"sample.{column}"
     if column is None or name not in frame.columns:
         return None
-    targets = frame.drop_duplicates("sample_id")[name].dropna()
+    targets = frame[["sample_id", name]].drop_duplicates("sample_id")[name].dropna()
     return baseline(targets) if 0 < targets.map(str).nunique() * 2 <= len(targets) else None
 
 
