@@ -45,8 +45,9 @@ class Archive:
     ) -> pd.DataFrame:
         """History: one row per generation, any workspace unless one is named.
 
-        Columns are those of `labkit.records.Generation`, then `sample.<column>` and `score.<name>`. A filter
-        value that no row of the lab has is warned of, with the nearest there is.
+        Columns are those of `labkit.records.Generation`, then `sample.<column>`, where some are replays
+        `first.<clock>` of their first askings, and `score.<name>`. A filter value that no row of the lab
+        has is warned of, with the nearest there is.
         """
         frame = self.store.generations(
             run=run,

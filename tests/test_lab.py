@@ -19,6 +19,7 @@ from labkit.errors import (
     UnknownPrompt,
 )
 from labkit.records import Generation, Request
+from labkit.summary import summarize
 
 ROWS = [{"text": "a", "target": "a"}, {"text": "b", "target": "x"}]
 Echo = Callable[..., Any]
@@ -73,6 +74,47 @@ def test_running_again_is_free(lab: lk.Lab, echo: Echo) -> None:
     assert (new["replayed_from"] == old["generation_id"]).all()
     assert (new["started_at"] == old["started_at"]).all()
     assert new[["queue_s", "ttft_s", "latency_s"]].isna().all(axis=None)
+
+
+def test_a_run_of_replays_is_summed_up_and_drawn_by_the_clocks_of_its_first_askings(
+    tmp_path: Path, echo: Echo
+) -> None:
+    """Another run, experiment, workspace: the same numbers, marked and dated; the rows keep no clock."""
+    asked = {"prompts": ["{{ text }}"], "models": [echo()], "dataset": ROWS, "scorers": [lk.exact()]}
+    first = lk.Lab(tmp_path / "lab.duckdb").plan(**asked).run()
+    other = lk.Lab(tmp_path / "lab.duckdb", workspace="other")
+    again = other.plan(**asked, experiment="other").run()
+    assert again.generations()["latency_s"].isna().all()
+    clocks = [name for name in first.summary().columns if name.startswith(("latency_p", "ttft", "tokens_"))]
+    assert again.summary()[clocks].to_dict("list") == first.summary()[clocks].to_dict("list")
+    day = f"{first.generations()['started_at'].iloc[0]:%Y-%m-%d}"
+    assert f"* measured when first asked, {day}" in repr(again.summary())
+    assert "p50 (s)*" in repr(again.summary())
+    assert "when first asked" not in repr(first.summary())
+    for kind in ("latency", "ttft", "speed", "cost_latency", "frontier", "drift"):
+        drawn, was = again.chart(kind), first.chart(kind)
+        assert [list(trace.x) for trace in drawn.data] == [list(trace.x) for trace in was.data]
+        assert drawn.layout.title.text == was.layout.title.text
+    assert f"measured when first asked, {day}" in again.chart("latency").layout.title.subtitle.text
+
+
+def test_two_replays_of_one_original_are_one_measurement(lab: lk.Lab, echo: Echo) -> None:
+    """In a frame of three runs each asking counts once, by the answer itself; what is new is told."""
+    plan = lab.plan(prompts=["{{ text }}"], models=[echo()], dataset=ROWS)
+    first = plan.run().run_id
+    again = [plan.run().run_id for _ in range(2)]
+    every = summarize(lab.generations(), by="model").iloc[0]
+    assert (every["n"], every["latency_n"], every["latency_before_n"]) == (6, 2, 0)
+    copies = summarize(lab.generations(run=again), by="model")
+    assert (copies["latency_n"].item(), copies["latency_before_n"].item()) == (2, 2)
+    by_run = summarize(lab.generations(), by="run_id")
+    assert by_run["latency_n"].tolist() == [2, 2, 2]
+    more = lab.plan(
+        prompts=["{{ text }}"], models=[echo()], dataset=[*ROWS, {"text": "c", "target": "c"}]
+    ).run()
+    assert "* of 3 answers 1 measured " in repr(more.summary())
+    assert ", 2 when first asked, " in repr(more.summary())
+    assert first not in again
 
 
 def test_a_replay_of_a_replay_names_the_first_asking(lab: lk.Lab, echo: Echo) -> None:

@@ -9,11 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from labkit.arguments import check, mapping, text
-from labkit.charts.model_styles import ModelStyle, styles
+from labkit.charts.figure_layout import counted
+from labkit.charts.model_styles import Style, contender_styles, styles
 from labkit.errors import DefinitionError
 from labkit.records import Generations
-from labkit.summary import fresh
+from labkit.store.filters import listed
+from labkit.summary.contender_table import BETWEEN, FACTORS, by_faults, contenders
+from labkit.summary.first_asking import FirstAskings, first_askings
 from labkit.summary.unscored import why_none
 from labkit.visible import quoted
 
@@ -21,55 +26,123 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EVERY = (
-    "model", "provider", "sample_id", "status", "latency_s", "replayed_from", "started_at", "in_flight",
+    "prompt", "model", "provider", "sample_id", "status", "latency_s", "replayed_from", "started_at",
+    "in_flight", "first.*",
 )  # fmt: skip
+By = str | Sequence[str] | None
+"""What is told apart: `"model"`, `"prompt"`, or both in a list. None: models, and prompts where the frame has
+several."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A frame with `model`, `sample` (codes), `status`, `fresh` and the columns a chart asked for."""
+    """A frame with `contender`, `sample` (codes), `status`, the columns a chart asked for, `timed` (whether
+    the row's clocks count) and the clocks of its first asking."""
 
     frame: pd.DataFrame
-    styles: Mapping[str, ModelStyle]
+    styles: Mapping[str, Style]
+    """By contender."""
+    by: tuple[str, ...]
+    over: str
+    """What is pooled: " over 2 prompts", or nothing."""
+    first: FirstAskings
 
-    def per_model(self, mask: pd.Series[bool] | None = None) -> Iterator[tuple[ModelStyle, pd.DataFrame]]:
-        """Each model that has rows (where `mask` holds), with its style, in sorted order."""
+    def per_contender(self, mask: pd.Series[bool] | None = None) -> Iterator[tuple[Style, pd.DataFrame]]:
+        """Each contender that has rows (where `mask` holds), with its style, in sorted order."""
         frame = self.frame if mask is None else self.frame[mask]
-        for model, part in frame.groupby("model", sort=True, observed=True):
-            yield self.styles[str(model)], part
+        for name, part in frame.groupby("contender", sort=True, observed=True):
+            yield self.styles[str(name)], part
+
+    def counted(self, number: int) -> str:
+        """So many contenders, and what is pooled.
+
+        4 combinations; 2 models over 2 prompts.
+        """
+        return counted(number, self.by[0] if len(self.by) == 1 else "combination") + self.over
+
+    def measured(self, mask: pd.Series[bool]) -> str:
+        """When the rows under `mask` were timed, how many were in flight, how many are left out."""
+        rows, first = mask.to_numpy(), self.first
+        said = [first.told(rows)]
+        flights = first.in_flight[rows]
+        if not np.isnan(flights).all():
+            said.append(f"at most {int(np.nanmax(flights)):,} in flight")
+        done = (self.frame["status"] == "done").to_numpy()
+        out = done & first.replayed & ~first.timed
+        if untold := int((out & np.isnan(first.latency_s)).sum()):
+            said.append(f"{untold:,} replayed left out")
+        if again := int((out & ~np.isnan(first.latency_s)).sum()):
+            said.append(f"{again:,} replayed that are in already left out")
+        if unfinished := int((~done).sum()):
+            said.append(f"{unfinished:,} not finished left out")
+        return " · ".join(filter(None, said))
 
 
 def rows(
-    x: Generations | pd.DataFrame, columns: Sequence[str], *, labels: Mapping[str, str] | None = None
+    x: Generations | pd.DataFrame,
+    columns: Sequence[str],
+    *,
+    by: By = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Rows:
-    """`x` made ready for a chart that needs `columns`.
+    """`x` made ready for a chart that needs `columns` and tells apart what `by` says.
 
-    Raises DefinitionError where `x` is neither a run nor a frame, or a column is missing.
+    Raises DefinitionError where `x` is neither a run nor a frame, `by` is none, or a column is missing.
     """
     import pandas as pd
 
     if labels is not None:
         check(mapping("labels", labels, like="{'openai/gpt-4o': 'big'}"))
         check(*(text(f"The label of {quoted(model)}", label) for model, label in labels.items()))
+    check([] if by is None else by_faults(listed(by)))
     frame = frame_of(x, *columns)
     needed = ("model", "sample_id", "status", *columns)
     if missing := [name for name in needed if name not in frame.columns]:
         raise DefinitionError(
             [f"the frame has no column {name!r}, which this chart needs" for name in missing]
         )
-    model = _texts(frame["model"])
+    model, prompt = _texts(frame["model"]), _prompts(frame)
+    keys = distinguishing(frame, by)
+    named = pd.DataFrame({"model": model.array, "prompt": prompt.array})
+    number, names = contenders(named, keys)
+    joined = [BETWEEN.join(one) for one in names]
+    first = first_askings(frame.reset_index(drop=True).assign(contender=number), ["contender"])
     parts: dict[str, Any] = {name: frame[name] for name in columns}
-    parts["model"] = model
-    parts["status"] = _texts(frame["status"])
-    parts["sample"] = pd.factorize(frame["sample_id"], use_na_sentinel=False)[0]
-    parts["fresh"] = fresh(frame) if "latency_s" in frame.columns else False
-    for name in ("replayed_from", "started_at", "in_flight"):
-        if name in frame.columns:
-            parts[name] = frame[name]
+    parts |= {
+        "contender": pd.Categorical.from_codes(number, pd.Index(joined, dtype="str")),
+        "status": _texts(frame["status"]),
+        "sample": pd.factorize(frame["sample_id"], use_na_sentinel=False)[0],
+        "timed": first.timed,
+        "latency_s": first.latency_s,
+        "ttft_s": first.ttft_s,
+    }
+    of_models = styles(_providers(frame, model), labels=labels or frame.attrs.get("labels"))
+    looks = contender_styles(
+        {name: dict(zip(keys, one, strict=True)) for name, one in zip(joined, names, strict=True)},
+        of_models,
+        sorted(set(prompt.unique())),
+    )
     return Rows(
         pd.DataFrame({name: getattr(part, "array", part) for name, part in parts.items()}),
-        styles(_providers(frame, model), labels=labels or frame.attrs.get("labels")),
+        looks,
+        keys,
+        _over(keys, models=len(of_models), prompts=prompt.nunique()),
+        first,
     )
+
+
+def distinguishing(frame: pd.DataFrame, by: By) -> tuple[str, ...]:
+    """What tells the contenders of a chart of this frame apart."""
+    if by is not None:
+        return tuple(listed(by))
+    several = "prompt" in frame.columns and frame["prompt"].nunique() > 1
+    return FACTORS if several else ("model",)
+
+
+def _over(keys: tuple[str, ...], *, models: int, prompts: int) -> str:
+    pooled = {"model": models, "prompt": prompts}
+    said = [counted(many, name) for name, many in pooled.items() if name not in keys and many > 1]
+    return f" over {said[0]}" if said else ""
 
 
 def frame_of(x: Generations | pd.DataFrame, *columns: str) -> pd.DataFrame:
@@ -99,6 +172,12 @@ def _texts(column: pd.Series[Any]) -> pd.Series[str]:
     if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.categories.dtype == "str":
         return column
     return column.astype(str)
+
+
+def _prompts(frame: pd.DataFrame) -> pd.Series[str]:
+    import pandas as pd
+
+    return _texts(frame["prompt"]) if "prompt" in frame.columns else pd.Series([""] * len(frame), dtype="str")
 
 
 def _providers(frame: pd.DataFrame, model: pd.Series[str]) -> dict[str, str | None]:

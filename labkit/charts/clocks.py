@@ -1,7 +1,7 @@
-"""How long answers take: the distribution of latency and of time to first token, per model.
+"""How long answers take: the distribution of latency and of time to first token, per contender.
 
-Only clocks of fresh, finished answers are drawn; the title says how many, the subtitle what was left
-out, when it was measured and how many requests were in flight.
+Only clocks of finished answers are drawn, each as it was first asked; the title says how many, the subtitle
+when that was, how many requests were in flight and what was left out.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.charts.chart_data import Rows, rows
+from labkit.charts.chart_data import By, Rows, rows
 from labkit.charts.figure_layout import LINE, ROW_PX, axis, counted, figure, is_log, scale, without_data
-from labkit.charts.model_styles import ModelStyle
+from labkit.charts.model_styles import Style
 from labkit.records import Generations
 
 if TYPE_CHECKING:
@@ -20,51 +20,58 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 CURVES = 16
-"""Above so many models, curves give way to one row of quantiles per model."""
+"""Above so many contenders, curves give way to one row of quantiles each."""
 BANDS = 4
-"""Above so many models, bands would hide each other and are left out."""
+"""Above so many contenders, bands would hide each other and are left out."""
 BAND_POINTS = 120
 POINTS = 400
 """Most points of one curve; above, quantiles stand for values."""
 
 
-def latency(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> go.Figure:
-    """The share of answers that were complete after so many seconds, per model (an ECDF).
+def latency(
+    x: Generations | pd.DataFrame, *, by: By = None, labels: Mapping[str, str] | None = None
+) -> go.Figure:
+    """The share of answers that were complete after so many seconds, one curve per contender (an ECDF).
 
-    With up to four models, bands that hold the whole true curve with 95 %, samples counted once.
-    With more than 16 models: one row per model, fastest median on top, from p5 to p95. Latency is
-    from the last attempt's sending to the stream's end; waiting in our queue is not in it.
+    `by` says what the contenders are: `"model"`, `"prompt"` or both in a list; by default models, and both
+    where there are several prompts. Up to four have bands that hold the whole true curve with 95 %, samples
+    counted once. More than 16 have one row each, fastest median on top, from p5 to p95. Latency is from the
+    last attempt's sending to the stream's end; waiting in our queue is not in it. A replayed answer is in by
+    the clocks of its first asking.
     """
-    return _chart(rows(x, ["latency_s"], labels=labels), "latency_s", "Latency", "latency (s)")
+    return _chart(rows(x, ["latency_s"], by=by, labels=labels), "latency_s", "Latency", "latency (s)")
 
 
-def ttft(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> go.Figure:
-    """The share of answers whose first visible text had come after so many seconds, per model.
+def ttft(
+    x: Generations | pd.DataFrame, *, by: By = None, labels: Mapping[str, str] | None = None
+) -> go.Figure:
+    """The share of answers whose first visible text had come after so many seconds, per contender.
 
-    Drawn as `latency` is. Hidden reasoning before the first text is in it.
+    Drawn as `latency` is, `by` the same. Hidden reasoning before the first text is in it.
     """
-    given = rows(x, ["latency_s", "ttft_s"], labels=labels)
+    given = rows(x, ["latency_s", "ttft_s"], by=by, labels=labels)
     return _chart(given, "ttft_s", "Time to first token", "time to first token (s)")
 
 
 def _chart(given: Rows, column: str, name: str, title: str) -> go.Figure:
     frame = given.frame
-    mask = frame["fresh"] & frame[column].notna()
-    chosen = list(given.per_model(mask))
-    parts = [(style, _floats(part[column])) for style, part in chosen]
-    samples = {style.model: int(part["sample"].nunique()) for style, part in chosen}
+    mask = frame["timed"] & frame[column].notna()
+    chosen = list(given.per_contender(mask))
+    parts = [(style, part[column].to_numpy()) for style, part in chosen]
+    samples = {style.name: int(part["sample"].nunique()) for style, part in chosen}
     total = int(mask.sum())
-    heading = f"{name} of {counted(len(parts), 'model')}, n = {counted(total, 'answer')}"
+    heading = f"{name} of {given.counted(len(parts))}, n = {counted(total, 'answer')}"
     if not parts:
         left = counted(len(frame), "row")
-        return without_data(f"{name}, n = 0 answers", f"No finished, fresh answer with a clock in {left}.")
-    if len(parts) > CURVES:
-        return _quantile_rows(parts, heading, measured(frame, mask), title)
-    return _curves(parts, heading, measured(frame, mask), title, samples)
+        return without_data(f"{name}, n = 0 answers", f"No finished answer with a clock in {left}.")
+    alike = len({(style.colour, style.dash) for style, _ in parts}) < len(parts)
+    if len(parts) > CURVES or alike:
+        return _quantile_rows(parts, heading, given.measured(mask), title)
+    return _curves(parts, heading, given.measured(mask), title, samples)
 
 
 def _curves(
-    parts: list[tuple[ModelStyle, np.ndarray[Any, Any]]],
+    parts: list[tuple[Style, np.ndarray[Any, Any]]],
     heading: str,
     subtitle: str,
     title: str,
@@ -79,7 +86,7 @@ def _curves(
     found = figure(heading, subtitle, height=max(420, 160 + ROW_PX * len(parts)))
     for style, values in sorted(parts, key=lambda part: float(np.median(part[1]))):
         if banded:
-            found.add_traces(_band(style, values, samples[style.model]))
+            found.add_traces(_band(style, values, samples[style.name]))
         ordered, shares = _steps(values)
         hover = [
             f"{style.label}<br>{share:.0%} within {value:.3g} s"
@@ -117,7 +124,7 @@ def _curves(
     return found
 
 
-def _band(style: ModelStyle, values: np.ndarray[Any, Any], samples: int) -> list[go.Scatter]:
+def _band(style: Style, values: np.ndarray[Any, Any], samples: int) -> list[go.Scatter]:
     """The Dvoretzky-Kiefer-Wolfowitz band (Massart 1990), by samples: repeats of one are not independent."""
     import numpy as np
     import plotly.graph_objects as go
@@ -146,7 +153,7 @@ def _steps(values: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarr
 
 
 def _quantile_rows(
-    parts: list[tuple[ModelStyle, np.ndarray[Any, Any]]], heading: str, subtitle: str, title: str
+    parts: list[tuple[Style, np.ndarray[Any, Any]]], heading: str, subtitle: str, title: str
 ) -> go.Figure:
     import numpy as np
     import plotly.graph_objects as go
@@ -180,47 +187,22 @@ def _quantile_rows(
             )
         )
     found.update_xaxes(spread.axis(title))
-    found.update_yaxes(model_rows([parts[place][0] for place in order]))
+    found.update_yaxes(contender_rows([parts[place][0] for place in order]))
     found.update_layout(showlegend=False)
     return found
 
 
-def marker(style: ModelStyle, *, size: int = 10, hollow: bool = False) -> dict[str, Any]:
-    """A model's marker."""
+def marker(style: Style, *, size: int = 10, hollow: bool = False) -> dict[str, Any]:
+    """A contender's marker."""
     symbol = f"{style.symbol}-open" if hollow else style.symbol
     edge = {"width": 2, "color": style.colour} if hollow else {"width": 1, "color": "rgba(127,127,127,0.9)"}
     return {"color": style.colour, "symbol": symbol, "size": size, "line": edge}
 
 
-def model_rows(from_below: list[ModelStyle]) -> dict[str, Any]:
-    """A vertical axis with one row per model."""
+def contender_rows(from_below: list[Style]) -> dict[str, Any]:
+    """A vertical axis with one row per contender."""
     places = list(range(len(from_below)))
     labels = [style.label for style in from_below]
     return axis(
         "", tickvals=places, ticktext=labels, range=[-0.7, len(places) - 0.3], showgrid=True, zeroline=False
     )
-
-
-def measured(frame: pd.DataFrame, mask: pd.Series[bool]) -> str:
-    """When the rows under `mask` were measured, how many were in flight, how many are left out."""
-    import pandas as pd
-
-    said = []
-    if "started_at" in frame.columns:
-        at = pd.to_datetime(frame.loc[mask, "started_at"], utc=True, errors="coerce").dropna()
-        if len(at):
-            first, last = at.min().strftime("%Y-%m-%d"), at.max().strftime("%Y-%m-%d")
-            said.append(f"measured {first}" if first == last else f"measured {first} to {last}")
-    if "in_flight" in frame.columns and frame.loc[mask, "in_flight"].notna().any():
-        said.append(f"at most {int(frame.loc[mask, 'in_flight'].max()):,} in flight")
-    if "replayed_from" in frame.columns and (replayed := int(frame["replayed_from"].notna().sum())):
-        said.append(f"{replayed:,} replayed left out")
-    if unfinished := int((frame["status"] != "done").sum()):
-        said.append(f"{unfinished:,} not finished left out")
-    return " · ".join(said)
-
-
-def _floats(values: pd.Series[float]) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    return values.to_numpy(dtype=float, na_value=np.nan)

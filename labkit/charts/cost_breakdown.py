@@ -1,4 +1,4 @@
-"""What a cost is made of: fresh input, cached input, visible output, reasoning, per model.
+"""What a cost is made of: fresh input, cached input, visible output, reasoning, per contender.
 
 It multiplies token counts by listed prices; what these do not explain is drawn as such, never hidden.
 """
@@ -12,10 +12,11 @@ import numpy as np
 
 from labkit.arguments import check, mapping
 from labkit.catalog.check import price_faults
-from labkit.charts.chart_data import frame_of, rows
-from labkit.charts.clocks import model_rows
+from labkit.charts.chart_data import By, frame_of, rows
+from labkit.charts.clocks import contender_rows
 from labkit.charts.figure_layout import LINE, NOTHING, ROW_PX, axis, counted, figure, without_data
 from labkit.charts.model_styles import COLOURS
+from labkit.errors import DefinitionError
 from labkit.records import Generations
 from labkit.summary import cost_per_1k
 from labkit.visible import quoted
@@ -38,38 +39,47 @@ Prices = Mapping[str, Mapping[str, float]]
 
 
 def cost_parts(
-    x: Generations | pd.DataFrame, *, prices: Prices | None = None, labels: Mapping[str, str] | None = None
+    x: Generations | pd.DataFrame,
+    *,
+    by: By = None,
+    prices: Prices | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> go.Figure:
-    """The cost of 1,000 answers (as in `summarize`) by token class, one bar per model, dearest on top.
+    """The cost of 1,000 answers (as in `summarize`) by token class, one bar per contender, dearest on top.
 
+    `by` says what the contenders are: `"model"`, or `["prompt", "model"]`; by default models, and both where
+    there are several prompts. Raises DefinitionError for prompts over several models, whose prices differ.
     `prices` are USD per million tokens by model and class; a run knows its own. Where they explain the
     charged cost to within one part in a hundred nothing more is drawn; else the rest is a class of its
-    own. Models whose cost is not known are named and not drawn.
+    own. What has no known cost is named and not drawn.
     """
+    import pandas as pd
+
     if prices is not None:
         check(mapping("prices", prices, like="{'openai/gpt-4o': {'input': 1, 'output': 4}}"))
         check(*(price_faults(given or None, quoted(model)) for model, given in prices.items()))
     frame = frame_of(x, "cost_usd", *TOKENS)
     given, listed = (
-        rows(frame, [], labels=labels),
+        rows(frame, [], by=by, labels=labels),
         prices if prices is not None else getattr(x, "prices", dict)(),
     )
     done = (frame["status"] == "done").to_numpy() if len(frame) else np.zeros(0, dtype=bool)
+    if "model" not in given.by and frame["model"].nunique() > 1:
+        raise DefinitionError(
+            "by='prompt' is over several models, whose prices differ; give by='model' or ['prompt', 'model']"
+        )
     parts, missing = [], []
-    models = given.frame["model"].to_numpy()
-    for model in sorted(set(models[done])):
-        mine = frame[done & (models == model)]
-        found = _classes(mine, listed.get(model) or {})
+    for style, part in given.per_contender(pd.Series(done)):
+        mine = frame.iloc[part.index]
+        found = _classes(mine, listed.get(str(mine["model"].iloc[0])) or {})
         if found is None:
-            missing.append(given.styles[model].label)
+            missing.append(style.label)
         else:
-            parts.append((given.styles[model], found))
+            parts.append((style, found))
     if not parts:
-        return without_data("Cost by token class, n = 0 models", "No answer has a known cost.")
-    parts.sort(key=lambda part: (sum(part[1].values()), part[0].model))
-    heading = (
-        f"Cost of {counted(len(parts), 'model')} by token class, n = {counted(int(done.sum()), 'answer')}"
-    )
+        return without_data("Cost by token class, n = 0 answers", "No answer has a known cost.")
+    parts.sort(key=lambda part: (sum(part[1].values()), part[0].name))
+    heading = f"Cost of {given.counted(len(parts))} by token class, n = {counted(int(done.sum()), 'answer')}"
     said = f"cost not known: {', '.join(missing[:3])}" + (" …" if len(missing) > 3 else "") if missing else ""
     found = figure(heading, said, height=max(260, 170 + ROW_PX * len(parts)))
     for key, name, colour, pattern in (*CLASSES, REST):
@@ -80,7 +90,7 @@ def cost_parts(
     found.update_layout(barmode="relative", bargap=0.3, showlegend=True)
     found.update_layout(legend={"orientation": "h", "y": -70 / (found.layout.height - 140), "x": 0})
     found.update_xaxes(axis("cost of 1,000 answers (USD)", **span))
-    found.update_yaxes(model_rows([style for style, _ in parts]))
+    found.update_yaxes(contender_rows([style for style, _ in parts]))
     return found
 
 

@@ -1,6 +1,6 @@
-"""What answers cost: cost against latency, and tokens and cost, per model.
+"""What answers cost: cost against latency, and tokens and cost, per contender.
 
-Intervals take samples as wholes. A model whose cost is not known is named, never drawn at 0.
+Intervals take samples as wholes. What has no known cost is named, never drawn at 0.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.charts.chart_data import rows
-from labkit.charts.clocks import marker, measured, model_rows
+from labkit.charts.chart_data import By, rows
+from labkit.charts.clocks import contender_rows, marker
 from labkit.charts.figure_layout import LINE, ROW_PX, Scale, counted, figure, scale, without_data
-from labkit.charts.model_styles import ModelStyle
+from labkit.charts.model_styles import Style
 from labkit.records import Generations
 from labkit.stats import Interval, mean_interval, quantile_interval
 from labkit.summary import cost_per_1k
@@ -24,17 +24,20 @@ if TYPE_CHECKING:
 COST = "cost of 1,000 answers (USD)"
 
 
-def cost_latency(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> go.Figure:
-    """Median latency against the cost of 1,000 answers, one mark per model, with 95 % intervals.
+def cost_latency(
+    x: Generations | pd.DataFrame, *, by: By = None, labels: Mapping[str, str] | None = None
+) -> go.Figure:
+    """Median latency against the cost of 1,000 answers, one mark per contender, with 95 % intervals.
 
-    Lower left is better. Costs of 0 stand in a place of their own where the axis is logarithmic.
-    Models without a known cost, or without a fresh clock, are named under the title.
+    `by`: as for `labkit.charts.latency`. Lower left is better. Costs of 0 stand in a place of their own where
+    the axis is logarithmic; where all are 0, each has a row and its latency alone. What has no known cost, or
+    no clock, is named under the title.
     """
-    given = rows(x, ["latency_s", "cost_usd"], labels=labels)
+    given = rows(x, ["latency_s", "cost_usd"], by=by, labels=labels)
     frame = given.frame
     done = frame["status"] == "done"
     points, missing = [], []
-    for style, part in given.per_model(done):
+    for style, part in given.per_contender(done):
         cost, seconds = _cost(part), _median(part)
         if math.isnan(cost.estimate) or math.isnan(seconds.estimate):
             missing.append(style.label)
@@ -42,15 +45,19 @@ def cost_latency(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | N
             points.append((style, cost, seconds))
     total = int(done.sum())
     if not points:
-        why = f"No answer with both a known cost and a fresh clock in {counted(len(frame), 'row')}."
-        return without_data("Cost against latency, n = 0 models", why)
-    across = _scale([cost for _, cost, _ in points])
-    up = _scale([seconds for _, _, seconds in points])
-    heading = f"Cost against latency of {counted(len(points), 'model')}, n = {counted(total, 'answer')}"
-    said = [measured(frame, frame["fresh"]), "bars: 95 % intervals"]
+        why = f"No answer with both a known cost and a clock in {counted(len(frame), 'row')}."
+        return without_data("Cost against latency, n = 0 answers", why)
+    said = [given.measured(frame["timed"]), "bars: 95 % intervals"]
     if missing:
         said.append(f"cost or clock not known: {', '.join(missing[:3])}" + (" …" if len(missing) > 3 else ""))
-    found = figure(heading, " · ".join(filter(None, said)), height=max(440, 150 + ROW_PX * len(points)))
+    subtitle = " · ".join(filter(None, said))
+    if not any(cost.estimate for _, cost, _ in points):
+        heading = f"Latency of {given.counted(len(points))}, all free, n = {counted(total, 'answer')}"
+        return _free([(style, seconds) for style, _, seconds in points], heading, subtitle)
+    across = _scale([cost for _, cost, _ in points])
+    up = _scale([seconds for _, _, seconds in points])
+    heading = f"Cost against latency of {given.counted(len(points))}, n = {counted(total, 'answer')}"
+    found = figure(heading, subtitle, height=max(440, 150 + ROW_PX * len(points)))
     for style, cost, seconds in points:
         found.add_trace(_mark(style, cost, seconds, across, up))
     found.update_xaxes(across.axis(COST))
@@ -59,26 +66,55 @@ def cost_latency(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | N
     return found
 
 
-def tokens_cost(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> go.Figure:
-    """Tokens of an answer, in and out, and the cost of 1,000 answers, one row per model.
+def _free(points: list[tuple[Style, Interval]], heading: str, subtitle: str) -> go.Figure:
+    """Where nothing costs anything: one row each, fastest on top, with its median latency."""
+    import plotly.graph_objects as go
 
-    Means over samples; intervals of 95 % on the cost. Dearest on top; unknown costs say so.
+    points.sort(key=lambda point: -point[1].estimate)
+    across = _scale([seconds for _, seconds in points])
+    found = figure(heading, subtitle, height=max(240, 150 + ROW_PX * len(points)))
+    for row, (style, seconds) in enumerate(points):
+        found.add_trace(
+            go.Scatter(
+                x=[across.place(seconds.estimate)],
+                y=[row],
+                error_x={**_bars(seconds, across), "color": style.colour},
+                name=style.label,
+                mode="markers",
+                marker=marker(style, size=12),
+                hoverinfo="text",
+                hovertext=f"{style.label}<br>{_said(seconds, 's median latency')}",
+            )
+        )
+    found.update_xaxes(across.axis("median latency (s)"))
+    found.update_yaxes(contender_rows([style for style, _ in points]))
+    found.update_layout(showlegend=False)
+    return found
+
+
+def tokens_cost(
+    x: Generations | pd.DataFrame, *, by: By = None, labels: Mapping[str, str] | None = None
+) -> go.Figure:
+    """Tokens of an answer, in and out, and the cost of 1,000 answers, one row per contender.
+
+    `by`: as for `labkit.charts.latency`. Means over samples; intervals of 95 % on the cost. Dearest on top;
+    unknown costs say so.
     """
     from plotly.subplots import make_subplots
 
-    given = rows(x, ["input_tokens", "output_tokens", "cost_usd"], labels=labels)
+    given = rows(x, ["input_tokens", "output_tokens", "cost_usd"], by=by, labels=labels)
     done = given.frame["status"] == "done"
     parts = [
         (style, _mean(part, "input_tokens"), _mean(part, "output_tokens"), _cost(part))
-        for style, part in given.per_model(done)
+        for style, part in given.per_contender(done)
     ]
     if not parts:
         why = f"No finished answer in {counted(len(given.frame), 'row')}."
         return without_data("Tokens and cost, n = 0 answers", why)
-    parts.sort(key=lambda part: (-1.0 if math.isnan(part[3].estimate) else part[3].estimate, part[0].model))
+    parts.sort(key=lambda part: (-1.0 if math.isnan(part[3].estimate) else part[3].estimate, part[0].name))
     tokens = _scale([one for _, into, out, _ in parts for one in (into, out)])
     price = _scale([cost for *_, cost in parts])
-    heading = f"Tokens and cost of {counted(len(parts), 'model')}, n = {counted(int(done.sum()), 'answer')}"
+    heading = f"Tokens and cost of {given.counted(len(parts))}, n = {counted(int(done.sum()), 'answer')}"
     grid = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.06)
     styled = figure(
         heading,
@@ -97,7 +133,7 @@ def tokens_cost(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | No
             grid.add_trace(_cost_mark(style, cost, price, row), row=1, col=2)
     grid.update_xaxes(tokens.axis("tokens per answer"), row=1, col=1)
     grid.update_xaxes(price.axis(COST), row=1, col=2)
-    grid.update_yaxes(model_rows([style for style, *_ in parts]))
+    grid.update_yaxes(contender_rows([style for style, *_ in parts]))
     grid.update_yaxes(showticklabels=False, row=1, col=2)
     grid.update_layout(showlegend=False)
     return grid
@@ -108,8 +144,8 @@ def _cost(part: pd.DataFrame) -> Interval:
 
 
 def _median(part: pd.DataFrame) -> Interval:
-    fresh = part[part["fresh"]]
-    return quantile_interval(_values(fresh["latency_s"]), 0.5, samples=fresh["sample"])
+    timed = part[part["timed"]]
+    return quantile_interval(timed["latency_s"].to_numpy(), 0.5, samples=timed["sample"])
 
 
 def _mean(part: pd.DataFrame, column: str) -> Interval:
@@ -138,7 +174,7 @@ def _bars(found: Interval, on: Scale) -> dict[str, Any]:
     }
 
 
-def _mark(style: ModelStyle, cost: Interval, seconds: Interval, across: Scale, up: Scale) -> go.Scatter:
+def _mark(style: Style, cost: Interval, seconds: Interval, across: Scale, up: Scale) -> go.Scatter:
     import plotly.graph_objects as go
 
     told = f"{style.label}<br>{_said(cost, 'USD per 1,000')}<br>{_said(seconds, 's median latency')}"
@@ -155,7 +191,7 @@ def _mark(style: ModelStyle, cost: Interval, seconds: Interval, across: Scale, u
     )
 
 
-def _token_marks(style: ModelStyle, into: Interval, out: Interval, on: Scale, row: int) -> list[go.Scatter]:
+def _token_marks(style: Style, into: Interval, out: Interval, on: Scale, row: int) -> list[go.Scatter]:
     import plotly.graph_objects as go
 
     places = [on.place(one.estimate) for one in (into, out)]
@@ -180,7 +216,7 @@ def _token_marks(style: ModelStyle, into: Interval, out: Interval, on: Scale, ro
     ]
 
 
-def _cost_mark(style: ModelStyle, cost: Interval, on: Scale, row: int) -> go.Scatter:
+def _cost_mark(style: Style, cost: Interval, on: Scale, row: int) -> go.Scatter:
     import plotly.graph_objects as go
 
     return go.Scatter(

@@ -9,9 +9,10 @@ import math
 from typing import TYPE_CHECKING, Any, Protocol
 
 from labkit.arguments import check, number
+from labkit.charts.chart_data import By, distinguishing
 from labkit.charts.clocks import marker
 from labkit.charts.figure_layout import FAINT, LINE, ROW_PX, TEXT, axis, counted, figure, without_data
-from labkit.charts.model_styles import COLOURS, ModelStyle, plotly_text
+from labkit.charts.model_styles import COLOURS, Style, plotly_text
 from labkit.errors import DefinitionError
 from labkit.visible import quoted
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 MOST_PAIRS = 66
 """Twelve contenders' pairs; beyond, only pairs with the best are drawn."""
-DECIDED = ModelStyle("", "", COLOURS[0], "circle", "solid")
-UNDECIDED = ModelStyle("", "", COLOURS[6], "circle", "solid")
+DECIDED = Style("", "", COLOURS[0], "circle", "solid")
+UNDECIDED = Style("", "", COLOURS[6], "circle", "solid")
 
 
 class Pairs(Protocol):
@@ -31,16 +32,17 @@ class Pairs(Protocol):
     def frame(self) -> pd.DataFrame: ...
 
 
-def forest(x: Pairs | pd.DataFrame, *, margin: float | None = None) -> go.Figure:
+def forest(x: Pairs | pd.DataFrame, *, by: By = None, margin: float | None = None) -> go.Figure:
     """Every pair's difference of scores, the better one first, with intervals that hold together.
 
-    `x` is a verdict, its frame, or a run (its verdict by model). Filled marks are decided, hollow ones
+    `x` is a verdict, its frame, or a run: then its verdict `by` `"model"`, `"prompt"` or both in a list; by
+    default by models, and by both where it has several prompts. Filled marks are decided, hollow ones
     are not. Differences are in points where the score was declared from 0 to 1, else in its own unit.
     `margin` draws the band within which a difference would not matter. With more than 66 pairs only those
     of the best contender are drawn, and the title says so.
     """
     check(number("margin", margin, above=0, or_none=True))
-    given: Any = getattr(x, "verdict", lambda: x)()
+    given = _compared(x, by)
     pairs, name, margin, points = _pairs(given, margin)
     compared = pairs[pairs["n"] > 0].reset_index(drop=True)
     if compared.empty:
@@ -76,6 +78,14 @@ def forest(x: Pairs | pd.DataFrame, *, margin: float | None = None) -> go.Figure
     )
     found.update_layout(showlegend=False)
     return found
+
+
+def _compared(x: Any, by: By) -> Any:
+    """The verdict of a run; anything else as it is."""
+    if not hasattr(x, "verdict"):
+        return x
+    told = by if by is not None else distinguishing(x.generations(columns=["prompt"]), None)
+    return x.verdict(by=told if isinstance(told, str) else list(told))
 
 
 def _pairs(given: Any, margin: float | None) -> tuple[pd.DataFrame, str, float | None, bool]:

@@ -9,14 +9,14 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.arguments import check, number, sure
+from labkit.arguments import check, number, sure, text
 from labkit.charts.chart_data import frame_of, no_scores, rows
-from labkit.charts.clocks import model_rows
+from labkit.charts.clocks import contender_rows
 from labkit.charts.figure_layout import LINE, ROW_PX, TEXT, axis, counted, figure, without_data
-from labkit.charts.model_styles import SYMBOLS, ModelStyle, plotly_text
+from labkit.charts.model_styles import SYMBOLS, Style, plotly_text
 from labkit.records import Generations
 from labkit.stats import Scale
-from labkit.summary import summarize
+from labkit.summary import majority, summarize
 from labkit.summary.compact_frame import READ, compact
 from labkit.summary.scores import score_column, score_scale
 
@@ -29,23 +29,29 @@ def scores(
     x: Generations | pd.DataFrame,
     score: str | None = None,
     *,
-    baseline: float | tuple[Any, float] | None = None,
+    baseline: float | tuple[Any, float] | str | None = "target",
     level: float = 0.95,
     clusters: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """The mean of a score with its interval, one row per model and one mark in it per prompt.
 
-    `score` names the scorer (by default the first), `baseline` draws a line (a rate, or what
-    `labkit.summary.baseline` gives), `clusters` names a column of samples that belong together. Best model
+    `score` names the scorer (by default the first), `baseline` draws a line: a rate, what
+    `labkit.summary.baseline` gives, or, as in a run's summary, the sample column whose most frequent value is
+    what always giving the same answer would score (none where samples have no such column). `clusters` names
+    a column of samples that belong together. Best model
     on top. Answers that are not scored are left out.
     """
+    named = baseline if isinstance(baseline, str) else None
     rate = baseline[-1] if isinstance(baseline, tuple) and len(baseline) == 2 else baseline
-    check(number("baseline", rate, or_none=True), sure("level", level))
-    frame = frame_of(x, *READ, "score.*", *([] if clusters is None else [clusters]))
+    given_line = number("baseline", rate, or_none=True) if named is None else text("baseline", named)
+    check(given_line, sure("level", level))
+    also = [*([] if clusters is None else [clusters]), *([] if named is None else [f"sample.{named}"])]
+    frame = frame_of(x, *READ, "score.*", *also)
+    line = majority(frame, named) if isinstance(baseline, str) else baseline
     column = score_column(frame, score)
     frame = compact(frame, column, clusters)
-    given = rows(frame, [], labels=labels)
+    given = rows(frame, [], by="model", labels=labels)
     if column is None:
         return without_data("Scores, n = 0 answers", no_scores(frame, column))
     every = frame if "prompt" in frame.columns else frame.assign(prompt="prompt")
@@ -56,12 +62,12 @@ def scores(
         return without_data(f"Score {name}, n = 0 answers", no_scores(frame, column))
     (intervals,) = table.attrs["intervals"].values()
     said = f"bars: {intervals}"
-    return _drawn(table, given.styles, name, baseline, said, score_scale(frame, column))
+    return _drawn(table, given.styles, name, line, said, score_scale(frame, column))
 
 
 def _drawn(
     table: pd.DataFrame,
-    styles: Mapping[str, ModelStyle],
+    styles: Mapping[str, Style],
     name: str,
     baseline: float | tuple[Any, float] | None,
     subtitle: str,
@@ -88,7 +94,7 @@ def _drawn(
     rim = 0.02 * scale.width
     span = {"range": [scale.low - rim, scale.high + rim]} if scale.bounded else {}
     found.update_xaxes(axis(f"{name} (mean over samples)", **span))
-    found.update_yaxes(model_rows([styles[model] for model in order]))
+    found.update_yaxes(contender_rows([styles[model] for model in order]))
     found.update_layout(showlegend=len(prompts) > 1)
     if baseline is not None:
         _line(found, baseline)
@@ -97,7 +103,7 @@ def _drawn(
 
 def _marks(
     part: pd.DataFrame,
-    styles: Mapping[str, ModelStyle],
+    styles: Mapping[str, Style],
     order: list[str],
     prompt: str,
     symbol: str,

@@ -1,4 +1,4 @@
-"""Scores by slice of the data: where a model is good, and where it is not.
+"""Scores by slice of the data: where a contender is good, and where it is not.
 
 Intervals take samples as wholes. A slice is a value of a sample column; no slice is compared with
 another here, since that was not asked beforehand.
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labkit.arguments import check, sure, text
-from labkit.charts.chart_data import frame_of, no_scores, rows
-from labkit.charts.clocks import marker, model_rows
+from labkit.charts.chart_data import By, frame_of, no_scores, rows
+from labkit.charts.clocks import contender_rows, marker
 from labkit.charts.figure_layout import ROW_PX, axis, counted, figure, without_data
-from labkit.charts.model_styles import ModelStyle, plotly_text
+from labkit.charts.model_styles import Style, plotly_text
 from labkit.errors import DefinitionError
 from labkit.records import Generations
 from labkit.stats import Interval
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MOST_SLICES = 20
 MOST_MARKS = 12
-"""With more models, marks with bars give way to a table of shaded cells."""
+"""With more contenders, marks with bars give way to a table of shaded cells."""
 
 
 def slices(
@@ -37,12 +37,15 @@ def slices(
     column: str | None = None,
     score: str | None = None,
     *,
+    by: By = None,
     level: float = 0.95,
     clusters: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> go.Figure:
-    """The mean score in each slice of the samples, one mark per model, with intervals.
+    """The mean score in each slice of the samples, one mark per contender, with intervals.
 
+    `by` says what the contenders are: `"model"`, `"prompt"` or both in a list; by default models, and both
+    where there are several prompts.
     `column` names a sample column (`lang` or `sample.lang`); by default the first with two to twenty
     values. The largest slices are drawn, at most twenty. `clusters` names a column of samples that belong
     together. Raises DefinitionError for an unknown column.
@@ -51,7 +54,7 @@ def slices(
 
     check(text("column", column, or_none=True), sure("level", level))
     frame = frame_of(x, "sample.*", "score.*")
-    given = rows(frame, [], labels=labels)
+    given = rows(frame, [], by=by, labels=labels)
     scored = score_column(frame, score)
     if scored is None or not frame[scored].notna().any():
         return without_data("Score by slice, n = 0 answers", no_scores(frame, scored))
@@ -63,22 +66,23 @@ def slices(
     kept = pd.Series(slice_of[~np.isnan(values)]).value_counts().head(MOST_SLICES)
     order = [int(one) for one in reversed(kept.index)]
     number = len(np.unique(slice_of))
-    model_of, names = pd.factorize(given.frame["model"], sort=True)
+    contender = given.frame["contender"].cat
+    contender_of, names = contender.codes.to_numpy(), list(contender.categories)
     study = basis(frame, scored, level=level, clusters=clusters)
     interval = ScoreIntervals(frame, scored, study)
     title = plotly_text(chosen.removeprefix("sample."), limit=40)
-    table: dict[str, list[tuple[int, Interval]]] = {model: [] for model in names}
-    for number_of, model in enumerate(names):
-        mine = (model_of == number_of) & ~np.isnan(values)
+    table: dict[str, list[tuple[int, Interval]]] = {name: [] for name in names}
+    for number_of, name in enumerate(names):
+        mine = (contender_of == number_of) & ~np.isnan(values)
         for row, one in enumerate(order):
             mask = mine & (slice_of == one)
             if mask.any():
-                table[model].append((row, interval(mask)))
+                table[name].append((row, interval(mask)))
     shaded = len(names) > MOST_MARKS
     each = max(ROW_PX, 9 * len(names) + 12)
     found = figure(
         f"Score {plotly_text(scored.removeprefix('score.'), limit=60)} by {title}, "
-        f"n = {counted(int(kept.sum()), 'answer')}",
+        f"{given.counted(len(names))}, n = {counted(int(kept.sum()), 'answer')}",
         ("point for intervals" if shaded else f"bars: {interval.told}")
         + (f" · the {MOST_SLICES} largest of {number:,} slices" if number > MOST_SLICES else ""),
         height=190 + ROW_PX * len(names) if shaded else max(300, 170 + each * len(order)),
@@ -86,11 +90,11 @@ def slices(
     labels_of = [f"{plotly_text(called[one], limit=30)} (n = {kept[one]:,})" for one in order]
     if shaded:
         return _shaded(found, given.styles, table, labels_of)
-    for place, (model, cells) in enumerate(table.items()):
+    for place, (name, cells) in enumerate(table.items()):
         offset = 0.72 * ((len(names) - 1) / 2 - place) / len(names)
         if cells:
             moved = [(row + offset, one) for row, one in cells]
-            found.add_trace(_across(given.styles[model], moved, small=len(names) > 6))
+            found.add_trace(_across(given.styles[name], moved, small=len(names) > 6))
     found.update_xaxes(axis("mean over samples", **_span(values)))
     found.update_yaxes(
         axis(
@@ -107,23 +111,23 @@ def slices(
 
 def _shaded(
     found: go.Figure,
-    styles: Mapping[str, ModelStyle],
+    styles: Mapping[str, Style],
     table: Mapping[str, list[tuple[int, Interval]]],
     labels: list[str],
 ) -> go.Figure:
-    """One row per model, best on top, one column per slice."""
+    """One row per contender, best on top, one column per slice."""
     import plotly.graph_objects as go
 
-    means = {model: np.mean([one.estimate for _, one in cells]) for model, cells in table.items() if cells}
-    order = sorted(means, key=lambda model: float(means[model]))
+    means = {name: np.mean([one.estimate for _, one in cells]) for name, cells in table.items() if cells}
+    order = sorted(means, key=lambda name: float(means[name]))
     values = np.full((len(order), len(labels)), np.nan)
     texts = [["" for _ in labels] for _ in order]
     hover = [["" for _ in labels] for _ in order]
-    for row, model in enumerate(order):
-        for column, one in table[model]:
+    for row, name in enumerate(order):
+        for column, one in table[name]:
             values[row, column] = one.estimate
             texts[row][column] = f"{one.estimate:.2f}"
-            hover[row][column] = told(styles[model], one)
+            hover[row][column] = told(styles[name], one)
     shading = {"colorscale": "Cividis", "showscale": False, "xgap": 2, "ygap": 2}
     found.add_trace(
         go.Heatmap(
@@ -137,7 +141,7 @@ def _shaded(
     )
     places = list(range(len(labels)))
     found.update_xaxes(axis("", tickvals=places, ticktext=labels, showgrid=False, zeroline=False, side="top"))
-    found.update_yaxes(model_rows([styles[model] for model in order]))
+    found.update_yaxes(contender_rows([styles[name] for name in order]))
     found.update_yaxes(showgrid=False)
     # The labels stand on top, so they need the room that a title below would have had.
     found.update_layout(margin={"t": 120, "b": 20})
@@ -194,7 +198,7 @@ def reach(cells: list[tuple[float, Interval]]) -> tuple[list[float], list[float]
     return up, down
 
 
-def _across(style: ModelStyle, cells: list[tuple[float, Interval]], *, small: bool) -> go.Scatter:
+def _across(style: Style, cells: list[tuple[float, Interval]], *, small: bool) -> go.Scatter:
     import plotly.graph_objects as go
 
     up, down = reach(cells)
@@ -218,7 +222,7 @@ def _across(style: ModelStyle, cells: list[tuple[float, Interval]], *, small: bo
     )
 
 
-def told(style: ModelStyle, found: Interval) -> str:
+def told(style: Style, found: Interval) -> str:
     """What hovering over a mark says."""
     ends = f" ({found.low:.3g} to {found.high:.3g})" if math.isfinite(found.high - found.low) else ""
     return f"{style.label}<br>{found.estimate:.3g}{ends}, n = {found.n:,}"

@@ -1,6 +1,6 @@
 """Quality against price and against speed, with intervals both ways; what is dominated is grey.
 
-A model is grey only where another is shown to be better, no dearer and no slower. The figures are those
+One is grey only where another is shown to be better, no dearer and no slower. The figures are those
 of `labkit.summary`; this module draws.
 """
 
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labkit.charts.chart_data import frame_of, no_scores, rows
-from labkit.charts.clocks import marker, measured
+from labkit.charts.chart_data import By, Rows, frame_of, no_scores, rows
+from labkit.charts.clocks import marker
 from labkit.charts.figure_layout import ROW_PX, Scale, axis, counted, figure, scale, without_data
-from labkit.charts.model_styles import ModelStyle, plotly_text
+from labkit.charts.model_styles import Style, plotly_text
+from labkit.charts.money import cost_latency
 from labkit.records import Generations
 from labkit.stats import Interval, quantile_interval
 from labkit.summary import cost_per_1k
@@ -36,42 +37,57 @@ def frontier(
     x: Generations | pd.DataFrame,
     score: str | None = None,
     *,
+    by: By = None,
     level: float = 0.95,
     better: str = "higher",
     clusters: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> go.Figure:
-    """Score against the cost of 1,000 answers, and beside it against median latency; one mark per model.
+    """Score against the cost of 1,000 answers, and beside it against median latency; one mark per contender.
 
-    Upper left is better. `score` names the scorer, by default the first. Bars are intervals at `level`,
-    samples (or `clusters` of them: a column's name) as wholes. Grey: another model is significantly better
-    (Holm over all pairs) and shown to be neither dearer nor slower. What has no known price or no fresh
-    clock is missing from that side and named.
+    `by` says what the contenders are: `"model"`, `"prompt"` or both in a list; by default models, and both
+    where there are several prompts. Upper left is better. `score` names the scorer, by default the first.
+    Bars are intervals at `level`, samples (or `clusters` of them: a column's name) as wholes. Grey: another
+    is significantly better (Holm over all pairs) and shown to be neither dearer nor slower. What has no known
+    price or no clock is missing from that side and named. Where all is free, only latency is drawn; where
+    nothing has a score yet, price against speed as in `cost_latency`.
     """
     frame = frame_of(x, *READ, "score.*", *([] if clusters is None else [clusters]))
     column = score_column(frame, score)
     if isinstance(column, str):
         score = column.removeprefix("score.")
     frame = compact(frame, column, clusters)
-    given = rows(frame, [], labels=labels)
+    given = rows(frame, [], by=by, labels=labels)
     if column is None or not frame[column].notna().any():
-        return without_data("Quality, price and speed, n = 0 answers", no_scores(frame, column))
+        return _without_score(frame, column, by, labels)
     study = basis(frame, column, level=level, clusters=clusters)
-    table = contender_table(frame, score=score, clusters=clusters)
+    table = contender_table(frame, by=given.by, score=score, clusters=clusters)
     pairs = compare_pairs(_turned(table, better), level=study.level, watched=study.watched)
     beaten = dominated(pairs)
-    kept = ("model", "sample_id", "cost_usd", "latency_s")
-    used = frame[[name for name in kept if name in frame.columns]].assign(
-        score=_floats(frame, column), done=frame["status"] == "done", fresh=given.frame["fresh"].to_numpy()
+    used = given.frame[["contender", "sample", "latency_s", "timed"]].assign(
+        cost_usd=_floats(frame, "cost_usd"), done=frame["status"] == "done"
     )
     interval = ScoreIntervals(frame, column, study)
     points = [
-        _Point(given.styles[str(model)], scored, part[part["done"]], beaten.get(str(model)), given.styles)
-        for model, part in used.groupby("model", sort=True, observed=True)
+        _Point(given.styles[str(name)], scored, part[part["done"]], beaten.get(str(name)), given.styles)
+        for name, part in used.groupby("contender", sort=True, observed=True)
         if (scored := interval(part.index.to_numpy())).n and part["done"].any()
     ]
     name = plotly_text(column.removeprefix("score."), limit=60)
-    return _drawn(points, frame, given.frame, name, interval.told)
+    return _drawn(points, given, name, interval.told)
+
+
+def _without_score(
+    frame: pd.DataFrame, column: str | None, by: By, labels: Mapping[str, str] | None
+) -> go.Figure:
+    why = no_scores(frame, column)
+    if not {"cost_usd", "latency_s"} <= set(frame.columns):
+        return without_data("Quality, price and speed, n = 0 answers", why)
+    found = cost_latency(frame, by=by, labels=labels)
+    if not found.data:
+        return without_data("Quality, price and speed, n = 0 answers", why)
+    found.layout.title.subtitle.text = f"no answer has a score yet · {found.layout.title.subtitle.text}"
+    return found
 
 
 def _turned(found: Any, better: str) -> Any:
@@ -79,24 +95,24 @@ def _turned(found: Any, better: str) -> Any:
 
 
 class _Point:
-    """One model: its score, cost and latency, each with its interval."""
+    """One contender: its score, cost and latency, each with its interval."""
 
     def __init__(
         self,
-        style: ModelStyle,
+        style: Style,
         score: Interval,
         part: pd.DataFrame,
         beaten_by: str | None,
-        styles: Mapping[str, ModelStyle],
+        styles: Mapping[str, Style],
     ) -> None:
         level = score.level
         self.style = style
         self.grey = beaten_by is not None
         self.score = score
-        self.cost = cost_per_1k(_floats(part, "cost_usd"), part["sample_id"].to_numpy(), level=level)
-        timed = part[part["fresh"]]
+        self.cost = cost_per_1k(_floats(part, "cost_usd"), part["sample"].to_numpy(), level=level)
+        timed = part[part["timed"]]
         self.seconds = quantile_interval(
-            _floats(timed, "latency_s"), 0.5, samples=timed["sample_id"].to_numpy(), level=level
+            timed["latency_s"].to_numpy(), 0.5, samples=timed["sample"].to_numpy(), level=level
         )
         lost = f"<br>dominated by {styles[beaten_by].label}" if beaten_by is not None else ""
         self.lost = lost
@@ -120,32 +136,35 @@ def _floats(part: pd.DataFrame, column: str) -> Any:
     return np.where(np.isinf(found), np.nan, found)
 
 
-def _drawn(
-    points: list[_Point], frame: pd.DataFrame, timed: pd.DataFrame, name: str, intervals: str
-) -> go.Figure:
+def _drawn(points: list[_Point], given: Rows, name: str, intervals: str) -> go.Figure:
     from plotly.subplots import make_subplots
 
-    answers = int((frame["status"] == "done").sum())
-    heading = f"Quality, price and speed of {counted(len(points), 'model')}, n = {counted(answers, 'answer')}"
-    said = [measured(timed, timed["fresh"]), f"bars: {intervals}"]
+    answers = int((given.frame["status"] == "done").sum())
+    free = not any(point.cost.estimate for point in points)
+    heading = f"Quality{'' if free else ', price'} and speed of {given.counted(len(points))}"
+    heading += f"{', all free' if free else ''}, n = {counted(answers, 'answer')}"
+    said = [given.measured(given.frame["timed"]), f"bars: {intervals}"]
     if any(point.grey for point in points):
         said.append("grey and hollow: significantly dominated")
     unknown = [point.style.label for point in points if math.isnan(point.cost.estimate)]
     if unknown:
         said.append(f"price not known: {', '.join(unknown[:3])}" + (" …" if len(unknown) > 3 else ""))
     styled = figure(heading, " · ".join(filter(None, said)), height=max(460, 170 + ROW_PX * len(points)))
-    grid = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.05)
-    grid.update_layout(styled.layout)
     sides = [
-        (1, "cost of 1,000 answers (USD)", "USD per 1,000", [point.cost for point in points]),
-        (2, "median latency (s)", "s median latency", [point.seconds for point in points]),
+        ("cost of 1,000 answers (USD)", "USD per 1,000", [point.cost for point in points]),
+        ("median latency (s)", "s median latency", [point.seconds for point in points]),
     ]
-    for column, title, unit, found in sides:
+    # What costs nothing would be one vertical line.
+    sides = sides[1:] if free else sides
+    grid = make_subplots(rows=1, cols=len(sides), shared_yaxes=True, horizontal_spacing=0.05)
+    grid.update_layout(styled.layout)
+    for column, (title, unit, found) in enumerate(sides, start=1):
         spread = _spread(found)
         for point, value in zip(points, found, strict=True):
             if not math.isnan(value.estimate):
                 grid.add_trace(_mark(point, value, spread, unit), row=1, col=column)
         grid.update_xaxes(spread.axis(title), row=1, col=column)
+        grid.update_yaxes(axis(f"{name} (mean over samples)" if column == 1 else ""), row=1, col=column)
         if all(math.isnan(value.estimate) for value in found):
             ref = f"x{column if column > 1 else ''} domain"
             grid.add_annotation(
@@ -154,8 +173,6 @@ def _drawn(
     for point in sorted(points, key=lambda point: -point.score.estimate):
         grid.add_trace(_key(point), row=1, col=1)
     bounded = all(0 <= end <= 1 for point in points for end in (point.score.estimate, point.score.high))
-    grid.update_yaxes(axis(f"{name} (mean over samples)"), row=1, col=1)
-    grid.update_yaxes(axis(""), row=1, col=2)
     if bounded and _wide([point.score for point in points]):
         grid.update_yaxes(range=[-0.02, 1.02])
     grid.update_layout(showlegend=True, legend={"tracegroupgap": 0})
@@ -210,7 +227,7 @@ def _mark(point: _Point, found: Interval, across: Scale, unit: str) -> go.Scatte
 def _key(point: _Point) -> go.Scatter:
     import plotly.graph_objects as go
 
-    # Of its own, since a model may be missing from either side.
+    # Of its own, since one may be missing from either side.
     return go.Scatter(
         x=[None],
         y=[None],

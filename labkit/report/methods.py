@@ -52,8 +52,8 @@ def paragraph(given: Material) -> str:
         f"{_count(samples, 'sample')}, each {times}; requests were sent in an order shuffled with seed "
         f"{given.provenance.get('seed', 0)}, so that models shared the same hours.",
         "Latency runs from sending the last attempt to the end of its stream; waiting for a slot and earlier "
-        "attempts are not in it, and replayed answers have none. Costs are token counts at the price of "
-        "the request's date; a cost that is not known is left open and never counted as 0.",
+        "attempts are not in it; a replay is timed by its first asking, once. Costs are token counts "
+        "at the price of the request's date; a cost that is not known is left open and never counted as 0.",
     ]
     verdict = given.verdict
     if verdict is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.report import Material
 from labkit.run.lab_services import LabServices
+from labkit.store.filters import listed
 from labkit.summary.scores import score_names
 
 if TYPE_CHECKING:
@@ -99,24 +100,28 @@ def _figures(
 ) -> list[tuple[str, Any]]:
     from labkit import charts
 
-    score, level, clusters = settings["score"], settings["level"], settings["clusters"]
+    score, level, clusters, by = (settings[name] for name in ("score", "level", "clusters", "by"))
     found: list[tuple[str, Any]] = []
     if verdict is not None:
         found.append(
             (
                 "frontier",
-                charts.frontier(frame, score, level=level, better=settings["better"], clusters=clusters),
+                charts.frontier(
+                    frame, score, by=by, level=level, better=settings["better"], clusters=clusters
+                ),
             ),
         )
         if len(verdict.pairs):
             found.append(("forest", charts.forest(verdict)))
         found.append(("scores", charts.scores(frame, score, level=level, clusters=clusters)))
-        sliced = charts.slices(frame, None, score, level=level, clusters=clusters)
+        sliced = charts.slices(frame, None, score, by=by, level=level, clusters=clusters)
         if sliced.data:
             found.append(("slices", sliced))
-    found += [("latency", charts.latency(frame)), ("time to first token", charts.ttft(frame))]
-    found.append(("speed", charts.speed(frame)))
-    found.append(("cost", charts.cost_parts(frame, prices=prices)))
+    found += [("latency", charts.latency(frame, by=by)), ("time to first token", charts.ttft(frame, by=by))]
+    found.append(("speed", charts.speed(frame, by=by)))
+    # Of several models a prompt alone has no prices.
+    priced = None if listed(by) == ["prompt"] else by
+    found.append(("cost", charts.cost_parts(frame, by=priced, prices=prices)))
     if frame["repeat"].nunique() > 1:
-        found.append(("drift", charts.drift(frame, score, level=level, clusters=clusters)))
+        found.append(("drift", charts.drift(frame, score, by=by, level=level, clusters=clusters)))
     return found

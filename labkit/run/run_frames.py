@@ -66,8 +66,8 @@ class RunFrames:
         `columns` chooses some (`sample.*`, `score.*`: all of those), which is much faster without `text`
         and `raw`. In `attrs`: `labels`, how tables and charts are to call models, by id; `scales`, what
         scorers declared of their values; `failures`, where scorers failed, and why; `grown`, how often the
-        study was made larger after it could be looked at, by `rows` and by `others` (models, repeats); `plan`,
-        its `prompts` and `models` in order.
+        study was made larger after it could be looked at, by `rows` and by `others` (models, repeats);
+        `plan`, its `prompts` and `models` in order.
         """
         store = self._services.store
         with store.one_opening():
@@ -114,11 +114,11 @@ class RunFrames:
         `baseline` names the sample column whose most frequent value is what always giving the same
         answer would score; it is left out where the samples have no such column, or hardly a value twice.
         """
-        from labkit.summary import summarize
+        from labkit.summary import majority, summarize
 
         check(text("baseline", baseline, or_none=True))
         frame = self.generations(columns=FIGURES)
-        rate = _majority(frame, baseline)
+        rate = majority(frame, baseline)
         return summarize(frame, by=by, score=score, baseline=rate, level=level, clusters=clusters)
 
     def outputs(self) -> pd.DataFrame:
@@ -136,16 +136,19 @@ class RunFrames:
             index=pd.MultiIndex.from_frame(rows), columns=pd.MultiIndex.from_tuples(columns, names=KEYS)
         )
 
-    def chart(self, kind: str) -> go.Figure:
+    def chart(self, kind: str, *, by: str | Sequence[str] | None = None) -> go.Figure:
         """A chart of `labkit.charts` of this run by its name: `frontier`, `forest`, `scores`, `latency`, …
 
-        Raises `DefinitionError` where there is no such chart.
+        `by` says what is told apart, `"model"`, `"prompt"` or both in a list; by default models, and both
+        where there are several prompts. `scores` always shows both. Raises `DefinitionError` where there is
+        no such chart.
         """
         from labkit import charts
 
         if kind not in charts.__all__:
             raise DefinitionError(f"There is no chart {quoted(kind)}; there are {', '.join(charts.__all__)}.")
-        figure: go.Figure = getattr(charts, kind)(self)
+        chosen = {} if kind == "scores" else {"by": by}
+        figure: go.Figure = getattr(charts, kind)(self, **chosen)
         return figure
 
     def score(self, *scorers: Scorer | Function) -> pd.DataFrame:
@@ -164,14 +167,3 @@ class RunFrames:
         if self.progress is not None:
             self.progress.rescored(made)
         return self.generations()
-
-
-def _majority(frame: pd.DataFrame, column: str | None) -> tuple[Any, float] | None:
-    """The most frequent label and its share among the samples, where there are labels that repeat."""
-    from labkit.summary import baseline
-
-    name = f"sample.{column}"
-    if column is None or name not in frame.columns:
-        return None
-    targets = frame.drop_duplicates("sample_id")[name].dropna()
-    return baseline(targets) if targets.map(str).nunique() * 2 <= len(targets) else None

@@ -45,15 +45,17 @@ class Frames(ABC):
         columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """One row per generation, the columns of `labkit.records.Generation` in their order, then
-        `sample.<column>` for the dataset's own columns, then `score.<scorer>` (float64, NaN: not scored).
+        `sample.<column>` for the dataset's own columns, then, where some are replays, `first.generation_id`
+        and `first.latency_s`, `first.ttft_s`, `first.in_flight`, the clocks of each row's first asking,
+        wherever that was (its own where it is no replay), then `score.<scorer>` (float64, NaN: not scored).
 
         Filters take a text or several. `since` (from) and `until` (before) are compared with
         `started_at`, or with when the row was written if it was never asked; a plain date as `until` means
         that whole day, a time without a zone is UTC. Rows of one `run` come as they were planned, by sample,
         repeat, prompt and model; those of several as they were written; with `limit` the newest so many,
-        newest first. `columns` chooses columns (`sample.*` and `score.*` are all of those),
-        and is much faster without `text` and `raw`; `empty` (done, and nothing but blanks in `text`) is only
-        there if chosen. Counts are int64, those a provider may not report Int64; times are UTC.
+        newest first. `columns` chooses columns (`sample.*`, `first.*` and `score.*`: all of those), and is
+        much faster without `text` and `raw`; `empty` (done, and nothing but blanks in `text`) is only there
+        if chosen. Counts are int64, those a provider may not report Int64; times are UTC.
         In `attrs`: `scales`, what scorers declared of their values, and `failures`, by scorer that failed:
         on how many of how many `answers` it `failed`, the most frequent `reason`, how many `reasons`.
         Raises `DefinitionError` for a filter or column that makes no sense, `StoreLocked`.

@@ -13,7 +13,7 @@ import msgspec
 
 from labkit.datasets.dataset import series
 from labkit.records import Generation
-from labkit.store import filters, plan_order
+from labkit.store import filters, originals, plan_order
 from labkit.store.arrow_to_pandas import to_frame
 from labkit.store.database import name
 from labkit.store.reading import Reading
@@ -51,6 +51,7 @@ _SCORES = """
 select scorer, g.rowid as of_row, "value", low, high, step, error, epoch_us(s.written_at) as written
 from log.scores as s join ({rows}) as g using (generation_id)
 """
+PREFIXES = ("sample.", "score.", "first.")
 
 
 def generations(
@@ -69,7 +70,7 @@ def generations(
 ) -> pd.DataFrame:
     """One row per generation: see `Store.generations`."""
     known = (*GENERATION_COLUMNS, *DERIVED)
-    wanted = filters.columns(columns, known=known, prefixes=("sample.", "score."))
+    wanted = filters.columns(columns, known=known, prefixes=PREFIXES)
     # These never change within a generation, so they may cut the rows before the latest is looked for.
     fixed, fixed_params = filters.names(
         {"run_id": run, "experiment": experiment, "model": model, "prompt": prompt, "workspace": workspace}
@@ -79,20 +80,20 @@ def generations(
     most = filters.limit(limit)
     own = [column for column in (GENERATION_COLUMNS if wanted is None else wanted) if "." not in column]
     joined = {
-        prefix
-        for prefix in ("sample.", "score.")
-        if wanted is None or any(column.startswith(prefix) for column in wanted)
+        prefix for prefix in PREFIXES if wanted is None or any(column.startswith(prefix) for column in wanted)
     }
     # Of a million rows the identities alone take longer to read than all numbers.
     identities = ["run_id", "sample_id"] if "sample." in joined else []
-    read = dict.fromkeys([*own, *identities, "written_at", "rowid"])
     before = " and ".join(fixed) or "true"
     latest = f"select max_by(rowid, {_RANK}) from log.generations where {before} group by generation_id"  # noqa: S608
-    counts = f"select count(*), count(distinct generation_id) from log.generations where {before}"  # noqa: S608 - bound
+    counted = "count(*), count(distinct generation_id), count(replayed_from)"
+    counts = f"select {counted} from log.generations where {before}"  # noqa: S608 - bound
     with opened() as reading:
-        counted = reading.connection.execute(counts, fixed_params).fetchone()
+        rows_there, cells, replayed = reading.connection.execute(counts, fixed_params).fetchone() or (0, 0, 0)
         # Where every cell has one row, as in most runs, there is none to leave out, and all come in order.
-        several = counted is None or counted[0] != counted[1]
+        several = rows_there != cells
+        replays = "first." in joined and replayed > 0
+        read = dict.fromkeys([*own, *identities, *(originals.READ if replays else ()), "written_at", "rowid"])
         newer = [f"rowid in ({latest})"] if several else []
         chosen = " and ".join([before, *newer, *later, *timed])
         if most is not None:
@@ -111,6 +112,9 @@ def generations(
             of_rows = rows(identities)
             samples = reading.connection.execute(_SAMPLES.format(rows=of_rows), params).to_arrow_table()
             parts.append(_sample_columns(table, samples))
+        if "first." in joined:
+            clocks = originals.clocks(reading.connection, rows, params) if replays else None
+            parts.append(originals.first_askings(table, clocks))
         if "score." in joined:
             of_rows = rows(("generation_id", "rowid"))
             scores = reading.connection.execute(_SCORES.format(rows=of_rows), params).to_arrow_table()

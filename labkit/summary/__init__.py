@@ -5,15 +5,15 @@ from __future__ import annotations
 from labkit.summary.legend import legend
 from labkit.summary.scores import score_column
 from labkit.summary.show import html, lacking, text
-from labkit.summary.summarize import baseline, cost_per_1k, fresh, summarize
+from labkit.summary.summarize import baseline, cost_per_1k, majority, summarize
 
 __all__ = [
     "baseline",
     "cost_per_1k",
-    "fresh",
     "html",
     "lacking",
     "legend",
+    "majority",
     "score_column",
     "summarize",
     "text",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labkit.stats.units import Floats
+from labkit.summary.first_asking import FirstAskings, days
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ ENOUGH = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Clock:
-    """When a contender was asked, and under which conditions its fresh answers were timed."""
+    """When a contender was first asked its answers, and under which conditions they were timed then."""
 
     done: int
     """Its answers that are done, replays included."""
@@ -36,10 +37,11 @@ class Clock:
     """How many of these are replays."""
     replay_days: tuple[str, ...]
     """UTC dates on which the originals of its replays were asked."""
-    fresh: int
-    """Done, asked afresh and timed."""
+    timed: int
+    """Done and timed, each asking once; `timed_before` of them are known by replays alone."""
+    timed_before: int
     days: tuple[str, ...]
-    """UTC dates of the fresh answers."""
+    """UTC dates on which those were asked."""
     asked_at: Floats
     """When each of those was asked (s since 1970), in order; without those for which that is not known."""
     ended_at: Floats
@@ -52,47 +54,47 @@ class Clock:
 
 def clocks(
     frame: pd.DataFrame,
-    timed: NDArray[np.bool_],
+    asked: FirstAskings,
     contender: NDArray[np.intp],
     keys: Sequence[tuple[str, ...]],
 ) -> tuple[Clock, ...]:
-    """One clock per contender. `timed` says which rows are fresh, `contender` whose each row is.
+    """One clock per contender. `asked` has each row's first asking, `contender` says whose the row is.
 
     >>> import pandas as pd
+    >>> from labkit.summary.first_asking import first_askings
     >>> rows = pd.DataFrame({"status": ["done"], "started_at": ["2026-11-23T09:00Z"], "latency_s": [2.0]})
-    >>> (found,) = clocks(rows, np.array([True]), np.array([0]), [("m/a",)])
+    >>> (found,) = clocks(rows, first_askings(rows), np.array([0]), [("m/a",)])
     >>> found.days, (found.ended_at - found.asked_at).tolist()
     (('2026-11-23',), [2.0])
     """
-    rows = len(frame)
-    at = started_at(frame)
-    flights = _numbers(frame, "in_flight")
-    ends = at + np.nan_to_num(_numbers(frame, "latency_s"), posinf=0.0)
+    at, flights = asked.at, asked.in_flight
+    ends = at + np.nan_to_num(asked.latency_s)
     done = (frame["status"] == "done").to_numpy()
-    again = done & (
-        frame["replayed_from"].notna().to_numpy()
-        if "replayed_from" in frame.columns
-        else np.zeros(rows, bool)
+    again = done & asked.replayed
+    local = (
+        (frame["provider"] == "local").to_numpy()
+        if "provider" in frame.columns
+        else np.zeros(len(frame), bool)
     )
-    local = (frame["provider"] == "local").to_numpy() if "provider" in frame.columns else np.zeros(rows, bool)
     found = []
     for place, key in enumerate(keys):
         mine = contender == place
-        fresh = mine & timed
-        known = fresh & ~np.isnan(at)
-        flown = flights[fresh & ~np.isnan(flights)]
+        timed = mine & asked.timed
+        known = timed & ~np.isnan(at)
+        flown = flights[timed & ~np.isnan(flights)]
         order = np.argsort(at[known], kind="stable")
         found.append(
             Clock(
                 done=int((mine & done).sum()),
                 replays=int((mine & again).sum()),
-                replay_days=_days(at[mine & again]),
-                fresh=int(fresh.sum()),
-                days=_days(at[fresh]),
+                replay_days=days(at[mine & again]),
+                timed=int(timed.sum()),
+                timed_before=int((timed & again).sum()),
+                days=days(at[timed]),
                 asked_at=at[known][order],
                 ended_at=ends[known][order],
                 in_flight=float(np.median(flown)) if len(flown) else None,
-                here=bool((local & fresh).any()) or key[-1].startswith("local/"),
+                here=bool((local & timed).any()) or key[-1].startswith("local/"),
             )
         )
     return tuple(found)
@@ -101,7 +103,7 @@ def clocks(
 def together(first: Clock, second: Clock) -> bool:
     """Whether two were timed at the same times, for the most part: True also where neither's are known.
 
-    At least half of each one's fresh answers were out while the other was asked (from its first request to
+    At least half of each one's timed answers were out while the other was asked (from its first request to
     its last answer), and so many of each come from common sessions, in the same proportions. One run asks in
     mixed order, so its contenders are together; two runs at different hours are not, nor is a contender that
     was asked mostly yesterday with one that was asked mostly today.
@@ -119,30 +121,6 @@ def together(first: Clock, second: Clock) -> bool:
     return float(np.minimum(*shares).sum()) >= ENOUGH
 
 
-def started_at(frame: pd.DataFrame) -> Floats:
-    """When each row was asked (s since 1970); a replay, when its original was. NaN: not known."""
-    import pandas as pd
-
-    if "started_at" not in frame.columns:
-        return np.full(len(frame), np.nan)
-    at = pd.to_datetime(frame["started_at"], utc=True, errors="coerce").dt.tz_localize(None)
-    since = at.to_numpy().astype("datetime64[us]")
-    return np.where(np.isnat(since), np.nan, since.astype(np.int64) / 1e6)
-
-
 def _within(one: Clock, other: Clock) -> float:
     out = (one.ended_at >= other.asked_at[0]) & (one.asked_at <= other.ended_at.max())
     return float(out.mean())
-
-
-def _numbers(frame: pd.DataFrame, name: str) -> Floats:
-    import pandas as pd
-
-    if name not in frame.columns:
-        return np.full(len(frame), np.nan)
-    return pd.to_numeric(frame[name]).to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _days(at: Floats) -> tuple[str, ...]:
-    seconds = at[~np.isnan(at)].astype("datetime64[s]")
-    return tuple(str(day) for day in np.unique(seconds.astype("datetime64[D]")))

@@ -19,9 +19,9 @@ from labkit.stats.scale import UNKNOWN
 from labkit.stats.table import Table, sample_tables
 from labkit.stats.units import Floats
 from labkit.store.filters import listed
-from labkit.summary.clocks import Clock, clocks, started_at
+from labkit.summary.clocks import Clock, clocks
+from labkit.summary.first_asking import first_askings
 from labkit.summary.scores import Bounds, asking_order, codes, floats, score_column, score_scale
-from labkit.summary.summarize import fresh
 from labkit.summary.unscored import why_none
 from labkit.visible import quoted
 
@@ -49,10 +49,10 @@ class ContenderTable:
     cost: Table
     """Mean cost of a done answer (USD)."""
     latency: Table
-    """Geometric mean latency of fresh answers (s)."""
+    """Geometric mean latency of timed answers (s), each when it was first asked."""
     ttft: Table
     asked_at: Table
-    """When fresh answers were asked (s since 1970), on average over repeats."""
+    """When timed answers were asked (s since 1970), on average over repeats."""
     asked: NDArray[np.bool_]
     """Whether the design has this cell for this contender."""
     sample: NDArray[np.intp]
@@ -92,13 +92,13 @@ def contender_table(
     """
     keys = tuple(listed(by))
     column = _checked(frame, keys, score, clusters)
-    contender, names = _contenders(frame, keys)
+    contender, names = contenders(frame, keys)
     sample, cell, over = _cells(frame, keys)
     cluster = None if clusters is None else codes(frame[clusters])
     if cluster is None and over:
         cluster = sample
     done = (frame["status"] == "done").to_numpy()
-    timed = fresh(frame).to_numpy() if "latency_s" in frame.columns else np.zeros(len(frame), dtype=bool)
+    first = first_askings(frame, keys)
     cost, value = floats(frame, "cost_usd"), floats(frame, column)
     asked = np.zeros((int(cell.max()) + 1, len(names)), dtype=bool)
     asked[cell, contender] = True
@@ -109,9 +109,9 @@ def contender_table(
     per_row = (
         value,
         np.where(done, cost, np.nan),
-        _logarithms(frame, "latency_s", timed),
-        _logarithms(frame, "ttft_s", timed),
-        np.where(timed, started_at(frame), np.nan),
+        _logarithms(first.latency_s, first.timed),
+        _logarithms(first.ttft_s, first.timed),
+        np.where(first.timed, first.at, np.nan),
     )
     try:
         scores, costs, latencies, ttfts, times = sample_tables(
@@ -134,14 +134,19 @@ def contender_table(
         sample=of_cell,
         order=asking_order(frame, sample),
         cost_known=~unknown,
-        clocks=clocks(frame, timed, contender, names),
+        clocks=clocks(frame, first, contender, names),
     )
 
 
+def by_faults(keys: Sequence[Any]) -> list[str]:
+    """What is wrong with what is to be compared: nothing where it is one or both of FACTORS."""
+    if keys and all(key in FACTORS for key in keys) and len(set(keys)) == len(keys):
+        return []
+    return [f"by={quoted(list(keys))}: compare by 'model', 'prompt' or ['prompt', 'model']"]
+
+
 def _checked(frame: pd.DataFrame, keys: tuple[str, ...], score: str | None, clusters: str | None) -> str:
-    faults = []
-    if not keys or any(key not in FACTORS for key in keys) or len(set(keys)) < len(keys):
-        faults.append(f"by={quoted(list(keys))}: compare by 'model', 'prompt' or ['prompt', 'model']")
+    faults = by_faults(keys)
     wanted = [name for name in (*keys, "sample_id", "status", clusters) if name is not None]
     faults += [
         f"the frame has no column {quoted(name)}" for name in wanted if name not in list(frame.columns)
@@ -156,9 +161,10 @@ def _checked(frame: pd.DataFrame, keys: tuple[str, ...], score: str | None, clus
     return column
 
 
-def _contenders(
+def contenders(
     frame: pd.DataFrame, keys: tuple[str, ...]
 ) -> tuple[NDArray[np.intp], tuple[tuple[str, ...], ...]]:
+    """The number of each row's contender, and by number what each has of `keys` (one or two of FACTORS)."""
     columns = [frame[name] for name in keys]
     if len(columns) == 1:
         code, names = _factorized(columns[0])
@@ -197,8 +203,7 @@ def _factorized(column: pd.Series[Any]) -> tuple[NDArray[np.intp], list[str]]:
     return np.asarray(code, dtype=np.intp), [str(level) for level in levels]
 
 
-def _logarithms(frame: pd.DataFrame, name: str, timed: NDArray[np.bool_]) -> Floats:
-    seconds = floats(frame, name)
+def _logarithms(seconds: Floats, timed: NDArray[np.bool_]) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(timed & (seconds > 0), np.log(seconds), np.nan)
 

@@ -113,11 +113,16 @@ def _cells(
         ("ttft_p95_s", "TTFT\np95 (s)"),
         ("tokens_per_s", "tokens\nper s"),
     ):
-        columns[header] = [_number(row[name]) for row in rows]
+        columns[header + _mark(summary)] = [_number(row[name]) for row in rows]
     columns["cost\n(USD)"] = [_cost(row) for row in rows]
     columns["USD per\n1,000"] = [_number(row["cost_per_1k_usd"]) for row in rows]
     lines = [list(line) for line in zip(*columns.values(), strict=True)]
     return list(columns), lines, {visible(key, limit=40) for key in keys}
+
+
+def _mark(summary: pd.DataFrame) -> str:
+    """What marks clocks of replays, which are those of their first asking."""
+    return "*" if (summary["latency_before_n"] > 0).any() else ""
 
 
 def _notes(summary: pd.DataFrame) -> list[str]:
@@ -137,8 +142,12 @@ def _notes(summary: pd.DataFrame) -> list[str]:
     if "baseline" in summary.columns:
         rate = summary["baseline"].iloc[0]
         notes.append(f"baseline: {rate:.3f}, what always giving the same answer scores")
-    if (summary["replayed"] > 0).any():
-        notes.append("latencies: of fresh answers only; replayed ones have none of their own")
+    if mark := _mark(summary):
+        notes.append(
+            f"{mark} {visible(summary.attrs.get('clocks') or 'measured when first asked', limit=300)}"
+        )
+    elif (summary["replayed"] > 0).any():
+        notes.append("latencies: of fresh answers only; the frame has no clocks of those that were replayed")
     if (~summary["cost_known"] & summary["cost_usd"].notna()).any():
         notes.append("≥: at least; the cost of some calls is not known")
     if summary["cost_usd"].isna().any():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.errors import DefinitionError
 from labkit.store.filters import listed
 from labkit.summary.cut_answers import KINDS, of_frame
+from labkit.summary.first_asking import FirstAskings, first_askings
 from labkit.summary.score_columns import score_columns
 from labkit.summary.scores import Bounds, codes, floats, score_names
 from labkit.visible import quoted
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 _NEEDED = ("status", "sample_id")
 _NUMBERS = (
-    "latency_s",
-    "ttft_s",
     "input_tokens",
     "output_tokens",
     "cost_usd",
@@ -70,7 +69,9 @@ def summarize(
       (int) their samples. Of several scores each of these columns, `level` and `above_baseline` stands once
       for each, as `score.<name>`, `score_low.<name>` …, and there is no `scorer`
     - `latency_n` (int), `latency_p50_s`, `latency_p95_s`, `ttft_p50_s`, `ttft_p95_s` (float, s): of
-      answers that are `done` and were asked afresh; replayed answers have no clocks of their own
+      answers that are `done`, as they were timed when first asked. A replay has no clocks of its own, and
+      is in by those of its first asking (`first.*` of a lab's frame), which count once in a row of the table;
+      `latency_before_n` (int) of the answers are in so
     - `tokens_per_s` (float): Σ output_tokens ÷ Σ latency_s over the same rows, of each sample the mean over
       its repeats (a ratio of sums, so long answers count more; reasoning tokens count, queueing does not)
     - `input_tokens`, `output_tokens` (float): sums of what was reported, replayed answers included
@@ -106,9 +107,10 @@ def summarize(
     )
     rate = baseline[1] if isinstance(baseline, tuple) else baseline
     held = [] if rate is None else [one for one in scores if one.is_held_against(baseline)]
+    first = first_askings(frame, keys)
     groups = [
         (key, part)
-        for key, part in _numeric(frame).groupby(
+        for key, part in _numeric(frame, first).groupby(
             [frame[name].reset_index(drop=True) for name in keys], sort=True, dropna=False, observed=True
         )
     ]
@@ -136,6 +138,7 @@ def summarize(
         result,
         frame.attrs,
         intervals={one.name: one.interval.told for one in scores if one.name is not None},
+        clocks=first.told(),
         others=[name for name in score_names(frame) if name not in told],
     )
 
@@ -158,6 +161,22 @@ def baseline(targets: Iterable[Hashable]) -> tuple[Any, float]:
     return label, counts[label] / sum(counts.values())
 
 
+def majority(frame: pd.DataFrame, column: str | None) -> tuple[Any, float] | None:
+    """The `baseline` of the sample column of that name, over the frame's samples.
+
+    None where there is no such column, or hardly a value of it comes twice.
+
+    >>> import pandas as pd
+    >>> majority(pd.DataFrame({"sample_id": ["1", "2", "3", "4"], "sample.target": list("aaab")}), "target")
+    ('a', 0.75)
+    """
+    name = f"sample.{column}"
+    if column is None or name not in frame.columns:
+        return None
+    targets = frame[["sample_id", name]].drop_duplicates("sample_id")[name].dropna()
+    return baseline(targets) if 0 < targets.map(str).nunique() * 2 <= len(targets) else None
+
+
 def _check(frame: pd.DataFrame, keys: list[str]) -> None:
     there = list(frame.columns)
     missing = [quoted(name) for name in (*keys, *_NEEDED) if name not in there]
@@ -172,14 +191,14 @@ def _check(frame: pd.DataFrame, keys: list[str]) -> None:
         raise DefinitionError(faults)
 
 
-def _numeric(frame: pd.DataFrame) -> pd.DataFrame:
+def _numeric(frame: pd.DataFrame, first: FirstAskings) -> pd.DataFrame:
     import pandas as pd
 
     parts: dict[str, Any] = {name: floats(frame, name) for name in _NUMBERS}
     parts["sample"] = codes(frame["sample_id"])
     parts["status"] = frame["status"].astype("category").array
-    replayed = "replayed_from" in frame.columns
-    parts["replayed"] = frame["replayed_from"].notna().to_numpy() if replayed else False
+    for name in ("latency_s", "ttft_s", "replayed", "timed"):
+        parts[name] = getattr(first, name)
     parts |= {kind: pd.NA if found is None else found for kind, found in of_frame(frame).items()}
     return pd.DataFrame(parts, index=pd.RangeIndex(len(frame)))
 
@@ -193,17 +212,11 @@ def _counts(part: pd.DataFrame) -> dict[str, Any]:
     return {"n": len(part), **counts, "replayed": int(part["replayed"].sum()), **kinds}
 
 
-def fresh(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Which rows carry clocks that count: done, asked afresh, with a latency."""
-    done = (frame["status"] == "done") & frame["latency_s"].notna()
-    return done & frame["replayed_from"].isna() if "replayed_from" in frame.columns else done
-
-
 def _clocks(part: pd.DataFrame) -> dict[str, Any]:
     import numpy as np
 
-    timed = part[(part["status"] == "done") & ~part["replayed"] & part["latency_s"].notna()]
-    row: dict[str, Any] = {"latency_n": len(timed)}
+    timed = part[part["timed"]]
+    row: dict[str, Any] = {"latency_n": len(timed), "latency_before_n": int(timed["replayed"].sum())}
     for clock in ("latency", "ttft"):
         values = timed[f"{clock}_s"].dropna().to_numpy()
         for share in (50, 95):

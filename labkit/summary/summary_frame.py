@@ -16,8 +16,8 @@ from labkit.summary.show import html, text
 
 class Summary(pd.DataFrame):
     """What `summarize` gives. In `attrs`: `labels` names models as tables and charts call them, `intervals`
-    says by scorer what its intervals are, `failures` where scorers failed, and `others` names scores that are
-    not told of."""
+    says by scorer what its intervals are, `clocks` when answers were timed, `failures` where scorers failed,
+    and `others` names scores that are not told of."""
 
     @property
     def _constructor(self) -> Callable[..., pd.DataFrame]:
@@ -35,10 +35,12 @@ def as_summary(
     attrs: Mapping[Any, Any],
     *,
     intervals: Mapping[str, str],
+    clocks: str,
     others: Sequence[str],
 ) -> Summary:
-    """`frame` as a summary of a frame of generations with these `attrs`."""
+    """`frame` as a summary of a frame of generations with these `attrs`; `clocks` says when its answers were
+    timed."""
     kept: dict[Hashable, Any] = {name: attrs[name] for name in ("labels", "failures") if attrs.get(name)}
     made = Summary(frame)
-    made.attrs = {**kept, "intervals": dict(intervals), "others": list(others)}
+    made.attrs = {**kept, "intervals": dict(intervals), "clocks": clocks, "others": list(others)}
     return made

@@ -16,6 +16,7 @@ import numpy as np
 from labkit.arguments import check, sure
 from labkit.errors import DefinitionError
 from labkit.stats import Scale, agreed, holm, ratio_of_means
+from labkit.store.filters import matching
 from labkit.summary.compact_frame import READ
 from labkit.summary.contender_table import contender_table
 from labkit.summary.pairwise import compare_pairs
@@ -154,7 +155,7 @@ def _keyed(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     if missing := [name for name in needed if name not in frame.columns]:
         raise DefinitionError([f"the frame has no column {name!r}" for name in missing])
     wanted = [*READ, column, *CHANGES, "request_id", "generation_id"]
-    kept = frame[[name for name in dict.fromkeys(wanted) if name in frame.columns]].copy()
+    kept = frame[[name for name in matching(wanted, frame.columns) if name in frame.columns]].copy()
     for name in ("cost_usd", "latency_s", "output_tokens", *CHANGES, "request_id", "replayed_from"):
         if name not in kept.columns:
             kept[name] = None

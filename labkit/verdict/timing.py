@@ -64,8 +64,8 @@ def conditions(first: Clock, second: Clock) -> list[str]:
 
 def clock_notes(found: ContenderTable, shown: Mapping[str, str]) -> list[str]:
     """Which latencies there are, of when; and whose scores and prices are of another day."""
-    timed = [clock for clock in found.clocks if clock.fresh]
-    untimed = {name: clock for name, clock in zip(found.names, found.clocks, strict=True) if not clock.fresh}
+    timed = [clock for clock in found.clocks if clock.timed]
+    untimed = {name: clock for name, clock in zip(found.names, found.clocks, strict=True) if not clock.timed}
     said = []
     if not timed:
         said.append(f"{_why_none(found.clocks)}, so latencies are not compared")
@@ -74,8 +74,7 @@ def clock_notes(found: ContenderTable, shown: Mapping[str, str]) -> list[str]:
         those = listed([shown[name] for name, clock in untimed.items() if _why_none([clock]) == why])
         said.append(f"{why}, so no latency: {those}")
     said.append(
-        f"latencies: fresh answers only, measured {_when(timed)}; differences below "
-        f"{RESOLUTION_S * 1000:g} ms are labkit's own"
+        f"latencies: {_measured(timed)}; differences below {RESOLUTION_S * 1000:g} ms are labkit's own"
     )
     if len(timed) > 2 and any(conditions(timed[0], clock) for clock in timed[1:]):
         said.append("latencies were not all measured under the same conditions; see the sentences")
@@ -88,8 +87,8 @@ def _why_none(untimed: Sequence[Clock]) -> str:
     if not done:
         return "no answer is done"
     if replays == done:
-        return "no answer was asked afresh"
-    return "no latency is known" if not replays else "no latency is known of what was asked afresh"
+        return "all answers are replays, and the frame has no clocks of their first asking"
+    return "no latency is known"
 
 
 def _replay_notes(found: ContenderTable, shown: Mapping[str, str]) -> list[str]:
@@ -120,8 +119,14 @@ def _replayed(count: int, name: str) -> str:
     return f"{counted(count, 'answer')} of {name} {'is a replay' if count == 1 else 'are replays'}"
 
 
-def _when(timed: Sequence[Clock]) -> str:
-    return _on(sorted({day for clock in timed for day in clock.days}))
+def _measured(timed: Sequence[Clock]) -> str:
+    when = _on(sorted({day for clock in timed for day in clock.days}))
+    total, before = (sum(getattr(clock, what) for clock in timed) for what in ("timed", "timed_before"))
+    if not before:
+        return f"fresh answers only, measured {when}"
+    if before == total:
+        return f"measured when first asked, {when}"
+    return f"of {total:,} answers, {before:,} of them replays measured when first asked, {when}"
 
 
 def _on(days: Sequence[str]) -> str:

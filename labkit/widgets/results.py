@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 FOLLOW_S = 2.0
 ROWS = 50
 CHARTS = {
-    "cost_latency": "cost against latency",
-    "scores": "score",
     "frontier": "score against price and speed",
-    "forest": "differences between models",
+    "scores": "score",
+    "cost_latency": "cost against latency",
+    "forest": "differences of score",
     "ttft": "time to first token (ECDF)",
     "latency": "latency (ECDF)",
     "tokens_cost": "tokens and cost",
+}
+BY: dict[str, str | tuple[str, ...]] = {
+    "prompts and models": ("prompt", "model"),
+    "models": "model",
+    "prompts": "prompt",
 }
 COLUMNS = (
     "prompt", "model", "sample_id", "repeat", "status", "text", "score.*", "cost_usd", "ttft_s", "latency_s",
@@ -48,7 +53,7 @@ class Readable(Protocol):
 
     def summary(self) -> pd.DataFrame: ...
 
-    def chart(self, kind: str) -> Any: ...
+    def chart(self, kind: str, *, by: str | Sequence[str] | None = None) -> Any: ...
 
 
 class Results:
@@ -68,16 +73,17 @@ class Results:
         self._kind = ipywidgets.Dropdown(
             description="Chart", options=[(words, kind) for kind, words in CHARTS.items()]
         )
+        self._by = ipywidgets.Dropdown(description="Compare", options=list(BY.items()))
         self._chart = ipywidgets.Output(layout={"width": "auto", "min_height": "460px"})
         self._against = ipywidgets.Dropdown(description="Compare to", layout={"width": "34em"})
         self._differing = ipywidgets.Checkbox(description="only where answers differ", indent=False)
-        for box in (self._kind, self._against, self._differing):
+        for box in (self._kind, self._by, self._against, self._differing):
             box.observe(status.guarded(lambda _: self._draw()), "value")
         tools = ipywidgets.HBox([self._against, self._differing, rule], layout=WRAPPED)
         parts = [
             ipywidgets.VBox([tools, self._answers, self._pagers[0].widget]),
             self._summary,
-            ipywidgets.VBox([self._kind, self._chart]),
+            ipywidgets.VBox([ipywidgets.HBox([self._kind, self._by], layout=WRAPPED), self._chart]),
             ipywidgets.VBox([self._rows, self._pagers[1].widget]),
         ]
         self.tabs = ipywidgets.Tab(parts, titles=["Answers", "Summary", "Charts", "Rows"], layout=WIDE)
@@ -132,7 +138,7 @@ class Results:
         self._summary.value = summary.html(run.summary())
 
     def _draw_chart(self, run: Readable) -> None:
-        figure = run.chart(self._kind.value)
+        figure = run.chart(self._kind.value, by=self._by.value)
         data = {
             "application/vnd.plotly.v1+json": json.loads(figure.to_json()),
             "text/plain": f"{CHARTS[self._kind.value]}: plotly figure",

@@ -72,12 +72,73 @@ def test_a_chart_takes_a_run_or_a_frame(chart, rows):
 def test_n_and_units_are_told(chart, rows, number):
     """The title says n, the axes have units, and no label is lost, with one model or sixty."""
     found = chart(rows([f"openai/m{i}" for i in range(number)], prompts=["p", "q"]))
-    assert f"of {number} model" in found.layout.title.text
+    called = f"{number} model" if chart is charts.scores else f"{2 * number} combinations,"
+    assert f"of {called}" in found.layout.title.text
     assert f"n = {number * 24:,} answers" in found.layout.title.text
     across = found.layout.xaxis.title.text
     assert any(unit in across for unit in ("(s", "(USD", "tokens", "mean over samples"))
     drawn = _texts(found)
     assert all(f'm{i}"' in drawn or f"m{i}<" in drawn or f"m{i}," in drawn for i in range(number))
+
+
+TOLD_APART = [chart for chart in ALL if chart is not charts.scores]
+told_apart = pytest.mark.parametrize("chart", TOLD_APART, ids=lambda chart: chart.__name__)
+
+
+@told_apart
+@pytest.mark.parametrize(
+    ("by", "title", "label"),
+    [
+        (None, " 4 combinations", "q · a (local)"),
+        (["prompt", "model"], " 4 combinations", "q · a (local)"),
+        ("model", " 2 models over 2 prompts", "a (local)"),
+        ("prompt", " 2 prompts over 2 models", "q"),
+    ],
+)
+def test_prompts_and_models_are_told_apart_as_asked(chart, rows, by, title, label):
+    """By model, by prompt, by both; without a word by both where there are several prompts."""
+    frame = rows(prompts=["p", "q"])
+    if chart is charts.cost_parts and by == "prompt":
+        with pytest.raises(DefinitionError, match="over several models, whose prices differ"):
+            chart(frame, by=by)
+        return
+    found = chart(frame, by=by)
+    assert title in found.layout.title.text
+    drawn = _texts(found)
+    assert any(f'"{label}{end}' in drawn for end in ('"', "<", ","))
+    assert (" · a (local)" in drawn) == (by not in ("model", "prompt"))
+
+
+@told_apart
+def test_one_prompt_is_not_told_of(chart, rows):
+    """Where all models got the same prompt they alone are the contenders."""
+    title = chart(rows()).layout.title.text
+    assert " 2 models" in title
+    assert "over" not in title
+
+
+@told_apart
+@pytest.mark.parametrize("by", ["sample", [], ["model", "model"]])
+def test_what_cannot_be_told_apart_is_refused(chart, rows, by):
+    """A wrong `by` says what there is."""
+    with pytest.raises(DefinitionError, match="compare by 'model', 'prompt' or"):
+        chart(rows(), by=by)
+
+
+def test_a_model_keeps_its_colour_whatever_is_compared(rows):
+    """By model and by both: one colour for each model, one marker for each prompt, no two alike."""
+    frame = rows([f"openai/m{i}" for i in range(3)], prompts=["p", "q", "r"])
+    alone = {trace.name: trace.marker.color for trace in charts.cost_latency(frame, by="model").data}
+    looks = {}
+    for trace in charts.cost_latency(frame).data:
+        prompt, model = trace.name.split(" · ")
+        assert trace.marker.color == alone[model]
+        looks[prompt, model] = (trace.marker.symbol, trace.marker.color)
+    assert len(set(looks.values())) == 9
+    assert len({(prompt, symbol) for (prompt, _), (symbol, _) in looks.items()}) == 3
+    assert {trace.line.color for trace in charts.latency(frame, by="prompt").data if trace.name} == {
+        "#7f7f7f"
+    }
 
 
 @every_chart

@@ -42,11 +42,14 @@ def test_free_models_stand_in_their_lane(rows):
     assert found.layout.xaxis.ticktext[0] == "0"
 
 
-def test_only_free_models_are_drawn_at_0(rows):
-    """Where nothing costs anything the axis is linear and says 0."""
-    found = cost_latency(rows(models=["local/a", "local/b"]))
-    assert found.layout.xaxis.ticktext == ("0",)
-    assert all(trace.x[0] == 0 for trace in found.data)
+def test_where_all_is_free_latency_alone_is_drawn(rows):
+    """Nothing costs anything: no line of marks at 0, but a row each, fastest on top."""
+    frame = rows(models=["local/a", "local/b"])
+    frame["latency_s"] = np.where(frame["model"] == "local/a", 1.0, 2.0)
+    found = cost_latency(frame)
+    assert "2 models, all free" in found.layout.title.text
+    assert list(found.layout.yaxis.ticktext) == ["b (local)", "a (local)"]
+    assert [trace.x[0] for trace in found.data] == [2, 1]
 
 
 def test_tokens_have_a_row_per_model_dearest_on_top(rows):

@@ -14,7 +14,11 @@ def test_a_forest_draws_each_pair_of_a_verdict(rows):
     found = verdict(rows([f"openai/m{i}" for i in range(4)], samples=40))
 
     class Run:
-        def verdict(self):
+        def generations(self, *, columns=None):
+            return rows()
+
+        def verdict(self, *, by):
+            assert by == ["model"]
             return found
 
     drawn = charts.forest(found)

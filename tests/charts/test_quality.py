@@ -29,6 +29,16 @@ def test_the_best_model_is_on_top(rows):
     assert list(scores(frame).layout.yaxis.ticktext) == ["b", "a"]
 
 
+def test_the_baseline_of_the_summary_is_drawn_without_a_word(rows):
+    """The most frequent target and its share, where samples have targets; none where it is not wanted."""
+    frame = rows(samples=12)
+    frame["sample.target"] = np.where(frame["sample_id"].isin(["s0", "s1", "s2"]), "no", "yes")
+    texts = [note.text for note in scores(frame).layout.annotations]
+    assert texts == ["always “yes” 0.75"]
+    assert not scores(frame, baseline=None).layout.annotations
+    assert not scores(rows()).layout.annotations
+
+
 def test_a_baseline_is_a_line_with_its_label(rows):
     """What a constant answer would score is drawn and named."""
     found = scores(rows(), baseline=("praise<b>", 0.55))

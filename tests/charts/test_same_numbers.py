@@ -16,6 +16,7 @@ from labkit.summary import summarize
 from labkit.verdict import verdict
 
 EARLY = pd.Timestamp("2026-11-23", tz="UTC")
+BYS = ["model", "prompt", ["prompt", "model"]]
 SCALES = [None, (0, 1, 1), (0, 1, None), (1, 5, 1)]
 
 
@@ -42,7 +43,9 @@ def studies(draw: st.DrawFn) -> tuple[pd.DataFrame, str | None]:
                         "latency_s": seconds if done else np.nan, "ttft_s": seconds / 3,
                         "cost_usd": 0.001 * float(rng.lognormal()) if priced else np.nan,
                         "input_tokens": int(rng.integers(9, 90)), "output_tokens": int(rng.integers(1, 60)),
-                        "replayed_from": "g" if rng.random() < 0.1 else None,
+                        "replayed_from": f"g{len(rows) // 2}" if (again := rng.random() < 0.1) else None,
+                        "first.generation_id": f"g{len(rows) // 2}" if again else f"r{len(rows)}",
+                        "first.latency_s": seconds if done else np.nan, "first.ttft_s": seconds / 3,
                         "started_at": EARLY + pd.Timedelta(seconds=len(rows)), "in_flight": 4,
                         "maybe_paid": 0, "attempts": 1,
                         "sample.kind": "uv"[sample % 2], "sample.who": sample // 3,
@@ -106,7 +109,7 @@ def test_scores_are_those_of_the_summary(study: tuple[pd.DataFrame, str | None])
         for at, row in enumerate(part[part["score_n"] > 0].to_dict("records")):
             assert _ends(trace, at) == _score_row(row)
     sliced = summarize(frame, by=["model", "sample.kind"], clusters=clusters)
-    for trace in _marks(charts.slices(frame, "kind", clusters=clusters)):
+    for trace in _marks(charts.slices(frame, "kind", by="model", clusters=clusters)):
         mine = sliced[(sliced["model"] == f"x/{trace.name}") | (sliced["model"] == trace.name)]
         # Slices are found again by what is told of them; two of one mean differ by their ends.
         drawn = sorted((_ends(trace, at) for at in range(len(trace.x))), key=_order)
@@ -115,7 +118,7 @@ def test_scores_are_those_of_the_summary(study: tuple[pd.DataFrame, str | None])
             assert found == _score_row(row)
     if frame["repeat"].nunique() > 1:
         again = summarize(frame, by=["model", "repeat"], clusters=clusters)
-        traces = _marks(charts.drift(frame, clusters=clusters))
+        traces = _marks(charts.drift(frame, by="model", clusters=clusters))
         for trace in traces:
             mine = again[(again["model"] == f"x/{trace.name}") | (again["model"] == trace.name)]
             right = trace.xaxis in (None, "x")
@@ -127,15 +130,23 @@ def test_scores_are_those_of_the_summary(study: tuple[pd.DataFrame, str | None])
                     assert trace.y[at] == pytest.approx(row["latency_p50_s"])
 
 
-@given(studies())
+def _table(frame: pd.DataFrame, by: Any, clusters: str | None = None) -> pd.DataFrame:
+    """The summary, indexed by what a legend calls each row."""
+    table = summarize(frame, by=by, clusters=clusters)
+    keys = [by] if isinstance(by, str) else by
+    names = [[str(value).removeprefix("x/") for value in table[key]] for key in keys]
+    return table.set_index(pd.Index([" · ".join(one) for one in zip(*names, strict=True)]))
+
+
+@given(studies(), st.sampled_from(BYS))
 @settings(max_examples=25, deadline=None)
-def test_costs_and_clocks_are_those_of_the_summary(study: tuple[pd.DataFrame, str | None]) -> None:
+def test_costs_and_clocks_are_those_of_the_summary(study: tuple[pd.DataFrame, str | None], by: Any) -> None:
     """The price of 1,000 answers, median latency, speed; what is not known is drawn in none of them."""
     frame, clusters = study
-    table = summarize(frame, by="model", clusters=clusters).set_index("model")
+    table = _table(frame, by, clusters)
     known = table[table["cost_per_1k_usd"].notna()]
     timed = table[table["latency_p50_s"].notna()]
-    drawn = charts.frontier(frame, clusters=clusters)
+    drawn = charts.frontier(frame, by=by, clusters=clusters)
     sides: dict[str, list[Any]] = {"x": [], "x2": []}
     for trace in _marks(drawn):
         sides[trace.xaxis or "x"].append(trace)
@@ -146,30 +157,33 @@ def test_costs_and_clocks_are_those_of_the_summary(study: tuple[pd.DataFrame, st
         for trace, row in zip(sides[side], rows.to_dict("records"), strict=True):
             assert _ends(trace, 0, "y") == _score_row(row)
     both = known[known["latency_p50_s"].notna()]
-    marks = _marks(charts.cost_latency(frame))
+    marks = _marks(charts.cost_latency(frame, by=by))
     assert [t.x[0] for t in marks] == pytest.approx(both["cost_per_1k_usd"].tolist())
     assert [t.y[0] for t in marks] == pytest.approx(both["latency_p50_s"].tolist())
-    priced = [t.x[0] for t in _marks(charts.tokens_cost(frame)) if t.xaxis == "x2"]
+    priced = [t.x[0] for t in _marks(charts.tokens_cost(frame, by=by)) if t.xaxis == "x2"]
     assert priced == pytest.approx(sorted(known["cost_per_1k_usd"]))
-    bars = charts.cost_parts(frame).data
-    sums = np.sum([bar.x for bar in bars], axis=0) if bars else []
-    assert list(sums) == pytest.approx(sorted(known["cost_per_1k_usd"]))
-    speeds = [t.x[0] for t in _marks(charts.speed(frame))]
+    if by != "prompt":
+        bars = charts.cost_parts(frame, by=by).data
+        sums = np.sum([bar.x for bar in bars], axis=0) if bars else []
+        assert list(sums) == pytest.approx(sorted(known["cost_per_1k_usd"]))
+    speeds = [t.x[0] for t in _marks(charts.speed(frame, by=by))]
     assert speeds == pytest.approx(sorted(table["tokens_per_s"].dropna()))
 
 
-@given(studies())
+@given(studies(), st.sampled_from(BYS))
 @settings(max_examples=25, deadline=None)
-def test_curves_of_clocks_pass_through_the_summarys_quantiles(study: tuple[pd.DataFrame, str | None]) -> None:
+def test_curves_of_clocks_pass_through_the_summarys_quantiles(
+    study: tuple[pd.DataFrame, str | None], by: Any
+) -> None:
     """Half of the answers came within the median of the table, 95 in 100 within its p95."""
     frame, _ = study
-    table = summarize(frame, by="model").set_index("model")
+    table = _table(frame, by)
     for draw, of in ((charts.latency, "latency"), (charts.ttft, "ttft")):
-        for trace in draw(frame).data:
+        for trace in draw(frame, by=by).data:
             if trace.name is None:
                 continue
             name, _, count = trace.name.partition(", n = ")
-            row = table.loc[f"x/{name}" if f"x/{name}" in table.index else name]
+            row = table.loc[name]
             assert int(count) == row["latency_n"]
             values, shares = np.array(trace.x, dtype=float), np.array(trace.y, dtype=float)
             for share in (50, 95):

@@ -18,7 +18,7 @@ def test_slices_hold_the_rates_of_their_samples(rows):
         part = frame[frame["sample.kind"] == kind]
         expected = rate_interval(part["score.exact"], samples=part["sample_id"])
         assert estimate in (pytest.approx(expected.estimate), *trace.x)
-    assert "by kind, n = 40 answers" in drawn.layout.title.text
+    assert "by kind, 1 model, n = 40 answers" in drawn.layout.title.text
 
 
 def test_an_unknown_column_is_named(rows):

@@ -33,6 +33,55 @@ sys.stdin.read()
 """
 
 
+READ = """
+import duckdb, sys
+for _ in range(500):
+    try:
+        connection = duckdb.connect(sys.argv[1], read_only=True)
+        break
+    except duckdb.IOException:
+        import time
+        time.sleep(0.02)
+print(*connection.sql("select count(*) from generations").fetchone(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_plain_duckdb_sees_a_run_as_far_as_it_is_folded_and_stops_nothing(
+    lab: lk.Lab, here: Path, channel: Any, until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What labkit reads it folds, and then another process has it too; held open, the run ends all the same,
+    and the rest is there for the next that connects."""
+    told: list[str] = []
+    real = Progress.ended
+
+    def ended(self: Progress, generation: Any) -> None:
+        real(self, generation)
+        told.append(generation.generation_id)
+
+    def read() -> subprocess.Popen[str]:
+        words = [sys.executable, "-c", READ, str(here / "lab.duckdb")]
+        return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    monkeypatch.setattr(Progress, "ended", ended)
+    channel.script(then={"first_s": 0.05})
+    rows = [{"n": str(number)} for number in range(60)]
+    plan = lab.plan(prompts=["Say {{ n }}."], models=[channel.model(concurrency=8)], dataset=rows)
+    run = plan.start(progress="none")
+    until(lambda: len(told) >= 20)
+    assert len(lab.generations(status="done")) >= 20
+    reader = read()
+    assert reader.stdout is not None
+    assert int(reader.stdout.readline()) >= 20
+    lab.store.wait_s = 0.3
+    run.wait()
+    assert run.status == "finished"
+    assert len(told) == 60
+    reader.communicate("")
+    assert len(lab.generations()) == 60
+    assert read().communicate("")[0] == "60\n"
+
+
 def test_a_run_ends_while_somebody_holds_the_lab(lab: lk.Lab, here: Path, echo: Callable[..., Any]) -> None:
     """F30: the file is taken in mid-run; every answer is kept, and scores come once it is free again."""
     lab.plan(prompts=["Say {{ n }}"], models=[echo("first")], dataset=[{"n": "0"}]).run()

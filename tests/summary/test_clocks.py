@@ -9,6 +9,7 @@ import pytest
 from labkit.summary.clocks import RESOLUTION_S, clocks, together
 from labkit.summary.contender_table import contender_table
 from labkit.summary.dominance import dominated
+from labkit.summary.first_asking import first_askings
 from labkit.summary.pairwise import compare_pairs
 
 KEYS = [("x/A",), ("x/B",)]
@@ -20,7 +21,7 @@ def timed(first, second, *, latency_s=1.0):
     at = [None if minute is None else noon + pd.Timedelta(minutes=minute) for minute in [*first, *second]]
     frame = pd.DataFrame({"status": "done", "started_at": at, "latency_s": latency_s})
     whose = np.repeat([0, 1], [len(first), len(second)])
-    return clocks(frame, np.ones(len(frame), dtype=bool), whose, KEYS)
+    return clocks(frame, first_askings(frame), whose, KEYS)
 
 
 def test_requests_in_mixed_order_are_together():
@@ -70,8 +71,8 @@ def test_replays_are_counted_with_the_days_of_their_originals():
             "latency_s": [None, 1.0, None],
         }
     )
-    (found,) = clocks(frame, np.array([False, True, False]), np.zeros(3, dtype=int), KEYS[:1])
-    assert (found.done, found.replays, found.fresh) == (2, 1, 1)
+    (found,) = clocks(frame, first_askings(frame), np.zeros(3, dtype=int), KEYS[:1])
+    assert (found.done, found.replays, found.timed) == (2, 1, 1)
     assert (found.replay_days, found.days) == (("2026-11-20",), ("2026-11-23",))
 
 

@@ -32,6 +32,7 @@ COLUMNS = [
     "scored",
     "score_n",
     "latency_n",
+    "latency_before_n",
     "latency_p50_s",
     "latency_p95_s",
     "ttft_p50_s",

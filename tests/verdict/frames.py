@@ -18,12 +18,14 @@ def frame(
     days: Mapping[str, str] | None = None,
     in_flight: Mapping[str, int] | None = None,
     replayed: Sequence[str] = (),
+    first: bool = False,
     spread: float = 0.3,
     scale: tuple[float, float, float | None] | None = (0, 1, 1),
 ) -> pd.DataFrame:
     """`frame({"m/a": [1, 0, None]}, cost_usd={"m/a": 0.001})`: one row per score; None is a failed answer.
 
-    A score may be a list: then it holds repeats. `spread` scatters costs and latencies; `scale` is
+    A score may be a list: then it holds repeats. Of the `replayed`, `first` gives the clocks of their first
+    asking, as a lab does. `spread` scatters costs and latencies; `scale` is
     what the scorer declares.
     """
     rows = []
@@ -34,7 +36,8 @@ def frame(
                 noise = float(np.exp(rng.normal(0, spread)))
                 cost = (cost_usd or {}).get(model, 0.001)
                 seconds = (latency_s or {}).get(model, 1.0)
-                timed = score is not None and seconds is not None and model not in replayed
+                known = first or model not in replayed
+                timed = score is not None and seconds is not None and known
                 rows.append(
                     {
                         "prompt": prompt,
@@ -59,6 +62,11 @@ def frame(
                     }
                 )
     found = pd.DataFrame(rows)
+    if first:
+        found["first.generation_id"] = [f"g{place}" for place in range(len(found))]
+        for name in ("latency_s", "ttft_s", "in_flight"):
+            found[f"first.{name}"] = found[name]
+        found.loc[found["replayed_from"].notna(), ["latency_s", "ttft_s", "in_flight"]] = None
     found.attrs["scales"] = {} if scale is None else {"exact": scale}
     return found
 

@@ -715,6 +715,11 @@ def _() -> Verdict:
     return verdict(frame(TIMED, replayed=[A, B]))
 
 
+@study("All replayed, first asked together", "Compared by the clocks of then, which is told.")
+def _all_replayed_first() -> Verdict:
+    return verdict(frame(TIMED, latency_s={A: 1, B: 0.4}, replayed=[A, B], first=True))
+
+
 @study("Eight, seven of them replayed", "The replays are one note.")
 def _() -> Verdict:
     models = {f"x/m{i}": ones(0.5, 20, seed=i) for i in range(8)}

@@ -74,14 +74,44 @@ def test_a_wave_within_labkits_own_time_refuses_nothing(frame, ones):
 
 def test_without_any_latency_the_note_says_why(frame, scores):
     """Replays, nothing done, and clocks that are not known are three reasons."""
-    assert "no answer was asked afresh, so no latency: x/A" in verdict(frame(scores, replayed=[A])).notes
+    told = "all answers are replays, and the frame has no clocks of their first asking"
+    assert f"{told}, so no latency: x/A" in verdict(frame(scores, replayed=[A])).notes
     replayed = verdict(frame(scores, replayed=[A, B]))
     assert "time" not in replayed.sentences[0]
-    assert "no answer was asked afresh, so latencies are not compared" in replayed.notes
+    assert f"{told}, so latencies are not compared" in replayed.notes
     unknown = verdict(frame(scores, latency_s={A: None, B: None}))
     assert "no latency is known, so latencies are not compared" in unknown.notes
     undone = frame(scores).assign(status="partial")
     assert "no answer is done, so latencies are not compared" in verdict(undone).notes
+
+
+def test_replays_are_compared_by_the_clocks_of_their_first_asking(frame, scores):
+    """A run of replays says of time what the run said whose answers they are, and when that was."""
+    asked = verdict(frame(scores, latency_s={A: 1, B: 0.4}))
+    again = verdict(frame(scores, latency_s={A: 1, B: 0.4}, replayed=[A, B], first=True))
+    assert "x/B took" in asked.sentences[0]
+    assert again.sentences == asked.sentences
+    assert any(note.startswith("latencies: measured when first asked, on 2026-11-23") for note in again.notes)
+
+
+def test_first_askings_of_another_time_are_not_compared(frame, scores):
+    """What was asked now and what was asked three days ago shared no hour; other conditions are told."""
+    study = {"latency_s": {A: 1, B: 0.4}, "first": True}
+    apart = verdict(frame(scores, replayed=[A], days={A: "2026-11-20T09:10"}, **study))
+    assert (
+        "Their latencies come from different times (2026-11-23 00:00 to 00:01 UTC against 2026-11-20"
+        in (apart.sentences[0])
+    )
+    assert any(
+        note.startswith(
+            "latencies: of 200 answers, 100 of them replays measured when first asked, from 2026-11-20"
+        )
+        for note in apart.notes
+    )
+    busy = verdict(
+        frame(scores, latency_s={A: 1, B: 0.4}, in_flight={A: 2, B: 16}, replayed=[A, B], first=True)
+    )
+    assert "16 against 2 requests in flight" in busy.sentences[0]
 
 
 def test_replays_of_another_day_are_named_for_scores_and_prices(frame, scores):

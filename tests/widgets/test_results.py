@@ -10,7 +10,7 @@ import pytest
 
 import labkit as lk
 from labkit.widgets.forms import Status
-from labkit.widgets.results import CHARTS, ROWS, Results
+from labkit.widgets.results import BY, CHARTS, ROWS, Results
 
 ANSWERS, SUMMARY, CHART, TABLE = range(4)
 
@@ -56,6 +56,21 @@ def test_every_chart_is_a_small_figure(run: Any) -> None:
         assert len(str(output)) < 200_000
 
 
+def test_charts_tell_apart_what_is_chosen(run: Any) -> None:
+    """Prompts and models as in the summary; models or prompts alone where that is chosen."""
+    results = Results(Status())
+    results.show(run)
+    results.tabs.selected_index = CHART
+    titles = []
+    for by in BY.values():
+        results._by.value = by
+        (output,) = results._chart.outputs
+        titles.append(output["data"]["application/vnd.plotly.v1+json"]["layout"]["title"]["text"])
+    assert "combination" in titles[0]
+    assert " model" in titles[1]
+    assert " prompt" in titles[2]
+
+
 def test_pages(run: Any) -> None:
     """Rows and answers have pages, and none before the first or after the last."""
     results = Results(Status())
@@ -74,7 +89,7 @@ def test_pages(run: Any) -> None:
 def test_a_failing_chart_is_said(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a tab cannot draw is said in the status line."""
 
-    def broken(kind: str) -> Any:
+    def broken(kind: str, *, by: Any) -> Any:
         raise RuntimeError("no ink")
 
     monkeypatch.setattr(run, "chart", broken)
