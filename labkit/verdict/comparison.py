@@ -22,7 +22,7 @@ from labkit.summary.pairwise import compare_pairs
 from labkit.summary.scores import Basis, Bounds, score_column, score_scale
 from labkit.verdict import show
 from labkit.verdict.amounts import counted
-from labkit.verdict.changes import CHANGES, cause, changes, sentence
+from labkit.verdict.changes import CHANGES, NOTHING, cause, changes, sentence
 from labkit.verdict.words import Terms, score_note
 from labkit.visible import visible
 
@@ -111,6 +111,7 @@ def compare(
     import pandas as pd
 
     names = (visible(names[0], limit=60), visible(names[1], limit=60))
+    some = len(found) == 1 or any(row["details"] for row in found)
     terms = Terms(
         scorer=column.removeprefix("score."),
         study=Basis(scale, None, False, level, level, False),
@@ -124,7 +125,7 @@ def compare(
         after=names[1],
         scorer=column.removeprefix("score."),
         level=level,
-        sentences=tuple(sentence(row, terms, names) for row in found),
+        sentences=tuple(sentence(row, terms, names, some_changed=some) for row in found),
         notes=_notes(paired, new, terms, names, found),
         rows=pd.DataFrame(found).drop(columns=["details", "answers", "latency_n"]),
     )
@@ -255,6 +256,7 @@ def _notes(
     said = [f"{score_note(terms)}, higher taken for better", f"paired on common samples; {level} intervals"]
     if len(found) > 1:
         said[-1] += f" that hold for all {len(found)} together, decided by Holm's correction"
+        said += [] if any(row["details"] for row in found) else [NOTHING]
     said.append(
         f"{level} holds for scores, prices, times and tokens separately, not for all of them together"
     )
