@@ -6,6 +6,7 @@ It draws a verdict's frame and decides nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from labkit.arguments import check, number
@@ -57,8 +58,11 @@ def forest(x: Pairs | pd.DataFrame, *, by: By = None, margin: float | None = Non
     heading = f"Differences of {name}, n = {counted(len(compared), 'pair')}, {decided:,} decided"
     level = float(shown["level"].iloc[0]) * 100
     said = f"bars: {level:g} % intervals that hold together · filled: decided"
+    if (shown["decided"] & (shown["all_low"] <= 0)).any():
+        said += " · filled across 0: by Holm's correction"
     if len(shown) < len(compared):
         said += f" · drawn: the {counted(len(shown), 'pair')} of the best"
+    called: Mapping[str, str] = getattr(x, "names", {})
     found = figure(heading, said, height=150 + ROW_PX * max(3, len(shown)))
     for row, pair in enumerate(reversed(shown.to_dict("records"))):
         found.add_trace(_mark(pair, row, factor))
@@ -71,7 +75,7 @@ def forest(x: Pairs | pd.DataFrame, *, by: By = None, margin: float | None = Non
         axis(
             "",
             tickvals=list(range(len(shown))),
-            ticktext=[_label(pair) for pair in reversed(shown.to_dict("records"))],
+            ticktext=[_label(pair, called) for pair in reversed(shown.to_dict("records"))],
             range=[-0.7, len(shown) - 0.3],
             zeroline=False,
         )
@@ -102,14 +106,14 @@ def _pairs(given: Any, margin: float | None) -> tuple[pd.DataFrame, str, float |
     return pairs, scorer, margin if margin is not None else getattr(given, "margin", None), points
 
 
-def _label(pair: dict[Any, Any]) -> str:
-    return f"{_short(pair['first'])} − {_short(pair['second'])}"
+def _label(pair: dict[Any, Any], called: Mapping[str, str]) -> str:
+    return f"{_short(pair['first'], called)} − {_short(pair['second'], called)}"
 
 
-def _short(name: Any) -> str:
-    # A provider's name is told in the tables; here it would push the chart off its page.
+def _short(name: Any, called: Mapping[str, str]) -> str:
+    # A frame knows no names but ids; there a provider's would push the chart off its page.
     parts = [part.partition("/")[2] or part for part in str(name).split(" · ")]
-    text = " · ".join(parts)
+    text = called.get(str(name)) or " · ".join(parts)
     return plotly_text(text if len(text) <= 34 else f"{text[:16]}…{text[-16:]}")
 
 

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from labkit import summary
-from labkit.report.material import Material, scrub
+from labkit.report.material import Material, Shown, scrub
 from labkit.report.methods import paragraph, references
-from labkit.report.tables import design_rows, lacking_notes, missing_rows, provenance_rows
+from labkit.report.tables import design_rows, lacking_notes, missing_rows, moment, provenance_rows, summaries
 from labkit.visible import visible
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MOST_ROWS = 40
 _ACTS = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$:@])")
@@ -39,24 +35,28 @@ def plain(value: object, *, limit: int = 300) -> str:
 def _sections(given: Material) -> Iterable[str]:
     run = given.run
     yield f"# {plain(given.question)}\n"
-    yield f"Run {plain(run['run_id'])}, {plain(run['status'])}, {plain(run['started_at'])}.\n"
+    yield f"Run {plain(run['run_id'])}, {plain(run['status'])}, {plain(moment(run['started_at']))}.\n"
     yield "## Verdict\n"
     if given.verdict is None:
         yield "Nothing was scored, so there is no verdict.\n"
     else:
         yield f"**{plain(given.verdict.headline, limit=500)}**\n"
-        told = given.verdict.ranks or given.verdict.sentences[:MOST_ROWS]
+        yield from (f"{plain(said, limit=1500)}\n" for said in given.verdict.conclusion)
+        told = given.verdict.ranks or given.verdict.sentences
         yield from (f"- {plain(said, limit=1500)}" for said in told)
         yield ""
         yield from (f"*{plain(note, limit=500)}*  " for note in given.verdict.notes)
         yield ""
     # A code block is text to every viewer; a fence longer than any inside cannot be closed from within.
-    table = summary.text(given.summary)
+    table = "\n\n".join(map(summary.text, summaries(given)))
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", table)), default=0))
     yield f"## Summary\n\n{fence}text\n{table}\n{fence}\n"
     if given.differences is not None and len(given.differences.frame()):
         yield "## Rows that decide\n"
-        yield from _table(_deciding(given.differences.frame(), given.differences.names), headed=True)
+        yield from _table(_deciding(given.differences), headed=True)
+    if given.verdict is not None and given.verdict.ranks:
+        yield "\n## All pairs, one by one\n"
+        yield from (f"- {plain(said, limit=1500)}" for said in given.verdict.sentences)
     yield "\n## Design\n"
     yield from _table(design_rows(given))
     for prompt in given.prompts:
@@ -75,9 +75,14 @@ def _sections(given: Material) -> Iterable[str]:
     yield from (f"- {work}" for work in references(given))
 
 
-def _deciding(frame: pd.DataFrame, names: Sequence[str]) -> list[tuple[object, ...]]:
+def _deciding(given: Shown) -> list[tuple[object, ...]]:
+    frame, names = given.frame(), given.names
     samples = [str(name) for name in frame.columns if str(name).startswith("sample.")] or ["sample_id"]
-    head = ("why", *(name.removeprefix("sample.") for name in samples), *names)
+    head = (
+        "why",
+        *(name.removeprefix("sample.") for name in samples),
+        *(given.called[name] for name in names),
+    )
     rows: list[tuple[object, ...]] = [head]
     for row in frame.head(MOST_ROWS).to_dict("records"):
         answers = (f"{row[f'text.{name}']} [{row[f'score.{name}']:g}]" for name in names)

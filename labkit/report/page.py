@@ -1,12 +1,13 @@
 """A run as one page that fetches nothing: question, verdict, charts, tables, provenance, methods.
 
-Its content security policy allows the two scripts it carries, by their hashes, and nothing else: what
-models wrote can neither run nor call out. It draws what it is given.
+Its content security policy allows the scripts it carries, by their hashes, and nothing else: what models
+wrote can neither run nor call out. It draws what it is given.
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -15,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 from labkit import summary
 from labkit.report.material import Material, scrub
 from labkit.report.methods import paragraph, references
-from labkit.report.tables import design_rows, lacking_notes, missing_rows, provenance_rows
+from labkit.report.tables import design_rows, lacking_notes, missing_rows, moment, provenance_rows, summaries
 from labkit.visible import visible
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+MOST_LINES = 60
+"""Prompts of more lines in all are folded."""
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -40,12 +44,21 @@ _DRAW = (
     "{responsive: true, displaylogo: false});}"
 )
 
+# Plotly is 4.8 MB, packed 2.0. What is unpacked runs only if the policy has its hash.
+_UNPACK = (
+    "(async () => {for (const kept of document.querySelectorAll('script[type=\"text/plain\"]')) {"
+    "const bytes = Uint8Array.from(atob(kept.textContent), one => one.charCodeAt(0));"
+    "const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));"
+    "const script = document.createElement('script');"
+    "script.textContent = await new Response(stream).text(); document.body.append(script);}})();"
+)
+
 
 def page(given: Material) -> str:
     """The whole page as HTML."""
     from plotly.offline import get_plotlyjs
 
-    scripts = [get_plotlyjs(), _DRAW] if given.figures else []
+    scripts = [_UNPACK, get_plotlyjs(), _DRAW] if given.figures else []
     policy = (
         f"default-src 'none'; script-src {' '.join(map(_hash, scripts)) or chr(39) + 'none' + chr(39)}; "
         "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
@@ -59,8 +72,13 @@ def page(given: Material) -> str:
     )
     # The scripts are ours and hold no path; what the data holds goes through scrub.
     body = scrub("".join(_sections(given, title)))
-    drawn = "".join(f"<script>{script}</script>" for script in scripts)
+    packed = "".join(f'<script type="text/plain">{_packed(script)}</script>' for script in scripts[1:])
+    drawn = f"{packed}<script>{_UNPACK}</script>" if scripts else ""
     return f"{scrub(head)}{body}{drawn}</body></html>"
+
+
+def _packed(script: str) -> str:
+    return base64.b64encode(gzip.compress(script.encode(), 9, mtime=0)).decode()
 
 
 def _hash(script: str) -> str:
@@ -73,23 +91,26 @@ def _sections(given: Material, title: str) -> Iterable[str]:
     yield f"<h1>{title}</h1>"
     yield (
         f'<p class="muted">run {_text(run["run_id"])} · {_text(run["status"])} · experiment '
-        f"{_text(run['experiment'])} · {_text(run['started_at'])}</p>"
+        f"{_text(run['experiment'])} · {_text(moment(run['started_at']))}</p>"
     )
     yield "<h2>Verdict</h2>"
     if given.verdict is None:
         yield "<p>Nothing was scored, so there is no verdict.</p>"
     else:
-        yield given.verdict._repr_html_()
+        yield given.verdict.html(contenders=False)
+    yield "<h2>Summary</h2>" + "".join(map(summary.html, summaries(given)))
     if given.figures:
         yield "<h2>Charts</h2>"
         for name, figure in given.figures:
             yield _chart(name, figure)
-    yield f"<h2>Summary</h2>{summary.html(given.summary)}"
     if given.differences is not None and len(given.differences.frame()):
         yield f"<h2>Rows that decide</h2>{given.differences._repr_html_()}"
     yield f"<h2>Design</h2>{_table(design_rows(given))}"
+    lines = sum(
+        str(prompt.get(part) or "").count("\n") + 1 for prompt in given.prompts for part in ("system", "text")
+    )
     for prompt in given.prompts:
-        yield _prompt(prompt)
+        yield _prompt(prompt, seen=lines <= MOST_LINES)
     yield f"<h2>Missing data</h2>{_missing(given)}"
     yield f"<h2>Provenance</h2>{_table(provenance_rows(given))}"
     yield f"<h2>Methods</h2><p>{_text(paragraph(given), limit=5000)}</p>"
@@ -108,7 +129,7 @@ def _chart(name: str, figure: go.Figure) -> str:
     )
 
 
-def _prompt(prompt: Mapping[str, Any]) -> str:
+def _prompt(prompt: Mapping[str, Any], *, seen: bool) -> str:
     version = f", version {prompt['version']}" if prompt.get("version") is not None else ""
     parts = [
         f"<p class='muted'>{name}</p><pre>{_lines(text)}</pre>"
@@ -116,7 +137,7 @@ def _prompt(prompt: Mapping[str, Any]) -> str:
         if text
     ]
     head = f"prompt {_text(prompt['name'])}{_text(version)}"
-    return f"<details><summary>{head}</summary>{''.join(parts)}</details>"
+    return f"<details{' open' if seen else ''}><summary>{head}</summary>{''.join(parts)}</details>"
 
 
 def _missing(given: Material) -> str:

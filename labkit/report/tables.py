@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.report.material import Material
 from labkit.summary import cut_answers, unscored
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Rows = list[tuple[object, ...]]
 
@@ -45,14 +48,61 @@ def provenance_rows(given: Material) -> Rows:
     rows: Rows = [
         ("run", run["run_id"]),
         ("workspace", run["workspace"]),
-        ("started", run["started_at"]),
-        ("ended", run["ended_at"]),
+        ("started", moment(run["started_at"])),
+        ("ended", moment(run["ended_at"])),
         ("spent (USD)", _money(run)),
         ("maybe paid without an answer", run["maybe_paid"]),
     ]
     for name, value in found.items():
-        rows.append((name, as_json(value) if isinstance(value, Mapping | list) else value))
+        rows.append((name, _told(value)))
     return [(name, "–" if value is None else value) for name, value in rows]
+
+
+def moment(value: Any) -> str | None:
+    """A time as a person reads it: to the second, with its zone.
+
+    >>> from datetime import datetime, UTC
+    >>> moment(datetime(2026, 11, 23, 9, 5, 1, 250000, tzinfo=UTC)), moment(None)
+    ('2026-11-23 09:05:01 UTC', None)
+    """
+    if value is None or value != value:
+        return None
+    import pandas as pd
+
+    at = pd.Timestamp(value)
+    at = at.tz_localize("UTC") if at.tzinfo is None else at.tz_convert("UTC")
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _told(value: Any) -> Any:
+    """A value of the provenance: a flat mapping as its names and values."""
+    if isinstance(value, Mapping) and not any(isinstance(one, Mapping | list) for one in value.values()):
+        return ", ".join(f"{name} {'not set' if one is None else one}" for name, one in value.items()) or None
+    return as_json(value) if isinstance(value, Mapping | list) else value
+
+
+def summaries(given: Material) -> list[pd.DataFrame]:
+    """The summary, best first and with ranks where the verdict has them; before it the contenders' own
+    where these are other rows, as models over several prompts are.
+    """
+    found, verdict = given.summary, given.verdict
+    if verdict is None:
+        return [found]
+    if len(verdict.contenders) != len(found):
+        return [verdict.contenders.drop(columns="name"), found]
+    by = list(verdict.by)
+    place = {tuple(map(str, key)): at for at, key in enumerate(verdict.contenders[by].to_numpy())}
+    at = [place[tuple(map(str, key))] for key in found[by].to_numpy()]
+    ranked = [name for name in RANKS if name in verdict.contenders.columns]
+    told = verdict.contenders[ranked].iloc[at].set_axis(found.index)
+    made = found.assign(**{name: told[name] for name in ranked}).iloc[
+        sorted(range(len(at)), key=at.__getitem__)
+    ]
+    made.attrs = dict(found.attrs)
+    return [made]
+
+
+RANKS = ("rank_low", "rank_high", "best_chance")
 
 
 def missing_rows(given: Material) -> Rows:

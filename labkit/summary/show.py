@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,8 @@ _STYLE = (
     "font-variant-numeric:tabular-nums"
 )
 _LINE = "var(--jp-border-color1,var(--vscode-panel-border,#8888))"
-_CELL = f"padding:3px 10px;border-bottom:1px solid {_LINE};white-space:nowrap"
+# All cells wrap, names first, so that a narrow page cuts nothing, and no price.
+_CELL = f"padding:3px 6px;border-bottom:1px solid {_LINE};white-space:normal"
 
 
 def text(summary: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> str:
@@ -88,7 +90,9 @@ def _cells(
     keys = [str(name) for name in summary.columns[: summary.columns.get_loc("n")]]
     columns: dict[str, list[str]] = {}
     for key in keys:
-        names = labels or {} if key == "model" else {}
+        # Where labels are alike the ids tell models apart.
+        told = Counter((labels or {}).get(one, one) for one in {row[key] for row in rows})
+        names = {one: label for one, label in (labels or {}).items() if key == "model" and told[label] == 1}
         columns[visible(key, limit=40)] = [visible(names.get(row[key], row[key]), limit=48) for row in rows]
     columns["n"] = [f"{row['n']:,}" for row in rows]
     for name in ("failed", "partial", "stopped", *KINDS, "replayed", "maybe_paid"):
@@ -106,16 +110,11 @@ def _cells(
     if "rank_low" in summary.columns:
         columns["rank"] = [_ranks(row) for row in rows]
         columns["chance of\nbeing best"] = [_chance(row["best_chance"]) for row in rows]
-    for name, header in (
-        ("latency_p50_s", "latency\np50 (s)"),
-        ("latency_p95_s", "latency\np95 (s)"),
-        ("ttft_p50_s", "TTFT\np50 (s)"),
-        ("ttft_p95_s", "TTFT\np95 (s)"),
-        ("tokens_per_s", "tokens\nper s"),
-    ):
-        columns[header + _mark(summary)] = [_number(row[name]) for row in rows]
-    columns["cost\n(USD)"] = [_cost(row) for row in rows]
     columns["USD per\n1,000"] = [_number(row["cost_per_1k_usd"]) for row in rows]
+    columns["cost\n(USD)"] = [_cost(row) for row in rows]
+    for clock, header in (("latency", "latency (s)"), ("ttft", "TTFT (s)")):
+        columns[f"{header}\np50 / p95{_mark(summary)}"] = [_clock(row, clock) for row in rows]
+    columns[f"tokens\nper s{_mark(summary)}"] = [_number(row["tokens_per_s"]) for row in rows]
     lines = [list(line) for line in zip(*columns.values(), strict=True)]
     return list(columns), lines, {visible(key, limit=40) for key in keys}
 
@@ -197,6 +196,11 @@ def _yes(value: Any) -> str:
     if value is not True and value is not False:
         return NONE if value != value or value is None or str(value) == "<NA>" else str(value)
     return "yes" if value else "no"
+
+
+def _clock(row: Mapping[Any, Any], clock: str) -> str:
+    ends = (row[f"{clock}_p50_s"], row[f"{clock}_p95_s"])
+    return NONE if all(map(math.isnan, ends)) else " / ".join(map(_number, ends))
 
 
 def _cost(row: Mapping[Any, Any]) -> str:

@@ -71,15 +71,23 @@ def times_span(low: float, high: float) -> str:
 
 
 def usd(value: float) -> str:
-    """An amount, two significant digits and never an exponent.
+    """An amount with the digits that it has in a summary: three significant ones, never an exponent.
 
-    >>> usd(0.0312), usd(1234.5), usd(2)
-    ('USD 0.031', 'USD 1,234', 'USD 2.0')
+    >>> usd(0.0312), usd(1234.5), usd(2), usd(0)
+    ('USD 0.0312', 'USD 1,234', 'USD 2.00', 'USD 0')
+    """
+    return f"USD {three_digits(value)}"
+
+
+def three_digits(value: float) -> str:
+    """A cost or a time as a summary has it.
+
+    >>> three_digits(0.5612), three_digits(12.345), three_digits(0)
+    ('0.561', '12.3', '0')
     """
     if value == 0:
-        return "USD 0"
-    places = min(9, max(0, 1 - math.floor(math.log10(abs(value)))))
-    return f"USD {value:,.{places}f}"
+        return "0"
+    return f"{value:,.{min(12, max(0, 2 - math.floor(math.log10(abs(value)))))}f}"
 
 
 def about(count: int) -> str:

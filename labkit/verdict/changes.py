@@ -61,10 +61,16 @@ def cause(row: Mapping[str, Any]) -> str:
     return reasons[0].replace("rest", REST) if len(reasons) == 1 else "several at once"
 
 
-def sentence(row: Mapping[str, Any], terms: Terms, names: tuple[str, str]) -> str:
+NOTHING = "nothing that labkit records changed"
+
+
+def sentence(
+    row: Mapping[str, Any], terms: Terms, names: tuple[str, str], *, some_changed: bool = True
+) -> str:
     """One prompt on one model: how its score moved, what had changed, what an answer costs now.
 
-    `names` are those of the earlier and the later run.
+    `names` are those of the earlier and the later run. Without `some_changed` a note says of all that nothing
+    did.
     """
     name = visible(f"{row['prompt']} · {row['model']}", limit=100)
     if row["copies"] == row["answers"]:
@@ -74,7 +80,8 @@ def sentence(row: Mapping[str, Any], terms: Terms, names: tuple[str, str]) -> st
         return f"{name}: no sample has a score in both runs{lack}."
     pair = _turned(row)
     sides = names if row["difference"] < 0 else names[::-1]
-    parts = (_moved(name, row, pair, terms, sides), missing(pair, terms, sides), _why(row), _money(row))
+    why = _why(row) if some_changed else ""
+    parts = (_moved(name, row, pair, terms, sides), missing(pair, terms, sides), why, _money(row))
     return " ".join(part for part in parts if part)
 
 
@@ -107,13 +114,14 @@ def _moved(
         return f"{name} became {'worse' if row['difference'] < 0 else 'better'}{by(pair, terms)} over {over}."
     moved = number(terms.factor * abs(row["difference"]))
     ahead = "stayed level" if row["difference"] == 0 else f"{sides[0]} is ahead by {terms.amount(moved)}"
-    return f"{name} is undecided: {ahead} over {over}, but {between(pair, terms, sides)} fits."
+    fits = between(pair, terms, sides[0] if row["difference"] == 0 else "")
+    return f"{name} is undecided: {ahead} over {over}, but {fits} fits."
 
 
 def _why(row: Mapping[str, Any]) -> str:
     told = [f"the {what} ({how})" if how else f"the {what}" for what, how in row["details"].items()]
     if not told:
-        return "Nothing that labkit records changed."
+        return f"{NOTHING[:1].upper()}{NOTHING[1:]}."
     changed = f"Changed: {', '.join(told)}."
     if row["cause"] == "several at once":
         return f"{changed} Which of them did it cannot be told."

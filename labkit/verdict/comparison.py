@@ -24,7 +24,7 @@ from labkit.summary.scores import Basis, Bounds, no_score, score_names, score_sc
 from labkit.summary.unscored import failures, why_none
 from labkit.verdict import show
 from labkit.verdict.amounts import counted
-from labkit.verdict.changes import CHANGES, cause, changes, sentence
+from labkit.verdict.changes import CHANGES, NOTHING, cause, changes, sentence
 from labkit.verdict.words import Terms, score_note
 from labkit.visible import quoted, visible
 
@@ -110,6 +110,7 @@ def compare(
         row["cause"] = cause(row)
     import pandas as pd
 
+    some = len(found) == 1 or any(row["details"] for row in found)
     terms = Terms(
         scorer=column.removeprefix("score."),
         study=Basis(scale, None, False, level, level, False),
@@ -123,7 +124,7 @@ def compare(
         after=names[1],
         scorer=column.removeprefix("score."),
         level=level,
-        sentences=tuple(sentence(row, terms, names) for row in found),
+        sentences=tuple(sentence(row, terms, names, some_changed=some) for row in found),
         notes=_notes(paired, new, terms, names, found),
         rows=pd.DataFrame(found).drop(columns=["details", "answers", "latency_n"]),
     )
@@ -271,6 +272,7 @@ def _notes(
     said = [f"{score_note(terms)}, higher taken for better", f"paired on common samples; {level} intervals"]
     if len(found) > 1:
         said[-1] += f" that hold for all {len(found)} together, decided by Holm's correction"
+        said += [] if any(row["details"] for row in found) else [NOTHING]
     said.append(
         f"{level} holds for scores, prices, times and tokens separately, not for all of them together"
     )

@@ -5,7 +5,7 @@ It picks and lays answers side by side; it judges none of them and does no stati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from labkit.arguments import check, text, whole
 from labkit.errors import DefinitionError
 from labkit.store.filters import listed
 from labkit.summary.contender_table import BETWEEN, FACTORS
+from labkit.verdict.names import names as called
 from labkit.visible import quoted, visible
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ MOST_VALUES = 12
 """A sample column with more distinct values groups nothing."""
 
 _LINE = "var(--jp-border-color1,var(--vscode-panel-border,#8888))"
-_CELL = f"padding:4px 10px;border-bottom:1px solid {_LINE};text-align:left;vertical-align:top"
+_CELL = f"padding:4px 6px;border-bottom:1px solid {_LINE};text-align:left;vertical-align:top"
 _TABLE = (
     "border-collapse:collapse;font-size:var(--jp-ui-font-size1,13px);"
     "color:var(--jp-ui-font-color1,var(--vscode-foreground,inherit))"
@@ -46,6 +47,8 @@ class Differences:
     """How many rows there are for each reason, also those that were not picked."""
     picked: pd.DataFrame
     every: pd.DataFrame
+    called: Mapping[str, str]
+    """What a verdict calls each contender, as tables do that are to be read."""
 
     def frame(self) -> pd.DataFrame:
         """One row per picked sample (and prompt, where models are compared over several), best reason first.
@@ -89,7 +92,7 @@ class Differences:
         return f"Differences({len(self.picked)} of {len(self.every)} rows: {told})"
 
     def _repr_html_(self) -> str:
-        return html(self.picked, self.names, repr(self))
+        return html(self.picked, self.called, repr(self))
 
 
 def differences(
@@ -124,12 +127,14 @@ def differences(
     flags = _reasons(every, frame, names, column)
     every = every.assign(**{why: flags[why] for why in WHY})
     picked = _picked(every, rows)
+    contenders = [tuple(key) for key in frame[list(keys)].astype(str).drop_duplicates().to_numpy()]
     dropped = [*WHY, *(c for c in every.columns if str(c).startswith(("kinds.", "long.", "cost.")))]
     return Differences(
         names=tuple(names),
         counts={why: int(every[why].sum()) for why in WHY},
         picked=picked.drop(columns=dropped).reset_index(drop=True),
         every=every,
+        called=called(contenders, frame.attrs.get("labels") or {}),
     )
 
 
@@ -219,11 +224,12 @@ def _picked(every: pd.DataFrame, rows: int) -> pd.DataFrame:
     return picked
 
 
-def html(picked: pd.DataFrame, names: Sequence[str], title: str, *, most: int = 40) -> str:
+def html(picked: pd.DataFrame, names: Mapping[str, str], title: str, *, most: int = 40) -> str:
     """The picked rows as an escaped HTML table, one column per contender."""
     samples = [str(name) for name in picked.columns if str(name).startswith("sample.")]
     extra = [name for name in FACTORS if name in picked.columns]
-    heads = ["why", *extra, *(name.removeprefix("sample.") for name in samples or ["sample_id"]), *names]
+    heads = ["why", *extra, *(name.removeprefix("sample.") for name in samples or ["sample_id"])]
+    heads += names.values()
     head = "".join(
         f'<th scope="col" style="{_CELL}">{escape(visible(name, limit=60))}</th>' for name in heads
     )

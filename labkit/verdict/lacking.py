@@ -13,7 +13,8 @@ from labkit.summary import cut_answers
 from labkit.summary.contender_table import FACTORS, ContenderTable
 from labkit.summary.unscored import failures, why_none
 from labkit.verdict.amounts import listed
-from labkit.verdict.overall import mean_score, records
+from labkit.verdict.overall import mean_score
+from labkit.verdict.ranks import records
 from labkit.verdict.words import Terms
 from labkit.visible import visible
 

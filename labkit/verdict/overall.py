@@ -15,10 +15,10 @@ import numpy as np
 from labkit.summary.contender_table import ContenderTable
 from labkit.summary.scores import Basis
 from labkit.verdict.amounts import counted, listed, number, span
-from labkit.verdict.pricing import alike
-from labkit.verdict.ranks import MANY, over
-from labkit.verdict.timing import clock_notes
-from labkit.verdict.words import Terms, score_note
+from labkit.verdict.pricing import price_notes
+from labkit.verdict.ranks import over, records
+from labkit.verdict.timing import clock_notes, time_notes
+from labkit.verdict.words import NEARLY, Terms, score_note, settling_notes
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 FEW = 100
 """With fewer samples, what is rare is likely not among them."""
-FEWEST_ALIKE = 6
-"""Fewer prices that are all in one ratio say nothing of others."""
+FEW_NAMES = 3
+"""Of more that nobody is shown to beat, only who leads is named."""
 
 
 def headline(
@@ -38,13 +38,12 @@ def headline(
     terms: Terms,
     by: Sequence[str],
 ) -> str:
-    """One or two sentences: who is best as far as is known, and which of these is the cheapest."""
+    """One or two sentences: who is best as far as is known, and what could overturn that."""
     noun = by[0] if len(by) == 1 else "combination"
     scored = [str(name) for name in contenders.loc[contenders["score_n"] > 0, "name"]]
     silent = [shown[str(name)] for name in contenders["name"] if str(name) not in scored]
     rest = f" No scored answer: {listed(silent)}." if silent else ""
-    beaten = {str(row["second"]) for row in records(pairs) if row["decided"]}
-    standing = [name for name in scored if name not in beaten]
+    standing = left(scored, pairs)
     if len(standing) == 1:
         best = standing[0]
         said = f"{_winner(best, scored, pairs, shown, noun)},{over(pairs, scored)}."
@@ -56,17 +55,37 @@ def headline(
             f"{_lacking(scored, contenders, shown)}{rest}"
         )
     losers = len(scored) - len(standing)
-    among = over(pairs, scored) if len(scored) > MANY else ""
-    those = listed([shown[name] for name in standing])
+    among = over(pairs, scored) if len(scored) > 2 else ""
     lost = f"; {counted(losers, f'other {noun} is', f'other {noun}s are')} beaten" if losers else ""
-    if losers == 0 and len(scored) > 2:
-        said = f"Which {noun} is best is undecided: none is shown to beat another{among}."
-    else:
-        said = f"Which {noun} is best is undecided between {those}{among}{lost}."
     equal = _all_equal(standing, pairs)
     if equal and terms.margin is not None:
+        those = listed([shown[name] for name in standing])
         said = f"{those} are equal within {terms.within()}{over(pairs, standing)}{lost}."
-    return said + _cheapest(standing, pairs, shown) + _lacking(standing, contenders, shown) + rest
+    elif losers == 0 and len(scored) > 2:
+        said = f"Which {noun} is best is undecided{among}: none is shown to beat another."
+    elif len(standing) > FEW_NAMES:
+        front, rest_of_them = _front(standing, contenders, shown)
+        said = f"Which {noun} is best is undecided{among}: {front}, {rest_of_them}{lost}."
+    else:
+        those = listed([shown[name] for name in standing])
+        said = f"Which {noun} is best is undecided between {those}{among}{lost}."
+    return said + _lacking(standing, contenders, shown) + rest
+
+
+def left(names: Sequence[str], pairs: pd.DataFrame) -> list[str]:
+    """Those of the names that nobody is shown to beat."""
+    beaten = {str(row["second"]) for row in records(pairs) if row["decided"]}
+    return [name for name in names if name not in beaten]
+
+
+def _front(standing: Sequence[str], contenders: pd.DataFrame, shown: Mapping[str, str]) -> tuple[str, str]:
+    """Who has the best mean score of those that nobody beats, and how many are not shown to be worse."""
+    scores = contenders.set_index("name")["score"].loc[list(standing)]
+    first = [name for name in standing if scores[name] == scores[standing[0]]]
+    others = counted(len(standing) - len(first), "other is", "others are")
+    has = "has" if len(first) == 1 else "have"
+    lead = f"{listed([shown[name] for name in first], most=2)} {has} the best mean"
+    return lead, f"{others} not shown to be worse"
 
 
 def _winner(
@@ -94,24 +113,6 @@ def _all_equal(standing: Sequence[str], pairs: pd.DataFrame) -> bool:
     )
 
 
-def _cheapest(standing: Sequence[str], pairs: pd.DataFrame, shown: Mapping[str, str]) -> str:
-    cheaper: dict[str, set[str]] = {name: set() for name in standing}
-    for row in records(pairs):
-        one, two = str(row["first"]), str(row["second"])
-        if one not in cheaper or two not in cheaper:
-            continue
-        if row["cost_n"] < FEWEST_ALIKE and alike(row):
-            continue
-        if row["cost_high"] < 1 or (row["first_cost_usd"] == 0 and row["second_cost_usd"] > 0):
-            cheaper[one].add(two)
-        elif row["cost_low"] > 1 or (row["second_cost_usd"] == 0 and row["first_cost_usd"] > 0):
-            cheaper[two].add(one)
-    for name, others in cheaper.items():
-        if len(others) == len(standing) - 1:
-            return f" The cheapest of them is {shown[name]}."
-    return ""
-
-
 def _lacking(standing: Sequence[str], contenders: pd.DataFrame, shown: Mapping[str, str]) -> str:
     """How many answers of those that stand have no score."""
     gone = [
@@ -137,6 +138,10 @@ def notes(
         said.append("what they cost is not known")
     elif unpriced:
         said.append(f"not every answer of {listed(unpriced)} has a known cost")
+    costs = dict(zip(contenders["name"], contenders["cost_per_1k_usd"], strict=True))
+    if terms.several:
+        said += price_notes(costs, shown, terms.unpriced)
+        said += time_notes(records(pairs), terms.clocks, shown)
     return (*said, *clock_notes(found, shown), *_replay_notes(found, terms))
 
 
@@ -180,6 +185,7 @@ def _range_notes(
         ]
     else:
         said = [f"ranges are {level} intervals over common samples{units}"]
+    said += _pair_notes(told, kinds, terms)
     if len(pairs) < len(found.names) * (len(found.names) - 1) // 2:
         (opponent,) = set.intersection(*({row["first"], row["second"]} for row in records(pairs)))
         said.append(f"the others are compared with {shown[opponent]} only, not with one another")
@@ -196,6 +202,23 @@ def _range_notes(
             "and is not in the ranges"
         )
     return said
+
+
+def _pair_notes(told: pd.DataFrame, kinds: list[str], terms: Terms) -> list[str]:
+    """What sentences of pairs mean by their shorter words."""
+    said = []
+    if (told["decided"] & (told["all_low"] <= 0)).any():
+        said.append(
+            f"“{NEARLY}”, “by up to”: Holm's correction, which asks less than ranges that hold for all pairs "
+            "together, decides such a pair and gives it no lower limit"
+        )
+    if terms.several and kinds:
+        untold = listed([kind.removesuffix("s") for kind in kinds], joint="or")
+        said.append(
+            f"a {untold} that a sentence leaves out is not shown to differ, or not compared; its range is in "
+            "the table and in .frame()"
+        )
+    return said + (settling_notes(records(told), terms) if terms.several else [])
 
 
 def _looks(study: Basis) -> str:
@@ -253,8 +276,3 @@ def mean_score(row: Mapping[str, Any] | pd.Series[Any], terms: Terms) -> str:
         return f"{value} over {over}"
     low, high = span(terms.factor * float(row["score_low"]), terms.factor * float(row["score_high"]))
     return f"{value} ({low} to {high}) over {over}"
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The frame's rows as dicts."""
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

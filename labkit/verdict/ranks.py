@@ -7,13 +7,14 @@ of a verdict; what ranks, bands and chances are stands in `labkit.stats.ranking`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labkit.stats.ranking import Better, bands, best_chances, rank_intervals
 from labkit.summary.contender_table import ContenderTable
 from labkit.verdict.amounts import counted, listed
+from labkit.verdict.words import Terms, by
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +82,25 @@ def lines(
         are = "is" if len(unranked) == 1 else "are"
         said.append(f"{listed(unranked)} {are} not ranked, for want of two scored samples.")
     return tuple(said)
+
+
+def lead(
+    contenders: pd.DataFrame, pairs: pd.DataFrame, shown: Mapping[str, str], terms: Terms
+) -> tuple[str, ...]:
+    """Whom the first is shown to beat, and by how much; empty without ranks, and where it beats nobody."""
+    if "rank_low" not in contenders.columns:
+        return ()
+    first = _ranked(contenders)[0]
+    mine = pairs[pairs["decided"] & (pairs["first"] == first)]
+    won = records(mine)
+    if not won:
+        return ()
+    if len(won) > MOST_NAMES:
+        nearest, last = (f"{shown[row['second']]}{by(row, terms)}" for row in (won[0], won[-1]))
+        others = f"{len(won):,} others, from {nearest} down to {last}"
+    else:
+        others = listed([f"{shown[row['second']]}{by(row, terms)}" for row in won])
+    return (f"{shown[first]} beats {others}.",)
 
 
 def notes(contenders: pd.DataFrame, pairs: pd.DataFrame, level: float, by: Sequence[str]) -> tuple[str, ...]:
@@ -203,3 +223,8 @@ def percent(chance: float) -> str:
     if chance < 0.01:
         return "below 1 %"
     return "above 99 %" if chance > 0.99 else f"{chance * 100:.0f} %"
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The frame's rows as dicts."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

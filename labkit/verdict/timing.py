@@ -7,45 +7,122 @@ It tells when answers were asked, and which of them are replays; what may be com
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from labkit.summary.clocks import RESOLUTION_S, Clock, together
 from labkit.summary.contender_table import ContenderTable
 from labkit.verdict.amounts import counted, listed, times, times_span
+from labkit.verdict.names import together as called
 
+Row = Mapping[str, Any]
 ALIKE_FLIGHTS = 1.5
 """Medians of requests in flight that differ by more than this factor are other conditions."""
 _MOST_NOTED = 6
 
 
-def time_sentence(row: Mapping[str, Any], clocks: Mapping[str, Clock], names: tuple[str, str]) -> str:
-    """The latencies of one pair, one row of `compare_pairs`; empty where none of both is known."""
+def time_sentence(row: Row, clocks: Mapping[str, Clock], names: tuple[str, str], *, only_shown: bool) -> str:
+    """The latencies of one pair, one row of `compare_pairs`; empty where none of both is known.
+
+    With `only_shown` nothing but a ratio that is shown to differ from 1, and whether conditions differed; the
+    rest is said of several pairs at once (`time_notes`).
+    """
     if not row["latency_n"]:
         return ""
     first, second = clocks[row["first"]], clocks[row["second"]]
+    low, high = row["latency_low"], row["latency_high"]
+    if only_shown:
+        if not together(first, second) or not _has_ratio(row) or low <= 1 <= high:
+            return ""
+        return f"{_took(row, names)}{OTHER if conditions(first, second) else ''}."
     if not together(first, second):
         return (
             f"Their latencies come from different times ({_spell(first)} against {_spell(second)}), "
             "so they are not compared."
         )
-    ratio, low, high = row["latency_ratio"], row["latency_low"], row["latency_high"]
-    if not (math.isfinite(ratio) and math.isfinite(high)):
+    if not _has_ratio(row):
         if not row["latency_serial"]:
             return ""
-        return (
-            "Their latencies are not compared: those of about the same time resemble one another, perhaps by "
-            f"chance, and {row['latency_n']:,} of each are too few to allow for that."
-        )
-    few = "" if row["latency_n"] == row["n"] else f", over {row['latency_n']:,} timed"
+        return f"Their latencies are not compared: {SERIAL}, and {row['latency_n']:,} of each {TOO_FEW}."
     other = conditions(first, second)
     told = f"timed under different conditions ({', '.join(other)})"
     if low <= 1 <= high:
         under = f"; they were {told}" if other else ""
+        few = _few(row)
         return f"Their latencies are not shown to differ ({times_span(low, high)}{few}){under}."
     under = f"; but they were {told}, which alone may explain it" if other else ""
-    return f"{names[0]} took {times(ratio)} the time ({times_span(low, high)}{few}){under}."
+    return f"{_took(row, names)}{under}."
+
+
+OTHER = ", timed under other conditions"
+SERIAL = "those of about the same time resemble one another, perhaps by chance"
+TOO_FEW = "are too few to allow for that"
+
+
+def _has_ratio(row: Row) -> bool:
+    return math.isfinite(row["latency_ratio"]) and math.isfinite(row["latency_high"])
+
+
+def _took(row: Row, names: tuple[str, str]) -> str:
+    spread = f"{times_span(row['latency_low'], row['latency_high'])}{_few(row)}"
+    return f"{names[0]} took {times(row['latency_ratio'])} the time ({spread})"
+
+
+def _few(row: Row) -> str:
+    return "" if row["latency_n"] == row["n"] else f", over {row['latency_n']:,} timed"
+
+
+def time_notes(pairs: Sequence[Row], clocks: Mapping[str, Clock], shown: Mapping[str, str]) -> list[str]:
+    """Of several pairs: which latencies are not compared and why, and how each contender was timed."""
+    timed = [row for row in pairs if row["latency_n"]]
+    sides = [(clocks[row["first"]], clocks[row["second"]]) for row in timed]
+    said = []
+    apart = [row for row, (one, two) in zip(timed, sides, strict=True) if not together(one, two)]
+    if apart:
+        whose = list(dict.fromkeys(name for row in apart for name in (row["first"], row["second"])))
+        some = len({_spell(clocks[name]) for name in whose}) > 1
+        said.append(
+            f"{_of_pairs(len(apart), len(pairs))} are not compared, since the two were not asked at the same "
+            f"times{': ' + _by(_spell, whose, clocks, shown) if some else ''}"
+        )
+    serial = [
+        row
+        for row, (one, two) in zip(timed, sides, strict=True)
+        if row["latency_serial"] and together(one, two) and not _has_ratio(row)
+    ]
+    if serial:
+        least, most = (pick(int(row["latency_n"]) for row in serial) for pick in (min, max))
+        many = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        said.append(
+            f"{_of_pairs(len(serial), len(pairs))} are not compared: {SERIAL}, and {many} of each {TOO_FEW}"
+        )
+    if any(_has_ratio(row) and conditions(*pair) for row, pair in zip(timed, sides, strict=True)):
+        timed_ones = [name for name, clock in clocks.items() if clock.timed]
+        said.append(
+            "timed under other conditions, which alone may explain a difference of time: "
+            f"{_by(_condition, timed_ones, clocks, shown)}"
+        )
+    return said
+
+
+def _by(
+    what: Callable[[Clock], str], names: Sequence[str], clocks: Mapping[str, Clock], shown: Mapping[str, str]
+) -> str:
+    """Contenders by what is so for each: "2 in flight: A and B; 16 in flight: C"."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(what(clocks[name]), []).append(name)
+    return "; ".join(f"{how}: {listed(called(those, shown))}" for how, those in alike.items())
+
+
+def _of_pairs(count: int, of: int) -> str:
+    return "latencies" if count == of else f"latencies of {count:,} of {of:,} pairs"
+
+
+def _condition(clock: Clock) -> str:
+    where = "on this machine" if clock.here else "over the network"
+    return where if clock.in_flight is None else f"{where}, {clock.in_flight:g} in flight"
 
 
 def conditions(first: Clock, second: Clock) -> list[str]:
@@ -76,8 +153,6 @@ def clock_notes(found: ContenderTable, shown: Mapping[str, str]) -> list[str]:
     said.append(
         f"latencies: {_measured(timed)}; differences below {RESOLUTION_S * 1000:g} ms are labkit's own"
     )
-    if len(timed) > 2 and any(conditions(timed[0], clock) for clock in timed[1:]):
-        said.append("latencies were not all measured under the same conditions; see the sentences")
     return said + _replay_notes(found, shown)
 
 

@@ -5,7 +5,6 @@ It does not know runs or labs; whoever has a frame of generations may ask for on
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
@@ -14,12 +13,14 @@ import numpy as np
 
 from labkit.stats.scale import Scale
 from labkit.summary import summarize
-from labkit.summary.contender_table import BETWEEN, ContenderTable
+from labkit.summary.contender_table import BETWEEN
 from labkit.summary.pairwise import compare_pairs, p_values
 from labkit.summary.scores import Bounds
 from labkit.verdict import ranks, show
+from labkit.verdict.conclusion import conclusion
 from labkit.verdict.lacking import lacking_notes, nothing_compared
-from labkit.verdict.overall import headline, notes, records
+from labkit.verdict.names import names
+from labkit.verdict.overall import headline, notes
 from labkit.verdict.question import Question, question, questions
 from labkit.verdict.several import Verdicts
 from labkit.verdict.words import Terms, sentence
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from labkit.stats.units import Floats
 
 MOST_SAID = 12
-"""Sentences that `str` and HTML show; all are in `sentences`."""
+"""Sentences that `str` shows; all are in `sentences`."""
+MOST_SHOWN = 66
+"""Pairs that a notebook shows, folded where there are many: those of twelve contenders. A report has all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +53,13 @@ class Verdict:
     watched: bool
     """Whether its intervals hold at any moment of stopping, as for a study that was watched."""
     headline: str
+    """One or two sentences: which is best, and how sure that is."""
+    conclusion: tuple[str, ...]
+    """What follows for use: what it costs, how long it takes, who is cheaper or faster; and of more than
+    five contenders whom the first is shown to beat."""
     sentences: tuple[str, ...]
-    """One per pair, in the order of `frame()`, after one per contender without any score."""
+    """One per pair, in the order of `frame()`, after one per contender without any score. Of several pairs
+    `notes` tell what is so for all of them."""
     ranks: tuple[str, ...]
     """For more than five contenders: the chance of being best, and bands that cannot be told apart."""
     notes: tuple[str, ...]
@@ -62,14 +70,16 @@ class Verdict:
     """One row per contender, best first: the columns of `labkit.summary.summarize`, `name`, and for more
     than five `rank_low`, `rank_high`, `best_chance`."""
     pairs: pd.DataFrame
+    names: Mapping[str, str]
+    """What sentences and tables call each contender: its label, the id where labels are alike."""
 
     def frame(self) -> pd.DataFrame:
         """One row per pair, the better one first; `labkit.summary.pairwise` tells the columns."""
         return self.pairs.copy()
 
     def lines(self) -> list[str]:
-        """What `str` tells above the notes: the headline, then sentences, or ranks and bands."""
-        said = [self.headline, *(self.ranks or self.sentences[:MOST_SAID])]
+        """What `str` tells above the notes: headline, conclusion, then sentences, or ranks and bands."""
+        said = [self.headline, *self.conclusion, *(self.ranks or self.sentences[:MOST_SAID])]
         more = len(self.sentences) - MOST_SAID
         if self.ranks:
             said.append(f"All {len(self.pairs):,} pairs: see .sentences and .frame().")
@@ -88,9 +98,25 @@ class Verdict:
         pairs = f"{len(self.pairs)} pair{'' if len(self.pairs) == 1 else 's'}"
         return f"Verdict({visible(self.scorer, limit=40)} by {by}: {pairs}, {decided} decided)"
 
+    def html(self, *, most: int | None = None, contenders: bool = True) -> str:
+        """The verdict as HTML: headline and conclusion, sentences or ranks, tables, notes.
+
+        What is much stands folded: of more than five contenders, or of more than twelve sentences, all pairs.
+        `most` is how many of these are shown, by default all; `contenders` says whether with their table.
+        """
+        return show.html(
+            [self.headline, *self.conclusion],
+            self.ranks,
+            self.sentences,
+            self.notes,
+            self.pairs,
+            self.contenders if contenders else None,
+            self.names,
+            most=most,
+        )
+
     def _repr_html_(self) -> str:
-        said = self.ranks or self.sentences[:MOST_SAID]
-        return show.html(self.headline, said, self.notes, self.pairs, self.contenders, self.by)
+        return self.html(most=MOST_SHOWN)
 
 
 @overload
@@ -195,7 +221,7 @@ def _concluded(
     pairs = compare_pairs(
         turned, margin=margin, level=study.level, against=against, watched=study.watched, beside=beside
     )
-    shown = _shown(found, labels)
+    shown = names(found.keys, labels)
     contenders = summarize(asked.frame, by=list(found.by), **asked.settings)
     contenders["name"] = [BETWEEN.join(map(str, key)) for key in contenders[list(found.by)].to_numpy()]
     best_first = contenders.sort_values("score", ascending=better == "lower", kind="stable")
@@ -203,6 +229,10 @@ def _concluded(
     place = {name: at for at, name in enumerate(contenders["name"])}
     places = pairs[["first", "second"]].apply(lambda column: column.map(place))
     pairs = pairs.loc[places.sort_values(["first", "second"], kind="stable").index].reset_index(drop=True)
+    contenders.attrs["labels"] = dict(labels)
+    scored = set(contenders.loc[contenders["score_n"] > 0, "name"])
+    told = pairs[pairs["first"].isin(scored) & pairs["second"].isin(scored)]
+    alike = len(told) > 1 and told["samples"].nunique() == 1
     terms = Terms(
         scorer=visible(found.scorer, limit=60),
         study=study,
@@ -213,6 +243,8 @@ def _concluded(
         ),
         clocks=dict(zip(found.names, found.clocks, strict=True)),
         beside=int(np.isfinite(beside).sum()),
+        several=len(told) > 1,
+        samples=int(told["samples"].iloc[0]) if alike else None,
     )
     contenders = ranks.with_ranks(contenders, pairs, turned)
     return Verdict(
@@ -225,6 +257,10 @@ def _concluded(
         scale=found.score.scale,
         headline=nothing_compared(asked.frame, found, contenders, pairs, shown, terms)
         or headline(contenders, pairs, shown, terms, found.by),
+        conclusion=(
+            *ranks.lead(contenders, pairs, shown, terms),
+            *conclusion(contenders, pairs, shown, terms),
+        ),
         sentences=_sentences(contenders, pairs, shown, terms),
         ranks=ranks.lines(contenders, pairs, shown, found.by),
         notes=(
@@ -234,17 +270,8 @@ def _concluded(
         ),
         contenders=contenders,
         pairs=pairs,
+        names=shown,
     )
-
-
-def _shown(found: ContenderTable, labels: Mapping[str, str]) -> dict[str, str]:
-    """How contenders are called: by labels, where these tell them apart, else by their own names."""
-    said = {
-        name: visible(BETWEEN.join(labels.get(value, value) for value in key), limit=80)
-        for name, key in zip(found.names, found.keys, strict=True)
-    }
-    alike = Counter(said.values())
-    return {name: told if alike[told] == 1 else visible(name, limit=400) for name, told in said.items()}
 
 
 def _sentences(
@@ -253,10 +280,10 @@ def _sentences(
     silent = contenders[contenders["score_n"] == 0]
     said = [
         f"{shown[row['name']]} has no scored answer ({_why(row)}), so nothing can be said of it."
-        for row in records(silent)
+        for row in ranks.records(silent)
     ]
     gone = set(silent["name"])
-    for row in records(pairs):
+    for row in ranks.records(pairs):
         if row["first"] not in gone and row["second"] not in gone:
             said.append(sentence(row, terms, (shown[row["first"]], shown[row["second"]])))
     return tuple(said)

@@ -7,7 +7,7 @@ together for all pairs. This module reads one row of `labkit.summary.pairwise`; 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from labkit.verdict.pricing import at_price, price_sentence
 from labkit.verdict.timing import time_sentence
 
 Row = Mapping[str, Any]
+NEARLY = "above 0"
+"""Where the range of a pair begins that is decided by Holm's correction alone."""
 HOPELESS = 100_000
 """More samples than this are not proposed to anybody."""
 
@@ -40,6 +42,11 @@ class Terms:
     clocks: Mapping[str, Clock]
     beside: int = 0
     """Pairs of other scores that its corrections are over as well."""
+    several: bool = False
+    """Of several pairs the notes tell once what the sentence of a single one tells itself: how many samples
+    all share, how times were taken, what more samples would settle, that no difference of price is shown."""
+    samples: int | None = None
+    """How many common samples each of several pairs has, where that is one number."""
 
     @property
     def unit(self) -> str:
@@ -71,6 +78,10 @@ class Terms:
         """The margin with its unit."""
         return self.amount(f"{self.factor * (self.margin or 0):g}")
 
+    def over(self, row: Row) -> str:
+        """How many samples a pair has in common, unless a note says it of all."""
+        return "" if self.samples else f" over {counted(row['samples'], 'sample')}"
+
 
 def score_note(terms: Terms) -> str:
     """Which score, and in what unit it is told."""
@@ -89,12 +100,13 @@ def sentence(row: Row, terms: Terms, names: tuple[str, str]) -> str:
         return f"{names[0]} and {names[1]} share no scored sample, so they cannot be compared."
     if math.isnan(row["low"]):
         return _alone(row, terms, names)
+    short = {"only_shown": terms.several}
     parts = [
         _score(row, terms, names),
         _skewed(row, terms),
         missing(row, terms, names),
-        "" if row["decided"] else price_sentence(row, names, terms.unpriced_of(row, names)),
-        time_sentence(row, terms.clocks, names),
+        "" if row["decided"] else price_sentence(row, names, terms.unpriced_of(row, names), **short),
+        time_sentence(row, terms.clocks, names, **short),
     ]
     return " ".join(part for part in parts if part)
 
@@ -115,27 +127,45 @@ def _alone(row: Row, terms: Terms, names: tuple[str, str]) -> str:
 def _score(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     first, second = names
     if row["decided"]:
-        head = f"{first} beats {second}{by(row, terms)} over {counted(row['samples'], 'sample')}"
-        price = at_price(row, names, terms.unpriced_of(row, names))
+        head = f"{first} beats {second}{by(row, terms)}{terms.over(row)}"
+        price = at_price(row, names, terms.unpriced_of(row, names), only_shown=terms.several)
         return f"{head}{_against_margin(row, terms)}{price}."
     if row["answer"] == "equal":
-        said = (
-            f"{first} and {second} are equal within {terms.within()} over {counted(row['samples'], 'sample')}"
-        )
-        return f"{said} ({between(row, terms, names)})."
+        said = f"{first} and {second} are equal within {terms.within()}{terms.over(row)}"
+        return f"{said} ({between(row, terms, first)})."
     if row["wins"] == row["losses"] == 0:
         return _level(row, terms, names)
     return _undecided(row, terms, names)
 
 
 def by(row: Row, terms: Terms) -> str:
-    """How far the first is ahead of the second, as a range: " by 3 to 9 points"."""
-    low, high = span(terms.factor * row["all_low"], terms.factor * row["all_high"])
+    """How far the first is ahead of the second, as a range: " by 3 to 9 points".
+
+    What only Holm's correction decides is above 0 and has no other lower limit: " by up to 9 points".
+    """
     if math.isinf(row["all_high"]):
         return ""
-    if row["all_low"] <= 0 or _nothing(low):
-        return f" by at most {terms.amount(high)}"
+    low, high = limits(row, terms.factor)
+    if low == NEARLY:
+        return f" by up to {terms.amount(high)}"
     return f" by {terms.amount(high if low == high else f'{low} to {high}')}"
+
+
+def limits(row: Row, factor: int) -> tuple[str, str]:
+    """The range of a difference as sentences and tables tell it, rounded outwards; `factor` as in `Terms`.
+
+    Holm's correction may decide a pair whose range together with all others holds 0. What that decides is
+    that the difference is above 0, so there the range begins; no lower limit above 0 holds together.
+
+    >>> limits({"decided": True, "all_low": -0.003, "all_high": 0.19}, 100)
+    ('above 0', '19')
+    >>> limits({"decided": False, "all_low": -0.003, "all_high": 0.19}, 100)
+    ('−1', '19')
+    """
+    low, high = span(factor * row["all_low"], factor * row["all_high"])
+    if row["decided"] and (row["all_low"] <= 0 or _nothing(low)):
+        return NEARLY, high
+    return low, high
 
 
 def _against_margin(row: Row, terms: Terms) -> str:
@@ -167,26 +197,28 @@ def still_fits(row: Row, terms: Terms) -> str:
 def _undecided(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     first, second = names
     seen = terms.amount(number(terms.factor * row["difference"]))
-    ahead = "they are level" if row["difference"] == 0 else f"{first} is ahead by {seen}"
-    fits = between(row, terms, names)
+    ahead = "they are level" if row["difference"] == 0 else f"ahead by {seen}"
+    fits = between(row, terms, first if row["difference"] == 0 else "")
     least = ""
     if _true(row["no_worse"]):
         least = f" {first} is not worse than {second} by {terms.within()} or more."
     if row["missing"] and terms.margin and -terms.margin < row["all_low"] and row["all_high"] < terms.margin:
         return (
             f"{first} against {second} is undecided: over the {counted(row['samples'], 'sample')} that "
-            f"both have a score for they are equal within {terms.within()} ({fits})."
+            f"both have a score for they are equal within {terms.within()} "
+            f"({between(row, terms, first)})."
         )
     return (
-        f"{first} against {second} is undecided: {ahead} over {counted(row['samples'], 'sample')}, but "
+        f"{first} against {second} is undecided: {ahead}{terms.over(row)}, but "
         f"{fits} fits.{least}{_settled_by(row, terms)}"
     )
 
 
-def between(row: Row, terms: Terms, names: tuple[str, str]) -> str:
+def between(row: Row, terms: Terms, name: str) -> str:
     """The range of the difference: "anything from a 2 points behind to 9 points ahead".
 
-    Where it begins at nothing: "anything up to a 9 points ahead".
+    Where it begins at nothing: "anything up to a 9 points ahead". Without a name whose difference it is
+    stands before it in the sentence.
     """
     if math.isinf(row["all_low"]) and math.isinf(row["all_high"]):
         return "any difference"
@@ -197,31 +229,67 @@ def between(row: Row, terms: Terms, names: tuple[str, str]) -> str:
         high = f"{terms.amount(high[1:])} behind"
     else:
         high = f"{terms.amount(high)} ahead"
+    whose = f"{name} " if name else ""
     if _nothing(low):
-        return f"anything up to {names[0]} {high}"
+        return f"anything up to {whose}{high}"
     low = f"{terms.amount(low[1:])} behind" if low.startswith("−") else f"{terms.amount(low)} ahead"
-    return f"anything from {names[0]} {low} to {high}"
+    return f"anything from {whose}{low} to {high}"
 
 
 def _settled_by(row: Row, terms: Terms) -> str:
-    more = row["samples_needed"]
-    if more is None or more != more or str(more) == "<NA>":
+    more = more_samples(row)
+    if more is None:
+        if terms.several:
+            return ""
         if row["units"] < FEWEST:
             return f" With so few {terms.unit}s nothing can be said of how many more it would take."
         if row["difference"] == 0 and terms.margin is None:
-            return " More samples may never settle it; name a margin= to ask whether they are equal enough."
+            return f" More samples may never settle it; {MARGIN}."
         return ""
     given = " If the true difference is the one seen,"
     if more > HOPELESS:
+        if terms.several:
+            return f" More than {HOPELESS:,} more samples may not settle it."
         return f"{given} it takes more than {HOPELESS:,} more samples to show it" + (
-            "." if terms.margin else "; name a margin= to ask whether they are equal enough."
+            "." if terms.margin else f"; {MARGIN}."
         )
-    settle = "settles" if more == 1 else "settle"
     samples = "sample" if more == 1 else "samples"
+    if terms.several:
+        least = "At least" if terms.study.watched else "About"
+        return f" {least} {about(more)} more {samples} may settle it."
+    settle = "settles" if more == 1 else "settle"
     where = "" if terms.study.clusters is None else ", in more clusters like these,"
     if terms.study.watched:
-        return f"{given} it takes at least {about(int(more))} more {samples} to settle it with chance 0.8."
-    return f"{given} about {about(int(more))} more {samples}{where} {settle} it with chance 0.8."
+        return f"{given} it takes at least {about(more)} more {samples} to settle it with chance 0.8."
+    return f"{given} about {about(more)} more {samples}{where} {settle} it with chance 0.8."
+
+
+MARGIN = "name a margin= to ask whether they are equal enough"
+
+
+def more_samples(row: Row) -> int | None:
+    """How many more samples would decide a pair; None where that is not to be told."""
+    more = row["samples_needed"]
+    return None if more is None or more != more or str(more) == "<NA>" else int(more)
+
+
+def settling_notes(pairs: Sequence[Row], terms: Terms) -> list[str]:
+    """What "may settle it" means, and what is said of no number, of several pairs: once for all of them."""
+    given = [row for row in pairs if not row["decided"] and row["answer"] != "equal" and row["units"] > 1]
+    said = []
+    if any(more_samples(row) for row in given):
+        where = "" if terms.study.clusters is None else ", in more clusters like these"
+        chance = "more samples: with so many" + (" at least" if terms.study.watched else "") + where
+        said.append(f"{chance}, a pair is settled with chance 0.8 if its true difference is the one seen")
+    if any(row["units"] < FEWEST for row in given):
+        said.append(f"below {FEWEST} {terms.unit}s nothing is said of how many more it would take")
+    if terms.margin is None and any(
+        row["difference"] == 0 or (more_samples(row) or 0) > HOPELESS
+        for row in given
+        if row["units"] >= FEWEST
+    ):
+        said.append(f"pairs that are level, or nearly, more samples may never settle; {MARGIN}")
+    return said
 
 
 def _nothing(told: str) -> bool:
@@ -262,7 +330,7 @@ def missing(row: Row, terms: Terms, names: tuple[str, str]) -> str:
         return f"{holds} whatever the missing scores of {gone} would have been{rest}."
     worst = {**row, "all_low": row["worst_low"], "all_high": row["worst_high"]}
     ends = "its worst to its best" if count == 1 else "their worst to their best"
-    return f"But {lack}: from {ends}, {between(worst, terms, names)} would fit."
+    return f"But {lack}: from {ends}, {between(worst, terms, names[0])} would fit."
 
 
 def _holds(row: Row, terms: Terms, names: tuple[str, str]) -> str:

@@ -34,7 +34,7 @@ def test_the_text_is_aligned_and_has_units(rows):
     """Every line of the table is as wide as its rule allows, and the header names units."""
     shown = text(summarize(rows(), baseline=0.5)).splitlines()
     assert "(USD)" in shown[1]
-    assert "p95 (s)" in shown[1]
+    assert "p50 / p95" in shown[1]
     rule = shown[2]
     assert all(len(line) <= len(rule) for line in shown[:5])
     assert shown[3].startswith("p       local/a ")

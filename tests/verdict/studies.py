@@ -39,7 +39,7 @@ class Study:
     def text(self) -> str:
         """All that labkit says, below the name and what is right."""
         found = self.asked()
-        headline = [found.headline, ""] if isinstance(found, Verdict) else []
+        headline = [found.headline, *found.conclusion, ""] if isinstance(found, Verdict) else []
         ranks = [f"- {line}" for line in found.ranks] if isinstance(found, Verdict) else []
         pairs = [f"- {line}" for line in found.sentences[: 3 if len(found.sentences) > MOST else None]]
         more = len(found.sentences) - len(pairs)
@@ -448,6 +448,54 @@ def _() -> Verdict:
 
 
 # -- other scales ----------------------------------------------------------------------------------
+
+
+LABELS = {
+    "local/smollm2-135m": "SmolLM2 135M Instruct",
+    "local/gemma-3-270m": "Gemma 3 270M (few-shot base model)",
+    "fake/dept-1": "fake/dept-1",
+}
+
+
+def nine(n: int = 30) -> pd.DataFrame:
+    """Three prompts on three models, of which two are local and free, and one is asked over the network."""
+    rng = np.random.default_rng(3)
+    easy, parts = rng.random(n), []
+    for prompt, rates in {
+        "ask": (0.45, 0.6, 0.8),
+        "examples": (0.55, 0.85, 0.9),
+        "steps": (0.3, 0.62, 0.88),
+    }.items():
+        scores = {
+            model: [int(one) for one in 0.6 * easy + 0.4 * rng.random(n) < rate]
+            for model, rate in zip(LABELS, rates, strict=True)
+        }
+        costs = dict.fromkeys(LABELS, 0.0) | {"fake/dept-1": 4.8e-5 if prompt == "examples" else 1.6e-5}
+        seconds = dict(zip(LABELS, (0.5, 1.2, 0.2), strict=True))
+        flights = dict(zip(LABELS, (1, 1, 4), strict=True))
+        parts.append(
+            frame(scores, prompt=prompt, cost_usd=costs, latency_s=seconds, in_flight=flights, spread=0.3)
+        )
+    made = joined(*parts)
+    made.attrs["labels"] = LABELS
+    return made
+
+
+@study("Three prompts on three models", "Who leads, whom it beats, ranks; what all share stands once.")
+def nine_combinations() -> Verdict:
+    return verdict(nine(), by=["prompt", "model"])
+
+
+@study("Three models over three prompts", "The best, dearer than two that are free.")
+def _() -> Verdict:
+    return verdict(nine())
+
+
+@study("Two prompts on two local models", "The best, free and slower; some pairs only Holm decides.")
+def holm_decides() -> Verdict:
+    made = nine()
+    kept = made[(made["prompt"] != "steps") & (made["provider"] == "local")]
+    return verdict(kept, by=["prompt", "model"])
 
 
 @study("Ratings 1 to 5 of two samples, declared", "Undecided: two samples, no scatter.")

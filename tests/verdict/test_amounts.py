@@ -40,6 +40,6 @@ def test_single_numbers_are_short_and_without_exponents():
     """Numbers, amounts and counts as a person writes them."""
     assert [number(x) for x in (0, 0.0456, 3.14159, 45.6)] == ["0", "0.046", "3.1", "46"]
     assert [times(x) for x in (0.5, 2.345, 45.61, 0.01234)] == ["0.50×", "2.35×", "45.6×", "0.012×"]
-    assert [usd(x) for x in (0, 0.000123, 12345)] == ["USD 0", "USD 0.00012", "USD 12,345"]
+    assert [usd(x) for x in (0, 0.000123, 12345)] == ["USD 0", "USD 0.000123", "USD 12,345"]
     assert [about(x) for x in (7, 99, 101, 137, 9_960)] == ["7", "99", "110", "140", "10,000"]
     assert listed(["a"]) == "a"

@@ -1,0 +1,68 @@
+"""What contenders are called in sentences, tables and charts: by short labels that tell them apart.
+
+It knows ids and labels; what is said of a contender it does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from labkit.summary.contender_table import BETWEEN
+from labkit.visible import visible
+
+_ASIDE = re.compile(r"\s*\([^()]*\)\s*$")
+
+
+def short_labels(ids: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
+    """Per model its label without what stands in brackets at its end, which the summary's table has.
+
+    The whole label where two are alike without it, the id where labels are alike or there is none.
+
+    >>> short_labels(["a", "b"], {"a": "Gemma (base)", "b": "Qwen (chat)"})
+    {'a': 'Gemma', 'b': 'Qwen'}
+    >>> short_labels(["a", "b", "c"], {"a": "Gemma (base)", "b": "Gemma (chat)", "c": "a"})
+    {'a': 'Gemma (base)', 'b': 'Gemma (chat)', 'c': 'a'}
+    >>> short_labels(["a", "b"], {"a": "GPT", "b": "GPT"})
+    {'a': 'a', 'b': 'b'}
+    """
+    whole = {name: labels.get(name) or name for name in ids}
+    found = {
+        name: _ASIDE.sub("", label) or label if name in labels else label for name, label in whole.items()
+    }
+    for candidates in (whole, {name: name for name in ids}):
+        counts = Counter(found.values())
+        found = {name: told if counts[told] == 1 else candidates[name] for name, told in found.items()}
+    return found if len(set(found.values())) == len(found) else {name: name for name in ids}
+
+
+def names(keys: Sequence[tuple[str, ...]], labels: Mapping[str, str]) -> dict[str, str]:
+    """What each contender is called, made safe to show; by its name, which joins its prompt and its model.
+
+    >>> names([("ask", "x/m"), ("steps", "x/m")], {"x/m": "Gemma (base)"})
+    {'ask · x/m': 'ask · Gemma', 'steps · x/m': 'steps · Gemma'}
+    """
+    last = list(dict.fromkeys(key[-1] for key in keys))
+    called = short_labels(last, labels)
+    ids = {BETWEEN.join(key): key for key in keys}
+    said = {name: visible(BETWEEN.join([*key[:-1], called[key[-1]]]), limit=80) for name, key in ids.items()}
+    alike = Counter(said.values())
+    return {name: told if alike[told] == 1 else visible(name, limit=400) for name, told in said.items()}
+
+
+def together(members: Sequence[str], shown: Mapping[str, str]) -> list[str]:
+    """What to call some of the contenders, a model by its own name where all its prompts are among them.
+
+    >>> shown = {"p · a": "p · A", "q · a": "q · A", "p · b": "p · B", "q · b": "q · B"}
+    >>> together(["p · a", "q · a", "p · b"], shown)
+    ['A', 'p · B']
+    """
+    whose = {name: told.rpartition(BETWEEN) for name, told in shown.items()}
+    models = Counter(model for _, between, model in whose.values() if between)
+    among = Counter(whose[name][2] for name in members)
+    called = [
+        whose[name][2] if 1 < models[whose[name][2]] == among[whose[name][2]] else shown[name]
+        for name in members
+    ]
+    return list(dict.fromkeys(called))
