@@ -17,8 +17,9 @@ from labkit.summary.scores import Basis
 from labkit.verdict.amounts import counted, listed, number, span
 from labkit.verdict.pricing import price_notes
 from labkit.verdict.ranks import over, records
+from labkit.verdict.settling import settling_notes
 from labkit.verdict.timing import clock_notes, time_notes
-from labkit.verdict.words import NEARLY, Terms, score_note, settling_notes
+from labkit.verdict.words import NEARLY, Terms, score_note
 from labkit.visible import visible
 
 if TYPE_CHECKING:

@@ -161,7 +161,7 @@ def test_free_models_are_told_as_free(frame, ones):
     """A cost of 0 is known and makes no ratio: who charges what is said."""
     scores = {"local/a": ones(0.5, 100, seed=1), "openai/b": ones(0.7, 100, seed=2)}
     found = verdict(frame(scores, cost_usd={"local/a": 0.0}))
-    assert "openai/b charges USD 1.07 for 1,000 answers, local/a nothing." in found.sentences[0]
+    assert "openai/b charges USD 1.08 for 1,000 answers, local/a nothing." in found.sentences[0]
     free = {"local/a": scores["local/a"], "local/b": scores["openai/b"]}
     both = verdict(frame(free, cost_usd={"local/a": 0.0, "local/b": 0.0}))
     assert "neither charges for an answer" in both.sentences[0]
