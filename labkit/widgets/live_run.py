@@ -16,10 +16,8 @@ from labkit.records import Cell, Generation, Score
 from labkit.widgets.asking_clock import AskingClock
 from labkit.widgets.grid_row import Key, Row
 from labkit.widgets.model_progress import ModelProgress
-from labkit.widgets.panel import Panel
+from labkit.widgets.panel import Finished, Panel
 
-KEPT_CHARS = 8_000_000
-"""Text of finished answers kept for paging through them; of older ones the beginning stays."""
 BUTTONS = frozenset({"RunStopped", "ModelStopped", "RunAborted"})
 """Why cells were not asked that a person asked for: no news to that person while the run goes."""
 LATEST = 64
@@ -68,8 +66,6 @@ class LiveRun:
         """No more is asked."""
         self.left = ""
         """What the run left unasked, why, and what that would cost; while it goes, why the latest was not."""
-        self.notes: list[str] = []
-        """What else is to be said of the run: plain lines of text, shown under its line."""
         self.over = threading.Event()
         self.stirred = threading.Event()
         """There is something new to look at; who shows it clears this first."""
@@ -83,9 +79,9 @@ class LiveRun:
         self.keeps_text = keep_text
         """Whether it wants to hear the text while it comes."""
         self._by_id: dict[str, tuple[Row, Panel]] = {}
+        self._told: Sequence[str] = ()
         self._hearing: list[Callable[[], None]] = []
-        self._finished: deque[Panel] = deque()
-        self._kept_chars = 0
+        self._finished = Finished()
         self._panels = 0
         self._sorted: list[Row] = []
         self._places: list[dict[str, int]] = []
@@ -105,6 +101,7 @@ class LiveRun:
         scores: Iterable[Score] = (),
         took_s: float = 0.0,
         left: str | None = None,
+        notes: Sequence[str] = (),
         **given: Any,
     ) -> LiveRun:
         """What a run that is over looks like, from its rows, its models in the order of these."""
@@ -114,7 +111,7 @@ class LiveRun:
             live.ended(generation)
         for score in scores:
             live.scored(score)
-        live.close(left=left)
+        live.close(left=left, notes=notes)
         live.took_s = took_s
         return live
 
@@ -169,7 +166,7 @@ class LiveRun:
             self.latest.append(row)
         if not self.keeps_text:
             panel.begin_anew([])
-        self._keep(panel)
+        self._finished.keep(panel)
         self._rest()
 
     def scored(self, score: Score) -> None:
@@ -206,9 +203,12 @@ class LiveRun:
         self._rest()
         self.stirred.set()
 
-    def close(self, error: BaseException | None = None, *, left: str | None = None) -> None:
+    def close(
+        self, error: BaseException | None = None, *, left: str | None = None, notes: Sequence[str] = ()
+    ) -> None:
         """Nothing more will happen; `error` is why, where the run could not be driven to its end, and
-        `left` says what it left unasked."""
+        `left` says what it left unasked. `notes` are sentences about what else is to be said of it."""
+        self._told = notes
         if left is not None and self.unasked:
             self.left = left
         if error is not None:
@@ -251,6 +251,11 @@ class LiveRun:
 
     # -- reading ---------------------------------------------------------------------------------
 
+    @property
+    def notes(self) -> list[str]:
+        """What else is to be said of the run: plain lines of text, shown under its line."""
+        return list(self._told)
+
     def sample(self, sample_id: str) -> str:
         """What a person reads of a sample: its values, the target apart."""
         fields = self.samples.get(sample_id, {})
@@ -291,11 +296,3 @@ class LiveRun:
         row.panels = {**row.panels, cell.model: panel}
         found = self._by_id[cell.generation_id] = row, panel
         return found
-
-    def _keep(self, panel: Panel) -> None:
-        self._finished.append(panel)
-        self._kept_chars += min(panel.length, 20_000)
-        while self._kept_chars > KEPT_CHARS and len(self._finished) > 1:
-            oldest = self._finished.popleft()
-            self._kept_chars -= min(oldest.length, 20_000)
-            oldest.forget()

@@ -67,10 +67,12 @@ class Progress(LiveRun):
             print(shown(self.title), flush=True)
             self._begin(self._show_lines)
 
-    def finish(self, error: BaseException | None = None, *, left: str | None = None) -> None:
-        """Show the last state and end; `error` is what broke the run, if something did, and `left` what
-        was not asked."""
-        self.close(error, left=left)
+    def finish(
+        self, error: BaseException | None = None, *, left: str | None = None, notes: Sequence[str] = ()
+    ) -> None:
+        """Show the last state and end; `error` is what broke the run, if something did, `left` what was not
+        asked, `notes` what else is to be said."""
+        self.close(error, left=left, notes=notes)
         if self._thread is not None:
             self._thread.join(timeout=5)
 
