@@ -17,10 +17,8 @@ from labkit.summary import cut_answers
 from labkit.widgets.asking_clock import AskingClock
 from labkit.widgets.grid_row import Key, Row
 from labkit.widgets.model_progress import ModelProgress
-from labkit.widgets.panel import Panel
+from labkit.widgets.panel import Finished, Panel
 
-KEPT_CHARS = 8_000_000
-"""Text of finished answers kept for paging through them; of older ones the beginning stays."""
 BUTTONS = frozenset({"RunStopped", "ModelStopped", "RunAborted"})
 """Why cells were not asked that a person asked for: no news to that person while the run goes."""
 LATEST = 64
@@ -85,10 +83,9 @@ class LiveRun:
         self.keeps_text = keep_text
         """Whether it wants to hear the text while it comes."""
         self._by_id: dict[str, tuple[Row, Panel]] = {}
-        self._hearing: list[Callable[[], None]] = []
         self._told: Sequence[str] = ()
-        self._finished: deque[Panel] = deque()
-        self._kept_chars = 0
+        self._hearing: list[Callable[[], None]] = []
+        self._finished = Finished()
         self._panels = 0
         self._sorted: list[Row] = []
         self._places: list[dict[str, int]] = []
@@ -175,7 +172,7 @@ class LiveRun:
             self.latest.append(row)
         if not self.keeps_text:
             panel.begin_anew([])
-        self._keep(panel)
+        self._finished.keep(panel)
         self._rest()
 
     def scored(self, score: Score) -> None:
@@ -307,11 +304,3 @@ class LiveRun:
         row.panels = {**row.panels, cell.model: panel}
         found = self._by_id[cell.generation_id] = row, panel
         return found
-
-    def _keep(self, panel: Panel) -> None:
-        self._finished.append(panel)
-        self._kept_chars += min(panel.length, 20_000)
-        while self._kept_chars > KEPT_CHARS and len(self._finished) > 1:
-            oldest = self._finished.popleft()
-            self._kept_chars -= min(oldest.length, 20_000)
-            oldest.forget()

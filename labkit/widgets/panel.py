@@ -7,6 +7,7 @@ know how it is drawn.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -14,6 +15,8 @@ from labkit.records import Generation, Score
 
 SHOWN_CHARS = 20_000
 """How much of one answer is kept for showing; the lab has it whole."""
+KEPT_CHARS = 8_000_000
+"""Text of finished answers kept for paging through them; of older ones the beginning stays."""
 ENDED = frozenset({"done", "known", "failed", "partial", "stopped"})
 
 
@@ -114,6 +117,23 @@ class Panel:
             self.length = 0
         self.pieces = pieces
         self.take += 1
+
+
+class Finished:
+    """Panels that are over, whose text is kept as long as it is not too much in all."""
+
+    def __init__(self) -> None:
+        self._panels: deque[Panel] = deque()
+        self._chars = 0
+
+    def keep(self, panel: Panel) -> None:
+        """One more; where it is too much, the oldest give up their text."""
+        self._panels.append(panel)
+        self._chars += min(panel.length, SHOWN_CHARS)
+        while self._chars > KEPT_CHARS and len(self._panels) > 1:
+            oldest = self._panels.popleft()
+            self._chars -= min(oldest.length, SHOWN_CHARS)
+            oldest.forget()
 
 
 def _why(generation: Generation) -> str:

@@ -74,7 +74,8 @@ def rows(live: LiveRun, *, most_bytes: int = 70_000) -> dict[str, Any]:
     return {
         "title": _plain(live.title, 300),
         "line": _plain(f"{state(live)} · {line(live)}", 600),
-        "said": [_plain(told, 600) for told in (live.left, *live.notes) if told],
+        "unasked": _plain(live.left, 600),
+        "notes": [_plain(note, 600) for note in live.notes],
         "over": live.over.is_set(),
         "folds": folds(live),
         "models": [_plain(model, 80) for model in models],

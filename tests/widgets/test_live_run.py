@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labkit.widgets import live_run as live_runs
+from labkit.widgets import panel
 from labkit.widgets.live_run import LiveRun
 
 
@@ -88,7 +88,7 @@ def test_old_texts_are_forgotten(
     monkeypatch: pytest.MonkeyPatch, cell: Callable[..., Any], generation: Callable[..., Any]
 ) -> None:
     """However many answers there are, what is kept for showing is bounded; the beginning stays."""
-    monkeypatch.setattr(live_runs, "KEPT_CHARS", 5_000)
+    monkeypatch.setattr(panel, "KEPT_CHARS", 5_000)
     found = LiveRun()
     found.planned({"m/one": 20}, {})
     for number in range(20):

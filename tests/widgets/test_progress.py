@@ -100,8 +100,7 @@ def test_the_end_says_what_is_left_and_the_notes(
     shown.start()
     shown.ended(generation(cell("m")))
     shown.ended(generation(cell("m", "s1"), None, status="stopped", attempts=0))
-    shown.notes.append("a note")
-    shown.finish(left="1 cell was not asked: interrupted.")
+    shown.finish(left="1 cell was not asked: interrupted.", notes=["a note"])
     said = capsys.readouterr().out if style == "lines" else shown._repr_html_()
     assert "stopped · 1 of 2 · 1 not asked" in said
     assert said.index("1 cell was not asked: interrupted.") < said.index("a note")

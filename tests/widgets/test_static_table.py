@@ -89,8 +89,8 @@ def test_a_run_that_is_over_is_folded(
     score, when they are asked for; of one that goes, or of
     hardly a row, all is."""
     cells = [cell(sample=f"s{n}") for n in range(5)]
-    live = LiveRun.of(map(generation, cells), scores=[score(cells[0], 0.0)], took_s=13.0)
-    live.left, live.notes = "nothing <b>much</b>", ["a note"]
+    live = LiveRun.of(map(generation, cells), scores=[score(cells[0], 0.0)], took_s=13.0, notes=["a note"])
+    live.left = "nothing <b>much</b>"
     before, _, folded = static_table.table(live).partition("<details><summary>show answers</summary>")
     assert "finished · 5 of 5" in before
     assert "took 13 s" in before

@@ -295,7 +295,7 @@ def test_notes_stand_under_the_line(live: Callable[..., LiveRun], hostile: tuple
     """What else is to be said of a run is told as plain text, with what hides made visible."""
     found = live()
     assert ViewUpdates(found).head()["notes"] == []
-    found.notes.append(f"scorer 'x' failed on 2 of 2 answers: {hostile[7]}")
+    found.close(notes=[f"scorer 'x' failed on 2 of 2 answers: {hostile[7]}"])
     assert ViewUpdates(found).head()["notes"] == [
         "scorer 'x' failed on 2 of 2 answers: a⟨202E⟩b⟨200B⟩c⟨1B⟩[31m⟨2066⟩d"
     ]

@@ -329,7 +329,7 @@ class Grid {
     say(this.title, head.title);
     say(this.line, `${head.state} · ${head.line}`);
     say(this.left, head.left);
-    this.sayNotes(head.notes);
+    say(this.notes, head.notes.join("\n"));
     say(this.trouble, head.trouble);
     say(this.corner, head.rows);
     const ended = head.bar.reduce((sum, count) => sum + count, 0);
@@ -348,17 +348,6 @@ class Grid {
     say(this.where, head.where);
     this.steer(head);
     this.folding(head);
-  }
-
-  sayNotes(notes) {
-    const said = JSON.stringify(notes);
-    if (said === this.noted) return;
-    this.noted = said;
-    this.notes.replaceChildren(...notes.map((note) => {
-      const one = make("div", "lk-said");
-      one.append(note);
-      return one;
-    }));
   }
 
   // -- folding ------------------------------------------------------------------------------------
@@ -419,7 +408,8 @@ class Grid {
     say(this.title, still.title);
     const left = still.left ? ` · ${still.left} more rows are in the lab` : "";
     say(this.line, `as saved, answers cut at 200 characters · ${still.line}${left}`);
-    this.sayNotes(still.said);
+    say(this.left, still.unasked);
+    say(this.notes, still.notes.join("\n"));
     this.folding({ over: still.over, folds: still.folds });
     this.open = null; // what the kernel says, if there is one, comes after
   }
