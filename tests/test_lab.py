@@ -89,7 +89,7 @@ def test_a_run_of_replays_is_summed_up_and_drawn_by_the_clocks_of_its_first_aski
     assert again.summary()[clocks].to_dict("list") == first.summary()[clocks].to_dict("list")
     day = f"{first.generations()['started_at'].iloc[0]:%Y-%m-%d}"
     assert f"* measured when first asked, {day}" in repr(again.summary())
-    assert "p50 (s)*" in repr(again.summary())
+    assert "p50 / p95*" in repr(again.summary())
     assert "when first asked" not in repr(first.summary())
     for kind in ("latency", "ttft", "speed", "cost_latency", "frontier", "drift"):
         drawn, was = again.chart(kind), first.chart(kind)

@@ -98,7 +98,8 @@ def misspelt(params: object, model: Model) -> list[str]:
     >>> misspelt({"temprature": 0, "extra_body": {"temprature": 0}}, Model("openai/gpt-4o"))
     ["openai/gpt-4o has no param 'temprature'. Did you mean temperature? ..."]
     """
-    return param_names.faults(_names(params, model), model)
+    names = _names(params, model)
+    return param_names.faults(names, model) if names else []
 
 
 def unchecked(params: object, model: Model) -> list[str]:
@@ -107,7 +108,8 @@ def unchecked(params: object, model: Model) -> list[str]:
     >>> unchecked({"seed": 1, "house": 2, "extra_body": {"garden": 0}}, Model("openai/gpt-4o"))
     ['house']
     """
-    return param_names.unknown(_names(params, model), model)
+    names = _names(params, model)
+    return param_names.unknown(names, model) if names else []
 
 
 def _names(params: object, model: Model) -> list[str]:

@@ -30,8 +30,8 @@ from labkit.plan.study import Study
 from labkit.plan.validation import MOST_REPEATS, define
 from labkit.records import RunEvent, RunRecord
 from labkit.run import Run, Settings
-from labkit.scoring import column_faults
 from labkit.scoring import scorers as as_scorers
+from labkit.scoring.check import column_faults
 from labkit.visible import quoted
 
 LEAST_BATCH = 10

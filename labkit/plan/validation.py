@@ -25,8 +25,9 @@ from labkit.library import Library
 from labkit.plan import vision
 from labkit.prompts import Block, Prompt, missing_variables, name_faults, twin_faults
 from labkit.prompts.names import is_ref
-from labkit.scoring import Scorer, column_faults
+from labkit.scoring import Scorer
 from labkit.scoring import scorers as as_scorers
+from labkit.scoring.check import column_faults
 from labkit.scoring.structure import STRUCTURE, as_asked
 from labkit.store.filters import listed
 from labkit.visible import quoted

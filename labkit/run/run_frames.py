@@ -14,8 +14,9 @@ from labkit.arguments import check, text
 from labkit.errors import DefinitionError
 from labkit.records import Score
 from labkit.run.lab_services import LabServices
-from labkit.scoring import Function, Scorer, column_faults
+from labkit.scoring import Function, Scorer
 from labkit.scoring import scorers as as_scorers
+from labkit.scoring.check import column_faults
 from labkit.summary.compact_frame import FIGURES
 from labkit.visible import quoted
 from labkit.widgets.progress import Progress

@@ -5,7 +5,6 @@ A built-in is called (`contains("label")`); a function of your own is given as i
 
 from __future__ import annotations
 
-from labkit.scoring.check import column_faults
 from labkit.scoring.matching import contains, exact, regex
 from labkit.scoring.numbers import numeric
 from labkit.scoring.overlap import normalised, rouge_l, token_f1
@@ -17,7 +16,6 @@ __all__ = [
     "Function",
     "Scorer",
     "Value",
-    "column_faults",
     "contains",
     "exact",
     "json_field",

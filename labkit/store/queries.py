@@ -119,7 +119,8 @@ def generations(
             of_rows = rows(("generation_id", "rowid"))
             scores = reading.connection.execute(_SCORES.format(rows=of_rows), params).to_arrow_table()
             parts.append(_score_columns(table, scores))
-        plan = plan_order.planned(reading.connection, run) if isinstance(run, str) else None
+        one_run = isinstance(run, str) and bool(filters.texts({"run_id": run})["run_id"])
+        plan = plan_order.planned(reading.connection, run) if one_run else None
         if plan is not None and most is None:
             of_plan = rows(plan_order.COLUMNS)
             ids = plan_order.row_ids(reading.connection, run, of_plan, params, **plan)

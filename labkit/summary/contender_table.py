@@ -157,7 +157,7 @@ def _checked(frame: pd.DataFrame, keys: tuple[str, ...], score: str | None, clus
         raise DefinitionError(dict.fromkeys(faults))
     column = score_column(frame, score)
     if column is None:
-        raise DefinitionError(f"Nothing can be compared: {why_none(frame, None)}.")
+        raise DefinitionError(f"Nothing can be compared, since {why_none(frame, None)}.")
     return column
 
 

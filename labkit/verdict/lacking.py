@@ -6,6 +6,7 @@ It finds the words; what is counted was counted by the summary.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,8 @@ def nothing_compared(
     if len(scored) == 1:
         name, told = shown[scored["name"].iloc[0]], mean_score(scored.iloc[0], terms)
         return f"Only {name} has scored answers: {told}. There is nothing to compare."
-    if not (pairs["n"] > 0).any():
+    whole = len(pairs) == math.comb(len(contenders), 2)  # with `against` there are fewer
+    if whole and not (pairs["n"] > 0).any():
         each = listed([f"{shown[row['name']]} {mean_score(row, terms)}" for row in records(scored)], most=3)
         return f"No two share a scored sample, so they cannot be compared: {each}."
     return None

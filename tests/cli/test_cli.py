@@ -83,7 +83,7 @@ def test_show_ends_in_the_answer(call: Call, lab: lk.Lab, echo: Callable[..., An
     prompts = [lk.Prompt("right", "{{ text }}"), lk.Prompt("wrong", "not {{ text }}")]
     rows = [{"text": f"{number}", "target": f"{number}"} for number in range(30)]
     run = lab.plan(prompts=prompts, models=[echo("a"), echo("b")], dataset=rows).run()
-    assert "Nothing was scored" in call("show").stdout
+    assert "since nothing was scored" in call("show").stdout
     run.score(lk.exact())
     told = words(call("show").stdout)
     by = ["prompt", "model"]

@@ -45,7 +45,7 @@ def test_an_empty_budget_is_told_where_the_run_is_shown(
     assert capsys.readouterr().out.splitlines()[-1].strip() == run.left
     assert run.progress is not None
     head = ViewUpdates(run.progress).head()
-    assert (head["state"], head["trouble"]) == ("stopped", run.left)
+    assert (head["state"], head["left"]) == ("stopped", run.left)
     assert html.escape(run.left) in run.progress._repr_html_()
 
 

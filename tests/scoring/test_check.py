@@ -11,7 +11,8 @@ import labkit as lk
 from labkit import scoring
 from labkit.errors import DefinitionError
 from labkit.records import Sample
-from labkit.scoring import Scorer, column_faults, scorers
+from labkit.scoring import Scorer, scorers
+from labkit.scoring.check import column_faults
 
 MAKERS = [
     getattr(scoring, name)
