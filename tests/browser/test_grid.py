@@ -376,9 +376,11 @@ def test_one_word_answers_are_lines_and_long_ones_cards(open_notebook: Open) -> 
     )
     notebook.run_all()
     page = notebook.page
-    page.wait_for_function("() => document.querySelectorAll('.lk-grid').length === 3")
-    for button in page.get_by_role("button", name="show answers").all()[::-1]:
-        button.click()
+    # A run that is over already is open; the two before it are folded.
+    page.get_by_role("button", name="hide answers").wait_for()
+    for _ in range(2):
+        page.get_by_role("button", name="show answers").first.click()
+    page.wait_for_function("() => document.querySelectorAll('.lk-row').length === 27")
     heights = (
         "(grid) => [...document.querySelectorAll('.lk-grid')[grid].querySelectorAll('.lk-row')]"
         ".map((row) => row.offsetHeight)"
@@ -388,7 +390,7 @@ def test_one_word_answers_are_lines_and_long_ones_cards(open_notebook: Open) -> 
     assert page.evaluate(
         "() => [...document.querySelectorAll('.lk-text')].every((text) => text.scrollTop === 0)"
     )
-    assert page.evaluate(
+    page.wait_for_function(
         """() => [...document.querySelectorAll('.lk-table')].every((table) => {
             const right = table.getBoundingClientRect().right;
             return [...table.querySelectorAll('.lk-panel')]
