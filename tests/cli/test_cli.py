@@ -100,15 +100,15 @@ def test_show_ends_in_the_answer(call: Call, lab: lk.Lab, echo: Callable[..., An
 
 def test_a_run_that_goes_on_has_no_answer_yet(call: Call, lab: lk.Lab, echo: Callable[..., Any]) -> None:
     """While it asks, nothing is said of what is best."""
-    rows = [{"text": "a"}, {"text": "b"}]
-    models = [echo("quick"), echo("slow", first_token_s=600)]
-    run = lab.plan(prompts=["{{ text }}"], models=models, dataset=rows).start()
+    model = echo("quick").replace(concurrency=1)
+    run = lab.plan(prompts=["{{ n }}"], models=[model], dataset=[{"n": n} for n in range(500)]).start()
+    run.pause()
     try:
-        while len(lab.generations()) < 2:
-            assert run.status == "running"
+        assert run.status == "running"
         assert "It is still asking" in call("show").stdout
     finally:
         run.stop()
+        run.wait()
 
 
 def test_an_unknown_run_is_one_sentence(call: Call, filled: lk.Lab) -> None:
