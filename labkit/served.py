@@ -73,7 +73,9 @@ FACTS = f"""to_json([
         [x ->> '$.type', x ->> '$.action.type'] for x in json_extract(payload, '$.output[*]')
         if ends_with(x ->> '$.type', '_call')
     ]),
-    to_json(list_sort(list_distinct(json_extract_string(payload, '$.usage.iterations[*].type'))))
+    to_json(list_sort(list_distinct([
+        x ->> '$' for x in json_extract(payload, '$.usage.iterations[*].type') if json_type(x) = 'VARCHAR'
+    ])))
 ])"""
 """`facts` in DuckDB's SQL, of a column `payload` of JSON."""
 

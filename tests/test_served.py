@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labkit import served
@@ -160,6 +160,7 @@ payloads = st.fixed_dictionaries(
 
 @settings(deadline=None, max_examples=200)
 @given(payload=payloads)
+@example(payload={"usage": {"iterations": [{"type": 3}, {"type": "compaction"}]}})
 def test_sql_reads_a_stored_payload_as_python_does(payload: dict[str, Any]) -> None:
     """`FACTS` takes out of a stored payload what `facts` takes out of one that just came."""
     text = json.dumps(payload)
