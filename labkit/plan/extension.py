@@ -247,17 +247,22 @@ def _launch(
         policy=Policy(),
         seed=plan.seed,
     )
-    grown = Run.start(
+    return begin(plan, settings, progress=progress, run_id=run.run_id).wait()
+
+
+def begin(plan: Study, settings: Settings, *, progress: str | None, run_id: str | None = None) -> Run:
+    """Launch the plan, under `run_id` where one is given; the run can grow."""
+    run = Run.start(
         plan.design,
-        services=services,
+        services=plan.services,
         scorers=plan.scorers,
         settings=settings,
         progress=progress,
         title=plan.title,
-        run_id=run.run_id,
+        run_id=run_id,
     )
-    grown.grown_by(partial(more, plan))
-    return grown.wait()
+    run.grown_by(partial(more, plan))
+    return run
 
 
 def _become(plan: Study, run: Run, row: Mapping[str, Any]) -> None:

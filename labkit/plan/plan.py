@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from labkit.errors import DefinitionError
 from labkit.plan import show
 from labkit.plan.estimate import Estimate
 from labkit.plan.estimate_inputs import outlook
-from labkit.plan.extension import more
+from labkit.plan.extension import begin
 from labkit.plan.known import Known
 from labkit.plan.past_answers import history
 from labkit.plan.power import Power
@@ -224,15 +224,7 @@ class Plan(Study):
             policy=policy or Policy(),
             seed=self.seed,
         )
-        run = Run.start(
-            self.design,
-            services=self.services,
-            scorers=self.scorers,
-            settings=settings,
-            progress=progress,
-            title=self.title,
-        )
-        run.grown_by(partial(more, self))
+        run = begin(self, settings, progress=progress)
         self.__dict__.pop("known", None)
         return run
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from labkit.errors import DefinitionError
-from labkit.plan.extension import more
+from labkit.plan.extension import begin
 from labkit.plan.study import Study
 from labkit.run import Run, Settings
 from labkit.scoring.structure import STRUCTURE
@@ -49,14 +48,4 @@ def resume(
         budget_usd=kept.get("budget_usd") if budget_usd is None else budget_usd,
         seed=plan.seed,
     )
-    going = Run.start(
-        plan.design,
-        services=plan.services,
-        scorers=plan.scorers,
-        settings=settings,
-        progress=progress,
-        title=plan.title,
-        run_id=run.run_id,
-    )
-    going.grown_by(partial(more, plan))
-    return going.wait()
+    return begin(plan, settings, progress=progress, run_id=run.run_id).wait()

@@ -1,7 +1,7 @@
 """The front of the floor: one lab, written through journals and read as tables and frames.
 
 Making a `Store` opens, makes and contacts nothing. Each method is a door to the module that does it, so that
-other floors know one name. It does not know plans, models or how to ask.
+other floors know one name; that makes it long, and not deep. It does not know plans, models or how to ask.
 """
 
 from __future__ import annotations

@@ -110,11 +110,11 @@ def _cells(
     if "rank_low" in summary.columns:
         columns["rank"] = [_ranks(row) for row in rows]
         columns["chance of\nbeing best"] = [_chance(row["best_chance"]) for row in rows]
-    columns["USD per\n1,000"] = [_number(row["cost_per_1k_usd"]) for row in rows]
+    columns["USD per\n1,000"] = [three_digits(row["cost_per_1k_usd"]) for row in rows]
     columns["cost\n(USD)"] = [_cost(row) for row in rows]
     for clock, header in (("latency", "latency (s)"), ("ttft", "TTFT (s)")):
         columns[f"{header}\np50 / p95{_mark(summary)}"] = [_clock(row, clock) for row in rows]
-    columns[f"tokens\nper s{_mark(summary)}"] = [_number(row["tokens_per_s"]) for row in rows]
+    columns[f"tokens\nper s{_mark(summary)}"] = [three_digits(row["tokens_per_s"]) for row in rows]
     lines = [list(line) for line in zip(*columns.values(), strict=True)]
     return list(columns), lines, {visible(key, limit=40) for key in keys}
 
@@ -175,7 +175,7 @@ def _score(row: Mapping[Any, Any], suffix: str) -> str:
         return NONE
     ends = (row[f"score_low{suffix}"], row[f"score_high{suffix}"])
     if not all(map(math.isfinite, ends)):
-        return f"{_number(mean)} ({'one sample' if n == 1 else 'no scatter'})"
+        return f"{three_digits(mean)} ({'one sample' if n == 1 else 'no scatter'})"
     return f"{mean:.3f} ({ends[0]:.3f} to {ends[1]:.3f})"
 
 
@@ -200,19 +200,19 @@ def _yes(value: Any) -> str:
 
 def _clock(row: Mapping[Any, Any], clock: str) -> str:
     ends = (row[f"{clock}_p50_s"], row[f"{clock}_p95_s"])
-    return NONE if all(map(math.isnan, ends)) else " / ".join(map(_number, ends))
+    return NONE if all(map(math.isnan, ends)) else " / ".join(map(three_digits, ends))
 
 
 def _cost(row: Mapping[Any, Any]) -> str:
     if math.isnan(row["cost_usd"]):
         return "unknown"
-    return _number(row["cost_usd"]) if row["cost_known"] else f"≥ {_number(row['cost_usd'])}"
+    return three_digits(row["cost_usd"]) if row["cost_known"] else f"≥ {three_digits(row['cost_usd'])}"
 
 
-def _number(value: float) -> str:
+def three_digits(value: float) -> str:
     """Three significant digits, never an exponent.
 
-    >>> [_number(x) for x in (0.0, 0.00001234, 0.5, 12.345, 12345.6)]
+    >>> [three_digits(x) for x in (0.0, 0.00001234, 0.5, 12.345, 12345.6)]
     ['0', '0.0000123', '0.500', '12.3', '12,346']
     """
     if math.isnan(value):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+from labkit.summary.show import three_digits
+
 
 def span(low: float, high: float) -> tuple[str, str]:
     """The limits of an interval, rounded outwards to what its width deserves.
@@ -77,17 +79,6 @@ def usd(value: float) -> str:
     ('USD 0.0312', 'USD 1,234', 'USD 2.00', 'USD 0')
     """
     return f"USD {three_digits(value)}"
-
-
-def three_digits(value: float) -> str:
-    """A cost or a time as a summary has it.
-
-    >>> three_digits(0.5612), three_digits(12.345), three_digits(0)
-    ('0.561', '12.3', '0')
-    """
-    if value == 0:
-        return "0"
-    return f"{value:,.{min(12, max(0, 2 - math.floor(math.log10(abs(value)))))}f}"
 
 
 def about(count: int) -> str:

@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labkit.verdict.amounts import counted, listed, three_digits, times, times_span, usd
+from labkit.summary.show import three_digits
+from labkit.verdict.amounts import counted, listed, times, times_span, usd
 from labkit.verdict.names import together
 from labkit.verdict.overall import left
 from labkit.verdict.pricing import alike

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.visible import cut
 from labkit.widgets import forms
+from labkit.widgets.score_mark import SYMBOLS, of_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +36,7 @@ READ = (
 )  # fmt: skip
 """The columns it reads."""
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
-_YES_NO = (0.0, 1.0, 1.0)
-"""The scale of a scorer that says right or wrong: lowest, highest, step."""
+STYLES = {"right": "lk-good", "wrong": "lk-bad"}
 
 
 def pages(frame: pd.DataFrame) -> int:
@@ -173,13 +173,13 @@ def _cell(row: Any, base: Any, scores: Mapping[str, Sequence[float | None] | Non
 
 def _score(name: str, value: Any, scale: Sequence[float | None] | None) -> str:
     """A mark and a word where the scorer says right or wrong, else its number."""
+    kind, words = of_value(value, scale)
     told = forms.text(name, limit=40)
-    if value is None or value != value:
-        return f"<span class='lk-soft'>{told}not scored</span>"
-    if tuple(scale or ()) != _YES_NO or value not in (0, 1):
-        return f"{told}{value:.3g}"
-    kind, word = ("lk-good", "✓ right") if value else ("lk-bad", "✗ wrong")
-    return f"{told}<span class='{kind}'>{word}</span>"
+    if kind == "graded":
+        return f"{told}{words}"
+    if kind == "unscored":
+        return f"<span class='lk-soft'>{told}{words}</span>"
+    return f"{told}<span class='{STYLES[kind]}'>{SYMBOLS[kind]} {words}</span>"
 
 
 def _sample(row: Any, inputs: list[str], place: tuple[Any, Any]) -> str:

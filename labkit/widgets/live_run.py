@@ -1,7 +1,8 @@
 """A run while it goes, as something to look at: panels in rows and columns, and counts per model.
 
 It hears a run as a `Watcher` and changes nothing. It does not know widgets, notebooks or how a run is
-driven; whoever may stop the run is given to it as `controls`, for its views' buttons.
+driven; whoever may stop the run is given to it as `controls`, for its views' buttons. What is heard and what
+views read is one state under one set of counts, and stands together.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """How a `PromptSelector` is drawn: the list, a preview, and a place to write the next version.
 
-It holds no choice and no text of its own: the selector and its draft do.
+It holds no choice and no text of its own: the selector and its draft do. List, preview and editor show one
+draft, and each redraws the others; so they stand together.
 """
 
 from __future__ import annotations

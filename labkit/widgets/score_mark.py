@@ -6,7 +6,7 @@ a word nobody knows which is good. It draws nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from labkit.records import Score
@@ -40,9 +40,19 @@ def mark(scores: Mapping[str, Score]) -> Mark:
 
 
 def _one(score: Score) -> tuple[str, str]:
-    if score.value is None:
+    return of_value(score.value, (score.low, score.high, score.step))
+
+
+def of_value(value: float | None, scale: Sequence[float | None] | None) -> tuple[str, str]:
+    """The kind and the words of one value (None or NaN: not scored), by what its scorer declared: lowest,
+    highest, step.
+
+    >>> of_value(1.0, (0, 1, 1)), of_value(0.25, (0, 1, None)), of_value(None, None)
+    (('right', 'right'), ('graded', '0.25'), ('unscored', 'not scored'))
+    """
+    if value is None or value != value:
         return "unscored", WORDS["unscored"]
-    if (score.low, score.high, score.step) == (0, 1, 1):
-        kind = "right" if score.value else "wrong"
+    if tuple(scale or ()) == (0, 1, 1):
+        kind = "right" if value else "wrong"
         return kind, WORDS[kind]
-    return "graded", f"{score.value:.4g}"
+    return "graded", f"{value:.4g}"

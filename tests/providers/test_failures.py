@@ -193,7 +193,7 @@ def test_a_closed_port_is_told_by_its_address(host: str, words: str, here: bool)
     several = words.startswith("Multiple")
     key = SimpleNamespace(host=host, port=9, ssl=None)
     cause = OSError(words) if several else OSError(errno.ECONNREFUSED, words)
-    refused = aiohttp.ClientConnectorError(key, cause)  # type: ignore[arg-type]
+    refused = aiohttp.ClientConnectorError(key, cause)  # type: ignore[arg-type] # all that is read of a key
     found = failures.translate(chained(httpx2.ConnectTimeout("x"), refused), who="x", keys=[])
     assert type(found) is ConnectionFailed
     assert f"nothing listens at {f'[{host}]' if ':' in host else host}:9" in str(found)
@@ -205,14 +205,16 @@ def test_a_name_of_which_one_address_is_only_slow_is_not_told_as_closed() -> Non
     """Where one of several addresses failed otherwise, something may listen there."""
     key = SimpleNamespace(host="localhost", port=9, ssl=None)
     mixed = OSError("Multiple exceptions: [Errno 111] Connect …, [Errno 101] Network is unreachable")
-    found = failures.translate(aiohttp.ClientConnectorError(key, mixed), who="x", keys=[])  # type: ignore[arg-type]
+    refused = aiohttp.ClientConnectorError(key, mixed)  # type: ignore[arg-type] # all that is read of a key
+    found = failures.translate(refused, who="x", keys=[])
     assert not found.nobody_here
 
 
 def test_a_closed_proxy_is_told_as_one() -> None:
     """The address that nobody answers at is the proxy's, and the advice is about that."""
     key = SimpleNamespace(host="127.0.0.1", port=3128, ssl=None)
-    refused = aiohttp.ClientProxyConnectionError(key, OSError(errno.ECONNREFUSED, "refused"))  # type: ignore[arg-type]
+    cause = OSError(errno.ECONNREFUSED, "refused")
+    refused = aiohttp.ClientProxyConnectionError(key, cause)  # type: ignore[arg-type] # all that is read of a key
     found = failures.translate(refused, who="x", keys=[])
     assert "nothing listens at 127.0.0.1:3128" in str(found)
     assert "NO_PROXY" in str(found)

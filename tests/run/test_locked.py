@@ -27,7 +27,7 @@ for _ in range(500):
         break
     except duckdb.IOException:
         import time
-        time.sleep(0.02)
+        time.sleep(0.02)  # labkit has the file just then
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -41,7 +41,7 @@ for _ in range(500):
         break
     except duckdb.IOException:
         import time
-        time.sleep(0.02)
+        time.sleep(0.02)  # labkit has the file just then, as a person would meet it: try again
 print(*connection.sql("select count(*) from generations").fetchone(), flush=True)
 sys.stdin.read()
 """

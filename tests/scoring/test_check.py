@@ -111,9 +111,9 @@ def test_columns_are_names() -> None:
     assert Scorer("a", optional_third, "label").columns == ("label",)
     assert Scorer("a", optional_third, ["label", "kind"]).columns == ("label", "kind")
     with pytest.raises(DefinitionError, match="a column of scorer 'a' is 3; give a text"):
-        Scorer("a", optional_third, 3)  # type: ignore[arg-type]
+        Scorer("a", optional_third, 3)  # type: ignore[arg-type] # what is refused
     with pytest.raises(DefinitionError, match="a column of scorer 'a' is None"):
-        Scorer("a", optional_third, ["label", None])  # type: ignore[list-item]
+        Scorer("a", optional_third, ["label", None])  # type: ignore[list-item] # what is refused
 
 
 def rows(**columns):
