@@ -45,7 +45,9 @@ def conclusion(
     among = [row for row in rows if row["first"] in standing and row["second"] in standing]
     said = (_prices(standing, table, among, shown, terms), _times(standing, table, among, shown, terms))
     if len(standing) == len(table):
-        return tuple(part[:1].upper() + part[1:] for part in said if part)
+        # A name stays as it is.
+        own = ("the ", "neither ", "none ")
+        return tuple(part[0].upper() + part[1:] if part.startswith(own) else part for part in said if part)
     return tuple(f"Of those not beaten, {part}" for part in said if part)
 
 
@@ -116,7 +118,9 @@ def _prices(
     if len(free) > 1:
         rest = _range([cost for cost in costs.values() if cost > 0], usd)
         others = "the other" if len(names) == len(free) + 1 else "the others"
-        return f"{listed(together(free, shown))} charge nothing, {others} {rest} for 1,000 answers."
+        called = together(free, shown)
+        verb = "charges" if len(called) == 1 else "charge"
+        return f"{listed(called)} {verb} nothing, {others} {rest} for 1,000 answers."
     return _lowest("cheapest", _lower(names, rows, _cheaper), costs, usd, "for 1,000 answers", shown)
 
 

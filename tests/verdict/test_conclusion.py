@@ -65,6 +65,18 @@ def test_between_those_that_are_left_the_cheapest_and_the_fastest_are_named(fram
     assert found.conclusion[1].startswith("Of those not beaten, the faster is x/C: ")
 
 
+def test_one_free_model_charges_nothing():
+    """Two prompts on one free model are called by the model's name, in the singular."""
+    rows = [
+        {"prompt": prompt, "model": model, "sample_id": sample, "status": "done", "score.ok": sample % 2,
+         "cost_usd": cost, "latency_s": 1.0}
+        for prompt in ("ask", "steps") for model, cost in (("x/free", 0.0), ("x/paid", 0.02))
+        for sample in range(12)
+    ]  # fmt: skip
+    said = verdict(pd.DataFrame(rows), by=["prompt", "model"], bounds=(0, 1), step=1).conclusion[0]
+    assert said == "x/free charges nothing, the others USD 20.0 for 1,000 answers."
+
+
 def test_free_models_are_told_once_and_by_their_own_names():
     """Of nine combinations the local ones charge nothing; their three prompts are not named."""
     found = studies.nine_combinations()
