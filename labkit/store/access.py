@@ -75,6 +75,7 @@ class Access:
     @contextlib.contextmanager
     def _reading(self, wait_s: float, *, make: bool = False) -> Iterator[Reading]:
         if not make and not self.is_there():
+            self.folder.check_place()
             with database.in_memory() as connection:
                 yield Reading(connection, in_memory=True)
             return

@@ -84,10 +84,7 @@ class JournalDirectory:
                 os.mkdir(self.path, 0o700)
                 sync_folder(self.lab.parent)
         except FileNotFoundError:
-            raise StoreError(
-                f"The folder {shown(self.lab.parent)} does not exist, nor does the folder above. "
-                "Make it, or choose another path."
-            ) from None
+            raise self._nowhere() from None
         except NotADirectoryError:
             raise StoreError(
                 f"{self.lab.parent} is not a folder, so the lab cannot lie in it. Choose another path."
@@ -101,6 +98,17 @@ class JournalDirectory:
             raise StoreError(
                 f"{shown(self.path)} is in the way: labkit keeps its journals in a folder of that name."
             )
+
+    def check_place(self) -> None:
+        """Raises `StoreError` where no lab can be made: a misspelt path is no empty lab."""
+        if not self.lab.parent.exists() and not self.lab.parent.parent.exists():
+            raise self._nowhere()
+
+    def _nowhere(self) -> StoreError:
+        return StoreError(
+            f"The folder {shown(self.lab.parent)} does not exist, nor does the folder above. "
+            "Make it, or choose another path."
+        )
 
     def stands(self) -> bool:
         """Whether the folder or its lab is there."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import labkit as lk
 from labkit.errors import StoreError
 from labkit.store import journal_directory as module
 from labkit.store.journal_directory import JournalDirectory, JournalName, network_file_system
@@ -38,6 +39,19 @@ def test_only_one_missing_folder_is_made(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="does not exist, nor does the folder above"):
         JournalDirectory(tmp_path / "b" / "c" / "lab.duckdb").make()
     assert not (tmp_path / "b").exists()
+
+
+def test_a_lab_in_a_folder_that_cannot_be_made_is_not_read_as_an_empty_one(tmp_path: Path) -> None:
+    lab = lk.Lab(tmp_path / "no" / "such" / "lab.duckdb")
+    for read in (lab.runs, lab.generations, lambda: lab.sql("from runs")):
+        with pytest.raises(StoreError, match="does not exist, nor does the folder above"):
+            read()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lab_in_a_folder_that_labkit_would_make_reads_as_an_empty_one(tmp_path: Path) -> None:
+    assert lk.Lab(tmp_path / "results" / "lab.duckdb").runs().empty
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
