@@ -216,9 +216,7 @@ class Scheduler:
         elif not self._budget.in_flight:
             stopped = Stopped(
                 "BudgetExhausted",
-                f"The budget of USD {self._budget.budget_usd:.4f} is used up: {self._budget.spent_usd:.4f} is"
-                f" spent, and the next request may cost USD {_bound_usd(queue, queue.queued[0]):.4f}."
-                f"{_overrun_in_words(queue)}",
+                f"{self._budget.lacking(_bound_usd(queue, queue.queued[0]))}{_overrun_in_words(queue)}",
             )
             self._short = None
             for costly in [queue for queue in self.queues.values() if queue.costs]:
