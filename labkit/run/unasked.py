@@ -107,7 +107,7 @@ def price(
         return f"To ask {which} costs nothing. {way}"
     words = f"To ask {which} costs at most USD {at_most(sum(known))}"
     if len(known) < len(left):
-        words += f" for {len(known):,} of them, and what is not known for the others"
+        words += f" for {len(known):,} of them, and for the others nobody knows what"
     means = [mean_usd.get(one.cell.model) for one in left]
     likely = [usd for usd in means if usd is not None]
     if len(likely) == len(left):

@@ -516,7 +516,7 @@ def test_a_budget_ends_the_run_in_order(kit: Any, ask: Callable[..., Any]) -> No
     stopped = [row for row in ran.sink.generations if row.status == "stopped"]
     assert len(stopped) == 21
     assert {row.error_type for row in stopped} == {"BudgetExhausted"}
-    assert "0.9000 is spent" in stopped[0].error_message
+    assert "USD 0.10 of the budget of USD 1.00 are left" in stopped[0].error_message
     assert "may cost up to USD 0.20" in stopped[0].error_message
 
 
