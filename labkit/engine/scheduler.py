@@ -156,9 +156,7 @@ class Scheduler:
                 if call.reserved_usd:
                     self.settle(call, 0.0)
                 why = queue.circuit.why if queue.circuit.reopens_at is not None else "RateLimited"
-                message = (
-                    f"{queue.model.id} may be asked again in {wait_s:,.1f} s; fail_fast does not wait."
-                )
+                message = f"{queue.model.id} may be asked again in {wait_s:,.1f} s; fail_fast does not wait."
                 self._end(call, Stopped(why, message))
 
     def again(self, queue: ModelQueue, call: Call) -> None:
