@@ -6,12 +6,12 @@ know runs: a run saves the prompts it asks.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import DefinitionError, UnknownPrompt
+from labkit.nearest import by_likeness
 from labkit.prompts import Prompt, parse_ref
 from labkit.prompts.files import names_in
 from labkit.store import Store
@@ -94,7 +94,7 @@ class Library:
 
     def _unknown(self, name: str) -> str:
         names = [prompt.name for prompt in self]
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
+        near = by_likeness(name, names)[:3]
         have = f"the nearest are {', '.join(near)}" if near else "the lab has none yet"
         return f"No prompt '{name}' in the lab or in data/prompts; {have}."
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from functools import lru_cache
+from operator import itemgetter
 
 MOST_SHOWN = 12
 LONGEST = 100
 """Characters of a name that are compared."""
+NEAR = 0.5
+"""From this likeness on a name may have been meant; 1 is the same, 0 has no letter in common."""
+MEANT = 0.6
+"""From this likeness on one name is a slip of another."""
 
 
 def by_likeness(name: object, there: Iterable[object]) -> list[str]:
@@ -17,19 +22,38 @@ def by_likeness(name: object, there: Iterable[object]) -> list[str]:
     >>> by_likeness("lable", ["text", "Label"])
     ['Label', 'text']
     """
-    return list(_sorted(str(name), tuple(map(str, there))))
+    return [other for _, other in _sorted(str(name), tuple(map(str, there)))]
+
+
+def near(name: object, there: Iterable[object], *, most: int = 3, likeness: float = NEAR) -> list[str]:
+    """Those of `there` that may have been meant, the likest first; none where none is that like it.
+
+    >>> near("lable", ["text", "label", "table"]), near("kind", ["text"])
+    (['label', 'table'], [])
+    """
+    found = _sorted(str(name), tuple(dict.fromkeys(map(str, there))))
+    return [other for like, other in found[:most] if like >= likeness]
+
+
+def meant(name: object, there: Iterable[object], *, likeness: float = MEANT) -> str | None:
+    """The one that was meant, where one is so like it that the name is a slip of it.
+
+    >>> meant("lable", ["text", "label"]), meant("Exact", ["length"])
+    ('label', None)
+    """
+    return next(iter(near(name, there, most=1, likeness=likeness)), None)
 
 
 # A scorer that looks for a column that is not there does so once an answer.
 @lru_cache(maxsize=256)
-def _sorted(name: str, there: tuple[str, ...]) -> tuple[str, ...]:
+def _sorted(name: str, there: tuple[str, ...]) -> tuple[tuple[float, str], ...]:
     matcher = SequenceMatcher(b=name.casefold()[:LONGEST], autojunk=False)
 
     def likeness(other: str) -> float:
         matcher.set_seq1(other.casefold()[:LONGEST])
         return matcher.ratio()
 
-    return tuple(sorted(there, key=likeness, reverse=True))
+    return tuple(sorted(((likeness(other), other) for other in there), key=itemgetter(0), reverse=True))
 
 
 def listed(name: object, there: Iterable[object], *, most: int = MOST_SHOWN) -> str:

@@ -9,12 +9,12 @@ This module knows nothing of formats, and reads nothing but the one file it is g
 from __future__ import annotations
 
 import codecs
-import difflib
 import os
 import stat
 from pathlib import Path
 
 from labkit.errors import DefinitionError
+from labkit.nearest import by_likeness
 
 _LONGEST = 200
 _UNREAL = ("/proc/", "/sys/", "/dev/")
@@ -191,5 +191,5 @@ def _nearby(path: Path) -> str:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())[:1000]
     except OSError:
         return "Its folder cannot be listed."
-    near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5) or names[:3]
+    near = by_likeness(path.name, names)[:3]
     return f"Near it: {', '.join(near)}." if near else f"The folder {str(folder)!r} holds no files."

@@ -6,7 +6,6 @@ there are. It does not know keys (they are told to `frame`), nor which models an
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from labkit.catalog import check, listed, overlay, prices
 from labkit.catalog.model import Model, Weights
 from labkit.catalog.prices import Pricer
 from labkit.errors import DefinitionError, UnknownModel
+from labkit.nearest import near
 from labkit.visible import quoted
 
 if TYPE_CHECKING:
@@ -170,8 +170,8 @@ class Catalog:
     def _unknown(self, model: str) -> str:
         known = [*self._ipython_key_completions_(), *listed.ids("openai"), *listed.ids("anthropic")]
         shown = f"{model[:80]!r}{'…' if len(model) > 80 else ''}"
-        near = [] if len(model) > 200 else difflib.get_close_matches(model.casefold(), known, n=3, cutoff=0.5)
-        hint = f"The nearest are {', '.join(near)}. " if near else "lab.models lists those there are. "
+        likest = near(model, known)
+        hint = f"The nearest are {', '.join(likest)}. " if likest else "lab.models lists those there are. "
         return (
             f"There is no model {shown}. {hint}One that labkit does not list is "
             'lk.Model("provider/name", base_url="https://…/v1", key_env="MY_KEY").'

@@ -15,7 +15,6 @@ It does not know which models are already there.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from typing import Any
 from labkit.catalog.check import faults
 from labkit.catalog.model import Model, Weights
 from labkit.errors import DefinitionError
+from labkit.nearest import meant
 from labkit.paths import as_path, read_text
 from labkit.visible import quoted
 
@@ -91,6 +91,6 @@ def _weights(given: Mapping[str, Any], file: Path) -> Weights:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, _FIELDS, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(sorted(_FIELDS))}."
+    near = meant(name, _FIELDS)
+    hint = f"Did you mean {near!r}?" if near else f"There are {', '.join(sorted(_FIELDS))}."
     return f"A model has no {quoted(name)}. {hint}"

@@ -11,12 +11,12 @@ it is sent. A test compares it with the SDKs that are installed, so that none of
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from labkit.catalog.model import Model
 from labkit.endpoints import is_own_host
+from labkit.nearest import meant
 from labkit.visible import quoted
 
 
@@ -164,8 +164,8 @@ def _meant(name: str, names: frozenset[str]) -> str | None:
     if name in _ALL:
         return None
     by_plain = {_plain(one): one for one in sorted(names)}
-    near = difflib.get_close_matches(plain[:100], by_plain, n=1, cutoff=_NEAR)
-    return by_plain[near[0]] if near else None
+    near = meant(plain, by_plain, likeness=_NEAR)
+    return None if near is None else by_plain[near]
 
 
 def _plain(name: str) -> str:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import ast
 import builtins
-import difflib
 import json
 import keyword
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from labkit.errors import DefinitionError
+from labkit.nearest import by_likeness, meant
 
 _WORDS = {"True": True, "False": False, "None": None}
 UNKNOWN = object()
@@ -193,11 +193,7 @@ def _check_name(name: str, defaults: Mapping[str, object] | None) -> None:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise DefinitionError(f"The parameter {name!r:.80} is no name. Use letters, digits and _.")
     if defaults is not None and name not in defaults:
-        there = sorted((one for one, what in defaults.items() if what is not ITS_OWN), key=_unlike(name))
-        meant = f" Did you mean {there[0]}?" if difflib.get_close_matches(name, there, n=1) else ""
+        there = by_likeness(name, sorted(one for one, what in defaults.items() if what is not ITS_OWN))
+        slip = f" Did you mean {there[0]}?" if meant(name, there) else ""
         has = f"It has: {', '.join(there[:12])}" if there else "It has none: tag a cell `parameters`"
-        raise DefinitionError(f"The notebook has no parameter {name!r:.80}.{meant} {has}.")
-
-
-def _unlike(name: str) -> Callable[[str], float]:
-    return lambda other: -difflib.SequenceMatcher(None, other, name).ratio()
+        raise DefinitionError(f"The notebook has no parameter {name!r:.80}.{slip} {has}.")

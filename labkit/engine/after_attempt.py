@@ -118,10 +118,18 @@ def _failed(
         cost_usd=None if attempted.maybe_paid else 0.0,
         wait_s=wait_s,
         why=str(error),
-        stops_model=Stopped(name, f"{queue.model.id} was put aside: {stops}") if stops else None,
+        stops_model=Stopped(name, _no_more(queue, stops)) if stops else None,
         pause_s=pause_s,
         keeps_place_s=min(wait_s, _PLACE_S) if wait_s and refused and queue.rate.in_doubt else 0.0,
     )
+
+
+def _no_more(queue: ModelQueue, since: str) -> str:
+    """That the model is asked no more, and since when or why; it is named once."""
+    model = queue.model
+    for name in (model.id, model.provider):
+        since = since.replace(f": {name}: ", ": ", 1)
+    return f"{model.id} is asked no more, since {since}"
 
 
 def _learn(queue: ModelQueue, attempted: Attempted, error: ProviderError, now: float) -> float | None:
@@ -158,14 +166,15 @@ def _unreachable(queue: ModelQueue, error: ProviderError, policy: Policy, now: f
     if circuit.failing_since is not None and _nobody_here(queue, error):
         tried_s = now - circuit.failing_since
         if tried_s >= min(_STARTING_S, policy.unreachable_s, policy.deadline_s):
-            return f"tried for {tried_s:,.0f} s. {error} Then run again: only what has no answer is asked."
+            then = "Then run again: only what has no answer is asked."
+            return f"nobody answered for {tried_s:,.0f} s: {error} {then}"
     since, paused = circuit.failing_since, circuit.reopens_at is not None
     # What is refused at once is asked too rarely to pause.
     known = paused or (isinstance(error, REFUSALS) and circuit.failures >= _ENOUGH)
     # Whatever is asked now would be out of time as well.
     if since is None or not known or now - since <= min(policy.unreachable_s, policy.deadline_s):
         return None
-    return f"nothing but {type(error).__name__} for {now - since:,.0f} s: {error}"
+    return f"nothing but {type(error).__name__} came for {now - since:,.0f} s: {error}"
 
 
 def _nobody_here(queue: ModelQueue, error: ProviderError) -> bool:

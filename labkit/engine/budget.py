@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 
+from labkit.dollars import at_least, at_most
+from labkit.dollars import usd as written
+
 _UNIT = 10**12
 
 
@@ -31,8 +34,8 @@ class Budget:
         self._reserved = 0
 
     def __repr__(self) -> str:
-        limit = "no limit" if self._budget is None else f"of USD {self._budget / _UNIT:.4f}"
-        return f"Budget(USD {self.spent_usd:.4f} spent, {self.reserved_usd:.4f} set aside, {limit})"
+        limit = "no limit" if self._budget is None else f"of USD {written(self._budget / _UNIT)}"
+        return f"Budget(USD {written(self.spent_usd)} spent, {written(self.reserved_usd)} set aside, {limit})"
 
     @property
     def budget_usd(self) -> float | None:
@@ -58,6 +61,18 @@ class Budget:
     def in_flight(self) -> bool:
         """Whether anything is set aside that may still be freed."""
         return self._reserved > 0
+
+    def lacking(self, usd: float) -> str:
+        """Why a request that may cost so much does not fit, in words.
+
+        >>> Budget(0.001, spent_usd=0.0006).lacking(0.0021)
+        'The next request may cost up to USD 0.0021, and USD 0.0004 of the budget of USD 0.001 are left.'
+        """
+        assert self._budget is not None
+        return (
+            f"The next request may cost up to USD {at_most(usd)}, and USD {at_least(self.left_usd or 0.0)}"
+            f" of the budget of USD {written(self._budget / _UNIT)} are left."
+        )
 
     def reserve(self, usd: float) -> bool:
         """Set `usd` aside, if that much is left."""

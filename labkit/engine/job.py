@@ -53,8 +53,13 @@ def output_bound_tokens(request: Request, model: Model) -> int | None:
 
 def worst_usd(job: Job, model: Model) -> float | None:
     """The most that answering `job` once can cost; None where price or bound are not known."""
-    output = output_bound_tokens(job.request, model)
+    return bound_usd(job.request, model, job.pricer, job.input_bound_tokens)
+
+
+def bound_usd(request: Request, model: Model, pricer: Pricer, input_tokens: int) -> float | None:
+    """The most that one answer to so many tokens can cost; None where price or bound are not known."""
+    output = output_bound_tokens(request, model)
     if output is None:
-        free = job.pricer.worst_usd(job.input_bound_tokens, 1_000_000)
+        free = pricer.worst_usd(input_tokens, 1_000_000)
         return 0.0 if free == 0 else None
-    return job.pricer.worst_usd(job.input_bound_tokens, output)
+    return pricer.worst_usd(input_tokens, output)

@@ -109,14 +109,14 @@ def decide(
     if isinstance(error, QuotaExceeded):
         return Decision(None, f"its account has no credit left: {error}")
     if isinstance(error, CertificateRefused):
-        return Decision(None, f"it cannot be trusted: {error}")
+        return Decision(None, f"its certificate is not trusted: {error}")
     if isinstance(error, ConnectionFailed) and error.for_good:
         return Decision(None, f"it cannot be reached: {error}")
     asked_s = error.retry_after_s
     asked = "" if asked_s is None else f"it asked to wait {lasting(asked_s)}"
     if error.retryable and asked_s is not None and asked_s > policy.retry_after_cap_s:
         cap = f"retry_after_cap_s={policy.retry_after_cap_s:g}"
-        return Decision(None, f"{asked}; that is more than {cap}", asked)
+        return Decision(None, f"{asked}, which is more than {cap}", asked)
     if not error.retryable or policy.fail_fast:
         return Decision(None)
     free = isinstance(error, ConnectionFailed) or was_kept(error)

@@ -249,7 +249,7 @@ class Runner:
         try:
             queue.provider = await clients.provider(queue.model, self._keys.get(queue.model.id))
         except Exception as error:  # noqa: BLE001 - becomes the rows of this model; the others go on
-            why = f"{queue.model.id} could not be connected: {error}"
+            why = f"{queue.model.id} cannot be asked: {error}"
             self.stop_queue(queue, Stopped(type(error).__name__, why))
         else:
             gc_freeze.freeze_more()

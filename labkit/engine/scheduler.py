@@ -156,9 +156,7 @@ class Scheduler:
                 if call.reserved_usd:
                     self.settle(call, 0.0)
                 why = queue.circuit.why if queue.circuit.reopens_at is not None else "RateLimited"
-                message = (
-                    f"{queue.model.id} may be asked again in {wait_s:,.1f} s only, and fail_fast is set."
-                )
+                message = f"{queue.model.id} may be asked again in {wait_s:,.1f} s; fail_fast does not wait."
                 self._end(call, Stopped(why, message))
 
     def again(self, queue: ModelQueue, call: Call) -> None:
@@ -216,9 +214,7 @@ class Scheduler:
         elif not self._budget.in_flight:
             stopped = Stopped(
                 "BudgetExhausted",
-                f"The budget of USD {self._budget.budget_usd:.4f} is used up: {self._budget.spent_usd:.4f} is"
-                f" spent, and the next request may cost USD {_bound_usd(queue, queue.queued[0]):.4f}."
-                f"{_overrun_in_words(queue)}",
+                f"{self._budget.lacking(_bound_usd(queue, queue.queued[0]))}{_overrun_in_words(queue)}",
             )
             self._short = None
             for costly in [queue for queue in self.queues.values() if queue.costs]:

@@ -82,8 +82,8 @@ class Timers:
             opens_s = queue.buckets.used_up_s(queue.queued[0].tokens, now) if queue.queued else 0.0
             # Neither what the user set nor what others use of a limit is a reason to give up.
             if opens_s > self._policy.retry_after_cap_s * queue.runs:
-                why = f"{queue.model.id} was put aside: its limit is used up for another {lasting(opens_s)}"
-                self._stop(queue, Stopped("RateLimited", why))
+                why = f"its limit is used up for another {lasting(opens_s)}"
+                self._stop(queue, Stopped("RateLimited", f"{queue.model.id} is asked no more, since {why}"))
 
     def forget(self) -> None:
         """Let no alarm ring any more."""

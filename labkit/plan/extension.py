@@ -69,6 +69,9 @@ def more(
     launch = partial(_launch, budget_usd=budget_usd, allow_unpriced=allow_unpriced, progress=progress)
     if listed or repeats:
         plan = _widened(plan, models=listed, repeats=repeats or 0, params=params)
+    if until is not None:
+        _check_contenders(plan.design, by)
+    if listed or repeats:
         told = {"models": [str(getattr(model, "id", model)) for model in listed], "repeats": repeats}
         run = launch(plan, run, told)
     if until is None:
@@ -137,6 +140,20 @@ def _check_bounds(run: Run, score: str | list[str] | None) -> None:
                 "declares none. Give its scorer low= and high= and score the answers again: run.score(…)."
                 for name in unbounded
             ]
+        )
+
+
+def _check_contenders(design: Design, by: str | Sequence[str]) -> None:
+    """Between one there is nothing to decide, and no pair whose interval grows narrow."""
+    keys = (by,) if isinstance(by, str) else tuple(by)
+    named = {
+        tuple(name for key, name in (("prompt", prompt), ("model", model)) if key in keys)
+        for prompt, model, *_ in design.places
+    }
+    if len(named) < 2:
+        raise DefinitionError(
+            f"until= asks until contenders are told apart, and by={quoted(by)} this study has one. Give "
+            "another (models=), say what competes (by='prompt'), or how much more is to be asked (rows=)."
         )
 
 

@@ -211,7 +211,9 @@ class Plan(Study):
         """Begin, and return a handle at once: `await run`, `run.wait()`, `run.stop()`, `run.status`.
 
         Continues an unfinished run of the same plan, else begins a new one. `fresh` asks again what is
-        known already; its default is False, or True where `$LABKIT_FRESH` is set. `policy` says how
+        known already; its default is False, or True where `$LABKIT_FRESH` is set. `budget_usd` is the run's
+        total over all its launches: an unfinished run keeps its last where none is given, and `math.inf`
+        lifts it. Under a budget a model without a known price needs `allow_unpriced`. `policy` says how
         long to wait and how often to retry; `progress` is `table`, `lines` or `none`.
         Raises `DefinitionError` (`MissingKey`), `StoreError` or `RunBusy` before anything is asked.
         """

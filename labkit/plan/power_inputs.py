@@ -5,7 +5,6 @@ The arithmetic is `labkit.stats.planning`'s. It asks nobody and knows no price.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from labkit.arguments import check, number, sure, text
 from labkit.design import Design
 from labkit.errors import DefinitionError
+from labkit.nearest import meant
 from labkit.plan.estimate import plural
 from labkit.plan.past_scores import ENOUGH, KEYS, Past, past_scores
 from labkit.plan.power import Power
@@ -154,8 +154,8 @@ def _why_none(score: str, scorers: Sequence[Scorer], store: Store) -> str:
     (told,) = store.table(FAILURES, [score]).to_pylist()
     if told["failed"] and not told.pop("scored"):
         return f" ({failure(score, **told)})"
-    near = difflib.get_close_matches(score[:200], [scorer.name for scorer in scorers], n=1, cutoff=0.7)
-    return f" (did you mean {quoted(near[0])}?)" if near and near[0] != score else ""
+    near = meant(score, [scorer.name for scorer in scorers])
+    return f" (did you mean {quoted(near)}?)" if near not in (None, score) else ""
 
 
 # The same plan is shown again and again: by its line, its table and the workbench.

@@ -5,7 +5,6 @@ It asks what has no finished answer. How a plan is put together again is `recall
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,11 +40,5 @@ def resume(
             f"Run {run.run_id} was scored by {', '.join(map(quoted, had))}, and scorers are not kept. Give "
             "them again: resume(scorers=[…]); or none, to score later: resume(scorers=[])."
         )
-    told = row["provenance"]
-    kept = json.loads(told) if isinstance(told, str) else dict(told or {})
-    settings = Settings(
-        fresh=bool(row["fresh"]),
-        budget_usd=kept.get("budget_usd") if budget_usd is None else budget_usd,
-        seed=plan.seed,
-    )
+    settings = Settings(fresh=bool(row["fresh"]), budget_usd=budget_usd, seed=plan.seed)
     return begin(plan, settings, progress=progress, run_id=run.run_id).wait()

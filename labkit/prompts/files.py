@@ -16,12 +16,12 @@ It does not know the lab's saved prompts.
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 from typing import Any
 
 from labkit.errors import DefinitionError, UnknownPrompt
+from labkit.nearest import by_likeness, meant
 from labkit.paths import read_text
 from labkit.prompts.names import name_faults
 from labkit.visible import quoted
@@ -43,8 +43,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     faults = []
     for key, value in found.items():
         if key not in _FIELDS:
-            near = difflib.get_close_matches(str(key), _FIELDS, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(_FIELDS)}."
+            near = meant(key, _FIELDS)
+            hint = f"Did you mean {near!r}?" if near else f"There are {', '.join(_FIELDS)}."
             faults.append(f"The prompt file {shown!r} has {str(key)[:60]!r} in its front matter. {hint}")
         elif not isinstance(value, _FIELDS[key]):
             wanted = "text; put it in quotes" if _FIELDS[key] is str else "a mapping, such as {tone: neutral}"
@@ -65,9 +65,8 @@ def find(name: str, *, folder: str | os.PathLike[str] = FOLDER) -> Path:
     home = Path(folder)
     path = home / f"{name}.md"
     if not path.is_file():
-        names = names_in(folder)
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:3]
-        hint = f"There are {', '.join(near)}." if near else "There are no prompt files there."
+        likest = by_likeness(name, names_in(folder))[:3]
+        hint = f"There are {', '.join(likest)}." if likest else "There are no prompt files there."
         raise UnknownPrompt(f"There is no prompt {name!r} in {os.fspath(folder)!r}. {hint}")
     if not path.resolve().is_relative_to(home.resolve()):
         raise UnknownPrompt(f"The prompt {name!r} in {os.fspath(folder)!r} is a link that leads out of it.")

@@ -54,10 +54,10 @@ class Extendable:
         used up, or the budget is empty; `until=0.1` until no interval is wider than that. Since it looks
         after every batch, and any run that grows could be looked at before, this run's intervals hold at
         any moment of stopping from then on. They are wider, and need a score whose scorer declares low=
-        and high=. Of a list of scores it asks until that is so by each.
+        and high=, and two contenders. Of a list of scores it asks until that is so by each.
 
-        `budget_usd` is the run's total over all its launches. `scorers` are needed for a run from
-        history. Raises `DefinitionError` before anything is asked.
+        `budget_usd` is the run's total over all its launches; None keeps the last, `math.inf` lifts it.
+        `scorers` are needed for a run from history. Raises `DefinitionError` before anything is asked.
 
         >>> run = run.more(rows=50)                       # doctest: +SKIP
         >>> run = run.more(until="decided", budget_usd=5) # doctest: +SKIP

@@ -106,12 +106,18 @@ class Run(Conclusions, Extendable, RunControl):
                 stored = Stored.read(
                     design, services, run_id=run_id, resumed=unfinished is not None, fresh=settings.fresh
                 )
-                told = title(stored.unanswered(design))
+                to_ask = stored.unanswered(design)
+                earlier, given = stored.earlier, settings.budget_usd
+                settings = settings.after(earlier)
+                if settings.budget_usd is not None and not settings.allow_unpriced:
+                    check(unasked.unpriced(design, to_ask, services))
+                told = title(to_ask)
             shown = Progress(
-                title=told,
+                title=lambda: "; ".join(filter(None, (told(), earlier.words(given)))),
                 style=progress,
                 budget_usd=settings.budget_usd,
-                spent_usd=stored.spent_usd,
+                spent_usd=earlier.spent_usd,
+                before=earlier.before if earlier.resumed else None,
                 rates=_output_rates(design, services),
                 samples={sample.id: sample.fields for sample in design.dataset.samples},
                 prompts=[prompt.name for prompt in design.prompts],
@@ -237,9 +243,9 @@ class Run(Conclusions, Extendable, RunControl):
     ) -> Run:
         """Ask what has no finished answer yet, in the same run; waits, as `plan.run` does.
 
-        `budget_usd` is the run's total over all its launches; None keeps the last (of a run from history
-        its first). `scorers` are by default the run's own; one from history that was scored needs them again,
-        since functions are not kept. Raises `DefinitionError` before anything is asked.
+        `budget_usd` is the run's total over all its launches; None keeps the last, `math.inf` lifts it.
+        `scorers` are by default the run's own; one from history that was scored needs them again, since
+        functions are not kept. Raises `DefinitionError` before anything is asked.
 
         >>> lab.run("latest").resume(scorers=[lk.exact()])      # doctest: +SKIP
         """
@@ -247,13 +253,12 @@ class Run(Conclusions, Extendable, RunControl):
             going: Run = self._go_on(self, budget_usd=budget_usd, scorers=scorers, progress=progress)
             return going
         launch = self._driven()
-        kept = launch.settings.budget_usd if budget_usd is None else budget_usd
         title = self.progress.title if self.progress else ""
         return Run.start(
             launch.design,
             services=self._services,
             scorers=launch.scorers if scorers is None else as_scorers(scorers),
-            settings=replace(launch.settings, budget_usd=kept),
+            settings=replace(launch.settings, budget_usd=budget_usd),
             progress=progress,
             title=lambda _: lambda: title,
             run_id=self.run_id,

@@ -7,10 +7,11 @@ notebooks, and decides nothing about what to ask: that is the design's.
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from labkit.errors import StoreError
 from labkit.keys import Key
 from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
 from labkit.run import replaying, save_definitions, score_answers, unasked
+from labkit.run.earlier import NO_LIMIT, Earlier
 from labkit.run.lab_services import LabServices
 from labkit.run.launch_commands import LaunchCommands
 from labkit.run.stored import Stored
@@ -41,7 +43,8 @@ SETTLE_S = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How a run is driven; none of it decides what an answer says."""
+    """How a run is driven; none of it decides what an answer says. `budget_usd` None: the run's last, if it
+    had one; `math.inf`: none."""
 
     fresh: bool = False
     budget_usd: float | None = None
@@ -51,9 +54,18 @@ class Settings:
 
     def __post_init__(self) -> None:
         check(
-            number("budget_usd", self.budget_usd, least=0, or_none=True),
+            number("budget_usd", self.budget_usd, least=0, below=None, or_none=True),
             switch("fresh", self.fresh),
             switch("allow_unpriced", self.allow_unpriced),
+        )
+
+    def after(self, earlier: Earlier) -> Settings:
+        """These, and what they leave open as the run's launches so far had it; no budget is None."""
+        budget_usd = earlier.budget_usd if self.budget_usd is None else self.budget_usd
+        return replace(
+            self,
+            budget_usd=None if budget_usd == math.inf else budget_usd,
+            allow_unpriced=self.allow_unpriced or earlier.allow_unpriced,
         )
 
 
@@ -68,7 +80,7 @@ class Ended(NamedTuple):
 
 class Launch(LaunchCommands):
     """One launch of a design. `drive` does it all, and what controls it may be called from any thread.
-    `stored` is what the lab had when it was begun."""
+    `stored` is what the lab had when it was begun; the `settings` leave nothing open."""
 
     def __init__(
         self,
@@ -155,6 +167,8 @@ class Launch(LaunchCommands):
             "resumed" if self.resumed else "started",
             prompts=[prompt.name for prompt in self.design.prompts],
             models=[model.id for model in self.design.models],
+            budget_usd=NO_LIMIT if self.settings.budget_usd is None else self.settings.budget_usd,
+            allow_unpriced=self.settings.allow_unpriced or None,
         )
 
     def _provenance(self) -> dict[str, Any]:
@@ -220,7 +234,7 @@ class Launch(LaunchCommands):
             watcher=self._watcher,
             policy=self.settings.policy,
             budget_usd=self.settings.budget_usd,
-            spent_usd=self._stored.spent_usd,
+            spent_usd=self._stored.earlier.spent_usd,
             allow_unpriced=self.settings.allow_unpriced,
             seed=self.settings.seed,
         )

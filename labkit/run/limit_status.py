@@ -43,7 +43,7 @@ class Limits:
     """What each model of a run waits for. Made by `run.limits`.
 
     >>> Limits([])
-    Limits(no models are asked)
+    Limits(no model is asked)
     """
 
     def __init__(self, states: Sequence[Mapping[str, Any]]) -> None:
@@ -80,7 +80,7 @@ class Limits:
 
     def __repr__(self) -> str:
         if not self._rows:
-            return "Limits(no models are asked)"
+            return "Limits(no model is asked)"
         return "\n".join(_line(row) for row in self._rows)
 
     def _repr_html_(self) -> str:
@@ -102,7 +102,7 @@ def per_minute(requests: float | None, tokens: float | None, concurrency: int | 
             f"concurrency is {quoted(concurrency)}; use a whole number from 1 up, or run.stop(model=…)."
         )
     if requests is None and tokens is None and concurrency is None:
-        faults.append("Nothing is to change: give concurrency, requests_per_minute or tokens_per_minute.")
+        faults.append("Nothing to change: give concurrency, requests_per_minute or tokens_per_minute.")
     if faults:
         raise DefinitionError(faults)
     return {kind: float(count) for kind, count in given.items() if count is not None}

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from labkit.design import Design, Place
 from labkit.run import replaying
+from labkit.run.earlier import Earlier
 from labkit.run.lab_services import LabServices
 
 
@@ -22,7 +23,7 @@ class Stored(NamedTuple):
     has_samples: bool
     missing: Sequence[Place]
     """Those that are not done; in a new run all."""
-    spent_usd: float
+    earlier: Earlier
     answers: replaying.Answers | None
     """What may be replayed; None: everything is asked anew."""
 
@@ -39,7 +40,7 @@ class Stored(NamedTuple):
                 versions={prompt.name: prompt.version for prompt in prompts if prompt.version is not None},
                 has_samples=store.has_samples(design.dataset),
                 missing=missing,
-                spent_usd=store.spent(run_id) if resumed else 0.0,
+                earlier=Earlier.read(store, run_id) if resumed else Earlier(),
                 answers=None if fresh else replaying.look_up(store, design, missing),
             )
 

@@ -11,8 +11,10 @@ from typing import Any
 from labkit import tokens
 from labkit.catalog.prices import Pricer
 from labkit.design import Design, Place
-from labkit.engine.job import Job, worst_usd
+from labkit.dollars import at_most, usd
+from labkit.engine.job import Job, bound_usd, output_bound_tokens, worst_usd
 from labkit.records import Cell
+from labkit.run.lab_services import LabServices
 
 _WHY = """
     select error_message as why from generations
@@ -42,6 +44,27 @@ def job(design: Design, place: Place, cell: Cell, pricers: Sequence[Pricer]) -> 
         pricer=pricers[place.model],
         input_bound_tokens=tokens.bound(request.messages, params=request.params),
     )
+
+
+def unpriced(design: Design, to_ask: Sequence[Place], services: LabServices) -> list[str]:
+    """Why no budget can hold where these places are asked: a sentence for each model whose answers may cost
+    nobody knows what."""
+    faults = []
+    for m, place in sorted({place.model: place for place in to_ask}.items()):
+        model, request = design.models[m], design.request(place)
+        pricer = services.pricer(model, design.params[m])
+        if bound_usd(request, model, pricer, tokens.bound(request.messages, params=request.params)) is None:
+            if pricer.price_id.startswith("unknown"):
+                lacks, gives = "its price", "Give prices="
+            elif output_bound_tokens(request, model) is None:
+                lacks, gives = "how long its answers may be", "Give max_tokens"
+            else:
+                lacks, gives = "how often its provider's tools are called", "Limit that"
+            faults.append(
+                f"A budget cannot hold for {model.id}: {lacks} is not known. {gives}, leave the model out, or"
+                " ask it outside the budget: allow_unpriced=True."
+            )
+    return faults
 
 
 def reason(
@@ -82,13 +105,13 @@ def price(
         return f"What it costs to ask {which} is not known. {way}"
     if len(known) == len(left) and not any(known):
         return f"To ask {which} costs nothing. {way}"
-    words = f"To ask {which} costs at most USD {sum(known):,.4f}"
+    words = f"To ask {which} costs at most USD {at_most(sum(known))}"
     if len(known) < len(left):
-        words += f" for {len(known):,} of them, and what is not known for the others"
+        words += f" for {len(known):,} of them, and for the others nobody knows what"
     means = [mean_usd.get(one.cell.model) for one in left]
     likely = [usd for usd in means if usd is not None]
     if len(likely) == len(left):
-        words += f", about USD {sum(likely):,.4f} if they are as long as the answers so far"
+        words += f", about USD {usd(sum(likely))} if they are as long as the answers so far"
     return f"{words}. {way}"
 
 

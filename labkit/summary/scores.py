@@ -6,13 +6,13 @@ compares nothing.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import check, number, sure
 from labkit.errors import DefinitionError
+from labkit.nearest import meant
 from labkit.scoring.structure import STRUCTURE
 from labkit.visible import quoted
 
@@ -57,8 +57,8 @@ def no_score(score: Any, names: Sequence[str]) -> str:
     >>> no_score("exakt", ["exact", "length"])
     "there is no score 'exakt' in this frame; did you mean 'exact'? Scores: 'exact', 'length'"
     """
-    near = difflib.get_close_matches(score[:200], names, n=1) if isinstance(score, str) else []
-    hint = f"; did you mean {quoted(near[0])}? Scores: " if near else "; scores: "
+    near = meant(score, names) if isinstance(score, str) else None
+    hint = f"; did you mean {quoted(near)}? Scores: " if near else "; scores: "
     return f"there is no score {quoted(score)} in this frame{hint}{', '.join(map(quoted, names)) or 'none'}"
 
 

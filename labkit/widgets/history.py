@@ -11,9 +11,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from labkit.arguments import able, check
+from labkit.dollars import usd
 from labkit.errors import DefinitionError
 from labkit.store.filters import times
-from labkit.widgets.model_progress import duration, usd
+from labkit.widgets.model_progress import duration
 from labkit.widgets.selector import Choice, Selector
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from labkit.records import Cell, Generation, Score
 from labkit.summary import cut_answers
 from labkit.widgets.asking_clock import AskingClock
 from labkit.widgets.grid_row import Key, Row
-from labkit.widgets.model_progress import ModelProgress
+from labkit.widgets.model_progress import Before, ModelProgress
 from labkit.widgets.panel import Finished, Panel
 
 BUTTONS = frozenset({"RunStopped", "ModelStopped", "RunAborted"})
@@ -47,6 +47,7 @@ class LiveRun:
         title: str | Callable[[], str] = "",
         budget_usd: float | None = None,
         spent_usd: float = 0.0,
+        before: Mapping[str, Before] | None = None,
         rates: Mapping[str, float] | None = None,
         samples: Mapping[str, Mapping[str, Any]] | None = None,
         prompts: Sequence[str] = (),
@@ -56,6 +57,8 @@ class LiveRun:
         self.budget_usd = budget_usd
         self.spent_usd = spent_usd
         """What earlier launches of the run spent, which its budget counts."""
+        self.before = before
+        """What they had of each model; None: this is the first."""
         self.rates = dict(rates or {})
         self.samples = samples or {}
         self.prompts = prompts
@@ -125,8 +128,12 @@ class LiveRun:
 
     def planned(self, total: Mapping[str, int], settled: Mapping[str, int]) -> None:
         self.began_at = monotonic()
+        before = self.before or {}
         self.tallies = {
-            model: ModelProgress(total=count, settled=settled.get(model, 0)) for model, count in total.items()
+            model: ModelProgress(
+                total=count, settled=settled.get(model, 0), before=before.get(model, Before())
+            )
+            for model, count in total.items()
         }
 
     def queued(self, cell: Cell) -> None:
@@ -263,7 +270,10 @@ class LiveRun:
         """A sentence each for answers cut, empty or refused and, at the end, for what scores lack."""
         tallies = list(self.tallies.values())
         lacks = sum((tally.lacks for tally in tallies), Counter[str]())
-        return [*cut_answers.sentences(lacks, sum(tally.done for tally in tallies)), *self._told]
+        return [
+            *cut_answers.sentences(lacks, sum(tally.settled + tally.done for tally in tallies)),
+            *self._told,
+        ]
 
     def sample(self, sample_id: str) -> str:
         """What a person reads of a sample: its values, the target apart."""

@@ -8,17 +8,30 @@ from dataclasses import dataclass, field
 from statistics import median
 from time import monotonic
 
+from labkit.dollars import usd
 from labkit.records import Generation
 from labkit.summary import cut_answers
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What earlier launches of the run had of a model."""
+
+    cost_usd: float = 0.0
+    cost_unknown: int = 0
+    """Answers whose cost is not known."""
+    lacks: Counter[str] = field(default_factory=Counter)
+    """How many of its answers are cut, empty or refused."""
+
+
 @dataclass(slots=True)
 class ModelProgress:
-    """Counts of one model's cells; costs in USD, clocks in seconds."""
+    """Counts of one model's cells in the whole run; costs in USD, clocks of this launch in seconds."""
 
     total: int = 0
     settled: int = 0
     """Done by an earlier launch of the run."""
+    before: Before = field(default_factory=Before)
     done: int = 0
     failed: int = 0
     stopped: int = 0
@@ -28,6 +41,7 @@ class ModelProgress:
     waiting_until: float = 0.0
     waiting_why: str = ""
     cost_usd: float = 0.0
+    """Of this launch alone, as all that follows but `lacks`."""
     cost_unknown: int = 0
     output_tokens: int = 0
     asked_s: float = 0.0
@@ -35,7 +49,10 @@ class ModelProgress:
     stopping: bool = False
     """Nothing more is asked of it."""
     lacks: Counter[str] = field(default_factory=Counter)
-    """How many of the done are cut, empty or refused."""
+    """How many of the run's done are cut, empty or refused."""
+
+    def __post_init__(self) -> None:
+        self.lacks.update(self.before.lacks)
 
     @property
     def ended(self) -> int:
@@ -98,33 +115,27 @@ class ModelProgress:
             parts.append(f"TTFT {median(self.ttft_s):.2f} s")
         if self.asked_s and self.output_tokens:
             parts.append(f"{self.output_tokens / self.asked_s:.0f} tokens/s")
-        if self.answered or self.cost_usd:
+        if self.answered or self.cost_usd or self.before.cost_usd:
             parts.append(cost_words([self]))
         if self.waiting and (left_s := self.waiting_until - monotonic()) > 0:
             parts.append(f"waits {left_s:.0f} s: {self.waiting_why}")
         return " · ".join(parts)
 
 
-def cost_words(tallies: Iterable[ModelProgress], *, before_usd: float = 0.0) -> str:
-    """The cost of all in words, with what was spent before; "at least" where some answer's is not known.
+def cost_words(tallies: Iterable[ModelProgress], *, before_usd: float | None = None) -> str:
+    """The cost of all in words, with `before_usd` for what earlier launches spent (by default what their
+    answers cost); "at least" where some answer's is not known.
 
     >>> cost_words([ModelProgress(cost_usd=0.0123), ModelProgress(cost_unknown=1)])
     'at least USD 0.0123'
+    >>> cost_words([ModelProgress(cost_usd=0.02, before=Before(cost_usd=0.1))])
+    'USD 0.12'
     """
     listed = list(tallies)
-    least = "at least " if any(tally.cost_unknown for tally in listed) else ""
+    least = "at least " if any(tally.cost_unknown + tally.before.cost_unknown for tally in listed) else ""
+    if before_usd is None:
+        before_usd = sum(tally.before.cost_usd for tally in listed)
     return f"{least}USD {usd(before_usd + sum(tally.cost_usd for tally in listed))}"
-
-
-def usd(amount: float) -> str:
-    """An amount with as many digits as say something.
-
-    >>> [usd(x) for x in (0, 0.0000123, 0.0123, 4.2)]
-    ['0.00', '0.000012', '0.0123', '4.20']
-    """
-    if amount == 0 or amount >= 1:
-        return f"{amount:,.2f}"
-    return f"{amount:.4f}" if amount >= 0.001 else f"{amount:.6f}"
 
 
 def duration(seconds: float) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from labkit.errors import DefinitionError
 from labkit.visible import cut, quoted, shown
 from labkit.widgets.live_run import LiveRun
-from labkit.widgets.model_progress import cost_words
+from labkit.widgets.model_progress import Before, cost_words
 from labkit.widgets.view_updates import line, state
 
 LINES_EVERY_S = 5.0
@@ -36,6 +36,7 @@ class Progress(LiveRun):
         style: str | None = None,
         budget_usd: float | None = None,
         spent_usd: float = 0.0,
+        before: Mapping[str, Before] | None = None,
         rates: Mapping[str, float] | None = None,
         samples: Mapping[str, Mapping[str, Any]] | None = None,
         prompts: Sequence[str] = (),
@@ -47,6 +48,7 @@ class Progress(LiveRun):
             title=title,
             budget_usd=budget_usd,
             spent_usd=spent_usd,
+            before=before,
             rates=rates,
             samples=samples,
             prompts=prompts,

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
+from labkit.dollars import usd
 from labkit.summary.cut_answers import KINDS
 from labkit.visible import cut, shown
 from labkit.widgets.grid_row import Row, prompt_name, row_name, sample_name
 from labkit.widgets.live_run import LiveRun
-from labkit.widgets.model_progress import ModelProgress, cost_words, duration, usd
+from labkit.widgets.model_progress import ModelProgress, cost_words, duration
 from labkit.widgets.panel import SHOWN_CHARS, Panel
 from labkit.widgets.score_mark import mark
 from labkit.widgets.window import Window
@@ -166,9 +167,12 @@ def line(live: LiveRun) -> str:
         if count := sum(t.lacks[kind] for t in tallies):
             parts.append(f"{count:,} {kind}")
     if live.budget_usd is None:
-        parts.append(cost_words(tallies))
+        cost = cost_words(tallies)
     else:
-        parts.append(f"{cost_words(tallies, before_usd=live.spent_usd)} of {usd(live.budget_usd)}")
+        cost = f"{cost_words(tallies, before_usd=live.spent_usd)} of {usd(live.budget_usd)}"
+    if live.before is not None:
+        cost += f", USD {usd(sum(t.cost_usd for t in tallies))} of it by this launch"
+    parts.append(cost)
     over = live.over.is_set()
     asked, asking_s = sum(t.answered + t.failed for t in tallies), live.asking.seconds or live.took_s or 0.0
     if asked and asking_s > 0.5:
@@ -176,7 +180,7 @@ def line(live: LiveRun) -> str:
         if (left := sum(t.left for t in tallies)) and not over and not live.paused:
             parts.append(f"about {duration(left * asking_s / asked)} left")
     if over and live.took_s:
-        parts.append(f"took {duration(live.took_s)}")
+        parts.append(f"{'took' if live.before is None else 'this launch took'} {duration(live.took_s)}")
     parts += [f"{model} waits: {t.waiting_why}" for model, t in list(live.tallies.items()) if t.waiting > 0]
     return " · ".join(parts)
 

@@ -128,7 +128,7 @@ def test_a_dead_key_stops_the_model(after: Any) -> None:
     found = after(error=AuthenticationFailed("bad key"))
     assert found.row.status == "failed"
     assert found.stops_model.error_type == "AuthenticationFailed"
-    assert "scripted/a was put aside: its key was refused" in found.stops_model.message
+    assert "scripted/a is asked no more, since its key was refused" in found.stops_model.message
 
 
 def test_nothing_but_failures_puts_the_model_aside(after: Any, queue: ModelQueue) -> None:
@@ -136,7 +136,7 @@ def test_nothing_but_failures_puts_the_model_aside(after: Any, queue: ModelQueue
     for number in range(20):
         assert after(error=ConnectionFailed("down"), now=float(number)).stops_model is None
     found = after(error=ConnectionFailed("down"), now=101.0)
-    assert "nothing but ConnectionFailed for 101 s" in found.stops_model.message
+    assert "nothing but ConnectionFailed came for 101 s" in found.stops_model.message
     queue.circuit.answered()
     assert after(error=ConnectionFailed("down"), now=500.0).stops_model is None
 
@@ -183,7 +183,7 @@ def test_a_refusal_that_names_what_all_requests_have_stops_the_model(after: Any)
     """A parameter or the model itself: the next request would be refused as well."""
     stopped = after(error=invalid("a", "model")).stops_model
     assert stopped.error_type == "InvalidRequest"
-    assert "scripted/a was put aside: it takes none of these requests: no a" in stopped.message
+    assert "scripted/a is asked no more, since it takes none of these requests: no a" in stopped.message
 
 
 def test_a_word_that_was_not_sent_is_no_name(after: Any) -> None:
@@ -214,7 +214,7 @@ def test_an_endpoint_that_only_refuses_is_given_up(after: Any, queue: ModelQueue
     """Refused and nothing else for `unreachable_s`, however rarely it is asked: the model ends, with why."""
     found = [after(error=RateLimited("no"), now=now).stops_model for now in (1.0, 40.0, 80.0, 99.0, 102.0)]
     assert found[:4] == [None] * 4
-    assert "nothing but RateLimited for 101 s" in found[4].message
+    assert "nothing but RateLimited came for 101 s" in found[4].message
 
 
 def _closed(words: str = "nothing listens at 127.0.0.1:9") -> ConnectionFailed:
@@ -232,7 +232,9 @@ def test_a_closed_port_of_this_machine_ends_its_model_in_seconds(after: Any) -> 
         assert found.wait_s <= 1.0
     found = after(error=_closed(), now=5.0)
     assert found.row.status == "failed"
-    assert found.stops_model.message.startswith("scripted/a was put aside: tried for 5 s. nothing listens at")
+    assert found.stops_model.message.startswith(
+        "scripted/a is asked no more, since nobody answered for 5 s: nothing listens at"
+    )
     assert after(error=ConnectionFailed("nothing listens at far.example:9"), now=50.0).stops_model is None
 
 

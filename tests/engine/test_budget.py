@@ -93,4 +93,4 @@ def test_a_raised_budget_goes_on() -> None:
     assert not budget.reserve(0.5)
     budget.raise_to(2.0)
     assert budget.reserve(0.5)
-    assert "0.5000 set aside" in repr(budget)
+    assert "0.50 set aside" in repr(budget)

@@ -516,8 +516,8 @@ def test_a_budget_ends_the_run_in_order(kit: Any, ask: Callable[..., Any]) -> No
     stopped = [row for row in ran.sink.generations if row.status == "stopped"]
     assert len(stopped) == 21
     assert {row.error_type for row in stopped} == {"BudgetExhausted"}
-    assert "0.9000 is spent" in stopped[0].error_message
-    assert "may cost USD 0.2000" in stopped[0].error_message
+    assert "USD 0.10 of the budget of USD 1.00 are left" in stopped[0].error_message
+    assert "may cost up to USD 0.20" in stopped[0].error_message
 
 
 def test_money_spent_before_counts(kit: Any, ask: Callable[..., Any]) -> None:
@@ -649,7 +649,7 @@ def test_after_a_lie_the_last_reservation_fits(kit: Any, ask: Callable[..., Any]
     assert ran.executor.budget.spent_usd == pytest.approx(0.5)
     (why,) = {row.error_message for row in ran.sink.generations if row.status == "stopped"}
     assert "billed up to 5.0 times the most that its request could cost" in why
-    assert "the next request may cost USD 0.1000" in why
+    assert "may cost up to USD 0.10" in why
 
 
 def test_limits_can_be_seen_and_changed(kit: Any, ask: Callable[..., Any]) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,7 +64,9 @@ def test_a_budget_holds_at_256_in_flight(
     frame = run.generations()
     counts = frame["status"].value_counts()
     assert set(counts.index) - {"partial", "failed"} == {"done", "stopped"}
-    assert run.left.startswith(f"{counts['stopped']} cells were not asked: The budget of USD")
+    assert run.left.startswith(
+        f"{counts['stopped']} cells were not asked: The next request may cost up to USD"
+    )
     lacking = (frame["error_type"] == "BudgetExhausted").sum()
     assert f"To ask the {lacking} that lack money costs at most USD" in run.left
     likely_usd = float(run.left.partition("about USD ")[2].split()[0])
@@ -83,3 +89,36 @@ def test_a_budget_holds_at_256_in_flight(
     known = charged([one for one in channel.seen() if one["whole"]])
     assert frame["cost_usd"].sum() == pytest.approx(known)
     assert clean.sum() > ROWS / 2
+
+
+KILLED = """
+import sys
+import labkit as lk
+model = lk.Model("faulty/m", dialect="openai", base_url=sys.argv[1], key_env="", concurrency=4,
+    prices={"input": 300.0, "output": 1500.0})
+plan = lk.Lab("lab.duckdb", models=[model]).plan(prompts=["Say {{ n }}."], models=[model],
+    dataset=[{"n": str(n)} for n in range(200)], params={"max_tokens": 40}, experiment="killed")
+plan.run(progress="none", **({"budget_usd": float(sys.argv[2])} if len(sys.argv) > 2 else {}))
+"""
+
+
+def test_a_budget_outlives_a_kill(channel_for: Callable[[str], Any], here: Path) -> None:
+    """A run that is killed under a budget, and whose cell is run again without a word of one, never charges
+    more than that budget, by the server's own account; what was out at the kill counts at its most."""
+    channel = channel_for("openai")
+    channel.script(then={"usage_to": [INPUT_TO, 40], "first_s": [0.05, 0.1]})
+    address = channel.model().base_url
+    command = [sys.executable, "-c", KILLED, address]
+    victim = subprocess.Popen([*command, "2"], cwd=here)
+    while len(channel.seen()) < 15:
+        assert victim.poll() is None, "it ended before it could be killed"
+        time.sleep(0.02)
+    victim.kill()
+    victim.wait()
+    before = len(channel.seen())
+    subprocess.run(command, cwd=here, check=True, timeout=120)
+    assert len(channel.seen()) > before
+    assert 1 < charged(channel.seen()) <= 2
+    run = lk.Lab(here / "lab.duckdb").run("latest")
+    assert run.status == "stopped"
+    assert "of the budget of USD 2.00 are left" in run.left

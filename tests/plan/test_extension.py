@@ -164,12 +164,27 @@ def test_asking_until_narrow_stops_at_the_width(study: Any) -> None:
 
 def test_an_empty_budget_ends_it(study: Any) -> None:
     """The budget is the run's total; when it is used up the run stops and asking ends."""
-    run = study(a=0.5, b=0.5).run()
+    run = study(a=0.5, b=0.5, params={"max_tokens": 4}).run()
     spent = float(run.generations()["cost_usd"].sum())
     grown = run.more(until="decided", budget_usd=spent * 1.5, batch=20)
     assert grown.status == "stopped"
     assert float(grown.generations()["cost_usd"].sum()) <= spent * 1.5
     assert (grown.generations()["status"] == "stopped").any()
+
+
+@pytest.mark.parametrize("until", ["decided", 0.1])
+def test_one_contender_is_not_asked_about_to_the_end(study: Any, rated: Rated, until: Any) -> None:
+    """Between one there is nothing to decide: nothing is asked, and the error says what would be; with
+    another that comes in the same call there is."""
+    run = study(models=[rated.model("a", 0.1)]).run()
+    asked = rated.asked
+    with pytest.raises(DefinitionError, match=r"by='model' this study has one\. Give another \(models=\)"):
+        run.more(until=until)
+    with pytest.raises(DefinitionError, match="by='prompt' this study has one"):
+        run.more(until=until, by="prompt")
+    assert rated.asked == asked
+    grown = run.more(until="decided", models=[rated.model("b", 0.9)], rows=30)
+    assert grown.generations()["model"].nunique() == 2
 
 
 def test_a_run_of_history_grows_too(study: Any, rated: Rated, here: Path) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 import labkit as lk
+from labkit.dollars import usd
 from labkit.errors import AuthenticationFailed
 from labkit.records import Request
+from labkit.run.earlier import Earlier
 from labkit.widgets.view_updates import ViewUpdates
 
 Echo = Callable[..., Any]
@@ -68,13 +73,81 @@ def test_a_resume_with_more_money_goes_on(lab: lk.Lab, echo: Echo) -> None:
     assert set(again.generations()["status"]) == {"done"}
 
 
-def test_a_model_without_a_price_needs_leave(lab: lk.Lab, echo: Echo) -> None:
-    """Under a budget a model whose price is not known is not asked, unless `allow_unpriced` says so."""
-    unpriced = lk.Model("elsewhere/model", base_url="http://127.0.0.1:9/v1")
-    plan = lab.plan(prompts=["Say {{ n }}"], models=[unpriced], dataset=ROWS[:1])
-    row = plan.run(budget_usd=1).generations().iloc[0]
-    assert (row["status"], row["error_type"]) == ("stopped", "CostUnknown")
-    assert "at least" in str(plan)
+def test_a_model_without_a_price_is_refused_beforehand(lab: lk.Lab, echo: Echo) -> None:
+    """Under a budget a plan whose costs cannot be bounded is refused before anything is asked, naming each
+    such model and what it lacks; with leave it is asked."""
+    asked: list[str] = []
+
+    def answer(request: Request) -> str:
+        asked.append(request.model)
+        return "ok"
+
+    unpriced = lk.Model("elsewhere/model", base_url="http://127.0.0.1:9/v1", key_env="")
+    dear = priced(echo, answers=answer).replace(max_output=10)
+    endless = unpriced.replace(id="elsewhere/endless", prices={"input": 1.0, "output": 1.0})
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[dear, endless, unpriced], dataset=ROWS[:1])
+    with pytest.raises(lk.errors.DefinitionError) as caught:
+        plan.run(budget_usd=1)
+    told = str(caught.value)
+    assert "A budget cannot hold for elsewhere/model: its price is not known. Give prices=," in told
+    assert "for elsewhere/endless: how long its answers may be is not known. Give max_tokens," in told
+    assert "scripted/dear" not in told
+    assert not asked
+    assert lab.runs().empty
+    run = plan.run(budget_usd=1, allow_unpriced=True, policy=lk.Policy(fail_fast=True))
+    assert set(run.generations()["status"]) == {"done", "failed"}
+
+
+def test_a_budget_holds_on_where_none_is_given(
+    here: Path, echo: Echo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same cell run again without a budget, and a run of history resumed, keep the last budget given, say
+    so and where it comes from; `math.inf` lifts it. What was spent before counts, as the answers cost it."""
+    lab = lk.Lab(here / "lab.duckdb", models=[priced(echo)])
+    told = {"prompts": ["Say {{ n }}"], "dataset": ROWS, "params": {"max_tokens": 10}}
+    plan = lab.plan(**told, models=["scripted/dear"])
+
+    def spent(run: lk.Run) -> float:
+        return float(run.generations()["cost_usd"].sum())
+
+    first = plan.run(budget_usd=0.1, progress="lines")
+    assert capsys.readouterr().out.splitlines()[0].endswith("; budget USD 0.10")
+    began = spent(first)
+    assert 0 < began <= 0.1
+    run = plan.run(budget_usd=0.11, progress="lines")
+    told = capsys.readouterr().out
+    assert f"; budget USD 0.11, USD {usd(began)} of it spent" in told
+    had = spent(run)
+    assert began < had <= 0.11
+    for go_on in (plan.run, run.resume, lab.run(run.run_id).resume, lab.again(run.run_id).run):
+        run = go_on(progress="lines")
+        told = capsys.readouterr().out
+        assert "; budget USD 0.11 as at its last launch (budget_usd= changes it), USD " in told
+        assert f"USD {usd(had)} of it spent" in told
+        assert (run.run_id, run.status, spent(run)) == (first.run_id, "stopped", had)
+    run = plan.run(budget_usd=math.inf, progress="lines")
+    assert f"; no budget any more, it was USD 0.11, USD {usd(had)} of it spent" in capsys.readouterr().out
+    assert (run.run_id, run.status) == (first.run_id, "finished")
+    assert spent(run) > 0.11
+
+
+def test_leave_to_ask_outside_the_budget_holds_on(here: Path, echo: Echo) -> None:
+    """Who gave it at one launch of a run need not give it again with the next."""
+    lab = lk.Lab(here / "lab.duckdb", models=[priced(echo)])
+    plan = lab.plan(prompts=["Say {{ n }}"], models=["scripted/dear"], dataset=ROWS[:1])
+    run = plan.run(budget_usd=1, allow_unpriced=True)
+    assert lab.run(run.run_id).resume().run_id == run.run_id
+
+
+def test_the_budget_of_an_older_lab_is_that_of_its_first_launch(lab: lk.Lab, echo: Echo) -> None:
+    """Where no launch wrote down its budget the run's provenance tells it."""
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[priced(echo)], dataset=ROWS, params={"max_tokens": 10})
+    run = plan.run(budget_usd=0.13)
+    older = Earlier.read(lab.store, run.run_id)
+    with duckdb.connect(lab.path) as opened:
+        opened.execute("update log.run_events set detail = '{}'")
+    assert Earlier.read(lab.store, run.run_id) == older
+    assert older.budget_usd == 0.13
 
 
 def test_a_refused_key_stops_its_model_and_the_run_says_so(lab: lk.Lab, echo: Echo) -> None:

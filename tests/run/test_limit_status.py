@@ -129,7 +129,7 @@ def test_what_is_no_limit_is_refused_all_at_once(lab: Any) -> None:
     for wrong in ("8", True, -1):
         with pytest.raises(DefinitionError):
             per_minute(None, None, wrong)  # type: ignore[arg-type]
-    with pytest.raises(DefinitionError, match="Nothing is to change"):
+    with pytest.raises(DefinitionError, match="Nothing to change"):
         per_minute(None, None, None)
     slow = Slow(2)
     run = started(lab, slow, 2, {})
@@ -143,7 +143,7 @@ def test_a_run_of_another_day_has_none(lab: Any) -> None:
     run = lab.run(started(lab, slow, 2, {}).run_id)
     assert run.limits.frame().empty
     assert list(run.limits.frame()) == COLUMNS
-    assert repr(run.limits) == "Limits(no models are asked)"
+    assert repr(run.limits) == "Limits(no model is asked)"
     with pytest.raises(LabkitError, match="not driven from here"):
         run.limit("scripted/slow", concurrency=1)
 

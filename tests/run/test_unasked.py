@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import labkit as lk
+from labkit.dollars import usd
+from labkit.providers.script import Reply
 
 Echo = Callable[..., Any]
 ROWS = [{"n": str(number)} for number in range(10)]
@@ -21,7 +24,7 @@ def test_a_run_that_lacks_money_says_what_the_rest_costs(lab: lk.Lab, echo: Echo
     frame = run.generations()
     count = (frame["status"] == "stopped").sum()
     assert run.left is not None
-    assert run.left.startswith(f"{count} cells were not asked: The budget of USD 0.1300 is used up")
+    assert run.left.startswith(f"{count} cells were not asked: The next request may cost up to USD ")
     most_usd = float(run.left.partition("costs at most USD ")[2].split(",")[0])
     about_usd = float(run.left.partition("about USD ")[2].split()[0])
     spent_usd = frame["cost_usd"].sum()
@@ -56,7 +59,7 @@ def test_a_cost_that_is_not_known_is_said(lab: lk.Lab, echo: Echo) -> None:
     assert run.left is not None
     count = (run.generations()["status"] == "stopped").sum()
     assert f"To ask the {count} that lack money costs at most USD" in run.left
-    assert "for 10 of them, and what is not known for the others." in run.left
+    assert "for 10 of them, and for the others nobody knows what." in run.left
 
 
 def test_what_was_stopped_by_hand_is_counted_and_priced(lab: lk.Lab, echo: Echo) -> None:
@@ -86,9 +89,11 @@ def test_a_budget_is_shown_with_what_earlier_launches_spent(lab: lk.Lab, echo: E
     model = echo("dear", answers=lambda request: "ok " * 10).replace(prices=DEAR)
     plan = lab.plan(prompts=["Say {{ n }}"], models=[model], dataset=ROWS, params={"max_tokens": 10})
     run = plan.run(budget_usd=0.13)
+    first_usd = run.generations()["cost_usd"].sum()
     again = run.resume(budget_usd=9)
     spent_usd = again.generations()["cost_usd"].sum()
-    assert f"USD {spent_usd:.4f} of 9.00" in again.progress.line()
+    added = f"USD {usd(spent_usd - first_usd)} of it by this launch"
+    assert f"USD {usd(spent_usd)} of 9.00, {added}" in again.progress.line()
 
 
 def test_a_run_that_was_broken_off_counts_what_is_missing(lab: lk.Lab, echo: Echo) -> None:
@@ -102,3 +107,22 @@ def test_a_run_that_was_broken_off_counts_what_is_missing(lab: lk.Lab, echo: Ech
         f"{missing} of 10 cells have no finished answer: the process ended. "
         f"`lab.again('{run.run_id}').run()` asks them."
     )
+
+
+def test_the_line_of_a_resumed_run_tells_the_runs_totals(lab: lk.Lab, echo: Echo) -> None:
+    """How many are cut, of how many answers, and what they cost are the whole run's, and beside it stands
+    what this launch added; the first launch has no such words."""
+    cut = Reply(text="ok " * 10, stop_reason="max_tokens")
+    model = echo("dear", answers=lambda request: cut).replace(prices=DEAR)
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[model], dataset=ROWS, params={"max_tokens": 10})
+    run = plan.run(budget_usd=0.13)
+    first_usd = run.generations()["cost_usd"].sum()
+    before = (run.generations()["status"] == "done").sum()
+    assert 0 < before < 10
+    assert "by this launch" not in run.progress.line()
+    run = run.resume(budget_usd=math.inf)
+    all_usd = run.generations()["cost_usd"].sum()
+    added = f"USD {usd(all_usd)}, USD {usd(all_usd - first_usd)} of it by this launch"
+    assert run.progress.line().startswith(f"10 of 10 · {before} done by an earlier launch · 10 cut · {added}")
+    assert run.progress.notes[0].startswith("10 of 10 answers ended at max_tokens")
+    assert f"USD {usd(all_usd)}" in run.progress.tallies["scripted/dear"].words

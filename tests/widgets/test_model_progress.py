@@ -21,16 +21,16 @@ def test_unknown_cost_is_said(cell: Callable[..., Any], generation: Callable[...
     """One answer without a price makes the total "at least"."""
     tally = ModelProgress(total=2)
     tally.end(generation(cell(), cost_usd=0.5), waited=False)
-    assert cost_words([tally]) == "USD 0.5000"
+    assert cost_words([tally]) == "USD 0.50"
     tally.end(generation(cell(sample="s1"), cost_usd=None), waited=False)
-    assert cost_words([tally]) == "at least USD 0.5000"
+    assert cost_words([tally]) == "at least USD 0.50"
 
 
 def test_words_tell_speed(cell: Callable[..., Any], generation: Callable[..., Any]) -> None:
     """The words name the median time to first token, tokens per second, and cost."""
     tally = ModelProgress(total=1)
     tally.end(generation(cell(), ttft_s=0.25, latency_s=2.0, output_tokens=40, cost_usd=0.1), waited=False)
-    assert tally.words == "TTFT 0.25 s · 20 tokens/s · USD 0.1000"
+    assert tally.words == "TTFT 0.25 s · 20 tokens/s · USD 0.10"
 
 
 def test_words_tell_waiting() -> None:

@@ -150,7 +150,7 @@ def test_running_cost_is_marked_as_a_guess(cell: Callable[..., Any], live: Calla
         found.text(cell("m/one", "s0"), "word ")
     panel = found.order[0].panels["m/one"]
     panel.first_at -= 1.0
-    assert view_updates._cost(panel, 0.01) == "≈ USD 0.1000"
+    assert view_updates._cost(panel, 0.01) == "≈ USD 0.10"
     assert view_updates._cost(panel, None) == ""
 
 

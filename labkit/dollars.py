@@ -1,0 +1,42 @@
+"""A sum of US dollars in words, as everything that tells of money spent writes it.
+
+Rates and means in tables have their own digits. It knows no budget and no price.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+
+
+def usd(amount: float) -> str:
+    """Cents, or the first three digits that say something.
+
+    >>> [usd(x) for x in (0, 0.0000123, 0.0004, 0.01234, 0.13, 4.2, 1234.5)]
+    ['0.00', '0.0000123', '0.0004', '0.0123', '0.13', '4.20', '1,234.50']
+    """
+    return _written(amount, ROUND_HALF_EVEN)
+
+
+def at_most(amount: float) -> str:
+    """As `usd`, rounded up: no less than the amount.
+
+    >>> at_most(0.0021301), at_most(0.0021)
+    ('0.00214', '0.0021')
+    """
+    return _written(amount, ROUND_CEILING)
+
+
+def at_least(amount: float) -> str:
+    """As `usd`, rounded down: no more than the amount.
+
+    >>> at_least(0.0021309), at_least(0.0021)
+    ('0.00213', '0.0021')
+    """
+    return _written(amount, ROUND_FLOOR)
+
+
+def _written(amount: float, rounding: str) -> str:
+    exact = Decimal(repr(round(float(amount), 12)))  # as it is written, and as finely as a budget counts
+    places = max(2, 2 - exact.adjusted()) if exact else 2
+    whole, _, part = f"{exact.quantize(Decimal(1).scaleb(-places), rounding):,f}".partition(".")
+    return f"{whole}.{part.rstrip('0').ljust(2, '0')}"
