@@ -155,6 +155,7 @@ class Launch(LaunchCommands):
             "resumed" if self.resumed else "started",
             prompts=[prompt.name for prompt in self.design.prompts],
             models=[model.id for model in self.design.models],
+            scorers=[scorer.name for scorer in self.scorers],
         )
 
     def _provenance(self) -> dict[str, Any]:
