@@ -193,8 +193,8 @@ def _places(table: pa.Table, samples: pa.Table, number: pa.Array) -> NDArray[np.
 
 
 def _score_columns(table: pa.Table, scores: pa.Table, planned: Sequence[str]) -> pd.DataFrame:
-    """The value of each scorer for each row: those that were planned, in that order, then others by when they
-    scored first. `attrs["scales"]` has what each declared of them, and `attrs["failures"]` where it failed."""
+    """The value of each scorer for each row: as planned, then others by when they scored first. In `attrs`:
+    `scales`, what each declared of its values, and `failures`, where it failed."""
     import numpy as np
     import pandas as pd
 
