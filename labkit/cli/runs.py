@@ -80,7 +80,7 @@ def show(run_id: str, as_json: bool, path: str | None) -> None:
     if as_json:
         frame = run.summary()
         told = {"summary": frame.to_dict("records"), "notes": summary.lacking(frame)}
-        show_json({"run_id": run.run_id, "status": run.status} | told)
+        show_json({"run_id": run.run_id, "status": run.status} | told | {"verdict": _as_json(run, frame)})
     else:
         tell(run)
 
@@ -97,23 +97,43 @@ def tell(run: Run) -> None:
     click.echo("\n" + "\n".join(summary.legend(frame)))
 
 
-def _answer(run: Run, frame: pd.DataFrame) -> list[str]:
-    """Which prompt on which model and how sure that is, in the verdict's own words; nothing where there is
-    nothing to choose."""
+def _verdict(run: Run, frame: pd.DataFrame) -> Verdict | Verdicts | None:
+    """Which prompt on which model, by each score; None where there is nothing to choose. Raises
+    DefinitionError where that cannot be said."""
     if run.status == "running":
-        return ["It is still asking; what can be said is said when it is over."]
+        raise DefinitionError("It is still asking; what can be said is said when it is over.")
     by = [name for name in ("prompt", "model") if frame[name].nunique() > 1]
     if not by:
-        return []
+        return None
     scores = score_names(run.generations(columns=["score.*"]))
-    several = scores if len(scores) > 1 else None
+    return run.verdict(scores, by=by) if len(scores) > 1 else run.verdict(by=by)
+
+
+def _answer(run: Run, frame: pd.DataFrame) -> list[str]:
+    """What it comes to, in the verdict's own words, and how to ask for more of it."""
+    from labkit.verdict import Verdicts
+
     try:
-        found: Verdict | Verdicts = run.verdict(several, by=by) if several else run.verdict(by=by)
+        found = _verdict(run, frame)
     except DefinitionError as error:
         return [str(error)]
-    said = [found.headline] if several else [found.headline, *found.sentences[:1]]
-    call = f"run.verdict({several}, by={by})" if several else f"run.verdict(by={by})"
-    return [*said, f"(95 % holds for all that is said of scores together; each pair by {call})"]
+    if found is None:
+        return []
+    if isinstance(found, Verdicts):
+        scores, by = [one.scorer for one in found], list(found.verdicts[0].by)
+        said, call = [], f"run.verdict({scores}, by={by})"
+    else:
+        said, call = list(found.sentences[:1]), f"run.verdict(by={list(found.by)})"
+    rests = f"(95 % holds for all that is said of scores together; each pair by {call})"
+    return [found.headline, *found.conclusion, *said, rests]
+
+
+def _as_json(run: Run, frame: pd.DataFrame) -> dict[str, Any] | None:
+    try:
+        found = _verdict(run, frame)
+    except DefinitionError as error:
+        return {"headline": str(error), "conclusion": []}
+    return None if found is None else {"headline": found.headline, "conclusion": list(found.conclusion)}
 
 
 @click.command()

@@ -68,7 +68,8 @@ class RunFrames:
         and `raw`. In `attrs`: `labels`, how tables and charts are to call models, by id; `scales`, what
         scorers declared of their values; `failures`, where scorers failed, and why; `grown`, how often the
         study was made larger after it could be looked at, by `rows` and by `others` (models, repeats);
-        `plan`, its `prompts` and `models` in order.
+        `plan`, its `prompts`, `models` and `scorers` in order. Scores stand in that order too; what `score`
+        gave later stands after them.
         """
         store = self._services.store
         with store.one_opening():
@@ -129,7 +130,8 @@ class RunFrames:
         frame = self.generations(columns=["sample_id", "repeat", *KEYS, "text"])
         wide = frame.pivot(index=["sample_id", "repeat"], columns=KEYS, values="text")
         asked: list[Any] = wide.columns.tolist()
-        planned = [pair for pair in product(*frame.attrs["plan"].values()) if pair in asked]
+        plan = frame.attrs["plan"]
+        planned = [pair for pair in product(plan["prompts"], plan["models"]) if pair in asked]
         columns = list(dict.fromkeys([*planned, *asked]))
         # Rows are in order in the frame; columns may not be where the first sample lacks some answer.
         rows = frame[["sample_id", "repeat"]].drop_duplicates()

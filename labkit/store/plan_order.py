@@ -1,7 +1,7 @@
-"""The order in which the rows of one run are read: as they were planned, however they came.
+"""The order in which the rows and scores of one run are read: as they were planned, however they came.
 
-Prompts and models stand as in the plan of the latest launch, samples as in their dataset; so a first run,
-which is asked in mixed order, and its replay are read alike. It does not know what the rows hold.
+Prompts, models and scorers stand as in the plan of the latest launch, samples as in their dataset; so a first
+run, which is asked in mixed order, and its replay are read alike. It does not know what the rows hold.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+# A launch may leave the scoring for later, and then names no scorer: that changes no order.
 _PLAN = """
-select detail->'$.prompts', detail->'$.models' from log.run_events
-where run_id = ? and (detail->'$.prompts') is not null order by written_at desc limit 1
+select
+    max_by(detail->'$.prompts', written_at), max_by(detail->'$.models', written_at),
+    max_by(detail->'$.scorers', written_at) filter (json_array_length(detail, '$.scorers') > 0)
+from log.run_events where run_id = ? and (detail->'$.prompts') is not null
 """
 _ORDER = """
 select rowid_
@@ -35,11 +38,11 @@ COLUMNS = ("rowid as rowid_", "prompt", "prompt_version", "sample_id", '"repeat"
 
 
 def planned(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, list[str]]:
-    """The names of the run's `prompts` and the ids of its `models`, in the order of its plan; empty lists
-    where no launch told them."""
-    found = connection.execute(_PLAN, [run_id]).fetchone() or ("[]", "[]")
-    prompts, models = (msgspec.json.decode(names) for names in found)
-    return {"prompts": prompts, "models": models}
+    """The names of the run's `prompts`, the ids of its `models` and the names of its `scorers`, in the order
+    of its plan; empty lists where no launch told them."""
+    found = connection.execute(_PLAN, [run_id]).fetchone() or (None, None, None)
+    prompts, models, scorers = (msgspec.json.decode(names or "[]") for names in found)
+    return {"prompts": prompts, "models": models, "scorers": scorers}
 
 
 def row_ids(
@@ -47,7 +50,6 @@ def row_ids(
     run_id: str,
     rows: str,
     params: Sequence[Any],
-    *,
     prompts: Sequence[str],
     models: Sequence[str],
 ) -> NDArray[np.int64]:

@@ -115,15 +115,15 @@ def generations(
         if "first." in joined:
             clocks = originals.clocks(reading.connection, rows, params) if replays else None
             parts.append(originals.first_askings(table, clocks))
+        one_run = isinstance(run, str) and bool(filters.texts({"run_id": run})["run_id"])
+        plan = plan_order.planned(reading.connection, run) if one_run else None
         if "score." in joined:
             of_rows = rows(("generation_id", "rowid"))
             scores = reading.connection.execute(_SCORES.format(rows=of_rows), params).to_arrow_table()
-            parts.append(_score_columns(table, scores))
-        one_run = isinstance(run, str) and bool(filters.texts({"run_id": run})["run_id"])
-        plan = plan_order.planned(reading.connection, run) if one_run else None
+            parts.append(_score_columns(table, scores, (plan or {}).get("scorers", ())))
         if plan is not None and most is None:
-            of_plan = rows(plan_order.COLUMNS)
-            ids = plan_order.row_ids(reading.connection, run, of_plan, params, **plan)
+            of_plan, names = rows(plan_order.COLUMNS), (plan["prompts"], plan["models"])
+            ids = plan_order.row_ids(reading.connection, run, of_plan, params, *names)
             places = _at(table["rowid"].to_numpy(), ids)
         else:
             places = _in_time(table["written_at"], down=most is not None)
@@ -192,9 +192,9 @@ def _places(table: pa.Table, samples: pa.Table, number: pa.Array) -> NDArray[np.
     return np.where(known_pairs[at] == pairs[1], found, -1)
 
 
-def _score_columns(table: pa.Table, scores: pa.Table) -> pd.DataFrame:
-    """The value of each scorer for each row; `attrs["scales"]` has what each declared of them, and
-    `attrs["failures"]` where it failed."""
+def _score_columns(table: pa.Table, scores: pa.Table, planned: Sequence[str]) -> pd.DataFrame:
+    """The value of each scorer for each row: as planned, then others by when they scored first. In `attrs`:
+    `scales`, what each declared of its values, and `failures`, where it failed."""
     import numpy as np
     import pandas as pd
 
@@ -209,7 +209,10 @@ def _score_columns(table: pa.Table, scores: pa.Table) -> pd.DataFrame:
     declared = [scores[name].to_numpy() for name in ("low", "high", "step")]
     errors = scores["error"].combine_chunks().dictionary_encode()
     reasons, reason = errors.dictionary, errors.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    for number, scored_by in sorted(enumerate(scorer.dictionary.to_pylist()), key=lambda pair: pair[1]):
+    # The dictionary has each where it is met first.
+    names = scorer.dictionary.to_pylist()
+    place = {name: at for at, name in enumerate(dict.fromkeys([*planned, *names]))}
+    for number, scored_by in sorted(enumerate(names), key=lambda one: place[one[1]]):
         mine = code == number
         filled = np.full((5, len(table)), np.nan)
         filled[:, row[mine]] = [of[mine] for of in (value, *declared, reason)]

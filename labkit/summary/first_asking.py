@@ -53,9 +53,11 @@ class FirstAskings:
         first = "when first asked,"
         if not now.any():
             return _measured(f"measured {first}", at[then])
+        again, total = f"{then.sum():,}", f"{timed.sum():,} answers"
+        if days(at[now]) == days(at[then]):
+            return f"{_measured('measured', at[now])}, {again} of {total} {first.rstrip(',')}"
         return (
-            f"of {timed.sum():,} answers {now.sum():,} {_measured('measured', at[now])}, "
-            f"{then.sum():,} {_measured(first, at[then])}"
+            f"of {total} {now.sum():,} {_measured('measured', at[now])}, {again} {_measured(first, at[then])}"
         )
 
 

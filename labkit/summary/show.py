@@ -7,6 +7,7 @@ module calculates nothing; it prints the columns of `summarize`.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
@@ -68,9 +69,10 @@ def html(summary: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> s
         align = ["left" if name in left else "right" for name in headers]
         scope = ' scope="col"' if tag == "th" else ""
         escaped = [escape(cell).replace("\n", "<br>") for cell in cells]
+        told = [cell if side == "left" else _whole(cell) for cell, side in zip(escaped, align, strict=True)]
         return "".join(
             f'<{tag}{scope} style="{_CELL};text-align:{side}">{cell}</{tag}>'
-            for cell, side in zip(escaped, align, strict=True)
+            for cell, side in zip(told, align, strict=True)
         )
 
     body = "".join(f"<tr>{row('td', line)}</tr>" for line in lines)
@@ -81,6 +83,11 @@ def html(summary: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> s
         f"<thead><tr>{row('th', headers)}</tr></thead><tbody>{body}</tbody></table>"
         f'<div style="{muted}">{notes}</div></div>'
     )
+
+
+def _whole(cell: str) -> str:
+    """A cell of numbers that breaks before a bracket and behind a stroke, and nowhere in between."""
+    return re.sub(r"\([^()]*\)| /", lambda found: found[0].replace(" ", "&nbsp;"), cell)
 
 
 def _cells(
@@ -132,6 +139,11 @@ def _notes(summary: pd.DataFrame) -> list[str]:
     for name, suffix in _scores(summary):
         of = summary[f"score_n{suffix}"]
         least, most = int(of.min()), int(of.max())
+        if most == 0:
+            # Where the scorer failed, that is told already.
+            failed = name in (summary.attrs.get("failures") or {})
+            notes += [] if failed else [f"score: {visible(name)}, which no answer has"]
+            continue
         samples = f"{least:,}" if least == most else f"{least:,} to {most:,}"
         notes.append(f"score: {visible(name)}, mean over {samples} scored samples")
         if intervals := summary.attrs.get("intervals", {}).get(name):

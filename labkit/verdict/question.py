@@ -35,6 +35,8 @@ class Question:
     """What `summarize` is to be given, so that it tells the same study."""
     others: tuple[str, ...] = ()
     """Scores of the frame that nobody asked for, where no score was named."""
+    one_of_several: bool = False
+    """Whether the frame has other scores, so that it is to be said which one is spoken of."""
 
 
 def question(
@@ -55,7 +57,8 @@ def question(
     if better not in ("higher", "lower"):
         raise DefinitionError(f"better={quoted(better)} is to be 'higher' or 'lower'")
     column = score_column(frame, score)
-    others = [name for name in score_names(frame) if f"score.{name}" != column] if score is None else []
+    beside = [name for name in score_names(frame) if f"score.{name}" != column]
+    others = beside if score is None else []
     frame = compact(frame, column, clusters)
     score = None if column is None else column.removeprefix("score.")
     scale: dict[str, Any] = {"bounds": bounds, "step": step, "clusters": clusters}
@@ -63,7 +66,7 @@ def question(
     study = basis(frame, column, level=level, watched=watched, **scale)
     turned = found if better == "higher" else found.turned()
     settings = scale | {"score": score, "level": level, "watched": watched}
-    return Question(frame, found, turned, study, margin, better, settings, tuple(others))
+    return Question(frame, found, turned, study, margin, better, settings, tuple(others), bool(beside))
 
 
 def questions(

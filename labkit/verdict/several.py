@@ -6,9 +6,8 @@ scores come to together, as when one contender is better by one and worse by ano
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
 
 from labkit.errors import DefinitionError
@@ -45,8 +44,13 @@ class Verdicts:
 
     @property
     def headline(self) -> str:
-        """The headline of each, a line each, behind the name of its score."""
-        return "\n".join(f"{_name(one)}: {one.headline}" for one in self)
+        """The headline of each, a line each, which names its score where there are several."""
+        return "\n".join(one.headline for one in self)
+
+    @property
+    def conclusion(self) -> tuple[str, ...]:
+        """What follows for use, as of a verdict by one score: first what is so by all scores."""
+        return self._together([one.conclusion for one in self])
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -56,8 +60,17 @@ class Verdicts:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the sentences rest on: first what is so for all scores, then what is so for some."""
-        shared = [note for note in self.verdicts[0].notes if all(note in one.notes for one in self)]
-        own = [f"{_name(one)}: {note}" for one in self for note in one.notes if note not in shared]
+        return self._together([one.notes for one in self])
+
+    def _together(self, said: Sequence[Sequence[str]]) -> tuple[str, ...]:
+        """What is said by each score, once: first what is so for all, then the rest behind the names of its
+        scores."""
+        whose: dict[str, list[str]] = {}
+        for by, of in zip(self, said, strict=True):
+            for one in of:
+                whose.setdefault(one.removeprefix(f"score: {_name(by)}, "), []).append(_name(by))
+        shared = [one for one, names in whose.items() if len(names) == len(self)]
+        own = [f"{', '.join(names)}: {one}" for one, names in whose.items() if len(names) < len(self)]
         return (*shared, *own)
 
     def frame(self) -> pd.DataFrame:
@@ -74,7 +87,7 @@ class Verdicts:
         return pd.concat(parts, ignore_index=True)
 
     def __str__(self) -> str:
-        said = ["\n".join([f"{_name(one)}: {one.lines()[0]}", *one.lines()[1:]]) for one in self]
+        said = ["\n".join(one.lines()) for one in self]
         return "\n\n".join([*said, "\n".join(f"({note})" for note in self.notes)])
 
     def __repr__(self) -> str:
@@ -85,8 +98,7 @@ class Verdicts:
         return f"Verdicts({scores} by {by}: {pairs} pair{'' if pairs == 1 else 's'}, {decided} decided)"
 
     def _repr_html_(self) -> str:
-        parts = (f"<p>{escape(_name(one))}</p>{one._repr_html_()}" for one in self)
-        return f'<div class="labkit-verdicts">{"".join(parts)}</div>'
+        return f'<div class="labkit-verdicts">{"".join(one._repr_html_() for one in self)}</div>'
 
 
 def _name(one: Verdict) -> str:

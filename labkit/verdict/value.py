@@ -53,7 +53,7 @@ class Verdict:
     watched: bool
     """Whether its intervals hold at any moment of stopping, as for a study that was watched."""
     headline: str
-    """One or two sentences: which is best, and how sure that is."""
+    """One or two sentences: which is best and how sure that is; where there are several scores, by which."""
     conclusion: tuple[str, ...]
     """What follows for use: what it costs, how long it takes, who is cheaper or faster; and of more than
     five contenders whom the first is shown to beat."""
@@ -93,7 +93,8 @@ class Verdict:
     def __repr__(self) -> str:
         by = " and ".join(self.by)
         if not (self.pairs["n"] > 0).any():
-            return f"Verdict({visible(self.scorer, limit=40)} by {by}: {self.headline})"
+            told = self.headline.removeprefix(f"By {visible(self.scorer, limit=60)}: ")
+            return f"Verdict({visible(self.scorer, limit=40)} by {by}: {told})"
         decided = int(self.pairs["decided"].sum())
         pairs = f"{len(self.pairs)} pair{'' if len(self.pairs) == 1 else 's'}"
         return f"Verdict({visible(self.scorer, limit=40)} by {by}: {pairs}, {decided} decided)"
@@ -247,6 +248,10 @@ def _concluded(
         samples=int(told["samples"].iloc[0]) if alike else None,
     )
     contenders = ranks.with_ranks(contenders, pairs, turned)
+    by_score = f"By {terms.scorer}: " if asked.one_of_several else ""
+    said = nothing_compared(asked.frame, found, contenders, pairs, shown, terms) or headline(
+        contenders, pairs, shown, terms, found.by
+    )
     return Verdict(
         by=found.by,
         scorer=found.scorer,
@@ -255,8 +260,7 @@ def _concluded(
         better=better,
         watched=study.watched,
         scale=found.score.scale,
-        headline=nothing_compared(asked.frame, found, contenders, pairs, shown, terms)
-        or headline(contenders, pairs, shown, terms, found.by),
+        headline=f"{by_score}{said}",
         conclusion=(
             *ranks.lead(contenders, pairs, shown, terms),
             *conclusion(contenders, pairs, shown, terms),

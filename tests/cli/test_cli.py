@@ -71,6 +71,7 @@ def test_runs_and_show_tell_the_history(call: Call, filled: lk.Lab) -> None:
     assert "run.verdict" not in shown  # one prompt, one model: nothing to choose
     told = json.loads(call("show", row["run_id"], "--json").stdout)
     assert told["summary"][0]["n"] == 2
+    assert told["verdict"] is None
 
 
 def words(text: str) -> str:
@@ -84,18 +85,25 @@ def test_show_ends_in_the_answer(call: Call, lab: lk.Lab, echo: Callable[..., An
     rows = [{"text": f"{number}", "target": f"{number}"} for number in range(30)]
     run = lab.plan(prompts=prompts, models=[echo("a"), echo("b")], dataset=rows).run()
     assert "since nothing was scored" in call("show").stdout
+    told = json.loads(call("show", "--json").stdout)["verdict"]
+    assert "since nothing was scored" in told["headline"]
+    assert told["conclusion"] == []
     run.score(lk.exact())
     told = words(call("show").stdout)
     by = ["prompt", "model"]
     verdict = run.verdict(by=by)
     assert "beaten" in verdict.headline
-    for said in (verdict.headline, verdict.sentences[0], f"run.verdict(by={by})"):
+    for said in (verdict.headline, *verdict.conclusion, verdict.sentences[0], f"run.verdict(by={by})"):
         assert told.count(words(said)) == 1
     run.score(lk.contains())
     told = words(call("show").stdout)
-    both = run.verdict(["contains", "exact"], by=by)
+    both = run.verdict(["exact", "contains"], by=by)
     assert words(both.headline) in told
-    assert f"run.verdict(['contains', 'exact'], by={by})" in told
+    assert f"run.verdict(['exact', 'contains'], by={by})" in told
+    for said in both.conclusion:
+        assert words(said) in told
+    as_json = json.loads(call("show", "--json").stdout)["verdict"]
+    assert as_json == {"headline": both.headline, "conclusion": list(both.conclusion)}
 
 
 def test_a_run_that_goes_on_has_no_answer_yet(call: Call, lab: lk.Lab, echo: Callable[..., Any]) -> None:

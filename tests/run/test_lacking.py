@@ -153,12 +153,15 @@ def test_two_scorers_are_both_shown_and_a_report_names_the_other(lab: lk.Lab, ec
     shown = repr(run.summary())
     assert "score: contains" in shown
     assert "score: exact" in shown
-    assert "scored too: dept, exact; name one, or several in a list" in run.verdict().notes
+    assert "scored too: contains, dept; name one, or several in a list" in run.verdict().notes
     assert not any("scored too" in note for note in run.verdict("exact").notes)
     page = run.report(here / "r.html").read_text(encoding="utf-8")
     missing = page.partition("<h2>Missing data</h2>")[2].partition("<h2>")[0]
     assert "Scorer &#x27;dept&#x27; failed on 8 of 8 answers" in missing
-    assert run.card()["summary"][0]["score"] == 1.0
+    assert run.card()["summary"][0]["score"] == 0.0
+    assert run.card(score="contains")["summary"][0]["score"] == 1.0
+    for told in (run.verdict().headline, page.partition("<strong>")[2], run.card()["verdict"]["headline"]):
+        assert told.startswith("By exact: ")
 
 
 def test_a_run_of_history_is_resumed_where_it_stopped(lab: lk.Lab, echo: Echo) -> None:

@@ -51,7 +51,7 @@ def test_a_first_run_and_its_replay_are_read_in_the_order_of_the_plan(
     again = plan(experiment="again").run(progress="none")
     for run in (first, again, lab.run(first.run_id)):
         assert keys(run.generations()) == keys(run.generations(columns=KEYS)) == planned()
-        assert run.generations().attrs["plan"] == {"prompts": PROMPTS, "models": MODELS}
+        assert run.generations().attrs["plan"] == {"prompts": PROMPTS, "models": MODELS, "scorers": []}
     path = here / "rows.csv"
     assert keys(pd.read_csv(first.export(path))) == planned()
 
@@ -66,3 +66,18 @@ def test_answers_side_by_side_stand_as_planned(plan: Any) -> None:
     first = (frame["sample_id"] == SAMPLES[0]) & (frame["prompt"] == PROMPTS[0])
     cut = plan(experiment="cut").select(~first).run(progress="none")
     assert list(cut.outputs().columns) == [(p, m) for p in PROMPTS for m in MODELS]
+
+
+def test_the_first_score_is_the_first_of_the_plan(lab: Any, plan: Any) -> None:
+    """In the frame, summary and verdict; also of a run that was stopped and resumed, and what is scored
+    afterwards comes last, whatever the alphabet says."""
+    marks = [lk.Scorer(name, lambda generation, sample: True, low=0, high=1) for name in ("mild", "able")]
+    last = lk.Scorer("aardvark", lambda generation, sample: True, low=0, high=1)
+    run = plan(scorers=marks).run(progress="none")
+    run.score(last)
+    for known in (run, lab.run(run.run_id), run.resume(progress="none")):
+        frame = known.generations(columns=["score.*"])
+        assert list(frame.columns) == ["score.mild", "score.able", "score.aardvark"]
+        heads = [name for name in known.summary().columns if name.startswith("score.")]
+        assert heads == list(frame.columns)
+        assert known.verdict().scorer == "mild"

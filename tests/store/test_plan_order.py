@@ -1,10 +1,14 @@
-"""Rows of one run in the order of its plan."""
+"""Rows and scores of one run in the order of its plan."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import permutations
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from labkit.records import RunEvent
 from labkit.store import Store
@@ -55,7 +59,7 @@ def test_a_run_that_told_no_plan_is_read_by_name(store: Store, put: Put, make: A
     put(make.run(dataset=""), *rows(make))
     found = store.generations(run="run-1")
     assert list(found["generation_id"]) == sorted(found["generation_id"])
-    assert found.attrs["plan"] == {"prompts": [], "models": []}
+    assert found.attrs["plan"] == {"prompts": [], "models": [], "scorers": []}
 
 
 def test_only_one_run_is_read_as_planned(store: Store, put: Put, make: Any) -> None:
@@ -68,3 +72,39 @@ def test_only_one_run_is_read_as_planned(store: Store, put: Put, make: Any) -> N
     assert list(store.generations(run=["run-1"])["generation_id"]) == written
     assert list(store.generations(run="run-1", limit=3)["generation_id"]) == written[::-1][:3]
     assert "plan" not in store.generations().attrs
+
+
+def scores(store: Store, **asked: Any) -> list[str]:
+    found = store.generations(columns=["score.*"], **asked)
+    return [name.removeprefix("score.") for name in found.columns]
+
+
+@pytest.mark.parametrize("planned", list(permutations(("mild", "able", "zany"))))
+def test_scores_stand_as_the_latest_launch_that_scored_has_them(
+    store: Store, put: Put, make: Any, planned: tuple[str, ...]
+) -> None:
+    """Whatever scored first, and whatever the alphabet says; a launch that leaves scoring for later changes
+    nothing, and what was scored outside of the plan stands after it."""
+    put(make.run(), make.generation("g1"), launch("started", prompts=["q"], models=["m"], scorers=["able"]))
+    put(*(make.score("g1", name) for name in ("aside", "zany", "able", "mild")))
+    put(launch("resumed", prompts=["q"], models=["m"], scorers=list(planned)))
+    put(launch("resumed", prompts=["q"], models=["m"], scorers=[]))
+    assert scores(store, run="run-1") == [*planned, "aside"]
+
+
+@pytest.mark.parametrize("order", list(permutations(("mild", "able", "zany"))))
+def test_without_a_plan_scores_stand_as_they_were_first_given(
+    store: Store, put: Put, make: Any, path: Path, order: tuple[str, ...]
+) -> None:
+    """Over several runs, or where no launch told its scorers; two that score at once are folded one after the
+    other, and a score that is given again keeps its place."""
+    put(make.run(), make.generation("g1"))
+    other = Store(path)
+    other._shared.background.start = lambda: None  # type: ignore[method-assign]
+    writers = (store.writer(), other.writer())
+    for place, name in enumerate((*order, order[0])):
+        writers[place % 2].put(make.score("g1", name, value=place))
+        writers[place % 2].flush()
+    assert scores(store) == scores(store, run="run-1") == list(order)
+    assert store.generations(run="run-1")[f"score.{order[0]}"].item() == 3
+    other._shared.writer.close()

@@ -76,3 +76,11 @@ def test_frames_of_several_runs_put_together_count_each_asking_once() -> None:
     assert found.timed.tolist() == [True, True, False, True]
     assert found.latency_s.tolist() == [1, 2, 2, 3]
     assert found.told() == "of 3 answers 2 measured 2026-11-21 to 2026-11-22, 1 when first asked, 2026-11-23"
+
+
+def test_a_day_on_which_all_were_measured_is_said_once() -> None:
+    """Answers and replays of one day; where the days differ both are told."""
+    asked = _rows([(1, False), (1, False), (1, True)])
+    asked["generation_id"] = list("abc")
+    asked["first.generation_id"] = list("abd")
+    assert first_askings(asked).told() == "measured 2026-11-21, 1 of 3 answers when first asked"

@@ -84,6 +84,17 @@ def test_a_scorer_that_failed_is_told_under_the_table(rows):
     assert "failed on" not in text(summarize(frame, score="tone"))
 
 
+def test_a_score_that_no_answer_has_is_no_mean_of_nothing(rows):
+    """That its scorer failed is said once; that nothing else gave it one is said of it."""
+    frame = rows(models=["m"], samples=4, repeats=1)
+    frame["score.boom"], frame["score.mute"] = float("nan"), float("nan")
+    frame.attrs["failures"] = {"boom": {"answers": 4, "failed": 4, "reason": "KeyError: 'x'", "reasons": 1}}
+    shown = text(summarize(frame))
+    assert "over 0 scored" not in shown
+    assert shown.count("boom'") == 1
+    assert "score: mute, which no answer has" in shown
+
+
 def test_two_scores_stand_beside_each_other(rows):
     """Each under its name, with a note of its own; what is not shown is named."""
     frame = rows(models=["m"], samples=4, repeats=1)
@@ -139,3 +150,18 @@ def test_one_sample_is_not_an_interval(rows):
         frame["score.exact"] = 7.0
         frame.attrs["scales"] = {}
         assert f"7.00 ({why})" in text(summarize(frame))
+
+
+def test_two_scores_fit_a_page_and_intervals_break_nowhere(rows, chromium):
+    """At 1,200 px, with long names, replays and a baseline, nothing lies outside; a cell breaks before its
+    bracket and behind its stroke only."""
+    frame = rows(models=["shop/clerk-of-the-month-2026-11", "shop/expert"], prompts=["triage", "short"])
+    frame["score.contains"] = frame["score.exact"]
+    frame.attrs["scales"] = {"exact": (0, 1, 1), "contains": (0, 1, 1)}
+    page = chromium.new_page(viewport={"width": 1200, "height": 800})
+    page.set_content(html(summarize(frame, baseline=0.5)))
+    wide = page.locator(".labkit-summary").evaluate("one => [one.scrollWidth, one.clientWidth]")
+    assert wide[0] <= wide[1] <= 1200
+    cells = page.locator("td:nth-child(5), td:nth-child(6)").evaluate_all("all => all.map(one => one.innerHTML)")
+    assert any("&nbsp;to&nbsp;" in cell for cell in cells)
+    assert not any(" to" in cell for cell in cells)

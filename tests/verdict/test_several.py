@@ -132,16 +132,28 @@ def test_scores_that_do_not_count_each_other_claim_too_much(claims: dict[str, in
 def test_each_sentence_says_by_which_score() -> None:
     """Headlines, sentences and notes carry the score's name; what is so for all is told once."""
     found = verdict(_study(1, n=200, models=2, better=0.4), ["exact", "length"], better={"length": "lower"})
-    assert found.headline.splitlines()[0] == "exact: x/B is the better model, over 200 samples."
-    assert found.headline.splitlines()[1].startswith("length: Which model is best is undecided")
+    assert found.headline.splitlines()[0] == "By exact: x/B is the better model, over 200 samples."
+    assert found.headline.splitlines()[1].startswith("By length: Which model is best is undecided")
     assert [said.partition(":")[0] for said in found.sentences] == ["exact", "length"]
     assert sum("Holm's correction over 2 pairs of all scores" in note for note in found.notes) == 1
-    assert "length: score: length, no bounds declared, lower is better" in found.notes
+    assert "length: no bounds declared, lower is better" in found.notes
     assert str(found).startswith(found.headline.splitlines()[0])
+    assert found["exact"].headline == verdict(_study(1, n=200, models=2, better=0.4), "exact").headline
     assert repr(found) == "Verdicts(exact, length by model: 2 pairs, 1 decided)"
     assert found["length"].better == "lower"
     assert [one.scorer for one in found] == ["exact", "length"]
     assert len(found) == 2
+
+
+def test_a_conclusion_by_several_scores_says_once_what_follows_by_several() -> None:
+    """Which to use by the score that decides; what is cheapest where none does, behind the names of those."""
+    found = verdict(_study(1, n=60, better=0.4), ["exact", "tone", "length"])
+    assert found.conclusion == (
+        "exact: Use x/C: it costs USD 3.00 for 1,000 answers.",
+        "exact: It is dearer than x/A (3.00× the price, throughout) and than 1 other.",
+        "tone, length: The cheapest is x/A: USD 1.00 for 1,000 answers, against USD 2.00 to 3.00.",
+    )
+    assert verdict(_study(1), ["tone", "length"]).conclusion == verdict(_study(1), "tone").conclusion
 
 
 def test_a_study_that_grew_is_watched_where_it_can_be() -> None:
