@@ -7,7 +7,7 @@ which is asked in mixed order, and its replay are read alike. It does not know w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -57,6 +57,7 @@ def places(
 
 def _ranks(column: pa.ChunkedArray, known: pa.Array | Sequence[str]) -> NDArray[np.int64]:
     """For each row the place of its value in `known`; what is not there comes after that, sorted."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -67,4 +68,5 @@ def _ranks(column: pa.ChunkedArray, known: pa.Array | Sequence[str]) -> NDArray[
     if len(others):
         order = pa.concat_arrays([order, others.take(pc.sort_indices(others))])
     rank: NDArray[np.int64] = pc.index_in(codes.dictionary, value_set=order).to_numpy()
-    return rank[codes.indices.to_numpy()]
+    row: NDArray[np.int32] = codes.indices.to_numpy()
+    return np.asarray(rank[row])

@@ -167,19 +167,17 @@ def _at(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:
 
 
 def _sample_columns(table: pa.Table, samples: pa.Table, wanted: Sequence[str] | None) -> pd.DataFrame:
-    """The dataset's own columns, or those of them that are wanted, for each row, found by its run and sample."""
+    """The dataset's own columns, or those of them that are wanted, for each row, by its run and sample."""
     import pandas as pd
 
     texts = samples["fields"].combine_chunks().dictionary_encode()
     decoded = [msgspec.json.decode(text) for text in texts.dictionary.to_pylist()]
     fields = dict.fromkeys(field for names in dict.fromkeys(map(tuple, decoded)) for field in names)
-    names = [f"sample.{field}" for field in fields]
+    read = {f"sample.{field}": field for field in fields}
     if wanted is not None:
-        names = filters.matching([one for one in wanted if one in names or one.endswith(".*")], names)
-    frame = pd.DataFrame(
-        {name: series([one.get(name.removeprefix("sample.")) for one in decoded]) for name in names},
-        index=range(len(decoded)),
-    )
+        read = {name: read[name] for name in filters.matching(wanted, read) if name in read}
+    columns = {name: series([one.get(field) for one in decoded]) for name, field in read.items()}
+    frame = pd.DataFrame(columns, index=range(len(decoded)))
     return frame.reindex(_places(table, samples, texts.indices)).reset_index(drop=True)
 
 
