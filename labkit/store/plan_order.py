@@ -7,13 +7,14 @@ run, which is asked in mixed order, and its replay are read alike. It does not k
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 # A launch may leave the scoring for later, and then names no scorer: that changes no order.
@@ -23,18 +24,12 @@ select
     max_by(detail->'$.scorers', written_at) filter (json_array_length(detail, '$.scorers') > 0)
 from log.run_events where run_id = ? and (detail->'$.prompts') is not null
 """
-_ORDER = """
-select rowid_
-from ({rows})
-left join (
-    select sample_id, min("position") as place from log.samples
-    where dataset in (select dataset from log.runs where run_id = ?) group by sample_id
-) using (sample_id)
-order by
-    place, sample_id, "repeat", list_position(?::varchar[], prompt), prompt, prompt_version,
-    list_position(?::varchar[], model), model
+_SAMPLES = """
+select sample_id from log.samples where dataset in (select dataset from log.runs where run_id = ?)
+group by sample_id order by min("position"), sample_id
 """
-COLUMNS = ("rowid as rowid_", "prompt", "prompt_version", "sample_id", '"repeat"', "model")
+COLUMNS = ("prompt", "prompt_version", "sample_id", "repeat", "model")
+"""What `places` reads of the rows themselves."""
 
 
 def planned(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, list[str]]:
@@ -45,16 +40,35 @@ def planned(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, lis
     return {"prompts": prompts, "models": models, "scorers": scorers}
 
 
-def row_ids(
+def places(
     connection: duckdb.DuckDBPyConnection,
     run_id: str,
-    rows: str,
-    params: Sequence[Any],
+    table: pa.Table,
     prompts: Sequence[str],
     models: Sequence[str],
-) -> NDArray[np.int64]:
-    """The row ids of what the query `rows` gives (of `COLUMNS`), by sample, repeat, prompt and model."""
-    bound = [*params, run_id, prompts, models]
-    table = connection.execute(_ORDER.format(rows=rows), bound).to_arrow_table()
-    ids: NDArray[np.int64] = table["rowid_"].to_numpy()
-    return ids
+) -> NDArray[np.intp]:
+    """The places of the rows of `table` (with `COLUMNS`), by sample, repeat, prompt and model."""
+    import numpy as np
+
+    samples = connection.execute(_SAMPLES, [run_id]).to_arrow_table()["sample_id"].combine_chunks()
+    known = {"sample_id": samples, "prompt": prompts, "model": models}
+    keys = ("sample_id", "repeat", "prompt", "prompt_version", "model")
+    found: NDArray[np.intp] = np.lexsort([_ranks(table[key], known.get(key, ())) for key in reversed(keys)])
+    return found
+
+
+def _ranks(column: pa.ChunkedArray, known: pa.Array | Sequence[str]) -> NDArray[np.int64]:
+    """For each row the place of its value in `known`; what is not there comes after that, sorted."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    # A million names take long to compare, and few of them differ.
+    codes = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    order = pa.array(known, codes.dictionary.type)
+    others = codes.dictionary.filter(pc.invert(pc.is_in(codes.dictionary, value_set=order)))
+    if len(others):
+        order = pa.concat_arrays([order, others.take(pc.sort_indices(others))])
+    rank: NDArray[np.int64] = pc.index_in(codes.dictionary, value_set=order).to_numpy()
+    row: NDArray[np.int32] = codes.indices.to_numpy()
+    return np.asarray(rank[row])

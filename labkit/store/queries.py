@@ -52,6 +52,8 @@ select scorer, g.rowid as of_row, "value", low, high, step, error, epoch_us(s.wr
 from log.scores as s join ({rows}) as g using (generation_id)
 """
 PREFIXES = ("sample.", "score.", "first.")
+_DENSE = 4
+"""Whole numbers that lie so many times as wide as they are many are found by their place in a list."""
 
 
 def generations(
@@ -85,15 +87,19 @@ def generations(
     # Of a million rows the identities alone take longer to read than all numbers.
     identities = ["run_id", "sample_id"] if "sample." in joined else []
     before = " and ".join(fixed) or "true"
+    one_run = isinstance(run, str) and bool(filters.texts({"run_id": run})["run_id"])
+    in_plan = one_run and most is None
     latest = f"select max_by(rowid, {_RANK}) from log.generations where {before} group by generation_id"  # noqa: S608
-    counted = "count(*), count(distinct generation_id), count(replayed_from)"
+    # Of a hash, which is quicker: two cells that shared one would only be looked at more closely.
+    counted = "count(*), count(distinct hash(generation_id)), count(replayed_from)"
     counts = f"select {counted} from log.generations where {before}"  # noqa: S608 - bound
     with opened() as reading:
         rows_there, cells, replayed = reading.connection.execute(counts, fixed_params).fetchone() or (0, 0, 0)
         # Where every cell has one row, as in most runs, there is none to leave out, and all come in order.
         several = rows_there != cells
         replays = "first." in joined and replayed > 0
-        read = dict.fromkeys([*own, *identities, *(originals.READ if replays else ()), "written_at", "rowid"])
+        also = [*(originals.READ if replays else ()), *(plan_order.COLUMNS if in_plan else ("written_at",))]
+        read = dict.fromkeys([*own, *identities, *also, "rowid"])
         newer = [f"rowid in ({latest})"] if several else []
         chosen = " and ".join([before, *newer, *later, *timed])
         if most is not None:
@@ -111,20 +117,18 @@ def generations(
         if "sample." in joined:
             of_rows = rows(identities)
             samples = reading.connection.execute(_SAMPLES.format(rows=of_rows), params).to_arrow_table()
-            parts.append(_sample_columns(table, samples))
+            parts.append(_sample_columns(table, samples, wanted))
         if "first." in joined:
             clocks = originals.clocks(reading.connection, rows, params) if replays else None
             parts.append(originals.first_askings(table, clocks))
-        one_run = isinstance(run, str) and bool(filters.texts({"run_id": run})["run_id"])
         plan = plan_order.planned(reading.connection, run) if one_run else None
         if "score." in joined:
             of_rows = rows(("generation_id", "rowid"))
             scores = reading.connection.execute(_SCORES.format(rows=of_rows), params).to_arrow_table()
-            parts.append(_score_columns(table, scores, (plan or {}).get("scorers", ())))
-        if plan is not None and most is None:
-            of_plan, names = rows(plan_order.COLUMNS), (plan["prompts"], plan["models"])
-            ids = plan_order.row_ids(reading.connection, run, of_plan, params, *names)
-            places = _at(table["rowid"].to_numpy(), ids)
+            parts.append(_score_columns(table, scores, plan["scorers"] if plan is not None else ()))
+        if plan is not None and in_plan:
+            names = plan["prompts"], plan["models"]
+            places = plan_order.places(reading.connection, run, table, *names)
         else:
             places = _in_time(table["written_at"], down=most is not None)
     import numpy as np
@@ -147,25 +151,34 @@ def _in_time(written_at: pa.ChunkedArray, *, down: bool) -> NDArray[np.intp]:
     return np.argsort(-written if down else written, kind="stable")
 
 
-def _at(rows: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Where each of the row ids `wanted` stands in `rows`."""
+def _at(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Where each of `wanted` stands in `keys`, which are all different; −1 where it does not."""
     import numpy as np
 
-    order = np.argsort(rows)
-    return order[np.searchsorted(rows, wanted, sorter=order)]
+    if not len(keys):
+        return np.full(len(wanted), -1)
+    least, span = int(keys.min()), int(keys.max()) - int(keys.min()) + 1
+    if span > _DENSE * (len(keys) + len(wanted)):
+        order = np.argsort(keys)
+        at = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+        return np.where(keys[at] == wanted, at, -1)
+    place = np.full(span + 1, -1)
+    place[keys - least] = np.arange(len(keys))
+    return place[np.where((wanted < least) | (wanted >= least + span), span, wanted - least)]
 
 
-def _sample_columns(table: pa.Table, samples: pa.Table) -> pd.DataFrame:
-    """The dataset's own columns for each row, found by its run and its sample."""
+def _sample_columns(table: pa.Table, samples: pa.Table, wanted: Sequence[str] | None) -> pd.DataFrame:
+    """The dataset's own columns, or those of them that are wanted, for each row, by its run and sample."""
     import pandas as pd
 
     texts = samples["fields"].combine_chunks().dictionary_encode()
     decoded = [msgspec.json.decode(text) for text in texts.dictionary.to_pylist()]
-    columns = dict.fromkeys(column for fields in decoded for column in fields)
-    frame = pd.DataFrame(
-        {f"sample.{column}": series([fields.get(column) for fields in decoded]) for column in columns},
-        index=range(len(decoded)),
-    )
+    fields = dict.fromkeys(field for names in dict.fromkeys(map(tuple, decoded)) for field in names)
+    read = {f"sample.{field}": field for field in fields}
+    if wanted is not None:
+        read = {name: read[name] for name in filters.matching(wanted, read) if name in read}
+    columns = {name: series([one.get(field) for one in decoded]) for name, field in read.items()}
+    frame = pd.DataFrame(columns, index=range(len(decoded)))
     return frame.reindex(_places(table, samples, texts.indices)).reset_index(drop=True)
 
 
@@ -182,14 +195,15 @@ def _places(table: pa.Table, samples: pa.Table, number: pa.Array) -> NDArray[np.
         codes = []
         for of in ("run_id", "sample_id"):
             known = pc.unique(samples[of])
-            code = pc.index_in(side[of], value_set=known).fill_null(-1).to_numpy()
-            codes.append((code.astype(np.int64), len(known)))
+            names = side[of].combine_chunks().dictionary_encode(null_encoding="encode")
+            code = pc.index_in(names.dictionary, value_set=known).fill_null(-1).to_numpy().astype(np.int64)
+            codes.append((code[names.indices.to_numpy()], len(known)))
         (runs, _), (ids, width) = codes
         pairs.append(np.where((runs < 0) | (ids < 0), -1, runs * width + ids))
     known_pairs, first = np.unique(pairs[0], return_index=True)
-    at = np.minimum(np.searchsorted(known_pairs, pairs[1]), len(known_pairs) - 1)
+    at = _at(known_pairs, pairs[1])
     found = number.to_numpy().astype(np.intp)[first[at]]
-    return np.where(known_pairs[at] == pairs[1], found, -1)
+    return np.where(at < 0, -1, found)
 
 
 def _score_columns(table: pa.Table, scores: pa.Table, planned: Sequence[str]) -> pd.DataFrame:
@@ -211,18 +225,23 @@ def _score_columns(table: pa.Table, scores: pa.Table, planned: Sequence[str]) ->
     reasons, reason = errors.dictionary, errors.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     # The dictionary has each where it is met first.
     names = scorer.dictionary.to_pylist()
-    place = {name: at for at, name in enumerate(dict.fromkeys([*planned, *names]))}
-    for number, scored_by in sorted(enumerate(names), key=lambda one: place[one[1]]):
-        mine = code == number
-        filled = np.full((5, len(table)), np.nan)
-        filled[:, row[mine]] = [of[mine] for of in (value, *declared, reason)]
-        columns[f"score.{scored_by}"] = filled[0]
-        if (scale := _agreed(filled[1:4, ~np.isnan(filled[0])])) is not None:
+    stands = {name: at for at, name in enumerate(dict.fromkeys([*planned, *names]))}
+    for number, scored_by in sorted(enumerate(names), key=lambda one: stands[one[1]]):
+        mine = np.flatnonzero(code == number)
+        latest = np.full(len(table), -1)
+        latest[row[mine]] = mine
+        marked = np.flatnonzero(latest >= 0)
+        kept = latest[marked]
+        filled = np.full(len(table), np.nan)
+        filled[marked] = value[kept]
+        columns[f"score.{scored_by}"] = filled
+        scored = kept[~np.isnan(filled[marked])]
+        if (scale := _agreed([of[scored] for of in declared])) is not None:
             scales[scored_by] = scale
-        told, times = np.unique(filled[4, filled[4] >= 0].astype(np.intp), return_counts=True)
+        told, times = np.unique(reason[kept[reason[kept] >= 0]], return_counts=True)
         if len(told):
             failures[scored_by] = {
-                "answers": int((~np.isnan(filled[4])).sum()),
+                "answers": len(kept),
                 "failed": int(times.sum()),
                 "reason": reasons[int(told[times.argmax()])].as_py(),
                 "reasons": len(told),
@@ -232,14 +251,14 @@ def _score_columns(table: pa.Table, scores: pa.Table, planned: Sequence[str]) ->
     return found
 
 
-def _agreed(declared: NDArray[np.float64]) -> tuple[float | None, ...] | None:
-    """Lowest, highest and step (rows) where all scores (columns) were declared alike; else None."""
+def _agreed(declared: Sequence[NDArray[np.float64]]) -> tuple[float | None, ...] | None:
+    """Lowest, highest and step where all scores were declared alike; else None."""
     import numpy as np
 
-    same = np.broadcast_to(declared[:, :1], declared.shape)
-    if not declared.shape[1] or not np.array_equal(declared, same, equal_nan=True):
+    same = (np.array_equal(of, np.broadcast_to(of[:1], of.shape), equal_nan=True) for of in declared)
+    if not len(declared[0]) or not all(same):
         return None
-    told = [None if np.isnan(of) else float(of) for of in declared[:, 0]]
+    told = [None if np.isnan(of[0]) else float(of[0]) for of in declared]
     return None if told == [None] * 3 else tuple(told)
 
 

@@ -6,7 +6,8 @@ It gathers and decides; how that is told is `labkit.verdict.timing`'s. It does n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,18 @@ class Clock:
     """Median number of requests in flight when one was sent; None where that is not known."""
     here: bool
     """Whether it is a local model, which competes with all else on this machine."""
+    compared: dict[Clock, bool] = field(default_factory=dict, repr=False)
+    """What `together` said of it and others: a verdict asks that of each pair in several places."""
+
+    @cached_property
+    def last_at(self) -> float:
+        """When the last of its answers ended."""
+        return float(self.ended_at.max())
+
+    @cached_property
+    def one_session(self) -> bool:
+        """Whether it was asked without a pause."""
+        return bool((np.diff(self.asked_at) <= PAUSE_S).all())
 
 
 def clocks(
@@ -108,10 +121,19 @@ def together(first: Clock, second: Clock) -> bool:
     mixed order, so its contenders are together; two runs at different hours are not, nor is a contender that
     was asked mostly yesterday with one that was asked mostly today.
     """
+    if second not in first.compared:
+        first.compared[second] = second.compared[first] = _together(first, second)
+    return first.compared[second]
+
+
+def _together(first: Clock, second: Clock) -> bool:
     if not len(first.asked_at) or not len(second.asked_at):
         return len(first.asked_at) == len(second.asked_at)
     if min(_within(first, second), _within(second, first)) < ENOUGH:
         return False
+    between = max(second.asked_at[0] - first.asked_at[-1], first.asked_at[0] - second.asked_at[-1])
+    if first.one_session and second.one_session and between <= PAUSE_S:
+        return True  # as what follows would say after sorting all their times
     every = np.concatenate([first.asked_at, second.asked_at])
     order = np.argsort(every, kind="stable")
     session = np.empty(len(every), dtype=np.intp)
@@ -122,5 +144,5 @@ def together(first: Clock, second: Clock) -> bool:
 
 
 def _within(one: Clock, other: Clock) -> float:
-    out = (one.ended_at >= other.asked_at[0]) & (one.asked_at <= other.ended_at.max())
+    out = (one.ended_at >= other.asked_at[0]) & (one.asked_at <= other.last_at)
     return float(out.mean())
