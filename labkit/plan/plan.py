@@ -122,15 +122,16 @@ class Plan(Study):
         smallest difference that is decided with chance `power`.
 
         `score` names a score, by default that of the first scorer; `effect` is in its unit (0.05: 5 points
-        of a score from 0 to 1); `by` is as for `run.verdict`, by default what the plan has several of.
-        Decided is as there: at `level` over all pairs, by the same rule, if all answers come and are scored
-        and samples are independent.
+        of a score from 0 to 1). `by` is as for `run.verdict`: by default models are compared, or prompts
+        where there is one model. Decided is as there: at `level` over all pairs, by the same rule, if all
+        answers come and are scored and samples are independent.
 
         How far two scatter is told from scores in the lab: of these contenders, else of others, on samples of
         this dataset or experiment. Or from a guess: `guess`, the share of right answers; `disagreement`, the
         share of samples on which exactly one of two is right; `sd`, the standard deviation of the difference
         on one sample. Without any, two are taken to disagree on 30 % of samples in a score of 0 or 1. What it
-        goes by stands in the sentence. Raises `DefinitionError`, also for other scores without history.
+        goes by stands in the sentence. An own scorer says that it is one of 0 or 1 by `-> bool`. Raises
+        `DefinitionError`, also for other scores without history, and says what to write.
 
         >>> models = [echo.replace(id=f"scripted/{name}") for name in "ab"]
         >>> plan = lab.plan(prompts=["Say {{ n }}"], models=models, dataset=[{"n": n} for n in range(50)])
