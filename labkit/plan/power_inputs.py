@@ -130,8 +130,8 @@ def power(
         raise DefinitionError(
             f"How far two lie apart on a sample in score {quoted(asked.name)} is not known: no two in the "
             f"lab share {ENOUGH} scored samples of this dataset{_why_none(asked.name, scorers, store)}. "
-            f"{_to_declare(asked, scorers)} some first, plan.pilot(10), or give sd=, the standard deviation of "
-            "their difference on a sample."
+            f"{_to_declare(asked, scorers)} some first, plan.pilot(10), or give sd=, the standard deviation "
+            "of their difference on a sample."
         )
     scatter, basis = found
     chance, detectable = _chances(

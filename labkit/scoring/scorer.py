@@ -43,8 +43,8 @@ class Scorer:
     `high` and `step` declare its values: ratings from 1 to 5 have `low=1, high=5, step=1`. Then a value that
     does not fit is an error of that score, and what is said of the scores uses the bounds: intervals that
     hold where hardly any scatter is seen, the worst case of missing answers, studies that may be watched.
-    A function that says `-> bool` declares `low=0, high=1, step=1` by that. Raises DefinitionError for what is
-    no function of two arguments, and for columns and bounds that are none.
+    A function that says `-> bool` declares `low=0, high=1, step=1` by that. Raises DefinitionError for what
+    is no function of two arguments, and for columns and bounds that are none.
 
     >>> def named(generation, sample) -> bool:
     ...     return sample["city"] in generation.text
