@@ -52,6 +52,7 @@ docs: $(NOTEBOOKS:notebooks/%=build/notebooks/%)
 
 # As many rows as show what a notebook shows; a notebook is run again when it was changed.
 build/notebooks/%.ipynb: notebooks/%.ipynb | $(VENV)/.developer
+	mkdir -p $(@D)
 	$(BIN)/labkit pull smollm2-135m gemma-3-270m
 	$(BIN)/labkit run $< $(ROWS_$*) -p lab_path ../build/notebooks/lab.duckdb --out $@ --no-html
 

@@ -75,7 +75,7 @@ def stage(notebooks: Path, folder: Path) -> None:
     """Put together in `folder` what Zensical reads."""
     pages = folder / "pages"
     shutil.copytree(HERE, pages, ignore=shutil.ignore_patterns("*.py", "*.toml", "__pycache__"))
-    for name in ("zensical.toml", "doctests.py"):
+    for name in ("zensical.toml", "docstrings.py"):
         shutil.copy(HERE / name, folder)
     for source in sorted((ROOT / "notebooks").glob("*.ipynb")):
         executed = notebooks / source.name

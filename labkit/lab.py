@@ -107,17 +107,25 @@ class Lab(Archive):
     ) -> Plan:
         """Multiply prompts × models × samples × repeats into a plan. Nothing is asked or paid.
 
-        `prompts`: texts, saved names (`triage`, `triage@2`), `lk.Prompt`, `.md` files. `models`: ids,
-        aliases, `lk.Model`. `dataset`: a CSV, JSONL or Parquet path, a frame, a list of dicts, SQL over
-        the lab, or None for prompts without variables. `id`: the column that is each row's identity, or None
-        where none is: see `labkit.datasets.load`. `params` go to every model, over its own; a
-        misspelt name is refused, and what is in `extra_body={…}` is sent as it stands.
-        `scorers`: scorers such as `lk.contains("label")`, or functions of your own, which read columns by
-        name. `context`: blocks in front of every prompt. `experiment` is by default the dataset's name.
-        `duplicates`: `ask` gives cells that send the same request an answer each, `share` one for all.
-        Where a model is asked for JSON of a schema (`response_format`), each answer is kept as it came and
-        scored by whether it fits: `score.structure`. `seed` decides the order of asking. Raises one
-        `DefinitionError` naming all that is wrong.
+        Args:
+            prompts: Texts, saved names (`triage`, `triage@2`), `lk.Prompt`, `.md` files.
+            models: Ids, aliases, `lk.Model`.
+            dataset: A CSV, JSONL or Parquet path, a frame, a list of dicts, SQL over the lab, or None for
+                prompts without variables. See `labkit.datasets.load`.
+            id: The column that tells rows apart, or None where none does.
+            repeats: How often the same is asked.
+            params: What goes to every model (`temperature`, `max_tokens` …), over its own params. A misspelt
+                name is refused; what is in `extra_body={…}` is sent as it stands. Where JSON of a schema is
+                asked for (`response_format`), each answer is kept as it came and scored by whether it fits:
+                `score.structure`.
+            context: Blocks of text in front of every prompt.
+            scorers: Scorers such as `lk.contains("label")`, or functions of your own, which read columns by
+                name.
+            experiment: The name under which runs belong together; by default the dataset's name.
+            duplicates: `ask` gives cells that send the same request an answer each, `share` one for all.
+            seed: Decides the order of asking.
+
+        Raises one `DefinitionError` naming all that is wrong.
 
         >>> def named(generation, sample):
         ...     return sample["city"] in generation.text

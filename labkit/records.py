@@ -77,7 +77,7 @@ class Request(Record, frozen=True, kw_only=True):
 
 
 class Cell(Record, frozen=True, kw_only=True):
-    """One place in a design: which prompt on which model with which sample, for the how-manieth time."""
+    """One place in a design: which prompt on which model with which sample, and which asking of it."""
 
     generation_id: str
     run_id: str

@@ -40,9 +40,8 @@ _COMPLETED = (
 class Catalog:
     """A list of models. `Catalog()` holds the models labkit lists; `lab.models` is one.
 
-    `keys` tells the state of a model's key (`found`, `missing`, `not needed`); a lab gives it.
-
-    `keys` tells the state of a model's key for the table, such as `labkit.keys.state`.
+    `keys` tells the table the state of a model's key (`found`, `missing`, `not needed`), as
+    `labkit.keys.state` does; a lab gives it.
 
     >>> models = Catalog()
     >>> models["gpt-4o"].context_window

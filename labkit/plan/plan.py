@@ -90,14 +90,17 @@ class Plan(Study):
         return frame
 
     def estimate(self, *, exact: bool = True, fresh: bool | None = None) -> Estimate:
-        """Tokens, USD and time for what is still to be asked, low and high, with the assumptions.
+        """What the plan will take: tokens, USD and time, each from its lowest to its highest, and on what
+        that rests. Only what the lab does not know yet is in it.
 
-        Where the lab has answers of the same prompt text and model under the same params, lengths are told
-        from those, so that the true cost lies in the range 9 times in 10, as far as the rows to come are like
-        those asked (`Estimate` says more); else an answer has from 1 to `max_tokens` tokens. `pilot` gets
-        such answers. Without a known limit the range assumes one, and says so. `exact` lets local models
-        count their input themselves, which starts their servers. `fresh` is as for `run`: what is known is
-        asked all the same. Retries and failures are not in it.
+        The true cost lies in the range 9 times in 10, if the lab has answers of these prompts on these models
+        under the same params (`pilot` gets some), and if the rows to come are like those asked. Without such
+        answers, each answer may have from 1 to `max_tokens` tokens, so the range is wide. Retries and
+        failures are not in it.
+
+        Args:
+            exact: Let local models count their input themselves, which starts them; else it is estimated.
+            fresh: As for `run`: count what is known as to be asked again.
         """
         to_ask: Sequence[Place] = self.design.places
         with self.services.store.one_opening():
@@ -118,19 +121,27 @@ class Plan(Study):
         disagreement: float | None = None,
         sd: float | None = None,
     ) -> Power:
-        """What these samples can show: the chance that a true difference of `effect` is decided, and the
-        smallest difference that is decided with chance `power`.
+        """What these samples can show, before anything is asked: the smallest true difference that a verdict
+        would decide with chance `power`, and the chance that it decides one of `effect`.
 
-        `score` names a score, by default that of the first scorer; `effect` is in its unit (0.05: 5 points
-        of a score from 0 to 1); `by` is as for `run.verdict`, by default what the plan has several of.
-        Decided is as there: at `level` over all pairs, by the same rule, if all answers come and are scored
-        and samples are independent.
+        Decided is as in `run.verdict`: at `level`, over all pairs, if all answers come and are scored and
+        samples are independent.
 
-        How far two scatter is told from scores in the lab: of these contenders, else of others, on samples of
-        this dataset or experiment. Or from a guess: `guess`, the share of right answers; `disagreement`, the
-        share of samples on which exactly one of two is right; `sd`, the standard deviation of the difference
-        on one sample. Without any, two are taken to disagree on 30 % of samples in a score of 0 or 1. What it
-        goes by stands in the sentence. Raises `DefinitionError`, also for other scores without history.
+        Args:
+            score: Which score; by default that of the first scorer.
+            effect: A difference, in the score's unit: 0.05 is 5 points of a score from 0 to 1.
+            by: What is compared, as in `run.verdict`: by default models, or prompts where there is one model.
+            level: How sure a decision is to be.
+            power: With which chance the smallest difference is to be decided.
+            guess: The share of right answers that you expect.
+            disagreement: The share of samples on which you expect exactly one of two to be right.
+            sd: The standard deviation that you expect of the difference on one sample.
+
+        At most one of the last three is given. Without any it goes by scores in the lab: of these contenders,
+        else of others, on samples of this dataset or experiment. Where there are none either, two are taken
+        to disagree on 30 % of samples in a score of 0 or 1; an own scorer says that it is one by `-> bool`.
+        What it goes by stands in the sentence. Raises `DefinitionError` that says what to write, also for
+        other scores of which nothing is known.
 
         >>> models = [echo.replace(id=f"scripted/{name}") for name in "ab"]
         >>> plan = lab.plan(prompts=["Say {{ n }}"], models=models, dataset=[{"n": n} for n in range(50)])
@@ -210,11 +221,16 @@ class Plan(Study):
     ) -> Run:
         """Begin, and return a handle at once: `await run`, `run.wait()`, `run.stop()`, `run.status`.
 
-        Continues an unfinished run of the same plan, else begins a new one. `fresh` asks again what is
-        known already; its default is False, or True where `$LABKIT_FRESH` is set. `budget_usd` is the run's
-        total over all its launches: an unfinished run keeps its last where none is given, and `math.inf`
-        lifts it. Under a budget a model without a known price needs `allow_unpriced`. `policy` says how
-        long to wait and how often to retry; `progress` is `table`, `lines` or `none`.
+        Continues an unfinished run of the same plan, else begins a new one.
+
+        Args:
+            budget_usd: The most that this run may spend, over all its launches: an unfinished run keeps its
+                last where none is given, and `math.inf` lifts it.
+            allow_unpriced: Ask models without a known price under a budget too.
+            fresh: Ask again what is known already; by default False, or True where `$LABKIT_FRESH` is set.
+            policy: How long to wait and how often to retry.
+            progress: How it is shown: `grid`, `table`, `lines` or `none`; by default what fits the place.
+
         Raises `DefinitionError` (`MissingKey`), `StoreError` or `RunBusy` before anything is asked.
         """
         if not isinstance(policy, Policy | None):
@@ -239,7 +255,10 @@ class Plan(Study):
         policy: Policy | None = None,
         progress: str | None = None,
     ) -> Run:
-        """`start`, then wait. Ctrl-C asks nothing more and keeps what is in flight; twice ends at once."""
+        """`start`, with its arguments, then wait.
+
+        Ctrl-C asks nothing more and keeps what is in flight; a second Ctrl-C ends at once.
+        """
         run = self.start(
             budget_usd=budget_usd,
             allow_unpriced=allow_unpriced,

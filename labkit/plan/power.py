@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from labkit.plan.estimate import plural
+from labkit.stats.scale import Scale
 from labkit.visible import visible
 
 
@@ -35,8 +36,8 @@ class Power:
     """By what it goes, in words."""
     seen: int
     """Samples scored before by which it goes; 0 where it goes by a guess."""
-    points: bool
-    """Whether the score lies from 0 to 1, so that it is told in points of a hundred."""
+    scale: Scale
+    """What is declared of the score: from 0 to 1 it is told in points of a hundred."""
 
     @property
     def short(self) -> str:
@@ -64,10 +65,16 @@ class Power:
     def _decided(self) -> str:
         least = self.detectable
         what = "no difference" if least is None else f"a difference of {self._amount(least)}"
-        return f"{what} with chance {self.power:g}"
+        unit = "" if least is None or self.scale.unit else self._own_unit
+        return f"{what}{unit} with chance {self.power:g}"
+
+    @property
+    def _own_unit(self) -> str:
+        low, high = self.scale.low, self.scale.high
+        return f" on a scale from {low:g} to {high:g}" if self.scale.bounded else " in the score's own unit"
 
     def _amount(self, difference: float) -> str:
-        if not self.points:
+        if not self.scale.unit:
             return _upwards(difference)
         told = _upwards(100 * difference)
         return f"{told} point{'' if told == '1' else 's'}"

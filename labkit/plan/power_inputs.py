@@ -21,7 +21,7 @@ from labkit.plan.estimate import plural
 from labkit.plan.past_scores import ENOUGH, KEYS, Past, past_scores
 from labkit.plan.power import Power
 from labkit.scoring import Scorer
-from labkit.stats.scale import UNKNOWN, Scale
+from labkit.stats.scale import UNKNOWN, Scale, agreed, scale_of
 from labkit.store import Store
 from labkit.store.filters import listed
 from labkit.summary.unscored import failure
@@ -35,6 +35,7 @@ FAILURES = """
         mode(error) as reason, count(distinct error) as reasons
     from scores where scorer = ?
 """
+DECLARED = """select distinct low, high, step from scores where scorer = ? and "value" is not null limit 2"""
 ASSUMED = 0.3
 """On so many of the samples two are taken to disagree where nothing is known of a score of 0 or 1."""
 NAMED = 4
@@ -101,6 +102,9 @@ def power(
 ) -> Power:
     """See `plan.power`: this is it."""
     asked = _asked(scorers, score)
+    if asked.scale == UNKNOWN:  # the plan does not say; the lab may, by answers that were scored
+        told = [scale_of(list(row.values())) for row in store.table(DECLARED, [asked.name]).to_pylist()]
+        asked = Score(asked.name, agreed(told))
     if asked.scale == UNKNOWN and (question.guess is not None or question.disagreement is not None):
         asked = Score(asked.name, Scale(0, 1, 1))  # nothing is declared, so the guess tells what it is
     check(question.faults(asked))
@@ -125,9 +129,9 @@ def power(
     if found is None:
         raise DefinitionError(
             f"How far two lie apart on a sample in score {quoted(asked.name)} is not known: no two in the "
-            f"lab share {ENOUGH} scored samples of this dataset{_why_none(asked.name, scorers, store)}. Give "
-            "sd=, the standard deviation of their difference on a sample (or disagreement=, for a score of 0 "
-            "or 1), or ask some: plan.pilot(10)."
+            f"lab share {ENOUGH} scored samples of this dataset{_why_none(asked.name, scorers, store)}. "
+            f"{_to_declare(asked, scorers)} some first, plan.pilot(10), or give sd=, the standard deviation "
+            "of their difference on a sample."
         )
     scatter, basis = found
     chance, detectable = _chances(
@@ -145,7 +149,20 @@ def power(
         level=question.level,
         basis=basis,
         seen=seen,
-        points=scale.unit,
+        scale=scale,
+    )
+
+
+def _to_declare(score: Score, scorers: Sequence[Scorer]) -> str:
+    """What to write where a scorer of the plan may answer True or False; then "ask"."""
+    function = next((scorer.fn for scorer in scorers if scorer.name == score.name), None)
+    if score.scale != UNKNOWN or function is None:
+        return "Ask"
+    name = getattr(function, "__name__", "")
+    name = name if name.isidentifier() else "function"
+    return (
+        f"If it answers True or False, say so: def {name}(generation, sample) -> bool: …, or "
+        f"lk.Scorer({quoted(score.name)}, {name}, low=0, high=1, step=1). Else ask"
     )
 
 

@@ -28,8 +28,8 @@ class Study:
     """The lab's store, catalog and keys, as a run needs them."""
 
     def title(self, to_ask: Sequence[Place]) -> Callable[[], str]:
-        """Looks up what the plan's line tells where these places are to be asked, and gives what then puts it
-        in words: for a run, which looks up more in the same opening of the lab."""
+        """The first line of a run that asks these places, in two steps: what it needs is read from the lab
+        now, while a run has it open; calling what is returned puts it in words."""
         design = self.design
         seen = history(design, self.services.store) if to_ask else {}
         return lambda: show.line(

@@ -70,16 +70,19 @@ class Conclusions(RunFrames):
     ) -> Verdict | Verdicts:
         """Which model, which prompt, how sure, at what price: a frame, a table and plain sentences.
 
-        `score` names the scorer, by default the first. `by` is `"model"`, `"prompt"` or both in a list.
-        `margin` is the difference that would not matter (0.02: 2 points on a score from 0 to 1).
-        `against` compares all with one. `clusters` names a column in which samples belong together
-        (`sample.author`). `better="lower"` turns the score round. A run that was grown by
-        `more` could be looked at before: it has intervals that hold at any moment of stopping, or the notes
-        say why not. See `labkit.verdict.verdict`.
-        Raises `DefinitionError` where nothing was scored.
+        Args:
+            score: The scorer's name, by default the first. A list gives a verdict by each, corrected over the
+                pairs of all; `margin` and `better` are then one for all, or a mapping by score.
+            by: `"model"`, `"prompt"`, or both in a list.
+            margin: The difference that would not matter (0.02: 2 points of a score from 0 to 1).
+            level: How sure: 0.95 is 95 %.
+            against: Compare all with this one only.
+            clusters: A column in which samples belong together (`sample.author`).
+            better: `"lower"` turns the score round.
 
-        A list of scores gives a verdict by each, corrected over the pairs of all; `margin` and `better` are
-        then one for all, or a mapping by score.
+        A run that was grown by `more` could be looked at before: it has intervals that hold at any moment of
+        stopping, or the notes say why not. See `labkit.verdict.verdict`. Raises `DefinitionError` where
+        nothing was scored.
 
         >>> run.verdict("exact", by="model")            # doctest: +SKIP
         >>> run.verdict(["exact", "length"], better={"length": "lower"})  # doctest: +SKIP

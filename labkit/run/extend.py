@@ -42,22 +42,32 @@ class Extendable:
         allow_unpriced: bool = False,
         progress: str | None = None,
     ) -> Self:
-        """Grow this study, balanced over its cells, and wait: a run under the same run_id, old answers in it.
+        """Make this study larger, and wait: a run under the same run_id, with the old answers in it.
 
-        `rows`: so many more samples of the dataset, drawn at random from those not asked yet; each is
-        asked of every prompt and model as often as the others. `models`: more models, on all samples so
-        far; `params` go to them, by default those that all models of the study share. `repeats`: so many
-        more of each. What did not finish is asked again.
+        It stays balanced: each prompt and model answers each sample as often as every other. What did not
+        finish is asked again. Raises `DefinitionError` before anything is asked.
 
-        `until="decided"` asks batch after batch (`batch` samples each, by default a third of what there
-        is) until each pair of `run.verdict(score, by=…, margin=…)` is decided, or the dataset (or `rows`) is
-        used up, or the budget is empty; `until=0.1` until no interval is wider than that. Since it looks
-        after every batch, and any run that grows could be looked at before, this run's intervals hold at
-        any moment of stopping from then on. They are wider, and need a score whose scorer declares low=
-        and high=, and two contenders. Of a list of scores it asks until that is so by each.
+        Args:
+            rows: So many more samples of the dataset, drawn at random from those not asked yet.
+            models: More models, on all samples so far.
+            repeats: So many more answers to each request.
+            until: When to end. `"decided"`: when each pair of `run.verdict(score, by=…, margin=…)` is. A
+                number, such as 0.1: when no interval is wider. Also when the dataset (or `rows`) or the
+                budget is used up.
+            budget_usd: The run's total over all its launches; None keeps the last, `math.inf` lifts it.
+            score: Which score `until` goes by; of a list, each.
+            by: What it compares, as in `run.verdict`.
+            margin: The difference that would not matter, as in `run.verdict`.
+            level: How sure, as in `run.verdict`.
+            batch: With `until`, so many samples before each look; by default a third of what there is.
+            params: What goes to the new `models`; by default what all models of the study share.
+            scorers: Needed for a run from history, since functions are not kept.
+            allow_unpriced: As for `plan.run`.
+            progress: As for `plan.run`.
 
-        `budget_usd` is the run's total over all its launches; None keeps the last, `math.inf` lifts it.
-        `scorers` are needed for a run from history. Raises `DefinitionError` before anything is asked.
+        A study that can be looked at before it grows has more chances to be fooled by luck. From then on this
+        run's intervals hold at any moment of stopping: they are wider, and need a score whose scorer declares
+        `low=` and `high=`, and `"decided"` needs two contenders.
 
         >>> run = run.more(rows=50)                       # doctest: +SKIP
         >>> run = run.more(until="decided", budget_usd=5) # doctest: +SKIP

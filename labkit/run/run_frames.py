@@ -108,13 +108,17 @@ class RunFrames:
         level: float = 0.95,
         clusters: str | None = None,
     ) -> pd.DataFrame:
-        """n, failures, score with interval, latency, TTFT, tokens/s and cost per group.
+        """One row per prompt and model: n, failures, score with interval, latency, TTFT, tokens/s and cost.
 
-        See `labkit.summary.summarize` for the columns. `score` names the scorer, or several; by default all
-        are shown, side by side. Below the table stands what scores and answers lack.
-        `clusters` names a column of samples that belong together.
-        `baseline` names the sample column whose most frequent value is what always giving the same
-        answer would score; it is left out where the samples have no such column, or hardly a value twice.
+        See `labkit.summary.summarize` for the columns. Below the table stands what scores and answers lack.
+
+        Args:
+            by: What makes a row: `"model"`, `"prompt"`, or both.
+            score: The scorer, or several; by default all, side by side.
+            baseline: A column of the samples: always giving its most frequent value is what a score is held
+                against. Left out where there is no such column, or hardly a value twice.
+            level: How sure the intervals are.
+            clusters: A column in which samples belong together.
         """
         from labkit.summary import majority, summarize
 

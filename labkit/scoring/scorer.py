@@ -43,13 +43,13 @@ class Scorer:
     `high` and `step` declare its values: ratings from 1 to 5 have `low=1, high=5, step=1`. Then a value that
     does not fit is an error of that score, and what is said of the scores uses the bounds: intervals that
     hold where hardly any scatter is seen, the worst case of missing answers, studies that may be watched.
-    A function that answers True or False declares that by its type. Raises DefinitionError for what is no
-    function of two arguments, and for columns and bounds that are none.
+    A function that says `-> bool` declares `low=0, high=1, step=1` by that. Raises DefinitionError for what
+    is no function of two arguments, and for columns and bounds that are none.
 
-    >>> def named(generation, sample):
+    >>> def named(generation, sample) -> bool:
     ...     return sample["city"] in generation.text
-    >>> Scorer("names the city", named, columns=["city"])
-    Scorer('names the city')
+    >>> Scorer("names the city", named, columns=["city"]).scale
+    Scale(low=0.0, high=1.0, step=1.0)
     """
 
     name: str
@@ -61,6 +61,9 @@ class Scorer:
 
     def __post_init__(self) -> None:
         given = (self.low, self.high, self.step)
+        if given == (None, None, None) and _true_or_false(self.fn):
+            for name in ("low", "high", "step"):
+                object.__setattr__(self, name, getattr(TRUE_OR_FALSE, name))
         what = f"scorer {quoted(self.name)}"
         several = isinstance(self.columns, Iterable) and not isinstance(self.columns, str | Mapping)
         columns = tuple(self.columns) if several else (self.columns,)
@@ -86,6 +89,12 @@ class Scorer:
 
     def __call__(self, generation: Generation, sample: Sample) -> Value:
         return self.fn(generation, sample)
+
+
+def _true_or_false(fn: object) -> bool:
+    """Whether a function says so of what it gives; the annotation is text where its file defers them."""
+    gives = getattr(fn, "__annotations__", {}).get("return")
+    return gives in (bool, bool | None) or gives in ("bool", "bool | None", "None | bool", "Optional[bool]")
 
 
 def zero_or_one(name: str, fn: Function, columns: tuple[str, ...], unreadable: float | None) -> Scorer:

@@ -235,10 +235,10 @@ class ScoreIntervals:
     @property
     def told(self) -> str:
         """What the intervals are, for a note or a subtitle."""
-        units = "samples as wholes"
+        units = "each sample counted once"
         if self.cluster is not None:
             count = len(set(self.cluster.tolist()))
-            units = f"{count:,} cluster{'' if count == 1 else 's'} ({self.given.clusters}) as wholes"
+            units = f"{count:,} cluster{'' if count == 1 else 's'} ({self.given.clusters}), each counted once"
         always = ", at any moment of stopping" if self.given.watched else ""
         return f"{self.given.level * 100:g} % intervals{always}, {units}"
 

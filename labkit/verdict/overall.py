@@ -245,9 +245,9 @@ def _score_note(found: ContenderTable, terms: Terms) -> str:
         parts.append("lower is better")
     if found.over:
         levels = " and ".join(f"{name}s" for name in found.over)
-        parts.append(f"{levels} held equal, samples as wholes")
+        parts.append(f"{levels} held equal, each sample counted once")
     elif (found.score.counts > 1).any():
-        parts.append("mean over repeats, samples as wholes")
+        parts.append("mean over repeats, each sample counted once")
     return ", ".join(parts)
 
 

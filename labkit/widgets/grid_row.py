@@ -12,7 +12,7 @@ from labkit.widgets.panel import Panel
 
 
 class Key(NamedTuple):
-    """A row: one prompt with one sample, for the how-manieth time."""
+    """A row: one prompt with one sample, and which asking of it."""
 
     prompt: str
     prompt_version: int | None

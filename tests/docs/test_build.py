@@ -60,6 +60,14 @@ def _lost(link: str, path: Path, pages: dict[Path, Page]) -> bool:
     return not to.exists() or bool(place and to in pages and place not in pages[to].places)
 
 
+def test_the_reference_shows_what_a_person_uses(site: Path) -> None:
+    """What only labkit calls of a run and a plan has no heading, and what labkit makes no way to make it."""
+    places = {place for path in (site / "reference").glob("*.html") for place in Page(path).places}
+    own = {"Run.start", "Run.find", "Run.grown_by", "Run.resumed_by", "Plan.title", "Plan.services"}
+    assert not [place for place in places if place.endswith(tuple(f".{name}" for name in own))]
+    assert "LabServices" not in (site / "reference" / "run.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("room", ["labkit", "labkit.scoring", "labkit.charts", "labkit.stats"])
 def test_every_public_name_is_in_the_reference(site: Path, room: str) -> None:
     """Each name that a package gives has a heading of its own."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from labkit.plan.power import Power
+from labkit.stats.scale import Scale
 
 
 def told(**more: Any) -> Power:
@@ -23,7 +24,7 @@ def told(**more: Any) -> Power:
         "level": 0.95,
         "basis": "if two disagree on 30 % of samples",
         "seen": 0,
-        "points": True,
+        "scale": Scale(0, 1),
     }
     return Power(**given | more)
 
@@ -55,21 +56,21 @@ def test_no_chance_is_told_as_none_or_as_certainty(chance: float, words: str) ->
 
 
 @pytest.mark.parametrize(
-    ("detectable", "points", "words"),
+    ("detectable", "scale", "words"),
     [
-        (0.01, True, "of 1 point with"),
-        (0.1701, True, "of 18 points with"),
-        (0.0123, True, "of 1.3 points with"),
-        (0.3641, False, "of 0.37 with"),
-        (1234.0, False, "of 1,300 with"),
-        (None, True, "decide no difference with"),
+        (0.01, Scale(0, 1), "of 1 point with"),
+        (0.1701, Scale(0, 1), "of 18 points with"),
+        (0.0123, Scale(0, 1), "of 1.3 points with"),
+        (0.3641, Scale(1, 5), "of 0.37 on a scale from 1 to 5 with"),
+        (1234.0, Scale(), "of 1,300 in the score's own unit with"),
+        (None, Scale(0, 1), "decide no difference with"),
     ],
 )
 def test_differences_have_two_digits_and_their_unit(
-    detectable: float | None, points: bool, words: str
+    detectable: float | None, scale: Scale, words: str
 ) -> None:
     """Rounded upwards, in points of a hundred where the score lies from 0 to 1; none where there is none."""
-    assert words in str(told(detectable=detectable, points=points))
+    assert words in str(told(detectable=detectable, scale=scale))
 
 
 def test_names_do_no_harm_in_text_and_html() -> None:

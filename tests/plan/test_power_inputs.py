@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -140,7 +141,7 @@ def test_what_cannot_be_meant_is_refused(lab: lk.Lab, echo: Echo, given: dict[st
 def test_a_rating_without_history_needs_a_guess(lab: lk.Lab, echo: Echo) -> None:
     """Nothing is assumed of other scores; a share is no guess for them, and an effect has their unit."""
     plan = planned(lab, echo("a"), echo("b"), scorers=[scorer("rating", low=1, high=5)])
-    with pytest.raises(DefinitionError, match="Give sd="):
+    with pytest.raises(DefinitionError, match="or give sd="):
         plan.power()
     with pytest.raises(DefinitionError, match="is for a score of 0 or 1"):
         plan.power(disagreement=0.3)
@@ -166,6 +167,34 @@ def test_a_score_that_failed_or_is_misspelt_says_so(lab: lk.Lab, echo: Echo) -> 
         plan.power()
     with pytest.raises(DefinitionError, match=r"did you mean 'tone'\?"):
         plan.power(score="tones")
+
+
+def ends_even(generation: Any, sample: Any) -> bool:
+    """An own scorer as a person writes it, in a file that defers annotations."""
+    return int(generation.text[-1]) % 2 == 0
+
+
+def test_an_own_scorer_that_says_bool_is_one_of_0_or_1(lab: lk.Lab, echo: Echo) -> None:
+    """Its annotation declares it, so that nothing needs to be asked first; its differences are points."""
+    told = str(planned(lab, echo("a"), echo("b"), scorers=[ends_even]).power())
+    assert "points with chance 0.8" in told
+    assert "if two disagree on 30 % of samples" in told
+
+
+def test_an_own_scorer_that_does_not_say_is_told_what_to_write(lab: lk.Lab, echo: Echo) -> None:
+    """What the sentence says to write is taken; once answers are scored, the lab knows by itself."""
+
+    def even(generation, sample):  # type: ignore[no-untyped-def]
+        return ends_even(generation, sample)
+
+    plan = planned(lab, echo("a"), differing(echo, "b"), scorers=[even])
+    with pytest.raises(DefinitionError, match=r"def even\(generation, sample\) -> bool") as told:
+        plan.power()
+    (written,) = re.findall(r"lk\.Scorer\(.*?\)", str(told.value))
+    declared = eval(written, {"lk": lk, "even": even})
+    assert "points" in str(planned(lab, echo("a"), echo("b"), scorers=[declared]).power())
+    plan.pilot(10)
+    assert "points" in str(plan.power())
 
 
 def test_a_share_says_that_an_undeclared_score_is_0_or_1(lab: lk.Lab, echo: Echo) -> None:

@@ -233,6 +233,20 @@ def test_bounds_that_are_none_are_refused(declared, fault):
         Scorer("s", lambda g, s: 1, **declared)
 
 
+@pytest.mark.parametrize("gives", [bool, "bool", bool | None, "bool | None"])
+def test_an_annotation_declares_true_or_false(gives):
+    """Also as text, as files have it that defer annotations; what is declared otherwise goes before it."""
+
+    def right(generation, sample):
+        return True
+
+    right.__annotations__["return"] = gives
+    assert Scorer("right", right).scale == Scale(0, 1, 1)
+    assert Scorer("right", right, low=-1, high=1).scale == Scale(-1, 1)
+    right.__annotations__["return"] = float
+    assert not Scorer("right", right).scale.bounded
+
+
 def test_every_built_in_scorer_declares_what_it_gives():
     """Right or wrong has two values, a share lies from 0 to 1, a length is not declared."""
     two = (exact(), contains(), regex("a"), refusal(), json_field("a"), numeric(), json_schema({}))

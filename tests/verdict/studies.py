@@ -433,7 +433,7 @@ def _() -> Verdict:
     return verdict(frame(scores))
 
 
-@study("Two prompts over two models", "Models held equal, samples as wholes.")
+@study("Two prompts over two models", "Models held equal, each sample counted once.")
 def _() -> Verdict:
     first = frame({A: ones(0.5, 80, seed=1), B: ones(0.4, 80, seed=2)}, prompt="plain")
     second = frame({A: ones(0.7, 80, seed=3), B: ones(0.7, 80, seed=4)}, prompt="steps")
@@ -575,7 +575,7 @@ def _() -> Verdict:
     return verdict(frame(scores, scale=UNDECLARED))
 
 
-@study("Three repeats of each sample", "Means over repeats, samples as wholes.")
+@study("Three repeats of each sample", "Means over repeats, each sample counted once.")
 def _() -> Verdict:
     rng = np.random.default_rng(2)
     scores = {
@@ -598,7 +598,7 @@ def order_makes_equal() -> Verdict:
 # -- clusters, watched and grown -------------------------------------------------------------------
 
 
-@study("Twenty authors of five samples each", "Over 20 clusters as wholes.")
+@study("Twenty authors of five samples each", "Over 20 clusters, each counted once.")
 def _() -> Verdict:
     made = frame({A: ones(0.4, 100, seed=1), B: ones(0.8, 100, seed=2)})
     return verdict(authors(made, 5), clusters="sample.author")
