@@ -244,8 +244,8 @@ class Run(Conclusions, Extendable, RunControl):
         """Ask what has no finished answer yet, in the same run; waits, as `plan.run` does.
 
         `budget_usd` is the run's total over all its launches; None keeps the last, `math.inf` lifts it.
-        `scorers` are by default the run's own; one from history that was scored needs them again, since
-        functions are not kept. Raises `DefinitionError` before anything is asked.
+        `scorers` are by default the run's own; a run from history that was scored by a function of yours
+        needs them again, since functions are not kept. Raises `DefinitionError` before anything is asked.
 
         >>> lab.run("latest").resume(scorers=[lk.exact()])      # doctest: +SKIP
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from labkit.catalog.model import Model
 from labkit.catalog.prices import Pricer
 from labkit.errors import DefinitionError, MissingKey
 from labkit.keys import Key
+from labkit.scoring import Scorer
 from labkit.store import Store
 
 
@@ -28,6 +29,8 @@ class LabServices:
     folder: Path
     user: str | None
     fresh: bool = False
+    scorers: dict[str, tuple[Scorer, ...]] = field(default_factory=dict, compare=False)
+    """What runs were scored with in this process, by run_id: functions are kept nowhere else."""
 
     def pricer(self, model: Model, params: Mapping[str, Any]) -> Pricer:
         """What the model's answers cost as of now; some params (a service tier) decide the price too."""
