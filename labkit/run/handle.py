@@ -156,9 +156,11 @@ class Run(Conclusions, Extendable, RunControl):
                 ended = self._launch.drive()
         except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits
             self.progress.finish(error)
+            self._services.tell_ended()
             self._over.set_exception(error)
         else:
             self.progress.finish(left=ended.left, notes=ended.notes)
+            self._services.tell_ended()
             self._over.set_result(None)
         finally:
             _going.discard(self)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from labkit.keys import Key
 from labkit.scoring import Scorer
 from labkit.store import Store
 
+log = logging.getLogger("labkit.run")
+
 
 @dataclass(frozen=True, kw_only=True)
 class LabServices:
@@ -31,6 +34,16 @@ class LabServices:
     fresh: bool = False
     scorers: dict[str, tuple[Scorer, ...]] = field(default_factory=dict, compare=False)
     """What runs were scored with in this process, by run_id: functions are kept nowhere else."""
+    ended: Callable[[], None] | None = field(default=None, compare=False)
+    """Called when a run ended: for who shows what the lab has."""
+
+    def tell_ended(self) -> None:
+        """Tell whoever wants to know that a run ended. What goes wrong there is not the run's."""
+        if self.ended is not None:
+            try:
+                self.ended()
+            except Exception:
+                log.exception("what was to follow the end of a run failed")
 
     def pricer(self, model: Model, params: Mapping[str, Any]) -> Pricer:
         """What the model's answers cost as of now; some params (a service tier) decide the price too."""
