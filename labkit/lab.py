@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -23,6 +24,7 @@ from labkit.errors import DefinitionError
 from labkit.library import Library
 from labkit.plan import Plan
 from labkit.plan.extension import more
+from labkit.plan.kept_scorers import kept_scorers
 from labkit.plan.recall import recall
 from labkit.plan.resume import resume
 from labkit.plan.validation import define
@@ -156,17 +158,24 @@ class Lab(Archive):
         warm_up(design.models)
         return Plan(design=design, scorers=marking, seed=seed, services=self._services)
 
-    def again(self, run_id: str, *, scorers: Sequence[Scorer | Callable[..., Any]] = ()) -> Plan:
+    def again(self, run_id: str, *, scorers: Sequence[Scorer | Callable[..., Any]] | None = None) -> Plan:
         """The plan of an earlier run, or of the `latest`: the same prompts, models, params and samples.
 
-        Running it continues the run where it is unfinished, else begins a new one, with replay. Scorers
-        are functions and are not kept: give them. Raises `DefinitionError` where the lab does not know
-        enough.
+        Running it continues the run where it is unfinished, else begins a new one, with replay. `scorers`
+        are by default the run's: built-ins are made again, own functions come along where this lab object
+        still has them; those that are lost are named in the plan's line. Raises `DefinitionError` where the
+        lab does not know enough.
         """
-        marking = as_scorers(scorers)
-        known = recall(self.run(run_id).run_id, store=self.store, catalog=self.models, library=self.prompts)
+        run_id = self.run(run_id).run_id
+        marking, lost = kept_scorers(run_id, self._services) if scorers is None else (as_scorers(scorers), ())
+        known = recall(run_id, store=self.store, catalog=self.models, library=self.prompts)
         cells = known.pop("cells")
         plan = self.plan(**known, scorers=marking)
+        if lost:
+            told = (
+                f"not scored by {', '.join(map(quoted, lost))}, of which only the name is kept: run.score(…)"
+            )
+            plan = replace(plan, design=replace(plan.design, notes=(*plan.design.notes, told)))
         if cells is None:
             return plan
         frame = plan.frame()
@@ -181,14 +190,14 @@ class Lab(Archive):
         return run
 
     def _resume(self, run: Run, *, scorers: Sequence[Scorer] | None, **wanted: Any) -> Run:
-        return resume(self.again(run.run_id, scorers=scorers or ()), run, scorers=scorers, **wanted)
+        return resume(self.again(run.run_id, scorers=scorers), run, scorers=scorers, **wanted)
 
     def _more(self, run: Run, *, scorers: Sequence[Scorer] | None, **wanted: Any) -> Run:
         """How a run of history grows: its plan is put together again, over all samples of its dataset."""
-        plan = self._whole(run.run_id, as_scorers(scorers or ()))
+        plan = self._whole(run.run_id, scorers)
         return more(plan, run, scorers=None, **wanted)
 
-    def _whole(self, run_id: str, scorers: Sequence[Scorer]) -> Plan:
+    def _whole(self, run_id: str, scorers: Sequence[Scorer] | None) -> Plan:
         plan = self.again(run_id, scorers=scorers)
         every = self.store.samples(run_id).values()
         if len(every) == len(plan.design.dataset.samples):

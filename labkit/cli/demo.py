@@ -6,10 +6,12 @@ commands.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -95,6 +97,21 @@ def _typed(program: str, *, anywhere: bool = False) -> str:
     return shlex.quote(str((folder.relative_to(here) if near else folder) / program))
 
 
+@contextlib.contextmanager
+def _whole(folder: Path) -> Iterator[None]:
+    """What is put into `folder`, which is new or empty, is there as a whole, or nothing of it is."""
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # what hindered the writing may hinder this
+            for one in [] if new else list(folder.iterdir()):
+                shutil.rmtree(one) if one.is_dir() else one.unlink()
+            if new:
+                shutil.rmtree(new[-1])
+        raise
+
+
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def new(folder: Path) -> None:
@@ -107,10 +124,11 @@ def new(folder: Path) -> None:
             raise DefinitionError(f"{shown(folder)} is there already and not empty. Name a new folder.")
     except OSError as error:
         raise DefinitionError(f"{shown(folder)} cannot be looked into: {error.strerror}.") from None
-    for file in sorted(_STUDY.iterdir()):
-        put(file, folder / (f".{file.name}" if file.name in _HIDDEN else file.name))
-    for name in _DATA:
-        put(shipped() / name, folder / name)
+    with _whole(folder):
+        for file in sorted(_STUDY.iterdir()):
+            put(file, folder / (f".{file.name}" if file.name in _HIDDEN else file.name))
+        for name in _DATA:
+            put(shipped() / name, folder / name)
     labkit, jupyter = _typed("labkit", anywhere=True), _typed("jupyter", anywhere=True)
     click.echo(
         f"{shown(folder)} has a study to start from: README.md says what is in it.\n"

@@ -7,6 +7,8 @@ whatever happens to the kernel; the notebook executed so far is kept too.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import logging
 import os
 import re
 import sys
@@ -87,7 +89,7 @@ def run_notebook(
     as_json: bool = False,
 ) -> int:
     """What `labkit run` does, with its exit code. Raises `DefinitionError`, or `click.UsageError` for
-    parameters, before anything runs."""
+    parameters, before anything runs. Without nbconvert there is no page, and it says so."""
     book = kernel.read(notebook)
     chosen = kernel.choose(book, wanted=kernel_name, file=notebook.name)
     try:
@@ -95,6 +97,9 @@ def run_notebook(
     except DefinitionError as error:
         raise click.UsageError(str(error)) from None
     executed = _free(out, notebook)
+    if html and importlib.util.find_spec("nbconvert") is None:
+        click.echo("There will be no HTML page: it needs pip install 'labkit[notebook]'.", err=True)
+        html = False
     if chosen.note:
         click.echo(chosen.note, err=True)
     try:
@@ -157,6 +162,7 @@ def execute(
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill import PapermillException, PapermillExecutionError, execute_notebook
 
+    logging.getLogger("papermill").addFilter(_not_said_here)
     os.environ["LABKIT_PROGRESS"] = "lines"
     os.environ["LABKIT_NOTEBOOK"] = notebook.name
     try:
@@ -193,6 +199,11 @@ def execute(
         )
         return 1
     return 0
+
+
+def _not_said_here(record: logging.LogRecord) -> bool:
+    """Whether labkit does not say it in words of its own."""
+    return not record.getMessage().startswith("Timeout waiting for execute reply")
 
 
 def _was_to_raise(cell: int, out: Path) -> bool:

@@ -10,16 +10,10 @@ from typing import Any
 
 from labkit.errors import DefinitionError
 from labkit.plan.extension import begin
+from labkit.plan.kept_scorers import kept_scorers
 from labkit.plan.study import Study
 from labkit.run import Run, Settings
-from labkit.scoring.structure import STRUCTURE
 from labkit.visible import quoted
-
-SCORERS = """
-    select distinct scorer from scores
-    where scorer <> ? and generation_id in (select generation_id from generations where run_id = ?)
-    order by scorer
-"""
 
 
 def resume(
@@ -27,18 +21,18 @@ def resume(
 ) -> Run:
     """See `run.resume`: this is it, for a run of history whose `plan` this is.
 
-    Raises DefinitionError where the run was scored and `scorers` is None: what is asked now would have no
-    score, and nobody would know.
+    Raises DefinitionError where the run was scored by a function that is lost and `scorers` is None: what is
+    asked now would have no such score, and nobody would know.
     """
     store = plan.services.store
     row = store.run_row(run.run_id)
     if row is None:
         raise DefinitionError(f"This lab has no run '{run.run_id}'.")
-    had = store.table(SCORERS, [STRUCTURE, run.run_id])["scorer"].to_pylist()
-    if had and scorers is None:
+    lost = () if scorers is not None else kept_scorers(run.run_id, plan.services).lost
+    if lost:
         raise DefinitionError(
-            f"Run {run.run_id} was scored by {', '.join(map(quoted, had))}, and scorers are not kept. Give "
-            "them again: resume(scorers=[…]); or none, to score later: resume(scorers=[])."
+            f"Run {run.run_id} was scored by {', '.join(map(quoted, lost))}, and functions are not kept. "
+            "Give all its scorers again: resume(scorers=[…]); or none, to score later: resume(scorers=[])."
         )
     settings = Settings(fresh=bool(row["fresh"]), budget_usd=budget_usd, seed=plan.seed)
     return begin(plan, settings, progress=progress, run_id=run.run_id).wait()

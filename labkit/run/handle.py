@@ -156,9 +156,11 @@ class Run(Conclusions, Extendable, RunControl):
                 ended = self._launch.drive()
         except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits
             self.progress.finish(error)
+            self._services.tell_ended()
             self._over.set_exception(error)
         else:
             self.progress.finish(left=ended.left, notes=ended.notes)
+            self._services.tell_ended()
             self._over.set_result(None)
         finally:
             _going.discard(self)
@@ -244,8 +246,8 @@ class Run(Conclusions, Extendable, RunControl):
         """Ask what has no finished answer yet, in the same run; waits, as `plan.run` does.
 
         `budget_usd` is the run's total over all its launches; None keeps the last, `math.inf` lifts it.
-        `scorers` are by default the run's own; one from history that was scored needs them again, since
-        functions are not kept. Raises `DefinitionError` before anything is asked.
+        `scorers` are by default the run's own; a run from history that was scored by a function of yours
+        needs them again, since functions are not kept. Raises `DefinitionError` before anything is asked.
 
         >>> lab.run("latest").resume(scorers=[lk.exact()])      # doctest: +SKIP
         """

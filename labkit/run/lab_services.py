@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from labkit.catalog.model import Model
 from labkit.catalog.prices import Pricer
 from labkit.errors import DefinitionError, MissingKey
 from labkit.keys import Key
+from labkit.scoring import Scorer
 from labkit.store import Store
+
+log = logging.getLogger("labkit.run")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,18 @@ class LabServices:
     folder: Path
     user: str | None
     fresh: bool = False
+    scorers: dict[str, tuple[Scorer, ...]] = field(default_factory=dict, compare=False)
+    """What runs were scored with in this process, by run_id: functions are kept nowhere else."""
+    ended: Callable[[], None] | None = field(default=None, compare=False)
+    """Called when a run ended: for who shows what the lab has."""
+
+    def tell_ended(self) -> None:
+        """Tell whoever wants to know that a run ended. What goes wrong there is not the run's."""
+        if self.ended is not None:
+            try:
+                self.ended()
+            except Exception:
+                log.exception("what was to follow the end of a run failed")
 
     def pricer(self, model: Model, params: Mapping[str, Any]) -> Pricer:
         """What the model's answers cost as of now; some params (a service tier) decide the price too."""

@@ -32,7 +32,7 @@ from labkit.run.earlier import NO_LIMIT, Earlier
 from labkit.run.lab_services import LabServices
 from labkit.run.launch_commands import LaunchCommands
 from labkit.run.stored import Stored
-from labkit.scoring import Scorer
+from labkit.scoring import Scorer, recipe
 from labkit.store.writer import Writer
 
 log = logging.getLogger("labkit.run")
@@ -147,6 +147,7 @@ class Launch(LaunchCommands):
     # -- the steps, in order ---------------------------------------------------------------------
 
     def _begin(self, writer: Writer) -> None:
+        self._services.scorers[self.run_id] = self.scorers
         if not self.resumed:
             writer.put(
                 RunRecord(
@@ -170,6 +171,7 @@ class Launch(LaunchCommands):
             scorers=[scorer.name for scorer in self.scorers],
             budget_usd=NO_LIMIT if self.settings.budget_usd is None else self.settings.budget_usd,
             allow_unpriced=self.settings.allow_unpriced or None,
+            scorers=[recipe.kept(scorer) for scorer in self.scorers],
         )
 
     def _provenance(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from labkit.arguments import check, switch
 from labkit.errors import DefinitionError
 from labkit.records import Generation, Sample
+from labkit.scoring.recipe import built_in
 from labkit.scoring.scorer import Function, Scorer, Value
 from labkit.scoring.whole_words import occurs
 from labkit.visible import quoted
@@ -26,6 +27,7 @@ class NothingToCompare(Exception):
     """Why a generation cannot be scored. Becomes the score's explanation."""
 
 
+@built_in
 def exact(
     target: str = "target", *, ignore_case: bool = False, strip: bool = True, name: str = "exact"
 ) -> Scorer:
@@ -45,6 +47,7 @@ def exact(
     return Scorer(name, explained(compare), (target,), low=0, high=1, step=1)
 
 
+@built_in
 def contains(
     target: str = "target", *, parts: bool = False, ignore_case: bool = True, name: str | None = None
 ) -> Scorer:
@@ -71,6 +74,7 @@ def contains(
     return Scorer(called, explained(compare), (target,), low=0, high=1, step=1)
 
 
+@built_in
 def regex(
     pattern: str, *, target: str | None = None, ignore_case: bool = False, name: str = "regex"
 ) -> Scorer:

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from labkit.arguments import check, number
 from labkit.records import Generation, Sample
 from labkit.scoring.matching import NothingToCompare, answer_text, explained, target_values
+from labkit.scoring.recipe import built_in
 from labkit.scoring.scorer import Scorer, Value, zero_or_one
 from labkit.visible import quoted
 
@@ -87,6 +88,7 @@ class Reading(NamedTuple):
     places: int = 0
 
 
+@built_in
 def numeric(
     tolerance: float = 0.0,
     *,

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from labkit.records import Generation, Sample
 from labkit.scoring.matching import NothingToCompare, answer_text, explained, target_texts
+from labkit.scoring.recipe import built_in
 from labkit.scoring.scorer import Scorer, Value
 from labkit.scoring.whole_words import WITHOUT_BLANKS
 
@@ -35,6 +36,7 @@ def words(text: str, *, articles: bool = True) -> list[str]:
     return found if articles else [word for word in found if word not in ARTICLES] or found
 
 
+@built_in
 def normalised(target: str = "target", *, articles: bool = False, name: str = "normalised") -> Scorer:
     """1 where answer and target have the same words in the same order, else 0.
 
@@ -46,6 +48,7 @@ def normalised(target: str = "target", *, articles: bool = False, name: str = "n
     return _compared(name, target, articles, lambda one, two: float(one == two))
 
 
+@built_in
 def token_f1(target: str = "target", *, articles: bool = False, name: str = "token_f1") -> Scorer:
     """The F1 of shared words (SQuAD's; Rajpurkar et al. 2016), from 0 to 1; the best of several targets.
 
@@ -55,6 +58,7 @@ def token_f1(target: str = "target", *, articles: bool = False, name: str = "tok
     return _compared(name, target, articles, f1)
 
 
+@built_in
 def rouge_l(target: str = "target", *, articles: bool = True, name: str = "rouge_l") -> Scorer:
     """ROUGE-L's F measure (Lin 2004), from 0 to 1: the longest common subsequence of words, no stemming.
 

@@ -58,6 +58,8 @@ class Scorer:
     low: float | None = field(default=None, kw_only=True)
     high: float | None = field(default=None, kw_only=True)
     step: float | None = field(default=None, kw_only=True)
+    recipe: Mapping[str, Any] | None = field(default=None, kw_only=True, compare=False)
+    """How a built-in one was made: see `labkit.scoring.recipe`."""
 
     def __post_init__(self) -> None:
         given = (self.low, self.high, self.step)

@@ -15,6 +15,7 @@ from typing import Any
 from labkit.errors import DefinitionError
 from labkit.records import Generation, Sample
 from labkit.scoring.matching import answer_text, explained, target_value
+from labkit.scoring.recipe import built_in
 from labkit.scoring.scorer import Scorer, Value, zero_or_one
 
 MAX_CHARACTERS = 1_000_000
@@ -28,6 +29,7 @@ class NoJson(ValueError):
     """Why a text is not one JSON document."""
 
 
+@built_in
 def json_schema(schema: Mapping[str, Any], *, name: str = "json_schema") -> Scorer:
     """1 where the answer is JSON that fits `schema` (JSON Schema, 2020-12 unless it says otherwise), else 0.
 
@@ -96,6 +98,7 @@ def _fits(validator: Any, generation: Generation) -> Value:
     return {"value": 0, "explanation": f"{fault.json_path}: {fault.message}"[:500]}
 
 
+@built_in
 def json_field(
     path: str,
     *,

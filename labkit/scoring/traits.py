@@ -9,6 +9,7 @@ from typing import Literal
 from labkit.errors import DefinitionError
 from labkit.records import Generation, Sample
 from labkit.scoring.matching import answer_text, explained
+from labkit.scoring.recipe import built_in
 from labkit.scoring.scorer import Scorer, Value
 from labkit.visible import quoted
 
@@ -28,6 +29,7 @@ _REFUSALS = re.compile(
 )
 
 
+@built_in
 def length(unit: Literal["words", "characters", "lines"] = "words", *, name: str | None = None) -> Scorer:
     """How many words (runs without blanks), characters or lines the answer has. Raises DefinitionError.
 
@@ -48,6 +50,7 @@ def length(unit: Literal["words", "characters", "lines"] = "words", *, name: str
     return Scorer(name or f"length_{unit}", explained(count))
 
 
+@built_in
 def refusal(*, name: str = "refusal") -> Scorer:
     """1 where the answer is a refusal, else 0.
 

@@ -1,5 +1,8 @@
 """Which rows of a live run are looked at: those in flight and the latest, or one page of all.
 
+What is in flight stands as it was sent, in an order drawn at random. A page has the rows that have come
+so far in the order of the dataset, as `run.generations()` has them.
+
 Once the run is over nothing is in flight: then it is the first page, until another is turned to.
 
 A row keeps its place while it is shown, so that nobody reads a moving target; once nothing of it is in

@@ -7,6 +7,7 @@ through the few things in `HasPlans` and starts nothing by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -127,7 +128,8 @@ class Workbench(State):
     # -- what follows from it --------------------------------------------------------------------
 
     def plan(self) -> Any:
-        """The plan of the present choice. Raises `DefinitionError` naming all that is wrong."""
+        """The plan of the present choice; what is shown here follows its runs, whoever starts them. Raises
+        `DefinitionError` naming all that is wrong."""
         make = SCORERS[self._score][1]
         faults = [
             f"{visible(name)} has no value. Type one under Samples, choose a table there, or give the prompt "
@@ -149,6 +151,7 @@ class Workbench(State):
             faults += error.faults
         if faults:
             raise DefinitionError(faults)
+        plan = replace(plan, services=replace(plan.services, ended=self.changed))
         return plan.head(self.rows) if self.rows and self._source is not TYPED else plan
 
     def start(self) -> Any:

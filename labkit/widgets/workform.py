@@ -223,7 +223,6 @@ class WorkForm:
         else:
             self._status.say(f"run {run.run_id}: {run.status}")
         self._results.show(run)
-        self._workbench.changed()
 
     def _show_code(self) -> None:
         self._code.value = "" if self._code.value else forms.code(self._workbench.code)

@@ -352,6 +352,8 @@ lk.Lab("lab.duckdb").plan(prompts=["{{ n }}"], models=[model], dataset=[{"n": "1
     while True:  # a busy machine may not have come so far when the time is up
         done = call("run", "n.ipynb", "--timeout", str(seconds), "--no-html", check=False)
         assert done.returncode == 124, done.stderr
+        said = f"n.ipynb: a cell took longer than {seconds} s; what was answered is in the lab."
+        assert [line for line in done.stderr.splitlines() if "imeout" in line or "longer" in line] == [said]
         if (here / "asked twice").exists():
             break
         seconds *= 2

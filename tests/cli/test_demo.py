@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -148,6 +150,45 @@ def test_half_a_file_is_not_taken_for_a_file(tmp_path: Path, monkeypatch: pytest
     examples.put(source, target)
     assert (target / "ask.md").read_bytes() == (source / "ask.md").read_bytes()
     assert not list(target.glob("*.part"))
+
+
+@pytest.mark.parametrize("name", ["study", "there", "a/b/study"])
+def test_a_new_study_is_there_as_a_whole_or_not_at_all(
+    here: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Where the disk is full in the middle, no half study is left, and the next try makes a whole one."""
+    (here / "there").mkdir()
+    copy, copied = shutil.copyfile, []
+
+    def fills(source: Path, target: Path) -> None:
+        if len(copied) == 6:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        copied.append(copy(source, target))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.copyfile", fills)
+        told = CliRunner().invoke(labkit, ["new", name])
+    assert isinstance(told.exception, DefinitionError)
+    assert len(copied) == 6
+    assert list(here.rglob("*")) == [here / "there"]
+    assert CliRunner().invoke(labkit, ["new", name]).exit_code == 0
+    assert len(files(here / name)) == 8
+
+
+def test_without_nbconvert_there_is_no_page_and_it_says_so(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The notebook is run all the same."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")])
+    nbformat.write(book, here / "n.ipynb")
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *more: None if name == "nbconvert" else found(name, *more)
+    )
+    told = CliRunner().invoke(labkit, ["run", "n.ipynb"])
+    assert told.exit_code == 0, told.output
+    assert "There will be no HTML page: it needs pip install 'labkit[notebook]'." in told.output
+    assert files(here / "build") == {"n.ipynb"}
 
 
 def test_the_study_is_a_notebook_without_outputs() -> None:

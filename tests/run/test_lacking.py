@@ -166,7 +166,7 @@ def test_two_scorers_are_both_shown_and_a_report_names_the_other(lab: lk.Lab, ec
 
 def test_a_run_of_history_is_resumed_where_it_stopped(lab: lk.Lab, echo: Echo) -> None:
     """In the same run it asks what is missing and nothing twice, under the budget it had unless another is
-    given; scorers are asked for rather than forgotten."""
+    given; a scorer of one's own is asked for rather than forgotten."""
     asked: list[str] = []
 
     def answer(request: Any) -> str:
@@ -178,7 +178,7 @@ def test_a_run_of_history_is_resumed_where_it_stopped(lab: lk.Lab, echo: Echo) -
         return lk.Model("scripted/m", client=script, prices={"input": 1000.0, "output": 1000.0})
 
     rows = [{"n": n} for n in range(10)]
-    scorers = [lk.contains("n")]
+    scorers = [lk.Scorer("own", lambda generation, sample: 1), lk.contains("n")]
     plan = lab.plan(
         prompts=["Say {{ n }}"], models=[model()], dataset=rows, scorers=scorers, params={"max_tokens": 10}
     )
@@ -187,7 +187,7 @@ def test_a_run_of_history_is_resumed_where_it_stopped(lab: lk.Lab, echo: Echo) -
     assert run.status == "stopped"
     assert 0 < had < 10
     found = lk.Lab(lab.path, models=[model()]).run(run.run_id)
-    with pytest.raises(DefinitionError, match=r"was scored by 'contains'.*resume\(scorers=\[…\]\)"):
+    with pytest.raises(DefinitionError, match=r"was scored by 'own', and.*resume\(scorers=\[…\]\)"):
         found.resume()
     assert found.resume(scorers=scorers).status == "stopped"
     assert len(asked) == had

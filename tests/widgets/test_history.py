@@ -180,3 +180,31 @@ def test_the_code_opens_what_is_chosen(lab: Any) -> None:
     history = History(lab)
     history.choose([history.choices[0].value])
     assert eval(history.code, {"lab": lab}).run_id == history.choices[0].value
+
+
+def short(generation: Any, sample: Any) -> bool:
+    """A scorer of one's own."""
+    return len(generation.text) < 80
+
+
+def test_what_is_asked_again_is_scored_again(here: Path, echo: Callable[..., Any]) -> None:
+    """A run's scorers come along where they are to be had: built-ins always, an own function while the lab
+    that ran it is open; else its name is told in the run's line, and what to write."""
+    models = [echo("one")]
+    first = lk.Lab(here / "lab.duckdb", models=models)
+    scorers = [lk.exact("target", ignore_case=True), short]
+    run = first.plan(
+        prompts=["Say {{ target }}"], models=["scripted/one"], dataset=[{"target": "x"}], scorers=scorers
+    ).run(progress="none")
+
+    def again(lab: lk.Lab) -> lk.Run:
+        history = History(lab)
+        history.choose([run.run_id])
+        return history.rerun(progress="none").wait()
+
+    found = again(first)
+    assert found.generations()[["score.exact", "score.short"]].notna().all(axis=None)
+    found = again(lk.Lab(here / "lab.duckdb", models=models))
+    assert found.generations()["score.exact"].notna().all()
+    assert "score.short" not in found.generations()
+    assert "not scored by 'short', of which only the name is kept: run.score(…)" in found.progress.title

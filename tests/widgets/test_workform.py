@@ -131,13 +131,28 @@ def test_a_form_made_after_the_start_shows_the_run(bench: Workbench) -> None:
     assert form._grid.children == (run.progress.grid,)
 
 
+def test_a_plans_run_is_followed(bench: Workbench) -> None:
+    """`bench.plan().run()` in a cell: the estimate knows its answers, and so it does after each."""
+    form = bench.form
+    for word in ("hi", "ho"):
+        bench.values["word"] = word
+        bench.plan().run(progress="none")
+        settled(form)
+        assert "2 of 2 known, 0 to ask" in form._estimate.value
+
+
 def test_refresh_estimates_again(bench: Workbench) -> None:
     """What was asked elsewhere is known to the estimate after Refresh."""
     form = bench.form
     bench.values["word"] = "hi"
     bench.changed()
     settled(form)
-    bench.plan().run(progress="none")
+    bench.lab.plan(
+        prompts=["say"],
+        models=["scripted/one", "scripted/two"],
+        dataset=[{"word": "hi"}],
+        experiment="elsewhere",
+    ).run(progress="none")
     form._renew()
     settled(form)
     assert "2 of 2 known" in form._estimate.value

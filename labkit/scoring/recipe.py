@@ -1,0 +1,60 @@
+"""How a built-in scorer was made, kept with the run that it scored, so that it can be made again.
+
+Of a function of one's own nothing is kept but its name. It does not know where recipes are kept.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import wraps
+from typing import Any, ParamSpec
+
+from labkit.errors import DefinitionError
+from labkit.scoring.scorer import Scorer
+
+P = ParamSpec("P")
+_MAKERS: dict[str, Callable[..., Scorer]] = {}
+
+
+def built_in(make: Callable[P, Scorer]) -> Callable[P, Scorer]:
+    """Marks what makes a scorer out of plain values: then the scorer knows how it was made.
+
+    >>> from labkit.scoring import exact
+    >>> exact("label").recipe
+    {'make': 'exact', 'given': {'target': 'label'}}
+    """
+    takes = inspect.signature(make)
+
+    @wraps(make)
+    def made(*args: P.args, **kwargs: P.kwargs) -> Scorer:
+        scorer = make(*args, **kwargs)
+        given = dict(takes.bind(*args, **kwargs).arguments)
+        try:
+            same = json.loads(json.dumps(given)) == given
+        except (TypeError, ValueError, RecursionError):
+            same = False
+        return replace(scorer, recipe={"make": make.__name__, "given": given}) if same else scorer
+
+    _MAKERS[make.__name__] = made
+    return made
+
+
+def kept(scorer: Scorer) -> dict[str, Any]:
+    """What is written down of a scorer."""
+    return {"name": scorer.name, **(scorer.recipe or {})}
+
+
+def made_again(told: Mapping[str, Any]) -> Scorer | None:
+    """The scorer of which `kept` told this; None where it was a function of one's own.
+
+    >>> made_again({"name": "short"}), made_again({"make": "exact", "given": {"target": "label"}})
+    (None, Scorer('exact'))
+    """
+    make = _MAKERS.get(told.get("make", ""))
+    try:
+        return None if make is None else make(**told["given"])
+    except (DefinitionError, TypeError):  # a later labkit may take other arguments
+        return None
