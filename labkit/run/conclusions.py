@@ -36,7 +36,7 @@ class Conclusions(RunFrames):
         self,
         score: str | None = None,
         *,
-        by: str | Sequence[str] = "model",
+        by: str | Sequence[str] | None = "model",
         margin: float | None = None,
         level: float = 0.95,
         against: str | None = None,
@@ -49,7 +49,7 @@ class Conclusions(RunFrames):
         self,
         score: list[str] | tuple[str, ...],
         *,
-        by: str | Sequence[str] = "model",
+        by: str | Sequence[str] | None = "model",
         margin: float | Mapping[str, float] | None = None,
         level: float = 0.95,
         against: str | None = None,
@@ -61,7 +61,7 @@ class Conclusions(RunFrames):
         self,
         score: str | list[str] | tuple[str, ...] | None = None,
         *,
-        by: str | Sequence[str] = "model",
+        by: str | Sequence[str] | None = "model",
         margin: Any = None,
         level: float = 0.95,
         against: str | None = None,
@@ -70,7 +70,8 @@ class Conclusions(RunFrames):
     ) -> Verdict | Verdicts:
         """Which model, which prompt, how sure, at what price: a frame, a table and plain sentences.
 
-        `score` names the scorer, by default the first. `by` is `"model"`, `"prompt"` or both in a list.
+        `score` names the scorer, by default the first. `by` is `"model"`, `"prompt"` or both in a list; None:
+        as charts tell them apart, by models, and by both where there are several prompts.
         `margin` is the difference that would not matter (0.02: 2 points on a score from 0 to 1).
         `against` compares all with one. `clusters` names a column in which samples belong together
         (`sample.author`). `better="lower"` turns the score round. A run that was grown by
@@ -84,13 +85,15 @@ class Conclusions(RunFrames):
         >>> run.verdict("exact", by="model")            # doctest: +SKIP
         >>> run.verdict(["exact", "length"], better={"length": "lower"})  # doctest: +SKIP
         """
+        from labkit.charts.chart_data import distinguishing
         from labkit.verdict import verdict
 
         read = FIGURES if clusters is not None else [name for name in FIGURES if name != "sample.*"]
+        frame = self.generations(columns=read)
         return verdict(
-            self.generations(columns=read),
+            frame,
             score,
-            by=by,
+            by=distinguishing(frame, None) if by is None else by,
             margin=margin,
             level=level,
             against=against,
