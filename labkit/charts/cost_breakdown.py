@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labkit.arguments import check, mapping
 from labkit.catalog.check import price_faults
@@ -71,7 +72,7 @@ def cost_parts(
     parts, missing = [], []
     for style, part in given.per_contender(pd.Series(done)):
         mine = frame.iloc[part.index]
-        found = _classes(mine, listed.get(str(mine["model"].iloc[0])) or {})
+        found = _classes(mine, part["sample"].to_numpy(), listed.get(str(mine["model"].iloc[0])) or {})
         if found is None:
             missing.append(style.label)
         else:
@@ -94,14 +95,16 @@ def cost_parts(
     return found
 
 
-def _classes(part: pd.DataFrame, listed: Mapping[str, float]) -> dict[str, float] | None:
+def _classes(
+    part: pd.DataFrame, samples: NDArray[np.intp], listed: Mapping[str, float]
+) -> dict[str, float] | None:
     cost = (
         part["cost_usd"].to_numpy(dtype=float, na_value=np.nan) if "cost_usd" in part else np.array([np.nan])
     )
     if np.isnan(cost).any():
         return None
-    total = cost_per_1k(cost, part["sample_id"]).estimate
-    counts = {name: _mean(part, name) for name in TOKENS}
+    total = cost_per_1k(cost, samples).estimate
+    counts = {name: _mean(part, name, samples) for name in TOKENS}
     into, out = counts["input_tokens"], counts["output_tokens"]
     read, written, thought = (
         counts[name] for name in TOKENS if name not in ("input_tokens", "output_tokens")
@@ -124,10 +127,10 @@ def _classes(part: pd.DataFrame, listed: Mapping[str, float]) -> dict[str, float
     return found
 
 
-def _mean(part: pd.DataFrame, name: str) -> float:
+def _mean(part: pd.DataFrame, name: str, samples: NDArray[np.intp]) -> float:
     if name not in part.columns:
         return 0.0
-    values = part[name].astype(float).groupby(part["sample_id"], observed=True).mean()
+    values = part[name].astype(float).groupby(samples).mean()
     return float(values.mean()) if values.notna().any() else 0.0
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from labkit.arguments import check, number
-from labkit.charts.chart_data import By, distinguishing
+from labkit.charts.chart_data import By
 from labkit.charts.clocks import marker
 from labkit.charts.figure_layout import FAINT, LINE, ROW_PX, TEXT, axis, counted, figure, without_data
 from labkit.charts.model_styles import COLOURS, Style, plotly_text
@@ -43,7 +43,8 @@ def forest(x: Pairs | pd.DataFrame, *, by: By = None, margin: float | None = Non
     of the best contender are drawn, and the title says so.
     """
     check(number("margin", margin, above=0, or_none=True))
-    given = _compared(x, by)
+    asked: Any = x
+    given = asked.verdict(by=by) if hasattr(asked, "verdict") else asked
     pairs, name, margin, points = _pairs(given, margin)
     compared = pairs[pairs["n"] > 0].reset_index(drop=True)
     if compared.empty:
@@ -82,14 +83,6 @@ def forest(x: Pairs | pd.DataFrame, *, by: By = None, margin: float | None = Non
     )
     found.update_layout(showlegend=False)
     return found
-
-
-def _compared(x: Any, by: By) -> Any:
-    """The verdict of a run; anything else as it is."""
-    if not hasattr(x, "verdict"):
-        return x
-    told = by if by is not None else distinguishing(x.generations(columns=["prompt"]), None)
-    return x.verdict(by=told if isinstance(told, str) else list(told))
 
 
 def _pairs(given: Any, margin: float | None) -> tuple[pd.DataFrame, str, float | None, bool]:

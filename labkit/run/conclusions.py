@@ -36,7 +36,7 @@ class Conclusions(RunFrames):
         self,
         score: str | None = None,
         *,
-        by: str | Sequence[str] = "model",
+        by: str | Sequence[str] | None = "model",
         margin: float | None = None,
         level: float = 0.95,
         against: str | None = None,
@@ -49,7 +49,7 @@ class Conclusions(RunFrames):
         self,
         score: list[str] | tuple[str, ...],
         *,
-        by: str | Sequence[str] = "model",
+        by: str | Sequence[str] | None = "model",
         margin: float | Mapping[str, float] | None = None,
         level: float = 0.95,
         against: str | None = None,
@@ -61,7 +61,7 @@ class Conclusions(RunFrames):
         self,
         score: str | list[str] | tuple[str, ...] | None = None,
         *,
-        by: str | Sequence[str] = "model",
+        by: str | Sequence[str] | None = "model",
         margin: Any = None,
         level: float = 0.95,
         against: str | None = None,
@@ -73,7 +73,8 @@ class Conclusions(RunFrames):
         Args:
             score: The scorer's name, by default the first. A list gives a verdict by each, corrected over the
                 pairs of all; `margin` and `better` are then one for all, or a mapping by score.
-            by: `"model"`, `"prompt"`, or both in a list.
+            by: `"model"`, `"prompt"`, or both in a list; None: by models, and by both where there are several
+                prompts, as charts tell them apart.
             margin: The difference that would not matter (0.02: 2 points of a score from 0 to 1).
             level: How sure: 0.95 is 95 %.
             against: Compare all with this one only.
@@ -87,13 +88,15 @@ class Conclusions(RunFrames):
         >>> run.verdict("exact", by="model")            # doctest: +SKIP
         >>> run.verdict(["exact", "length"], better={"length": "lower"})  # doctest: +SKIP
         """
+        from labkit.charts.chart_data import distinguishing
         from labkit.verdict import verdict
 
         read = FIGURES if clusters is not None else [name for name in FIGURES if name != "sample.*"]
+        frame = self.generations(columns=read)
         return verdict(
-            self.generations(columns=read),
+            frame,
             score,
-            by=by,
+            by=distinguishing(frame, None) if by is None else by,
             margin=margin,
             level=level,
             against=against,

@@ -80,13 +80,12 @@ def units(values: ArrayLike, samples: ArrayLike | None = None, clusters: ArrayLi
     keep = ~np.isnan(value)
     value = value[keep]
     sample = _codes("samples", samples, keep)
-    if sample is None:
-        sample = np.arange(len(value))
-    counts = np.bincount(sample)
-    means = np.bincount(sample, weights=value) / counts
     cluster = _codes("clusters", clusters, keep)
+    means = value if sample is None else np.bincount(sample, weights=value) / np.bincount(sample)
     if cluster is None:
         return Units(means, means, np.ones_like(means), len(value))
+    if sample is None:
+        sample = np.arange(len(value))
     of_sample = np.zeros(len(means), dtype=np.intp)
     of_sample[sample] = cluster
     if not np.array_equal(of_sample[sample], cluster):

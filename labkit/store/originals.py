@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from labkit.store import row_places
+
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
@@ -18,10 +20,9 @@ CLOCKS = ("latency_s", "ttft_s", "in_flight")
 READ = ("generation_id", "replayed_from", *CLOCKS)
 """What `first_askings` reads of the rows themselves."""
 _ORIGINALS = """
-select g.rowid as of_row, o.latency_s, o.ttft_s, o.in_flight
+select g.rowid as of_row, o.latency_s, o.ttft_s, o.in_flight, epoch_us(o.written_at) as written
 from log.generations as o join ({rows}) as g on o.generation_id = g.replayed_from
 where o.status = 'done' and o.replayed_from is null
-order by o.written_at
 """
 
 
@@ -43,9 +44,8 @@ def first_askings(table: pa.Table, originals: pa.Table | None) -> pd.DataFrame:
     if originals is None or table["replayed_from"].null_count == len(table):
         return pd.DataFrame(index=range(len(table)))
     fresh = pc.is_null(table["replayed_from"]).to_numpy()
-    rows = table["rowid"].to_numpy()
-    order = np.argsort(rows)
-    row = order[np.searchsorted(rows, originals["of_row"].to_numpy(), sorter=order)]
+    originals = row_places.oldest_first(originals)
+    row = row_places.at(table["rowid"].to_numpy(), originals["of_row"].to_numpy())
     ids = pc.coalesce(table["replayed_from"], table["generation_id"])
     columns: dict[str, Any] = {"first.generation_id": ids.to_pandas()}
     for name in CLOCKS:

@@ -13,7 +13,7 @@ import msgspec
 
 from labkit.datasets.dataset import series
 from labkit.records import Generation
-from labkit.store import filters, originals, plan_order
+from labkit.store import filters, originals, plan_order, row_places
 from labkit.store.arrow_to_pandas import to_frame
 from labkit.store.database import name
 from labkit.store.reading import Reading
@@ -52,8 +52,6 @@ select scorer, g.rowid as of_row, "value", low, high, step, error, epoch_us(s.wr
 from log.scores as s join ({rows}) as g using (generation_id)
 """
 PREFIXES = ("sample.", "score.", "first.")
-_DENSE = 4
-"""Whole numbers that lie so many times as wide as they are many are found by their place in a list."""
 
 
 def generations(
@@ -151,22 +149,6 @@ def _in_time(written_at: pa.ChunkedArray, *, down: bool) -> NDArray[np.intp]:
     return np.argsort(-written if down else written, kind="stable")
 
 
-def _at(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Where each of `wanted` stands in `keys`, which are all different; −1 where it does not."""
-    import numpy as np
-
-    if not len(keys):
-        return np.full(len(wanted), -1)
-    least, span = int(keys.min()), int(keys.max()) - int(keys.min()) + 1
-    if span > _DENSE * (len(keys) + len(wanted)):
-        order = np.argsort(keys)
-        at = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
-        return np.where(keys[at] == wanted, at, -1)
-    place = np.full(span + 1, -1)
-    place[keys - least] = np.arange(len(keys))
-    return place[np.where((wanted < least) | (wanted >= least + span), span, wanted - least)]
-
-
 def _sample_columns(table: pa.Table, samples: pa.Table, wanted: Sequence[str] | None) -> pd.DataFrame:
     """The dataset's own columns, or those of them that are wanted, for each row, by its run and sample."""
     import pandas as pd
@@ -201,7 +183,7 @@ def _places(table: pa.Table, samples: pa.Table, number: pa.Array) -> NDArray[np.
         (runs, _), (ids, width) = codes
         pairs.append(np.where((runs < 0) | (ids < 0), -1, runs * width + ids))
     known_pairs, first = np.unique(pairs[0], return_index=True)
-    at = _at(known_pairs, pairs[1])
+    at = row_places.at(known_pairs, pairs[1])
     found = number.to_numpy().astype(np.intp)[first[at]]
     return np.where(at < 0, -1, found)
 
@@ -212,13 +194,11 @@ def _score_columns(table: pa.Table, scores: pa.Table, planned: Sequence[str]) ->
     import numpy as np
     import pandas as pd
 
-    written = scores["written"].to_numpy()
-    if bool((np.diff(written) < 0).any()):
-        # Of several values of one scorer the last to be written is the one that stays.
-        scores = scores.take(np.argsort(written, kind="stable"))
+    # Of several values of one scorer the last to be written is the one that stays.
+    scores = row_places.oldest_first(scores)
     scorer = scores["scorer"].combine_chunks().dictionary_encode()
     code, value = scorer.indices.to_numpy(zero_copy_only=False), scores["value"].to_numpy()
-    row = _at(table["rowid"].to_numpy(), scores["of_row"].to_numpy())
+    row = row_places.at(table["rowid"].to_numpy(), scores["of_row"].to_numpy())
     columns, scales, failures = {}, {}, {}
     declared = [scores[name].to_numpy() for name in ("low", "high", "step")]
     errors = scores["error"].combine_chunks().dictionary_encode()

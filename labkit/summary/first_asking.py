@@ -100,7 +100,10 @@ def _told_before(
     for name in ("first.generation_id", "replayed_from", "generation_id"):
         if name in frame.columns:
             ids = frame[name] if ids is None else ids.fillna(frame[name])
-    asking = np.asarray(pd.factorize(ids)[0])
+    numbers, different = pd.factorize(ids)
+    if len(different) == len(ids):  # no asking is told twice, as in a run that was replayed whole
+        return np.empty(0, dtype=np.intp)
+    asking = np.asarray(numbers)
     places = np.flatnonzero(timed & (asking >= 0))
     places = places[np.argsort(replayed[places], kind="stable")]
     keys = {name: codes(frame[name])[places] for name in by} | {"": asking[places]}

@@ -34,12 +34,10 @@ def conclusion(
 ) -> tuple[str, ...]:
     """The sentences, of those that have a scored answer; none where there are not two of these."""
     table = {str(row["name"]): row for row in records(contenders) if row["score_n"] > 0}
-    rows = [row for row in records(pairs) if row["first"] in table and row["second"] in table]
-    if len(table) < 2:
-        return ()
     standing = left(list(table), pairs)
-    if not standing:
+    if len(table) < 2 or not standing:
         return ()
+    rows = records(pairs[pairs["first"].isin(list(table)) & pairs["second"].isin(list(table))])
     if len(standing) == 1:
         return _of_one(standing[0], table, rows, shown, terms)
     among = [row for row in rows if row["first"] in standing and row["second"] in standing]

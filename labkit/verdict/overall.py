@@ -75,7 +75,7 @@ def headline(
 
 def left(names: Sequence[str], pairs: pd.DataFrame) -> list[str]:
     """Those of the names that nobody is shown to beat."""
-    beaten = {str(row["second"]) for row in records(pairs) if row["decided"]}
+    beaten = set(pairs.loc[pairs["decided"], "second"])
     return [name for name in names if name not in beaten]
 
 
@@ -92,7 +92,7 @@ def _front(standing: Sequence[str], contenders: pd.DataFrame, shown: Mapping[str
 def _winner(
     best: str, scored: Sequence[str], pairs: pd.DataFrame, shown: Mapping[str, str], noun: str
 ) -> str:
-    wins = {str(row["second"]) for row in records(pairs) if row["decided"] and row["first"] == best}
+    wins = set(pairs.loc[pairs["decided"] & (pairs["first"] == best), "second"])
     if len(wins) == len(scored) - 1:
         if len(scored) == 2:
             return f"{shown[best]} is the better {noun}"
@@ -102,16 +102,15 @@ def _winner(
 
 
 def _fragile(best: str, pairs: pd.DataFrame) -> str:
-    mine = [row for row in records(pairs) if row["decided"] and row["first"] == best]
-    lost = any(row["missing"] and row["worst_low"] <= 0 for row in mine)
-    return " Missing answers could overturn that." if lost else ""
+    mine = pairs[pairs["decided"] & (pairs["first"] == best)]
+    lost = (mine["missing"] > 0) & (mine["worst_low"] <= 0)
+    return " Missing answers could overturn that." if lost.any() else ""
 
 
 def _all_equal(standing: Sequence[str], pairs: pd.DataFrame) -> bool:
-    among = [row for row in records(pairs) if row["first"] in standing and row["second"] in standing]
-    return len(among) == len(standing) * (len(standing) - 1) // 2 and all(
-        row["answer"] == "equal" for row in among
-    )
+    among = pairs[pairs["first"].isin(standing) & pairs["second"].isin(standing)]
+    whole = len(among) == len(standing) * (len(standing) - 1) // 2
+    return whole and bool((among["answer"] == "equal").all())
 
 
 def _lacking(standing: Sequence[str], contenders: pd.DataFrame, shown: Mapping[str, str]) -> str:
@@ -188,7 +187,7 @@ def _range_notes(
         said = [f"ranges are {level} intervals over common samples{units}"]
     said += _pair_notes(told, kinds, terms)
     if len(pairs) < len(found.names) * (len(found.names) - 1) // 2:
-        (opponent,) = set.intersection(*({row["first"], row["second"]} for row in records(pairs)))
+        (opponent,) = set.intersection(*map(set, zip(pairs["first"], pairs["second"], strict=True)))
         said.append(f"the others are compared with {shown[opponent]} only, not with one another")
     if study.grown:
         said.append(_looks(study))

@@ -7,7 +7,7 @@ of a verdict; what ranks, bands and chances are stands in `labkit.stats.ranking`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -227,4 +227,4 @@ def percent(chance: float) -> str:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The frame's rows as dicts."""
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    return cast("list[dict[str, Any]]", frame.to_dict("records"))
