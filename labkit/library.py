@@ -95,7 +95,7 @@ class Library:
     def _unknown(self, name: str) -> str:
         names = [prompt.name for prompt in self]
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
-        have = f"the nearest are {', '.join(near)}" if near else "the lab has none yet"
+        have = f"the nearest: {', '.join(near)}" if near else "the lab has none yet"
         return f"No prompt '{name}' in the lab or in data/prompts; {have}."
 
 

@@ -272,10 +272,11 @@ def _notes(
     said = [f"{score_note(terms)}, higher taken for better", f"paired on common samples; {level} intervals"]
     if len(found) > 1:
         said[-1] += f" that hold for all {len(found)} together, decided by Holm's correction"
-        said += [] if any(row["details"] for row in found) else [NOTHING]
-    said.append(
-        f"{level} holds for scores, prices, times and tokens separately, not for all of them together"
+    said[-1] += (
+        f"; {level} holds for scores, prices, times and tokens separately, not for all of them together"
     )
+    if len(found) > 1 and not any(row["details"] for row in found):
+        said.append(NOTHING)
     for name, frame in zip(names, (old, new), strict=True):
         column = f"score.{terms.scorer}"
         if frame[column].isna().all():
@@ -296,5 +297,5 @@ def _notes(
             "a copy is no second answer"
         )
     if any(row["latency_n"] and math.isnan(row["latency_ratio"]) for row in found):
-        said.append("latencies were measured at different times, so they are not compared")
+        said.append("latencies are not compared: the two runs were not asked at the same time")
     return tuple(said)

@@ -174,7 +174,7 @@ def test_latencies_of_runs_at_other_times_are_named_as_not_compared():
     at = pd.Timestamp("2026-11-23", tz="UTC")
     before, after = _run(0.7, seed=1, started_at=at), _run(0.7, seed=9, started_at=at + pd.Timedelta(days=1))
     found = compare(before, after.assign(latency_s=after["latency_s"] * 3))
-    assert "latencies were measured at different times, so they are not compared" in found.notes
+    assert "latencies are not compared: the two runs were not asked at the same time" in found.notes
     assert "as long" not in found.sentences[0]
 
 
