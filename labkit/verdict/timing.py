@@ -36,8 +36,8 @@ def time_sentence(
 ) -> str:
     """The latencies of one pair, one row of `compare_pairs`; empty where none of both is known.
 
-    `apart` is what `why_apart` gives. With `only_shown` nothing but a ratio that is shown to differ from 1, and
-    whether conditions differed; the rest is said of several pairs at once (`time_notes`).
+    `apart` is what `why_apart` gives. With `only_shown` nothing but a ratio that is shown to differ from 1,
+    and whether conditions differed; the rest is said of several pairs at once (`time_notes`).
     """
     if not row["latency_n"]:
         return ""

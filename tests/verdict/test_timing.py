@@ -30,7 +30,7 @@ def test_other_days_are_not_compared(frame, scores):
 
 @pytest.mark.parametrize("several", [False, True])
 def test_that_a_run_was_stopped_or_grown_is_told_as_the_reason(frame, scores, several):
-    """Why the answers of one run come from different times, where it says so; not of what another run timed."""
+    """Why the answers of one run come from different times, where it says so; not of another run's clocks."""
     given = frame(scores | ({C: scores[A]} if several else {}), days={A: "2026-11-20T09:10"})
     for told, reason in (
         ({"resumed": 1, "grown": {"rows": 0, "others": 1}}, "the run was stopped and resumed"),
