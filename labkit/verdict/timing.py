@@ -13,9 +13,9 @@ from itertools import pairwise
 from typing import Any
 
 from labkit.summary.clocks import RESOLUTION_S, Clock, together
+from labkit.summary.contender_names import together as called
 from labkit.summary.contender_table import ContenderTable
 from labkit.verdict.amounts import counted, listed, times, times_span
-from labkit.verdict.names import together as called
 
 Row = Mapping[str, Any]
 ALIKE_FLIGHTS = 1.5

@@ -13,13 +13,13 @@ import numpy as np
 
 from labkit.stats.scale import Scale
 from labkit.summary import summarize
+from labkit.summary.contender_names import names
 from labkit.summary.contender_table import BETWEEN
 from labkit.summary.pairwise import compare_pairs, p_values
 from labkit.summary.scores import Bounds
 from labkit.verdict import ranks, show
 from labkit.verdict.conclusion import conclusion
 from labkit.verdict.lacking import lacking_notes, nothing_compared
-from labkit.verdict.names import names
 from labkit.verdict.overall import headline, notes
 from labkit.verdict.question import Question, question, questions
 from labkit.verdict.several import Verdicts
