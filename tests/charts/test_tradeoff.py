@@ -27,7 +27,7 @@ def test_a_model_is_grey_only_where_it_is_significantly_dominated(rows):
     assert _keys(found) == ["openai/b", "openai/a (dominated)"]
     grey = [trace for trace in found.data if trace.legendgroup == "openai/a" and trace.hovertext]
     assert all(
-        trace.marker.symbol.endswith("-open") and "dominated by b" in trace.hovertext for trace in grey
+        trace.marker.symbol.endswith("-open") and "dominated by openai/b" in trace.hovertext for trace in grey
     )
 
 
