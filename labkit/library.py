@@ -95,7 +95,7 @@ class Library:
     def _unknown(self, name: str) -> str:
         names = [prompt.name for prompt in self]
         near = by_likeness(name, names)[:3]
-        have = f"the nearest are {', '.join(near)}" if near else "the lab has none yet"
+        have = f"the nearest: {', '.join(near)}" if near else "the lab has none yet"
         return f"No prompt '{name}' in the lab or in data/prompts; {have}."
 
 

@@ -184,7 +184,7 @@ class Generation(Record, frozen=True, kw_only=True):
         told = f"a generation has no {name!r:.80}"
         if not name.startswith("_"):
             near = nearest.by_likeness(name, self.__struct_fields__)[:3]
-            told += f"; its answer is generation.text, and the nearest names are {', '.join(near)}"
+            told += f"; its answer is generation.text, and the nearest names: {', '.join(near)}"
         raise AttributeError(told, name=name, obj=self)
 
     def __repr__(self) -> str:

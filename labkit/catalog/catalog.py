@@ -170,7 +170,7 @@ class Catalog:
         known = [*self._ipython_key_completions_(), *listed.ids("openai"), *listed.ids("anthropic")]
         shown = f"{model[:80]!r}{'…' if len(model) > 80 else ''}"
         likest = near(model, known)
-        hint = f"The nearest are {', '.join(likest)}. " if likest else "lab.models lists those there are. "
+        hint = f"The nearest: {', '.join(likest)}. " if likest else "lab.models lists those there are. "
         return (
             f"There is no model {shown}. {hint}One that labkit does not list is "
             'lk.Model("provider/name", base_url="https://…/v1", key_env="MY_KEY").'

@@ -116,7 +116,7 @@ def rows(
         "latency_s": first.latency_s,
         "ttft_s": first.ttft_s,
     }
-    of_models = styles(_providers(frame, model), labels=labels or frame.attrs.get("labels"))
+    of_models = styles(model.unique(), labels=labels or frame.attrs.get("labels"))
     looks = contender_styles(
         {name: dict(zip(keys, one, strict=True)) for name, one in zip(joined, names, strict=True)},
         of_models,
@@ -178,10 +178,3 @@ def _prompts(frame: pd.DataFrame) -> pd.Series[str]:
     import pandas as pd
 
     return _texts(frame["prompt"]) if "prompt" in frame.columns else pd.Series([""] * len(frame), dtype="str")
-
-
-def _providers(frame: pd.DataFrame, model: pd.Series[str]) -> dict[str, str | None]:
-    if "provider" not in frame.columns:
-        return {name: name.partition("/")[0] for name in model.unique()}
-    first = ~model.duplicated()
-    return dict(zip(model[first], frame["provider"][first].astype(str), strict=True))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from labkit.summary.contender_names import short_labels
 from labkit.summary.contender_table import BETWEEN
 from labkit.visible import visible
 
@@ -38,17 +39,17 @@ class Style:
     dash: str
 
 
-def styles(models: Mapping[str, str | None], *, labels: Mapping[str, str] | None = None) -> dict[str, Style]:
-    """A style for each model of `models` (id → provider or None), in sorted order.
+def styles(models: Iterable[str], *, labels: Mapping[str, str] | None = None) -> dict[str, Style]:
+    """A style for each model id, in sorted order; its label is its name in sentences and tables
+    (`labkit.summary.contender_names`), cut where it is long.
 
-    The label is that of `labels`, else the id without its provider where that is unique; local
-    models say so.
-
-    >>> styles({"openai/gpt-4o": "openai", "local/smollm2": "local"})["local/smollm2"].label
-    'smollm2 (local)'
+    >>> [style.label for style in styles(["shop/b", "shop/a"], labels={"shop/b": "B (base)"}).values()]
+    ['shop/a', 'B']
     """
     ordered = sorted(models)
-    shown = _labels(ordered, models, labels or {})
+    called = short_labels(ordered, labels or {})
+    cut = _unique_cuts(list(called.values()), LABEL_CHARACTERS)
+    shown = {model: cut[label] for model, label in called.items()}
     return {
         model: Style(
             model,
@@ -69,9 +70,9 @@ def contender_styles(
     `models` are all models' styles, `prompts` all prompts' names.
 
     >>> found = contender_styles(
-    ...     {"ask · m": {"prompt": "ask", "model": "m"}}, styles({"m": None}), ["ask", "examples"]
+    ...     {"ask · m": {"prompt": "ask", "model": "m"}}, styles(["m"]), ["ask", "examples"]
     ... )
-    >>> found["ask · m"].label, found["ask · m"].colour == styles({"m": None})["m"].colour
+    >>> found["ask · m"].label, found["ask · m"].colour == styles(["m"])["m"].colour
     ('ask · m', True)
     """
     cut = _unique_cuts(sorted(prompts), PROMPT_CHARACTERS)
@@ -103,20 +104,6 @@ def plotly_text(value: object, *, limit: int = 200) -> str:
     """
     text = visible(value, limit=limit).replace("&", "&amp;").replace("<", "&lt;")
     return text.replace(">", "&gt;").replace("$", "&#36;")
-
-
-def _labels(
-    models: list[str], providers: Mapping[str, str | None], given: Mapping[str, str]
-) -> dict[str, str]:
-    short = {model: model.partition("/")[2] or model for model in models}
-    found = {}
-    for model in models:
-        label = given.get(model) or (model if _repeats(short.values(), short[model]) else short[model])
-        if providers[model] == "local" and model not in given:
-            label += " (local)"
-        found[model] = label
-    cut = _unique_cuts(list(found.values()), LABEL_CHARACTERS)
-    return {model: cut[label] for model, label in found.items()}
 
 
 def _unique_cuts(labels: Sequence[str], most: int) -> dict[str, str]:

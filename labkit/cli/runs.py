@@ -42,7 +42,7 @@ def models(words: tuple[str, ...], as_json: bool) -> None:
     columns = ["id", "label", "context_window", "input_usd_mtok", "output_usd_mtok", "retired", "key"]
     told = frame if as_json else frame[columns].dropna(axis="columns", how="all")
     near = ", ".join(by_likeness(" ".join(words), listed)[:3])
-    show_frame(told, as_json=as_json, empty=f"no model matches; the nearest are {near}")
+    show_frame(told, as_json=as_json, empty=f"no model matches; the nearest: {near}")
 
 
 @click.command()

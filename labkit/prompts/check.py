@@ -93,7 +93,7 @@ def _instead(names: Sequence[str], columns: Collection[str]) -> str:
     if not columns:
         return "Give a dataset with a column of that name, or give the prompt a default."
     there = nearest.listed(names[0], columns)
-    return f"Its columns: {there}. Add one of that name, or give the prompt a default."
+    return f"The dataset's columns: {there}. Add one of that name, or give the prompt a default."
 
 
 def _folded(name: str) -> str:

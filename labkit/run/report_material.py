@@ -10,7 +10,6 @@ from labkit.report import Material
 from labkit.run.lab_services import LabServices
 from labkit.store.filters import listed
 from labkit.summary.scores import score_names
-from labkit.verdict.names import short_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +68,6 @@ def gather(
     store, run_id = services.store, row["run_id"]
     told = row.get("provenance")
     dataset = store.table(DATASET, [run_id]).to_pylist()[0]
-    # One name for one contender on the whole page: charts take the sentences'.
-    shown = short_labels(sorted(frame["model"].astype(str).unique()), frame.attrs.get("labels") or {})
     models = store.table(MODELS, [run_id, run_id]).to_pylist()
     return Material(
         question=question or _question(settings, row, verdict),
@@ -85,14 +82,8 @@ def gather(
         summary=summary,
         differences=differences,
         missing=store.table(MISSING, [run_id]).to_pandas(),
-        figures=() if prices is None else _figures(_called(frame, shown), verdict, settings, prices),
+        figures=() if prices is None else _figures(frame, verdict, settings, prices),
     )
-
-
-def _called(frame: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
-    called = frame.copy(deep=False)
-    called.attrs = dict(frame.attrs) | {"labels": dict(labels)}
-    return called
 
 
 def _question(settings: Mapping[str, Any], row: Mapping[str, Any], verdict: Any) -> str:

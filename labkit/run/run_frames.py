@@ -33,7 +33,9 @@ GROWN = """
         count(*) filter (where coalesce(detail->>'$.more.rows', detail->>'$.until') is not null) as rows,
         count(*) filter (where
             coalesce(detail->>'$.more.models[0]', detail->>'$.more.repeats') is not null
-        ) as others
+        ) as others,
+        count(*) filter (where event = 'resumed' and (detail->'$.prompts') is not null)
+            - count(*) filter (where coalesce(detail->>'$.more', detail->>'$.until') is not null) as resumed
     from log.run_events where run_id = ?
 """
 MAYBE_PAID = """
@@ -68,18 +70,17 @@ class RunFrames:
         and `raw`. In `attrs`: `labels`, how tables and charts are to call models, by id; `scales`, what
         scorers declared of their values; `failures`, where scorers failed, and why; `grown`, how often the
         study was made larger after it could be looked at, by `rows` and by `others` (models, repeats);
+        `resumed`, how often it went on after it was stopped;
         `plan`, its `prompts`, `models` and `scorers` in order. Scores stand in that order too; what `score`
         gave later stands after them.
         """
         store = self._services.store
         with store.one_opening():
             frame = store.generations(run=self.run_id, columns=columns)
-            frame.attrs |= {"labels": store.labels(), "grown": self._grown()}
+            (told,) = store.table(GROWN, [self.run_id]).to_pylist()
+            grown = {name: int(told[name]) for name in ("rows", "others")}
+            frame.attrs |= {"labels": store.labels(), "grown": grown, "resumed": int(told["resumed"])}
         return frame
-
-    def _grown(self) -> dict[str, int]:
-        (found,) = self._services.store.table(GROWN, [self.run_id]).to_pylist()
-        return {name: int(count) for name, count in found.items()}
 
     def attempts(self) -> pd.DataFrame:
         """One row per HTTP request that was sent."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import check, number, sure
 from labkit.errors import DefinitionError
-from labkit.nearest import meant
+from labkit.nearest import listed
 from labkit.scoring.structure import STRUCTURE
 from labkit.visible import quoted
 
@@ -52,14 +52,16 @@ def score_column(frame: pd.DataFrame, score: str | None) -> str | None:
 
 
 def no_score(score: Any, names: Sequence[str]) -> str:
-    """What is said where there is no such score, with the nearest that there is.
+    """What is said where there is no such score, with the nearest that there are, or how to get one.
 
-    >>> no_score("exakt", ["exact", "length"])
-    "there is no score 'exakt' in this frame; did you mean 'exact'? Scores: 'exact', 'length'"
+    >>> no_score("exakt", ["length", "exact"])
+    "there is no score 'exakt'; the nearest: 'exact', 'length'"
     """
-    near = meant(score, names) if isinstance(score, str) else None
-    hint = f"; did you mean {quoted(near)}? Scores: " if near else "; scores: "
-    return f"there is no score {quoted(score)} in this frame{hint}{', '.join(map(quoted, names)) or 'none'}"
+    if not names:
+        return (
+            f"there is no score {quoted(score)}, nor any other: score the answers with run.score(lk.exact())"
+        )
+    return f"there is no score {quoted(score)}; the nearest: {listed(score, names)}"
 
 
 def scores_of(frame: pd.DataFrame, wanted: Sequence[str]) -> tuple[str, ...]:

@@ -61,8 +61,12 @@ def headers(summary: pd.DataFrame) -> list[str]:
     return [name.replace("\n", " ") for name in _cells(summary, None)[0]]
 
 
-def html(summary: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> str:
-    """`summary` as an HTML table, escaped, for light and dark themes; the same cells as `text`."""
+def html(summary: pd.DataFrame, *, labels: Mapping[str, str] | None = None, only_signs: bool = False) -> str:
+    """`summary` as an HTML table, escaped, for light and dark themes; the same cells as `text`.
+
+    Below it stand its notes, or with `only_signs` those on signs in its cells: what else there is to note of
+    its answers is then told around it.
+    """
     headers, lines, left = _cells(summary, labels or summary.attrs.get("labels"))
 
     def row(tag: str, cells: list[str]) -> str:
@@ -76,7 +80,7 @@ def html(summary: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> s
         )
 
     body = "".join(f"<tr>{row('td', line)}</tr>" for line in lines)
-    notes = "<br>".join(escape(note) for note in _notes(summary))
+    notes = "<br>".join(escape(note) for note in (_signs if only_signs else _notes)(summary))
     muted = "color:var(--jp-ui-font-color2,inherit);font-size:smaller;padding-top:4px"
     return (
         f'<div class="labkit-summary" style="overflow-x:auto"><table style="{_STYLE}">'
@@ -153,6 +157,12 @@ def _notes(summary: pd.DataFrame) -> list[str]:
     if "baseline" in summary.columns:
         rate = summary["baseline"].iloc[0]
         notes.append(f"baseline: {rate:.3f}, what always giving the same answer scores")
+    return [*notes, *_signs(summary)]
+
+
+def _signs(summary: pd.DataFrame) -> list[str]:
+    """What signs and words in its cells mean."""
+    notes = []
     if mark := _mark(summary):
         notes.append(
             f"{mark} {visible(summary.attrs.get('clocks') or 'measured when first asked', limit=300)}"

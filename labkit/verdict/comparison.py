@@ -21,11 +21,9 @@ from labkit.summary.compact_frame import READ
 from labkit.summary.contender_table import contender_table
 from labkit.summary.pairwise import compare_pairs
 from labkit.summary.scores import Basis, Bounds, no_score, score_names, score_scale
-from labkit.summary.unscored import failures, why_none
 from labkit.verdict import show
-from labkit.verdict.amounts import counted
-from labkit.verdict.changes import CHANGES, NOTHING, cause, changes, sentence
-from labkit.verdict.words import Terms, score_note
+from labkit.verdict.changes import CHANGES, cause, changes, notes, sentence
+from labkit.verdict.words import Terms
 from labkit.visible import quoted, visible
 
 if TYPE_CHECKING:
@@ -38,7 +36,8 @@ class Comparison:
 
     before: str
     after: str
-    scorer: str
+    scorer: str | None
+    """None where neither run was scored: then answers, prices and tokens alone are compared."""
     level: float
     sentences: tuple[str, ...]
     """One per prompt and model that both runs have."""
@@ -61,10 +60,13 @@ class Comparison:
 
     def __repr__(self) -> str:
         decided = int(self.rows["decided"].sum())
-        return f"Comparison({visible(self.scorer, limit=40)}: {len(self.rows)} rows, {decided} decided)"
+        by = "no score" if self.scorer is None else visible(self.scorer, limit=40)
+        return f"Comparison({by}: {len(self.rows)} rows, {decided} decided)"
 
     def _repr_html_(self) -> str:
-        shown = ["prompt", "model", "samples", "missing", "score_before", "score_after", "changed", "cause"]
+        scored = ["samples", "missing", "score_before", "score_after", "changed", "cause"]
+        unscored = ["cost_ratio", "output_ratio", "latency_ratio", "changed"]
+        shown = ["prompt", "model", *(unscored if self.scorer is None else scored)]
         return show.listing(
             f"{self.after} against {self.before}", self.sentences, self.notes, self.rows[shown]
         )
@@ -83,8 +85,9 @@ def compare(
     """Compare two frames of generations on the cells that both have, the second against the first.
 
     A prompt or model that only one of each run has is taken for the other's successor. `bounds` and `step`
-    say what the scorer gives, where the frames do not. Raises DefinitionError where the runs share no
-    cell, or one of them was not scored.
+    say what the scorer gives, where the frames do not. Of two runs without any score it says how many answers
+    there are, and what became of prices, tokens and times. Raises DefinitionError where the runs share no
+    cell, or were not scored alike.
 
     >>> import pandas as pd
     >>> rows = [{"prompt": "p", "model": "m", "sample_id": s, "status": "done", "score.ok": float(s % 3 > 0)}
@@ -95,6 +98,8 @@ def compare(
     check(sure("level", level))
     names = (visible(names[0], limit=60), visible(names[1], limit=60))
     column = _common(before, after, score, names)
+    if column == UNSCORED:
+        before, after = (frame.assign(**{column: math.nan}) for frame in (before, after))
     scale = agreed([score_scale(frame, column, bounds, step) for frame in (before, after)])
     old, new = (_keyed(frame, column) for frame in (before, after))
     paired, renamed = _renamed(old, new)
@@ -122,21 +127,28 @@ def compare(
     return Comparison(
         before=names[0],
         after=names[1],
-        scorer=column.removeprefix("score."),
+        scorer=column.removeprefix("score.") or None,
         level=level,
         sentences=tuple(sentence(row, terms, names, some_changed=some) for row in found),
-        notes=_notes(paired, new, terms, names, found),
-        rows=pd.DataFrame(found).drop(columns=["details", "answers", "latency_n"]),
+        notes=notes(paired, new, terms, names, found),
+        rows=pd.DataFrame(found).drop(columns=["details", "answers", "answered", "latency_n"]),
     )
 
 
+UNSCORED = "score."
+"""The column of the score that there is not."""
+
+
 def _common(before: pd.DataFrame, after: pd.DataFrame, score: str | None, names: tuple[str, str]) -> str:
-    """The column of the score that both runs have. Raises DefinitionError where they have none in common."""
+    """The column of the score that both runs have, `UNSCORED` where neither has any. Raises DefinitionError
+    where they have none in common."""
     has = [score_names(frame) for frame in (before, after)]
     if score is not None:
         each = zip(names, has, strict=True)
         check([f"run {name}: {no_score(score, there)}" for name, there in each if score not in there])
         return f"score.{score}"
+    if not any(has):
+        return UNSCORED
     common = [name for name in has[0] if name in has[1]]
     if common:
         return f"score.{common[0]}"
@@ -202,6 +214,7 @@ def _row(
         "cause": "",
         "copies": int(copies.sum()),
         "answers": len(parts[1]),
+        "answered": [(int((part["status"] == "done").sum()), len(part)) for part in parts],
         "details": details,
     }
     tokens = [
@@ -259,42 +272,3 @@ def _before_first(found: dict[str, Any]) -> dict[str, Any]:
             inverse = [float(1 / np.float64(value)) for value in (high, ratio, low)]
         turned |= dict(zip((f"{what}_low", f"{what}_ratio", f"{what}_high"), inverse, strict=True))
     return turned
-
-
-def _notes(
-    old: pd.DataFrame,
-    new: pd.DataFrame,
-    terms: Terms,
-    names: tuple[str, str],
-    found: list[dict[str, Any]],
-) -> tuple[str, ...]:
-    level = f"{terms.study.level * 100:g} %"
-    said = [f"{score_note(terms)}, higher taken for better", f"paired on common samples; {level} intervals"]
-    if len(found) > 1:
-        said[-1] += f" that hold for all {len(found)} together, decided by Holm's correction"
-        said += [] if any(row["details"] for row in found) else [NOTHING]
-    said.append(
-        f"{level} holds for scores, prices, times and tokens separately, not for all of them together"
-    )
-    for name, frame in zip(names, (old, new), strict=True):
-        column = f"score.{terms.scorer}"
-        if frame[column].isna().all():
-            said.append(f"run {name} has no score: {why_none(frame, column)}")
-        else:
-            said += [f"run {name}: {told}" for told in failures(frame.attrs.get("failures"), [terms.scorer])]
-        if any(frame.attrs.get("grown", {}).values()):
-            said.append(f"run {name} was made larger after it could be looked at; looks are not counted here")
-    cells = [
-        set(zip(frame["prompt"], frame["model"], frame["sample_id"], strict=True)) for frame in (old, new)
-    ]
-    for name, only in zip(names, (cells[0] - cells[1], cells[1] - cells[0]), strict=True):
-        if only:
-            said.append(f"{counted(len(only), 'cell')} only in run {name}, left out")
-    if copies := sum(row["copies"] for row in found):
-        said.append(
-            f"{counted(copies, 'answer')} of run {names[1]} replayed from run {names[0]}, left out: "
-            "a copy is no second answer"
-        )
-    if any(row["latency_n"] and math.isnan(row["latency_ratio"]) for row in found):
-        said.append("latencies were measured at different times, so they are not compared")
-    return tuple(said)

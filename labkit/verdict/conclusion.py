@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from labkit.summary.contender_names import together
 from labkit.summary.show import three_digits
 from labkit.verdict.amounts import counted, listed, times, times_span, usd
-from labkit.verdict.names import together
 from labkit.verdict.overall import left
 from labkit.verdict.pricing import alike
 from labkit.verdict.ranks import records

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from labkit.arguments import check, text, whole
 from labkit.errors import DefinitionError
 from labkit.store.filters import listed
+from labkit.summary.contender_names import names as called
 from labkit.summary.contender_table import BETWEEN, FACTORS
-from labkit.verdict.names import names as called
 from labkit.visible import quoted, visible
 
 if TYPE_CHECKING:

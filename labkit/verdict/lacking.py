@@ -7,7 +7,7 @@ It finds the words; what is counted was counted by the summary.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from labkit.summary import cut_answers
@@ -17,7 +17,6 @@ from labkit.verdict.amounts import listed
 from labkit.verdict.overall import mean_score
 from labkit.verdict.ranks import records
 from labkit.verdict.words import Terms
-from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,30 +62,26 @@ def _other_ways(found: ContenderTable) -> str:
     return f"ask another {' or '.join(name for name in FACTORS if name in found.by)} beside it"
 
 
-def lacking_notes(
-    contenders: pd.DataFrame, shown: Mapping[str, str], others: Sequence[str] = ()
-) -> list[str]:
-    """A note for each kind of answer that is done and not whole, for a scorer that failed on some, and for
-    `others`: scores that there are, where none was named."""
-    said, bent = [], ": that alone may make one look worse"
+def lacking_notes(contenders: pd.DataFrame, shown: Mapping[str, str]) -> list[str]:
+    """What may bend a comparison: a note on all answers that are done and not whole, and one on a scorer that
+    failed on some."""
+    told, bent = [], ": that alone may make one look worse"
     done = cut_answers.done(contenders)
     for kind in cut_answers.KINDS:
         counts = contenders[kind].fillna(0).astype(int)
         if not counts.sum():
             continue
-        told = cut_answers.share(kind, int(counts.sum()), int(done.sum()))
+        said = cut_answers.share(kind, int(counts.sum()), int(done.sum()))
         shares = (counts / done.where(done > 0)).dropna()
         if shares.max() - shares.min() > ALIKE:
             most_first = contenders.assign(count=counts, done=done, share=counts / done.where(done > 0))
-            most_first = most_first.sort_values("share", ascending=False, kind="stable")
+            most_first = most_first[counts > 0].sort_values("share", ascending=False, kind="stable")
             each = [
                 f"{row['count']:,} of {row['done']:,} of {shown[row['name']]}" for row in records(most_first)
             ]
-            told += f", {listed(each, most=3)}{bent}"
+            said += f", {listed(each, most=3)}{bent}"
             bent = ""
-        said.append(told)
+        told.append(said)
     scorers = set(contenders["scorer"]) if (contenders["score_n"] > 0).any() else set()
-    said += failures(contenders.attrs.get("failures"), sorted(scorers))
-    if others:
-        said.append(f"scored too: {visible(', '.join(others))}; name one, or several in a list")
-    return said
+    failed = failures(contenders.attrs.get("failures"), sorted(scorers))
+    return [*(["; ".join(told)] if told else []), *failed]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FEW = 100
 """With fewer samples, what is rare is likely not among them."""
+MOST_LACKING = 6
+"""Of more contenders that lack scores only the sum is told."""
 FEW_NAMES = 3
 """Of more that nobody is shown to beat, only who leads is named."""
 
@@ -129,10 +131,18 @@ def notes(
     pairs: pd.DataFrame,
     shown: Mapping[str, str],
     terms: Terms,
+    *,
+    lacking: Sequence[str] = (),
+    others: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """What the sentences rest on, most important first."""
-    said = [_score_note(found, terms), *_range_notes(found, pairs, shown, terms)]
-    said += _missing_notes(contenders, shown)
+    """What the sentences rest on, most important first: what is scored, what is missing and may bend it
+    (`lacking`), how far ranges hold, prices and times, and how short words are to be read.
+
+    `others` are scores that there are, where none was named.
+    """
+    beside = f"; scored too: {visible(', '.join(others))} (name one, or several in a list)" if others else ""
+    said = [f"{_score_note(found, terms)}{beside}", *lacking, *_missing_notes(contenders, shown)]
+    said += _range_notes(found, pairs, shown, terms) + _replay_notes(found, terms)
     unpriced = [shown[name] for name in found.names if name in terms.unpriced]
     if len(unpriced) == len(found.names):
         said.append("what they cost is not known")
@@ -141,8 +151,9 @@ def notes(
     costs = dict(zip(contenders["name"], contenders["cost_per_1k_usd"], strict=True))
     if terms.several:
         said += price_notes(costs, shown, terms.unpriced)
-        said += time_notes(records(pairs), terms.clocks, shown)
-    return (*said, *clock_notes(found, shown), *_replay_notes(found, terms))
+        said += time_notes(records(pairs), terms.clocks, shown, terms.apart)
+    said += clock_notes(found, contenders["latency_p50_s"], shown)
+    return (*said, *_pair_notes(pairs[pairs["units"] > 1], terms))
 
 
 def _replay_notes(found: ContenderTable, terms: Terms) -> list[str]:
@@ -173,28 +184,27 @@ def _range_notes(
     if study.clusters is not None:
         many = counted(most, "cluster") if least == most else f"{least:,} to {most:,} clusters"
         units = f", samples taken as {many} ({visible(study.clusters, limit=60)})"
-    kinds = [
-        kind for kind, of in (("prices", "cost"), ("times", "latency")) if told[f"{of}_low"].notna().any()
-    ]
+    kinds = _kinds(told)
+    apart = (
+        f"; {level} holds for {listed(['scores', *kinds])} separately, not for all of them together"
+        if kinds
+        else ""
+    )
     if study.watched:
         others = f"; those of {listed(kinds)} do not allow for earlier looks" if kinds else ""
-        said = [f"ranges of scores are {level} intervals{together}, at any moment of stopping{others}"]
+        said = [f"ranges of scores are {level} intervals{together}, at any moment of stopping{others}{apart}"]
     elif tested > 1:
         said = [
             f"decided by Holm's correction over {pairs_told}; ranges are {level} intervals{together}{units}"
+            f"{apart}"
         ]
     else:
-        said = [f"ranges are {level} intervals over common samples{units}"]
-    said += _pair_notes(told, kinds, terms)
+        said = [f"ranges are {level} intervals over common samples{units}{apart}"]
     if len(pairs) < len(found.names) * (len(found.names) - 1) // 2:
         (opponent,) = set.intersection(*map(set, zip(pairs["first"], pairs["second"], strict=True)))
         said.append(f"the others are compared with {shown[opponent]} only, not with one another")
     if study.grown:
         said.append(_looks(study))
-    if kinds:
-        said.append(
-            f"{level} holds for {listed(['scores', *kinds])} separately, not for all of them together"
-        )
     if not study.scale.binary and 2 < least < FEW and np.isfinite(told["all_low"]).any():
         rare = f"1 in {max(2, least // 3):,}"
         said.append(
@@ -204,7 +214,13 @@ def _range_notes(
     return said
 
 
-def _pair_notes(told: pd.DataFrame, kinds: list[str], terms: Terms) -> list[str]:
+def _kinds(told: pd.DataFrame) -> list[str]:
+    """What else than scores has ranges."""
+    kinds = (("prices", "cost"), ("times", "latency"))
+    return [kind for kind, of in kinds if told[f"{of}_low"].notna().any()]
+
+
+def _pair_notes(told: pd.DataFrame, terms: Terms) -> list[str]:
     """What sentences of pairs mean by their shorter words."""
     said = []
     if (told["decided"] & (told["all_low"] <= 0)).any():
@@ -212,7 +228,7 @@ def _pair_notes(told: pd.DataFrame, kinds: list[str], terms: Terms) -> list[str]
             f"“{NEARLY}”, “by up to”: Holm's correction, which asks less than ranges that hold for all pairs "
             "together, decides such a pair and gives it no lower limit"
         )
-    if terms.several and kinds:
+    if terms.several and (kinds := _kinds(told)):
         untold = listed([kind.removesuffix("s") for kind in kinds], joint="or")
         said.append(
             f"a {untold} that a sentence leaves out is not shown to differ, or not compared; its range is in "
@@ -251,6 +267,7 @@ def _score_note(found: ContenderTable, terms: Terms) -> str:
 
 
 def _missing_notes(contenders: pd.DataFrame, shown: Mapping[str, str]) -> list[str]:
+    """Whose answers have no score, and why, in one note."""
     said = []
     for row in records(contenders):
         unscored = row["n"] - row["scored"]
@@ -258,15 +275,13 @@ def _missing_notes(contenders: pd.DataFrame, shown: Mapping[str, str]) -> list[s
             kinds = [f"{row[kind]:,} {kind}" for kind in ("failed", "partial", "stopped") if row[kind]]
             rest = unscored - sum(row[kind] for kind in ("failed", "partial", "stopped"))
             kinds += [f"{rest:,} done but not scored"] if rest > 0 else []
-            said.append(
-                f"{shown[row['name']]}: {unscored:,} of {row['n']:,} without a score ({', '.join(kinds)})"
-            )
-    if len(said) > 6:
+            said.append(f"{unscored:,} of {row['n']:,} of {shown[row['name']]} ({', '.join(kinds)})")
+    if len(said) > MOST_LACKING:
         total, cells = int((contenders["n"] - contenders["scored"]).sum()), int(contenders["n"].sum())
         return [
             f"{total:,} of {cells:,} answers are without a score, of {len(said)} contenders; see .contenders"
         ]
-    return said
+    return [f"without a score: {listed(said, most=MOST_LACKING)}"] if said else []
 
 
 def mean_score(row: Mapping[str, Any] | pd.Series[Any], terms: Terms) -> str:

@@ -9,8 +9,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from labkit.summary.contender_names import together
 from labkit.verdict.amounts import listed, times, times_span, usd
-from labkit.verdict.names import together
 
 Row = Mapping[str, Any]
 

@@ -116,7 +116,7 @@ def notes(contenders: pd.DataFrame, pairs: pd.DataFrame, level: float, by: Seque
         f"at {level * 100:g} %"
     ]
     if len(_bands(names, pairs)) <= MOST_LINES:
-        said.append(f"two {noun}s that stand together in no line are told apart")
+        said[0] += f"; two {noun}s that stand together in no line are told apart"
     decided = among[among["decided"]]
     open_ = int(((decided["missing"] > 0) & ~(decided["worst_low"] > 0)).sum())
     if open_:

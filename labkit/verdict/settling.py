@@ -58,7 +58,7 @@ def more_samples(row: Row) -> int | None:
 
 
 def settling_notes(pairs: Sequence[Row], terms: Terms) -> list[str]:
-    """What "may settle it" means, and what is said of no number, of several pairs: once for all of them."""
+    """What "may settle it" means, and what is said of no number: one note for several pairs."""
     given = [row for row in pairs if not row["decided"] and row["answer"] != "equal" and row["units"] > 1]
     said = []
     if any(more_samples(row) for row in given):
@@ -73,4 +73,4 @@ def settling_notes(pairs: Sequence[Row], terms: Terms) -> list[str]:
         if row["units"] >= FEWEST
     ):
         said.append(f"pairs that are level, or nearly, more samples may never settle; {MARGIN}")
-    return said
+    return ["; ".join(said)] if said else []

@@ -49,7 +49,7 @@ def html(
     told = "<br>".join(escape(note) for note in notes)
     head = "".join(f"<p>{escape(one)}</p>" for one in said[1:])
     every = f"{_list(sentences[:most])}{table(pairs, names, most=most)}"
-    summed = "" if contenders is None else summary.html(contenders.drop(columns="name"))
+    summed = "" if contenders is None else summary.html(contenders.drop(columns="name"), only_signs=True)
     if ranks or len(sentences) > FOLDED_ABOVE:
         listed = _list(ranks) if ranks else _list(sentences[:FOLDED_ABOVE])
         fold = f"<details><summary>All {len(pairs):,} pairs, one by one</summary>{every}</details>"

@@ -7,26 +7,37 @@ It tells when answers were asked, and which of them are replays; what may be com
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from labkit.summary.clocks import RESOLUTION_S, Clock, together
+from labkit.summary.contender_names import together as called
 from labkit.summary.contender_table import ContenderTable
 from labkit.verdict.amounts import counted, listed, times, times_span
-from labkit.verdict.names import together as called
 
 Row = Mapping[str, Any]
 ALIKE_FLIGHTS = 1.5
 """Medians of requests in flight that differ by more than this factor are other conditions."""
 _MOST_NOTED = 6
+NONE_DONE = "no answer is done"
 
 
-def time_sentence(row: Row, clocks: Mapping[str, Clock], names: tuple[str, str], *, only_shown: bool) -> str:
+def why_apart(resumed: int, others_added: int) -> str:
+    """Why answers of one run were not asked at the same time, as far as the run tells; else empty."""
+    if resumed:
+        return "the run was stopped and resumed"
+    return "models or repeats were added later" if others_added else ""
+
+
+def time_sentence(
+    row: Row, clocks: Mapping[str, Clock], names: tuple[str, str], apart: str, *, only_shown: bool
+) -> str:
     """The latencies of one pair, one row of `compare_pairs`; empty where none of both is known.
 
-    With `only_shown` nothing but a ratio that is shown to differ from 1, and whether conditions differed; the
-    rest is said of several pairs at once (`time_notes`).
+    `apart` is what `why_apart` gives. With `only_shown` nothing but a ratio that is shown to differ from 1,
+    and whether conditions differed; the rest is said of several pairs at once (`time_notes`).
     """
     if not row["latency_n"]:
         return ""
@@ -37,9 +48,10 @@ def time_sentence(row: Row, clocks: Mapping[str, Clock], names: tuple[str, str],
             return ""
         return f"{_took(row, names)}{OTHER if conditions(first, second) else ''}."
     if not together(first, second):
+        since = f"Since {apart}, their" if apart and not _replays(first, second) else "Their"
         return (
-            f"Their latencies come from different times ({_spell(first)} against {_spell(second)}), "
-            "so they are not compared."
+            f"{since} latencies come from different times ({_spell(first)} against {_spell(second)}) "
+            "and are not compared."
         )
     if not _has_ratio(row):
         if not row["latency_serial"]:
@@ -53,6 +65,11 @@ def time_sentence(row: Row, clocks: Mapping[str, Clock], names: tuple[str, str],
         return f"Their latencies are not shown to differ ({times_span(low, high)}{few}){under}."
     under = f"; but they were {told}, which alone may explain it" if other else ""
     return f"{_took(row, names)}{under}."
+
+
+def _replays(*clocks: Clock) -> bool:
+    """Whether some were timed in another run, so that nothing of this one explains when."""
+    return any(clock.timed_before for clock in clocks)
 
 
 OTHER = ", timed under other conditions"
@@ -73,8 +90,11 @@ def _few(row: Row) -> str:
     return "" if row["latency_n"] == row["n"] else f", over {row['latency_n']:,} timed"
 
 
-def time_notes(pairs: Sequence[Row], clocks: Mapping[str, Clock], shown: Mapping[str, str]) -> list[str]:
-    """Of several pairs: which latencies are not compared and why, and how each contender was timed."""
+def time_notes(
+    pairs: Sequence[Row], clocks: Mapping[str, Clock], shown: Mapping[str, str], why: str
+) -> list[str]:
+    """Of several pairs: which latencies are not compared and why, and how each contender was timed. `why` is
+    what `why_apart` gives."""
     timed = [row for row in pairs if row["latency_n"]]
     sides = [(clocks[row["first"]], clocks[row["second"]]) for row in timed]
     said = []
@@ -82,9 +102,10 @@ def time_notes(pairs: Sequence[Row], clocks: Mapping[str, Clock], shown: Mapping
     if apart:
         whose = list(dict.fromkeys(name for row in apart for name in (row["first"], row["second"])))
         some = len({_spell(clocks[name]) for name in whose}) > 1
+        since = f" ({why})" if why and not _replays(*(clocks[name] for name in whose)) else ""
         said.append(
             f"{_of_pairs(len(apart), len(pairs))} are not compared, since the two were not asked at the same "
-            f"times{': ' + _by(_spell, whose, clocks, shown) if some else ''}"
+            f"times{since}{': ' + _by(_spell, whose, clocks, shown) if some else ''}"
         )
     serial = [
         row
@@ -139,8 +160,9 @@ def conditions(first: Clock, second: Clock) -> list[str]:
     return found
 
 
-def clock_notes(found: ContenderTable, shown: Mapping[str, str]) -> list[str]:
-    """Which latencies there are, of when; and whose scores and prices are of another day."""
+def clock_notes(found: ContenderTable, medians: Iterable[float], shown: Mapping[str, str]) -> list[str]:
+    """Which latencies there are, of when; and whose scores and prices are of another day. `medians` are those
+    of the contenders' latencies (s)."""
     timed = [clock for clock in found.clocks if clock.timed]
     untimed = {name: clock for name, clock in zip(found.names, found.clocks, strict=True) if not clock.timed}
     said = []
@@ -149,18 +171,24 @@ def clock_notes(found: ContenderTable, shown: Mapping[str, str]) -> list[str]:
         return said + _replay_notes(found, shown)
     for why in dict.fromkeys(_why_none([clock]) for clock in untimed.values()):
         those = listed([shown[name] for name, clock in untimed.items() if _why_none([clock]) == why])
-        said.append(f"{why}, so no latency: {those}")
-    said.append(
-        f"latencies: {_measured(timed)}; differences below {RESOLUTION_S * 1000:g} ms are labkit's own"
-    )
+        if why != NONE_DONE:  # what has no answer has no time either
+            said.append(f"{why}, so no latency: {those}")
+    own = f"; differences below {RESOLUTION_S * 1000:g} ms are labkit's own" if _near(medians) else ""
+    said.append(f"latencies: {_measured(timed)}{own}")
     return said + _replay_notes(found, shown)
+
+
+def _near(medians: Iterable[float]) -> bool:
+    """Whether two of them lie so near that what labkit's clocks are good for matters."""
+    known = sorted(value for value in medians if math.isfinite(value))
+    return any(high - low < RESOLUTION_S for low, high in pairwise(known))
 
 
 def _why_none(untimed: Sequence[Clock]) -> str:
     done = sum(clock.done for clock in untimed)
     replays = sum(clock.replays for clock in untimed)
     if not done:
-        return "no answer is done"
+        return NONE_DONE
     if replays == done:
         return "all answers are replays, and the frame has no clocks of their first asking"
     return "no latency is known"
@@ -184,10 +212,8 @@ def _replay_notes(found: ContenderTable, shown: Mapping[str, str]) -> list[str]:
             f"{total:,} answers of {len(old)} contenders are replays, asked {_on(days)}: "
             "scores and prices are of then"
         ]
-    return [
-        f"{_replayed(clock.replays, name)}, asked {_on(clock.replay_days)}: scores and prices are of then"
-        for name, clock in old
-    ]
+    each = [f"{_replayed(clock.replays, name)}, asked {_on(clock.replay_days)}" for name, clock in old]
+    return [f"{'; '.join(each)}: scores and prices are of then"] if each else []
 
 
 def _replayed(count: int, name: str) -> str:

@@ -13,16 +13,17 @@ import numpy as np
 
 from labkit.stats.scale import Scale
 from labkit.summary import summarize
+from labkit.summary.contender_names import names
 from labkit.summary.contender_table import BETWEEN
 from labkit.summary.pairwise import compare_pairs, p_values
 from labkit.summary.scores import Bounds
 from labkit.verdict import ranks, show
 from labkit.verdict.conclusion import conclusion
 from labkit.verdict.lacking import lacking_notes, nothing_compared
-from labkit.verdict.names import names
 from labkit.verdict.overall import headline, notes
 from labkit.verdict.question import Question, question, questions
 from labkit.verdict.several import Verdicts
+from labkit.verdict.timing import why_apart
 from labkit.verdict.words import Terms, sentence
 from labkit.visible import visible
 
@@ -233,6 +234,7 @@ def _concluded(
     contenders.attrs["labels"] = dict(labels)
     scored = set(contenders.loc[contenders["score_n"] > 0, "name"])
     told = pairs[pairs["first"].isin(scored) & pairs["second"].isin(scored)]
+    told_of = asked.frame.attrs
     alike = len(told) > 1 and told["samples"].nunique() == 1
     terms = Terms(
         scorer=visible(found.scorer, limit=60),
@@ -245,6 +247,7 @@ def _concluded(
         clocks=dict(zip(found.names, found.clocks, strict=True)),
         beside=int(np.isfinite(beside).sum()),
         several=len(told) > 1,
+        apart=why_apart(told_of.get("resumed", 0), (told_of.get("grown") or {}).get("others", 0)),
         samples=int(told["samples"].iloc[0]) if alike else None,
     )
     contenders = ranks.with_ranks(contenders, pairs, turned)
@@ -268,8 +271,15 @@ def _concluded(
         sentences=_sentences(contenders, pairs, shown, terms),
         ranks=ranks.lines(contenders, pairs, shown, found.by),
         notes=(
-            *notes(found, contenders, pairs, shown, terms),
-            *lacking_notes(contenders, shown, asked.others),
+            *notes(
+                found,
+                contenders,
+                pairs,
+                shown,
+                terms,
+                lacking=lacking_notes(contenders, shown),
+                others=asked.others,
+            ),
             *ranks.notes(contenders, pairs, study.level, found.by),
         ),
         contenders=contenders,

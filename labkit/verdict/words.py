@@ -43,6 +43,8 @@ class Terms:
     several: bool = False
     """Of several pairs the notes tell once what the sentence of a single one tells itself: how many samples
     all share, how times were taken, what more samples would settle, that no difference of price is shown."""
+    apart: str = ""
+    """Why the run's answers were not asked at the same time; empty where that is not known."""
     samples: int | None = None
     """How many common samples each of several pairs has, where that is one number."""
 
@@ -104,7 +106,7 @@ def sentence(row: Row, terms: Terms, names: tuple[str, str]) -> str:
         _skewed(row, terms),
         missing(row, terms, names),
         "" if row["decided"] else price_sentence(row, names, terms.unpriced_of(row, names), **short),
-        time_sentence(row, terms.clocks, names, **short),
+        time_sentence(row, terms.clocks, names, terms.apart, **short),
     ]
     return " ".join(part for part in parts if part)
 

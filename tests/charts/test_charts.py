@@ -89,9 +89,9 @@ told_apart = pytest.mark.parametrize("chart", TOLD_APART, ids=lambda chart: char
 @pytest.mark.parametrize(
     ("by", "title", "label"),
     [
-        (None, " 4 combinations", "q · a (local)"),
-        (["prompt", "model"], " 4 combinations", "q · a (local)"),
-        ("model", " 2 models over 2 prompts", "a (local)"),
+        (None, " 4 combinations", "q · local/a"),
+        (["prompt", "model"], " 4 combinations", "q · local/a"),
+        ("model", " 2 models over 2 prompts", "local/a"),
         ("prompt", " 2 prompts over 2 models", "q"),
     ],
 )
@@ -106,7 +106,7 @@ def test_prompts_and_models_are_told_apart_as_asked(chart, rows, by, title, labe
     assert title in found.layout.title.text
     drawn = _texts(found)
     assert any(f'"{label}{end}' in drawn for end in ('"', "<", ","))
-    assert (" · a (local)" in drawn) == (by not in ("model", "prompt"))
+    assert (" · local/a" in drawn) == (by not in ("model", "prompt"))
 
 
 @told_apart
@@ -203,9 +203,9 @@ def test_a_model_has_one_colour_and_one_marker_everywhere(rows):
     frame = rows([f"openai/m{i}" for i in range(12)])
     from labkit.charts.model_styles import styles
 
-    style = styles(dict.fromkeys(frame["model"], "openai"))["openai/m7"]
+    style = styles(set(frame["model"]))["openai/m7"]
     for chart in (charts.cost_latency, charts.latency, charts.ttft):
-        (trace,) = [t for t in chart(frame).data if t.name and t.name.startswith("m7")]
+        (trace,) = [t for t in chart(frame).data if t.name and t.name.startswith("openai/m7")]
         assert (trace.line.color or trace.marker.color) == style.colour
     assert f'"{style.colour}"' in _texts(charts.scores(frame))
 
@@ -213,7 +213,7 @@ def test_a_model_has_one_colour_and_one_marker_everywhere(rows):
 @every_chart
 def test_local_models_say_so(chart, rows):
     """A local model's latency is never mixed with remote ones without a word."""
-    assert "a (local)" in _texts(chart(rows()))
+    assert "local/a" in _texts(chart(rows()))
 
 
 @every_chart
@@ -221,7 +221,7 @@ def test_labels_take_the_place_of_ids(chart, rows):
     """A given label is shown, escaped."""
     drawn = _texts(chart(rows(), labels={"local/a": "A <few-shot base>"}))
     assert "A &lt;few-shot base&gt;" in drawn
-    assert "a (local)" not in drawn
+    assert "local/a" not in drawn
 
 
 @every_chart

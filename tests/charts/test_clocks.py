@@ -49,7 +49,7 @@ def test_many_models_become_rows_with_the_fastest_on_top(rows):
     frame = rows(models=models)
     frame["latency_s"] = frame["model"].str[-2:].astype(int) + 1.0
     labels = list(latency(frame).layout.yaxis.ticktext)
-    assert labels == [f"m{i:02}" for i in reversed(range(20))]
+    assert labels == [f"openai/m{i:02}" for i in reversed(range(20))]
 
 
 def test_up_to_four_curves_have_bands_that_count_samples_once(rows):

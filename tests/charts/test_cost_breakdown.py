@@ -32,7 +32,7 @@ def test_what_prices_do_not_explain_is_drawn_as_such(rows):
     assert bars == {"not explained by listed prices": [pytest.approx(1.0)]}
     frame = rows(["openai/a", "openai/b"])
     frame.loc[frame["model"] == "openai/a", "cost_usd"] = None
-    assert "cost not known: a" in charts.cost_parts(frame).layout.title.subtitle.text
+    assert "cost not known: openai/a" in charts.cost_parts(frame).layout.title.subtitle.text
 
 
 def test_a_run_gives_its_own_prices(rows):

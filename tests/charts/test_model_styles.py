@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.charts.model_styles import COLOURS, plotly_text, styles
+from labkit.summary.contender_names import names
 from labkit.visible import visible
 
 
 @pytest.mark.parametrize("number", [2, 12, 40, 56])
 def test_no_two_models_look_alike(number):
     """Colour and marker together, and colour and dash together, tell up to 56 models apart."""
-    found = styles(dict.fromkeys((f"openai/m{i}" for i in range(number)), "openai")).values()
+    found = styles(f"openai/m{i}" for i in range(number)).values()
     assert len({(style.colour, style.symbol) for style in found}) == number
     assert len({(style.colour, style.dash) for style in found}) == number
     assert len({style.label for style in found}) == number
@@ -24,8 +25,8 @@ def test_no_two_models_look_alike(number):
 def test_looks_do_not_depend_on_order():
     """The same models style the same in whatever order they come."""
     names = [f"openai/m{i}" for i in range(9)]
-    one = styles(dict.fromkeys(names, "openai"))
-    two = styles(dict.fromkeys(reversed(names), "openai"))
+    one = styles(names)
+    two = styles(reversed(names))
     assert one == two
 
 
@@ -35,17 +36,18 @@ def test_colours_are_okabe_and_itos():
     assert "#000000" not in COLOURS
 
 
-def test_a_name_that_two_providers_have_keeps_its_provider():
-    """Labels are short where they can be and unique always."""
-    found = styles({"openai/gpt-4o": "openai", "azure/gpt-4o": "azure", "openai/o1": "openai"})
-    assert [style.label for style in found.values()] == ["azure/gpt-4o", "openai/gpt-4o", "o1"]
+def test_models_are_called_as_sentences_call_them():
+    """The whole id, or the label without what stands in brackets at its end, as in a verdict."""
+    ids, labels = ["openai/gpt-4o", "azure/gpt-4o", "local/gemma"], {"local/gemma": "Gemma (few-shot base)"}
+    found = {style.name: style.label for style in styles(ids, labels=labels).values()}
+    assert found == names([(one,) for one in ids], labels)
 
 
 def test_long_names_are_cut_in_the_middle_unless_that_makes_twins():
     """A cut label keeps both ends; two that would style the same stay whole."""
     long = "openai/" + "very-" * 12 + "long"
-    assert len(styles({long: "openai"})[long].label) == 33
-    twins = {f"openai/{'a' * 20}{x}{'b' * 20}": "openai" for x in "12"}
+    assert len(styles([long])[long].label) == 33
+    twins = [f"openai/{'a' * 20}{x}{'b' * 20}" for x in "12"]
     assert len({style.label for style in styles(twins).values()}) == 2
 
 

@@ -26,8 +26,8 @@ def test_unknown_cost_is_named_and_not_drawn_at_0(rows):
     frame = rows(models=["openai/b", "openai/c"])
     frame.loc[frame["model"] == "openai/c", "cost_usd"] = None
     found = cost_latency(frame)
-    assert [trace.name for trace in found.data] == ["b"]
-    assert "cost or clock not known: c" in found.layout.title.subtitle.text
+    assert [trace.name for trace in found.data] == ["openai/b"]
+    assert "cost or clock not known: openai/c" in found.layout.title.subtitle.text
     assert "not known" in [note.text for note in tokens_cost(frame).layout.annotations]
 
 
@@ -36,7 +36,7 @@ def test_free_models_stand_in_their_lane(rows):
     frame = rows(models=["local/a", "openai/b", "openai/c"])
     frame["cost_usd"] = frame["model"].map({"local/a": 0.0, "openai/b": 1e-5, "openai/c": 1e-2})
     found = cost_latency(frame)
-    free = next(trace for trace in found.data if trace.name == "a (local)")
+    free = next(trace for trace in found.data if trace.name == "local/a")
     assert found.layout.xaxis.type == "log"
     assert 0 < free.x[0] < 0.01
     assert found.layout.xaxis.ticktext[0] == "0"
@@ -48,7 +48,7 @@ def test_where_all_is_free_latency_alone_is_drawn(rows):
     frame["latency_s"] = np.where(frame["model"] == "local/a", 1.0, 2.0)
     found = cost_latency(frame)
     assert "2 models, all free" in found.layout.title.text
-    assert list(found.layout.yaxis.ticktext) == ["b (local)", "a (local)"]
+    assert list(found.layout.yaxis.ticktext) == ["local/b", "local/a"]
     assert [trace.x[0] for trace in found.data] == [2, 1]
 
 
@@ -57,7 +57,7 @@ def test_tokens_have_a_row_per_model_dearest_on_top(rows):
     frame = rows(models=["openai/b", "openai/c"])
     frame.loc[frame["model"] == "openai/b", "cost_usd"] = 0.005
     found = tokens_cost(frame)
-    assert list(found.layout.yaxis.ticktext) == ["c", "b"]
+    assert list(found.layout.yaxis.ticktext) == ["openai/c", "openai/b"]
     assert {trace.marker.symbol for trace in found.data if trace.mode == "markers"} == {
         "circle",
         "circle-open",

@@ -26,7 +26,7 @@ def test_the_best_model_is_on_top(rows):
     """Models are sorted by their best prompt."""
     frame = rows(models=["openai/a", "openai/b"])
     frame["score.exact"] = np.where(frame["model"] == "openai/a", 1.0, 0.0)
-    assert list(scores(frame).layout.yaxis.ticktext) == ["b", "a"]
+    assert list(scores(frame).layout.yaxis.ticktext) == ["openai/b", "openai/a"]
 
 
 def test_the_baseline_of_the_summary_is_drawn_without_a_word(rows):

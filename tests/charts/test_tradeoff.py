@@ -24,10 +24,10 @@ def test_a_model_is_grey_only_where_it_is_significantly_dominated(rows):
     frame["cost_usd"] = np.where(a, 0.002, 0.001) * np.linspace(0.9, 1.1, len(frame))
     frame["latency_s"] = np.where(a, 2.0, 1.0) * np.linspace(0.9, 1.1, len(frame))
     found = charts.frontier(frame)
-    assert _keys(found) == ["b", "a (dominated)"]
-    grey = [trace for trace in found.data if trace.legendgroup == "a" and trace.hovertext]
+    assert _keys(found) == ["openai/b", "openai/a (dominated)"]
+    grey = [trace for trace in found.data if trace.legendgroup == "openai/a" and trace.hovertext]
     assert all(
-        trace.marker.symbol.endswith("-open") and "dominated by b" in trace.hovertext for trace in grey
+        trace.marker.symbol.endswith("-open") and "dominated by openai/b" in trace.hovertext for trace in grey
     )
 
 
@@ -50,6 +50,6 @@ def test_an_unknown_price_is_named_and_never_drawn_at_zero(rows):
     frame = rows(["openai/a", "openai/b"])
     frame.loc[frame["model"] == "openai/a", "cost_usd"] = None
     found = charts.frontier(frame)
-    assert "price not known: a" in found.layout.title.subtitle.text
-    sides = {trace.xaxis for trace in found.data if trace.legendgroup == "a" and trace.hovertext}
+    assert "price not known: openai/a" in found.layout.title.subtitle.text
+    sides = {trace.xaxis for trace in found.data if trace.legendgroup == "openai/a" and trace.hovertext}
     assert sides == {"x2"}

@@ -136,7 +136,7 @@ def test_a_filter_that_finds_nothing_is_told(call: Call, filled: lk.Lab) -> None
     assert (
         json.loads(call("runs", "--workspace", "defualt", "--lab", str(filled.path), "--json").stdout) == []
     )
-    assert "the nearest are openai/gpt-4o" in call("models", "gpt4o").stdout
+    assert "the nearest: openai/gpt-4o" in call("models", "gpt4o").stdout
 
 
 def test_sql_reads_and_cannot_write(call: Call, filled: lk.Lab) -> None:

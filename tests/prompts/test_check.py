@@ -26,7 +26,7 @@ def test_missing_values_are_named_with_prompt_variables_and_rows():
     )
     assert faults == [
         "Prompt 'sum' needs tone, which samples 'r0', 'r1', 'r2' do not have. "
-        "Its columns: 'text'. Add one of that name, or give the prompt a default.",
+        "The dataset's columns: 'text'. Add one of that name, or give the prompt a default.",
         "Prompt 'sum' needs text, which sample 'r1' leaves empty (None). "
         "Fill it in, or say what stands there then: {{ text or '' }}.",
     ]
@@ -35,7 +35,7 @@ def test_missing_values_are_named_with_prompt_variables_and_rows():
 def test_a_missing_column_is_told_with_those_there_are():
     """B7: the nearest first; where there is no column at all a dataset is what is missing."""
     (fault,) = check(Prompt("p", "{{ txt }}"), samples({"target": "x", "text": "y"}))
-    assert "Its columns: 'text', 'target'. Add one" in fault
+    assert "The dataset's columns: 'text', 'target'. Add one" in fault
     (fault,) = check(Prompt("p", "{{ txt }}"), samples({}))
     assert fault.endswith("Give a dataset with a column of that name, or give the prompt a default.")
 

@@ -52,7 +52,7 @@ def test_several_scores_are_corrected_over_all_of_them(run: Any) -> None:
     assert [one.better for one in found] == ["higher", "lower"]
     assert found.frame()["decided"].tolist() == [True, False]  # both say one word
     assert "2 pairs of all scores" in str(found)
-    with pytest.raises(DefinitionError, match=r"no score 'tone' .*\n.*no score 'style'"):
+    with pytest.raises(DefinitionError, match=r"no score 'tone'.*\n.*no score 'style'"):
         run.verdict(["tone", "contains", "style"])
 
 

@@ -162,6 +162,8 @@ def test_two_scores_fit_a_page_and_intervals_break_nowhere(rows, chromium):
     page.set_content(html(summarize(frame, baseline=0.5)))
     wide = page.locator(".labkit-summary").evaluate("one => [one.scrollWidth, one.clientWidth]")
     assert wide[0] <= wide[1] <= 1200
-    cells = page.locator("td:nth-child(5), td:nth-child(6)").evaluate_all("all => all.map(one => one.innerHTML)")
+    cells = page.locator("td:nth-child(5), td:nth-child(6)").evaluate_all(
+        "all => all.map(one => one.innerHTML)"
+    )
     assert any("&nbsp;to&nbsp;" in cell for cell in cells)
     assert not any(" to" in cell for cell in cells)

@@ -260,7 +260,7 @@ def test_several_scores_have_their_columns_each(rows):
     assert "above_baseline.tone" not in both.columns
     assert summarize(frame, score=["tone", "exact"]).columns.tolist().index("score.tone") < both.shape[1]
     assert summarize(frame.iloc[:0]).columns.tolist() == summarize(frame).columns.tolist()
-    with pytest.raises(DefinitionError, match="did you mean 'tone'"):
+    with pytest.raises(DefinitionError, match="the nearest: 'tone'"):
         summarize(frame, score="tine")
 
 

@@ -174,7 +174,7 @@ def test_latencies_of_runs_at_other_times_are_named_as_not_compared():
     at = pd.Timestamp("2026-11-23", tz="UTC")
     before, after = _run(0.7, seed=1, started_at=at), _run(0.7, seed=9, started_at=at + pd.Timedelta(days=1))
     found = compare(before, after.assign(latency_s=after["latency_s"] * 3))
-    assert "latencies were measured at different times, so they are not compared" in found.notes
+    assert "latencies are not compared: the two runs were not asked at the same time" in found.notes
     assert "as long" not in found.sentences[0]
 
 
@@ -183,3 +183,23 @@ def test_a_run_that_failed_throughout_is_counted():
     before, after = _run(0.7, seed=1, n=40), _run(0.7, seed=9, n=40)
     found = compare(before, after.assign(status="failed", **{"score.ok": None}))
     assert "no sample has a score in both runs; 40 pairs of answers lack one." in found.sentences[0]
+
+
+def test_two_runs_without_a_score_are_compared_by_what_there_is():
+    """Answers, prices and tokens, and what had changed; which is better is not said, and what to do is."""
+    before, after = (_run(0.7, seed=seed).drop(columns="score.ok") for seed in (1, 2))
+    after.loc[:4, ["status", "cost_usd", "output_tokens"]] = ["failed", None, None]
+    after["cost_usd"] *= 2
+    found = compare(before, after, names=("monday", "tuesday"))
+    (said,) = found.sentences
+    answered = "p · x/m answered 150 of 150 in monday and 145 of 150 in tuesday. Nothing that labkit records"
+    assert said.startswith(answered)
+    assert "An answer now costs 2" in said
+    assert said.endswith("not shown to differ.")
+    assert found.notes[0].startswith("neither run was scored, so which is better is not said")
+    assert found.scorer is None
+    assert repr(found) == "Comparison(no score: 1 rows, 0 decided)"
+    assert "cost_ratio" in found._repr_html_()
+    assert not any(word in str(found) for word in ("nan", "None", "a score", "score:"))
+    with pytest.raises(DefinitionError, match="no score in common"):
+        compare(before, _run(0.7, seed=1))

@@ -53,8 +53,10 @@ def test_tiers_are_told_as_bands_with_their_ranks(like):
     )
     told = str(found).splitlines()[1 + len(found.conclusion) :]
     assert told[:5] == [*found.ranks, "All 36 pairs: see .sentences and .frame()."]
-    assert "two models that stand together in no line are told apart" in found.notes
-    assert "ranks rest on the decided pairs alone; those of all 9 models hold together at 95 %" in found.notes
+    assert (
+        "ranks rest on the decided pairs alone; those of all 9 models hold together at 95 %; "
+        "two models that stand together in no line are told apart" in found.notes
+    )
 
 
 def test_a_winner_has_rank_one_alone(like):
@@ -207,7 +209,8 @@ def test_prompts_on_models_are_combinations(like):
     found = verdict(both, by=["prompt", "model"])
     assert found.ranks[0].startswith("Chance of being the best combination: ")
     assert "Rank 1 to 2: p · Model A and q · Model A cannot be told apart." in found.ranks
-    assert "two combinations that stand together in no line are told apart" in found.notes
+    apart = "two combinations that stand together in no line are told apart"
+    assert any(apart in note for note in found.notes)
 
 
 def test_the_page_begins_with_the_ranked_table(like):

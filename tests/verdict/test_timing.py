@@ -23,9 +23,25 @@ def test_other_days_are_not_compared(frame, scores):
     found = verdict(frame(scores, latency_s={A: 1, B: 0.4}, days={A: "2026-11-20T09:10"}))
     assert found.sentences[0].endswith(
         "Their latencies come from different times (2026-11-23 00:00 to 00:01 UTC against 2026-11-20 09:10 "
-        "to 09:11 UTC), so they are not compared."
+        "to 09:11 UTC) and are not compared."
     )
     assert "took" not in found.sentences[0]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_that_a_run_was_stopped_or_grown_is_told_as_the_reason(frame, scores, several):
+    """Why the answers of one run come from different times, where it says so; not of another run's clocks."""
+    given = frame(scores | ({C: scores[A]} if several else {}), days={A: "2026-11-20T09:10"})
+    for told, reason in (
+        ({"resumed": 1, "grown": {"rows": 0, "others": 1}}, "the run was stopped and resumed"),
+        ({"resumed": 0, "grown": {"rows": 0, "others": 1}}, "models or repeats were added later"),
+    ):
+        given.attrs |= told
+        assert reason in str(verdict(given))
+    old = frame(scores, days={A: "2026-11-20T09:10"}, replayed=[A], first=True)
+    old.attrs["resumed"] = 1
+    assert "are not compared" in str(verdict(old))
+    assert "stopped and resumed" not in str(verdict(old))
 
 
 def test_other_hours_of_one_day_are_not_compared(frame, scores):
