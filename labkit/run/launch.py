@@ -168,7 +168,6 @@ class Launch(LaunchCommands):
             "resumed" if self.resumed else "started",
             prompts=[prompt.name for prompt in self.design.prompts],
             models=[model.id for model in self.design.models],
-            scorers=[scorer.name for scorer in self.scorers],
             budget_usd=NO_LIMIT if self.settings.budget_usd is None else self.settings.budget_usd,
             allow_unpriced=self.settings.allow_unpriced or None,
             scorers=[recipe.kept(scorer) for scorer in self.scorers],
