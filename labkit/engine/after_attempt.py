@@ -118,18 +118,10 @@ def _failed(
         cost_usd=None if attempted.maybe_paid else 0.0,
         wait_s=wait_s,
         why=str(error),
-        stops_model=Stopped(name, _no_more(queue, stops)) if stops else None,
+        stops_model=Stopped(name, f"{queue.model.id} is asked no more, since {stops}") if stops else None,
         pause_s=pause_s,
         keeps_place_s=min(wait_s, _PLACE_S) if wait_s and refused and queue.rate.in_doubt else 0.0,
     )
-
-
-def _no_more(queue: ModelQueue, since: str) -> str:
-    """That the model is asked no more, and since when or why; it is named once."""
-    model = queue.model
-    for name in (model.id, model.provider):
-        since = since.replace(f": {name}: ", ": ", 1)
-    return f"{model.id} is asked no more, since {since}"
 
 
 def _learn(queue: ModelQueue, attempted: Attempted, error: ProviderError, now: float) -> float | None:
