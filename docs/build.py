@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 FIGURE = "application/vnd.plotly.v1+json"
 DRAW = """
-document.querySelectorAll(".labkit-figure").forEach(place => {
+document.querySelectorAll(".labkit-figure > div").forEach(place => {
   const figure = JSON.parse(place.firstElementChild.textContent);
   Plotly.newPlot(place, figure.data, figure.layout, {responsive: true, displaylogo: false});
 });
@@ -55,7 +55,9 @@ def _output(output: Any) -> str:
     data = output.get("data", {})
     if FIGURE in data:
         figure = json.dumps(data[FIGURE]).replace("</", "<\\/")
-        return f'<div class="labkit-figure"><script type="application/json">{figure}</script></div>'
+        height = data[FIGURE]["layout"].get("height", 420)
+        script = f'<script type="application/json">{figure}</script>'
+        return f'<div class="labkit-figure"><div style="min-height: {height}px">{script}</div></div>'
     if "text/html" in data:
         return _block(f'<div class="labkit-shown">\n{data["text/html"]}\n</div>')
     return _text(data["text/plain"]) if "text/plain" in data else ""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _PLAN = """
 select
     max_by(detail->'$.prompts', written_at), max_by(detail->'$.models', written_at),
-    max_by(detail->'$.scorers[*].name', written_at) filter (json_array_length(detail, '$.scorers') > 0)
+    max_by(to_json(detail->'$.scorers[*].name'), written_at)
+        filter (json_array_length(detail, '$.scorers') > 0)
 from log.run_events where run_id = ? and (detail->'$.prompts') is not null
 """
 _SAMPLES = """

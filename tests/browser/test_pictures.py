@@ -1,7 +1,7 @@
-"""The notebook of the workbench on two real models, and the README's pictures of it.
+"""The notebook of the workbench on two real models, and the picture of it in README and manual.
 
-The pictures are kept with the others as build output; with `LABKIT_PICTURES=1` they also replace those
-in `docs/pictures`.
+The pictures are kept with the others as build output; with `LABKIT_PICTURES=1` those of a run that is watched
+also replace the ones in `docs/pictures`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ Open = Callable[..., Any]
 DOCS = ROOT / "docs" / "pictures"
 
 
-def keep(pictures: list[Path], name: str) -> None:
-    """Put the light one of two pictures into the documentation, if that is wanted."""
+def keep(light: Path, dark: Path, *, name: str) -> None:
+    """Put a picture in both themes into the documentation, if that is wanted."""
     if os.environ.get("LABKIT_PICTURES"):
         DOCS.mkdir(parents=True, exist_ok=True)
-        shutil.copy(pictures[0], DOCS / f"{name}.png")
+        shutil.copy(light, DOCS / f"{name}.png")
+        shutil.copy(dark, DOCS / f"{name}-dark.png")
 
 
 def test_the_workbench_notebook_on_real_models(open_notebook: Open) -> None:
@@ -35,17 +36,17 @@ def test_the_workbench_notebook_on_real_models(open_notebook: Open) -> None:
     for cell in (1, 2, 4):
         notebook.run(cell)
     page.wait_for_function("() => document.querySelector('.lk-estimate')?.textContent.includes('to ask')")
-    keep(notebook.pictures("readme-choose", selector=".labkit >> nth=0"), "choose")
+    notebook.pictures("workbench-choose", selector=".labkit >> nth=0")
     page.get_by_role("button", name="Run", exact=True).click()
     page.wait_for_function(
-        "() => document.querySelectorAll('.lk-panel[data-state=done]').length >= 1"
+        "() => document.querySelectorAll('.lk-panel[data-state=done]').length >= 3"
         " && [...document.querySelectorAll('.lk-panel[data-state=streaming] .lk-text')]"
-        ".some((text) => text.textContent.length > 80)"
+        ".some((text) => text.textContent.length > 40)"
     )
-    keep(notebook.pictures("readme-watch", selector=".lk-grid"), "watch")
+    keep(*notebook.pictures("workbench-watch", selector=".lk-grid"), name="watch")
     page.wait_for_function("() => document.querySelector('.lk-line').textContent.startsWith('finished')")
     page.wait_for_selector(".lk-answers td")
-    keep(notebook.pictures("readme-read", selector=".widget-tab"), "read")
+    notebook.pictures("workbench-read", selector=".widget-tab")
     notebook.run_all()
     assert notebook.errors() == []
     assert page.locator(".lk-grid").count() >= 3
