@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from labkit.summary.contender_names import short_labels
+from labkit.summary.contender_names import whole_labels
 from labkit.summary.contender_table import BETWEEN
 from labkit.visible import visible
 
@@ -40,14 +40,14 @@ class Style:
 
 
 def styles(models: Iterable[str], *, labels: Mapping[str, str] | None = None) -> dict[str, Style]:
-    """A style for each model id, in sorted order; its label is its name in sentences and tables
+    """A style for each model id, in sorted order; its label is its name in tables
     (`labkit.summary.contender_names`), cut where it is long.
 
     >>> [style.label for style in styles(["shop/b", "shop/a"], labels={"shop/b": "B (base)"}).values()]
-    ['shop/a', 'B']
+    ['shop/a', 'B (base)']
     """
     ordered = sorted(models)
-    called = short_labels(ordered, labels or {})
+    called = whole_labels(ordered, labels or {})
     cut = _unique_cuts(list(called.values()), LABEL_CHARACTERS)
     shown = {model: cut[label] for model, label in called.items()}
     return {

@@ -15,10 +15,19 @@ from labkit.visible import visible
 _ASIDE = re.compile(r"\s*\([^()]*\)\s*$")
 
 
-def short_labels(ids: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
-    """Per model its label without what stands in brackets at its end, which the summary's table has.
+def whole_labels(ids: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
+    """Per model its label, or its id where labels are alike or there is none.
 
-    The whole label where two are alike without it, the id where labels are alike or there is none.
+    >>> whole_labels(["a", "b", "c"], {"a": "Gemma (base)", "b": "GPT", "c": "GPT"})
+    {'a': 'Gemma (base)', 'b': 'b', 'c': 'c'}
+    """
+    return _told_apart([{name: labels.get(name) or name for name in ids}, {name: name for name in ids}])
+
+
+def short_labels(ids: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
+    """As `whole_labels`, without what stands in brackets at a label's end, which tables and charts have.
+
+    The whole label where two are alike without it.
 
     >>> short_labels(["a", "b"], {"a": "Gemma (base)", "b": "Qwen (chat)"})
     {'a': 'Gemma', 'b': 'Qwen'}
@@ -28,13 +37,19 @@ def short_labels(ids: Sequence[str], labels: Mapping[str, str]) -> dict[str, str
     {'a': 'a', 'b': 'b'}
     """
     whole = {name: labels.get(name) or name for name in ids}
-    found = {
+    short = {
         name: _ASIDE.sub("", label) or label if name in labels else label for name, label in whole.items()
     }
-    for candidates in (whole, {name: name for name in ids}):
+    return _told_apart([short, whole, {name: name for name in ids}])
+
+
+def _told_apart(candidates: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Of each model the first of its names that no other has; all by the last, where two would be alike."""
+    found = dict(candidates[0])
+    for others in candidates[1:]:
         counts = Counter(found.values())
-        found = {name: told if counts[told] == 1 else candidates[name] for name, told in found.items()}
-    return found if len(set(found.values())) == len(found) else {name: name for name in ids}
+        found = {name: told if counts[told] == 1 else others[name] for name, told in found.items()}
+    return found if len(set(found.values())) == len(found) else dict(candidates[-1])
 
 
 def names(keys: Sequence[tuple[str, ...]], labels: Mapping[str, str]) -> dict[str, str]:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.charts.model_styles import COLOURS, plotly_text, styles
-from labkit.summary.contender_names import names
 from labkit.visible import visible
 
 
@@ -36,11 +35,11 @@ def test_colours_are_okabe_and_itos():
     assert "#000000" not in COLOURS
 
 
-def test_models_are_called_as_sentences_call_them():
-    """The whole id, or the label without what stands in brackets at its end, as in a verdict."""
+def test_models_are_called_as_tables_call_them():
+    """By the whole label, which says what kind of model it is, or by the whole id."""
     ids, labels = ["openai/gpt-4o", "azure/gpt-4o", "local/gemma"], {"local/gemma": "Gemma (few-shot base)"}
     found = {style.name: style.label for style in styles(ids, labels=labels).values()}
-    assert found == names([(one,) for one in ids], labels)
+    assert found == {**{one: one for one in ids}, **labels}
 
 
 def test_long_names_are_cut_in_the_middle_unless_that_makes_twins():

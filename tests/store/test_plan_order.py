@@ -85,9 +85,10 @@ def test_scores_stand_as_the_latest_launch_that_scored_has_them(
 ) -> None:
     """Whatever scored first, and whatever the alphabet says; a launch that leaves scoring for later changes
     nothing, and what was scored outside of the plan stands after it."""
-    put(make.run(), make.generation("g1"), launch("started", prompts=["q"], models=["m"], scorers=["able"]))
+    first = launch("started", prompts=["q"], models=["m"], scorers=[{"name": "able"}])
+    put(make.run(), make.generation("g1"), first)
     put(*(make.score("g1", name) for name in ("aside", "zany", "able", "mild")))
-    put(launch("resumed", prompts=["q"], models=["m"], scorers=list(planned)))
+    put(launch("resumed", prompts=["q"], models=["m"], scorers=[{"name": name} for name in planned]))
     put(launch("resumed", prompts=["q"], models=["m"], scorers=[]))
     assert scores(store, run="run-1") == [*planned, "aside"]
 
