@@ -22,7 +22,7 @@ def by_likeness(name: object, there: Iterable[object]) -> list[str]:
     >>> by_likeness("lable", ["text", "Label"])
     ['Label', 'text']
     """
-    return [other for _, other in _sorted(str(name), tuple(map(str, there)))]
+    return [other for _, other in _sorted(_text(name), tuple(map(str, there)))]
 
 
 def near(name: object, there: Iterable[object], *, most: int = 3, likeness: float = NEAR) -> list[str]:
@@ -31,7 +31,7 @@ def near(name: object, there: Iterable[object], *, most: int = 3, likeness: floa
     >>> near("lable", ["text", "label", "table"]), near("kind", ["text"])
     (['label', 'table'], [])
     """
-    found = _sorted(str(name), tuple(dict.fromkeys(map(str, there))))
+    found = _sorted(_text(name), tuple(dict.fromkeys(map(str, there))))
     return [other for like, other in found[:most] if like >= likeness]
 
 
@@ -42,6 +42,13 @@ def meant(name: object, there: Iterable[object], *, likeness: float = MEANT) -> 
     ('label', None)
     """
     return next(iter(near(name, there, most=1, likeness=likeness)), None)
+
+
+def _text(name: object) -> str:
+    try:
+        return str(name)
+    except Exception:  # noqa: BLE001 - it is anybody's code
+        return ""
 
 
 # A scorer that looks for a column that is not there does so once an answer.

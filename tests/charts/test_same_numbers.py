@@ -134,7 +134,7 @@ def _table(frame: pd.DataFrame, by: Any, clusters: str | None = None) -> pd.Data
     """The summary, indexed by what a legend calls each row."""
     table = summarize(frame, by=by, clusters=clusters)
     keys = [by] if isinstance(by, str) else by
-    names = [[str(value).removeprefix("x/") for value in table[key]] for key in keys]
+    names = [[str(value) for value in table[key]] for key in keys]
     return table.set_index(pd.Index([" · ".join(one) for one in zip(*names, strict=True)]))
 
 
