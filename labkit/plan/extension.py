@@ -8,6 +8,7 @@ hold at any moment of stopping.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,9 +31,13 @@ from labkit.plan.study import Study
 from labkit.plan.validation import MOST_REPEATS, define
 from labkit.records import RunEvent, RunRecord
 from labkit.run import Run, Settings
+from labkit.run.stored import Stored
 from labkit.scoring import scorers as as_scorers
 from labkit.scoring.check import column_faults
+from labkit.store import filters
 from labkit.visible import quoted
+
+log = logging.getLogger("labkit.run")
 
 LEAST_BATCH = 10
 S = TypeVar("S", bound=Study)
@@ -86,6 +91,8 @@ def more(
         size = batch or max(LEAST_BATCH, math.ceil(_asked(plan.design) / 3))
         chosen = _drawn(plan, size if left is None else min(size, left), at_most=True)
         if not chosen:
+            used_up = "rows= is" if _left(plan.design) else "all samples of the dataset are"
+            log.warning("Run %s is not decided, and %s used up.", run.run_id, used_up)
             break
         left = None if left is None else left - len(chosen)
         plan = _widened(plan, samples=chosen)
@@ -115,11 +122,14 @@ def _check(
         faults.append(
             f"until is {quoted(until)}; use 'decided', or the widest interval that will do, as 0.1."
         )
-    left = len(plan.design.dataset.samples) - _asked(plan.design)
-    if not faults and until is None and rows is not None and rows > left:
+    left = _left(plan.design)
+    # Asking until something is so takes what there is.
+    least = (rows or 0) if until is None else 0 if models or repeats else 1
+    if not faults and least > left:
+        wished = f", not {rows:,}" if rows else ""
         faults.append(
-            f"The dataset has {left:,} more samples, not {rows:,}. Plan over a larger one: what is known "
-            "is not asked again."
+            f"The dataset has {left:,} more samples{wished}. Plan over a larger one: what is known is not "
+            "asked again."
         )
     if faults:
         raise DefinitionError(faults)
@@ -145,7 +155,7 @@ def _check_bounds(run: Run, score: str | list[str] | None) -> None:
 
 def _check_contenders(design: Design, by: str | Sequence[str]) -> None:
     """Between one there is nothing to decide, and no pair whose interval grows narrow."""
-    keys = (by,) if isinstance(by, str) else tuple(by)
+    keys = tuple(filters.listed(by))
     named = {
         tuple(name for key, name in (("prompt", prompt), ("model", model)) if key in keys)
         for prompt, model, *_ in design.places
@@ -155,6 +165,11 @@ def _check_contenders(design: Design, by: str | Sequence[str]) -> None:
             f"until= asks until contenders are told apart, and by={quoted(by)} this study has one. Give "
             "another (models=), say what competes (by='prompt'), or how much more is to be asked (rows=)."
         )
+
+
+def _left(design: Design) -> int:
+    """How many samples of the dataset were not asked yet."""
+    return len(design.dataset.samples) - _asked(design)
 
 
 def _asked(design: Design) -> int:
@@ -254,9 +269,6 @@ def _launch(
     if row is None:
         raise DefinitionError(f"This lab has no run '{run.run_id}'.")
     services.find_keys(plan.design.models)
-    with services.store.drive(run.run_id):
-        _become(plan, run, row)
-    _tell(run, {"more": dict(told)} | {key: told[key] for key in ("until",) if key in told})
     settings = Settings(
         fresh=bool(row["fresh"]),
         budget_usd=budget_usd,
@@ -264,6 +276,12 @@ def _launch(
         policy=Policy(),
         seed=plan.seed,
     )
+    with services.store.drive(run.run_id):
+        # What would be refused is refused before the run is another.
+        known = Stored.read(plan.design, services, run_id=run.run_id, resumed=True, fresh=settings.fresh)
+        settings.after(known, plan.design, services)
+        _become(plan, run, row)
+    _tell(run, {"more": dict(told)} | {key: told[key] for key in ("until",) if key in told})
     return begin(plan, settings, progress=progress, run_id=run.run_id).wait()
 
 

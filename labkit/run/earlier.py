@@ -30,8 +30,12 @@ _BUDGET = """
             (select provenance->>'budget_usd' from runs where run_id = $run),
             'inf'
         )::double as budget_usd,
-        exists (
-            from log.run_events where run_id = $run and (detail->>'allow_unpriced') = 'true'
+        coalesce(
+            (
+                select detail->>'allow_unpriced' = 'true' from log.run_events
+                where run_id = $run and (detail->>'budget_usd') is not null order by written_at desc limit 1
+            ),
+            false
         ) as allow_unpriced
 """
 _COSTS = """
@@ -55,6 +59,7 @@ class Earlier(NamedTuple):
     budget_usd: float = math.inf
     """The last launch's; infinite: none."""
     allow_unpriced: bool = False
+    """Whether that launch asked what has no price outside its budget."""
     spent_usd: float = 0.0
     """Over all launches, with what was set aside for requests that may have been paid for unanswered."""
     before: Mapping[str, Before] = {}
@@ -88,7 +93,8 @@ class Earlier(NamedTuple):
         budget_usd = self.budget_usd if given_usd is None else given_usd
         spent = f", USD {usd(self.spent_usd)} of it spent" if self.resumed else ""
         if budget_usd != math.inf:
-            kept = " as at its last launch (budget_usd= changes it)" if given_usd is None else ""
+            outside = ", outside which models without a price are asked" if self.allow_unpriced else ""
+            kept = f" as at its last launch{outside} (budget_usd= changes it)" if given_usd is None else ""
             return f"budget USD {usd(budget_usd)}{kept}{spent}"
         if self.budget_usd != math.inf:
             return f"no budget any more, it was USD {usd(self.budget_usd)}{spent}"

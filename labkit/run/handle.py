@@ -108,9 +108,7 @@ class Run(Conclusions, Extendable, RunControl):
                 )
                 to_ask = stored.unanswered(design)
                 earlier, given = stored.earlier, settings.budget_usd
-                settings = settings.after(earlier)
-                if settings.budget_usd is not None and not settings.allow_unpriced:
-                    check(unasked.unpriced(design, to_ask, services))
+                settings = settings.after(stored, design, services)
                 told = title(to_ask)
             shown = Progress(
                 title=lambda: "; ".join(filter(None, (told(), earlier.words(given)))),

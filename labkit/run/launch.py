@@ -28,7 +28,7 @@ from labkit.errors import StoreError
 from labkit.keys import Key
 from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
 from labkit.run import replaying, save_definitions, score_answers, unasked
-from labkit.run.earlier import NO_LIMIT, Earlier
+from labkit.run.earlier import NO_LIMIT
 from labkit.run.lab_services import LabServices
 from labkit.run.launch_commands import LaunchCommands
 from labkit.run.stored import Stored
@@ -59,14 +59,18 @@ class Settings:
             switch("allow_unpriced", self.allow_unpriced),
         )
 
-    def after(self, earlier: Earlier) -> Settings:
-        """These, and what they leave open as the run's launches so far had it; no budget is None."""
-        budget_usd = earlier.budget_usd if self.budget_usd is None else self.budget_usd
-        return replace(
-            self,
-            budget_usd=None if budget_usd == math.inf else budget_usd,
-            allow_unpriced=self.allow_unpriced or earlier.allow_unpriced,
-        )
+    def after(self, stored: Stored, design: Design, services: LabServices) -> Settings:
+        """These, and where they give no budget, the run's last and what that allowed; no budget is None.
+
+        Raises `DefinitionError` where a budget could not hold for what is to be asked.
+        """
+        earlier, given = stored.earlier, self.budget_usd
+        budget_usd = earlier.budget_usd if given is None else given
+        allow_unpriced = self.allow_unpriced or (given is None and earlier.allow_unpriced)
+        if budget_usd != math.inf and not allow_unpriced:
+            check(unasked.unpriced(design, stored.unanswered(design), services))
+        held_usd = None if budget_usd == math.inf else budget_usd
+        return replace(self, budget_usd=held_usd, allow_unpriced=allow_unpriced)
 
 
 class Ended(NamedTuple):

@@ -35,7 +35,7 @@ GROWN = """
             coalesce(detail->>'$.more.models[0]', detail->>'$.more.repeats') is not null
         ) as others,
         count(*) filter (where event = 'resumed' and (detail->'$.prompts') is not null)
-            - count(*) filter (where coalesce(detail->>'$.more', detail->>'$.until') is not null) as resumed
+            - count(*) filter (where (detail->'$.more') is not null) as resumed
     from log.run_events where run_id = ?
 """
 MAYBE_PAID = """

@@ -144,14 +144,47 @@ def test_asking_until_several_scores_are_decided(study: Any, rated: Rated) -> No
     assert rated.asked < 240
 
 
-def test_asking_until_decided_ends_with_the_dataset_or_the_limit(study: Any, rated: Rated) -> None:
+def test_asking_until_decided_ends_with_the_dataset_or_the_limit(
+    study: Any, rated: Rated, caplog: pytest.LogCaptureFixture
+) -> None:
     """Equal models are never decided: asking ends with the rows, and says nothing is decided."""
     run = study(a=0.5, b=0.5).run().more(until="decided", rows=30, batch=15)
     assert len(run.generations()) == 100
+    assert caplog.messages == [f"Run {run.run_id} is not decided, and rows= is used up."]
     run = run.more(until="decided", batch=70)
     assert len(run.generations()) == 240
+    assert caplog.messages[1:] == [
+        f"Run {run.run_id} is not decided, and all samples of the dataset are used up."
+    ]
     assert rated.asked == 240
     assert not run.verdict().frame()["decided"].any()
+
+
+def test_nothing_more_to_ask_is_refused_and_costs_no_certainty(study: Any) -> None:
+    """Where the dataset is used up a study that wants more rows stays as it was, and its ranges with it."""
+    run = study().run().more(rows=100)
+    before = run.generations().attrs["grown"]
+    for rows in (None, 10):
+        with pytest.raises(DefinitionError, match=r"has 0 more samples.* Plan over a larger one"):
+            run.more(until="decided", rows=rows)
+    assert run.generations().attrs["grown"] == before
+
+
+def test_a_study_that_may_not_grow_stays_as_it_was(study: Any, rated: Rated) -> None:
+    """A model that no budget can hold is refused before the lab says that the run is another."""
+    run = study(params={"max_tokens": 4}).run(budget_usd=5)
+    free = lk.Model("elsewhere/model", base_url="http://127.0.0.1:9/v1", key_env="")
+    with pytest.raises(DefinitionError, match="A budget cannot hold for elsewhere/model: its price"):
+        run.more(models=[free])
+    assert run.generations().attrs["grown"] == {"rows": 0, "others": 0}
+    assert run.status == "finished"
+
+
+def test_a_look_that_decides_at_once_is_no_resumption(study: Any) -> None:
+    """Only what was stopped and gone on with is told as a reason why times differ."""
+    run = study(a=0.01, b=0.99).run().more(rows=60)
+    run = run.more(until=0.9)
+    assert run.generations().attrs["resumed"] == 0
 
 
 def test_asking_until_narrow_stops_at_the_width(study: Any) -> None:

@@ -131,12 +131,31 @@ def test_a_budget_holds_on_where_none_is_given(
     assert spent(run) > 0.11
 
 
-def test_leave_to_ask_outside_the_budget_holds_on(here: Path, echo: Echo) -> None:
-    """Who gave it at one launch of a run need not give it again with the next."""
-    lab = lk.Lab(here / "lab.duckdb", models=[priced(echo)])
-    plan = lab.plan(prompts=["Say {{ n }}"], models=["scripted/dear"], dataset=ROWS[:1])
-    run = plan.run(budget_usd=1, allow_unpriced=True)
-    assert lab.run(run.run_id).resume().run_id == run.run_id
+def test_leave_to_ask_outside_the_budget_holds_as_long_as_the_budget(
+    here: Path, echo: Echo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who gave it at one launch need not give it with the next, which says so; with another budget it is to
+    be given anew."""
+    free = lk.Model("elsewhere/model", base_url="http://127.0.0.1:9/v1", key_env="")
+    lab = lk.Lab(here / "lab.duckdb", models=[priced(echo), free])
+    plan = lab.plan(
+        prompts=["Say {{ n }}"],
+        models=["scripted/dear", "elsewhere/model"],
+        dataset=ROWS,
+        params={"max_tokens": 10},
+    )
+    once = lk.Policy(fail_fast=True)
+    run = plan.run(budget_usd=0.1, allow_unpriced=True, policy=once)
+    assert run.status == "stopped"
+    capsys.readouterr()
+    assert plan.run(policy=once, progress="lines").run_id == run.run_id
+    assert (
+        "budget USD 0.10 as at its last launch, outside which models without a price"
+        in capsys.readouterr().out
+    )
+    with pytest.raises(lk.errors.DefinitionError, match="A budget cannot hold for elsewhere/model"):
+        plan.run(budget_usd=0.11, policy=once)
+    assert Earlier.read(lab.store, run.run_id)[:2] == (0.1, True)
 
 
 def test_the_budget_of_an_older_lab_is_that_of_its_first_launch(lab: lk.Lab, echo: Echo) -> None:
