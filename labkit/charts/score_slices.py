@@ -47,7 +47,8 @@ def slices(
     `by` says what the contenders are: `"model"`, `"prompt"` or both in a list; by default models, and both
     where there are several prompts.
     `column` names a sample column (`lang` or `sample.lang`); by default the first with two to twenty
-    values. The largest slices are drawn, at most twenty. `clusters` names a column of samples that belong
+    values. Each value is a slice, so group amounts first, in a column of the frame's own (`pandas.cut`); the
+    largest slices are drawn, at most twenty. `clusters` names a column of samples that belong
     together. Raises DefinitionError for an unknown column.
     """
     import pandas as pd

@@ -50,7 +50,7 @@ def provenance_rows(given: Material) -> Rows:
         ("workspace", run["workspace"]),
         ("started", moment(run["started_at"])),
         ("ended", moment(run["ended_at"])),
-        ("spent (USD)", _money(run)),
+        ("spent (USD)", _money(given)),
         ("maybe paid without an answer", run["maybe_paid"]),
     ]
     for name, value in found.items():
@@ -123,9 +123,16 @@ def as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
 
 
-def _money(run: Mapping[str, Any]) -> str:
-    cost = run["cost_usd"]
-    if cost is None:
+def _money(given: Material) -> str:
+    run, summary = given.run, given.summary
+    spent = _usd(run["cost_usd"], known=not (run["cost_unknown"] or run["maybe_paid"]))
+    if not summary["replayed"].sum():
+        return spent
+    first = _usd(summary["cost_usd"].sum(min_count=1), known=bool(summary["cost_known"].all()))
+    return f"{spent} by this run; its answers cost {first} when first asked"
+
+
+def _usd(cost: float | None, *, known: bool) -> str:
+    if cost is None or cost != cost:
         return "not known"
-    least = "at least " if run["cost_unknown"] or run["maybe_paid"] else ""
-    return f"{least}{cost:.6g}"
+    return f"{'' if known else 'at least '}{cost:.6g}"

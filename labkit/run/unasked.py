@@ -83,7 +83,8 @@ def reason(
     wanted = lacking or {row["generation_id"] for row in stopped}
     left = [job(design, place, cell, pricers) for place, cell in cells if cell.generation_id in wanted]
     words = f"{_counted(len(stopped))} {_NOT_ASKED}: {why.rstrip('.')}."
-    return f"{words} {price(left, design, means, bool(lacking))}"
+    some = bool(lacking) and len(lacking) < len(stopped)
+    return f"{words} {price(left, design, means, bool(lacking), some=some)}"
 
 
 def _counted(cells: int) -> str:
@@ -91,21 +92,29 @@ def _counted(cells: int) -> str:
 
 
 def price(
-    left: Sequence[Job], design: Design, mean_usd: Mapping[str, float | None], lacking_money: bool
+    left: Sequence[Job],
+    design: Design,
+    mean_usd: Mapping[str, float | None],
+    lacking_money: bool,
+    *,
+    some: bool,
 ) -> str:
-    """In words what asking `left` costs: at most, and at the mean of the answers so far, by model."""
+    """In words what asking `left` costs: at most, and at the mean of the answers so far, by model. They are
+    all that were not asked, or only `some` of them."""
     way = "`run.resume()` asks them."
     if lacking_money:
         way = "`run.resume(budget_usd=…)` asks them: a budget counts what is already spent."
-    which = f"the {len(left):,} that lack money" if lacking_money else "them"
+    which = f"the {len(left):,} that lack money" if some else "them" if len(left) > 1 else "it"
+    those = f"The {len(left):,} that lack money" if some else f"The remaining {len(left):,}"
+    cost = "cost" if len(left) > 1 else "costs"
     models = {model.id: model for model in design.models}
     bounds = [worst_usd(one, models[one.cell.model]) for one in left]
     known = [usd for usd in bounds if usd is not None]
     if not known:
         return f"What it costs to ask {which} is not known. {way}"
     if len(known) == len(left) and not any(known):
-        return f"To ask {which} costs nothing. {way}"
-    words = f"To ask {which} costs at most USD {at_most(sum(known))}"
+        return f"{those} {cost} nothing. {way}"
+    words = f"{those} {cost} at most USD {at_most(sum(known))}"
     if len(known) < len(left):
         words += f" for {len(known):,} of them, and for the others nobody knows what"
     means = [mean_usd.get(one.cell.model) for one in left]

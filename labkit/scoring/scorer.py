@@ -220,7 +220,9 @@ def _told(error: Exception) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001 - even an exception's own text may raise
         text = "(its message cannot be shown)"
-    return f"{type(error).__name__}: {text}"[:500]
+    # What a newcomer meets first: 30 < sample["amount"].
+    hint = " (columns of a CSV are text)" if isinstance(error, TypeError) and "'str'" in text else ""
+    return f"{type(error).__name__}: {text}"[: 500 - len(hint)] + hint
 
 
 def _detail_fault(detail: Mapping[str, Any]) -> str | None:

@@ -20,7 +20,7 @@ from labkit.verdict.ranks import over, records
 from labkit.verdict.settling import settling_notes
 from labkit.verdict.timing import clock_notes, time_notes
 from labkit.verdict.words import NEARLY, Terms, score_note
-from labkit.visible import visible
+from labkit.visible import quoted, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +140,9 @@ def notes(
 
     `others` are scores that there are, where none was named.
     """
-    beside = f"; scored too: {visible(', '.join(others))} (name one, or several in a list)" if others else ""
+    one = "it" if len(others) == 1 else "one"
+    see = f"; see {one} by run.verdict({quoted(others[0])})" if others else ""
+    beside = f"; scored too: {visible(', '.join(others))}{see}" if others else ""
     said = [f"{_score_note(found, terms)}{beside}", *lacking, *_missing_notes(contenders, shown)]
     said += _range_notes(found, pairs, shown, terms) + _replay_notes(found, terms)
     unpriced = [shown[name] for name in found.names if name in terms.unpriced]
@@ -255,7 +257,7 @@ def _looks(study: Basis) -> str:
 
 
 def _score_note(found: ContenderTable, terms: Terms) -> str:
-    parts = [score_note(terms)]
+    parts = [score_note(terms, given=bool(found.score.counts.any()))]
     if terms.better == "lower":
         parts.append("lower is better")
     if found.over:

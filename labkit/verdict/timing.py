@@ -142,7 +142,7 @@ def _of_pairs(count: int, of: int) -> str:
 
 
 def _condition(clock: Clock) -> str:
-    where = "on this machine" if clock.here else "over the network"
+    where = "inside labkit" if clock.here else "over HTTP"  # which may lead to this machine as well
     return where if clock.in_flight is None else f"{where}, {clock.in_flight:g} in flight"
 
 
@@ -156,7 +156,7 @@ def conditions(first: Clock, second: Clock) -> list[str]:
         if most > ALIKE_FLIGHTS * least:
             found.append(f"{first.in_flight:g} against {second.in_flight:g} requests in flight")
     if first.here != second.here:
-        found.append("one on this machine and the other over the network")
+        found.append("one runs inside labkit, the other is asked over HTTP")
     return found
 
 

@@ -83,11 +83,14 @@ class Terms:
         return "" if self.samples else f" over {counted(row['samples'], 'sample')}"
 
 
-def score_note(terms: Terms) -> str:
-    """Which score, and in what unit it is told."""
+def score_note(terms: Terms, *, given: bool = True) -> str:
+    """Which score, and in what unit it is told; bounds stand with the scores, so without a single one (not
+    `given`) nothing is known of them."""
     scale = terms.study.scale
     if scale.unit:
         return f"score: {terms.scorer}, 1 point = 0.01"
+    if not scale.bounded and not given:
+        return f"score: {terms.scorer}, no answer has it"
     if not scale.bounded:
         return f"score: {terms.scorer}, no bounds declared"
     low, high = (f"{end:g}".replace("-", "−") for end in (scale.low, scale.high))

@@ -171,7 +171,8 @@ def line(live: LiveRun) -> str:
     else:
         cost = f"{cost_words(tallies, before_usd=live.spent_usd)} of {usd(live.budget_usd)}"
     if live.before is not None:
-        cost += f", USD {usd(sum(t.cost_usd for t in tallies))} of it by this launch"
+        own_usd = sum(t.cost_usd for t in tallies)
+        cost += f", USD {usd(own_usd)} of it by this launch" if own_usd else ", nothing by this launch"
     parts.append(cost)
     over = live.over.is_set()
     asked, asking_s = sum(t.answered + t.failed for t in tallies), live.asking.seconds or live.took_s or 0.0

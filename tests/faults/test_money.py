@@ -68,7 +68,8 @@ def test_a_budget_holds_at_256_in_flight(
         f"{counts['stopped']} cells were not asked: The next request may cost up to USD"
     )
     lacking = (frame["error_type"] == "BudgetExhausted").sum()
-    assert f"To ask the {lacking} that lack money costs at most USD" in run.left
+    which = f"remaining {lacking}" if lacking == counts["stopped"] else f"{lacking} that lack money"
+    assert f"The {which} cost at most USD" in run.left
     likely_usd = float(run.left.partition("about USD ")[2].split()[0])
     assert run.left in repr(run)
     channel.script(then={"usage_to": [INPUT_TO, 40], "first_s": [0.4, 0.9]})

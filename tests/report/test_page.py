@@ -113,6 +113,18 @@ def test_a_run_without_scores_has_a_report_without_verdict(here: Path, lab: Any,
     assert "Nothing was scored" in run.report(here / "r.md").read_text(encoding="utf-8")
 
 
+def test_a_run_of_replays_tells_what_its_answers_cost(here: Path, lab: Any, echo: Any) -> None:
+    """It spent nothing, and the answers that it tells of were paid for by another run."""
+    model = echo("dear").replace(prices={"input": 1e3, "output": 1e3})
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[model], dataset=[{"n": n} for n in range(3)])
+    first = plan.run()
+    usd = first.summary()["cost_usd"].sum()
+    assert usd > 0
+    told = [run.report(here / "r.html").read_text(encoding="utf-8") for run in (first, plan.run())]
+    assert f"<td>{usd:.6g}</td>" in told[0]
+    assert f"0 by this run; its answers cost {usd:.6g} when first asked" in told[1]
+
+
 @pytest.mark.alone
 def test_a_browser_draws_it_without_a_word(run: Any, here: Path, chromium: Any) -> None:
     """S8: in Chromium the charts are drawn, nothing is asked for, nothing complains, no dialog opens."""

@@ -144,6 +144,20 @@ def test_replays_count_like_their_originals(made: lk.Run, plan: Any) -> None:
     assert counts.iloc[0].tolist() == [4, 3, 1, 1]
 
 
+def test_no_bounds_are_missed_where_no_answer_has_a_score(lab: lk.Lab, echo: Echo) -> None:
+    """Bounds that were declared, and broken by each answer, are not said to be undeclared; of a score that
+    answers have without any it is said."""
+    tone = lk.Scorer("tone", lambda generation, sample: 7, low=0, high=5)
+    free = lk.Scorer("free", lambda generation, sample: 7)
+    run = lab.plan(
+        prompts=["Say {{ n }}"], models=[echo("a"), echo("b")], dataset=ROWS, scorers=[tone, free]
+    ).run()
+    verdict = run.verdict("tone")
+    assert verdict.notes[0] == "score: tone, no answer has it"
+    assert "the value 7 lies outside the declared 0 to 5" in str(verdict)
+    assert run.verdict("free").notes[0] == "score: free, no bounds declared"
+
+
 def test_two_scorers_are_both_shown_and_a_report_names_the_other(lab: lk.Lab, echo: Echo, here: Path) -> None:
     """Neither the table nor the verdict picks one without a word; a card tells the one it picked."""
     run = lab.plan(
@@ -153,7 +167,7 @@ def test_two_scorers_are_both_shown_and_a_report_names_the_other(lab: lk.Lab, ec
     shown = repr(run.summary())
     assert "score: contains" in shown
     assert "score: exact" in shown
-    assert any("scored too: contains, dept (name one, or" in note for note in run.verdict().notes)
+    assert "scored too: contains, dept; see one by run.verdict('contains')" in run.verdict().notes[0]
     assert not any("scored too" in note for note in run.verdict("exact").notes)
     page = run.report(here / "r.html").read_text(encoding="utf-8")
     missing = page.partition("<h2>Missing data</h2>")[2].partition("<h2>")[0]

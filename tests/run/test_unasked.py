@@ -25,7 +25,7 @@ def test_a_run_that_lacks_money_says_what_the_rest_costs(lab: lk.Lab, echo: Echo
     count = (frame["status"] == "stopped").sum()
     assert run.left is not None
     assert run.left.startswith(f"{count} cells were not asked: The next request may cost up to USD ")
-    most_usd = float(run.left.partition("costs at most USD ")[2].split(",")[0])
+    most_usd = float(run.left.partition("cost at most USD ")[2].split(",")[0])
     about_usd = float(run.left.partition("about USD ")[2].split()[0])
     spent_usd = frame["cost_usd"].sum()
     again = run.resume(budget_usd=most_usd + spent_usd)
@@ -58,7 +58,7 @@ def test_a_cost_that_is_not_known_is_said(lab: lk.Lab, echo: Echo) -> None:
     run = plan.run(budget_usd=0.001, allow_unpriced=True)
     assert run.left is not None
     count = (run.generations()["status"] == "stopped").sum()
-    assert f"To ask the {count} that lack money costs at most USD" in run.left
+    assert f"The remaining {count} cost at most USD" in run.left
     assert "for 10 of them, and for the others nobody knows what." in run.left
 
 
@@ -71,14 +71,16 @@ def test_what_was_stopped_by_hand_is_counted_and_priced(lab: lk.Lab, echo: Echo)
     count = (run.generations()["status"] == "stopped").sum()
     asks = "`run.resume()` asks them."
     assert run.left == (
-        f"{count} cells were not asked: The run was stopped: enough seen. To ask them costs nothing. {asks}"
+        f"{count} cells were not asked: The run was stopped: enough seen. "
+        f"The remaining {count} cost nothing. {asks}"
     )
     dear = slow.replace(id="scripted/dear", prices=DEAR)
     plan = lab.plan(prompts=["Say {{ n }}"], models=[dear], dataset=ROWS, params={"max_tokens": 10})
     run = plan.start()
     run.stop("interrupted")
     run.wait()
-    assert "cells were not asked: The run was stopped: interrupted. To ask them costs at most USD" in run.left
+    assert "cells were not asked: The run was stopped: interrupted. The remaining " in run.left
+    assert "cost at most USD" in run.left
     assert run.left.endswith(asks)
     assert run.status == "stopped"
     assert run.resume().left is None
@@ -107,6 +109,14 @@ def test_a_run_that_was_broken_off_counts_what_is_missing(lab: lk.Lab, echo: Ech
         f"{missing} of 10 cells have no finished answer: the process ended. "
         f"`lab.again('{run.run_id}').run()` asks them."
     )
+
+
+def test_a_launch_that_paid_nothing_says_so_in_a_word(lab: lk.Lab, echo: Echo) -> None:
+    """What was spent is the run's; a launch that had nothing left to ask adds "nothing", and no zero."""
+    model = echo("dear").replace(prices=DEAR)
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[model], dataset=ROWS, params={"max_tokens": 10})
+    run = plan.run().resume()
+    assert f"USD {usd(run.generations()['cost_usd'].sum())}, nothing by this launch" in run.progress.line()
 
 
 def test_the_line_of_a_resumed_run_tells_the_runs_totals(lab: lk.Lab, echo: Echo) -> None:

@@ -124,6 +124,23 @@ def test_an_exception_that_cannot_be_shown_is_still_a_row(generation, sample):
     assert "Nasty" in row.error
 
 
+def test_text_taken_for_a_number_is_told_with_where_it_comes_from(generation, sample):
+    """Each value of a CSV is text; other mistakes of types, and other errors, have no such hint."""
+
+    def over(generation, sample):
+        return sample["amount"] > 30
+
+    def more(generation, sample):
+        return [] + {}
+
+    rows = score([over, more], generation=generation(), sample=sample(amount="45"), at=NOW)
+    assert rows[0].error is not None
+    assert rows[0].error.endswith("instances of 'str' and 'int' (columns of a CSV are text)")
+    assert rows[1].error is not None
+    assert "CSV" not in rows[1].error
+    assert score(over, generation=generation(), sample=sample(amount=45), at=NOW)[0].value == 1.0
+
+
 def test_an_interrupt_is_not_swallowed(generation, sample):
     """Ctrl-C in a scorer stops the scoring, as it should."""
 

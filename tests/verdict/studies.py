@@ -458,7 +458,7 @@ LABELS = {
 
 
 def nine(n: int = 30) -> pd.DataFrame:
-    """Three prompts on three models, of which two are local and free, and one is asked over the network."""
+    """Three prompts on three models, of which two are local and free, and one is asked over HTTP."""
     rng = np.random.default_rng(3)
     easy, parts = rng.random(n), []
     for prompt, rates in {
@@ -735,7 +735,7 @@ def _() -> Verdict:
     return verdict(frame(TIMED, latency_s={A: 1, B: 0.4}, in_flight={A: 2, B: 16}))
 
 
-@study("One local, one over the network", "The ratio, and that conditions differ.")
+@study("One local, one asked over HTTP", "The ratio, and that conditions differ.")
 def _() -> Verdict:
     scores = {"local/a": TIMED[A], "openai/b": TIMED[B]}
     return verdict(frame(scores, latency_s={"local/a": 5}))

@@ -91,9 +91,7 @@ def test_what_all_pairs_share_stands_once_in_the_notes():
     """Conditions of timing, the samples, what more samples mean: no sentence tells them, none is lost."""
     found = studies.nine_combinations()
     (conditions,) = [note for note in found.notes if note.startswith("timed under other conditions")]
-    assert (
-        "over the network, 4 in flight: fake/dept-1; on this machine, 1 in flight: Gemma 3 270M" in conditions
-    )
+    assert "over HTTP, 4 in flight: fake/dept-1; inside labkit, 1 in flight: Gemma 3 270M" in conditions
     for said in found.sentences:
         assert len(said) < 300
         assert not re.search("in flight|over 30 samples|with chance", said)

@@ -59,7 +59,7 @@ def test_other_concurrency_and_another_machine_stand_beside_the_ratio(frame, sco
         "which alone may explain it" in found.sentences[0]
     )
     local = verdict(frame({"local/a": scores[A], "openai/b": scores[B]}, latency_s={"local/a": 5}))
-    assert "one on this machine and the other over the network" in local.sentences[0]
+    assert "(one runs inside labkit, the other is asked over HTTP)" in local.sentences[0]
 
 
 def test_latencies_that_hang_together_in_time_are_refused(frame, ones):

@@ -213,6 +213,6 @@ def test_why_a_cell_is_not_asked_is_told_at_once(
         generation(cell("m/one", "s1"), None, error_type="BudgetExhausted", error_message="spent", **none)
     )
     assert found.left == "m/one: BudgetExhausted: spent"
-    found.close(left="2 cells were not asked: spent. To ask them costs at most USD 1.")
+    found.close(left="2 cells were not asked: spent. The remaining 2 cost at most USD 1.")
     assert found.left.startswith("2 cells")
     assert found.last_failure == ""
