@@ -124,8 +124,7 @@ def _answer(run: Run, frame: pd.DataFrame) -> list[str]:
         said, call = [], f"run.verdict({scores}, by={by})"
     else:
         said, call = list(found.sentences[:1]), f"run.verdict(by={list(found.by)})"
-    rests = f"(95 % holds for all that is said of scores together; each pair by {call})"
-    return [found.headline, *found.conclusion, *said, rests]
+    return [found.headline, *found.conclusion, *said, f"({found.assurance}; each pair by {call})"]
 
 
 def _as_json(run: Run, frame: pd.DataFrame) -> dict[str, Any] | None:
@@ -133,7 +132,13 @@ def _as_json(run: Run, frame: pd.DataFrame) -> dict[str, Any] | None:
         found = _verdict(run, frame)
     except DefinitionError as error:
         return {"headline": str(error), "conclusion": []}
-    return None if found is None else {"headline": found.headline, "conclusion": list(found.conclusion)}
+    if found is None:
+        return None
+    return {
+        "headline": found.headline,
+        "conclusion": list(found.conclusion),
+        "assurance": found.assurance,
+    }
 
 
 @click.command()

@@ -103,7 +103,42 @@ def test_show_ends_in_the_answer(call: Call, lab: lk.Lab, echo: Callable[..., An
     for said in both.conclusion:
         assert words(said) in told
     as_json = json.loads(call("show", "--json").stdout)["verdict"]
-    assert as_json == {"headline": both.headline, "conclusion": list(both.conclusion)}
+    assert as_json == {
+        "headline": both.headline,
+        "conclusion": list(both.conclusion),
+        "assurance": "95 % holds for all that is said of scores together",
+    }
+    assert f"({as_json['assurance']}; each pair by" in told
+
+
+def test_show_claims_no_more_than_the_verdict_of_a_study_that_grew(
+    call: Call, lab: lk.Lab, echo: Callable[..., Any]
+) -> None:
+    """What the growth does to the level is told in the verdict's own words, and no level that it is not."""
+    prompts = [lk.Prompt("right", "{{ text }}"), lk.Prompt("wrong", "not {{ text }}")]
+    rows = [{"text": f"{number}", "target": f"{number}"} for number in range(30)]
+    plan = lab.plan(prompts=prompts, models=[echo("a")], dataset=rows, scorers=[lk.exact()])
+    run = plan.head(20).run().more(rows=10)
+    told, verdict = words(call("show").stdout), run.verdict(by="prompt")
+    assert "at most 7.5 % of studies with nothing to find make a false claim" in verdict.assurance
+    assert verdict.assurance in verdict.notes
+    assert f"({verdict.assurance}; each pair by" in told
+    assert "95 % holds" not in told
+    as_json = json.loads(call("show", "--json").stdout)["verdict"]
+    assert as_json["assurance"] == verdict.assurance
+
+
+def test_show_says_that_looks_at_replays_are_not_counted(
+    call: Call, lab: lk.Lab, echo: Callable[..., Any]
+) -> None:
+    """Answers that were there before may have been looked at: the level stands, and that beside it."""
+    prompts = [lk.Prompt("right", "{{ text }}"), lk.Prompt("wrong", "not {{ text }}")]
+    rows = [{"text": f"{number}", "target": f"{number}"} for number in range(30)]
+    plan = lab.plan(prompts=prompts, models=[echo("a")], dataset=rows, scorers=[lk.exact()])
+    plan.head(20).run()
+    plan.run()
+    said = "95 % holds for all that is said of scores together; but 40 of 60 answers are replays: if they"
+    assert said in words(call("show").stdout)
 
 
 def test_a_run_that_goes_on_has_no_answer_yet(call: Call, lab: lk.Lab, echo: Callable[..., Any]) -> None:
