@@ -54,6 +54,7 @@ class Run(Conclusions, Extendable, RunControl):
         self._launch = launch
         self._over: Future[None] = Future()
         self.progress: Progress | None = None
+        self._title: Callable[[Sequence[Place]], Callable[[], str]] = lambda _: lambda: ""
         self._driving = ExitStack()
         self._thread: threading.Thread | None = None
 
@@ -134,7 +135,7 @@ class Run(Conclusions, Extendable, RunControl):
                 watcher=shown,
             )
             run = cls(run_id, services=services, launch=launch)
-            run.progress = shown
+            run.progress, run._title = shown, title
             shown.steer(run)
             shown.start()  # here and not in the thread: what it shows belongs to this cell
             run._driving = driving.pop_all()
@@ -255,14 +256,13 @@ class Run(Conclusions, Extendable, RunControl):
             going: Run = self._go_on(self, budget_usd=budget_usd, scorers=scorers, progress=progress)
             return going
         launch = self._driven()
-        title = self.progress.title if self.progress else ""
         return Run.start(
             launch.design,
             services=self._services,
             scorers=launch.scorers if scorers is None else as_scorers(scorers),
             settings=replace(launch.settings, budget_usd=budget_usd),
             progress=progress,
-            title=lambda _: lambda: title,
+            title=self._title,
             run_id=self.run_id,
         ).wait()
 

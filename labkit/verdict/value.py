@@ -66,7 +66,7 @@ class Verdict:
     notes: tuple[str, ...]
     """What the sentences rest on: samples, levels, corrections, missing answers, clocks."""
     assurance: str
-    """How far what is said of scores may be trusted, in short: the level, or how the study's growth counts."""
+    """How far what is said of scores may be trusted, in short: the level, or what growth does to it."""
     scale: Scale
     """What the scorer declares of its values."""
     contenders: pd.DataFrame
