@@ -9,6 +9,7 @@ import click
 
 from labkit.cli.output import json_option, show_frame, show_json, show_rows
 from labkit.cli.which_lab import existing, lab_option
+from labkit.dollars import usd
 from labkit.errors import DefinitionError
 from labkit.lab import Lab
 from labkit.nearest import by_likeness
@@ -65,7 +66,8 @@ def runs(workspace: str | None, limit: int, as_json: bool, path: str | None) -> 
         "started_at",
     ]
     empty = "no run yet" if workspace is None else f"no run in workspace {workspace!r}"
-    show_frame(frame if as_json else frame[columns], as_json=as_json, empty=empty)
+    told = frame.assign(cost_usd=frame["cost_usd"].map(usd, na_action="ignore"))[columns]
+    show_frame(frame if as_json else told, as_json=as_json, empty=empty)
 
 
 @click.command()

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 import labkit as lk
+from labkit.dollars import usd
 from labkit.providers.script import Reply
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
@@ -72,6 +73,20 @@ def test_runs_and_show_tell_the_history(call: Call, filled: lk.Lab) -> None:
     told = json.loads(call("show", row["run_id"], "--json").stdout)
     assert told["summary"][0]["n"] == 2
     assert told["verdict"] is None
+
+
+def test_runs_tells_costs_as_everything_that_tells_of_money(
+    call: Call, lab: lk.Lab, echo: Callable[..., Any]
+) -> None:
+    """A small sum stands in plain digits, one that is not known is left out; JSON has the number."""
+    for name, prices in (("cheap", {"input": 1.0, "output": 1.0}), ("dark", None)):
+        model = echo(name) if prices is None else echo(name).replace(prices=prices)
+        lab.plan(prompts=["{{ n }}"], models=[model], dataset=[{"n": "a"}], experiment=name).run()
+    costs = {row["experiment"]: row["cost_usd"] for row in json.loads(call("runs", "--json").stdout)}
+    assert 0 < costs["cheap"] < 1e-4
+    told = call("runs").stdout
+    assert f" {usd(costs['cheap'])} " in told
+    assert not {"e-", "nan", "None"} & set(told.split())
 
 
 def words(text: str) -> str:
