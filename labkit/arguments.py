@@ -21,7 +21,7 @@ def check(*faults: Sequence[str]) -> None:
 
     >>> check(text("reason", 3), whole("rows", 0))
     Traceback (most recent call last):
-    labkit.errors.DefinitionError: 2 things to mend before anything is asked:
+    labkit.errors.DefinitionError: 2 things to mend:
       1. reason is 3; give a text.
       2. rows is 0; use a whole number from 1 up.
     """

@@ -59,7 +59,7 @@ class DefinitionError(LabkitError):
         if len(self.faults) == 1:
             text = self.faults[0]
         else:
-            text = f"{len(self.faults)} things to mend before anything is asked:\n" + "\n".join(
+            text = f"{len(self.faults)} things to mend:\n" + "\n".join(
                 f"  {number}. {fault}" for number, fault in enumerate(self.faults, 1)
             )
         super().__init__(text)

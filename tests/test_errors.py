@@ -45,7 +45,7 @@ def test_every_class_says_what_it_means() -> None:
 def test_all_faults_stand_in_one_message() -> None:
     """A definition with several faults names each of them, numbered."""
     error = errors.DefinitionError(["no prompt", "no model"])
-    assert str(error) == "2 things to mend before anything is asked:\n  1. no prompt\n  2. no model"
+    assert str(error) == "2 things to mend:\n  1. no prompt\n  2. no model"
     assert str(errors.DefinitionError("no prompt")) == "no prompt"
 
 

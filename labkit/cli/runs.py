@@ -9,6 +9,7 @@ import click
 
 from labkit.cli.output import json_option, show_frame, show_json, show_rows
 from labkit.cli.which_lab import existing, lab_option
+from labkit.dollars import usd
 from labkit.errors import DefinitionError
 from labkit.lab import Lab
 from labkit.nearest import by_likeness
@@ -65,7 +66,8 @@ def runs(workspace: str | None, limit: int, as_json: bool, path: str | None) -> 
         "started_at",
     ]
     empty = "no run yet" if workspace is None else f"no run in workspace {workspace!r}"
-    show_frame(frame if as_json else frame[columns], as_json=as_json, empty=empty)
+    told = frame.assign(cost_usd=frame["cost_usd"].map(usd, na_action="ignore"))[columns]
+    show_frame(frame if as_json else told, as_json=as_json, empty=empty)
 
 
 @click.command()
@@ -124,8 +126,7 @@ def _answer(run: Run, frame: pd.DataFrame) -> list[str]:
         said, call = [], f"run.verdict({scores}, by={by})"
     else:
         said, call = list(found.sentences[:1]), f"run.verdict(by={list(found.by)})"
-    rests = f"(95 % holds for all that is said of scores together; each pair by {call})"
-    return [found.headline, *found.conclusion, *said, rests]
+    return [found.headline, *found.conclusion, *said, f"({found.assurance}; each pair by {call})"]
 
 
 def _as_json(run: Run, frame: pd.DataFrame) -> dict[str, Any] | None:
@@ -133,7 +134,13 @@ def _as_json(run: Run, frame: pd.DataFrame) -> dict[str, Any] | None:
         found = _verdict(run, frame)
     except DefinitionError as error:
         return {"headline": str(error), "conclusion": []}
-    return None if found is None else {"headline": found.headline, "conclusion": list(found.conclusion)}
+    if found is None:
+        return None
+    return {
+        "headline": found.headline,
+        "conclusion": list(found.conclusion),
+        "assurance": found.assurance,
+    }
 
 
 @click.command()

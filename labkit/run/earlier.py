@@ -40,9 +40,9 @@ _BUDGET = """
 """
 _COSTS = """
     select
-        model, coalesce(sum(cost_usd), 0) as cost_usd,
-        count(*) filter (where cost_usd is null and status = 'done') as cost_unknown
-    from log.generations where run_id = ? and replayed_from is null group by model
+        model, coalesce(sum(cost_usd) filter (where replayed_from is null), 0) as cost_usd,
+        count(*) filter (where cost_usd is null and status = 'done' and replayed_from is null) as cost_unknown
+    from log.generations where run_id = ? group by model
 """
 _KINDS = f"""
     select
@@ -63,7 +63,7 @@ class Earlier(NamedTuple):
     spent_usd: float = 0.0
     """Over all launches, with what was set aside for requests that may have been paid for unanswered."""
     before: Mapping[str, Before] = {}
-    """By model, what their answers cost and how they are."""
+    """By model, what their answers cost, replays apart, and how all of them are."""
     resumed: bool = False
 
     @classmethod

@@ -35,6 +35,7 @@ from labkit.run.stored import Stored
 from labkit.scoring import Scorer
 from labkit.scoring import scorers as as_scorers
 from labkit.visible import quoted, shown
+from labkit.widgets.model_progress import ModelProgress, cost_words
 from labkit.widgets.progress import Progress
 
 EXIT_S = 10.0
@@ -54,6 +55,7 @@ class Run(Conclusions, Extendable, RunControl):
         self._launch = launch
         self._over: Future[None] = Future()
         self.progress: Progress | None = None
+        self._title: Callable[[Sequence[Place]], Callable[[], str]] = lambda _: lambda: ""
         self._driving = ExitStack()
         self._thread: threading.Thread | None = None
 
@@ -132,7 +134,7 @@ class Run(Conclusions, Extendable, RunControl):
                 watcher=shown,
             )
             run = cls(run_id, services=services, launch=launch)
-            run.progress = shown
+            run.progress, run._title = shown, title
             shown.steer(run)
             shown.start()  # here and not in the thread: what it shows belongs to this cell
             run._driving = driving.pop_all()
@@ -253,22 +255,34 @@ class Run(Conclusions, Extendable, RunControl):
             going: Run = self._go_on(self, budget_usd=budget_usd, scorers=scorers, progress=progress)
             return going
         launch = self._driven()
-        title = self.progress.title if self.progress else ""
         return Run.start(
             launch.design,
             services=self._services,
             scorers=launch.scorers if scorers is None else as_scorers(scorers),
             settings=replace(launch.settings, budget_usd=budget_usd),
             progress=progress,
-            title=lambda _: lambda: title,
+            title=self._title,
             run_id=self.run_id,
         ).wait()
 
     # -- showing ---------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        told = f": {self.progress.line()}" if self._launch is not None and self.progress is not None else ""
-        return f"Run({self.status}{told}){f' {left}' if (left := self.left) else ''}"
+        counts = self._counts() if self.progress is None else self.progress.line()
+        return f"Run({self.status}{counts and f': {counts}'}){f' {left}' if (left := self.left) else ''}"
+
+    def _counts(self) -> str:
+        """Of a run from history, as of one that is driven: how many of its cells are over, and their cost."""
+        row = self._services.store.run_row(self.run_id)
+        if row is None:
+            return ""
+        ended = row["done"] + row["failed"] + row["partial"]
+        parts = [f"{ended:,} of {row['cells']:,}"]
+        for name, word in (("failed", "failed"), ("stopped", "not asked"), ("replayed", "known")):
+            count = row[name] + (row["partial"] if name == "failed" else 0)
+            parts += [f"{count:,} {word}"] if count else []
+        cost = ModelProgress(cost_usd=row["cost_usd"] or 0.0, cost_unknown=row["cost_unknown"])
+        return " · ".join([*parts, cost_words([cost])])
 
     def _ipython_display_(self) -> None:
         # While it goes a notebook shows the live grid, unless this cell shows it already.

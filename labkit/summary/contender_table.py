@@ -147,7 +147,9 @@ def by_faults(keys: Sequence[Any]) -> list[str]:
 
 def _checked(frame: pd.DataFrame, keys: tuple[str, ...], score: str | None, clusters: str | None) -> str:
     faults = by_faults(keys)
-    wanted = [name for name in (*keys, "sample_id", "status", clusters) if name is not None]
+    # What is nothing to compare by is told once, and not as a column that is not there.
+    compared = keys if not faults else ()
+    wanted = [name for name in (*compared, "sample_id", "status", clusters) if name is not None]
     faults += [
         f"the frame has no column {quoted(name)}" for name in wanted if name not in list(frame.columns)
     ]

@@ -158,6 +158,18 @@ def notes(
     return (*said, *_pair_notes(pairs[pairs["units"] > 1], terms))
 
 
+def assurance(found: ContenderTable, terms: Terms) -> str:
+    """How far what is said of scores may be trusted, without their ranges: the level, and looks before.
+
+    Of a study that grew no level alone is true: its looks share what may go wrong.
+    """
+    study = terms.study
+    if study.grown:
+        return _looks(study)
+    level = f"{study.level * 100:g} % holds for all that is said of scores together"
+    return "; but ".join([level, *_replay_notes(found, terms)])
+
+
 def _replay_notes(found: ContenderTable, terms: Terms) -> list[str]:
     """Answers that were there before may have been looked at, and nobody knows."""
     replays, done = (sum(getattr(clock, what) for clock in found.clocks) for what in ("replays", "done"))

@@ -62,6 +62,11 @@ class Verdicts:
         """What the sentences rest on: first what is so for all scores, then what is so for some."""
         return self._together([one.notes for one in self])
 
+    @property
+    def assurance(self) -> str:
+        """How far what is said of scores may be trusted, in short, as of a verdict by one score."""
+        return "; ".join(self._together([[one.assurance] for one in self]))
+
     def _together(self, said: Sequence[Sequence[str]]) -> tuple[str, ...]:
         """What is said by each score, once: first what is so for all, then the rest behind the names of its
         scores."""

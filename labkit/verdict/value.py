@@ -20,7 +20,7 @@ from labkit.summary.scores import Bounds
 from labkit.verdict import ranks, show
 from labkit.verdict.conclusion import conclusion
 from labkit.verdict.lacking import lacking_notes, nothing_compared
-from labkit.verdict.overall import headline, notes
+from labkit.verdict.overall import assurance, headline, notes
 from labkit.verdict.question import Question, question, questions
 from labkit.verdict.several import Verdicts
 from labkit.verdict.timing import why_apart
@@ -65,6 +65,8 @@ class Verdict:
     """For more than five contenders: the chance of being best, and bands that cannot be told apart."""
     notes: tuple[str, ...]
     """What the sentences rest on: samples, levels, corrections, missing answers, clocks."""
+    assurance: str
+    """How far what is said of scores may be trusted, in short: the level, or what growth does to it."""
     scale: Scale
     """What the scorer declares of its values."""
     contenders: pd.DataFrame
@@ -262,6 +264,7 @@ def _concluded(
         margin=margin,
         better=better,
         watched=study.watched,
+        assurance=assurance(found, terms),
         scale=found.score.scale,
         headline=f"{by_score}{said}",
         conclusion=(

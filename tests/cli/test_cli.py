@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 import labkit as lk
+from labkit.dollars import usd
 from labkit.providers.script import Reply
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
@@ -74,6 +75,20 @@ def test_runs_and_show_tell_the_history(call: Call, filled: lk.Lab) -> None:
     assert told["verdict"] is None
 
 
+def test_runs_tells_costs_as_everything_that_tells_of_money(
+    call: Call, lab: lk.Lab, echo: Callable[..., Any]
+) -> None:
+    """A small sum stands in plain digits, one that is not known is left out; JSON has the number."""
+    for name, prices in (("cheap", {"input": 1.0, "output": 1.0}), ("dark", None)):
+        model = echo(name) if prices is None else echo(name).replace(prices=prices)
+        lab.plan(prompts=["{{ n }}"], models=[model], dataset=[{"n": "a"}], experiment=name).run()
+    costs = {row["experiment"]: row["cost_usd"] for row in json.loads(call("runs", "--json").stdout)}
+    assert 0 < costs["cheap"] < 1e-4
+    told = call("runs").stdout
+    assert f" {usd(costs['cheap'])} " in told
+    assert not {"e-", "nan", "None"} & set(told.split())
+
+
 def words(text: str) -> str:
     """The text on one line, wherever it was broken."""
     return " ".join(text.split())
@@ -103,7 +118,42 @@ def test_show_ends_in_the_answer(call: Call, lab: lk.Lab, echo: Callable[..., An
     for said in both.conclusion:
         assert words(said) in told
     as_json = json.loads(call("show", "--json").stdout)["verdict"]
-    assert as_json == {"headline": both.headline, "conclusion": list(both.conclusion)}
+    assert as_json == {
+        "headline": both.headline,
+        "conclusion": list(both.conclusion),
+        "assurance": "95 % holds for all that is said of scores together",
+    }
+    assert f"({as_json['assurance']}; each pair by" in told
+
+
+def test_show_claims_no_more_than_the_verdict_of_a_study_that_grew(
+    call: Call, lab: lk.Lab, echo: Callable[..., Any]
+) -> None:
+    """What the growth does to the level is told in the verdict's own words, and no level that it is not."""
+    prompts = [lk.Prompt("right", "{{ text }}"), lk.Prompt("wrong", "not {{ text }}")]
+    rows = [{"text": f"{number}", "target": f"{number}"} for number in range(30)]
+    plan = lab.plan(prompts=prompts, models=[echo("a")], dataset=rows, scorers=[lk.exact()])
+    run = plan.head(20).run().more(rows=10)
+    told, verdict = words(call("show").stdout), run.verdict(by="prompt")
+    assert "at most 7.5 % of studies with nothing to find make a false claim" in verdict.assurance
+    assert verdict.assurance in verdict.notes
+    assert f"({verdict.assurance}; each pair by" in told
+    assert "95 % holds" not in told
+    as_json = json.loads(call("show", "--json").stdout)["verdict"]
+    assert as_json["assurance"] == verdict.assurance
+
+
+def test_show_says_that_looks_at_replays_are_not_counted(
+    call: Call, lab: lk.Lab, echo: Callable[..., Any]
+) -> None:
+    """Answers that were there before may have been looked at: the level stands, and that beside it."""
+    prompts = [lk.Prompt("right", "{{ text }}"), lk.Prompt("wrong", "not {{ text }}")]
+    rows = [{"text": f"{number}", "target": f"{number}"} for number in range(30)]
+    plan = lab.plan(prompts=prompts, models=[echo("a")], dataset=rows, scorers=[lk.exact()])
+    plan.head(20).run()
+    plan.run()
+    said = "95 % holds for all that is said of scores together; but 40 of 60 answers are replays: if they"
+    assert said in words(call("show").stdout)
 
 
 def test_a_run_that_goes_on_has_no_answer_yet(call: Call, lab: lk.Lab, echo: Callable[..., Any]) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 import labkit as lk
+from labkit.dollars import usd
 from labkit.errors import DefinitionError
 from labkit.plan.extension import _shared
+from labkit.providers.script import Reply
 
 ROWS = [{"text": f"q{i}", "target": "yes"} for i in range(120)]
 
@@ -69,6 +71,25 @@ def test_more_rows_keep_the_run_and_ask_only_the_new(study: Any, rated: Rated, l
     assert after["score.contains"].notna().all()
     assert lab.runs()[["cells", "done", "status"]].to_numpy().tolist() == [[60, 60, "finished"]]
     assert after.groupby("model")["sample_id"].nunique().tolist() == [30, 30]
+
+
+def test_replays_of_earlier_launches_count_among_the_cut_of_a_grown_run(lab: Any, echo: Any) -> None:
+    """All its answers are told of, also those another run asked; what these cost is none of its own cost."""
+    model = echo(answers=lambda request: Reply(text="so", stop_reason="max_tokens")).replace(
+        prices={"input": 1000.0, "output": 1000.0}
+    )
+    rows = [{"n": str(number)} for number in range(10)]
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[model], dataset=rows, params={"max_tokens": 1})
+    paid = plan.head(6).run().generations()["cost_usd"].sum()
+    replayed = plan.head(6).run()
+    assert replayed.generations()["replayed_from"].notna().all()
+    grown = replayed.more(rows=2)
+    assert "8 of 8 answers ended at max_tokens" in grown.progress.notes[0]
+    assert "8 of 8" in grown.progress.line()
+    assert "8 cut" in grown.progress.line()
+    own = lab.runs().set_index("run_id").loc[grown.run_id, "cost_usd"]
+    assert 0 < own < paid
+    assert f"USD {usd(own)}," in grown.progress.line()
 
 
 def test_more_models_and_repeats_are_balanced(study: Any, rated: Rated) -> None:

@@ -131,6 +131,36 @@ def test_a_budget_holds_on_where_none_is_given(
     assert spent(run) > 0.11
 
 
+def test_a_run_of_history_tells_its_counts_and_its_cost(lab: lk.Lab, echo: Echo) -> None:
+    """What its name shows is that of a run that was driven here, clocks apart."""
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[priced(echo)], dataset=ROWS, params={"max_tokens": 10})
+    run = plan.run(budget_usd=0.13)
+    frame = run.generations()
+    done, spent = frame["status"].eq("done").sum(), usd(frame["cost_usd"].sum())
+    told = f"Run(stopped: {done} of 10 · {10 - done} not asked · USD {spent}) {run.left}"
+    assert repr(lab.run(run.run_id)) == told
+    plan.head(2).run()
+    again = plan.head(2).run()
+    assert repr(lab.run(again.run_id)) == "Run(finished: 2 of 2 · 2 known · USD 0.00)"
+
+
+def test_a_resumed_run_tells_one_budget_and_what_is_known_by_now(lab: lk.Lab, echo: Echo) -> None:
+    """The line of what is to be asked is made anew for each launch, out of the plan."""
+    plan = lab.plan(prompts=["Say {{ n }}"], models=[priced(echo)], dataset=ROWS, params={"max_tokens": 10})
+    run = plan.run(budget_usd=0.13)
+    known, spent = run.generations()["status"].eq("done").sum(), run.generations()["cost_usd"].sum()
+    assert 0 < known < 10
+    for more_usd in (0.13, 0.14, 10):
+        run = run.resume(budget_usd=more_usd)
+        assert run.progress is not None
+        title = run.progress.title
+        assert title.count("budget") == 1
+        assert f"10 requests; {known} known" in title
+        assert title.endswith(f"budget USD {usd(more_usd)}, USD {usd(spent)} of it spent")
+        known, spent = run.generations()["status"].eq("done").sum(), run.generations()["cost_usd"].sum()
+    assert known == 10
+
+
 def test_leave_to_ask_outside_the_budget_holds_as_long_as_the_budget(
     here: Path, echo: Echo, capsys: pytest.CaptureFixture[str]
 ) -> None:

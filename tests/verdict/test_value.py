@@ -464,3 +464,13 @@ def test_of_a_watched_study_that_ordinary_intervals_would_decide_no_number_is_to
     assert not row["decided"]
     assert pd.isna(row["samples_needed"])
     assert "more sample" not in verdict(given, watched=True).sentences[0]
+
+
+def test_a_word_that_is_nothing_to_compare_by_is_one_fault() -> None:
+    """That the frame has no such column follows from it, and is not told beside it."""
+    rows = [{"model": m, "sample_id": "1", "status": "done", "score.ok": 1.0} for m in "ab"]
+    with pytest.raises(DefinitionError) as raised:
+        verdict(pd.DataFrame(rows), by="prompts")
+    assert raised.value.faults == ("by=['prompts']: compare by 'model', 'prompt' or ['prompt', 'model']",)
+    with pytest.raises(DefinitionError, match="the frame has no column 'prompt'"):
+        verdict(pd.DataFrame(rows), by="prompt")
