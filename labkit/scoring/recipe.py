@@ -32,11 +32,11 @@ def built_in(make: Callable[P, Scorer]) -> Callable[P, Scorer]:
     def made(*args: P.args, **kwargs: P.kwargs) -> Scorer:
         scorer = make(*args, **kwargs)
         given = dict(takes.bind(*args, **kwargs).arguments)
-        try:
-            same = json.loads(json.dumps(given)) == given
+        try:  # through bytes, as the lab keeps it: a copy that nobody changes, of what comes back as it was
+            plain = json.loads(json.dumps(given, allow_nan=False, ensure_ascii=False).encode())
         except (TypeError, ValueError, RecursionError):
-            same = False
-        return replace(scorer, recipe={"make": make.__name__, "given": given}) if same else scorer
+            return scorer
+        return replace(scorer, recipe={"make": make.__name__, "given": plain}) if plain == given else scorer
 
     _MAKERS[make.__name__] = made
     return made
