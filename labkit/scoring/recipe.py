@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from labkit.errors import DefinitionError
-from labkit.scoring.scorer import Scorer
+from labkit.scoring.scorer import Scorer, scorers
 
 P = ParamSpec("P")
 _MAKERS: dict[str, Callable[..., Scorer]] = {}
@@ -50,11 +50,12 @@ def kept(scorer: Scorer) -> dict[str, Any]:
 def made_again(told: Mapping[str, Any]) -> Scorer | None:
     """The scorer of which `kept` told this; None where it was a function of one's own.
 
-    >>> made_again({"name": "short"}), made_again({"make": "exact", "given": {"target": "label"}})
+    >>> made_again({"name": "short"}), made_again({"name": "exact", "make": "exact", "given": {}})
     (None, Scorer('exact'))
     """
-    make = _MAKERS.get(told.get("make", ""))
     try:
-        return None if make is None else make(**told["given"])
-    except (DefinitionError, TypeError):  # a later labkit may take other arguments
+        (scorer,) = scorers(_MAKERS[told["make"]](**told["given"]))
+    # A row of the lab may be from another labkit, which took other arguments, or from anybody.
+    except (DefinitionError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
         return None
+    return scorer if scorer.name == told.get("name") else None

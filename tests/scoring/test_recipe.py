@@ -55,10 +55,22 @@ def test_a_built_in_is_made_again(scorer: lk.Scorer) -> None:
         {"name": "own"},
         {"name": "x", "make": "gone", "given": {}},
         kept(scoring.exact()) | {"given": {"a": 1}},
+        {"name": "exact", "make": "exact"},
+        {"name": "exact", "make": "exact", "given": ["target"]},
+        {"name": "exact", "make": ["exact"], "given": {}},
+        {"name": "a", "make": "json_field", "given": {"path": "a", "unreadable": "x"}},
+        {"name": "regex", "make": "regex", "given": {"pattern": "(?:a" * 5000}},
+        {"name": "regex", "make": "regex", "given": {"pattern": "a{99999999999999999999}"}},
+        {"name": 5, "make": "exact", "given": {"name": 5}},
+        {"name": "", "make": "exact", "given": {"name": ""}},
+        {"name": "other", "make": "exact", "given": {}},
+        {"make": "exact", "given": {}},
     ],
+    ids=lambda told: str(told)[:60],
 )
 def test_what_is_not_known_is_none(told: dict[str, Any]) -> None:
-    """An own function, a built-in that is no more, arguments that it does not take."""
+    """An own function, a built-in that is no more, arguments that it does not take, another name; and rows of
+    a lab that labkit did not write."""
     assert made_again(told) is None
 
 
