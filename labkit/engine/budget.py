@@ -29,7 +29,7 @@ class Budget:
     """
 
     def __init__(self, budget_usd: float | None = None, *, spent_usd: float = 0.0) -> None:
-        self._budget = None if budget_usd is None else math.floor(budget_usd * _UNIT)
+        self._budget = None if budget_usd is None else _down(budget_usd)
         self._spent = _up(spent_usd)
         self._reserved = 0
 
@@ -94,7 +94,7 @@ class Budget:
 
     def raise_to(self, budget_usd: float | None) -> None:
         """Set another limit, while the run goes."""
-        self._budget = None if budget_usd is None else math.floor(budget_usd * _UNIT)
+        self._budget = None if budget_usd is None else _down(budget_usd)
 
 
 class Overrun:
@@ -127,6 +127,11 @@ class Overrun:
     def bound_usd(self, bound_usd: float) -> float:
         """The most that a request may cost whose computed bound is this."""
         return max(bound_usd * self.times, bound_usd + self.more_usd)
+
+
+def _down(usd: float) -> int:
+    units = usd * _UNIT
+    return math.floor(units) if units < math.inf else int(usd) * _UNIT
 
 
 def _up(usd: float) -> int:
