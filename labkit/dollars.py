@@ -1,11 +1,16 @@
 """A sum of US dollars in words, as everything that tells of money spent writes it.
 
-Rates and means in tables have their own digits. It knows no budget and no price.
+Of an amount it sees twelve decimal places, as finely as a budget counts. Rates and means in tables have
+their own digits. It knows no budget and no price.
 """
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+
+_EXACT = Context(prec=400)
+"""Digits enough for every float that is finite, and its cents."""
 
 
 def usd(amount: float) -> str:
@@ -18,7 +23,7 @@ def usd(amount: float) -> str:
 
 
 def at_most(amount: float) -> str:
-    """As `usd`, rounded up: no less than the amount.
+    """As `usd`, rounded up: no less than the amount to twelve places.
 
     >>> at_most(0.0021301), at_most(0.0021)
     ('0.00214', '0.0021')
@@ -27,7 +32,7 @@ def at_most(amount: float) -> str:
 
 
 def at_least(amount: float) -> str:
-    """As `usd`, rounded down: no more than the amount.
+    """As `usd`, rounded down: no more than the amount to twelve places.
 
     >>> at_least(0.0021309), at_least(0.0021)
     ('0.00213', '0.0021')
@@ -36,7 +41,10 @@ def at_least(amount: float) -> str:
 
 
 def _written(amount: float, rounding: str) -> str:
-    exact = Decimal(repr(round(float(amount), 12)))  # as it is written, and as finely as a budget counts
+    seen = round(float(amount), 12) + 0.0  # no -0.0
+    if not math.isfinite(seen):
+        return str(seen)
+    exact = Decimal(repr(seen))  # as it is written
     places = max(2, 2 - exact.adjusted()) if exact else 2
-    whole, _, part = f"{exact.quantize(Decimal(1).scaleb(-places), rounding):,f}".partition(".")
+    whole, _, part = f"{exact.quantize(Decimal(1).scaleb(-places), rounding, _EXACT):,f}".partition(".")
     return f"{whole}.{part.rstrip('0').ljust(2, '0')}"

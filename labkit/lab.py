@@ -162,9 +162,9 @@ class Lab(Archive):
         """The plan of an earlier run, or of the `latest`: the same prompts, models, params and samples.
 
         Running it continues the run where it is unfinished, else begins a new one, with replay. `scorers`
-        are by default the run's: built-ins are made again, own functions come along where this lab object
-        still has them; those that are lost are named in the plan's line. Raises `DefinitionError` where the
-        lab does not know enough.
+        are by default the run's: built-ins that it was launched with are made again, own functions and those
+        that came with `run.score` come along where this lab object still has them; those that are lost are
+        named in the plan's line. Raises `DefinitionError` where the lab does not know enough.
         """
         run_id = self.run(run_id).run_id
         marking, lost = kept_scorers(run_id, self._services) if scorers is None else (as_scorers(scorers), ())

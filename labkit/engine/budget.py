@@ -1,7 +1,7 @@
 """The budget of a run: the worst case is set aside before a request leaves, the true cost after it came.
 
-Counted in whole millionths of a millionth of a dollar, rounded up, so that no rounding ever lets a
-budget be passed. It knows sums; who spends them for what it does not.
+Counted in whole millionths of a millionth of a dollar, each cost rounded up, so that no rounding ever lets
+a budget be passed. It knows sums; who spends them for what it does not.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Budget:
     """
 
     def __init__(self, budget_usd: float | None = None, *, spent_usd: float = 0.0) -> None:
-        self._budget = None if budget_usd is None else math.floor(budget_usd * _UNIT)
-        self._spent = _up(spent_usd)
+        self._budget = None if budget_usd is None else _down(budget_usd)
+        self._spent = round(spent_usd * _UNIT)  # a sum of floats: rounded up, its last bit would cost a unit
         self._reserved = 0
 
     def __repr__(self) -> str:
@@ -94,7 +94,7 @@ class Budget:
 
     def raise_to(self, budget_usd: float | None) -> None:
         """Set another limit, while the run goes."""
-        self._budget = None if budget_usd is None else math.floor(budget_usd * _UNIT)
+        self._budget = None if budget_usd is None else _down(budget_usd)
 
 
 class Overrun:
@@ -127,6 +127,11 @@ class Overrun:
     def bound_usd(self, bound_usd: float) -> float:
         """The most that a request may cost whose computed bound is this."""
         return max(bound_usd * self.times, bound_usd + self.more_usd)
+
+
+def _down(usd: float) -> int:
+    units = usd * _UNIT
+    return math.floor(units) if units < math.inf else int(usd) * _UNIT
 
 
 def _up(usd: float) -> int:

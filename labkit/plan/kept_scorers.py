@@ -14,8 +14,9 @@ from labkit.scoring.recipe import made_again
 from labkit.scoring.structure import STRUCTURE
 
 _TOLD = """
-    select detail->'scorers' as scorers from log.run_events
-    where run_id = ? and (detail->'scorers') is not null order by written_at desc limit 1
+    select scorer->>'name' as name, scorer::varchar as told from (
+        select written_at, unnest(detail->'$.scorers[*]') as scorer from log.run_events where run_id = ?
+    ) where (scorer->>'name') is not null order by written_at
 """
 _HAD = """
     select distinct scorer from scores
@@ -33,12 +34,12 @@ class Kept(NamedTuple):
 
 
 def kept_scorers(run_id: str, services: LabServices) -> Kept:
-    """The scorers that the run was launched or scored with."""
+    """The scorers that the run was launched or scored with; of two of one name, the later launch's."""
     store = services.store
     with store.one_opening():
         rows = store.table(_TOLD, [run_id]).to_pylist()
         had = store.table(_HAD, [run_id])["scorer"].to_pylist()
-    told = {one["name"]: one for one in (json.loads(rows[0]["scorers"]) if rows else [])}
+    told = {row["name"]: json.loads(row["told"]) for row in rows}
     here = {one.name: one for one in services.scorers.get(run_id, ())}
     # That of answers in JSON comes with the models that are asked for them.
     names = [name for name in dict.fromkeys([*told, *had]) if name != STRUCTURE]

@@ -21,7 +21,7 @@ def resume(
 ) -> Run:
     """See `run.resume`: this is it, for a run of history whose `plan` this is.
 
-    Raises DefinitionError where the run was scored by a function that is lost and `scorers` is None: what is
+    Raises DefinitionError where the run was scored by a scorer that is lost and `scorers` is None: what is
     asked now would have no such score, and nobody would know.
     """
     store = plan.services.store
@@ -31,7 +31,7 @@ def resume(
     lost = () if scorers is not None else kept_scorers(run.run_id, plan.services).lost
     if lost:
         raise DefinitionError(
-            f"Run {run.run_id} was scored by {', '.join(map(quoted, lost))}, and functions are not kept. "
+            f"Run {run.run_id} was scored by {', '.join(map(quoted, lost))}, of which only the name is kept. "
             "Give all its scorers again: resume(scorers=[…]); or none, to score later: resume(scorers=[])."
         )
     settings = Settings(fresh=bool(row["fresh"]), budget_usd=budget_usd, seed=plan.seed)

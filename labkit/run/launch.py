@@ -151,7 +151,8 @@ class Launch(LaunchCommands):
     # -- the steps, in order ---------------------------------------------------------------------
 
     def _begin(self, writer: Writer) -> None:
-        self._services.scorers[self.run_id] = self.scorers
+        had = {one.name: one for one in (*self._services.scorers.get(self.run_id, ()), *self.scorers)}
+        self._services.scorers[self.run_id] = tuple(had.values())
         if not self.resumed:
             writer.put(
                 RunRecord(

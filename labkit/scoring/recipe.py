@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from labkit.errors import DefinitionError
-from labkit.scoring.scorer import Scorer
+from labkit.scoring.scorer import Scorer, scorers
 
 P = ParamSpec("P")
 _MAKERS: dict[str, Callable[..., Scorer]] = {}
@@ -32,11 +32,11 @@ def built_in(make: Callable[P, Scorer]) -> Callable[P, Scorer]:
     def made(*args: P.args, **kwargs: P.kwargs) -> Scorer:
         scorer = make(*args, **kwargs)
         given = dict(takes.bind(*args, **kwargs).arguments)
-        try:
-            same = json.loads(json.dumps(given)) == given
+        try:  # through bytes, as the lab keeps it: a copy that nobody changes, of what comes back as it was
+            plain = json.loads(json.dumps(given, allow_nan=False, ensure_ascii=False).encode())
         except (TypeError, ValueError, RecursionError):
-            same = False
-        return replace(scorer, recipe={"make": make.__name__, "given": given}) if same else scorer
+            return scorer
+        return replace(scorer, recipe={"make": make.__name__, "given": plain}) if plain == given else scorer
 
     _MAKERS[make.__name__] = made
     return made
@@ -50,11 +50,12 @@ def kept(scorer: Scorer) -> dict[str, Any]:
 def made_again(told: Mapping[str, Any]) -> Scorer | None:
     """The scorer of which `kept` told this; None where it was a function of one's own.
 
-    >>> made_again({"name": "short"}), made_again({"make": "exact", "given": {"target": "label"}})
+    >>> made_again({"name": "short"}), made_again({"name": "exact", "make": "exact", "given": {}})
     (None, Scorer('exact'))
     """
-    make = _MAKERS.get(told.get("make", ""))
     try:
-        return None if make is None else make(**told["given"])
-    except (DefinitionError, TypeError):  # a later labkit may take other arguments
+        (scorer,) = scorers(_MAKERS[told["make"]](**told["given"]))
+    # A row of the lab may be from another labkit, which took other arguments, or from anybody.
+    except (DefinitionError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
         return None
+    return scorer if scorer.name == told.get("name") else None

@@ -94,3 +94,19 @@ def test_a_raised_budget_goes_on() -> None:
     budget.raise_to(2.0)
     assert budget.reserve(0.5)
     assert "0.50 set aside" in repr(budget)
+
+
+def test_a_huge_budget_is_one() -> None:
+    """As large as a number can be."""
+    budget = Budget(1e300, spent_usd=1.0)
+    assert budget.budget_usd == 1e300
+    assert budget.reserve(1e6)
+    budget.raise_to(1.5e308)
+    assert budget.budget_usd == 1.5e308
+
+
+def test_what_the_lab_has_as_spent_costs_no_digit() -> None:
+    """It is a sum of floats, and is counted to the unit that it is nearest to."""
+    spent_usd = 0.012 + 0.012 + 0.012
+    assert spent_usd > 0.036
+    assert "USD 0.094 of the budget" in Budget(0.13, spent_usd=spent_usd).lacking(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,13 +55,62 @@ def test_a_built_in_is_made_again(scorer: lk.Scorer) -> None:
         {"name": "own"},
         {"name": "x", "make": "gone", "given": {}},
         kept(scoring.exact()) | {"given": {"a": 1}},
+        {"name": "exact", "make": "exact"},
+        {"name": "exact", "make": "exact", "given": ["target"]},
+        {"name": "exact", "make": ["exact"], "given": {}},
+        {"name": "a", "make": "json_field", "given": {"path": "a", "unreadable": "x"}},
+        {"name": "regex", "make": "regex", "given": {"pattern": "(?:a" * 5000}},
+        {"name": "regex", "make": "regex", "given": {"pattern": "a{99999999999999999999}"}},
+        {"name": 5, "make": "exact", "given": {"name": 5}},
+        {"name": "", "make": "exact", "given": {"name": ""}},
+        {"name": "other", "make": "exact", "given": {}},
+        {"make": "exact", "given": {}},
     ],
+    ids=lambda told: str(told)[:60],
 )
 def test_what_is_not_known_is_none(told: dict[str, Any]) -> None:
-    """An own function, a built-in that is no more, arguments that it does not take."""
+    """An own function, a built-in that is no more, arguments that it does not take, another name; and rows of
+    a lab that labkit did not write."""
     assert made_again(told) is None
 
 
 def test_of_an_own_function_only_the_name_is_kept() -> None:
     """Nothing else of it can be written down."""
     assert kept(lk.Scorer("own", lambda generation, sample: 1)) == {"name": "own"}
+
+
+def test_a_recipe_is_what_was_given_when_it_was_made() -> None:
+    """What becomes of the caller's schema later is not in it, so that it can always be written down."""
+    schema: dict[str, Any] = {"type": "integer"}
+    scorer = scoring.json_schema(schema)
+    schema["x"] = object()
+    assert kept(scorer) == {
+        "name": "json_schema",
+        "make": "json_schema",
+        "given": {"schema": {"type": "integer"}},
+    }
+
+
+def test_a_recipe_is_of_plain_values() -> None:
+    """A string of one's own class is kept as text."""
+
+    class Column(str):
+        __slots__ = ()
+
+    told = kept(scoring.contains(Column("target")))
+    assert told["given"] == {"target": "target"}
+    assert type(told["given"]["target"]) is str
+
+
+@pytest.mark.parametrize(
+    "scorer",
+    [
+        scoring.json_schema({"type": "integer", "maximum": math.inf}),
+        scoring.json_schema({"default": math.nan}),
+        scoring.json_schema({"title": "\ud800"}),
+        scoring.regex("\ud800"),
+    ],
+)
+def test_of_what_cannot_be_written_as_it_is_only_the_name_is_kept(scorer: lk.Scorer) -> None:
+    """Else another scorer would be made again: JSON has no infinity, and UTF-8 no half of a character."""
+    assert kept(scorer) == {"name": scorer.name}
