@@ -201,7 +201,7 @@ def test_a_run_of_history_is_resumed_where_it_stopped(lab: lk.Lab, echo: Echo) -
     assert run.status == "stopped"
     assert 0 < had < 10
     found = lk.Lab(lab.path, models=[model()]).run(run.run_id)
-    with pytest.raises(DefinitionError, match=r"was scored by 'own', and.*resume\(scorers=\[…\]\)"):
+    with pytest.raises(DefinitionError, match=r"was scored by 'own', of.*resume\(scorers=\[…\]\)"):
         found.resume()
     assert found.resume(scorers=scorers).status == "stopped"
     assert len(asked) == had
