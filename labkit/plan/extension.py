@@ -2,7 +2,8 @@
 
 It makes the wider design, tells the lab that the run is now of that plan, and launches it; what was
 answered stays. Looking while it grows costs something: from then on the run's intervals are those that
-hold at any moment of stopping.
+hold at any moment of stopping. Refusing, widening and launching are one step, which leaves a run as it was or
+larger, and stand together.
 """
 
 from __future__ import annotations

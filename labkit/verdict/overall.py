@@ -1,7 +1,8 @@
 """What can be said of all contenders together: the headline, and the notes that it rests on.
 
 The best can only be among those that nobody is shown to beat: if Holm's claims are all true, which they
-are with the verdict's level, the truly best one is never left out. It calculates nothing.
+are with the verdict's level, the truly best one is never left out. It calculates nothing. What the headline
+claims and the notes say it rests on must not part, and stand together.
 """
 
 from __future__ import annotations

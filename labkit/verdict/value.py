@@ -1,6 +1,7 @@
 """The verdict: frames in, a value out that is a frame, a table and plain sentences.
 
-It does not know runs or labs; whoever has a frame of generations may ask for one.
+It does not know runs or labs; whoever has a frame of generations may ask for one. It is one class with the
+function that makes it, and what each of them takes is told at length.
 """
 
 from __future__ import annotations

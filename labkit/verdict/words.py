@@ -1,7 +1,8 @@
 """One pair in plain sentences: who is better, at what price, in what time, and what could overturn it.
 
 A sentence says what its interval says, rounded outwards, and nothing more. Ranges are those that hold
-together for all pairs. This module reads one row of `labkit.summary.pairwise`; it calculates nothing.
+together for all pairs. This module reads one row of `labkit.summary.pairwise`; it calculates nothing. The
+sentence of one pair has many cases, which are told apart in one place.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def test_a_budget_outlives_a_kill(channel_for: Callable[[str], Any], here: Path)
     victim = subprocess.Popen([*command, "2"], cwd=here)
     while len(channel.seen()) < 15:
         assert victim.poll() is None, "it ended before it could be killed"
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks at what the server was asked: it can only be polled
     victim.kill()
     victim.wait()
     before = len(channel.seen())

@@ -184,6 +184,7 @@ def test_an_own_scorer_that_says_bool_is_one_of_0_or_1(lab: lk.Lab, echo: Echo) 
 def test_an_own_scorer_that_does_not_say_is_told_what_to_write(lab: lk.Lab, echo: Echo) -> None:
     """What the sentence says to write is taken; once answers are scored, the lab knows by itself."""
 
+    # Without annotations, as many are written: that is what is tried.
     def even(generation, sample):  # type: ignore[no-untyped-def]
         return ends_even(generation, sample)
 

@@ -101,6 +101,7 @@ def test_without_a_plan_scores_stand_as_they_were_first_given(
     other, and a score that is given again keeps its place."""
     put(make.run(), make.generation("g1"))
     other = Store(path)
+    # The fold is to be that of the reading below, and no thread's of a store that only writes.
     other._shared.background.start = lambda: None  # type: ignore[method-assign]
     writers = (store.writer(), other.writer())
     for place, name in enumerate((*order, order[0])):
