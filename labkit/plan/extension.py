@@ -31,7 +31,7 @@ from labkit.plan import vision
 from labkit.plan.study import Study
 from labkit.plan.validation import MOST_REPEATS, define
 from labkit.records import RunEvent, RunRecord
-from labkit.run import Run, Settings
+from labkit.run import Run, Settings, unasked
 from labkit.run.stored import Stored
 from labkit.scoring import scorers as as_scorers
 from labkit.scoring.check import column_faults
@@ -278,9 +278,11 @@ def _launch(
         seed=plan.seed,
     )
     with services.store.drive(run.run_id):
-        # What would be refused is refused before the run is another.
-        known = Stored.read(plan.design, services, run_id=run.run_id, resumed=True, fresh=settings.fresh)
-        settings.after(known, plan.design, services)
+        # What would be refused is refused before the run is another. The launch reads all this again, so it
+        # is read here only where something may be.
+        if unasked.unpriced(plan.design, plan.design.places, services):
+            known = Stored.read(plan.design, services, run_id=run.run_id, resumed=True, fresh=settings.fresh)
+            settings.after(known, plan.design, services)
         _become(plan, run, row)
     _tell(run, {"more": dict(told)} | {key: told[key] for key in ("until",) if key in told})
     return begin(plan, settings, progress=progress, run_id=run.run_id).wait()
