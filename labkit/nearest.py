@@ -47,7 +47,7 @@ def meant(name: object, there: Iterable[object], *, likeness: float = MEANT) -> 
 def _text(name: object) -> str:
     try:
         return str(name)
-    except Exception:  # noqa: BLE001 - it is anybody's code
+    except Exception:  # noqa: BLE001 - a name may be any object, whose own text may raise
         return ""
 
 

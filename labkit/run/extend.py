@@ -61,7 +61,8 @@ class Extendable:
             level: How sure, as in `run.verdict`.
             batch: With `until`, so many samples before each look; by default a third of what there is.
             params: What goes to the new `models`; by default what all models of the study share.
-            scorers: Needed for a run from history, since functions are not kept.
+            scorers: By default the run's own. Of a run from history functions of yours are to be given again,
+                since only built-in scorers are kept.
             allow_unpriced: As for `plan.run`.
             progress: As for `plan.run`.
 

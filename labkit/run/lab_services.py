@@ -37,6 +37,11 @@ class LabServices:
     ended: Callable[[], None] | None = field(default=None, compare=False)
     """Called when a run ended: for who shows what the lab has."""
 
+    def remember(self, run_id: str, scorers: Sequence[Scorer]) -> None:
+        """Keep what a run is scored with; of two of one name the later one is its scorer."""
+        had = {one.name: one for one in (*self.scorers.get(run_id, ()), *scorers)}
+        self.scorers[run_id] = tuple(had.values())
+
     def tell_ended(self) -> None:
         """Tell whoever wants to know that a run ended. What goes wrong there is not the run's."""
         if self.ended is not None:

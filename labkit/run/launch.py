@@ -151,8 +151,7 @@ class Launch(LaunchCommands):
     # -- the steps, in order ---------------------------------------------------------------------
 
     def _begin(self, writer: Writer) -> None:
-        had = {one.name: one for one in (*self._services.scorers.get(self.run_id, ()), *self.scorers)}
-        self._services.scorers[self.run_id] = tuple(had.values())
+        self._services.remember(self.run_id, self.scorers)
         if not self.resumed:
             writer.put(
                 RunRecord(

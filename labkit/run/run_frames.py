@@ -169,8 +169,7 @@ class RunFrames:
 
         store, marking = self._services.store, as_scorers(scorers)
         check(column_faults(marking, list(store.samples(self.run_id).values())))
-        had = {one.name: one for one in (*self._services.scorers.get(self.run_id, ()), *marking)}
-        self._services.scorers[self.run_id] = tuple(had.values())
+        self._services.remember(self.run_id, marking)
         made: list[Score] = []
         for failure in mark(self.run_id, marking, store, told=made.append):
             log.warning("Run %s: %s", self.run_id, failure)

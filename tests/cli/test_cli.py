@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +95,16 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_show_ends_in_the_answer(call: Call, lab: lk.Lab, echo: Callable[..., Any]) -> None:
-    """Which prompt on which model, by each score, in the verdict's own words; or why none can be told."""
+def two_prompts(lab: lk.Lab, models: list[lk.Model], scorers: Sequence[Any] = ()) -> lk.Plan:
+    """A prompt that is always right and one that never is, over thirty rows."""
     prompts = [lk.Prompt("right", "{{ text }}"), lk.Prompt("wrong", "not {{ text }}")]
     rows = [{"text": f"{number}", "target": f"{number}"} for number in range(30)]
-    run = lab.plan(prompts=prompts, models=[echo("a"), echo("b")], dataset=rows).run()
+    return lab.plan(prompts=prompts, models=models, dataset=rows, scorers=scorers)
+
+
+def test_show_ends_in_the_answer(call: Call, lab: lk.Lab, echo: Callable[..., Any]) -> None:
+    """Which prompt on which model, by each score, in the verdict's own words; or why none can be told."""
+    run = two_prompts(lab, [echo("a"), echo("b")]).run()
     assert "since nothing was scored" in call("show").stdout
     told = json.loads(call("show", "--json").stdout)["verdict"]
     assert "since nothing was scored" in told["headline"]
@@ -131,9 +136,7 @@ def test_show_claims_no_more_than_the_verdict_of_a_study_that_grew(
     call: Call, lab: lk.Lab, echo: Callable[..., Any]
 ) -> None:
     """What the growth does to the level is told in the verdict's own words, and no level that it is not."""
-    prompts = [lk.Prompt("right", "{{ text }}"), lk.Prompt("wrong", "not {{ text }}")]
-    rows = [{"text": f"{number}", "target": f"{number}"} for number in range(30)]
-    plan = lab.plan(prompts=prompts, models=[echo("a")], dataset=rows, scorers=[lk.exact()])
+    plan = two_prompts(lab, [echo("a")], [lk.exact()])
     run = plan.head(20).run().more(rows=10)
     told, verdict = words(call("show").stdout), run.verdict(by="prompt")
     assert "at most 7.5 % of studies with nothing to find make a false claim" in verdict.assurance
@@ -148,9 +151,7 @@ def test_show_says_that_looks_at_replays_are_not_counted(
     call: Call, lab: lk.Lab, echo: Callable[..., Any]
 ) -> None:
     """Answers that were there before may have been looked at: the level stands, and that beside it."""
-    prompts = [lk.Prompt("right", "{{ text }}"), lk.Prompt("wrong", "not {{ text }}")]
-    rows = [{"text": f"{number}", "target": f"{number}"} for number in range(30)]
-    plan = lab.plan(prompts=prompts, models=[echo("a")], dataset=rows, scorers=[lk.exact()])
+    plan = two_prompts(lab, [echo("a")], [lk.exact()])
     plan.head(20).run()
     plan.run()
     said = "95 % holds for all that is said of scores together; but 40 of 60 answers are replays: if they"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import pytest
@@ -32,8 +33,8 @@ HOUR = timedelta(hours=1)
 
 
 async def sdk_s(channel: Any) -> float:
-    """By how much a stopwatch around the provider's own SDK differs from the server: the most of five
-    answers, one by one. It is what this machine takes to carry a request and to wake up for its answer."""
+    """By how much a stopwatch around the provider's own SDK differs from the server: the median of five
+    answers, one by one. It is what this machine takes now to carry a request and to wake for its answer."""
     said: Any = {"model": "m", "max_tokens": 10, "messages": [{"role": "user", "content": "how far"}]}
     channel.script(then={**PACES[1], "events": 4})
     SDK = AsyncAnthropic if channel.dialect == "anthropic" else AsyncOpenAI
@@ -46,20 +47,25 @@ async def sdk_s(channel: Any) -> float:
             took.append(time.monotonic() - begun)
     seen = channel.asked()["how far"]
     true_s: list[float] = [server["ended"] - server["at"] for server in seen]
-    return max(mine - true for mine, true in zip(took[1:], true_s[1:], strict=True))  # the first one connects
+    return median(mine - true for mine, true in zip(took[1:], true_s[1:], strict=True))  # the first connects
 
 
 def apart(
-    channel: Any, put: Callable[..., Any], kit: Any, in_flight: int, count: int, params: Any = None
+    channel: Any,
+    put: Callable[..., Any],
+    kit: Any,
+    in_flight: int,
+    count: int,
+    params: Any = None,
+    *,
+    allowed_s: float = 0.010,
 ) -> dict[str, list[float]]:
-    """By how much of what is allowed each row's clocks differ from the server's, sorted. Allowed are 10 ms,
-    5 %, or what a stopwatch around the SDK differs in the same minute, which a slow machine makes more.
+    """By how much of what is allowed (`allowed_s` or 5 %) each row's clocks differ from the server's, sorted.
 
     Answers begin and end at times of their own, as real ones do, and one in five requests fails first: it is
     refused where one is out at a time, and breaks where a refusal would leave fewer out. The queue begins
     when a job is taken, which only the client knows, and ends when the server was asked.
     """
-    machine_s = asyncio.run(sdk_s(channel))
     fault = BUSY if in_flight == 1 else BROKEN
     failing = {f"question {number}": [fault] for number in range(0, count, 5)}
     channel.script(then={**PACES[in_flight], "events": 4}, by=failing)
@@ -83,7 +89,7 @@ def apart(
             "retry_s": last["at"] - first["at"],
         }
         for name, true_s in server.items():
-            shares[name].append(abs(getattr(row, name) - true_s) / max(0.010, 0.05 * true_s, machine_s))
+            shares[name].append(abs(getattr(row, name) - true_s) / max(allowed_s, 0.05 * true_s))
     return {name: sorted(values) for name, values in shares.items()}
 
 
@@ -103,14 +109,17 @@ def test_the_clocks_agree_with_the_server(
     put: Callable[..., Any],
     kit: Any,
 ) -> None:
-    """Queue, first text, latency and retries are the server's own, within 10 ms or 5 % (or what a stopwatch
-    around the SDK differs, where that is more), for all rows one by one and for four in five of many, with
-    failures in between; a busy machine delays rows, so one of three rounds must do."""
+    """Queue, first text, latency and retries are the server's own, for all rows one by one and for four in
+    five of many, with failures in between. Allowed are 10 ms, 5 %, or what a stopwatch around the SDK differs
+    just before: machines have slow minutes, in which a process takes 20 ms to wake. One of three rounds must
+    do; the long form below allows no more than 10 ms or 5 %."""
     enough = 1.0 if in_flight == 1 else 0.8
     best = 0.0
     for number in range(ROUNDS):
         channel = channel_for(("anthropic", "openai")[number % 2])
-        best = max(best, agreeing(apart(channel, put, kit, in_flight, count, params)))
+        allowed_s = max(0.010, asyncio.run(sdk_s(channel)))
+        shares = apart(channel, put, kit, in_flight, count, params, allowed_s=allowed_s)
+        best = max(best, agreeing(shares))
         if best >= enough:
             break
     assert best >= enough
