@@ -63,11 +63,11 @@ lint: $(VENV)/.developer
 	$(BIN)/lint-imports
 
 $(VENV)/.user: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --no-compile --quiet --constraint constraints.txt --editable ".[local,notebook]"
+	$(BIN)/python -m pip install --no-compile --quiet --constraint constraints.txt --editable ".[local,notebook,server]"
 	touch $@
 
 $(VENV)/.developer: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --no-compile --quiet --constraint constraints.txt --editable ".[local,notebook,docs,dev]"
+	$(BIN)/python -m pip install --no-compile --quiet --constraint constraints.txt --editable ".[local,notebook,server,postgres,docs,dev]"
 	touch $(VENV)/.user $@
 
 $(VENV)/bin/python:

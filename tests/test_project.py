@@ -48,7 +48,7 @@ def test_conda_installs_what_pip_does() -> None:
         "python>=3.11,<3.14",
         "pip",
         "constraint constraints.txt",
-        "editable .[local,notebook,keyring,docs,dev]",
+        "editable .[local,notebook,keyring,server,postgres,docs,dev]",
     ]
 
 

@@ -1,0 +1,112 @@
+"""Errors as `application/problem+json` (RFC 9457), with `detail` always one text that says what to do.
+
+Clients of the older workbench read `detail` and nothing else. It does not know what may go wrong where.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from labkit.errors import DefinitionError, StoreError
+
+log = logging.getLogger("labkit.server")
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_S = 5
+
+
+class Problem(Exception):
+    """An answer that says what is wrong. `detail` is a sentence or more; `errors` lists faults one by one."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Sequence[str] = (),
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+        self.more = more
+
+    def response(self) -> JSONResponse:
+        """It as what is sent."""
+        body: dict[str, Any] = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            # What came in may hold half a character, which no JSON can.
+            "detail": self.detail.encode(errors="backslashreplace").decode(),
+            **self.more,
+        }
+        if self.errors:
+            body["errors"] = [one.encode(errors="backslashreplace").decode() for one in self.errors]
+        return JSONResponse(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def unavailable(detail: str, *, retry_s: int = RETRY_S) -> Problem:
+    """503, with when to come again."""
+    return Problem(503, detail, headers={"Retry-After": str(retry_s)})
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of the app answered in this form."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DefinitionError, _definition)
+    app.add_exception_handler(StoreError, _store)
+    app.add_exception_handler(Exception, _fault)
+
+
+async def _problem(request: Request, error: Any) -> JSONResponse:
+    answer: JSONResponse = error.response()
+    return answer
+
+
+async def _invalid(request: Request, error: Any) -> JSONResponse:
+    told = [_told(one) for one in error.errors()]
+    if any(one["type"] == "json_invalid" for one in error.errors()):
+        return Problem(400, "The body is not JSON. Send one JSON object, in UTF-8.").response()
+    return Problem(422, " ".join(told), errors=told).response()
+
+
+def _told(fault: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in fault["loc"][1:]) or "The body"
+    return f"{where[:80]}: {fault['msg'].rstrip('.')}."
+
+
+async def _http(request: Request, error: Any) -> JSONResponse:
+    words = {
+        404: "There is nothing at this address. /api/v1/openapi.json lists what there is.",
+        405: f"{request.method} is not possible at this address.",
+    }
+    told = words.get(error.status_code, f"{str(error.detail).rstrip('.')}.")
+    return Problem(error.status_code, told, headers=error.headers).response()
+
+
+async def _definition(request: Request, error: Any) -> JSONResponse:
+    return Problem(422, " ".join(error.faults), errors=error.faults).response()
+
+
+async def _store(request: Request, error: Any) -> JSONResponse:
+    log.warning("The lab could not be read or written: %s", error)
+    return unavailable(f"The lab cannot be read or written now: {error}").response()
+
+
+async def _fault(request: Request, error: Any) -> JSONResponse:
+    # The server prints the traceback by itself; whoever asked is told nothing of what is inside.
+    return Problem(500, "Something went wrong in the service. Its log says what; try again.").response()
