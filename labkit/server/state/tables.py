@@ -116,8 +116,8 @@ class Audit(Base):
 
 
 class ServedRun(Base):
-    """A run that this service admitted: who asked, and whether it is to stop. While it goes, one process holds
-    its lock in the lab (`Store.drive`): an open run that nobody drives was broken off."""
+    """A run that this service admitted: who asked, and whether it is to stop. While it goes, one process
+    holds its lock in the lab (`Store.drive`): an open run that nobody drives was broken off."""
 
     __tablename__ = "served_runs"
 
