@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from labkit.records import Cell
 from labkit.server.state.tables import Execution
 
 EXCERPT = 200
@@ -41,18 +45,16 @@ class Asking:
         return cls(names=dict(kept["models"]), blocks=kept["blocks"], created=created)
 
 
-def pending(
-    asking: Asking, model: str, *, id: str, run_id: str, workspace: str, user: str, prompt: str
-) -> Execution:
+def pending(cell: Cell, asking: Asking, prompt: str) -> Execution:
     """The row of what was admitted and is not answered yet."""
     return Execution(
-        id=id,
-        run_id=run_id,
-        position=list(asking.names).index(model),
-        workspace=workspace,
-        user=user,
-        model=model,
-        asked=asking.names[model],
+        id=cell.generation_id,
+        run_id=cell.run_id,
+        position=list(asking.names).index(cell.model),
+        workspace=cell.workspace,
+        user=cell.user,
+        model=cell.model,
+        asked=asking.names[cell.model],
         blocks=list(asking.blocks),
         status="pending",
         created_us=microseconds(asking.created),
@@ -189,3 +191,9 @@ def _after(started: datetime | None, latency_s: float | None) -> int | None:
 
 def _milliseconds(us: int | None) -> float | None:
     return None if us is None else us / 1000
+
+
+def put(session: Session, rows: Sequence[Execution]) -> None:
+    """Put rows in place of those of the same ids."""
+    session.execute(delete(Execution).where(Execution.id.in_([row.id for row in rows])))
+    session.add_all(rows)
