@@ -37,6 +37,8 @@ class State:
     """
 
     def __init__(self, address: str | Path) -> None:
+        self.address = address
+        """As it was given, a password included."""
         self.is_sqlite = isinstance(address, Path) or "://" not in address
         self.shown = str(address) if self.is_sqlite else re.sub(r"(?<=//)[^@/]*@", "", str(address))
         url = f"sqlite:///{Path(address).absolute()}" if self.is_sqlite else str(address)
