@@ -10,6 +10,7 @@ import importlib.util
 import os
 import pwd
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -154,3 +155,49 @@ def sqlite_state(sqlite_with_tables: bytes, tmp_path: Path) -> Iterator[State]:
     state = State(path)
     yield state
     state.close()
+
+
+@pytest.fixture
+def together() -> Iterator[Callable[[str, State | str, int], list[str]]]:
+    """Runs a piece of Python in so many processes, which begin it at one moment with the same `address` and
+    their `number`; gives what each printed. One that fails fails the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(code: str, where: State | str, processes: int) -> list[str]:
+        address = str(where.address if isinstance(where, State) else where)
+        for number in range(processes):
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, "-c", BEGIN + code, address, str(number)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+        for one in started:
+            assert one.stdout is not None
+            assert one.stdout.readline() == "ready\n"
+        for one in started:
+            assert one.stdin is not None
+            one.stdin.write("\n")
+            one.stdin.flush()
+        said = [one.communicate(timeout=120)[0] for one in started]
+        assert [one.returncode for one in started] == [0] * processes
+        started.clear()
+        return said
+
+    yield run
+    for one in started:
+        one.kill()
+        one.communicate()
+
+
+BEGIN = """
+import sys
+
+from labkit.server.state import State
+from labkit.server.state.tables import *
+address, number = sys.argv[1], int(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
+"""
