@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from labkit.server import problems
+from labkit.server import auth, problems
 from labkit.server.service import Service
 
 BASE = "/api/v1"
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (auth.router,)
 
 
 def make_app(service: Service) -> FastAPI:

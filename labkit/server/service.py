@@ -11,6 +11,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from labkit.lab import Lab
+from labkit.server import passwords, signing_keys
+from labkit.server.access_tokens import Signer
 from labkit.server.settings import Settings
 from labkit.server.state import State
 
@@ -20,6 +22,8 @@ class Service:
 
     def __init__(self, settings: Settings, lab: Lab | None = None) -> None:
         self.settings = settings.check()
+        self.signer = Signer(signing_keys.found(settings))
+        self.turns = passwords.Turns()
         self.state = State(settings.database)
         self.lab = lab or Lab(settings.lab)
         self.closing = False
