@@ -25,13 +25,14 @@ from labkit.run import replaying, unasked
 from labkit.run.handle import new_run_id
 from labkit.run.lab_services import LabServices
 from labkit.run.stored import Stored
-from labkit.server import audit, broken_off, budgets, history, idempotency
+from labkit.server import audit, broken_off, budgets, idempotency
 from labkit.server.asking import Asked
 from labkit.server.history import Asking
 from labkit.server.principal import Principal
 from labkit.server.problems import Problem
-from labkit.server.service import Service
 from labkit.server.run_answers import RunAnswers
+from labkit.server.service import Service
+from labkit.server.state.moments import microseconds
 from labkit.server.state.tables import ServedRun
 from labkit.store import prompts_and_samples
 from labkit.visible import quoted
@@ -87,9 +88,7 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
     )
     service.lab.store.check_writable()
     run_id = new_run_id()
-    cells = [
-        design.cell(place, run_id=run_id, versions=versions, user=who.name) for place in design.places
-    ]
+    cells = [design.cell(place, run_id=run_id, versions=versions, user=who.name) for place in design.places]
     answers = RunAnswers(cells, asking, wanted.prompt)
     worst_usd = _worst_usd(design, stored.unanswered(design), services)
     with ExitStack() as driving:
@@ -100,7 +99,7 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
                 if earlier is not None:
                     return Admitted(earlier, replayed=True)
                 idempotency.keep(session, who.user_id, route, key, wanted.body(), run_id)
-            at_us = history.microseconds(asking.created)
+            at_us = microseconds(asking.created)
             limited = budgets.reserve(session, run_id, who.user_id, wanted.workspace, worst_usd, at_us)
             session.add_all(answers.pending())
             session.add(

@@ -7,12 +7,23 @@ not know how a process of it is started (see `serving`).
 from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
 
 from labkit.server import auth, problems
+from labkit.server.guard import guarded
 from labkit.server.service import Service
 
 BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (auth.router,)
+
+
+class Guarded(FastAPI):
+    """An application whose guard also stands around the answer to an exception nobody expected."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Called once, by Starlette."""
+        service: Service = self.state.service
+        return guarded(super().build_middleware_stack(), service.settings)
 
 
 def make_app(service: Service) -> FastAPI:
@@ -20,13 +31,14 @@ def make_app(service: Service) -> FastAPI:
 
     >>> app = make_app(Service(Settings(lab=Path("lab.duckdb"))))              # doctest: +SKIP
     """
-    app = FastAPI(
+    app = Guarded(
         title="labkit",
         description="Which prompt and which model to use, how sure that is, and at what price.",
         version="1",
         openapi_url=f"{BASE}/openapi.json",
         docs_url=None,  # the viewers load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # an address is right or it is not
     )
     app.state.service = service
     problems.install(app)

@@ -86,9 +86,7 @@ def _end(service: Service, run: ServedRun) -> None:
             told.append(answers.ended(row))
         else:
             stream.ended(row)
-    writer.put(
-        RunEvent(run_id=run.id, event="failed", at_time=datetime.now(UTC), detail={"reason": KILLED})
-    )
+    writer.put(RunEvent(run_id=run.id, event="failed", at_time=datetime.now(UTC), detail={"reason": KILLED}))
     writer.flush()
     spent_usd = store.spent(run.id)
 

@@ -5,7 +5,6 @@ It decides how the answer leaves; what is admitted and how it is asked are `admi
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
@@ -20,7 +19,7 @@ from labkit.server.credentials import Executor
 from labkit.server.principal import Principal
 from labkit.server.problems import Problem
 from labkit.server.service import Served, Service
-from labkit.server.state.tables import Execution, IdempotencyKey
+from labkit.server.state.tables import Execution
 from labkit.server.streams import EVENT_STREAM, EventStream
 
 router = APIRouter(tags=["execute"])

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from labkit.records import Cell
+from labkit.server.state.moments import microseconds, written
 from labkit.server.state.tables import Execution
 
 EXCERPT = 200
 """Characters of a prompt and of an answer that the index has."""
 STATUS = {"done": "completed", "failed": "failed", "partial": "failed", "stopped": "cancelled"}
 ENDED = frozenset(STATUS.values())
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PUSD = 10**12
 
 
@@ -122,7 +122,7 @@ def prompt_run(row: Execution, *, prompt: str | None = None, text: str | None = 
     total = sum(tokens) if len(tokens) == 2 else None
     duration, latency = _milliseconds(row.duration_us), _milliseconds(row.latency_us)
     cost = None if row.cost_pusd is None else row.cost_pusd / _PUSD
-    created = moment(row.created_us)
+    created = written(row.created_us)
     metrics = {
         "totalTokens": total,
         "duration": duration,
@@ -140,7 +140,7 @@ def prompt_run(row: Execution, *, prompt: str | None = None, text: str | None = 
         "status": row.status,
         "startedAt": created,
         "createdAt": created,
-        "completedAt": None if row.completed_us is None else moment(row.completed_us),
+        "completedAt": None if row.completed_us is None else written(row.completed_us),
         "durationMs": duration,
         "inputTokens": row.input_tokens,
         "outputTokens": row.output_tokens,
@@ -166,21 +166,6 @@ def _storable(text: str) -> str:
 def _cut(prompt: str, text: str | None) -> dict[str, Any]:
     cut = {"promptCut": len(prompt) > EXCERPT, "textCut": text is not None and len(text) > EXCERPT}
     return {name: True for name, is_cut in cut.items() if is_cut}
-
-
-def microseconds(moment: datetime) -> int:
-    """A moment in microseconds since 1970; without a zone it is UTC."""
-    there = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return (there - _EPOCH) // timedelta(microseconds=1)
-
-
-def moment(us: int) -> str:
-    """Microseconds since 1970 as clients read it.
-
-    >>> moment(1_764_000_000_000_000)
-    '2025-11-24T16:00:00.000000Z'
-    """
-    return f"{_EPOCH + timedelta(microseconds=us):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def _after(started: datetime | None, latency_s: float | None) -> int | None:

@@ -12,12 +12,11 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete
 
 from labkit.errors import RunBusy
 from labkit.server import history
 from labkit.server.history import Asking
-from labkit.server.problems import Problem
 from labkit.server.state import State
 from labkit.server.state.tables import Execution, Meta
 from labkit.store import Store

@@ -12,14 +12,13 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 from types import FrameType
 
 import msgspec
 import uvicorn
 from fastapi import FastAPI
 
-from labkit.errors import DefinitionError, LabkitError, RunBusy
+from labkit.errors import DefinitionError, RunBusy
 from labkit.lab import Lab
 from labkit.paths import shown
 from labkit.server.app import make_app
@@ -65,7 +64,9 @@ def serve(settings: Settings, *, said: Callable[[str], None]) -> None:
 
 def worker() -> FastAPI:
     """The application of one worker process, by the settings that its environment has."""
-    settings = msgspec.json.decode(os.environ[_SETTINGS], type=Settings, dec_hook=lambda kind, value: kind(value))
+    settings = msgspec.json.decode(
+        os.environ[_SETTINGS], type=Settings, dec_hook=lambda kind, value: kind(value)
+    )
     models = () if settings.models is None else settings.models
     return make_app(Service(settings, Lab(settings.lab, models=models)), lifespan=lifespan)
 
