@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from time import monotonic
 
 from sqlalchemy import delete, select
@@ -67,7 +67,7 @@ class Board:
         self._poller.look()
         return stream
 
-    async def frames(self, run_id: str, after: int, *, who: Principal | None = None) -> AsyncIterator[bytes]:
+    async def frames(self, run_id: str, after: int, *, who: Principal | None = None) -> AsyncGenerator[bytes]:
         """The run's events after that number as they come, until its end: server-sent events as bytes.
 
         An `after` that is none of its numbers begins at the beginning. It ends before the run does where
