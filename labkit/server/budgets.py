@@ -58,19 +58,17 @@ class Standing:
 
 def reserve(
     session: Session, run_id: str, user_id: str, workspace: str, worst_usd: float | None, at_us: int
-) -> None:
-    """Set aside what the run may cost at worst, from every budget of its user and workspace.
+) -> bool:
+    """Set aside what the run may cost at worst, from every budget of its user and workspace; whether there is
+    one.
 
     `worst_usd` None: some model's price is not known. Raises `Problem` 402 where a budget has less left, or
     where there is one and the price is not known; then nothing is set aside.
     """
     known = worst_usd is not None and worst_usd <= MOST_USD
     worst = cost_pusd(worst_usd) if known and worst_usd is not None else 0
-    lacking = [
-        standing
-        for standing, left in _standings(session, _applies(user_id, [workspace]), at_us)
-        if not known or (worst and left < worst)
-    ]
+    holding = list(_standings(session, _applies(user_id, [workspace]), at_us))
+    lacking = [standing for standing, left in holding if not known or (worst and left < worst)]
     if lacking:
         raise _refused(lacking, worst_usd)
     session.add(
@@ -84,6 +82,7 @@ def reserve(
         )
     )
     session.flush()
+    return bool(holding)
 
 
 def settle(session: Session, run_id: str, cost_usd: float | None) -> None:
