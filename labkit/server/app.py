@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from labkit.server import auth, problems
+from labkit.server import auth, own_tokens, problems, workspaces
 from labkit.server.service import Service
 
 BASE = "/api/v1"
-ROUTERS: tuple[APIRouter, ...] = (auth.router,)
+ROUTERS: tuple[APIRouter, ...] = (auth.router, own_tokens.router, workspaces.router)
 
 
 def make_app(service: Service) -> FastAPI:

@@ -8,6 +8,7 @@ once where another writes. It does not know what the rows mean.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,9 @@ class State:
         else:
             given["pool_pre_ping"] = True
         try:
+            if self.is_sqlite:
+                # Hashes of passwords stand in it; SQLite gives its other files the same mode.
+                os.close(os.open(address, os.O_CREAT | os.O_RDWR, 0o600))
             self.engine = create_engine(url, **given)
             if self.is_sqlite:
                 _as_sqlite(self.engine)
