@@ -102,8 +102,8 @@ class Index:
         (there,) = self._store.table(_WHERE).to_pylist()
         newest = -1 if there["upto"] is None else there["upto"]
         if known["lab"] != there["lab"] or known["upto"] > newest:
-            log.info("The index of executions is made from the lab.")
-            self._begin_anew()
+            if known["lab"] is not None:
+                self._begin_anew()
             known = {"lab": there["lab"], "upto": -1}
         for after in range(known["upto"], newest, BATCH):
             upto = min(after + BATCH, newest)
@@ -114,6 +114,7 @@ class Index:
             yield len(rows)
 
     def _begin_anew(self) -> None:
+        """Forget what is of another lab, or of one that was put back to an earlier state."""
         with self._state.writing() as session:
             session.execute(delete(Execution).where(Execution.status.in_(history.ENDED)))
             session.execute(delete(Meta).where(Meta.name == _READ))
