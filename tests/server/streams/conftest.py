@@ -5,19 +5,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import threading
+import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+import uvicorn
+from sqlalchemy import select
 
 from labkit.records import Cell, Generation
+from labkit.server import accounts, passwords
+from labkit.server.app import make_app
 from labkit.server.board import Board
 from labkit.server.run_stream import RunStream
+from labkit.server.service import Service
+from labkit.server.settings import Settings
 from labkit.server.state import State
 from labkit.server.state.tables import ServedRun, User
 
 RUN = "run-1"
+PASSWORD = "correct horse"
 HOSTILE = (
     "a\u2028b\u0085c\rd\r\ne\x00f\n\ndata: g\nid: 7\n\n: 👩‍🚀🧑🏽 \ud83d"  # the last is half a character
 )
@@ -206,3 +218,77 @@ def read() -> Callable[..., Client]:
         return client
 
     return reading
+
+
+class Running:
+    """No part of a run but that it is one of this process's."""
+
+    def stop(self, reason: str) -> None: ...
+
+
+class Serving:
+    """The service behind a real port of this machine, with `ada` (member of `default`), `vic` (viewer there)
+    and `otto` (member of `other`)."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.address = self.listening.getsockname()
+        service.settings = service.settings.replace(port=self.address[1])
+        config = uvicorn.Config(
+            make_app(service), log_level="warning", access_log=False, timeout_graceful_shutdown=1
+        )
+        self.server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listening]})
+
+    def begin(self) -> None:
+        self._thread.start()
+        while not self.server.started:
+            assert self._thread.is_alive()
+            time.sleep(0.01)
+
+    def end(self) -> None:
+        self.server.should_exit = True
+        self._thread.join()
+
+    def admit(self, run_id: str) -> RunStream:
+        """A run that the test tells of."""
+        with self.service.state.writing() as rows:
+            user = rows.scalars(select(User).where(User.name == "ada")).one()
+            rows.add(ServedRun(id=run_id, user_id=user.id, workspace="default", created_us=0, events=0))
+        self.service.asked[run_id] = Running()
+        return self.service.board.open(run_id, NAMES)
+
+    def bearer(self, name: str) -> dict[str, str]:
+        answer = self.ask("POST", "/auth/login/json", json={"username": name, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def ask(self, method: str, path: str, **given: Any) -> httpx2.Response:
+        return httpx2.request(method, f"http://127.0.0.1:{self.address[1]}/api/v1{path}", timeout=20, **given)
+
+    def reader(self, run_id: str, bearer: dict[str, str], last_id: str = "") -> socket.socket:
+        """A connection that asked for a stream, and has read nothing yet."""
+        connection = socket.create_connection(self.address)
+        connection.settimeout(20)
+        connection.sendall(
+            f"GET /api/v1/runs/{run_id}/events HTTP/1.1\r\nHost: 127.0.0.1:{self.address[1]}\r\n"
+            f"Accept: text/event-stream\r\nAuthorization: {bearer['Authorization']}\r\n"
+            f"Last-Event-ID: {last_id}\r\nConnection: close\r\n\r\n".encode()
+        )
+        return connection
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    service = Service(Settings(lab=tmp_path / "lab.duckdb"))
+    kept = passwords.hashed(PASSWORD)
+    with service.state.writing() as rows:
+        accounts.add_user(rows, "ada", kept, workspace="default", role="member")
+        accounts.add_user(rows, "vic", kept, workspace="default", role="viewer")
+        accounts.add_workspace(rows, "other")
+        accounts.add_user(rows, "otto", kept, workspace="other", role="member")
+    made = Serving(service)
+    made.begin()
+    yield made
+    made.end()
