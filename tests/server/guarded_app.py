@@ -45,7 +45,8 @@ def client(folder: Path, **settings: Any) -> TestClient:
     """Asks that application, as a browser on this machine would."""
     app = make_app(Service(Settings(lab=folder / "lab.duckdb", **settings)))
 
-    @app.api_route("/api/v1/echo", methods=["POST", "PUT", "PATCH"])
+    @app.patch("/api/v1/echo")
+    @app.api_route("/api/v1/echo", methods=["POST", "PUT"])
     def echo(asked: Asked) -> Asked:
         return asked
 

@@ -45,11 +45,12 @@ def test_head_is_get_without_the_body(tmp_path: Path) -> None:
 
 
 def test_a_method_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
-    """405 has `Allow`, also for OPTIONS, TRACE and words that are no method."""
+    """405 has all in `Allow`, also for OPTIONS, TRACE and words that are no method."""
     for method in ("OPTIONS", "DELETE", "TRACE", "BREW"):
         answer = client(tmp_path).request(method, "/api/v1/things")
         assert method in problem(answer, 405)
-        assert answer.headers["allow"] == "GET"
+        assert answer.headers["allow"] == "GET, HEAD"
+    assert client(tmp_path).get("/api/v1/echo").headers["allow"] == "POST, PUT, PATCH"
 
 
 def test_there_are_no_websockets(tmp_path: Path) -> None:
