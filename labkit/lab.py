@@ -5,6 +5,7 @@ It holds no connection: the store opens the file for one reading or folding at a
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -72,6 +73,17 @@ class Lab(Archive):
         self.store = Store(given)
         self.path = self.store.path
         self._own_models = models
+
+    def within(self, workspace: str, *, user: str | None = None) -> Lab:
+        """The same lab, with its models, as another workspace or for another user.
+
+        >>> lab.within("triage").workspace
+        'triage'
+        """
+        other = copy.copy(self)
+        other.__dict__.pop("_services", None)
+        other.workspace, other.user = workspace, user or self.user
+        return other
 
     # -- what there is ---------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -30,9 +31,8 @@ def warm_up(models: Sequence[Model]) -> None:
 
     Returns at once. A missing SDK is reported when the run starts, not here.
     """
-    wanted = sorted(
-        {SDKS[model.dialect] for model in models if model.dialect in SDKS and model.client is None}
-    )
+    named = {SDKS[model.dialect] for model in models if model.dialect in SDKS and model.client is None}
+    wanted = sorted(named - sys.modules.keys())
     if wanted:
         with suppress(RuntimeError):  # no thread left: then what is needed is imported when it is needed
             threading.Thread(target=_import, args=(wanted,), name="labkit-warm-up", daemon=True).start()

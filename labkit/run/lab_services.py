@@ -34,6 +34,8 @@ class LabServices:
     fresh: bool = False
     scorers: dict[str, tuple[Scorer, ...]] = field(default_factory=dict, compare=False)
     """What runs were scored with in this process, by run_id: functions are kept nowhere else."""
+    origin: Mapping[str, Any] | None = field(default=None, compare=False)
+    """Where its runs come from, as `provenance.collect` tells it; None: that is asked at each run."""
     ended: Callable[[], None] | None = field(default=None, compare=False)
     """Called when a run ended: for who shows what the lab has."""
 

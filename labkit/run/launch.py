@@ -51,6 +51,8 @@ class Settings:
     allow_unpriced: bool = False
     policy: Policy = field(default_factory=Policy)
     seed: int = 0
+    settles: bool = True
+    """Whether the lab is folded at the end; else that is left to the background."""
 
     def __post_init__(self) -> None:
         check(
@@ -145,7 +147,8 @@ class Launch(LaunchCommands):
         reason = left or self.stopped
         self._tell(writer, "stopped" if reason else "finished", reason=reason, unscored=unscored)
         writer.flush()
-        store.settle()
+        if self.settings.settles:
+            store.settle()
         return Ended(reason, notes)
 
     # -- the steps, in order ---------------------------------------------------------------------
@@ -179,8 +182,9 @@ class Launch(LaunchCommands):
 
     def _provenance(self) -> dict[str, Any]:
         settings = self.settings
+        origin = self._services.origin
         return {
-            **provenance.collect(self._services.folder),
+            **(provenance.collect(self._services.folder) if origin is None else origin),
             "seed": settings.seed,
             "budget_usd": settings.budget_usd,
             "concurrency": {model.id: model.concurrency for model in self.design.models},

@@ -50,6 +50,12 @@ class LaunchCommands:
             if self._executor is not None:
                 self._executor.limit(model, concurrency=concurrency, per_minute=per_minute)
 
+    @property
+    def spent_usd(self) -> float:
+        """What it spent, with the worst case of what may have been paid for at a cost that is not known."""
+        executor = self._executor
+        return 0.0 if executor is None else executor.budget.spent_usd
+
     def limits(self) -> list[dict[str, Any]]:
         """The state of the limits, a dict per model; none before anything is asked."""
         executor = self._executor

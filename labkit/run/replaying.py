@@ -37,8 +37,11 @@ class Answers(NamedTuple):
         return {(request_id, draw) for request_id, draw, model in rows if self.asked.get(request_id) == model}
 
 
-def look_up(store: Store, design: Design, places: Sequence[Place]) -> Answers:
-    """The original answers to the requests of those places whose model has an identity."""
+def look_up(
+    store: Store, design: Design, places: Sequence[Place], *, workspaces: Sequence[str] | None = None
+) -> Answers:
+    """The original answers to the requests of those places whose model has an identity, from all of the lab
+    or from these `workspaces`."""
     import pyarrow as pa
 
     places = [place for place in places if design.endpoints[place.model] is not None]
@@ -49,7 +52,7 @@ def look_up(store: Store, design: Design, places: Sequence[Place]) -> Answers:
         }
     )
     with store.one_opening():
-        rows = store.known(keys, columns=KEPT)
+        rows = store.known(keys, columns=KEPT, workspaces=workspaces)
         asked = store.verified(rows["request_id"].to_pylist()) if rows.num_rows else {}
     return Answers(rows, asked)
 

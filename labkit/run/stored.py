@@ -44,6 +44,14 @@ class Stored(NamedTuple):
                 answers=None if fresh else replaying.look_up(store, design, missing),
             )
 
+    @classmethod
+    def nothing(cls, design: Design, versions: Mapping[str, int]) -> Stored:
+        """What is to be known of a new design that is asked afresh: its prompts' versions. The lab is not
+        read for it."""
+        return cls(
+            versions=versions, has_samples=False, missing=design.places, earlier=Earlier(), answers=None
+        )
+
     def unanswered(self, design: Design) -> list[Place]:
         """Those of the missing that nothing is there to replay for."""
         have = set() if self.answers is None else self.answers.matching()

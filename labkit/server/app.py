@@ -9,12 +9,12 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from labkit.server import problems
+from labkit.server import auth, problems
 from labkit.server.guard import guarded
 from labkit.server.service import Service
 
 BASE = "/api/v1"
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (auth.router,)
 
 
 class Guarded(FastAPI):

@@ -25,6 +25,7 @@ select {columns} from log.generations where rowid in (
     select max_by(g.rowid, epoch_us(g.written_at))
     from log.generations as g semi join labkit_keys using (request_id, draw)
     where g.status = 'done' and g.replayed_from is null
+        and ($workspaces is null or list_contains($workspaces, g.workspace))
     group by g.request_id, g.draw
 )
 """
@@ -84,16 +85,23 @@ def as_keys(keys: pa.Table) -> pa.Table:
 
 
 def known(
-    connection: duckdb.DuckDBPyConnection, keys: pa.Table, *, columns: Sequence[str] | None = None
+    connection: duckdb.DuckDBPyConnection,
+    keys: pa.Table,
+    *,
+    columns: Sequence[str] | None = None,
+    workspaces: Sequence[str] | None = None,
 ) -> pa.Table:
-    """The newest finished answer that is no replay itself, for each `(request_id, draw)` that has one."""
+    """The newest finished answer that is no replay itself, for each `(request_id, draw)` that has one: in all
+    of the lab, or in these `workspaces`."""
     wanted = list(COLUMNS if columns is None else columns)
     faults = [f"{quoted(column)} is no column of generations" for column in wanted if column not in COLUMNS]
     if faults:
         raise DefinitionError(faults)
     connection.register("labkit_keys", keys)
     try:
-        return connection.sql(_KNOWN.format(columns=", ".join(map(name, wanted)))).to_arrow_table()
+        query = _KNOWN.format(columns=", ".join(map(name, wanted)))
+        within = None if workspaces is None else list(workspaces)
+        return connection.execute(query, {"workspaces": within}).to_arrow_table()
     finally:
         connection.unregister("labkit_keys")
 

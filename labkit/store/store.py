@@ -180,15 +180,24 @@ class Store(Frames):
 
     # -- what is known ---------------------------------------------------------------------------
 
-    def known(self, keys: pa.Table, *, columns: Sequence[str] | None = None) -> pa.Table:
+    def known(
+        self,
+        keys: pa.Table,
+        *,
+        columns: Sequence[str] | None = None,
+        workspaces: Sequence[str] | None = None,
+    ) -> pa.Table:
         """The newest original answer for each key that has one, as Arrow: all columns of generations, or
-        `columns`. `keys` has `request_id` (text) and `draw` (whole number). An original is done and no
-        replay itself. Requests that the lab has already are not written again by this process.
+        `columns`; in all of the lab, or in these `workspaces`. `keys` has `request_id` (text) and `draw`
+        (whole number). An original is done and no replay itself. Requests that the lab has already are not
+        written again by this process.
         """
         keys = ledger.as_keys(keys)
         with self._reading() as reading:
             self._shared.writer.remember(ledger.requests_of(reading.connection, keys))
-            return arrow_to_pandas.plain(ledger.known(reading.connection, keys, columns=columns))
+            return arrow_to_pandas.plain(
+                ledger.known(reading.connection, keys, columns=columns, workspaces=workspaces)
+            )
 
     def verified(self, request_ids: Iterable[str]) -> dict[str, str]:
         """Which stored requests are what their ids say, and the model each asks (`request_integrity`). The

@@ -8,28 +8,38 @@ once where another writes. It does not know what the rows mean.
 from __future__ import annotations
 
 import contextlib
-import re
+import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session, sessionmaker
 
 from labkit.errors import StoreError
+from labkit.server.state.address import Address
+from labkit.store import network_file_system
 
 BUSY_S = 10
-"""How long a transaction waits for others."""
+"""How long a transaction waits for others, and for PostgreSQL to answer."""
 MIGRATIONS = Path(__file__).parent / "migrations"
+_OURS = (DataError, IntegrityError, ProgrammingError)
+"""Errors of what was asked for, not of the database."""
+_WRITING, _MIGRATING = 7205759403792793, 7205759403792794
 
 
 class State:
     """One database of the service. `address` is a path (SQLite) or `postgresql+psycopg://…`.
 
-    Raises `StoreError` where it cannot be opened or was written by a newer labkit.
+    Raises `StoreError` where it cannot be opened, lies on a network disk or was written by a newer labkit;
+    `DefinitionError` for an address that is none.
 
     >>> state = State(folder / "lab.serve.sqlite")                             # doctest: +SKIP
     >>> with state.reading() as rows:                                          # doctest: +SKIP
@@ -37,19 +47,18 @@ class State:
     """
 
     def __init__(self, address: str | Path) -> None:
-        self.is_sqlite = isinstance(address, Path) or "://" not in address
-        self.shown = str(address) if self.is_sqlite else re.sub(r"(?<=//)[^@/]*@", "", str(address))
-        url = f"sqlite:///{Path(address).absolute()}" if self.is_sqlite else str(address)
-        given: dict[str, Any] = {}
-        if self.is_sqlite:
-            given["connect_args"] = {"timeout": BUSY_S, "check_same_thread": False}
-            given["pool_size"], given["max_overflow"] = 8, 56
-        else:
-            given["pool_pre_ping"] = True
+        self.address = address
+        """As it was given, a password included."""
+        where = Address.parse(address)
+        self.is_sqlite = where.file is not None
+        self.shown = where.shown
+        self._turn = threading.Lock()
         try:
-            self.engine = create_engine(url, **given)
-            if self.is_sqlite:
-                _as_sqlite(self.engine)
+            if where.file is not None:
+                _make_file(where.file)
+                self.engine = _sqlite(where)
+            else:
+                self.engine = _postgres(where)
             self._migrate()
         except (SQLAlchemyError, OSError) as error:
             raise StoreError(
@@ -63,21 +72,28 @@ class State:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that only reads."""
-        with self._sessions() as session:
+        """A session that only reads. Raises `StoreError` where the database does not answer.
+
+        Selected columns (`rows.execute(select(User.name, …))`) cost half of what whole objects do.
+        """
+        with self._told(), self._sessions() as session:
             yield session
 
     @contextlib.contextmanager
     def writing(self, *, durable: bool = True) -> Iterator[Session]:
         """A session that is committed at the end of the block, and in which nobody else writes in between.
 
-        Not `durable`: what is written survives a kill of this process, but not the loss of power.
+        Not `durable`: what is written survives a kill of this process, but not the loss of power. Raises
+        `StoreError` where others wrote for longer than `BUSY_S`, or the database does not answer. A block
+        inside another of the same thread would wait for itself.
         """
-        with self._sessions() as session:
+        with self._told(), self._one_at_a_time(), self._sessions() as session:
             session.connection(execution_options={"labkit_writes": "full" if durable else "normal"})
             if not self.is_sqlite:
                 # One writer at a time, as in SQLite: what was looked up stays true until it is written.
-                session.execute(text("select pg_advisory_xact_lock(7205759403792793)"))
+                session.execute(_ALONE, {"wait": f"{BUSY_S}s", "lock": _WRITING})
+                if not durable:
+                    session.execute(text("set local synchronous_commit = off"))
             yield session
             session.commit()
 
@@ -85,20 +101,83 @@ class State:
         """Close its connections; the next use opens new ones."""
         self.engine.dispose()
 
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, NoConnectionLeft) as error:
+            if isinstance(error, _OURS):
+                raise
+            raise StoreError(
+                f"The service's state {self.shown} cannot be read or written now: {_words(error)}. "
+                "Try again; if it stays so, look what holds it and whether its disk is full."
+            ) from None
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """This process's threads wait here in a queue: SQLite's own waiting looks again only now and then."""
+        if not self._turn.acquire(timeout=BUSY_S):
+            raise StoreError(
+                f"The service's state {self.shown} was written by others for more than {BUSY_S} s. Try again."
+            )
+        try:
+            yield
+        finally:
+            self._turn.release()
+
     def _migrate(self) -> None:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        scripts = ScriptDirectory.from_config(config)
+        with self.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+        if found == scripts.get_current_head():
+            return
+        if found is not None and found not in {one.revision for one in scripts.walk_revisions()}:
+            raise StoreError(
+                f"The service's state {self.shown} was written by a newer labkit (its schema is {found}). "
+                "Install that version, or name another by --database."
+            )
         with (
             self.engine.connect().execution_options(labkit_writes="full") as connection,
             connection.begin(),
         ):
             if not self.is_sqlite:
-                connection.execute(text("select pg_advisory_xact_lock(7205759403792794)"))
+                connection.execute(_ALONE, {"wait": f"{BUSY_S}s", "lock": _MIGRATING})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
 
-def _as_sqlite(engine: Engine) -> None:
+_ALONE = text("select set_config('lock_timeout', :wait, true), pg_advisory_xact_lock(:lock)")
+
+
+def _make_file(file: Path) -> None:
+    """Make the file, for this user alone: hashes of secrets stand in it. SQLite makes those beside it alike.
+
+    Raises `StoreError` on a network disk, where locks fail or lie.
+    """
+    if kind := network_file_system(file):
+        raise StoreError(
+            f"The service's state {file.name} would lie on a network disk ({kind}), where locks fail or lie. "
+            "Name a file on a local disk, or a PostgreSQL, by --database."
+        )
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    for one in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        with contextlib.suppress(FileNotFoundError):
+            if one.stat().st_mode & 0o077:
+                one.chmod(0o600)
+
+
+def _sqlite(where: Address) -> Engine:
+    engine = create_engine(
+        where.url,
+        connect_args={"timeout": BUSY_S, "check_same_thread": False},
+        pool_size=8,
+        max_overflow=56,
+        pool_timeout=BUSY_S,
+    )
+
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _: object) -> None:
         connection.isolation_level = None  # begin and commit are ours to say
@@ -112,7 +191,27 @@ def _as_sqlite(engine: Engine) -> None:
             connection.exec_driver_sql(f"PRAGMA synchronous={kept}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if kept else "BEGIN")
 
+    return engine
+
+
+def _postgres(where: Address) -> Engine:
+    ends = {"connect_timeout": BUSY_S, "tcp_user_timeout": BUSY_S * 1000}
+    return create_engine(
+        where.url,
+        connect_args={name: value for name, value in ends.items() if name not in where.url.query},
+        pool_size=8,
+        max_overflow=56,
+        pool_timeout=BUSY_S,
+        pool_pre_ping=True,
+    )
+
 
 def _words(error: Exception) -> str:
-    told = str(error.orig) if isinstance(error, OperationalError) and error.orig else str(error)
+    told = str(error.orig) if isinstance(error, DBAPIError) and error.orig else str(error)
+    if isinstance(error, OSError):
+        told = error.strerror or told
+    elif "database is locked" in told or "lock timeout" in told:
+        told = f"others wrote for more than {BUSY_S} s"
+    elif isinstance(error, NoConnectionLeft):
+        told = f"no connection was free for {BUSY_S} s"
     return " ".join(told.split())[:200].rstrip(".")

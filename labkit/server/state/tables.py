@@ -129,6 +129,8 @@ class ServedRun(Base):
     stop_asked_us: Mapped[int | None]
     events: Mapped[int]
     """So many events of it were numbered."""
+    asked: Mapped[dict[str, Any] | None]
+    """What it takes to write down in the lab that it was broken off; None: it is over."""
 
     __table_args__ = (Index("served_runs_open", "ended_us"),)
 

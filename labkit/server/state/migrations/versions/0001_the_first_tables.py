@@ -151,6 +151,7 @@ def upgrade() -> None:
         sa.Column("ended_us", sa.BigInteger(), nullable=True),
         sa.Column("stop_asked_us", sa.BigInteger(), nullable=True),
         sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.Column("asked", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"],
             ["users.id"],

@@ -1,0 +1,15 @@
+"""The record of what somebody did that others may want to know later. Nothing of it is read here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session as Rows
+
+from labkit.server.state.moments import now_us
+from labkit.server.state.tables import Audit
+
+
+def note(rows: Rows, what: str, user: str | None, **detail: Any) -> None:
+    """Keep that `user` (a log-in name; None: nobody that is known, or the machine's owner) did `what`."""
+    rows.add(Audit(at_us=now_us(), user=user, what=what, detail=detail or None))

@@ -1,0 +1,133 @@
+"""A process of the service: its port, its workers, its end.
+
+The port and the lab are taken before anything else, so that a second start says at once who has them. It
+does not know routes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import FrameType
+
+import msgspec
+import uvicorn
+from fastapi import FastAPI
+
+from labkit.errors import DefinitionError, RunBusy
+from labkit.lab import Lab
+from labkit.paths import shown
+from labkit.server.app import make_app
+from labkit.server.service import Service
+from labkit.server.settings import Settings
+
+_SETTINGS = "LABKIT_SERVE_SETTINGS"
+"""How a worker is told its settings."""
+GRACE_S = 4
+"""How long requests that are under way may take once the service is to end."""
+LOCK = "service"
+
+
+def serve(settings: Settings, *, said: Callable[[str], None]) -> None:
+    """Serve until a signal ends it. `said` is told the address once the port is taken.
+
+    Raises `DefinitionError` where the port or the lab is somebody else's, and `StoreError`.
+    """
+    settings.check()
+    with _alone(settings), _port(settings) as taken:
+        settings = settings.replace(port=taken.getsockname()[1])
+        os.environ[_SETTINGS] = msgspec.json.encode(settings, enc_hook=str).decode()
+        said(settings.url)
+        config = uvicorn.Config(
+            "labkit.server.serving:worker",
+            factory=True,
+            workers=settings.workers,
+            lifespan="on",
+            ws="none",
+            access_log=False,  # ours tells who and what, and no query: see `access_log`
+            log_level="warning",
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        if settings.workers == 1:
+            uvicorn.Server(config).run(sockets=[taken])
+        else:
+            from uvicorn.supervisors import Multiprocess
+
+            Multiprocess(config, sockets=[taken]).run()
+
+
+def worker() -> FastAPI:
+    """The application of one worker process, by the settings that its environment has."""
+    settings = msgspec.json.decode(
+        os.environ[_SETTINGS], type=Settings, dec_hook=lambda kind, value: kind(value)
+    )
+    models = () if settings.models is None else settings.models
+    return make_app(Service(settings, Lab(settings.lab, models=models)), lifespan=lifespan)
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """From the first request to the last: begins what runs beside them, and ends it."""
+    service: Service = app.state.service
+    service.begin()
+    with _leaving(service.leave):
+        yield
+    service.close()
+
+
+@contextlib.contextmanager
+def _leaving(leave: Callable[[], None]) -> Iterator[None]:
+    """Call `leave` as soon as a signal asks the process to end: those who wait for answers are told then."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
+
+    def asked(sig: int, frame: FrameType | None) -> None:
+        threading.Thread(target=leave, name="labkit-leaving").start()
+        earlier = before[signal.Signals(sig)]
+        if callable(earlier):
+            earlier(sig, frame)
+
+    for sig in before:
+        signal.signal(sig, asked)
+    try:
+        yield
+    finally:
+        for sig, handler in before.items():
+            signal.signal(sig, handler)
+
+
+@contextlib.contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Be the only service of this lab."""
+    store = Lab(settings.lab).store
+    store.check_writable()
+    try:
+        with store.drive(LOCK, called=f"The service of {shown(settings.lab)}"):
+            yield
+    except RunBusy as busy:
+        raise DefinitionError(
+            f"{str(busy).partition('. ')[0]}. Stop it there, or give it more processes: --workers."
+        ) from None
+
+
+@contextlib.contextmanager
+def _port(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind((settings.host, settings.port))
+        except OSError as error:
+            raise DefinitionError(
+                f"Port {settings.port} of {settings.host} cannot be had: {error.strerror}. "
+                "Another program serves there; stop it, or choose another by --port."
+            ) from None
+        yield taken

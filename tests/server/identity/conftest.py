@@ -1,0 +1,51 @@
+"""A service over a lab that nobody asked yet, with an admin, a member, a viewer, and one of elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from labkit.server import accounts, passwords
+from labkit.server.app import make_app
+from labkit.server.service import Service
+from labkit.server.settings import Settings
+
+PASSWORD = "correct horse"
+KEPT = passwords.hashed(PASSWORD)
+PEOPLE = {"root": ("default", "admin"), "ada": ("default", "member"), "vic": ("default", "viewer")}
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """`root`, `ada` and `vic` are in `default`, `otto` is an admin of `other`."""
+    made = Service(Settings(lab=tmp_path / "lab.duckdb"))
+    with made.state.writing() as rows:
+        for name, (workspace, role) in PEOPLE.items():
+            accounts.add_user(rows, name, KEPT, workspace=workspace, role=role)
+        accounts.add_workspace(rows, "other")
+        accounts.add_user(rows, "otto", KEPT, workspace="other", role="admin")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[TestClient]:
+    """Asks the service as a program without a credential does."""
+    with TestClient(make_app(service), base_url="http://127.0.0.1:8000") as asking:
+        yield asking
+
+
+@pytest.fixture
+def bearer(client: TestClient) -> Any:
+    """Logs somebody in and gives the header that says so."""
+
+    def logged_in(name: str) -> dict[str, str]:
+        answer = client.post("/api/v1/auth/login/json", json={"username": name, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    return logged_in
