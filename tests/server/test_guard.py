@@ -107,10 +107,10 @@ def test_the_log_holds_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFixtur
             "/api/v1/things?token=hunter2",
             headers={"Authorization": "Bearer hunter2", "Cookie": "labkit=hunter2", "User-Agent": "hunter2"},
         )
-        ask.post("/api/v1/auth/login", data={"password": "hunter2"})
+        ask.post("/api/v1/auth/login", data={"username": "ada", "password": "hunter2"})
         ask.post("/api/v1/echo", json={"prompt": "hunter2"})
         ask.get("/api/v1/state")
-        ask.get("/api/v1/models/a%0Aroot GET / 200%1B[31m")
+        ask.get("/api/v1/named/a%0Aroot GET / 200%1B[31m")
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("labkit")]
     assert len(ours) >= 5
     assert "hunter2" not in "".join(ours)

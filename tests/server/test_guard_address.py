@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.server.guard.address import Address
+from labkit.server.guard.address import Hosts
 from labkit.server.problems import Problem
 from tests.server.guarded_app import client, problem
 
@@ -39,7 +39,7 @@ def test_exactly_one_host_is_needed(hosts: list[bytes]) -> None:
     """No Host, and two of them, are 400."""
     scope = {"type": "http", "path": "/", "query_string": b"", "headers": [(b"host", host) for host in hosts]}
     with pytest.raises(Problem) as raised:
-        Address(["localhost"])(scope)
+        Hosts(["localhost"])(scope)
     assert raised.value.status == 400
 
 
@@ -52,11 +52,11 @@ def test_a_public_name_answers_too(tmp_path: Path) -> None:
 def test_an_address_that_is_too_long_is_refused(tmp_path: Path) -> None:
     """An id of 10 kB, and a query of that size, are 414."""
     with client(tmp_path) as ask:
-        problem(ask.get("/api/v1/models/" + "x" * 10_000), 414)
+        problem(ask.get("/api/v1/named/" + "x" * 10_000), 414)
         problem(ask.get("/api/v1/things?limit=" + "1" * 10_000), 414)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/models/a%00b", "/api/v1/things?workspace_id=%00"])
+@pytest.mark.parametrize("path", ["/api/v1/named/a%00b", "/api/v1/things?workspace_id=%00"])
 def test_nul_in_an_address_is_refused(tmp_path: Path, path: str) -> None:
     """No database takes the character NUL: 400."""
     problem(client(tmp_path).get(path), 400)
@@ -67,7 +67,7 @@ def test_nul_in_an_address_is_refused(tmp_path: Path, path: str) -> None:
 )
 def test_strange_ids_are_only_unknown(tmp_path: Path, model: str) -> None:
     """An id that is a path, no UTF-8 or SQL is 404, as any other that is not there."""
-    problem(client(tmp_path).get(f"/api/v1/models/{model}"), 404)
+    problem(client(tmp_path).get(f"/api/v1/named/{model}"), 404)
 
 
 def test_two_hundred_parameters_change_nothing(tmp_path: Path) -> None:

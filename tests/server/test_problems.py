@@ -14,7 +14,7 @@ from tests.server.guarded_app import client, problem
     ("path", "status", "word"),
     [
         ("budget", 402, "Nothing is left"),
-        ("models/a/b", 404, "Model not found"),
+        ("named/a/b", 404, "Nothing is called a/b"),
         ("nowhere", 404, "openapi.json"),
         ("twice", 409, "under way"),
         ("definition", 422, "One is wrong. Two is wrong."),
