@@ -9,12 +9,20 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from labkit.server import auth, problems
+from labkit.server import auth, execute, executions, models, problems, providers, streams
 from labkit.server.guard import guarded
+from labkit.server.lifespan import lifespan
 from labkit.server.service import Service
 
 BASE = "/api/v1"
-ROUTERS: tuple[APIRouter, ...] = (auth.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    auth.router,
+    models.router,
+    providers.router,
+    execute.router,
+    streams.router,
+    executions.router,
+)
 
 
 class Guarded(FastAPI):
@@ -38,9 +46,11 @@ def make_app(service: Service) -> FastAPI:
         openapi_url=f"{BASE}/openapi.json",
         docs_url=None,  # the viewers load scripts from elsewhere
         redoc_url=None,
+        lifespan=lifespan,
         redirect_slashes=False,  # an address is right or it is not
     )
     app.state.service = service
+    app.state.board = service.board
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=BASE)

@@ -34,9 +34,8 @@ log = logging.getLogger("labkit.server")
 
 KILLED = "The service was killed while this was asked."
 TOLD = ("complete", "error")
-_KNOWN = "select {columns} from generations where run_id = ?".format(
-    columns=", ".join(f'"{name}"' for name in Generation.__struct_fields__)
-)
+_COLUMNS = ", ".join(f'"{name}"' for name in Generation.__struct_fields__)
+_KNOWN = f"select {_COLUMNS} from generations where run_id = ?"  # noqa: S608 - our own names
 _SENT = "select distinct generation_id from unsettled where run_id = ?"
 
 
@@ -95,7 +94,7 @@ def _end(service: Service, run: ServedRun) -> None:
             write(session)
         budgets.settle(session, run.id, spent_usd)
 
-    stream.end(answers, KILLED, also=settle)
+    stream.end(answers.all(), KILLED, also=settle)
     log.warning("Run %s was broken off: its process was killed. Its executions say so.", run.id)
 
 

@@ -158,7 +158,7 @@ class EventWriter:
                     rows.execute(
                         update(ServedRun)
                         .where(ServedRun.id == part.stream.run_id)
-                        .values(ended_us=time_ns() // 1000, events=part.events[-1].number)
+                        .values(ended_us=time_ns() // 1000, events=part.events[-1].number, asked=None)
                     )
 
     def _show(self, part: _Part) -> None:

@@ -1,4 +1,4 @@
-"""Which credentials still hold: of those by which open streams were let in. It does not know how they are shown."""
+"""Which credentials, of those by which open streams were let in, hold still. It does not know streams."""
 
 from __future__ import annotations
 

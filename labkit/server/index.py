@@ -27,7 +27,10 @@ LOCK = "service-index"
 BATCH = 5_000
 """Rows of the lab that one transaction takes in."""
 _READ = "read"
-_WHERE = "select min(applied_at)::varchar as lab, (select max(rowid) from log.generations) as upto from log.schema_version"
+_WHERE = """
+select min(applied_at)::varchar as lab, (select max(rowid) from log.generations) as upto
+from log.schema_version
+"""
 _ROWS = """
 with
     latest as (
@@ -60,7 +63,9 @@ where g.rowid in (select place from latest)
 """
 _NEW = _ROWS.format(
     text=f'left(g."text", {history.EXCERPT + 1})',
-    chosen="generation_id in (select generation_id from log.generations where rowid > $after and rowid <= $upto)",
+    chosen="""generation_id in (
+            select generation_id from log.generations where rowid > $after and rowid <= $upto
+        )""",
 )
 _ONE = _ROWS.format(text='g."text"', chosen="generation_id = $id")
 
@@ -93,12 +98,12 @@ class Index:
             return
         with self._state.reading() as session:
             read = session.get(Meta, _READ)
-        known = {"lab": None, "upto": -1} if read is None else read.value
+        known: dict[str, Any] = {"lab": None, "upto": -1} if read is None else read.value
         (there,) = self._store.table(_WHERE).to_pylist()
         newest = -1 if there["upto"] is None else there["upto"]
         if known["lab"] != there["lab"] or known["upto"] > newest:
-            log.info("The index of executions is made from the lab.")
-            self._begin_anew()
+            if known["lab"] is not None:
+                self._begin_anew()
             known = {"lab": there["lab"], "upto": -1}
         for after in range(known["upto"], newest, BATCH):
             upto = min(after + BATCH, newest)
@@ -109,6 +114,7 @@ class Index:
             yield len(rows)
 
     def _begin_anew(self) -> None:
+        """Forget what is of another lab, or of one that was put back to an earlier state."""
         with self._state.writing() as session:
             session.execute(delete(Execution).where(Execution.status.in_(history.ENDED)))
             session.execute(delete(Meta).where(Meta.name == _READ))

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request
 from sqlalchemy import select
 
-from labkit import keys, provenance, weights
+from labkit import keys, provenance
 from labkit.catalog.model import Model
 from labkit.errors import DefinitionError
 from labkit.lab import Lab
@@ -26,9 +26,12 @@ from labkit.server.holding import holding
 from labkit.server.index import Index
 from labkit.server.settings import Settings
 from labkit.server.state import State
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Execution
 from labkit.visible import quoted
+from labkit.weights.folder import read as weights_of
 
+DAY_US = 86_400_000_000
 LEAVE_S = 2.0
 """How long a process that ends waits for the last rows of its runs."""
 
@@ -70,6 +73,10 @@ class Service:
             time.sleep(0.02)
         self.board.end_readers()
 
+    def forget_old(self) -> None:
+        """Delete what a day has made useless."""
+        self.board.forget(now_us() - DAY_US)
+
     def close(self) -> None:
         """Let go of everything."""
         self.leave()
@@ -99,7 +106,7 @@ class Service:
         """Whether it could be asked: its key is found, or its weights are here. Nobody is contacted."""
         if model.dialect == "local":
             path = None if model.weights is None else model.weights.path
-            return path is not None or weights.read(model.name) is not None
+            return path is not None or weights_of(model.name) is not None
         return keys.state(model, folder=self.folder) != "missing"
 
     def versions(self, prompt: Prompt) -> dict[str, int]:

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from types import FrameType
+from collections.abc import Callable, Iterator
 
 import msgspec
 import uvicorn
@@ -64,44 +61,9 @@ def serve(settings: Settings, *, said: Callable[[str], None]) -> None:
 
 def worker() -> FastAPI:
     """The application of one worker process, by the settings that its environment has."""
-    settings = msgspec.json.decode(
-        os.environ[_SETTINGS], type=Settings, dec_hook=lambda kind, value: kind(value)
-    )
-    models = () if settings.models is None else settings.models
-    return make_app(Service(settings, Lab(settings.lab, models=models)), lifespan=lifespan)
-
-
-@contextlib.asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """From the first request to the last: begins what runs beside them, and ends it."""
-    service: Service = app.state.service
-    service.begin()
-    with _leaving(service.leave):
-        yield
-    service.close()
-
-
-@contextlib.contextmanager
-def _leaving(leave: Callable[[], None]) -> Iterator[None]:
-    """Call `leave` as soon as a signal asks the process to end: those who wait for answers are told then."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
-
-    def asked(sig: int, frame: FrameType | None) -> None:
-        threading.Thread(target=leave, name="labkit-leaving").start()
-        earlier = before[signal.Signals(sig)]
-        if callable(earlier):
-            earlier(sig, frame)
-
-    for sig in before:
-        signal.signal(sig, asked)
-    try:
-        yield
-    finally:
-        for sig, handler in before.items():
-            signal.signal(sig, handler)
+    told = os.environ[_SETTINGS]
+    settings = msgspec.json.decode(told, type=Settings, dec_hook=lambda kind, value: kind(value))
+    return make_app(Service(settings, Lab(settings.lab, models=settings.models or ())))
 
 
 @contextlib.contextmanager

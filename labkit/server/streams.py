@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Annotated
 
@@ -21,7 +21,8 @@ from labkit.server.board import Board
 from labkit.server.credentials import Executor, Reader
 from labkit.server.principal import Principal
 from labkit.server.problems import Problem
-from labkit.server.service import Served, Service, now_us
+from labkit.server.service import Served, Service
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import ServedRun
 
 log = logging.getLogger("labkit.server")
@@ -38,9 +39,10 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, frames: AsyncGenerator[bytes]) -> None:
+    def __init__(self, frames: AsyncGenerator[bytes], headers: Mapping[str, str] | None = None) -> None:
         # A proxy that gathers what it passes on would hold up the stream.
-        super().__init__(frames, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        own = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(frames, headers={**own, **(headers or {})})
         self._frames = frames
 
     async def stream_response(self, send: Send) -> None:

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import update
 
 from labkit.catalog.model import Model
 from labkit.errors import InvalidRequest
-from labkit.lab import Lab
 from labkit.providers.script import Script
 from labkit.records import Request
-from labkit.server import accounts, passwords
-from labkit.server.app import make_app
-from labkit.server.service import Service
-from labkit.server.settings import Settings
-from tests.server.running import running
+from labkit.server.state.tables import User
+from tests.server.running import PASSWORD, running
 from tests.server.strict_client import Failed, StrictClient
-
-PASSWORD = "correct horse"
 
 
 def said(request: Request) -> str:
@@ -47,13 +42,11 @@ MODELS = [
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running service, with a user `ada`."""
-    settings = Settings(lab=tmp_path_factory.mktemp("contract") / "lab.duckdb")
-    service = Service(settings, Lab(settings.lab, models=MODELS))
-    with service.state.writing() as rows:
-        accounts.add_user(rows, "ada", passwords.hashed(PASSWORD), email="ada@lab.example")
-    with running(make_app(service)) as address:
-        yield address
+    """The address of a running service, with a user `ada` who has an e-mail address."""
+    with running(tmp_path_factory.mktemp("contract"), MODELS) as there:
+        with there.service.state.writing() as rows:
+            rows.execute(update(User).where(User.name == "ada").values(email="ada@lab.example"))
+        yield there.url
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +123,7 @@ def test_models_are_a_bare_array(ada: StrictClient) -> None:
     ["scripted/echo", "scripted%2Fecho", "scripted/deep/name", "scripted%2Fdeep%2Fname", "older-name"],
 )
 def test_a_model_is_found_by_any_form_of_its_id(ada: StrictClient, name: str) -> None:
-    """An id goes into the path as it is or escaped, as does an alias; the answer has the id that was asked."""
+    """An id goes into the path as it is or escaped, as does an alias; the answer has what was asked."""
     assert ada.model(name)["id"] == name.replace("%2F", "/")
 
 
@@ -153,7 +146,7 @@ def test_the_older_names_are_known(ada: StrictClient, model: str) -> None:
 
 
 def test_execute_answers_in_the_order_asked(ada: StrictClient) -> None:
-    """A bare array: a `PromptRun` for each model, under the id that was asked, with its numbers given twice."""
+    """A bare array: a `PromptRun` for each model, under the id that was asked, its numbers twice."""
     names = ["scripted/bare", "older-name"]
     first, second = ada.execute("Say {{ it }}", names, workspace_id="default", stream=False)
     assert [first["modelId"], second["modelId"]] == names
