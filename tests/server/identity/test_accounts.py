@@ -74,7 +74,7 @@ def test_nothing_is_made_where_something_is_wrong(service: Service) -> None:
 
 
 def test_roles_change_and_end(service: Service) -> None:
-    """A role is set, set anew and taken away, each kept with who did it; who is no member cannot be removed."""
+    """A role is set, set anew and taken away, each kept with who did it; a stranger cannot be removed."""
     with service.state.writing() as rows:
         accounts.set_role(rows, "other", "vic", "member", by="otto")
         accounts.set_role(rows, "other", "vic", "viewer", by="otto")
