@@ -54,8 +54,8 @@ def set_(settings: Settings, name: str | None, workspace: str | None, period: Pe
 def list_(settings: Settings, as_json: bool) -> None:
     """List the budgets, and what is left of each now."""
     from labkit.server.budgets import listed
-    from labkit.server.service import now_us
     from labkit.server.state import State
+    from labkit.server.state.moments import now_us
     from labkit.server.state.tables import User
 
     told = []

@@ -77,8 +77,7 @@ def test_a_state_of_a_newer_labkit_is_refused(state: State) -> None:
 
 def test_several_processes_may_start_at_once(empty_address: str, together: Together) -> None:
     """Four processes that open a state nobody has made yet all get it, with its tables."""
-    said = together("print(State(address).engine.connect().close())", empty_address, 4)
-    assert said == ["None\n"] * 4
+    together("State(address).close()", empty_address, 4)
     state = State(empty_address)
     set_n(state, 1)
     assert n_of(state) == 1
