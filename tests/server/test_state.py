@@ -170,6 +170,22 @@ def test_threads_lose_nothing(state: State) -> None:
     assert n_of(state) == 160
 
 
+def test_a_server_set_up_otherwise_loses_nothing(
+    postgres_databases: Callable[[bool], str], together: Together
+) -> None:
+    """Where PostgreSQL's transactions see by default what was there when they began, the service's see what
+    was written while they waited."""
+    state = State(postgres_databases(False))
+    with state.writing() as rows:
+        name = rows.scalar(text("select current_database()"))
+        rows.execute(text(f"alter database {name} set default_transaction_isolation = 'repeatable read'"))
+    state.close()
+    set_n(state, 0)
+    together(COUNT, state, 2)
+    assert n_of(state) == 50
+    state.close()
+
+
 def test_processes_lose_nothing(state: State, together: Together) -> None:
     """Four processes that read a number and write one more lose none."""
     set_n(state, 0)
