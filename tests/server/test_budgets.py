@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
-from labkit.cli.serve_budgets import budgets as command
+from labkit.cli.budgets import budgets as command
 from labkit.errors import DefinitionError
 from labkit.server.budgets import cost_pusd, left, listed, reserve, set_limit, settle
 from labkit.server.principal import Principal
@@ -379,14 +379,14 @@ def test_processes_do_not_pass_a_budget(state: State, together: Together) -> Non
 
 def test_budgets_are_set_and_listed_by_command(tmp_path: Path) -> None:
     """`budgets set` sets and ends them, `budgets list` tells what is left; unknown names are told."""
-    made = Settings(lab=tmp_path / "lab.duckdb")
-    state = State(made.database)
+    lab = tmp_path / "lab.duckdb"
+    state = State(Settings(lab=lab).database)
     with state.writing() as rows:
         rows.add(User(id="u1", name="ada", created_us=0))
         rows.add(Workspace(name="tickets", created_us=0))
 
     def run(*words: str) -> str:
-        result = CliRunner().invoke(command, words, obj=made)
+        result = CliRunner().invoke(command, [*words, "--lab", str(lab)])
         return result.output if result.exception is None else str(result.exception)
 
     assert run("list") == "no budget is set: everybody may spend without a limit\n"
