@@ -228,6 +228,7 @@ def _postgres(where: Address) -> Engine:
         max_overflow=56,
         pool_timeout=BUSY_S,
         pool_pre_ping=True,
+        isolation_level="READ COMMITTED",  # who waited sees what was written meanwhile
     )
 
 
