@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session as Rows
 from labkit.errors import DefinitionError
 from labkit.server import audit, sessions
 from labkit.server.principal import ROLES
-from labkit.server.service import now_us
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Member, User, Workspace
 from labkit.visible import quoted
 

@@ -17,7 +17,7 @@ import msgspec
 from labkit.catalog.model import Model
 from labkit.design import Design, Place
 from labkit.engine.job import worst_usd
-from labkit.errors import DefinitionError, MissingKey
+from labkit.errors import MissingKey
 from labkit.plan import Plan
 from labkit.prompts import Block, Prompt
 from labkit.records import Cell, RunRecord
@@ -25,13 +25,14 @@ from labkit.run import replaying, unasked
 from labkit.run.handle import new_run_id
 from labkit.run.lab_services import LabServices
 from labkit.run.stored import Stored
-from labkit.server import audit, broken_off, budgets, history, idempotency
+from labkit.server import audit, broken_off, budgets, idempotency
 from labkit.server.asking import Asked
 from labkit.server.history import Asking
 from labkit.server.principal import Principal
-from labkit.server.problems import Problem
-from labkit.server.service import Service
+from labkit.server.problems import Problem, unavailable
 from labkit.server.run_answers import RunAnswers
+from labkit.server.service import Service
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import ServedRun
 from labkit.store import prompts_and_samples
 from labkit.visible import quoted
@@ -65,16 +66,19 @@ class Admitted(NamedTuple):
 
 
 def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, route: str) -> Admitted:
-    """Admit what is wanted and begin to ask it, or find the run that answers it already. Raises `Problem`, `DefinitionError` and `StoreError`, and then nothing was asked."""
+    """Admit what is wanted and begin to ask it, or find the run that answers it already.
+
+    Raises `Problem`, `DefinitionError` and `StoreError`; then nothing was asked.
+    """
     who.check("execute", wanted.workspace)
     if service.closing:
-        raise Problem(503, "The service is restarting. Ask again in a moment.", headers={"Retry-After": "5"})
+        raise unavailable("The service is restarting. Ask again in a moment.")
     models = _models(service, wanted.model_ids)
     blocks = service.blocks.find(wanted.context_blocks, who.readable())
     asking = Asking(
         names={model.id: name for name, model in models.items()},
         blocks=wanted.context_blocks,
-        created=datetime.now(UTC),
+        created_us=now_us(),
     )
     plan = _plan(service, who, wanted, list(models.values()), blocks)
     services = replace(plan.services, origin={**service.origin, "service": asking.kept()})
@@ -87,11 +91,9 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
     )
     service.lab.store.check_writable()
     run_id = new_run_id()
-    cells = [
-        design.cell(place, run_id=run_id, versions=versions, user=who.name) for place in design.places
-    ]
+    cells = [design.cell(place, run_id=run_id, versions=versions, user=who.name) for place in design.places]
     answers = RunAnswers(cells, asking, wanted.prompt)
-    worst_usd = _worst_usd(design, stored.unanswered(design), services)
+    most_usd = _worst_usd(design, stored.unanswered(design), services)
     with ExitStack() as driving:
         driving.enter_context(service.lab.store.drive(run_id))
         with service.state.writing() as session:
@@ -99,16 +101,17 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
                 earlier = idempotency.claim(session, who.user_id, route, key, wanted.body())
                 if earlier is not None:
                     return Admitted(earlier, replayed=True)
-                idempotency.keep(session, who.user_id, route, key, wanted.body(), run_id)
-            at_us = history.microseconds(asking.created)
-            limited = budgets.reserve(session, run_id, who.user_id, wanted.workspace, worst_usd, at_us)
+                idempotency.keep(session, who.user_id, route, key, wanted.body(), run_id, asking.created_us)
+            limited = budgets.reserve(
+                session, run_id, who.user_id, wanted.workspace, most_usd, asking.created_us
+            )
             session.add_all(answers.pending())
             session.add(
                 ServedRun(
                     id=run_id,
                     user_id=who.user_id,
                     workspace=wanted.workspace,
-                    created_us=at_us,
+                    created_us=asking.created_us,
                     events=0,
                     asked=_note(design, run_id, cells, services, asking),
                 )
@@ -123,7 +126,7 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
             asking=asking,
             answers=answers,
             keyless=keyless,
-            budget_usd=sum(filter(None, worst_usd.values())) if limited else None,
+            budget_usd=most_usd if limited else None,
             driving=driving.pop_all(),
         )
         asked.begin()
@@ -131,7 +134,7 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
 
 
 def _models(service: Service, names: Sequence[str]) -> dict[str, Model]:
-    """The models by the names they were asked for by. Raises 422 naming all that are unknown or twice there."""
+    """The models by the names they were asked for by. Raises 422 naming what is unknown or twice there."""
     if not names:
         raise Problem(422, "model_ids is empty; name at least one model. GET /api/v1/models lists them.")
     if len(names) > MOST_MODELS:
@@ -140,10 +143,9 @@ def _models(service: Service, names: Sequence[str]) -> dict[str, Model]:
     owners: dict[str, str] = {}
     faults = []
     for name in names:
-        try:
-            model = service.model(name)
-        except DefinitionError as error:
-            faults += [f"model_ids: {fault}" for fault in error.faults]
+        model = service.find_model(name)
+        if model is None:
+            faults.append(f"model_ids: {service.no_model(name)}")
             continue
         if model.id in owners:
             twice = f"as {quoted(owners[model.id])} and {quoted(name)}"
@@ -188,16 +190,17 @@ def _answers(service: Service, design: Design, readable: Sequence[str]) -> repla
     return replaying.look_up(service.lab.store, design, design.places, workspaces=readable)
 
 
-def _worst_usd(design: Design, places: Sequence[Place], services: LabServices) -> dict[str, float | None]:
-    """The most that asking each model once can cost; None: not known."""
-    pricers = [
-        services.pricer(model, params) for model, params in zip(design.models, design.params, strict=True)
-    ]
-    worst = {}
+def _worst_usd(design: Design, places: Sequence[Place], services: LabServices) -> float | None:
+    """The most that asking each of these once can cost; None: not known."""
+    asked = zip(design.models, design.params, strict=True)
+    pricers = [services.pricer(model, params) for model, params in asked]
+    worst = 0.0
     for place in places:
-        model = design.models[place.model]
         cell = design.cell(place, run_id="", versions={}, user=None)
-        worst[model.id] = worst_usd(unasked.job(design, place, cell, pricers), model)
+        usd = worst_usd(unasked.job(design, place, cell, pricers), design.models[place.model])
+        if usd is None:
+            return None
+        worst += usd
     return worst
 
 
@@ -213,7 +216,7 @@ def _note(
         fresh=True,
         cells=len(cells),
         dataset=design.dataset.hash,
-        started_at=asking.created,
+        started_at=datetime.now(UTC),
         user=services.user,
         provenance=dict(services.origin or {}),
     )

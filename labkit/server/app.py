@@ -7,12 +7,43 @@ not know how a process of it is started (see `serving`).
 from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
 
-from labkit.server import auth, own_tokens, problems, workspaces
+from labkit.server import (
+    auth,
+    execute,
+    executions,
+    models,
+    own_tokens,
+    problems,
+    providers,
+    streams,
+    workspaces,
+)
+from labkit.server.guard import guarded
+from labkit.server.lifespan import lifespan
 from labkit.server.service import Service
 
 BASE = "/api/v1"
-ROUTERS: tuple[APIRouter, ...] = (auth.router, own_tokens.router, workspaces.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    auth.router,
+    own_tokens.router,
+    workspaces.router,
+    models.router,
+    providers.router,
+    execute.router,
+    streams.router,
+    executions.router,
+)
+
+
+class Guarded(FastAPI):
+    """An application whose guard also stands around the answer to an exception nobody expected."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Called once, by Starlette."""
+        service: Service = self.state.service
+        return guarded(super().build_middleware_stack(), service.settings)
 
 
 def make_app(service: Service) -> FastAPI:
@@ -20,15 +51,18 @@ def make_app(service: Service) -> FastAPI:
 
     >>> app = make_app(Service(Settings(lab=Path("lab.duckdb"))))              # doctest: +SKIP
     """
-    app = FastAPI(
+    app = Guarded(
         title="labkit",
         description="Which prompt and which model to use, how sure that is, and at what price.",
         version="1",
         openapi_url=f"{BASE}/openapi.json",
         docs_url=None,  # the viewers load scripts from elsewhere
         redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,  # an address is right or it is not
     )
     app.state.service = service
+    app.state.board = service.board
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=BASE)

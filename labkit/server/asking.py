@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from msgspec.structs import asdict
 from sqlalchemy.orm import Session
@@ -19,10 +20,11 @@ from labkit.records import Generation
 from labkit.run.lab_services import LabServices
 from labkit.run.launch import Launch, Settings
 from labkit.run.stored import Stored
-from labkit.server import budgets
+from labkit.server import budgets, history
 from labkit.server.history import Asking
 from labkit.server.run_answers import RunAnswers
 from labkit.server.service import Service
+from labkit.server.state.tables import Execution
 
 log = logging.getLogger("labkit.server")
 
@@ -82,7 +84,9 @@ class Asked:
             log.exception("run %s broke off", self.run_id)
             fault = str(error) if isinstance(error, LabkitError) else fault
         finally:
-            self._stream.end(self._answers, fault, also=self._settle)
+            lost = self._answers.lost(fault)
+            reason = "restarting" if self._service.closing else None
+            self._stream.end(self._answers.all(), reason, also=lambda rows: self._close(rows, lost))
             self._service.asked.pop(self.run_id, None)
 
     def _tell_keyless(self) -> None:
@@ -91,7 +95,8 @@ class Asked:
             if cell.model in self._keyless:
                 why = self._keyless[cell.model]
                 row = Generation(**asdict(cell), status="failed", error_type="MissingKey", error_message=why)
-                writer.generation(row, lambda row=row: self._stream.ended(row))  # type: ignore[misc] - now
+                writer.generation(row, partial(self._stream.ended, row))
 
-    def _settle(self, session: Session) -> None:
+    def _close(self, session: Session, lost: Sequence[Execution]) -> None:
+        history.put(session, lost)
         budgets.settle(session, self.run_id, self._launch.spent_usd)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session as Rows
 
-from labkit.server.service import now_us
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Audit
 
 

@@ -17,7 +17,8 @@ from labkit.server import accounts, audit, passwords, sessions, throttle
 from labkit.server.access_tokens import Claims
 from labkit.server.credentials import Anyone, Person, by_cookie
 from labkit.server.principal import Principal, not_logged_in
-from labkit.server.service import Served, Service, now_us
+from labkit.server.service import Served, Service
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import User
 
 router = APIRouter(prefix="/auth", tags=["auth"])

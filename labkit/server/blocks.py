@@ -66,7 +66,7 @@ class Blocks:
         return [saved.block for saved in reversed(self._saved) if saved.open_to(readable)]
 
     def find(self, wanted: Sequence[str], readable: Sequence[str]) -> list[Block]:
-        """The blocks of these names (the newest of each) or hashes. Raises 422 naming all that are not there."""
+        """The blocks of these names (the newest of each) or hashes. Raises 422 naming the unknown."""
         if not wanted:
             return []
         known = self._known(readable)

@@ -7,9 +7,11 @@ A run that is driven here is read from memory, any other from the state. It does
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from time import monotonic
+from typing import Any
 
 from sqlalchemy import delete, select
 
@@ -19,6 +21,7 @@ from labkit.server.event_log import EventLog, Reader
 from labkit.server.event_writer import EventWriter
 from labkit.server.poller import Holding, Poller, Rebuilt
 from labkit.server.principal import Principal
+from labkit.server.problems import unavailable
 from labkit.server.run_stream import Also, RunStream
 from labkit.server.state import State
 from labkit.server.state.tables import Event, ServedRun
@@ -67,7 +70,7 @@ class Board:
         self._poller.look()
         return stream
 
-    async def frames(self, run_id: str, after: int, *, who: Principal | None = None) -> AsyncIterator[bytes]:
+    async def frames(self, run_id: str, after: int, *, who: Principal | None = None) -> AsyncGenerator[bytes]:
         """The run's events after that number as they come, until its end: server-sent events as bytes.
 
         An `after` that is none of its numbers begins at the beginning. It ends before the run does where
@@ -92,6 +95,23 @@ class Board:
                     return
                 elif not await _woken(reader):
                     yield sse.PING
+        finally:
+            self._leave(reader)
+
+    async def ended(self, run_id: str) -> list[dict[str, Any]]:
+        """The `PromptRun`s of the run, once it is over. Raises 503 where its readers are ended before."""
+        reader = self._join(run_id, None)
+        try:
+            while not reader.log.ended:
+                reader.woken.clear()
+                if reader.dismissed is not None:
+                    raise unavailable(
+                        "The service is restarting. Look for the answers in /api/v1/executions."
+                    )
+                if not reader.log.ended:
+                    await reader.woken.wait()
+            runs: list[dict[str, Any]] = json.loads(reader.log.events[-1].data)["data"]["runs"]
+            return runs
         finally:
             self._leave(reader)
 

@@ -34,9 +34,8 @@ log = logging.getLogger("labkit.server")
 
 KILLED = "The service was killed while this was asked."
 TOLD = ("complete", "error")
-_KNOWN = "select {columns} from generations where run_id = ?".format(
-    columns=", ".join(f'"{name}"' for name in Generation.__struct_fields__)
-)
+_COLUMNS = ", ".join(f'"{name}"' for name in Generation.__struct_fields__)
+_KNOWN = f"select {_COLUMNS} from generations where run_id = ?"  # noqa: S608 - our own names
 _SENT = "select distinct generation_id from unsettled where run_id = ?"
 
 
@@ -66,7 +65,7 @@ def end_all(service: Service) -> int:
 
 def _end(service: Service, run: ServedRun) -> None:
     note = msgspec.convert(run.asked, Note)
-    asking = Asking.of(note.run.provenance["service"], note.run.started_at)
+    asking = Asking.of(note.run.provenance["service"])
     answers = RunAnswers(note.cells, asking, note.sample.fields["prompt"])
     store, writer = service.lab.store, service.lab.store.writer()
     seen = _Seen(service.state, run.id)
@@ -86,9 +85,7 @@ def _end(service: Service, run: ServedRun) -> None:
             told.append(answers.ended(row))
         else:
             stream.ended(row)
-    writer.put(
-        RunEvent(run_id=run.id, event="failed", at_time=datetime.now(UTC), detail={"reason": KILLED})
-    )
+    writer.put(RunEvent(run_id=run.id, event="failed", at_time=datetime.now(UTC), detail={"reason": KILLED}))
     writer.flush()
     spent_usd = store.spent(run.id)
 
@@ -97,7 +94,7 @@ def _end(service: Service, run: ServedRun) -> None:
             write(session)
         budgets.settle(session, run.id, spent_usd)
 
-    stream.end(answers, KILLED, also=settle)
+    stream.end(answers.all(), KILLED, also=settle)
     log.warning("Run %s was broken off: its process was killed. Its executions say so.", run.id)
 
 

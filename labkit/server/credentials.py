@@ -15,12 +15,11 @@ from typing import Annotated, Any, Literal, TypeVarTuple
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 from sqlalchemy import Row, Select, select
-from sqlalchemy.orm import Session as Rows
 
 from labkit.server import sessions, tokens
 from labkit.server.principal import SCOPES, Principal, Scope, not_logged_in
 from labkit.server.problems import Problem
-from labkit.server.service import Served, Service, now_us
+from labkit.server.service import Served, Service
 from labkit.server.state.tables import Member, Session, Token, User
 
 Columns = TypeVarTuple("Columns")
@@ -148,13 +147,3 @@ Anyone = Annotated[Principal, Depends(asks(None))]
 """Logged in, by whatever."""
 Person = Annotated[Principal, Depends(_person)]
 """Logged in by a password, not by a token."""
-
-
-def holding(rows: Rows, principals: Iterable[Principal]) -> set[str]:
-    """The credentials, of those by which `principals` were let in, that hold still. An open stream is use, so
-    none ends here by lying idle."""
-    ids = {who.credential for who in principals}
-    log_ins = select(Session.id).join(User).where(Session.id.in_(ids), Session.ends_us > now_us())
-    scripts = select(Token.id).join(User).where(Token.id.in_(ids), tokens.holds())
-    is_enabled = User.disabled_us.is_(None)
-    return {*rows.scalars(log_ins.where(is_enabled)), *rows.scalars(scripts.where(is_enabled))}

@@ -5,7 +5,6 @@ It decides how the answer leaves; what is admitted and how it is asked are `admi
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
@@ -20,8 +19,8 @@ from labkit.server.credentials import Executor
 from labkit.server.principal import Principal
 from labkit.server.problems import Problem
 from labkit.server.service import Served, Service
-from labkit.server.state.tables import Execution, IdempotencyKey
-from labkit.server.streams import EVENT_STREAM, EventStream
+from labkit.server.state.tables import Execution
+from labkit.server.streams import EventStream
 
 router = APIRouter(tags=["execute"])
 
@@ -86,8 +85,8 @@ async def execute(
         admit, served, who, wanted, key=idempotency_key, route="/execute"
     )
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
-    if EVENT_STREAM in accept:
-        return EventStream(served.board, run_id, who, headers=headers)
+    if EventStream.media_type in accept:
+        return EventStream(served.board.frames(run_id, 0, who=who), headers)
     if "respond-async" in prefer.lower():
         headers |= {"Location": f"/api/v1/runs/{run_id}/events", "Preference-Applied": "respond-async"}
         return JSONResponse(await run_in_threadpool(_so_far, served, run_id), 202, headers=headers)

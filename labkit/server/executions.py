@@ -48,7 +48,9 @@ def executions(
     readable = who.readable()
     if workspace_id is not None and workspace_id not in readable:
         raise no_workspace(workspace_id)
-    query = select(Execution).where(Execution.workspace.in_([workspace_id] if workspace_id else readable))
+    query: Select[Any] = select(Execution).where(
+        Execution.workspace.in_([workspace_id] if workspace_id else readable)
+    )
     for column, value in ((Execution.user, user_id), (Execution.status, status)):
         if value is not None:
             query = query.where(column == value)
@@ -86,7 +88,7 @@ def _cursor(row: Execution) -> str:
     return base64.urlsafe_b64encode(place).decode().rstrip("=")
 
 
-def _after(query: Select[tuple[Execution]], cursor: str) -> Select[tuple[Execution]]:
+def _after(query: Select[Any], cursor: str) -> Select[Any]:
     """What comes after the row that the cursor names, in the order newest first."""
     try:
         place = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from labkit.records import Cell
+from labkit.server.state.moments import microseconds, written
 from labkit.server.state.tables import Execution
 
 EXCERPT = 200
 """Characters of a prompt and of an answer that the index has."""
 STATUS = {"done": "completed", "failed": "failed", "partial": "failed", "stopped": "cancelled"}
 ENDED = frozenset(STATUS.values())
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+STOPPED = ("RunAborted", "RunStopped", "ModelStopped")
+"""What a row says that somebody stopped, also one that has a part of its answer."""
 _PUSD = 10**12
 
 
@@ -33,16 +35,17 @@ class Asking:
     """The model's id → the id or alias it was asked for by, in the order asked."""
     blocks: Sequence[str] = ()
     """Of the context blocks, as they were asked for."""
-    created: datetime
+    created_us: int
 
     def kept(self) -> dict[str, Any]:
         """It as a run keeps it."""
-        return {"models": [[model, name] for model, name in self.names.items()], "blocks": list(self.blocks)}
+        models = [[model, name] for model, name in self.names.items()]
+        return {"models": models, "blocks": list(self.blocks), "created_us": self.created_us}
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any], created: datetime) -> Asking:
+    def of(cls, kept: Mapping[str, Any]) -> Asking:
         """It from what a run kept."""
-        return cls(names=dict(kept["models"]), blocks=kept["blocks"], created=created)
+        return cls(names=dict(kept["models"]), blocks=kept["blocks"], created_us=kept["created_us"])
 
 
 def pending(cell: Cell, asking: Asking, prompt: str) -> Execution:
@@ -57,7 +60,7 @@ def pending(cell: Cell, asking: Asking, prompt: str) -> Execution:
         asked=asking.names[cell.model],
         blocks=list(asking.blocks),
         status="pending",
-        created_us=microseconds(asking.created),
+        created_us=asking.created_us,
         prompt=excerpt(prompt),
         more=_cut(prompt, None),
     )
@@ -68,7 +71,8 @@ def execution(generation: Mapping[str, Any], asking: Asking | None, prompt: str)
     be None. `asking` None: a notebook asked it."""
     model, status, text = generation["model"], generation["status"], generation["text"]
     started, latency_s = generation["started_at"], generation["latency_s"]
-    created = asking.created if asking is not None else started or generation["written_at"]
+    when = started or generation["written_at"]
+    created_us = microseconds(when) if asking is None else asking.created_us
     before_s = (generation["queue_s"] or 0.0) + (generation["retry_s"] or 0.0)
     answered = status in ("done", "partial")
     more = {
@@ -98,8 +102,8 @@ def execution(generation: Mapping[str, Any], asking: Asking | None, prompt: str)
         model=model,
         asked=model if asking is None else asking.names[model],
         blocks=[] if asking is None else list(asking.blocks),
-        status=STATUS[status],
-        created_us=microseconds(created),
+        status="cancelled" if generation["error_type"] in STOPPED else STATUS[status],
+        created_us=created_us,
         completed_us=_after(started, latency_s),
         duration_us=None if latency_s is None else round((before_s + latency_s) * 1e6),
         latency_us=None if latency_s is None else round(latency_s * 1e6),
@@ -122,7 +126,7 @@ def prompt_run(row: Execution, *, prompt: str | None = None, text: str | None = 
     total = sum(tokens) if len(tokens) == 2 else None
     duration, latency = _milliseconds(row.duration_us), _milliseconds(row.latency_us)
     cost = None if row.cost_pusd is None else row.cost_pusd / _PUSD
-    created = moment(row.created_us)
+    created = written(row.created_us)
     metrics = {
         "totalTokens": total,
         "duration": duration,
@@ -140,7 +144,7 @@ def prompt_run(row: Execution, *, prompt: str | None = None, text: str | None = 
         "status": row.status,
         "startedAt": created,
         "createdAt": created,
-        "completedAt": None if row.completed_us is None else moment(row.completed_us),
+        "completedAt": None if row.completed_us is None else written(row.completed_us),
         "durationMs": duration,
         "inputTokens": row.input_tokens,
         "outputTokens": row.output_tokens,
@@ -166,21 +170,6 @@ def _storable(text: str) -> str:
 def _cut(prompt: str, text: str | None) -> dict[str, Any]:
     cut = {"promptCut": len(prompt) > EXCERPT, "textCut": text is not None and len(text) > EXCERPT}
     return {name: True for name, is_cut in cut.items() if is_cut}
-
-
-def microseconds(moment: datetime) -> int:
-    """A moment in microseconds since 1970; without a zone it is UTC."""
-    there = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return (there - _EPOCH) // timedelta(microseconds=1)
-
-
-def moment(us: int) -> str:
-    """Microseconds since 1970 as clients read it.
-
-    >>> moment(1_764_000_000_000_000)
-    '2025-11-24T16:00:00.000000Z'
-    """
-    return f"{_EPOCH + timedelta(microseconds=us):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def _after(started: datetime | None, latency_s: float | None) -> int | None:

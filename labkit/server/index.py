@@ -12,12 +12,11 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete
 
 from labkit.errors import RunBusy
 from labkit.server import history
 from labkit.server.history import Asking
-from labkit.server.problems import Problem
 from labkit.server.state import State
 from labkit.server.state.tables import Execution, Meta
 from labkit.store import Store
@@ -28,7 +27,10 @@ LOCK = "service-index"
 BATCH = 5_000
 """Rows of the lab that one transaction takes in."""
 _READ = "read"
-_WHERE = "select min(applied_at)::varchar as lab, (select max(rowid) from log.generations) as upto from log.schema_version"
+_WHERE = """
+select min(applied_at)::varchar as lab, (select max(rowid) from log.generations) as upto
+from log.schema_version
+"""
 _ROWS = """
 with
     latest as (
@@ -38,7 +40,7 @@ with
         group by generation_id
     ),
     asked as (
-        select run_id, any_value(dataset) as dataset, min(started_at) as created,
+        select run_id, any_value(dataset) as dataset,
             any_value(json_extract(provenance, '$.service')) as service
         from log.runs
         group by run_id
@@ -46,8 +48,8 @@ with
 select
     g.generation_id, g.run_id, g.experiment, g.workspace, g.prompt, g.prompt_version, g.model, g.sample_id,
     g."repeat", g.status, g.started_at, g.queue_s, g.latency_s, g.ttft_s, g.retry_s, g.input_tokens,
-    g.output_tokens, g.cost_usd, g.maybe_paid, g.replayed_from, g.stop_reason, g.error_message, g."user",
-    g.written_at, {text} as "text", a.created, a.service,
+    g.output_tokens, g.cost_usd, g.maybe_paid, g.replayed_from, g.stop_reason, g.error_type, g.error_message,
+    g."user", g.written_at, {text} as "text", a.service,
     (
         select any_value(json_extract_string(fields, '$.prompt')) from log.samples as s
         where a.service is not null and s.dataset = a.dataset and s.sample_id = g.sample_id
@@ -61,7 +63,9 @@ where g.rowid in (select place from latest)
 """
 _NEW = _ROWS.format(
     text=f'left(g."text", {history.EXCERPT + 1})',
-    chosen="generation_id in (select generation_id from log.generations where rowid > $after and rowid <= $upto)",
+    chosen="""generation_id in (
+            select generation_id from log.generations where rowid > $after and rowid <= $upto
+        )""",
 )
 _ONE = _ROWS.format(text='g."text"', chosen="generation_id = $id")
 
@@ -94,12 +98,12 @@ class Index:
             return
         with self._state.reading() as session:
             read = session.get(Meta, _READ)
-        known = {"lab": None, "upto": -1} if read is None else read.value
+        known: dict[str, Any] = {"lab": None, "upto": -1} if read is None else read.value
         (there,) = self._store.table(_WHERE).to_pylist()
         newest = -1 if there["upto"] is None else there["upto"]
         if known["lab"] != there["lab"] or known["upto"] > newest:
-            log.info("The index of executions is made from the lab.")
-            self._begin_anew()
+            if known["lab"] is not None:
+                self._begin_anew()
             known = {"lab": there["lab"], "upto": -1}
         for after in range(known["upto"], newest, BATCH):
             upto = min(after + BATCH, newest)
@@ -110,6 +114,7 @@ class Index:
             yield len(rows)
 
     def _begin_anew(self) -> None:
+        """Forget what is of another lab, or of one that was put back to an earlier state."""
         with self._state.writing() as session:
             session.execute(delete(Execution).where(Execution.status.in_(history.ENDED)))
             session.execute(delete(Meta).where(Meta.name == _READ))
@@ -117,7 +122,7 @@ class Index:
 
 def _row(found: Mapping[str, Any]) -> Execution:
     service = found["service"]
-    asking = None if service is None else Asking.of(msgspec.json.decode(service), found["created"])
+    asking = None if service is None else Asking.of(msgspec.json.decode(service))
     return history.execution(found, asking, _prompt(found))
 
 

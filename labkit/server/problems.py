@@ -13,9 +13,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from labkit.errors import DefinitionError, StoreError
+from labkit.visible import visible
 
 log = logging.getLogger("labkit.server")
 
@@ -69,6 +72,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DefinitionError, _definition)
     app.add_exception_handler(StoreError, _store)
+    app.add_exception_handler(OperationalError, _state)
+    app.add_exception_handler(TimeoutError, _state)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -79,14 +84,50 @@ async def _problem(request: Request, error: Any) -> JSONResponse:
 
 async def _invalid(request: Request, error: Any) -> JSONResponse:
     told = [_told(one) for one in error.errors()]
-    if any(one["type"] == "json_invalid" for one in error.errors()):
-        return Problem(400, "The body is not JSON. Send one JSON object, in UTF-8.").response()
     return Problem(422, " ".join(told), errors=told).response()
+
+
+# What pydantic finds, by its name for it, in words that need no Python; its own words where none stand here.
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here",
+    "string_type": "has to be a text",
+    "string_too_short": "needs {min_length} or more characters",
+    "string_too_long": "may have at most {max_length} characters",
+    "string_pattern_mismatch": "has to match {pattern}",
+    "list_type": "has to be a list",
+    "too_short": "needs {min_length} or more",
+    "too_long": "may have at most {max_length}, not {actual_length}",
+    "dict_type": "has to be an object",
+    "model_type": "has to be an object",
+    "model_attributes_type": "has to be an object",
+    "int_type": "has to be a whole number",
+    "int_parsing": "has to be a whole number",
+    "int_parsing_size": "is too large a number",
+    "int_from_float": "has to be a whole number",
+    "float_type": "has to be a number",
+    "float_parsing": "has to be a number",
+    "finite_number": "has to be a number",
+    "bool_type": "has to be true or false",
+    "bool_parsing": "has to be true or false",
+    "greater_than": "has to be more than {gt}",
+    "greater_than_equal": "has to be {ge} or more",
+    "less_than": "has to be less than {lt}",
+    "less_than_equal": "has to be {le} or less",
+    "literal_error": "has to be {expected}",
+    "enum": "has to be {expected}",
+    "datetime_type": "has to be a time as 2026-11-28T12:00:00Z",
+    "datetime_parsing": "has to be a time as 2026-11-28T12:00:00Z",
+    "datetime_from_date_parsing": "has to be a time as 2026-11-28T12:00:00Z",
+    "value_error": "{error}",
+}
 
 
 def _told(fault: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in fault["loc"][1:]) or "The body"
-    return f"{where[:80]}: {fault['msg'].rstrip('.')}."
+    words = _WORDS.get(fault["type"])
+    what = fault["msg"] if words is None else words.format_map(fault.get("ctx", {}))
+    return f"{visible(where, limit=80)}: {what.rstrip('.')}."
 
 
 async def _http(request: Request, error: Any) -> JSONResponse:
@@ -95,7 +136,19 @@ async def _http(request: Request, error: Any) -> JSONResponse:
         405: f"{request.method} is not possible at this address.",
     }
     told = words.get(error.status_code, f"{str(error.detail).rstrip('.')}.")
-    return Problem(error.status_code, told, headers=error.headers).response()
+    headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else error.headers
+    return Problem(error.status_code, told, headers=headers).response()
+
+
+def _methods(request: Request) -> list[str]:
+    # The router names those of one route; an address may have several. HEAD is answered where GET is.
+    routes = request.app.router.routes
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return [*found, "HEAD"] if "GET" in found else found
 
 
 async def _definition(request: Request, error: Any) -> JSONResponse:
@@ -105,6 +158,11 @@ async def _definition(request: Request, error: Any) -> JSONResponse:
 async def _store(request: Request, error: Any) -> JSONResponse:
     log.warning("The lab could not be read or written: %s", error)
     return unavailable(f"The lab cannot be read or written now: {error}").response()
+
+
+async def _state(request: Request, error: Any) -> JSONResponse:
+    log.warning("The service's database cannot be used: %s", error.__class__.__name__)
+    return unavailable("The service's database cannot be used now. Try again.").response()
 
 
 async def _fault(request: Request, error: Any) -> JSONResponse:

@@ -6,9 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from labkit import keys, weights
 from labkit.server.credentials import Reader
-from labkit.server.service import Served, Service
+from labkit.server.service import Served
 
 router = APIRouter(tags=["providers"])
 
@@ -22,7 +21,7 @@ def providers(served: Served, who: Reader) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for model in served.lab.models:
         provider = "ollama" if model.dialect == "local" else model.provider
-        ready = _ready(served, model)
+        ready = served.is_ready(model)
         known = found.setdefault(
             provider, {"configured": False, "type": "local" if model.dialect == "local" else "api"}
         )

@@ -36,14 +36,13 @@ class RunAnswers:
         self._runs[row.id] = history.prompt_run(row, prompt=self._prompt, text=generation.text)
         return lambda session: history.put(session, [row])
 
-    def broken(self, why: str) -> Callable[[Session], None]:
-        """Nothing more comes: what has no answer could not be kept in the lab. Gives what says so in the
-        history."""
+    def lost(self, why: str) -> list[Execution]:
+        """Nothing more comes: rows for what has no answer in the lab, that say why."""
         rows = [row for row in self.pending() if row.id not in self._runs]
         for row in rows:
             row.status, row.error = "failed", why
             self._runs[row.id] = history.prompt_run(row, prompt=self._prompt)
-        return lambda session: history.put(session, rows)
+        return rows
 
     def all(self) -> list[dict[str, Any]]:
         """Every execution, in the order asked. All have ended."""

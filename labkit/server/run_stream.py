@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -39,9 +38,16 @@ class _Text:
 @dataclass(frozen=True)
 class _Ended:
     row: Generation
+    also: Also | None
 
 
-Gathered = _Begun | _Text | _Ended | Said
+@dataclass(frozen=True)
+class _Over:
+    last: Said
+    also: Also | None
+
+
+Gathered = _Begun | _Text | _Ended | _Over
 
 
 class _Spoken:
@@ -119,18 +125,22 @@ class RunStream:
     def waiting(self, cell: Cell, seconds: float, why: str) -> None: ...
 
     def ended(self, generation: Generation) -> None:
+        also = None if self._with_ended is None else self._with_ended(generation)
         with self._lock:
-            self._gather(_Ended(generation), at_once=True)
+            self._gather(_Ended(generation, also), at_once=True)
 
     def scored(self, score: Score) -> None: ...
 
     # -- the end ---------------------------------------------------------------------------------
 
-    def end(self, runs: Sequence[Mapping[str, Any]], reason: str | None = None) -> None:
-        """The run is over; `runs` are all its `PromptRun`s, in the order asked. Any later word is ignored."""
+    def end(
+        self, runs: Sequence[Mapping[str, Any]], reason: str | None = None, *, also: Also | None = None
+    ) -> None:
+        """The run is over; `runs` are all its `PromptRun`s, in the order asked. Any later word is ignored.
+        `also` is written in the transaction that keeps it."""
         last = end(self.run_id, runs, reason)
         with self._lock:
-            self._gather(last, at_once=True)
+            self._gather(_Over(last, also), at_once=True)
             self.over = True
 
     # -- what is written -------------------------------------------------------------------------
@@ -147,11 +157,7 @@ class RunStream:
 
     def also_written(self, gathered: Sequence[Gathered]) -> list[Also]:
         """What else is written with what was taken."""
-        return [partial(self._also, one.row) for one in gathered if isinstance(one, _Ended)]
-
-    def _also(self, row: Generation, rows: Session) -> None:
-        if self._with_ended is not None:
-            self._with_ended(row)(rows)
+        return [one.also for one in gathered if isinstance(one, _Ended | _Over) and one.also is not None]
 
     def _gather(self, what: Gathered, *, at_once: bool) -> None:
         if self.over:
@@ -171,7 +177,7 @@ class RunStream:
             return [said("token", self.run_id, self._name(one.model), token=text, index=index)]
         if isinstance(one, _Ended):
             return self._ending(one.row)
-        return [one]
+        return [one.last]
 
     def _ending(self, row: Generation) -> list[Said]:
         name, outcome = self._name(row.model), Outcome.of_generation(row)

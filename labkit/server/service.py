@@ -1,4 +1,4 @@
-"""What every route of one process works with: settings, state, lab. Made once, closed once.
+"""What every route of one process works with: settings, state, lab, streams. Made once, closed once.
 
 It does not know routes.
 """
@@ -6,15 +6,40 @@ It does not know routes.
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
+from sqlalchemy import select
 
+from labkit import keys, provenance
+from labkit.catalog.model import Model
+from labkit.errors import DefinitionError
 from labkit.lab import Lab
-from labkit.server import passwords, signing_keys
+from labkit.nearest import near
+from labkit.prompts import Prompt
+from labkit.server import history, idempotency, passwords, signing_keys
 from labkit.server.access_tokens import Signer
+from labkit.server.blocks import Blocks
+from labkit.server.board import Board
+from labkit.server.holding import holding
+from labkit.server.index import Index
 from labkit.server.settings import Settings
 from labkit.server.state import State
+from labkit.server.state.moments import now_us
+from labkit.server.state.tables import Execution
+from labkit.visible import quoted
+from labkit.weights.folder import read as weights_of
+
+DAY_US = 86_400_000_000
+LEAVE_S = 2.0
+"""How long a process that ends waits for the last rows of its runs."""
+
+
+class Going(Protocol):
+    """A run that this process drives."""
+
+    def stop(self, reason: str) -> None: ...
 
 
 class Service:
@@ -26,17 +51,89 @@ class Service:
         self.turns = passwords.Turns()
         self.state = State(settings.database)
         self.lab = lab or Lab(settings.lab)
+        self.folder = Path.cwd()
+        self.origin = provenance.collect(self.folder)
+        self.blocks = Blocks(self.lab.store)
+        self.index = Index(self.state, self.lab.store)
+        self.board = Board(self.state, holding=holding, rebuilt=self.runs)
+        self.asked: dict[str, Going] = {}
+        """The runs that this process drives, by id."""
         self.closing = False
         """New work is refused: the process ends."""
+        self._versions: dict[str, dict[str, int]] = {}
+
+    def leave(self) -> None:
+        """Refuse new work, end what goes, keep what it has so far and tell everyone who waits. From any
+        thread."""
+        self.closing = True
+        for going in list(self.asked.values()):
+            going.stop("the service is restarting")
+        deadline = time.monotonic() + LEAVE_S
+        while self.asked and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.board.end_readers()
+
+    def forget_old(self) -> None:
+        """Delete what a day has made useless; ended log-ins and old tries go when others come."""
+        before_us = now_us() - DAY_US
+        self.board.forget(before_us)
+        with self.state.writing(durable=False) as session:
+            idempotency.forget(session, before_us)
 
     def close(self) -> None:
         """Let go of everything."""
+        self.leave()
+        self.board.close()
+        self.lab.store.close()
         self.state.close()
 
+    # -- the catalog -----------------------------------------------------------------------------
 
-def now_us() -> int:
-    """This moment in microseconds since 1970."""
-    return time.time_ns() // 1000
+    def find_model(self, name: str) -> Model | None:
+        """The model of that id, alias or bare name; never a file of this machine."""
+        if name.startswith("local:"):
+            return None
+        try:
+            return self.lab.models.get(name)
+        except DefinitionError:
+            return None
+
+    def no_model(self, name: str) -> str:
+        """That there is none of that name, and the nearest there are."""
+        names = [known for model in self.lab.models for known in (model.id, *model.aliases)]
+        likest = near(name, names)
+        hint = f"The nearest: {', '.join(likest)}. " if likest else ""
+        return f"there is no model {quoted(name)}. {hint}GET /api/v1/models lists them."
+
+    def is_ready(self, model: Model) -> bool:
+        """Whether it could be asked: its key is found, or its weights are here. Nobody is contacted."""
+        if model.dialect == "local":
+            path = None if model.weights is None else model.weights.path
+            return path is not None or weights_of(model.name) is not None
+        return keys.state(model, folder=self.folder) != "missing"
+
+    def versions(self, prompt: Prompt) -> dict[str, int]:
+        """The prompt's version in the lab, by its name; it is saved there if it is not yet."""
+        if prompt.hash not in self._versions:
+            (saved,) = self.lab.store.save_prompts([prompt])
+            self._versions[prompt.hash] = {prompt.name: saved.version or 1}
+        return self._versions[prompt.hash]
+
+    # -- for the streams -------------------------------------------------------------------------
+
+    def runs(self, run_id: str) -> list[dict[str, Any]]:
+        """The `PromptRun`s of a run, whole."""
+        with self.state.reading() as session:
+            rows = list(
+                session.scalars(
+                    select(Execution).where(Execution.run_id == run_id).order_by(Execution.position)
+                )
+            )
+        return [
+            history.prompt_run(row, prompt=prompt, text=text)
+            for row in rows
+            for prompt, text in [self.index.whole(row)]
+        ]
 
 
 def _of(request: Request) -> Service:

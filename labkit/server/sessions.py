@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, and_, delete, or_, update
 from sqlalchemy.orm import Session as Rows
 from starlette.responses import Response
 
-from labkit.server.service import now_us
 from labkit.server.settings import Settings
 from labkit.server.state import State
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Session
 
 TOUCHED_US = 60_000_000

@@ -38,6 +38,8 @@ class Settings:
     """Pages of other origins that may ask, with a bearer."""
     trusted_proxies: Sequence[str] = ()
     """Addresses whose `X-Forwarded-For` is believed."""
+    models: Path | None = None
+    """A TOML file of models of your own, beside the catalog's."""
     secret: str | None = field(default=None, repr=False)
     """The key of the JWTs, as base64url; None: in a file beside the state."""
     session_idle_s: float = 8 * 3600

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session as Rows
 from starlette.requests import Request
 
 from labkit.server.problems import Problem
-from labkit.server.service import now_us
 from labkit.server.state import State
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Throttle
 
 FREE = 5

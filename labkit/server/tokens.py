@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session as Rows
 from labkit.errors import DefinitionError
 from labkit.server import audit
 from labkit.server.principal import SCOPES
-from labkit.server.service import now_us
 from labkit.server.sessions import digest
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Member, Token, User
 from labkit.visible import quoted
 

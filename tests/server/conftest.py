@@ -16,12 +16,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from labkit.server.state import State
+from tests.server.running import Running, running
 
 START_S = 60
 
@@ -201,3 +203,10 @@ address, number = sys.argv[1], int(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
 """
+
+
+@pytest.fixture
+def served(tmp_path: Path, echo: Callable[..., Any]) -> Iterator[Running]:
+    """A service that runs, with two models that answer what they are asked."""
+    with running(tmp_path, [echo("echo"), echo("parrot")]) as there:
+        yield there

@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from labkit.server import accounts, sessions, tokens
-from labkit.server.credentials import holding, principal
+from labkit.server.credentials import principal
+from labkit.server.holding import holding
 from labkit.server.problems import Problem
-from labkit.server.service import Service, now_us
+from labkit.server.service import Service
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Session, Token
 
 Bearer = Callable[[str], dict[str, str]]

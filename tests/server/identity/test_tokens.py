@@ -75,7 +75,7 @@ def test_one_revokes_ones_own(client: TestClient, bearer: Bearer) -> None:
     assert client.get("/api/v1/workspaces", headers=shown).status_code == 401
     assert "revokedAt" in client.get(TOKENS, headers=ada).json()[0]
     assert client.get(TOKENS, headers=root).json() == []
-    assert client.delete(f"{TOKENS}/%00", headers=ada).status_code == 404
+    assert client.delete(f"{TOKENS}/nothing", headers=ada).status_code == 404
 
 
 def test_a_token_makes_no_token(service: Service, client: TestClient) -> None:
@@ -99,7 +99,7 @@ WRONG: list[dict[str, Any]] = [
     {"scopes": ["root"]},
     {"scopes": "read"},
     {"name": ""},
-    {"name": "a\0b"},
+    {"name": "a\nb"},
     {"name": "x" * 101},
     {"days": 0},
     {"days": -1},
@@ -108,7 +108,6 @@ WRONG: list[dict[str, Any]] = [
     {"workspaces": []},
     {"workspaces": ["other"]},
     {"workspaces": ["nowhere"]},
-    {"workspaces": ["a\0"]},
     {"user_id": "root"},
 ]
 

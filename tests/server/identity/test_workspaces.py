@@ -46,13 +46,12 @@ def test_others_may_not(client: TestClient, bearer: Bearer) -> None:
     assert [status for status, _ in tried(ada, "default")] == [403] * 3
     assert [status for status, _ in tried(otto, "default")] == [404] * 3
     assert tried(otto, "default") == tried(otto, "nowhere")
-    assert [status for status, _ in tried(otto, "%00")] == [404] * 3
 
 
 def test_wrong_wishes(client: TestClient, bearer: Bearer) -> None:
     """An unknown user is a 404, one that is no member too; an unknown role is a 422."""
     root = bearer("root")
-    for user in ("nobody", "a%00", "%20", "x" * 300):
+    for user in ("nobody", "%20", "x" * 300):
         assert client.put(f"{OURS}/{user}", json={"role": "viewer"}, headers=root).status_code == 404
     assert client.delete(f"{OURS}/otto", headers=root).status_code == 404
     for body in ({}, {"role": "owner"}, {"role": "viewer", "more": 1}):

@@ -96,8 +96,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id"),
     )
     with op.batch_alter_table("spending", schema=None) as batch_op:
-        batch_op.create_index("spending_user", ["user_id", "day"], unique=False)
-        batch_op.create_index("spending_workspace", ["workspace", "day"], unique=False)
+        batch_op.create_index(
+            "spending_user", ["user_id", "day", "reserved_pusd", "spent_pusd"], unique=False
+        )
+        batch_op.create_index(
+            "spending_workspace", ["workspace", "day", "reserved_pusd", "spent_pusd"], unique=False
+        )
 
     op.create_table(
         "throttle",
@@ -154,6 +158,7 @@ def upgrade() -> None:
         sa.Column("ended_us", sa.BigInteger(), nullable=True),
         sa.Column("stop_asked_us", sa.BigInteger(), nullable=True),
         sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.Column("asked", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"],
             ["users.id"],

@@ -1,0 +1,59 @@
+"""What happens beside requests, from the start of a process to the signal that ends it.
+
+It does not know how the process was started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from types import FrameType
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+
+from labkit.server import broken_off
+from labkit.server.service import LEAVE_S, Service
+from labkit.server.upkeep import BROKEN_OFF_EVERY_S, OLD_EVERY_S, Upkeep
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """From the first request to the last: begins what runs beside them, and ends it."""
+    service: Service = app.state.service
+    upkeep = Upkeep(
+        (service.settings.index_every_s, service.index.catch_up),
+        (BROKEN_OFF_EVERY_S, partial(broken_off.end_all, service)),
+        (OLD_EVERY_S, service.forget_old),
+    )
+    upkeep.begin()
+    with leaving(service.leave):
+        yield
+    await run_in_threadpool(upkeep.end, LEAVE_S)
+    await run_in_threadpool(service.close)
+
+
+@contextlib.contextmanager
+def leaving(leave: Callable[[], None]) -> Iterator[None]:
+    """Call `leave` as soon as a signal asks the process to end: those who wait for answers are told then."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
+
+    def asked(sig: int, frame: FrameType | None) -> None:
+        threading.Thread(target=leave, name="labkit-leaving").start()
+        earlier = before[signal.Signals(sig)]
+        if callable(earlier):
+            earlier(sig, frame)
+
+    for sig in before:
+        signal.signal(sig, asked)
+    try:
+        yield
+    finally:
+        for sig, handler in before.items():
+            signal.signal(sig, handler)
