@@ -24,6 +24,7 @@ from labkit.server.app import make_app
 from labkit.server.board import Board
 from labkit.server.run_stream import RunStream
 from labkit.server.service import Service
+from labkit.server.serving import bounded
 from labkit.server.settings import Settings
 from labkit.server.state import State
 from labkit.server.state.tables import ServedRun, User
@@ -233,6 +234,7 @@ class Serving:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.listening = socket.create_server(("127.0.0.1", 0))
+        bounded(self.listening)
         self.address = self.listening.getsockname()
         service.settings = service.settings.replace(port=self.address[1])
         config = uvicorn.Config(
@@ -248,6 +250,7 @@ class Serving:
             time.sleep(0.01)
 
     def end(self) -> None:
+        self.service.asked.clear()
         self.server.should_exit = True
         self._thread.join()
 
