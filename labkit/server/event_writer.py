@@ -25,7 +25,9 @@ from labkit.server.stream_events import Said, StreamEvent
 log = logging.getLogger("labkit.server")
 
 EVERY_S = 0.05
-"""Text that goes on is written this often at most; the first of a model, and its end, at once."""
+"""A run's text that goes on is written this often at most; the first of a model, and its end, at once."""
+TOGETHER_S = 0.01
+"""Runs whose turn comes within so long are written in one transaction."""
 AGAIN_S = (0.05, 1.0)
 """The first and the longest wait before what could not be committed is tried again."""
 
@@ -60,7 +62,8 @@ class EventWriter:
         """Held by streams while they gather."""
         self._state = state
         self._ended = ended
-        self._stirred: dict[RunStream, bool] = {}
+        self._due: dict[RunStream, float] = {}
+        """When what a stream has gathered is to be written; 0: at once."""
         self._at_once = False
         self._last = 0.0
         self._closing = threading.Event()
@@ -69,8 +72,9 @@ class EventWriter:
 
     def stir(self, stream: RunStream, at_once: bool) -> None:
         """The stream has something to write. To be called with the lock held."""
-        wake = at_once or not self._stirred
-        self._stirred[stream] = at_once or self._stirred.get(stream, False)
+        wake = at_once or not self._due
+        due = 0.0 if at_once else stream.written_at + EVERY_S
+        self._due[stream] = min(due, self._due.get(stream, due))
         self._at_once = self._at_once or at_once
         if wake:
             self.lock.notify()
@@ -87,7 +91,7 @@ class EventWriter:
     def _run(self) -> None:
         while True:
             with self.lock:
-                taken = self._due()
+                taken = self._taken()
                 if not taken and self._closing.is_set():
                     return
             parts = [_part(stream, gathered) for stream, gathered in taken]
@@ -95,22 +99,23 @@ class EventWriter:
                 for part in parts:
                     self._show(part)
 
-    def _due(self) -> list[tuple[RunStream, list[Gathered]]]:
+    def _taken(self) -> list[tuple[RunStream, list[Gathered]]]:
         """Wait until something is to be written, and take it."""
         while not (self._at_once or self._closing.is_set()):
-            left_s = self._last + EVERY_S - monotonic() if self._stirred else None
-            if left_s is not None and left_s <= 0:
-                break
+            left_s = None
+            if self._due:
+                left_s = max(min(self._due.values()), self._last + TOGETHER_S) - monotonic()
+                if left_s <= 0:
+                    self._last = monotonic()
+                    break
             self.lock.wait(left_s)
         now = monotonic()
-        whole = self._closing.is_set() or now >= self._last + EVERY_S
-        due = [stream for stream, at_once in self._stirred.items() if at_once or whole]
-        if whole:
-            self._last = now
+        streams = [one for one, due in self._due.items() if due <= now or self._closing.is_set()]
         self._at_once = False
-        for stream in due:
-            del self._stirred[stream]
-        return [(stream, stream.take()) for stream in due]
+        for stream in streams:
+            del self._due[stream]
+            stream.written_at = now
+        return [(stream, stream.take()) for stream in streams]
 
     def _write(self, parts: Sequence[_Part]) -> bool:
         """Commit it; whether that was possible before the end of this process."""
