@@ -9,7 +9,17 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from labkit.server import auth, execute, executions, models, problems, providers, streams
+from labkit.server import (
+    auth,
+    execute,
+    executions,
+    models,
+    own_tokens,
+    problems,
+    providers,
+    streams,
+    workspaces,
+)
 from labkit.server.guard import guarded
 from labkit.server.lifespan import lifespan
 from labkit.server.service import Service
@@ -17,6 +27,8 @@ from labkit.server.service import Service
 BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
+    own_tokens.router,
+    workspaces.router,
     models.router,
     providers.router,
     execute.router,

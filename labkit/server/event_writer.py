@@ -94,10 +94,13 @@ class EventWriter:
                 taken = self._taken()
                 if not taken and self._closing.is_set():
                     return
-            parts = [_part(stream, gathered) for stream, gathered in taken]
-            if self._write(parts):
-                for part in parts:
-                    self._show(part)
+            try:
+                parts = [_part(stream, gathered) for stream, gathered in taken]
+                if self._write(parts):
+                    for part in parts:
+                        self._show(part)
+            except Exception:  # one stream's fault must not end all others
+                log.exception("Events of running streams were lost.")
 
     def _taken(self) -> list[tuple[RunStream, list[Gathered]]]:
         """Wait until something is to be written, and take it."""

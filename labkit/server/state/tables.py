@@ -96,7 +96,7 @@ class Throttle(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     failures: Mapped[int]
-    last_us: Mapped[int]
+    last_us: Mapped[int] = mapped_column(index=True)
     until_us: Mapped[int]
 
 

@@ -111,6 +111,9 @@ def upgrade() -> None:
         sa.Column("until_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
+    with op.batch_alter_table("throttle", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_throttle_last_us"), ["last_us"], unique=False)
+
     op.create_table(
         "users",
         sa.Column("id", sa.Text(), nullable=False),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from labkit.cli.output import json_option, show_json
+from labkit.cli.service_state import database_option, opened
+from labkit.cli.which_lab import lab_option
 from labkit.dollars import at_least
 from labkit.dollars import usd as written
 from labkit.errors import DefinitionError
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from labkit.server.budgets import Kind, Period
-    from labkit.server.settings import Settings
 
 
 @click.group()
@@ -33,15 +34,22 @@ def budgets() -> None:
 @click.option("--workspace", help="A workspace's name.")
 @click.option("--per", "period", type=click.Choice(["day", "month"]), required=True)
 @click.option("--usd", "amount", required=True, help="US dollars, or `none` to end the budget.")
-@click.pass_obj
-def set_(settings: Settings, name: str | None, workspace: str | None, period: Period, amount: str) -> None:
+@lab_option
+@database_option
+def set_(
+    name: str | None,
+    workspace: str | None,
+    period: Period,
+    amount: str,
+    path: str | None,
+    database: str | None,
+) -> None:
     """Set a budget, which holds from the next execution on."""
     from labkit.server.budgets import set_limit
-    from labkit.server.state import State
 
     if (name is None) == (workspace is None):
         raise DefinitionError("Give --user NAME or --workspace NAME, one of the two.")
-    with State(settings.database).writing() as rows:
+    with opened(path, database) as state, state.writing() as rows:
         kind, subject = _subject(rows, name, workspace)
         set_limit(rows, kind, subject, period, _amount(amount))
     whose = f"user {name}" if workspace is None else f"workspace {workspace}"
@@ -50,16 +58,16 @@ def set_(settings: Settings, name: str | None, workspace: str | None, period: Pe
 
 @budgets.command("list")
 @json_option
-@click.pass_obj
-def list_(settings: Settings, as_json: bool) -> None:
+@lab_option
+@database_option
+def list_(as_json: bool, path: str | None, database: str | None) -> None:
     """List the budgets, and what is left of each now."""
     from labkit.server.budgets import listed
-    from labkit.server.service import now_us
-    from labkit.server.state import State
+    from labkit.server.state.moments import now_us
     from labkit.server.state.tables import User
 
     told = []
-    with State(settings.database).reading() as rows:
+    with opened(path, database) as state, state.reading() as rows:
         for standing in listed(rows, now_us()):
             user = rows.get(User, standing.subject) if standing.kind == "user" else None
             told.append(asdict(standing) | {"subject": user.name if user else standing.subject})
