@@ -222,9 +222,11 @@ def read() -> Callable[..., Client]:
 
 
 class Running:
-    """No part of a run but that it is one of this process's."""
+    """No part of a run but that it is one of this process's, until it is to stop."""
 
-    def stop(self, reason: str) -> None: ...
+    def __init__(self, service: Service, run_id: str) -> None:
+        service.asked[run_id] = self
+        self.stop = lambda reason: service.asked.pop(run_id, None)
 
 
 class Serving:
@@ -250,7 +252,6 @@ class Serving:
             time.sleep(0.01)
 
     def end(self) -> None:
-        self.service.asked.clear()
         self.server.should_exit = True
         self._thread.join()
 
@@ -259,7 +260,7 @@ class Serving:
         with self.service.state.writing() as rows:
             user = rows.scalars(select(User).where(User.name == "ada")).one()
             rows.add(ServedRun(id=run_id, user_id=user.id, workspace="default", created_us=0, events=0))
-        self.service.asked[run_id] = Running()
+        Running(self.service, run_id)
         return self.service.board.open(run_id, NAMES)
 
     def bearer(self, name: str) -> dict[str, str]:
