@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from time import monotonic, time_ns
 
 from sqlalchemy import insert, select, update
@@ -64,19 +65,18 @@ class EventWriter:
         self._ended = ended
         self._due: dict[RunStream, float] = {}
         """When what a stream has gathered is to be written; 0: at once."""
-        self._at_once = False
-        self._last = 0.0
+        self._waits_until = 0.0
+        self._turn = 0.0
+        """When text that goes on was written last, of whichever run."""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="labkit events", daemon=True)
         self._thread.start()
 
     def stir(self, stream: RunStream, at_once: bool) -> None:
         """The stream has something to write. To be called with the lock held."""
-        wake = at_once or not self._due
         due = 0.0 if at_once else stream.written_at + EVERY_S
         self._due[stream] = min(due, self._due.get(stream, due))
-        self._at_once = self._at_once or at_once
-        if wake:
+        if due < self._waits_until:
             self.lock.notify()
 
     def close(self, timeout_s: float) -> None:
@@ -104,19 +104,18 @@ class EventWriter:
 
     def _taken(self) -> list[tuple[RunStream, list[Gathered]]]:
         """Wait until something is to be written, and take it."""
-        while not (self._at_once or self._closing.is_set()):
-            left_s = None
-            if self._due:
-                left_s = max(min(self._due.values()), self._last + TOGETHER_S) - monotonic()
-                if left_s <= 0:
-                    self._last = monotonic()
-                    break
-            self.lock.wait(left_s)
-        now = monotonic()
-        streams = [one for one, due in self._due.items() if due <= now or self._closing.is_set()]
-        self._at_once = False
+        while not self._closing.is_set():
+            due = min(self._due.values(), default=inf)
+            self._waits_until = max(due, self._turn + TOGETHER_S) if due else due
+            left_s = self._waits_until - monotonic()
+            if left_s <= 0:
+                break
+            self.lock.wait(None if left_s == inf else left_s)
+        now, closing = monotonic(), self._closing.is_set()
+        streams = [one for one, due in self._due.items() if closing or due <= now]
         for stream in streams:
-            del self._due[stream]
+            if self._due.pop(stream):
+                self._turn = now
             stream.written_at = now
         return [(stream, stream.take()) for stream in streams]
 
