@@ -63,7 +63,15 @@ class WorkbenchExecute(BaseModel):
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
-@router.post("/execute")
+@router.post(
+    "/execute",
+    responses={
+        200: {"content": {EventStream.media_type: {"schema": {"type": "string"}}}},
+        202: {"description": "Admitted; Location leads to the events.", "content": {"application/json": {}}},
+        402: {},
+        409: {},
+    },
+)
 async def execute(
     body: Execute,
     request: Request,
@@ -93,7 +101,7 @@ async def execute(
     return JSONResponse(await served.board.ended(run_id), headers=headers)
 
 
-@router.post("/workbench/execute")
+@router.post("/workbench/execute", responses={402: {}, 409: {}, 502: {}})
 async def workbench_execute(
     body: WorkbenchExecute, served: Served, who: Executor, idempotency_key: Key = None
 ) -> Response:
