@@ -11,7 +11,18 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from labkit.server import auth, execute, executions, models, openapi, problems, providers, streams
+from labkit.server import (
+    auth,
+    execute,
+    executions,
+    models,
+    openapi,
+    own_tokens,
+    problems,
+    providers,
+    streams,
+    workspaces,
+)
 from labkit.server.guard import guarded
 from labkit.server.lifespan import lifespan
 from labkit.server.service import Service
@@ -19,6 +30,8 @@ from labkit.server.service import Service
 BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
+    own_tokens.router,
+    workspaces.router,
     models.router,
     providers.router,
     execute.router,
