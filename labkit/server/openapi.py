@@ -6,13 +6,30 @@ own, as 402, in its `responses`, by their status alone. It does not know what a 
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from labkit.server.problems import MEDIA_TYPE
 
 Described = dict[str, Any]
 
+ANSWERS = {
+    400: "The request cannot be read in one way only.",
+    401: "Nobody is logged in by what was shown.",
+    402: "A budget has not enough left; it says how much, and when it begins anew.",
+    403: "Whoever asks may not, or asks from a page that may not.",
+    404: "It is not there, or not for whoever asks.",
+    406: "None of the accepted forms is one of the service's.",
+    409: "It does not go with what is there already.",
+    413: "The body is too large.",
+    414: "The address is too long.",
+    415: "The body is compressed, or not JSON.",
+    421: "The service does not answer under that name.",
+    422: "It can be read, and something in it is wrong; each fault is named.",
+    429: "Too many tries; Retry-After says when to come again.",
+    500: "A fault of the service.",
+    502: "The model gave no answer.",
+    503: "The lab, the database or the service cannot be used now; Retry-After says when to come again.",
+}
 EVERYWHERE = (400, 406, 413, 414, 415, 421, 500, 503)
 """By the guard, and where the lab, the database or the process cannot answer."""
 OF_USERS = (401, 403, 404)
@@ -67,6 +84,6 @@ def _statuses(method: str, operation: Described) -> set[int]:
 
 def _answer(status: int) -> Described:
     return {
-        "description": HTTPStatus(status).name.replace("_", " ").capitalize(),
+        "description": ANSWERS[status],
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
