@@ -21,6 +21,7 @@ from labkit.cli.output import json_option, show_json
 from labkit.cli.replay import replay
 from labkit.cli.runs import backup, models, runs, show, sql
 from labkit.cli.serve import serve
+from labkit.cli.terminal import lead_through
 from labkit.errors import LabkitError
 from labkit.paths import shown
 
