@@ -91,7 +91,7 @@ def asked(tmp_path: Path) -> Iterator[tuple[Running, str]]:
             scopes = ["read", "execute"]
             _, secret = tokens.add(rows, ada, name="fuzz", scopes=scopes, workspaces=None, days=1)
         known = {
-            "models": ["scripted/one", "scripted/two", "gpt-4o"],
+            "models": ["scripted/one", "scripted/two"],
             "workspaces": ["default", "other"],
             "executions": [run["id"]],
             "blocks": ["tone"],
@@ -119,7 +119,7 @@ def asked(tmp_path: Path) -> Iterator[tuple[Running, str]]:
 
 
 def fuzzed(there: Running, folder: str, examples: int) -> int:
-    """How many cases were tried, `examples` for each route at most; the test fails where one finds a fault."""
+    """How many cases were tried, `examples` for each route at most. Fails where one finds a fault."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run"),
