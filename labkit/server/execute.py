@@ -16,6 +16,7 @@ from sqlalchemy import select
 from labkit.server import history
 from labkit.server.admission import Wanted, admit
 from labkit.server.credentials import Executor
+from labkit.server.guard.negotiation import names
 from labkit.server.principal import Principal
 from labkit.server.problems import Problem
 from labkit.server.service import Served, Service
@@ -93,7 +94,7 @@ async def execute(
         admit, served, who, wanted, key=idempotency_key, route="/execute"
     )
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
-    if EventStream.media_type in accept:
+    if names(accept, EventStream.media_type):
         return EventStream(served.board.frames(run_id, 0, who=who), headers)
     if "respond-async" in prefer.lower():
         headers |= {"Location": f"/api/v1/runs/{run_id}/events", "Preference-Applied": "respond-async"}
