@@ -282,6 +282,20 @@ def test_a_run_that_is_gone_on_with_is_numbered_on(
     assert client.texts == {A: ""}
 
 
+def test_two_that_tell_of_one_run_hold_up_nothing(
+    boards: Callable[..., Board], new_script: Any, read: Read, state: State
+) -> None:
+    """Where a run is told of by two processes, each numbers on after what the other wrote."""
+    one, other = (new_script(boards().open(RUN, {A: A, B: B})) for _ in range(2))
+    for number, (script, model) in enumerate(((one, A), (other, B), (one, A), (other, B)), 1):
+        script.text(model, "word ")
+        until(lambda: len(kept(state)) == number)  # noqa: B023 - called at once
+    one.end()
+    client = read(boards())
+    assert client.texts == {A: "word word ", B: "word word "}
+    assert client.ids == [f"{RUN}-{number}" for number in range(1, 6)]
+
+
 def test_an_unknown_number_begins_at_the_beginning(board: Board, script: Any, read: Read) -> None:
     """A reader that names an event that is not there gets all of them."""
     told(script)
