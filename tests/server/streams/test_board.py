@@ -531,6 +531,7 @@ stream = board.open("run-1", {})
 cells = [types.SimpleNamespace(model=model) for model in ("scripted/a", "scripted/b")]
 for cell in cells:
     stream.sent(cell, 1)
+print("begun", flush=True)
 for number in range(100_000):
     stream.text(cells[number % 2], f"{number} ")
     time.sleep(0.001)
@@ -543,10 +544,14 @@ def test_what_was_seen_survives_a_kill(
     """Where the process that drives a run is killed, what its readers saw is there; whoever then tells of the
     run's end goes on after it, in the stream of those who read still."""
     boards()
-    other = subprocess.Popen([sys.executable, "-c", ANOTHER, str(state.address)])
+    other = subprocess.Popen(
+        [sys.executable, "-c", ANOTHER, str(state.address)], stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == "begun\n"
     seen = read(boards(), enough=lambda client: len(client.ids) > 20)
     other.send_signal(signal.SIGKILL)
-    other.wait()
+    other.communicate()
     last = int(seen.last_id.rpartition("-")[2])
     with state.reading() as rows:
         stored = rows.scalar(select(func.max(Event.number)).where(Event.run_id == RUN))
