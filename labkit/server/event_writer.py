@@ -135,6 +135,8 @@ class EventWriter:
                 if last_try:
                     return False
             tried = True
+            for part in parts:
+                part.stream.loaded = False  # somebody else may have written of the run
             self._closing.wait(wait_s)
             wait_s = min(2 * wait_s, longest_s)
 
@@ -142,7 +144,7 @@ class EventWriter:
         """Whether it was committed although it did not look so, as when a connection broke at that moment."""
         with self._state.reading() as rows:
             for part in parts:
-                if part.said and part.stream.loaded:
+                if part.said:
                     kept = rows.get(Event, (part.stream.run_id, part.first))
                     return kept is not None and kept.data == part.said[0].data
         return False
@@ -151,13 +153,14 @@ class EventWriter:
         with self._state.writing(durable=False) as rows:
             for part in parts:
                 if not part.stream.loaded:
-                    part.stream.log.extend(stored(rows, part.stream.run_id))
+                    kept = part.stream.log
+                    kept.extend(stored(rows, kept.run_id, kept.last))
                     part.stream.loaded = True
-            kept = [
+            events = [
                 {"run_id": part.stream.run_id, **event._asdict()} for part in parts for event in part.events
             ]
-            if kept:
-                rows.execute(insert(Event), kept)
+            if events:
+                rows.execute(insert(Event), events)
             for part in parts:
                 for also in part.also:
                     _also(rows, also)

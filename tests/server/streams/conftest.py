@@ -213,7 +213,7 @@ def read() -> Callable[..., Client]:
             await frames.aclose()
 
         async def in_time() -> None:
-            await asyncio.wait_for(take(), 20)
+            await asyncio.wait_for(take(), 60)
 
         asyncio.run(in_time())
         return client
