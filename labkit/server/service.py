@@ -18,16 +18,17 @@ from labkit.errors import DefinitionError
 from labkit.lab import Lab
 from labkit.nearest import near
 from labkit.prompts import Prompt
-from labkit.server import history, idempotency, passwords, signing_keys
-from labkit.server.access_tokens import Signer
-from labkit.server.blocks import Blocks
-from labkit.server.board import Board
-from labkit.server.holding import holding
-from labkit.server.index import Index
+from labkit.server.accounts import passwords, signing_keys
+from labkit.server.accounts.access_tokens import Signer
+from labkit.server.accounts.holding import holding
+from labkit.server.executions import history, idempotency
+from labkit.server.executions.blocks import Blocks
+from labkit.server.executions.index import Index
 from labkit.server.settings import Settings
 from labkit.server.state import State
 from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Execution
+from labkit.server.streams.board import Board
 from labkit.visible import quoted
 from labkit.weights.folder import read as weights_of
 

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import update
 
 import labkit as lk
-from labkit.server import accounts, tokens
+from labkit.server.accounts import accounts, tokens
 from labkit.server.app import ROUTERS
 from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Token, User

@@ -17,12 +17,12 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from labkit.server import board as board_module
-from labkit.server import event_writer
-from labkit.server.board import Board
-from labkit.server.principal import Principal
+from labkit.server.accounts.principal import Principal
 from labkit.server.state import State
 from labkit.server.state.tables import Event, Meta, ServedRun
+from labkit.server.streams import board as board_module
+from labkit.server.streams import event_writer
+from labkit.server.streams.board import Board
 
 RUN = "run-1"
 A, B = "scripted/a", "scripted/b"
@@ -523,7 +523,7 @@ def test_a_reload_loses_nothing(
 
 ANOTHER = """
 import sys, time, types
-from labkit.server.board import Board
+from labkit.server.streams.board import Board
 from labkit.server.state import State
 
 board = Board(State(sys.argv[1]), holding=lambda rows, who: set(), rebuilt=lambda run: [])
