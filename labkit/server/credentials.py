@@ -14,17 +14,38 @@ from typing import Annotated, Any, Literal, TypeVarTuple
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
-from sqlalchemy import Row, Select, select
+from sqlalchemy import BigInteger, Row, Select, bindparam, select
 
 from labkit.server import sessions, tokens
 from labkit.server.principal import SCOPES, Principal, Scope, not_logged_in
 from labkit.server.problems import Problem
 from labkit.server.service import Served, Service
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Member, Session, Token, User
 
 Columns = TypeVarTuple("Columns")
 
 _USER = (User.id.label("user_id"), User.name, User.email, Member.workspace, Member.role)
+_MEMBERS = Member.user_id == User.id
+_NOW = bindparam("now_us", type_=BigInteger)
+# Made once: to put a query together takes as long as to ask it.
+_BY_SESSION = (
+    select(*_USER, Session.id.label("credential"), Session.seen_us)
+    .join(User, User.id == Session.user_id)
+    .outerjoin(Member, _MEMBERS)
+    .where(User.disabled_us.is_(None), Session.ends_us > _NOW)
+    .where(Session.seen_us > bindparam("idle_us", type_=BigInteger))
+)
+_BY_COOKIE = _BY_SESSION.where(Session.secret_hash == bindparam("shown"))
+# A cookie's session is none of a JWT's.
+_BY_JWT = _BY_SESSION.where(Session.id == bindparam("shown"), Session.secret_hash.is_(None))
+_BY_TOKEN = (
+    select(*_USER, Token.id.label("credential"), Token.scopes, Token.workspaces)
+    .join(User, User.id == Token.user_id)
+    .outerjoin(Member, _MEMBERS)
+    .where(User.disabled_us.is_(None), Token.revoked_us.is_(None), Token.ends_us > _NOW)
+    .where(Token.secret_hash == bindparam("shown"))
+)
 _ENDED = "Your log-in has ended. Log in again."
 _DOCUMENTED = HTTPBearer(auto_error=False, description="A JWT of /auth/login, or a token (lk_…).")
 
@@ -58,23 +79,23 @@ def _shown(request: Request, served: Service) -> Principal:
 
 def by_cookie(served: Service, secret: str) -> Principal:
     """Whose cookie it is. Raises 401."""
-    return _by_session(served, sessions.shown_by_cookie(secret), how="cookie")
+    return _by_session(served, _BY_COOKIE, sessions.digest(secret), how="cookie")
 
 
 def _by_jwt(served: Service, shown: str) -> Principal:
     claims = served.signer.verified(shown)
-    found = _by_session(served, sessions.shown_by_jwt(claims.sid), how="bearer")
+    found = _by_session(served, _BY_JWT, claims.sid, how="bearer")
     if (found.user_id, found.name) != (claims.user_id, claims.name):
         raise not_logged_in(_ENDED)
     return found
 
 
-def _by_session(served: Service, is_it: Any, *, how: Literal["cookie", "bearer"]) -> Principal:
-    asked = _with_members(
-        select(*_USER, Session.id.label("credential"), Session.seen_us).join(User, User.id == Session.user_id)
-    )
+def _by_session(
+    served: Service, asked: Select[*Columns], shown: str, *, how: Literal["cookie", "bearer"]
+) -> Principal:
+    given = {"shown": shown, "now_us": now_us(), "idle_us": sessions.idle_us(served.settings)}
     with served.state.reading() as rows:
-        found = rows.execute(asked.where(is_it, sessions.going_on(served.settings))).all()
+        found = rows.execute(asked, given).all()
     if not found:
         raise not_logged_in(_ENDED)
     sessions.used(served.state, found[0].credential, found[0].seen_us)
@@ -82,24 +103,14 @@ def _by_session(served: Service, is_it: Any, *, how: Literal["cookie", "bearer"]
 
 
 def _by_token(served: Service, shown: str) -> Principal:
-    asked = _with_members(
-        select(*_USER, Token.id.label("credential"), Token.scopes, Token.workspaces).join(
-            User, User.id == Token.user_id
-        )
-    )
     found: Sequence[Row[*tuple[Any, ...]]] = ()
     if tokens.is_whole(shown):
         with served.state.reading() as rows:
-            is_it = Token.secret_hash == sessions.digest(shown)
-            found = rows.execute(asked.where(is_it, tokens.holds())).all()
+            found = rows.execute(_BY_TOKEN, {"shown": sessions.digest(shown), "now_us": now_us()}).all()
     if not found:
         raise not_logged_in("The token holds no more, or is none of this service. Make another and use that.")
     first = found[0]
     return _as_principal(found, how="token", scopes=first.scopes, workspaces=first.workspaces)
-
-
-def _with_members(asked: Select[*Columns]) -> Select[*Columns]:
-    return asked.outerjoin(Member, Member.user_id == User.id).where(User.disabled_us.is_(None))
 
 
 def _as_principal(

@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, delete, or_, update
+from sqlalchemy import delete, or_, update
 from sqlalchemy.orm import Session as Rows
 from starlette.responses import Response
 
@@ -35,8 +35,8 @@ class Begun:
 def begin(rows: Rows, user_id: str, settings: Settings, *, cookie: bool) -> Begun:
     """Begin one, and delete those that have ended by themselves."""
     now = now_us()
-    idle = now - _us(settings.session_idle_s)
-    rows.execute(delete(Session).where(or_(Session.ends_us <= now, Session.seen_us <= idle)))
+    ended = or_(Session.ends_us <= now, Session.seen_us <= idle_us(settings))
+    rows.execute(delete(Session).where(ended))
     secret = secrets.token_urlsafe(32) if cookie else None
     begun = Begun(id=secrets.token_hex(16), ends_us=now + _us(settings.session_life_s), secret=secret)
     rows.add(
@@ -52,20 +52,9 @@ def begin(rows: Rows, user_id: str, settings: Settings, *, cookie: bool) -> Begu
     return begun
 
 
-def shown_by_cookie(secret: str) -> ColumnElement[bool]:
-    """The condition on the row of a cookie."""
-    return Session.secret_hash == digest(secret)
-
-
-def shown_by_jwt(sid: str) -> ColumnElement[bool]:
-    """The condition on the row of a JWT: a cookie's session is none of a JWT's."""
-    return and_(Session.id == sid, Session.secret_hash.is_(None))
-
-
-def going_on(settings: Settings) -> ColumnElement[bool]:
-    """The condition that it has not ended, by age or by lying idle."""
-    now = now_us()
-    return and_(Session.ends_us > now, Session.seen_us > now - _us(settings.session_idle_s))
+def idle_us(settings: Settings) -> int:
+    """A session that was not used since then has ended."""
+    return now_us() - _us(settings.session_idle_s)
 
 
 def used(state: State, session_id: str, seen_us: int) -> None:
