@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
+from labkit.server import shapes
 from labkit.server.accounts.credentials import Executor
 from labkit.server.accounts.principal import Principal
 from labkit.server.executions import history
@@ -64,11 +65,14 @@ class WorkbenchExecute(BaseModel):
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
+_RUNS = list[shapes.PromptRun]
+
+
 @router.post(
     "/execute",
     responses={
-        200: {"content": {EventStream.media_type: {"schema": {"type": "string"}}}},
-        202: {"description": "Admitted; Location leads to the events.", "content": {"application/json": {}}},
+        200: {"model": _RUNS, "content": {EventStream.media_type: {"schema": {"type": "string"}}}},
+        202: {"model": _RUNS, "description": "Admitted; Location leads to the events."},
         402: {},
         409: {},
     },
@@ -102,7 +106,10 @@ async def execute(
     return JSONResponse(await served.board.ended(run_id), headers=headers)
 
 
-@router.post("/workbench/execute", responses={402: {}, 409: {}, 502: {}})
+@router.post(
+    "/workbench/execute",
+    responses={200: {"model": shapes.WorkbenchAnswer}, 402: {}, 409: {}, 502: {}},
+)
 async def workbench_execute(
     body: WorkbenchExecute, served: Served, who: Executor, idempotency_key: Key = None
 ) -> Response:

@@ -14,6 +14,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Select, and_, or_, select
 
+from labkit.server import shapes
 from labkit.server.accounts.credentials import Reader
 from labkit.server.accounts.principal import no_workspace
 from labkit.server.executions import history
@@ -26,7 +27,7 @@ router = APIRouter(tags=["executions"])
 MOST = 200
 
 
-@router.get("/executions")
+@router.get("/executions", response_model=None, responses={200: {"model": list[shapes.PromptRun]}})
 def executions(
     request: Request,
     response: Response,
@@ -72,7 +73,7 @@ def executions(
     return [history.prompt_run(row) for row in rows]
 
 
-@router.get("/executions/{execution_id}")
+@router.get("/executions/{execution_id}", response_model=None, responses={200: {"model": shapes.PromptRun}})
 def execution(execution_id: str, served: Served, who: Reader) -> dict[str, Any]:
     """One execution, whole."""
     with served.state.reading() as session:

@@ -13,6 +13,7 @@ from fastapi import APIRouter
 
 from labkit import keys
 from labkit.catalog.model import CAPABILITIES, Model
+from labkit.server import shapes
 from labkit.server.accounts.credentials import Reader
 from labkit.server.problems import Problem
 from labkit.server.service import Served, Service
@@ -22,13 +23,13 @@ router = APIRouter(tags=["models"])
 _PER_1K = {"inputCostPer1kTokens": "input", "outputCostPer1kTokens": "output"}
 
 
-@router.get("/models")
+@router.get("/models", response_model=None, responses={200: {"model": list[shapes.Model]}})
 def models(served: Served, who: Reader) -> list[dict[str, Any]]:
     """All models of the catalog."""
     return [described(served, model, model.id) for model in served.lab.models]
 
 
-@router.get("/models/{model_id:path}")
+@router.get("/models/{model_id:path}", response_model=None, responses={200: {"model": shapes.Model}})
 def model(model_id: str, served: Served, who: Reader) -> dict[str, Any]:
     """One model by its id, alias or bare name, under the name that was asked for."""
     found = served.find_model(model_id)

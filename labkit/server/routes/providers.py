@@ -6,13 +6,14 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from labkit.server import shapes
 from labkit.server.accounts.credentials import Reader
 from labkit.server.service import Served
 
 router = APIRouter(tags=["providers"])
 
 
-@router.get("/providers")
+@router.get("/providers", response_model=None, responses={200: {"model": dict[str, shapes.Provider]}})
 def providers(served: Served, who: Reader) -> dict[str, dict[str, Any]]:
     """By provider: `configured` and `available` (alike: nobody is asked whether it answers), and its `type`.
 
@@ -29,7 +30,7 @@ def providers(served: Served, who: Reader) -> dict[str, dict[str, Any]]:
     return {name: {**told, "available": told["configured"]} for name, told in found.items()}
 
 
-@router.get("/api-status")
+@router.get("/api-status", response_model=None, responses={200: {"model": shapes.ApiStatus}})
 def api_status(served: Served, who: Reader) -> dict[str, Any]:
     """`mode` `api`: answers come from the providers themselves. And the providers."""
     return {"mode": "api", "providers": providers(served, who)}
