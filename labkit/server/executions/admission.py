@@ -146,9 +146,9 @@ def _models(service: Service, names: Sequence[str]) -> dict[str, Model]:
     owners: dict[str, str] = {}
     faults = []
     for name in names:
-        model = service.find_model(name)
+        model = service.models.find(name)
         if model is None:
-            faults.append(f"model_ids: {service.no_model(name)}")
+            faults.append(f"model_ids: {service.models.lacking(name)}")
             continue
         if model.id in owners:
             twice = f"as {quoted(owners[model.id])} and {quoted(name)}"

@@ -50,7 +50,9 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 def end_all(service: Service) -> int:
     """End every run that is open and that no process drives; how many. Raises `StoreError`."""
     with service.state.reading() as session:
-        there = session.scalars(select(ServedRun.id).where(ServedRun.ended_us.is_(None)))
+        there = session.scalars(
+            select(ServedRun.id).where(ServedRun.ended_us.is_(None), ServedRun.asked.is_not(None))
+        )
         left_open = [run_id for run_id in there if run_id not in service.asked]
     ended = 0
     for run_id in left_open:
