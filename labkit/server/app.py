@@ -11,31 +11,21 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from labkit.server import (
-    auth,
-    execute,
-    executions,
-    models,
-    openapi,
-    own_tokens,
-    problems,
-    providers,
-    streams,
-    workspaces,
-)
+from labkit.server import openapi, problems
 from labkit.server.guard import guarded
 from labkit.server.lifespan import lifespan
+from labkit.server.routes import auth, execute, executions, models, providers, runs, tokens, workspaces
 from labkit.server.service import Service
 
 BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
-    own_tokens.router,
+    tokens.router,
     workspaces.router,
     models.router,
     providers.router,
     execute.router,
-    streams.router,
+    runs.router,
     executions.router,
 )
 
