@@ -22,6 +22,12 @@ from labkit.lab import Lab
 PACKAGES = ("alembic", "argon2", "fastapi", "joserfc", "python_multipart", "sqlalchemy", "uvicorn")
 
 
+def lacking() -> str | None:
+    """Which packages the service lacks and how to get them; None where all are here."""
+    names = [name for name in PACKAGES if find_spec(name) is None]
+    return f"labkit serve needs {', '.join(names)}: pip install 'labkit[server]'" if names else None
+
+
 @click.group(invoke_without_command=True)
 @lab_option
 @database_option
@@ -48,8 +54,8 @@ def serve(
     workers: int,
 ) -> None:
     """Serve the lab over HTTP, to the users that `labkit serve users add` made."""
-    if lacking := [name for name in PACKAGES if find_spec(name) is None]:
-        raise MissingPackage(f"labkit serve needs {', '.join(lacking)}: pip install 'labkit[server]'")
+    if words := lacking():
+        raise MissingPackage(words)
     if context.invoked_subcommand is not None:
         given = [
             f"--{name.replace('_', '-')}"

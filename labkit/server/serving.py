@@ -25,7 +25,7 @@ from labkit.server.accounts import first_admin, signing_keys
 from labkit.server.app import make_app
 from labkit.server.routes import runs as streams
 from labkit.server.service import Service
-from labkit.server.settings import Settings
+from labkit.server.settings import LOCK, Settings
 from labkit.server.state import State
 from labkit.server.state.tables import User
 
@@ -33,7 +33,6 @@ _SETTINGS = "LABKIT_SERVE_SETTINGS"
 """How a worker is told its settings."""
 GRACE_S = 4
 """How long requests that are under way may take once the service is to end."""
-LOCK = "service"
 UNSENT_BYTES = 128 * 1024
 """So much of an answer waits in the kernel at most for a reader that is behind."""
 MOST_NAMES = 5

@@ -16,6 +16,8 @@ from labkit.errors import DefinitionError
 from labkit.visible import quoted
 
 ORIGINS = ("http://localhost:5173", "http://localhost:5174")
+LOCK = "service"
+"""What the one service of a lab holds in it."""
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
