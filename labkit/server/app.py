@@ -9,7 +9,18 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from labkit.server import auth, execute, executions, models, problems, providers, streams
+from labkit.server import (
+    auth,
+    block_list,
+    estimates,
+    execute,
+    executions,
+    models,
+    pages,
+    problems,
+    providers,
+    streams,
+)
 from labkit.server.guard import guarded
 from labkit.server.lifespan import lifespan
 from labkit.server.service import Service
@@ -19,6 +30,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
     models.router,
     providers.router,
+    block_list.router,
+    estimates.router,
     execute.router,
     streams.router,
     executions.router,
@@ -54,4 +67,5 @@ def make_app(service: Service) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=BASE)
+    app.include_router(pages.router)
     return app

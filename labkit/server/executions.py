@@ -36,6 +36,7 @@ def executions(
     workspace_id: str | None = None,
     model_id: str | None = None,
     user_id: str | None = None,
+    run_id: str | None = None,
     status: Annotated[str | None, Query(pattern="^(pending|running|completed|failed|cancelled)$")] = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
@@ -51,7 +52,8 @@ def executions(
     query: Select[Any] = select(Execution).where(
         Execution.workspace.in_([workspace_id] if workspace_id else readable)
     )
-    for column, value in ((Execution.user, user_id), (Execution.status, status)):
+    named = ((Execution.user, user_id), (Execution.run_id, run_id), (Execution.status, status))
+    for column, value in named:
         if value is not None:
             query = query.where(column == value)
     if model_id is not None:
