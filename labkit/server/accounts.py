@@ -25,6 +25,23 @@ _WORKSPACE_MOST = 64
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 
 
+class Unknown(DefinitionError):
+    """No user, workspace or member of that name."""
+
+
+def check_new(rows: Rows, name: str, email: str | None = None) -> None:
+    """Raise `DefinitionError` where no user can be added who is called so."""
+    if not LOGIN_NAME.fullmatch(name):
+        raise DefinitionError(
+            f"The log-in name is {quoted(name)}; use 1 to 64 of the letters A to Z, digits and . _ @ -"
+        )
+    if email is not None and not (email.isprintable() and _EMAIL.fullmatch(email)):
+        raise DefinitionError(f"The e-mail address is {quoted(email)}; give one as name@host.")
+    alike = rows.scalar(select(User.name).where(func.lower(User.name) == name.lower()))
+    if alike is not None:
+        raise DefinitionError(f"There is a user {alike!r} already; log-in names differ by more than case.")
+
+
 def add_user(
     rows: Rows,
     name: str,
@@ -36,15 +53,7 @@ def add_user(
 ) -> User:
     """A new user, and its membership in `workspace`: the first of all is its admin, others are members,
     where no role is given. Workspace `default` comes with the first user. Raises `DefinitionError`."""
-    if not LOGIN_NAME.fullmatch(name):
-        raise DefinitionError(
-            f"The log-in name is {quoted(name)}; use 1 to 64 of the letters A to Z, digits and . _ @ -"
-        )
-    if email is not None and not (email.isprintable() and _EMAIL.fullmatch(email)):
-        raise DefinitionError(f"The e-mail address is {quoted(email)}; give one as name@host.")
-    alike = rows.scalar(select(User.name).where(func.lower(User.name) == name.lower()))
-    if alike is not None:
-        raise DefinitionError(f"There is a user {alike!r} already; log-in names differ by more than case.")
+    check_new(rows, name, email)
     is_first = rows.scalar(select(User.id).limit(1)) is None
     if is_first and rows.get(Workspace, DEFAULT) is None:
         add_workspace(rows, DEFAULT)
@@ -62,12 +71,22 @@ def add_user(
 
 
 def user(rows: Rows, name: str) -> User:
-    """The user of that name. Raises `DefinitionError` where there is none."""
+    """The user of that name. Raises `Unknown` where there is none."""
     # A name that none can be is not looked for: it may hold what a database does not take.
     found = rows.scalar(select(User).where(User.name == name)) if LOGIN_NAME.fullmatch(name) else None
     if found is None:
-        raise DefinitionError(f"There is no user {quoted(name)}. List them by: labkit serve users list")
+        raise Unknown(f"There is no user {quoted(name)}.")
     return found
+
+
+def users(rows: Rows) -> list[tuple[User, list[tuple[str, str]]]]:
+    """All users by name, each with its workspaces and its role there."""
+    found: dict[str, tuple[User, list[tuple[str, str]]]] = {
+        one.id: (one, []) for one in rows.scalars(select(User).order_by(User.name))
+    }
+    for member in rows.scalars(select(Member).order_by(Member.workspace)):
+        found[member.user_id][1].append((member.workspace, member.role))
+    return list(found.values())
 
 
 def set_password(rows: Rows, name: str, password_hash: str) -> None:
@@ -110,17 +129,17 @@ def set_role(rows: Rows, workspace: str, name: str, role: str, *, by: str | None
 
 
 def remove(rows: Rows, workspace: str, name: str, *, by: str | None = None) -> None:
-    """Take a user out of a workspace. Raises `DefinitionError` where it is none of its members."""
+    """Take a user out of a workspace. Raises `Unknown` where it is none of its members."""
     whose = user(rows, name)
     _there(rows, workspace)
     if rows.get(Member, (workspace, whose.id)) is None:
-        raise DefinitionError(f"{name} is no member of workspace {quoted(workspace)}.")
+        raise Unknown(f"{name} is no member of workspace {quoted(workspace)}.")
     rows.execute(delete(Member).where(Member.workspace == workspace, Member.user_id == whose.id))
     audit.note(rows, "role changed", by, of=name, workspace=workspace)
 
 
 def members(rows: Rows, workspace: str) -> list[tuple[str, str]]:
-    """Who is what in a workspace, by name. Raises `DefinitionError` where there is no such workspace."""
+    """Who is what in a workspace, by name. Raises `Unknown` where there is no such workspace."""
     _there(rows, workspace)
     asked = select(User.name, Member.role).join(User, User.id == Member.user_id)
     found = rows.execute(asked.where(Member.workspace == workspace).order_by(User.name))
@@ -129,6 +148,4 @@ def members(rows: Rows, workspace: str) -> list[tuple[str, str]]:
 
 def _there(rows: Rows, workspace: str) -> None:
     if "\0" in workspace or rows.get(Workspace, workspace) is None:
-        raise DefinitionError(
-            f"There is no workspace {quoted(workspace)}. Make it by: labkit serve workspaces add NAME"
-        )
+        raise Unknown(f"There is no workspace {quoted(workspace)}. Make it by: labkit serve workspaces add")

@@ -32,7 +32,7 @@ from labkit.server.principal import Principal
 from labkit.server.problems import Problem, unavailable
 from labkit.server.run_answers import RunAnswers
 from labkit.server.service import Service
-from labkit.server.state.moments import microseconds
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import ServedRun
 from labkit.store import prompts_and_samples
 from labkit.visible import quoted
@@ -78,7 +78,7 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
     asking = Asking(
         names={model.id: name for name, model in models.items()},
         blocks=wanted.context_blocks,
-        created=datetime.now(UTC),
+        created_us=now_us(),
     )
     plan = planned(service, who, wanted, list(models.values()), blocks)
     services = replace(plan.services, origin={**service.origin, "service": asking.kept()})
@@ -96,21 +96,22 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
     most_usd = _worst_usd(design, stored.unanswered(design), services)
     with ExitStack() as driving:
         driving.enter_context(service.lab.store.drive(run_id))
-        at_us = microseconds(asking.created)
         with service.state.writing() as session:
             if key is not None:
                 earlier = idempotency.claim(session, who.user_id, route, key, wanted.body())
                 if earlier is not None:
                     return Admitted(earlier, replayed=True)
-                idempotency.keep(session, who.user_id, route, key, wanted.body(), run_id, at_us)
-            limited = budgets.reserve(session, run_id, who.user_id, wanted.workspace, most_usd, at_us)
+                idempotency.keep(session, who.user_id, route, key, wanted.body(), run_id, asking.created_us)
+            limited = budgets.reserve(
+                session, run_id, who.user_id, wanted.workspace, most_usd, asking.created_us
+            )
             session.add_all(answers.pending())
             session.add(
                 ServedRun(
                     id=run_id,
                     user_id=who.user_id,
                     workspace=wanted.workspace,
-                    created_us=at_us,
+                    created_us=asking.created_us,
                     events=0,
                     asked=_note(design, run_id, cells, services, asking),
                 )
@@ -216,7 +217,7 @@ def _note(
         fresh=True,
         cells=len(cells),
         dataset=design.dataset.hash,
-        started_at=asking.created,
+        started_at=datetime.now(UTC),
         user=services.user,
         provenance=dict(services.origin or {}),
     )

@@ -16,10 +16,12 @@ from labkit.server import (
     execute,
     executions,
     models,
+    own_tokens,
     pages,
     problems,
     providers,
     streams,
+    workspaces,
 )
 from labkit.server.guard import guarded
 from labkit.server.lifespan import lifespan
@@ -28,6 +30,8 @@ from labkit.server.service import Service
 BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
+    own_tokens.router,
+    workspaces.router,
     models.router,
     providers.router,
     block_list.router,

@@ -65,7 +65,7 @@ def end_all(service: Service) -> int:
 
 def _end(service: Service, run: ServedRun) -> None:
     note = msgspec.convert(run.asked, Note)
-    asking = Asking.of(note.run.provenance["service"], note.run.started_at)
+    asking = Asking.of(note.run.provenance["service"])
     answers = RunAnswers(note.cells, asking, note.sample.fields["prompt"])
     store, writer = service.lab.store, service.lab.store.writer()
     seen = _Seen(service.state, run.id)

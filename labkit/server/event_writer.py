@@ -53,7 +53,7 @@ class _Part:
 
 
 class EventWriter:
-    """Writes what all streams of this process gather. `ended` hears of a stream whose end was shown."""
+    """Writes what all streams of this process gather. `ended` hears of a stream whose end is kept."""
 
     def __init__(self, state: State, ended: Callable[[RunStream], None]) -> None:
         self.lock = threading.Condition()
@@ -162,9 +162,9 @@ class EventWriter:
                     )
 
     def _show(self, part: _Part) -> None:
-        part.stream.log.extend(part.events)
         if part.ends:
             self._ended(part.stream)
+        part.stream.log.extend(part.events)
 
 
 def stored(rows: Session, run_id: str, after: int = 0) -> list[StreamEvent]:

@@ -22,6 +22,8 @@ EXCERPT = 200
 """Characters of a prompt and of an answer that the index has."""
 STATUS = {"done": "completed", "failed": "failed", "partial": "failed", "stopped": "cancelled"}
 ENDED = frozenset(STATUS.values())
+STOPPED = ("RunAborted", "RunStopped", "ModelStopped")
+"""What a row says that somebody stopped, also one that has a part of its answer."""
 _PUSD = 10**12
 
 
@@ -33,16 +35,17 @@ class Asking:
     """The model's id → the id or alias it was asked for by, in the order asked."""
     blocks: Sequence[str] = ()
     """Of the context blocks, as they were asked for."""
-    created: datetime
+    created_us: int
 
     def kept(self) -> dict[str, Any]:
         """It as a run keeps it."""
-        return {"models": [[model, name] for model, name in self.names.items()], "blocks": list(self.blocks)}
+        models = [[model, name] for model, name in self.names.items()]
+        return {"models": models, "blocks": list(self.blocks), "created_us": self.created_us}
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any], created: datetime) -> Asking:
+    def of(cls, kept: Mapping[str, Any]) -> Asking:
         """It from what a run kept."""
-        return cls(names=dict(kept["models"]), blocks=kept["blocks"], created=created)
+        return cls(names=dict(kept["models"]), blocks=kept["blocks"], created_us=kept["created_us"])
 
 
 def pending(cell: Cell, asking: Asking, prompt: str) -> Execution:
@@ -57,7 +60,7 @@ def pending(cell: Cell, asking: Asking, prompt: str) -> Execution:
         asked=asking.names[cell.model],
         blocks=list(asking.blocks),
         status="pending",
-        created_us=microseconds(asking.created),
+        created_us=asking.created_us,
         prompt=excerpt(prompt),
         more=_cut(prompt, None),
     )
@@ -68,7 +71,8 @@ def execution(generation: Mapping[str, Any], asking: Asking | None, prompt: str)
     be None. `asking` None: a notebook asked it."""
     model, status, text = generation["model"], generation["status"], generation["text"]
     started, latency_s = generation["started_at"], generation["latency_s"]
-    created = asking.created if asking is not None else started or generation["written_at"]
+    when = started or generation["written_at"]
+    created_us = microseconds(when) if asking is None else asking.created_us
     before_s = (generation["queue_s"] or 0.0) + (generation["retry_s"] or 0.0)
     answered = status in ("done", "partial")
     more = {
@@ -98,8 +102,8 @@ def execution(generation: Mapping[str, Any], asking: Asking | None, prompt: str)
         model=model,
         asked=model if asking is None else asking.names[model],
         blocks=[] if asking is None else list(asking.blocks),
-        status=STATUS[status],
-        created_us=microseconds(created),
+        status="cancelled" if generation["error_type"] in STOPPED else STATUS[status],
+        created_us=created_us,
         completed_us=_after(started, latency_s),
         duration_us=None if latency_s is None else round((before_s + latency_s) * 1e6),
         latency_us=None if latency_s is None else round(latency_s * 1e6),

@@ -4,7 +4,7 @@ A key belongs to one user and one route. `claim` and `keep` belong into the `sta
 admits the run, so that of many equal requests at once, on any worker, one is admitted and the others are
 given its run. Where the process is killed after that block and before it asked anybody, the run's recovery
 ends it as `failed`, and the key goes on answering with that run: whoever wants to ask anew takes a new key.
-A key is kept for `KEPT_S` from its first use. It does not know what a run is, nor how it is joined.
+Old keys go by `forget`. It does not know what a run is, nor how it is joined.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ from labkit.identity import canonical_json
 from labkit.server.problems import Problem
 from labkit.server.state.tables import IdempotencyKey
 
-KEPT_S = 24 * 3600
-REPLAYED = {"Idempotency-Replayed": "true"}
-"""The header of an answer by a run that an earlier request began."""
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 

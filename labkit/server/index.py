@@ -40,7 +40,7 @@ with
         group by generation_id
     ),
     asked as (
-        select run_id, any_value(dataset) as dataset, min(started_at) as created,
+        select run_id, any_value(dataset) as dataset,
             any_value(json_extract(provenance, '$.service')) as service
         from log.runs
         group by run_id
@@ -48,8 +48,8 @@ with
 select
     g.generation_id, g.run_id, g.experiment, g.workspace, g.prompt, g.prompt_version, g.model, g.sample_id,
     g."repeat", g.status, g.started_at, g.queue_s, g.latency_s, g.ttft_s, g.retry_s, g.input_tokens,
-    g.output_tokens, g.cost_usd, g.maybe_paid, g.replayed_from, g.stop_reason, g.error_message, g."user",
-    g.written_at, {text} as "text", a.created, a.service,
+    g.output_tokens, g.cost_usd, g.maybe_paid, g.replayed_from, g.stop_reason, g.error_type, g.error_message,
+    g."user", g.written_at, {text} as "text", a.service,
     (
         select any_value(json_extract_string(fields, '$.prompt')) from log.samples as s
         where a.service is not null and s.dataset = a.dataset and s.sample_id = g.sample_id
@@ -122,7 +122,7 @@ class Index:
 
 def _row(found: Mapping[str, Any]) -> Execution:
     service = found["service"]
-    asking = None if service is None else Asking.of(msgspec.json.decode(service), found["created"])
+    asking = None if service is None else Asking.of(msgspec.json.decode(service))
     return history.execution(found, asking, _prompt(found))
 
 

@@ -122,6 +122,7 @@ class Poller:
             if one.run_id in found:
                 one.extend(found[one.run_id])
             elif one.run_id in over:
+                one.anew = True
                 one.extend(rebuilt(one.run_id, self._rebuild(one.run_id), over[one.run_id]))
 
     # -- runs that are to stop -------------------------------------------------------------------

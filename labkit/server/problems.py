@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from labkit.errors import DefinitionError, StoreError
 from labkit.visible import visible
@@ -135,7 +136,19 @@ async def _http(request: Request, error: Any) -> JSONResponse:
         405: f"{request.method} is not possible at this address.",
     }
     told = words.get(error.status_code, f"{str(error.detail).rstrip('.')}.")
-    return Problem(error.status_code, told, headers=error.headers).response()
+    headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else error.headers
+    return Problem(error.status_code, told, headers=headers).response()
+
+
+def _methods(request: Request) -> list[str]:
+    # The router names those of one route; an address may have several. HEAD is answered where GET is.
+    routes = request.app.router.routes
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return [*found, "HEAD"] if "GET" in found else found
 
 
 async def _definition(request: Request, error: Any) -> JSONResponse:

@@ -18,7 +18,7 @@ from labkit.errors import DefinitionError
 from labkit.lab import Lab
 from labkit.nearest import near
 from labkit.prompts import Prompt
-from labkit.server import history, passwords, signing_keys
+from labkit.server import history, idempotency, passwords, signing_keys
 from labkit.server.access_tokens import Signer
 from labkit.server.blocks import Blocks
 from labkit.server.board import Board
@@ -74,8 +74,11 @@ class Service:
         self.board.end_readers()
 
     def forget_old(self) -> None:
-        """Delete what a day has made useless."""
-        self.board.forget(now_us() - DAY_US)
+        """Delete what a day has made useless; ended log-ins and old tries go when others come."""
+        before_us = now_us() - DAY_US
+        self.board.forget(before_us)
+        with self.state.writing(durable=False) as session:
+            idempotency.forget(session, before_us)
 
     def close(self) -> None:
         """Let go of everything."""

@@ -14,23 +14,29 @@ from collections.abc import Callable, Iterator
 import msgspec
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import select
+from uvicorn.supervisors import Multiprocess
 
 from labkit.errors import DefinitionError, RunBusy
 from labkit.lab import Lab
 from labkit.paths import shown
+from labkit.server import first_admin, signing_keys
 from labkit.server.app import make_app
 from labkit.server.service import Service
 from labkit.server.settings import Settings
+from labkit.server.state import State
+from labkit.server.state.tables import User
 
 _SETTINGS = "LABKIT_SERVE_SETTINGS"
 """How a worker is told its settings."""
 GRACE_S = 4
 """How long requests that are under way may take once the service is to end."""
 LOCK = "service"
+MOST_NAMES = 5
 
 
 def serve(settings: Settings, *, said: Callable[[str], None]) -> None:
-    """Serve until a signal ends it. `said` is told the address once the port is taken.
+    """Serve until a signal ends it. `said` is told the address, who may log in, and how to add somebody.
 
     Raises `DefinitionError` where the port or the lab is somebody else's, and `StoreError`.
     """
@@ -38,14 +44,15 @@ def serve(settings: Settings, *, said: Callable[[str], None]) -> None:
     with _alone(settings), _port(settings) as taken:
         settings = settings.replace(port=taken.getsockname()[1])
         os.environ[_SETTINGS] = msgspec.json.encode(settings, enc_hook=str).decode()
-        said(settings.url)
+        for line in _greeting(settings):
+            said(line)
         config = uvicorn.Config(
             "labkit.server.serving:worker",
             factory=True,
             workers=settings.workers,
             lifespan="on",
             ws="none",
-            access_log=False,  # ours tells who and what, and no query: see `access_log`
+            access_log=False,  # the service has its own, without queries
             log_level="warning",
             proxy_headers=False,
             server_header=False,
@@ -54,9 +61,25 @@ def serve(settings: Settings, *, said: Callable[[str], None]) -> None:
         if settings.workers == 1:
             uvicorn.Server(config).run(sockets=[taken])
         else:
-            from uvicorn.supervisors import Multiprocess
-
             Multiprocess(config, sockets=[taken]).run()
+
+
+def _greeting(settings: Settings) -> Iterator[str]:
+    """What whoever starts it wants to know. Makes the state, and the admin that variables name."""
+    signing_keys.found(settings)
+    state = State(settings.database)
+    made = first_admin.ensure(state)
+    with state.reading() as rows:
+        names = list(rows.scalars(select(User.name).where(User.disabled_us.is_(None)).order_by(User.name)))
+    state.close()
+    yield f"labkit serves {shown(settings.lab)} at {settings.url}"
+    if made is not None:
+        yield f"{made} was made an admin, as the environment says."
+    if names:
+        more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+        yield f"{', '.join(names[:MOST_NAMES])}{more} may log in. Add somebody: labkit serve users add NAME"
+    else:
+        yield "Nobody may log in yet. Add somebody: labkit serve users add NAME"
 
 
 def worker() -> FastAPI:

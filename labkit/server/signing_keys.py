@@ -54,7 +54,7 @@ _MAKE = "Make one by: python3 -c 'import secrets; print(secrets.token_urlsafe(32
 
 def found(settings: Settings) -> tuple[bytes, ...]:
     """The keys of a service. Raises `DefinitionError` where one is short, known, or readable by others."""
-    given = settings.secret or os.environ.get(VARIABLE)
+    given = os.environ.get(VARIABLE) if settings.secret is None else settings.secret
     if given is not None:
         return _read(given.split(","), VARIABLE)
     path = file(settings)

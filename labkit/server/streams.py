@@ -106,8 +106,7 @@ def stop(run: str, served: Served, who: Executor) -> None:
 def _found(served: Service, run: str, who: Principal) -> ServedRun:
     """Raises the same 404 for a run that is not there and one in a workspace that it does not see."""
     with served.state.reading() as rows:
-        # No database can keep a NUL, and PostgreSQL does not even look for one.
-        found = None if "\0" in run else rows.get(ServedRun, run)
+        found = rows.get(ServedRun, run)
     if found is None or found.workspace not in who.workspaces:
         raise Problem(404, f"Run not found: there is none with the id {run[:80]!r} that you may see.")
     return found

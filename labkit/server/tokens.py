@@ -95,6 +95,21 @@ def own(rows: Rows, user_id: str) -> list[Token]:
     return list(rows.scalars(asked))
 
 
+def everybodys(rows: Rows) -> list[tuple[Token, str]]:
+    """All tokens with their owners' names, the newest first."""
+    asked = select(Token, User.name).join(User, User.id == Token.user_id)
+    found = rows.execute(asked.order_by(Token.created_us.desc(), Token.id))
+    return [(token, name) for token, name in found]
+
+
+def by_id(rows: Rows, token_id: str) -> Token:
+    """That token. Raises `DefinitionError` where there is none."""
+    found = next((token for token, _ in everybodys(rows) if token.id == token_id), None)
+    if found is None:
+        raise DefinitionError(f"There is no token {quoted(token_id)}; `labkit serve tokens list` shows all.")
+    return found
+
+
 def revoke(rows: Rows, token: Token, *, by: str | None) -> None:
     """It holds no more, from now on."""
     if token.revoked_us is None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
-from tests.server.guarded_app import client, problem
+from tests.server.guard.guarded_app import client, problem
+
+
+@pytest.fixture(scope="module")
+def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Asks an application whose routes fail."""
+    with client(tmp_path_factory.mktemp("problems")) as asking:
+        yield asking
 
 
 @pytest.mark.parametrize(
     ("path", "status", "word"),
     [
         ("budget", 402, "Nothing is left"),
-        ("models/a/b", 404, "Model not found"),
+        ("named/a/b", 404, "Nothing is called a/b"),
         ("nowhere", 404, "openapi.json"),
         ("twice", 409, "under way"),
         ("definition", 422, "One is wrong. Two is wrong."),
@@ -24,15 +32,15 @@ from tests.server.guarded_app import client, problem
         ("state", 503, "database"),
     ],
 )
-def test_every_error_is_a_problem(tmp_path: Path, path: str, status: int, word: str) -> None:
+def test_every_error_is_a_problem(probe: TestClient, path: str, status: int, word: str) -> None:
     """Whatever a route raises is told as problem+json with one text."""
-    assert word in problem(client(tmp_path).get(f"/api/v1/{path}"), status)
+    assert word in problem(probe.get(f"/api/v1/{path}"), status)
 
 
-def test_nothing_of_the_inside_is_told(tmp_path: Path) -> None:
+def test_nothing_of_the_inside_is_told(probe: TestClient) -> None:
     """An exception nobody expected is answered without its words, its name or where it came from."""
     for path in ("fault", "state"):
-        told = client(tmp_path).get(f"/api/v1/{path}").text
+        told = probe.get(f"/api/v1/{path}").text
         assert not [
             word
             for word in ("secret", "hunter2", "ZeroDivision", "Operational", "Traceback", ".py")
@@ -40,18 +48,16 @@ def test_nothing_of_the_inside_is_told(tmp_path: Path) -> None:
         ]
 
 
-def test_when_to_come_again_is_told(tmp_path: Path) -> None:
+def test_when_to_come_again_is_told(probe: TestClient) -> None:
     """503 and 429 say it in `Retry-After`."""
-    with client(tmp_path) as ask:
-        assert ask.get("/api/v1/locked").headers["retry-after"] == "5"
-        assert ask.get("/api/v1/fast").headers["retry-after"] == "9"
+    assert probe.get("/api/v1/locked").headers["retry-after"] == "5"
+    assert probe.get("/api/v1/fast").headers["retry-after"] == "9"
 
 
-def test_more_stands_beside_the_text(tmp_path: Path) -> None:
+def test_more_stands_beside_the_text(probe: TestClient) -> None:
     """What a machine needs, as the rest of a budget, is a member of its own; several faults are a list."""
-    with client(tmp_path) as ask:
-        assert ask.get("/api/v1/budget").json()["left_usd"] == 0.5
-        assert ask.get("/api/v1/definition").json()["errors"] == ["One is wrong.", "Two is wrong."]
+    assert probe.get("/api/v1/budget").json()["left_usd"] == 0.5
+    assert probe.get("/api/v1/definition").json()["errors"] == ["One is wrong.", "Two is wrong."]
 
 
 @pytest.mark.parametrize(
@@ -68,9 +74,9 @@ def test_more_stands_beside_the_text(tmp_path: Path) -> None:
         ([], ["The body: has to be an object."]),
     ],
 )
-def test_what_is_wrong_with_a_body_is_told_plainly(tmp_path: Path, body: Any, told: list[str]) -> None:
+def test_what_is_wrong_with_a_body_is_told_plainly(probe: TestClient, body: Any, told: list[str]) -> None:
     """422 names each member and what it has to be; nothing of what was sent comes back."""
-    answer = client(tmp_path).post("/api/v1/echo", json=body)
+    answer = probe.post("/api/v1/echo", json=body)
     assert problem(answer, 422) == " ".join(told)
     assert answer.json()["errors"] == told
 
@@ -86,6 +92,6 @@ def test_what_is_wrong_with_a_body_is_told_plainly(tmp_path: Path, body: Any, to
         ("limit=" + "9" * 5000, "limit: is too large a number."),
     ],
 )
-def test_what_is_wrong_with_a_query_is_told_plainly(tmp_path: Path, query: str, told: str) -> None:
+def test_what_is_wrong_with_a_query_is_told_plainly(probe: TestClient, query: str, told: str) -> None:
     """So does 422 for the query."""
-    assert problem(client(tmp_path).get(f"/api/v1/things?{query}"), 422) == told
+    assert problem(probe.get(f"/api/v1/things?{query}"), 422) == told

@@ -215,7 +215,7 @@ def test_what_others_hold_too_long_is_told(state: State, monkeypatch: pytest.Mon
 
 
 def test_a_lost_connection_is_told(postgres_databases: Callable[[bool], str]) -> None:
-    """Where PostgreSQL closes a connection in mid-work that is a `StoreError`; the next block gets another."""
+    """A connection that PostgreSQL closes in mid-work is a `StoreError`; the next block gets another."""
     state = State(postgres_databases(False))
 
     def lose() -> None:

@@ -1,7 +1,8 @@
 """What every request passes before a route sees it, and every answer on its way out, errors too.
 
 From the outside in: the access log, the headers of answers, HEAD, the name of the host, the pages of other
-origins, the own page's requests, the body. It does not know routes, and not who asks.
+origins, the address, the form of the answer, the own page's requests, the body. It does not know routes, and
+not who asks.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from labkit.server.guard.access_log import AccessLog
-from labkit.server.guard.address import Address
+from labkit.server.guard.address import Hosts, readable
 from labkit.server.guard.bodies import Bodies
 from labkit.server.guard.checked import Checked
 from labkit.server.guard.cross_origin import CrossOrigin
@@ -27,9 +28,9 @@ def guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
 
     >>> app = guarded(app, Settings(lab=Path("lab.duckdb")))                   # doctest: +SKIP
     """
-    inner: ASGIApp = Checked(Bodies(app), (acceptable, OwnPages(settings)))
+    inner: ASGIApp = Checked(Bodies(app), (readable, acceptable, OwnPages(settings)))
     inner = CrossOrigin(inner, settings.origins)
-    inner = Checked(inner, (Address(settings.hosts),))
+    inner = Checked(inner, (Hosts(settings.hosts),))
     http = AccessLog(ResponseHeaders(HeadAsGet(inner)))
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:

@@ -20,8 +20,8 @@ LIMIT_BYTES = 8192
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?", re.IGNORECASE)
 
 
-class Address:
-    """Lets requests to these `hosts` pass. Raises 400, 414 and 421."""
+class Hosts:
+    """Lets requests to these `hosts` pass. Raises 400 and 421."""
 
     def __init__(self, hosts: Collection[str]) -> None:
         self.hosts = frozenset(host.strip("[]") for host in hosts)
@@ -39,10 +39,12 @@ class Address:
                 "This service does not answer under that name. Use the address it printed at its start; "
                 "another is made known to it by --public-url.",
             )
-        query: bytes = scope["query_string"]
-        if len(scope["path"].encode()) + len(query) > LIMIT_BYTES:
-            raise Problem(
-                414, f"The address is longer than {LIMIT_BYTES:,} bytes. Shorten its path or query."
-            )
-        if "\0" in scope["path"] or b"%00" in query or b"\0" in query:
-            raise Problem(400, "The address holds the character NUL (%00). Leave it out.")
+
+
+def readable(scope: Scope) -> None:
+    """Let addresses pass that are not too long and hold no NUL. Raises 400 and 414."""
+    query: bytes = scope["query_string"]
+    if len(scope["path"].encode()) + len(query) > LIMIT_BYTES:
+        raise Problem(414, f"The address is longer than {LIMIT_BYTES:,} bytes. Shorten its path or query.")
+    if "\0" in scope["path"] or b"%00" in query or b"\0" in query:
+        raise Problem(400, "The address holds the character NUL (%00). Leave it out.")

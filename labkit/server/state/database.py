@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,14 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -189,9 +198,28 @@ def _sqlite(where: Address) -> Engine:
         kept = connection.get_execution_options().get("labkit_writes")
         if kept:
             connection.exec_driver_sql(f"PRAGMA synchronous={kept}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if kept else "BEGIN")
+            _begin_writing(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _begin_writing(connection: Connection) -> None:
+    """SQLite's own waiting sleeps ever longer, so that one process in four waits most of a second."""
+    until = time.monotonic() + BUSY_S
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except OperationalError as error:
+                if "database is locked" not in str(error.orig) or time.monotonic() > until:
+                    raise
+            time.sleep(random.uniform(0.0005, 0.002))  # noqa: S311 - so that no two look again together
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_S * 1000}")
 
 
 def _postgres(where: Address) -> Engine:

@@ -96,7 +96,7 @@ class Throttle(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     failures: Mapped[int]
-    last_us: Mapped[int]
+    last_us: Mapped[int] = mapped_column(index=True)
     until_us: Mapped[int]
 
 
@@ -187,8 +187,9 @@ class Spending(Base):
     spent_pusd: Mapped[int]
 
     __table_args__ = (
-        Index("spending_user", "user_id", "day"),
-        Index("spending_workspace", "workspace", "day"),
+        # With the sums, so that adding them up reads the index alone.
+        Index("spending_user", "user_id", "day", "reserved_pusd", "spent_pusd"),
+        Index("spending_workspace", "workspace", "day", "reserved_pusd", "spent_pusd"),
     )
 
 

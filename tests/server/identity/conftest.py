@@ -13,6 +13,7 @@ from labkit.server import accounts, passwords
 from labkit.server.app import make_app
 from labkit.server.service import Service
 from labkit.server.settings import Settings
+from labkit.server.state import State
 
 PASSWORD = "correct horse"
 KEPT = passwords.hashed(PASSWORD)
@@ -20,9 +21,9 @@ PEOPLE = {"root": ("default", "admin"), "ada": ("default", "member"), "vic": ("d
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    """`root`, `ada` and `vic` are in `default`, `otto` is an admin of `other`."""
-    made = Service(Settings(lab=tmp_path / "lab.duckdb"))
+def service(state: State, tmp_path: Path) -> Iterator[Service]:
+    """`root`, `ada` and `vic` are in `default`, `otto` is an admin of `other`; in each of both databases."""
+    made = Service(Settings(lab=tmp_path / "lab.duckdb", state=str(state.address)))
     with made.state.writing() as rows:
         for name, (workspace, role) in PEOPLE.items():
             accounts.add_user(rows, name, KEPT, workspace=workspace, role=role)

@@ -96,8 +96,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id"),
     )
     with op.batch_alter_table("spending", schema=None) as batch_op:
-        batch_op.create_index("spending_user", ["user_id", "day"], unique=False)
-        batch_op.create_index("spending_workspace", ["workspace", "day"], unique=False)
+        batch_op.create_index(
+            "spending_user", ["user_id", "day", "reserved_pusd", "spent_pusd"], unique=False
+        )
+        batch_op.create_index(
+            "spending_workspace", ["workspace", "day", "reserved_pusd", "spent_pusd"], unique=False
+        )
 
     op.create_table(
         "throttle",
@@ -107,6 +111,9 @@ def upgrade() -> None:
         sa.Column("until_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
+    with op.batch_alter_table("throttle", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_throttle_last_us"), ["last_us"], unique=False)
+
     op.create_table(
         "users",
         sa.Column("id", sa.Text(), nullable=False),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from tests.server.guarded_app import client, problem
+from tests.server.guard.guarded_app import problem
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -19,9 +19,9 @@ POLICY = (
 @pytest.mark.parametrize(
     "path", ["/", "/api/v1/things", "/api/v1/nowhere", "/api/v1/fault", "/api/v1/budget"]
 )
-def test_every_answer_is_kept_to_its_place(tmp_path: Path, path: str) -> None:
+def test_every_answer_is_kept_to_its_place(probe: TestClient, path: str) -> None:
     """Each answer, errors too, forbids foreign scripts, frames, guessing of types, referrers and copies."""
-    headers = client(tmp_path).get(path).headers
+    headers = probe.get(path).headers
     assert headers["content-security-policy"] == POLICY
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
@@ -29,44 +29,42 @@ def test_every_answer_is_kept_to_its_place(tmp_path: Path, path: str) -> None:
     assert headers["cross-origin-resource-policy"] == "same-origin"
 
 
-def test_a_route_says_itself_how_its_answer_is_kept(tmp_path: Path) -> None:
+def test_a_route_says_itself_how_its_answer_is_kept(probe: TestClient) -> None:
     """`Cache-Control` of a route stays."""
-    assert client(tmp_path).head("/api/v1/endless").headers["cache-control"] == "no-cache"
+    assert probe.head("/api/v1/endless").headers["cache-control"] == "no-cache"
 
 
-def test_head_is_get_without_the_body(tmp_path: Path) -> None:
+def test_head_is_get_without_the_body(probe: TestClient) -> None:
     """HEAD has the status and the headers of GET, and no body; a stream ends after its head."""
-    with client(tmp_path) as ask:
-        whole, head = ask.get("/api/v1/things"), ask.head("/api/v1/things")
-        assert (head.status_code, head.content) == (200, b"")
-        assert head.headers["content-length"] == whole.headers["content-length"]
-        assert ask.head("/api/v1/endless").headers["content-type"].startswith("text/event-stream")
-        assert ask.head("/api/v1/nowhere").status_code == 404
+    whole, head = probe.get("/api/v1/things"), probe.head("/api/v1/things")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"]
+    assert probe.head("/api/v1/endless").headers["content-type"].startswith("text/event-stream")
+    assert probe.head("/api/v1/nowhere").status_code == 404
 
 
-def test_a_method_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
-    """405 has `Allow`, also for OPTIONS, TRACE and words that are no method."""
+def test_a_method_that_is_not_there_names_those_that_are(probe: TestClient) -> None:
+    """405 has all in `Allow`, also for OPTIONS, TRACE and words that are no method."""
     for method in ("OPTIONS", "DELETE", "TRACE", "BREW"):
-        answer = client(tmp_path).request(method, "/api/v1/things")
+        answer = probe.request(method, "/api/v1/things")
         assert method in problem(answer, 405)
-        assert answer.headers["allow"] == "GET"
+        assert answer.headers["allow"] == "GET, HEAD"
+    assert probe.get("/api/v1/echo").headers["allow"] == "POST, PUT, PATCH"
 
 
-def test_there_are_no_websockets(tmp_path: Path) -> None:
+def test_there_are_no_websockets(probe: TestClient) -> None:
     """A websocket is closed before it opens, at every address."""
     for path in ("/", "/api/v1/things"):
-        with pytest.raises(WebSocketDisconnect), client(tmp_path).websocket_connect(path):
+        with pytest.raises(WebSocketDisconnect), probe.websocket_connect(path):
             pass
 
 
 @pytest.mark.parametrize(
     "accept", ["application/xml", "text/html", "application/json;q=0, text/plain", "nonsense"]
 )
-def test_a_form_nobody_has_is_refused(tmp_path: Path, accept: str) -> None:
+def test_a_form_nobody_has_is_refused(probe: TestClient, accept: str) -> None:
     """An Accept that takes neither JSON nor a stream of events is 406."""
-    assert "application/json" in problem(
-        client(tmp_path).get("/api/v1/things", headers={"Accept": accept}), 406
-    )
+    assert "application/json" in problem(probe.get("/api/v1/things", headers={"Accept": accept}), 406)
 
 
 @pytest.mark.parametrize(
@@ -81,35 +79,35 @@ def test_a_form_nobody_has_is_refused(tmp_path: Path, accept: str) -> None:
         "",
     ],
 )
-def test_others_are_taken(tmp_path: Path, accept: str) -> None:
+def test_others_are_taken(probe: TestClient, accept: str) -> None:
     """What browsers and clients send passes."""
-    assert client(tmp_path).get("/api/v1/things", headers={"Accept": accept}).status_code == 200
+    assert probe.get("/api/v1/things", headers={"Accept": accept}).status_code == 200
 
 
 def test_the_access_log_says_who_what_status_and_time(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    probe: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A line names the user, the method, the path, the status and the milliseconds."""
     with caplog.at_level(logging.INFO, "labkit.server.access"):
-        client(tmp_path).get("/api/v1/things")
-        client(tmp_path).get("/api/v1/fault")
+        probe.get("/api/v1/things")
+        probe.get("/api/v1/fault")
     one, other = [record.getMessage() for record in caplog.records if record.name == "labkit.server.access"]
     assert one.split()[:4] == ["ada", "GET", "/api/v1/things", "200"]
     assert one.endswith(" ms")
     assert other.split()[1:4] == ["GET", "/api/v1/fault", "500"]
 
 
-def test_the_log_holds_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_holds_no_secret(probe: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing of headers, queries, bodies and errors' insides is in any log, nor does a path end its line."""
-    with caplog.at_level(logging.DEBUG), client(tmp_path) as ask:
-        ask.get(
+    with caplog.at_level(logging.DEBUG), probe:
+        probe.get(
             "/api/v1/things?token=hunter2",
             headers={"Authorization": "Bearer hunter2", "Cookie": "labkit=hunter2", "User-Agent": "hunter2"},
         )
-        ask.post("/api/v1/auth/login", data={"password": "hunter2"})
-        ask.post("/api/v1/echo", json={"prompt": "hunter2"})
-        ask.get("/api/v1/state")
-        ask.get("/api/v1/models/a%0Aroot GET / 200%1B[31m")
+        probe.post("/api/v1/auth/login", data={"username": "ada", "password": "hunter2"})
+        probe.post("/api/v1/echo", json={"prompt": "hunter2"})
+        probe.get("/api/v1/state")
+        probe.get("/api/v1/named/a%0Aroot GET / 200%1B[31m")
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("labkit")]
     assert len(ours) >= 5
     assert "hunter2" not in "".join(ours)

@@ -5,26 +5,26 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 from starlette.types import Message
 
 from labkit.server.guard import strict_json
 from labkit.server.guard.bodies import Bodies
 from labkit.server.problems import Problem
-from tests.server.guarded_app import client, problem
+from tests.server.guard.guarded_app import problem
 
 JSON = {"Content-Type": "application/json"}
 ASKED = {"prompt": "{{ é 😀 \u2028", "model_ids": ["a", "b"]}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
-def test_a_good_body_arrives_as_it_is(tmp_path: Path, method: str) -> None:
+def test_a_good_body_arrives_as_it_is(probe: TestClient, method: str) -> None:
     """What is well formed is read by the route to the last character."""
-    assert client(tmp_path).request(method, "/api/v1/echo", json=ASKED).json() == ASKED
+    assert probe.request(method, "/api/v1/echo", json=ASKED).json() == ASKED
 
 
 @pytest.mark.parametrize(
@@ -55,17 +55,17 @@ def test_a_good_body_arrives_as_it_is(tmp_path: Path, method: str) -> None:
         (b'{"a":' * 300_000, "64 deep"),
     ],
 )
-def test_a_body_that_can_be_read_two_ways_is_refused(tmp_path: Path, body: bytes, word: str) -> None:
+def test_a_body_that_can_be_read_two_ways_is_refused(probe: TestClient, body: bytes, word: str) -> None:
     """Each is 400 with one sentence that says what is wrong with it."""
     body = body[: 2**20]
-    told = problem(client(tmp_path).post("/api/v1/free", content=body, headers=JSON), 400)
+    told = problem(probe.post("/api/v1/free", content=body, headers=JSON), 400)
     assert word in told
 
 
-def test_what_is_nested_64_deep_passes(tmp_path: Path) -> None:
+def test_what_is_nested_64_deep_passes(probe: TestClient) -> None:
     """The last depth that is taken."""
     body = b"[" * 64 + b"]" * 64
-    assert client(tmp_path).post("/api/v1/free", content=body, headers=JSON).status_code == 200
+    assert probe.post("/api/v1/free", content=body, headers=JSON).status_code == 200
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -96,18 +96,17 @@ def test_bytes_pass_or_are_refused(body: bytes) -> None:
         json.loads(body)
 
 
-def test_more_than_a_mebibyte_is_refused(tmp_path: Path) -> None:
+def test_more_than_a_mebibyte_is_refused(probe: TestClient) -> None:
     """2**20 bytes are taken; one more is 413."""
-    with client(tmp_path) as ask:
-        body = b'{"a":"' + b"x" * (2**20 - 8) + b'"}'
-        assert ask.post("/api/v1/free", content=body, headers=JSON).status_code == 200
-        problem(ask.post("/api/v1/free", content=body + b" ", headers=JSON), 413)
+    body = b'{"a":"' + b"x" * (2**20 - 8) + b'"}'
+    assert probe.post("/api/v1/free", content=body, headers=JSON).status_code == 200
+    problem(probe.post("/api/v1/free", content=body + b" ", headers=JSON), 413)
 
 
-def test_a_large_body_of_any_method_is_refused(tmp_path: Path) -> None:
+def test_a_large_body_of_any_method_is_refused(probe: TestClient) -> None:
     """Also where no route would read it."""
     for method in ("GET", "DELETE", "OPTIONS", "POST"):
-        problem(client(tmp_path).request(method, "/api/v1/things", content=b"x" * (2**20 + 1)), 413)
+        problem(probe.request(method, "/api/v1/things", content=b"x" * (2**20 + 1)), 413)
 
 
 def test_chunks_without_an_end_are_read_up_to_the_limit() -> None:
@@ -131,11 +130,11 @@ def test_chunks_without_an_end_are_read_up_to_the_limit() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip"])
-def test_a_compressed_body_is_not_unpacked(tmp_path: Path, encoding: str) -> None:
+def test_a_compressed_body_is_not_unpacked(probe: TestClient, encoding: str) -> None:
     """A body that says it is compressed is 415, also a small one that would be large."""
     bomb = gzip.compress(b" " * 10_000_000)
     headers = {**JSON, "Content-Encoding": encoding}
-    problem(client(tmp_path).post("/api/v1/echo", content=bomb, headers=headers), 415)
+    problem(probe.post("/api/v1/echo", content=bomb, headers=headers), 415)
 
 
 @pytest.mark.parametrize(
@@ -148,28 +147,27 @@ def test_a_compressed_body_is_not_unpacked(tmp_path: Path, encoding: str) -> Non
         "",
     ],
 )
-def test_a_body_of_another_type_is_refused(tmp_path: Path, form: str) -> None:
+def test_a_body_of_another_type_is_refused(probe: TestClient, form: str) -> None:
     """A page of another site can send these without asking first: 415."""
-    problem(client(tmp_path).post("/api/v1/echo", content=b"{}", headers={"Content-Type": form}), 415)
+    problem(probe.post("/api/v1/echo", content=b"{}", headers={"Content-Type": form}), 415)
 
 
-def test_forms_are_for_the_log_in_alone(tmp_path: Path) -> None:
+def test_forms_are_for_the_log_in_alone(probe: TestClient) -> None:
     """The log-in takes a form; a form with files is not one it takes."""
-    with client(tmp_path) as ask:
-        assert ask.post("/api/v1/auth/login", data={"username": "ada"}).json() == "ada"
-        problem(ask.post("/api/v1/auth/login", files={"username": b"ada"}), 415)
-        assert "username" in problem(ask.post("/api/v1/auth/login", data={"other": "ada"}), 422)
+    form = {"username": "ada", "password": "not it"}
+    problem(probe.post("/api/v1/auth/login", data=form), 401)
+    problem(probe.post("/api/v1/auth/login", files={"username": b"ada"}), 415)
+    assert problem(probe.post("/api/v1/auth/login", data={"username": "ada"}), 422) == "password: is missing."
 
 
-def test_no_body_needs_no_type(tmp_path: Path) -> None:
+def test_no_body_needs_no_type(probe: TestClient) -> None:
     """A POST without a body passes; where one is needed, 422 says so."""
-    with client(tmp_path) as ask:
-        assert ask.post("/api/v1/free").json() == {"said": None}
-        assert "body" in problem(ask.post("/api/v1/echo"), 422)
+    assert probe.post("/api/v1/free").json() == {"said": None}
+    assert "body" in problem(probe.post("/api/v1/echo"), 422)
 
 
-def test_json_may_name_its_characters(tmp_path: Path) -> None:
+def test_json_may_name_its_characters(probe: TestClient) -> None:
     """`application/json; charset=utf-8` is JSON, in any case of its letters."""
     for form in ("application/json; charset=utf-8", "Application/JSON"):
-        answer = client(tmp_path).post("/api/v1/free", content=b"[]", headers={"Content-Type": form})
+        answer = probe.post("/api/v1/free", content=b"[]", headers={"Content-Type": form})
         assert answer.json() == {"said": []}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
-from tests.server.guarded_app import HERE, client, problem
+from tests.server.guard.guarded_app import HERE, client, problem
 
 LISTED = "http://localhost:5173"
 COOKIE = "labkit=abc"
 ASKED = {"prompt": "Hi", "model_ids": ["a"]}
+LOG_IN = {"username": "ada", "password": "not it"}
 
 
 def preflight(
@@ -25,10 +27,10 @@ def preflight(
 
 
 @pytest.mark.parametrize("origin", [LISTED, "http://localhost:5174"])
-def test_listed_origins_may_ask(tmp_path: Path, origin: str) -> None:
+def test_listed_origins_may_ask(probe: TestClient, origin: str) -> None:
     """A preflight of a listed origin is answered without a body, for that origin and without credentials."""
     headers = "authorization, content-type, x-user-id, idempotency-key, prefer, last-event-id"
-    answer = client(tmp_path).options("/api/v1/anywhere", headers=preflight(origin, "DELETE", headers))
+    answer = probe.options("/api/v1/anywhere", headers=preflight(origin, "DELETE", headers))
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-origin"] == origin
     assert "access-control-allow-credentials" not in answer.headers
@@ -48,9 +50,9 @@ def test_listed_origins_may_ask(tmp_path: Path, origin: str) -> None:
         preflight(LISTED, "POST", "x-other"),
     ],
 )
-def test_everything_else_may_not(tmp_path: Path, asked: dict[str, str]) -> None:
+def test_everything_else_may_not(probe: TestClient, asked: dict[str, str]) -> None:
     """A preflight of another origin, method or header is 403, and allows nothing."""
-    answer = client(tmp_path).options("/api/v1/echo", headers=asked)
+    answer = probe.options("/api/v1/echo", headers=asked)
     problem(answer, 403)
     assert not [name for name in answer.headers if name.startswith("access-control-")]
 
@@ -60,6 +62,7 @@ def test_everything_else_may_not(tmp_path: Path, asked: dict[str, str]) -> None:
     [
         ("GET", "/api/v1/things", None, 200),
         ("GET", "/api/v1/nowhere", None, 404),
+        ("GET", "/api/v1/" + "x" * 10_000, None, 414),
         ("PUT", "/api/v1/things", None, 405),
         ("POST", "/api/v1/echo", b'"', 400),
         ("POST", "/api/v1/echo", b"{}", 422),
@@ -69,10 +72,10 @@ def test_everything_else_may_not(tmp_path: Path, asked: dict[str, str]) -> None:
     ],
 )
 def test_errors_can_be_read_by_listed_origins(
-    tmp_path: Path, method: str, path: str, body: bytes | None, status: int
+    probe: TestClient, method: str, path: str, body: bytes | None, status: int
 ) -> None:
     """A listed origin reads every answer, errors of the guard and of the service too."""
-    answer = client(tmp_path).request(
+    answer = probe.request(
         method, path, content=body, headers={"Origin": LISTED, "Content-Type": "application/json"}
     )
     assert answer.status_code == status
@@ -83,9 +86,9 @@ def test_errors_can_be_read_by_listed_origins(
 
 
 @pytest.mark.parametrize("origin", ["http://evil.test", "null", "http://localhost:5175"])
-def test_other_origins_read_nothing(tmp_path: Path, origin: str) -> None:
+def test_other_origins_read_nothing(probe: TestClient, origin: str) -> None:
     """An answer to another origin has no CORS header, and is not for embedding."""
-    answer = client(tmp_path).get("/api/v1/things", headers={"Origin": origin})
+    answer = probe.get("/api/v1/things", headers={"Origin": origin})
     assert not [name for name in answer.headers if name.startswith("access-control-")]
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
 
@@ -100,9 +103,9 @@ def test_other_origins_read_nothing(tmp_path: Path, origin: str) -> None:
         {"Sec-Fetch-Site": "cross-site", "Authorization": "Bearer x"},
     ],
 )
-def test_the_own_page_asks_with_its_cookie(tmp_path: Path, said: dict[str, str]) -> None:
+def test_the_own_page_asks_with_its_cookie(probe: TestClient, said: dict[str, str]) -> None:
     """A request with the cookie from the own page passes, as does any with a bearer."""
-    answer = client(tmp_path).post("/api/v1/echo", json=ASKED, headers={"Cookie": COOKIE, **said})
+    answer = probe.post("/api/v1/echo", json=ASKED, headers={"Cookie": COOKIE, **said})
     assert answer.status_code == 200
 
 
@@ -121,23 +124,22 @@ def test_the_own_page_asks_with_its_cookie(tmp_path: Path, said: dict[str, str])
         {"Origin": LISTED},
     ],
 )
-def test_others_do_not_ask_with_it(tmp_path: Path, cookie: str, said: dict[str, str]) -> None:
+def test_others_do_not_ask_with_it(probe: TestClient, cookie: str, said: dict[str, str]) -> None:
     """A request with the cookie from a neighbour, another site or nowhere is 403, also of a listed origin."""
-    problem(client(tmp_path).post("/api/v1/echo", json=ASKED, headers={"Cookie": cookie, **said}), 403)
+    problem(probe.post("/api/v1/echo", json=ASKED, headers={"Cookie": cookie, **said}), 403)
 
 
-def test_a_foreign_page_logs_nobody_in(tmp_path: Path) -> None:
+def test_a_foreign_page_logs_nobody_in(probe: TestClient) -> None:
     """A form that another site sends to the log-in is 403, without any cookie; a script's passes."""
-    with client(tmp_path) as ask:
-        for said in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.test"}, {"Origin": "null"}):
-            problem(ask.post("/api/v1/auth/login", data={"username": "ada"}, headers=said), 403)
-        for said in ({}, {"Origin": LISTED, "Sec-Fetch-Site": "same-site"}, {"Origin": HERE}):
-            assert ask.post("/api/v1/auth/login", data={"username": "ada"}, headers=said).json() == "ada"
+    for said in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.test"}, {"Origin": "null"}):
+        problem(probe.post("/api/v1/auth/login", data=LOG_IN, headers=said), 403)
+    for said in ({}, {"Origin": LISTED, "Sec-Fetch-Site": "same-site"}, {"Origin": HERE}):
+        assert "password" in problem(probe.post("/api/v1/auth/login", data=LOG_IN, headers=said), 401)
 
 
-def test_reading_needs_no_proof(tmp_path: Path) -> None:
+def test_reading_needs_no_proof(probe: TestClient) -> None:
     """GET with the cookie passes from everywhere: it changes nothing, and other origins cannot read it."""
-    answer = client(tmp_path).get(
+    answer = probe.get(
         "/api/v1/things",
         headers={"Cookie": COOKIE, "Sec-Fetch-Site": "cross-site", "Origin": "http://evil.test"},
     )

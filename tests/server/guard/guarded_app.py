@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import httpx2
-from fastapi import Body, Form, Query, Request
+from fastapi import Body, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
@@ -45,17 +45,14 @@ def client(folder: Path, **settings: Any) -> TestClient:
     """Asks that application, as a browser on this machine would."""
     app = make_app(Service(Settings(lab=folder / "lab.duckdb", **settings)))
 
-    @app.api_route("/api/v1/echo", methods=["POST", "PUT", "PATCH"])
+    @app.patch("/api/v1/echo")
+    @app.api_route("/api/v1/echo", methods=["POST", "PUT"])
     def echo(asked: Asked) -> Asked:
         return asked
 
     @app.post("/api/v1/free")
     def free(said: Annotated[Any, Body()] = None) -> Any:
         return {"said": said}
-
-    @app.post("/api/v1/auth/login")
-    def login(username: Annotated[str, Form()]) -> str:
-        return username
 
     @app.get("/api/v1/things")
     def things(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 1) -> list[int]:
@@ -72,9 +69,9 @@ def client(folder: Path, **settings: Any) -> TestClient:
             forever(), media_type="text/event-stream", headers={"Cache-Control": "no-cache"}
         )
 
-    @app.get("/api/v1/models/{model_id:path}")
-    def model(model_id: str) -> str:
-        raise Problem(404, f"Model not found: {model_id}.")
+    @app.get("/api/v1/named/{name:path}")
+    def named(name: str) -> str:
+        raise Problem(404, f"Nothing is called {name}.")
 
     faults = {
         "fault": ZeroDivisionError("a secret of the inside"),
