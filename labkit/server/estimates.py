@@ -24,6 +24,7 @@ class Range(BaseModel):
     """What asking all models once costs, in USD."""
 
     low_usd: float
+    """About: the input is counted or estimated, as in a notebook, and each answer has one token."""
     high_usd: float
     """At most, without the models in `unknown`."""
     unknown: list[str]

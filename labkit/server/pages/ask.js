@@ -180,10 +180,10 @@ export function priceWords(pricing) {
 }
 
 export function costWords({ low_usd: low, high_usd: high, unknown }, asked) {
-  if (unknown.length === asked.length) {
-    return `What this costs is not known: ${unknown.map(visible).join(", ")} has no known price or no known longest answer.`;
-  }
-  const range = usd(low) === usd(high) ? `USD ${usd(high)}` : `USD ${usd(low)} to ${usd(high)}`;
-  if (!unknown.length) return `This costs ${range}, by the length of the answers.`;
-  return `At least ${range}. Not counted, as price or longest answer are not known: ${unknown.map(visible).join(", ")}.`;
+  const names = unknown.map(visible).join(", ");
+  const why = `no price or no longest answer is known of ${names}.`;
+  if (unknown.length === asked.length) return `What this costs is not known: ${why}`;
+  const range = usd(low) === usd(high) ? `USD ${usd(high)}` : `about USD ${usd(low)} to at most ${usd(high)}`;
+  if (unknown.length) return `This costs ${range}, and what is not counted in it: ${why}`;
+  return high ? `This costs ${range}, by how long the answers are.` : "This costs nothing.";
 }

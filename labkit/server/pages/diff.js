@@ -20,7 +20,7 @@ function parts(a, b) {
   put(found, "same", a.slice(0, start));
   middle(found, a.slice(start, a.length - end), b.slice(start, b.length - end));
   put(found, "same", a.slice(a.length - end));
-  return found;
+  return joined(found);
 }
 
 function middle(found, a, b) {
@@ -52,6 +52,17 @@ function middle(found, a, b) {
       j += 1;
     }
   }
+}
+
+// A blank between two changes is part of both: marks of a word each cannot be read.
+function joined(found) {
+  const all = [];
+  found.forEach(([kind, words], i) => {
+    const between = kind === "same" && !words.trim() && i > 0 && i < found.length - 1;
+    if (!between) return all.push([kind, words]);
+    return all.push(["old", words], ["new", words]);
+  });
+  return all;
 }
 
 function put(found, kind, words) {

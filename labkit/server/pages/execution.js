@@ -11,9 +11,9 @@ export async function view({ parts: [id] }) {
   const run = one.metadata?.experiment === undefined && one.metadata?.runId;
   const element = make("div", {},
     make("h1", {}, visible(one.modelId)), facts(one),
-    text("Prompt", visible(one.promptSnapshot)),
-    one.error ? text("Error", visible(one.error)) : null,
-    one.output === undefined ? null : text("Answer", visible(one.output)),
+    text("h2", "Prompt", visible(one.promptSnapshot)),
+    one.error ? text("h2", "Error", visible(one.error)) : null,
+    one.output === undefined ? null : text("h2", "Answer", visible(one.output)),
     run ? make("p", {}, make("a", { href: `#run/${encodeURIComponent(run)}` }, "The whole run, side by side")) : null);
   return { title: "Execution", element };
 }
@@ -25,7 +25,7 @@ export async function compare({ parts: [first, second] }) {
   const sides = both.map((one, i) =>
     make("section", { "aria-label": visible(one.modelId) },
       make("h2", {}, visible(one.modelId)), facts(one),
-      text("Prompt", prompts[i]), text(one.output === undefined ? "Error" : "Answer", answers[i])));
+      text("h3", "Prompt", prompts[i]), text("h3", one.output === undefined ? "Error" : "Answer", answers[i])));
   const element = make("div", {},
     make("h1", {}, "Compare"),
     make("p", { class: "soft" }, "Marked is what the other does not have: ",
@@ -53,10 +53,10 @@ function facts(one) {
   return make("dl", { class: "facts" }, known.map(([name, value]) => [make("dt", {}, name), make("dd", {}, visible(value))]).flat());
 }
 
-function text(name, content) {
+function text(heading, name, content) {
   // It may scroll, so it can be reached by keyboard.
-  const box = make("pre", { tabindex: "0", role: "region", "aria-label": name }, content);
-  return make("div", {}, make("h3", {}, name), box);
+  const box = make("pre", { tabindex: "0", role: "group", "aria-label": name }, content);
+  return make("div", {}, make(heading, {}, name), box);
 }
 
 // Both texts in pieces, each with what only it has marked.

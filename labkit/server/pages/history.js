@@ -10,30 +10,32 @@ const FILTERS = ["workspace_id", "model_id", "status", "user_id", "q", "run_id"]
 
 export async function view({ me, query, go }) {
   const asked = Object.fromEntries([...FILTERS, "cursor"].map((name) => [name, query.get(name) ?? ""]));
-  const { told: found, headers } = await get("/executions", { ...asked, limit: PER_PAGE });
+  const [{ told: found, headers }, { told: models }] = await Promise.all([
+    get("/executions", { ...asked, limit: PER_PAGE }), get("/models"),
+  ]);
   const older = next(headers);
   const list = new Comparable(found, go);
   const element = make("div", {},
-    make("h1", {}, "History"), filters(me, asked, go),
+    make("h1", {}, "History"), filters(me, models, asked, go),
     found.length ? list.element : make("p", { role: "status" }, "Nothing was found."),
     make("p", { class: "buttons" },
       found.length > 1 ? list.compare : null,
-      asked.cursor ? make("a", { class: "button", href: address(asked) }, "Newest") : null,
+      asked.cursor ? make("a", { class: "button", href: address({ ...asked, cursor: "" }) }, "Newest") : null,
       older ? make("a", { class: "button", href: address({ ...asked, cursor: older.get("cursor") }) }, "Older") : null));
   return { title: "History", element };
 }
 
 function address(filters) {
-  const given = Object.entries(filters).filter(([name, value]) => value && name !== "cursor");
-  if (filters.cursor) given.push(["cursor", filters.cursor]);
+  const given = Object.entries(filters).filter(([, value]) => value);
   return given.length ? `#history?${new URLSearchParams(given)}` : "#history";
 }
 
-function filters(me, asked, go) {
+function filters(me, models, asked, go) {
+  const known = make("datalist", { id: "models" }, models.map(({ id }) => make("option", { value: id })));
   const fields = {
     q: make("input", { type: "search", value: asked.q, maxlength: 200 }),
     workspace_id: choice([["", "all of mine"], ...me.workspaces.map(({ name }) => [name, visible(name)])], asked.workspace_id),
-    model_id: make("input", { value: asked.model_id, autocomplete: "off", spellcheck: "false" }),
+    model_id: make("input", { value: asked.model_id, list: known.id, autocomplete: "off", spellcheck: "false" }),
     status: choice([["", "any"], ...STATUS.map((one) => [one, one])], asked.status),
     user_id: make("input", { value: asked.user_id, autocomplete: "off", spellcheck: "false" }),
   };
@@ -45,7 +47,7 @@ function filters(me, asked, go) {
   return make("form", { class: "filters", role: "search", "aria-label": "History", onsubmit: submit },
     field("Search prompts and answers", fields.q), field("Workspace", fields.workspace_id),
     field("Model", fields.model_id), field("Status", fields.status), field("User", fields.user_id),
-    make("button", {}, "Show"),
+    known, make("button", {}, "Show"),
     asked.run_id ? make("p", { class: "soft" }, `Only run ${visible(asked.run_id)}. `, make("a", { href: "#history" }, "Show all")) : null);
 }
 

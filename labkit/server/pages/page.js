@@ -32,8 +32,8 @@ async function show() {
   page.turn += 1;
   const { turn, me } = page;
   for (const link of navigation.children) {
-    link.toggleAttribute("aria-current", link.hash === `#${chosen}`);
     if (link.hash === `#${chosen}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
   main.setAttribute("aria-busy", "true");
   const shown = await VIEWS[chosen]({ me, parts, query: new URLSearchParams(query), go }).catch(failed);

@@ -11,6 +11,7 @@ const MOST_MODELS = 32;
 
 export async function view({ parts: [run] }) {
   const { told: known } = await get("/executions", { run_id: run, limit: MOST_MODELS });
+  if (!known.length) await reachable(run); // it says what is wrong
   return new Watched(run, known).shown();
 }
 
@@ -42,7 +43,7 @@ class Watched {
     const [first] = this.known;
     if (!first) return null;
     const cut = first.metadata?.promptCut ? "…" : "";
-    return make("pre", { class: "asked", tabindex: "0", role: "region", "aria-label": "Prompt" },
+    return make("pre", { class: "asked", tabindex: "0", role: "group", "aria-label": "Prompt" },
       visible(first.promptSnapshot) + cut);
   }
 
