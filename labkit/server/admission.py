@@ -73,6 +73,8 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
     who.check("execute", wanted.workspace)
     if service.closing:
         raise unavailable("The service is restarting. Ask again in a moment.")
+    if key is not None:
+        idempotency.check(key)  # before the prompt is saved
     models = models_named(service, wanted.model_ids)
     blocks = service.blocks.find(wanted.context_blocks, who.readable())
     asking = Asking(

@@ -6,6 +6,8 @@ not know how a process of it is started (see `serving`).
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
@@ -16,6 +18,7 @@ from labkit.server import (
     execute,
     executions,
     models,
+    openapi,
     own_tokens,
     pages,
     problems,
@@ -43,12 +46,19 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 class Guarded(FastAPI):
-    """An application whose guard also stands around the answer to an exception nobody expected."""
+    """An application whose guard also stands around the answer to an exception nobody expected, and whose
+    description names every error."""
 
     def build_middleware_stack(self) -> ASGIApp:
         """Called once, by Starlette."""
         service: Service = self.state.service
         return guarded(super().build_middleware_stack(), service.settings)
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, made once."""
+        if self.openapi_schema is None:
+            openapi.complete(super().openapi())
+        return super().openapi()
 
 
 def make_app(service: Service) -> FastAPI:

@@ -59,13 +59,13 @@ class Me(BaseModel):
     workspaces: list[Own]
 
 
-@router.post("/login/json")
+@router.post("/login/json", responses={401: {}, 429: {}})
 async def log_in_by_json(asked: LogIn, request: Request, served: Served) -> AccessToken:
     """Log in: a JWT."""
     return await _access_token(served, request, asked.username, asked.password)
 
 
-@router.post("/login")
+@router.post("/login", responses={401: {}, 429: {}})
 async def log_in_by_form(
     username: Annotated[Word, Form()], password: Annotated[Word, Form()], request: Request, served: Served
 ) -> AccessToken:
@@ -73,7 +73,7 @@ async def log_in_by_form(
     return await _access_token(served, request, username, password)
 
 
-@router.post("/login/cookie", response_model_exclude_none=True)
+@router.post("/login/cookie", response_model_exclude_none=True, responses={401: {}, 429: {}})
 async def log_in_by_cookie(asked: LogIn, request: Request, response: Response, served: Served) -> Me:
     """Log in for a browser: a cookie that no script can read, and who one is."""
     _, begun = await _log_in(served, request, asked.username, asked.password, cookie=True)

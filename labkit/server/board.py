@@ -130,9 +130,12 @@ class Board:
 
     def forget(self, before_us: int) -> None:
         """Delete the events of runs that ended before that moment; their streams are made from their rows."""
-        over = select(ServedRun.id).where(ServedRun.ended_us < before_us)
-        with self._state.writing(durable=False) as rows:
-            rows.execute(delete(Event).where(Event.run_id.in_(over)))
+        has_events = select(Event.run_id).where(Event.run_id == ServedRun.id).exists()
+        with self._state.reading() as rows:  # others write meanwhile
+            old = rows.scalars(select(ServedRun.id).where(ServedRun.ended_us < before_us, has_events)).all()
+        for run_id in old:
+            with self._state.writing(durable=False) as rows:
+                rows.execute(delete(Event).where(Event.run_id == run_id))
 
     def _join(self, run_id: str, who: Principal | None) -> Reader:
         with self._lock:

@@ -17,14 +17,14 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Literal
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from labkit.dollars import at_least, at_most, usd
 from labkit.errors import DefinitionError
 from labkit.server.principal import Principal
 from labkit.server.problems import Problem
-from labkit.server.state.tables import Budget, Spending
+from labkit.server.state.tables import Budget, DaySpending, Spending
 
 Kind = Literal["user", "workspace"]
 Period = Literal["day", "month"]
@@ -71,17 +71,16 @@ def reserve(
     lacking = [standing for standing, left in holding if not known or (worst and left < worst)]
     if lacking:
         raise _refused(lacking, worst_usd)
-    session.add(
-        Spending(
-            run_id=run_id,
-            user_id=user_id,
-            workspace=workspace,
-            day=_day(at_us).isoformat(),
-            reserved_pusd=worst,
-            spent_pusd=0,
-        )
+    run = Spending(
+        run_id=run_id,
+        user_id=user_id,
+        workspace=workspace,
+        day=_day(at_us).isoformat(),
+        reserved_pusd=worst,
+        spent_pusd=0,
     )
-    session.flush()
+    session.add(run)
+    _take(session, run, worst)
     return bool(holding)
 
 
@@ -90,13 +89,13 @@ def settle(session: Session, run_id: str, cost_usd: float | None) -> None:
 
     Done again, None changes nothing, and a cost that became known takes the place of what was assumed.
     """
-    spent = Spending.spent_pusd + Spending.reserved_pusd if cost_usd is None else cost_pusd(cost_usd)
-    session.execute(
-        update(Spending)
-        .where(Spending.run_id == run_id)
-        .values(spent_pusd=spent, reserved_pusd=0)
-        .execution_options(synchronize_session=False)
-    )
+    run = session.get(Spending, run_id)
+    if run is None:
+        return
+    assumed = run.spent_pusd + run.reserved_pusd
+    run.spent_pusd = assumed if cost_usd is None else cost_pusd(cost_usd)
+    run.reserved_pusd = 0
+    _take(session, run, run.spent_pusd - assumed)
 
 
 def left(session: Session, principal: Principal, at_us: int) -> list[Standing]:
@@ -160,10 +159,12 @@ def _standings(session: Session, applies: ColumnElement[bool], at_us: int) -> It
     )
     for budget in budgets.all():
         begins, ends = spans[budget.period]
-        whose = Spending.user_id if budget.kind == "user" else Spending.workspace
         taken = session.scalar(
-            select(func.sum(Spending.spent_pusd + Spending.reserved_pusd)).where(
-                whose == budget.subject, Spending.day >= begins.isoformat(), Spending.day < ends.isoformat()
+            select(func.sum(DaySpending.taken_pusd)).where(
+                DaySpending.kind == budget.kind,
+                DaySpending.subject == budget.subject,
+                DaySpending.day >= begins.isoformat(),
+                DaySpending.day < ends.isoformat(),
             )
         )
         remains = budget.limit_pusd - int(taken or 0)
@@ -178,6 +179,17 @@ def _standings(session: Session, applies: ColumnElement[bool], at_us: int) -> It
             ),
             remains,
         )
+
+
+def _take(session: Session, run: Spending, more_pusd: int) -> None:
+    """Add to the sums of the run's day."""
+    for kind, subject in (("user", run.user_id), ("workspace", run.workspace)):
+        summed = session.get(DaySpending, (kind, subject, run.day))
+        if summed is None:
+            session.add(DaySpending(kind=kind, subject=subject, day=run.day, taken_pusd=more_pusd))
+        else:
+            summed.taken_pusd += more_pusd
+    session.flush()
 
 
 def _refused(lacking: list[Standing], worst_usd: float | None) -> Problem:

@@ -32,7 +32,13 @@ _DOCUMENTED = HTTPBearer(auto_error=False, description="A JWT of /auth/login, or
 def principal(
     request: Request, served: Served, _bearer: Annotated[object, Security(_DOCUMENTED)] = None
 ) -> Principal:
-    """Who asks. Raises 401 where that is nobody."""
+    """Who asks; the access log is told. Raises 401 where that is nobody."""
+    found = _shown(request, served)
+    request.state.who = found.name
+    return found
+
+
+def _shown(request: Request, served: Service) -> Principal:
     headers = request.headers.getlist("authorization")
     if not headers:
         secret = request.cookies.get(sessions.cookie_name(served.settings))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from labkit.server.principal import Principal
 from labkit.server.stream_events import StreamEvent
@@ -34,7 +35,7 @@ class Reader:
 
     def wake(self) -> None:
         """Have it look again; from any thread."""
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # its loop was closed: it reads no more
             self._loop.call_soon_threadsafe(self.woken.set)
 
     def dismiss(self, reason: str) -> None:
@@ -66,6 +67,11 @@ class EventLog:
         """Whether nothing can come any more."""
         events = self.events
         return bool(events) and events[-1].kind == "end"
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether more of it is to be looked for in the state."""
+        return not (self.here or self.anew or self.ended)
 
     @property
     def readers(self) -> Sequence[Reader]:

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from time import monotonic, time_ns
 
 from sqlalchemy import insert, select, update
@@ -25,7 +26,9 @@ from labkit.server.stream_events import Said, StreamEvent
 log = logging.getLogger("labkit.server")
 
 EVERY_S = 0.05
-"""Text that goes on is written this often at most; the first of a model, and its end, at once."""
+"""A run's text that goes on is written this often at most; the first of a model, and its end, at once."""
+TOGETHER_S = 0.01
+"""Runs whose turn comes within so long are written in one transaction."""
 AGAIN_S = (0.05, 1.0)
 """The first and the longest wait before what could not be committed is tried again."""
 
@@ -60,19 +63,20 @@ class EventWriter:
         """Held by streams while they gather."""
         self._state = state
         self._ended = ended
-        self._stirred: dict[RunStream, bool] = {}
-        self._at_once = False
-        self._last = 0.0
+        self._due: dict[RunStream, float] = {}
+        """When what a stream has gathered is to be written; 0: at once."""
+        self._waits_until = 0.0
+        self._turn = 0.0
+        """When text that goes on was written last, of whichever run."""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="labkit events", daemon=True)
         self._thread.start()
 
     def stir(self, stream: RunStream, at_once: bool) -> None:
         """The stream has something to write. To be called with the lock held."""
-        wake = at_once or not self._stirred
-        self._stirred[stream] = at_once or self._stirred.get(stream, False)
-        self._at_once = self._at_once or at_once
-        if wake:
+        due = 0.0 if at_once else stream.written_at + EVERY_S
+        self._due[stream] = min(due, self._due.get(stream, due))
+        if due < self._waits_until:
             self.lock.notify()
 
     def close(self, timeout_s: float) -> None:
@@ -87,30 +91,33 @@ class EventWriter:
     def _run(self) -> None:
         while True:
             with self.lock:
-                taken = self._due()
+                taken = self._taken()
                 if not taken and self._closing.is_set():
                     return
-            parts = [_part(stream, gathered) for stream, gathered in taken]
-            if self._write(parts):
-                for part in parts:
-                    self._show(part)
+            try:
+                parts = [_part(stream, gathered) for stream, gathered in taken]
+                if self._write(parts):
+                    for part in parts:
+                        self._show(part)
+            except Exception:  # one stream's fault must not end all others
+                log.exception("Events of running streams were lost.")
 
-    def _due(self) -> list[tuple[RunStream, list[Gathered]]]:
+    def _taken(self) -> list[tuple[RunStream, list[Gathered]]]:
         """Wait until something is to be written, and take it."""
-        while not (self._at_once or self._closing.is_set()):
-            left_s = self._last + EVERY_S - monotonic() if self._stirred else None
-            if left_s is not None and left_s <= 0:
+        while not self._closing.is_set():
+            due = min(self._due.values(), default=inf)
+            self._waits_until = max(due, self._turn + TOGETHER_S) if due else due
+            left_s = self._waits_until - monotonic()
+            if left_s <= 0:
                 break
-            self.lock.wait(left_s)
-        now = monotonic()
-        whole = self._closing.is_set() or now >= self._last + EVERY_S
-        due = [stream for stream, at_once in self._stirred.items() if at_once or whole]
-        if whole:
-            self._last = now
-        self._at_once = False
-        for stream in due:
-            del self._stirred[stream]
-        return [(stream, stream.take()) for stream in due]
+            self.lock.wait(None if left_s == inf else left_s)
+        now, closing = monotonic(), self._closing.is_set()
+        streams = [one for one, due in self._due.items() if closing or due <= now]
+        for stream in streams:
+            if self._due.pop(stream):
+                self._turn = now
+            stream.written_at = now
+        return [(stream, stream.take()) for stream in streams]
 
     def _write(self, parts: Sequence[_Part]) -> bool:
         """Commit it; whether that was possible before the end of this process."""

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from labkit.server import history
 from labkit.server.admission import Wanted, admit
 from labkit.server.credentials import Executor
+from labkit.server.guard.negotiation import names
 from labkit.server.principal import Principal
 from labkit.server.problems import Problem
 from labkit.server.service import Served, Service
@@ -73,7 +74,15 @@ class WorkbenchExecute(BaseModel):
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
-@router.post("/execute")
+@router.post(
+    "/execute",
+    responses={
+        200: {"content": {EventStream.media_type: {"schema": {"type": "string"}}}},
+        202: {"description": "Admitted; Location leads to the events.", "content": {"application/json": {}}},
+        402: {},
+        409: {},
+    },
+)
 async def execute(
     body: Execute,
     request: Request,
@@ -88,7 +97,7 @@ async def execute(
         admit, served, who, body.wanted(who), key=idempotency_key, route="/execute"
     )
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
-    if EventStream.media_type in accept:
+    if names(accept, EventStream.media_type):
         return EventStream(served.board.frames(run_id, 0, who=who), headers)
     if "respond-async" in prefer.lower():
         headers |= {"Location": f"/api/v1/runs/{run_id}/events", "Preference-Applied": "respond-async"}
@@ -96,7 +105,7 @@ async def execute(
     return JSONResponse(await served.board.ended(run_id), headers=headers)
 
 
-@router.post("/workbench/execute")
+@router.post("/workbench/execute", responses={402: {}, 409: {}, 502: {}})
 async def workbench_execute(
     body: WorkbenchExecute, served: Served, who: Executor, idempotency_key: Key = None
 ) -> Response:

@@ -85,6 +85,12 @@ def execution(execution_id: str, served: Served, who: Reader) -> dict[str, Any]:
     return history.prompt_run(row, prompt=prompt, text=text)
 
 
+_Whole = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+_Id = Annotated[str, msgspec.Meta(pattern=r"^[\x20-\x7e]*$")]
+_Place = tuple[_Whole, _Id, _Whole, _Id]
+"""Where a page ends. Nothing else is put into a query: a database does not take every number and text."""
+
+
 def _cursor(row: Execution) -> str:
     place = msgspec.json.encode([row.created_us, row.run_id, row.position, row.id])
     return base64.urlsafe_b64encode(place).decode().rstrip("=")
@@ -94,7 +100,7 @@ def _after(query: Select[Any], cursor: str) -> Select[Any]:
     """What comes after the row that the cursor names, in the order newest first."""
     try:
         place = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
-        created_us, run_id, position, id_ = msgspec.json.decode(place, type=tuple[int, str, int, str])
+        created_us, run_id, position, id_ = msgspec.json.decode(place, type=_Place)
     except (binascii.Error, ValueError, msgspec.DecodeError):
         raise Problem(422, "cursor: take it from the Link header of an answer of this address.") from None
     same_time, same_run = Execution.created_us == created_us, Execution.run_id == run_id

@@ -67,12 +67,14 @@ def pending(cell: Cell, asking: Asking, prompt: str) -> Execution:
 
 
 def execution(generation: Mapping[str, Any], asking: Asking | None, prompt: str) -> Execution:
-    """The row of a generation that ended: its columns by name, `written_at` among them where `started_at` may
-    be None. `asking` None: a notebook asked it."""
+    """The row of a generation that ended: its columns by name, `written_at` among them where a
+    notebook asked it (`asking` None)."""
     model, status, text = generation["model"], generation["status"], generation["text"]
     started, latency_s = generation["started_at"], generation["latency_s"]
-    when = started or generation["written_at"]
-    created_us = microseconds(when) if asking is None else asking.created_us
+    if asking is None:
+        created_us = microseconds(started or generation["written_at"])
+    else:
+        created_us = asking.created_us
     before_s = (generation["queue_s"] or 0.0) + (generation["retry_s"] or 0.0)
     answered = status in ("done", "partial")
     more = {

@@ -23,14 +23,19 @@ from labkit.server.state.tables import IdempotencyKey
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
+def check(key: str) -> None:
+    """Raise `Problem` 400 for what is no key."""
+    if not _KEY.fullmatch(key):
+        raise Problem(400, "Idempotency-Key must have 1 to 255 printable ASCII characters.")
+
+
 def claim(session: Session, user_id: str, route: str, key: str, body: Any) -> str | None:
     """The run that answers this key, or None: then it is this request's, which says so by `keep`.
 
     `body` is the request's body as parsed JSON. Raises `Problem` 400 for what is no key, and 422 for one
     under which something else was asked.
     """
-    if not _KEY.fullmatch(key):
-        raise Problem(400, "Idempotency-Key must have 1 to 255 printable ASCII characters.")
+    check(key)
     found = session.execute(
         select(IdempotencyKey.body_hash, IdempotencyKey.run_id).where(
             IdempotencyKey.user_id == user_id, IdempotencyKey.route == route, IdempotencyKey.key == key

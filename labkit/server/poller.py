@@ -1,7 +1,7 @@
-"""The one thread of a process that looks what others wrote into the state: events of runs driven elsewhere,
-runs that are to stop, credentials that ended.
+"""Looks what others wrote into the state: events of runs driven elsewhere, runs that are to stop, credentials
+that ended.
 
-One query each, however many streams there are. It does not know how events are made or sent.
+One thread and one query each, however many streams there are. It does not know how events are made or sent.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from queue import SimpleQueue
 from time import monotonic
 from typing import Any
 
@@ -62,6 +63,9 @@ class Poller:
         self._every_s = {self._events: EVENTS_S, self._stops: STOPS_S, self._credentials: CREDENTIALS_S}
         self._thread = threading.Thread(target=self._run, name="labkit polls", daemon=True)
         self._thread.start()
+        # Whole texts come from the lab, for which one may have to wait: nobody else waits with them.
+        self._to_rebuild: SimpleQueue[tuple[EventLog, int] | None] = SimpleQueue()
+        threading.Thread(target=self._rebuild_all, name="labkit old streams", daemon=True).start()
 
     def look(self) -> None:
         """Somebody came: look for events at once."""
@@ -71,6 +75,7 @@ class Poller:
         """End."""
         self._closing = True
         self._look.set()
+        self._to_rebuild.put(None)
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
@@ -98,7 +103,7 @@ class Poller:
 
     def _events(self) -> None:
         readers = self._readers()
-        logs = [*{reader.log for reader in readers if not reader.log.here and not reader.log.ended}]
+        logs = [*{reader.log for reader in readers if reader.log.is_followed}]
         for begin in range(0, len(logs), RUNS_A_QUERY):
             self._follow(logs[begin : begin + RUNS_A_QUERY])
         for reader in readers:
@@ -123,7 +128,16 @@ class Poller:
                 one.extend(found[one.run_id])
             elif one.run_id in over:
                 one.anew = True
-                one.extend(rebuilt(one.run_id, self._rebuild(one.run_id), over[one.run_id]))
+                self._to_rebuild.put((one, over[one.run_id]))
+
+    def _rebuild_all(self) -> None:
+        while (asked := self._to_rebuild.get()) is not None:
+            one, last = asked
+            try:
+                one.extend(rebuilt(one.run_id, self._rebuild(one.run_id), last))
+            except Exception:
+                one.anew = False  # asked for again
+                log.exception("The stream of run %s could not be made from its rows.", one.run_id)
 
     # -- runs that are to stop -------------------------------------------------------------------
 

@@ -88,6 +88,8 @@ class RunStream:
         self.log = EventLog(run_id, here=True)
         self.loaded = False
         """Whether the log has what an earlier process wrote of this run."""
+        self.written_at = 0.0
+        """When something of it was taken last, in seconds of the monotonic clock."""
         self.over = False
         """Whether nothing more is heard."""
         self.stop = stop

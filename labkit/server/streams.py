@@ -72,6 +72,7 @@ Streams = Annotated[Board, Depends(board_of)]
 @router.get(
     "/runs/{run}/events",
     response_class=EventStream,
+    status_code=200,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
         204: {"description": "The run is over, and its last event was seen."},

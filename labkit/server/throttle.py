@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session as Rows
@@ -84,7 +84,9 @@ def address_of(request: Request, trusted: Sequence[str]) -> str:
         parsed = ip_address(seen)
     except ValueError:
         return seen[:64]
-    return str(ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
+    if isinstance(parsed, IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False))
 
 
 def _keys(rows: Rows, name: str, address: str) -> tuple[str, ...]:

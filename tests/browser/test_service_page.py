@@ -63,9 +63,7 @@ def open_page(service: Running, browser: Any) -> Iterator[Opener]:
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
         page.on("console", lambda said: troubles.append(said.text) if "Policy" in said.text else None)
-        page.on(
-            "request", lambda one: None if one.url.startswith(service.url) else troubles.append(one.url)
-        )
+        page.on("request", lambda one: None if one.url.startswith(service.url) else troubles.append(one.url))
         page.goto(service.url + address)
         if who is not None:
             log_in(page, who)
@@ -214,7 +212,9 @@ def test_a_log_in_that_ends_keeps_what_was_written(open_page: Opener, service: R
     page = open_page("root")
     page.get_by_label("scripted/counts").check()
     page.get_by_label("Prompt").fill("Count for all")
-    expect(page.locator(".cost")).to_contain_text("not known: no price or no longest answer is known of scripted/counts")
+    expect(page.locator(".cost")).to_contain_text(
+        "not known: no price or no longest answer is known of scripted/counts"
+    )
     end_log_ins(service, "root")
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_role("alert")).to_have_text("Your log-in has ended. Log in again.")
@@ -252,7 +252,7 @@ def test_another_user_sees_nothing_of_what_was_written(open_page: Opener, servic
 
 
 def test_history_is_filtered_and_paged(open_page: Opener, service: Running) -> None:
-    """Filters stand in the address, older executions are one page on, and two that are ticked are compared."""
+    """Filters stand in the address, older executions are a page further on, two of them are compared."""
     service.bearer("ada")
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: service.execute(f"Paged {number}", "scripted/hostile-2"), range(26)))

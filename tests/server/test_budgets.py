@@ -16,14 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
-from labkit.cli.serve_budgets import budgets as command
+from labkit.cli.budgets import budgets as command
 from labkit.errors import DefinitionError
 from labkit.server.budgets import cost_pusd, left, listed, reserve, set_limit, settle
 from labkit.server.principal import Principal
 from labkit.server.problems import Problem
 from labkit.server.settings import Settings
 from labkit.server.state import State
-from labkit.server.state.tables import Budget, Spending, User, Workspace
+from labkit.server.state.tables import Budget, DaySpending, Spending, User, Workspace
 
 Together = Callable[[str, "State | str", int], list[str]]
 DAY_US = 86_400_000_000
@@ -60,8 +60,13 @@ def end(state: State, run: str, cost: float | None) -> None:
 
 
 def taken(state: State) -> int:
+    """What all runs have reserved and spent; the sums by day say the same."""
     with state.reading() as rows:
-        return int(rows.scalar(select(func.sum(Spending.reserved_pusd + Spending.spent_pusd))) or 0)
+        by_run = rows.scalar(select(func.sum(Spending.reserved_pusd + Spending.spent_pusd))) or 0
+        by_day = select(func.sum(DaySpending.taken_pusd))
+        assert by_run == (rows.scalar(by_day.where(DaySpending.kind == "user")) or 0)
+        assert by_run == (rows.scalar(by_day.where(DaySpending.kind == "workspace")) or 0)
+        return int(by_run)
 
 
 # -- what is refused, and how it is told -------------------------------------------------------------
@@ -274,6 +279,7 @@ def test_no_budget_is_ever_passed(state: State, asked: list[Any], given_limits: 
     sum of its days, and nothing is refused that would have fitted."""
     with state.writing(durable=False) as rows:
         rows.execute(delete(Spending))
+        rows.execute(delete(DaySpending))
         rows.execute(delete(Budget))
         for ((kind, subject), period), most in given_limits.items():
             set_limit(rows, kind, subject, period, most)
@@ -338,8 +344,6 @@ def test_threads_do_not_pass_a_budget(state: State) -> None:
 
 
 ASK = """
-from labkit.server import budgets
-from labkit.server.problems import Problem
 state = State(address)
 passed = 0
 for n in range(30):
@@ -375,14 +379,14 @@ def test_processes_do_not_pass_a_budget(state: State, together: Together) -> Non
 
 def test_budgets_are_set_and_listed_by_command(tmp_path: Path) -> None:
     """`budgets set` sets and ends them, `budgets list` tells what is left; unknown names are told."""
-    made = Settings(lab=tmp_path / "lab.duckdb")
-    state = State(made.database)
+    lab = tmp_path / "lab.duckdb"
+    state = State(Settings(lab=lab).database)
     with state.writing() as rows:
         rows.add(User(id="u1", name="ada", created_us=0))
         rows.add(Workspace(name="tickets", created_us=0))
 
     def run(*words: str) -> str:
-        result = CliRunner().invoke(command, words, obj=made)
+        result = CliRunner().invoke(command, [*words, "--lab", str(lab)])
         return result.output if result.exception is None else str(result.exception)
 
     assert run("list") == "no budget is set: everybody may spend without a limit\n"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from labkit.server import accounts, passwords
+from labkit.server import accounts, passwords, sessions
+from labkit.server.access_tokens import Claims
 from labkit.server.app import make_app
 from labkit.server.service import Service
 from labkit.server.settings import Settings
@@ -41,12 +41,14 @@ def client(service: Service) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def bearer(client: TestClient) -> Any:
-    """Logs somebody in and gives the header that says so."""
+def bearer(service: Service) -> Callable[[str], dict[str, str]]:
+    """The header of somebody who logged in, of a log-in of its own each time."""
 
     def logged_in(name: str) -> dict[str, str]:
-        answer = client.post("/api/v1/auth/login/json", json={"username": name, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        with service.state.writing(durable=False) as rows:
+            user = accounts.user(rows, name)
+            begun = sessions.begin(rows, user.id, service.settings, cookie=False)
+        claims = Claims(user_id=user.id, name=name, sid=begun.id)
+        return {"Authorization": f"Bearer {service.signer.signed(claims, ends_s=begun.ends_us / 1e6)}"}
 
     return logged_in

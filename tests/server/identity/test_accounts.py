@@ -27,18 +27,18 @@ def test_the_first_user_is_admin_of_default(state: State) -> None:
         ]
 
 
-@pytest.mark.parametrize("name", ["", "a b", "ä", "a/b", "a\0", "x" * 65, "<b>", "a\n", "\ud800"])
-def test_what_is_no_name(state: State, name: str) -> None:
+def test_what_is_no_name(state: State) -> None:
     """A log-in name has 1 to 64 letters, digits and . _ @ -, as it stands in addresses and answers."""
-    with state.writing() as rows, pytest.raises(DefinitionError, match="The log-in name is"):
-        accounts.add_user(rows, name, None)
+    for name in ("", "a b", "ä", "a/b", "a\0", "x" * 65, "<b>", "a\n", "\ud800"):
+        with state.writing() as rows, pytest.raises(DefinitionError, match="The log-in name is"):
+            accounts.add_user(rows, name, None)
 
 
-@pytest.mark.parametrize("name", ["a", "ada@lab.example", "A.b_c-1", "x" * 64])
-def test_what_is_a_name(state: State, name: str) -> None:
+def test_what_is_a_name(state: State) -> None:
     """Those that can be."""
-    with state.writing() as rows:
-        assert accounts.add_user(rows, name, None).name == name
+    for name in ("a", "ada@lab.example", "A.b_c-1", "x" * 64):
+        with state.writing() as rows:
+            assert accounts.add_user(rows, name, None).name == name
 
 
 def test_two_users_differ_by_more_than_case(service: Service) -> None:
@@ -48,18 +48,18 @@ def test_two_users_differ_by_more_than_case(service: Service) -> None:
             accounts.add_user(rows, name, None)
 
 
-@pytest.mark.parametrize("email", ["", "ada", "a b@c", "a@b\0", "a@" + "b" * 300])
-def test_what_is_no_email(state: State, email: str) -> None:
+def test_what_is_no_email(state: State) -> None:
     """An e-mail address has an @ and no blank."""
-    with state.writing() as rows, pytest.raises(DefinitionError, match="e-mail"):
-        accounts.add_user(rows, "ada", None, email=email)
+    for email in ("", "ada", "a b@c", "a@b\0", "a@" + "b" * 300):
+        with state.writing() as rows, pytest.raises(DefinitionError, match="e-mail"):
+            accounts.add_user(rows, "ada", None, email=email)
 
 
-@pytest.mark.parametrize("name", ["", " a", "a ", "a/b", "a\0", "a\n", "..", "x" * 65])
-def test_what_is_no_workspace(service: Service, name: str) -> None:
+def test_what_is_no_workspace(service: Service) -> None:
     """A workspace can stand in an address: visible characters, no slash."""
-    with service.state.writing() as rows, pytest.raises(DefinitionError, match="The workspace is"):
-        accounts.add_workspace(rows, name)
+    for name in ("", " a", "a ", "a/b", "a\0", "a\n", "..", "x" * 65):
+        with service.state.writing() as rows, pytest.raises(DefinitionError, match="The workspace is"):
+            accounts.add_workspace(rows, name)
 
 
 def test_nothing_is_made_where_something_is_wrong(service: Service) -> None:
@@ -74,7 +74,7 @@ def test_nothing_is_made_where_something_is_wrong(service: Service) -> None:
 
 
 def test_roles_change_and_end(service: Service) -> None:
-    """A role is set, set anew and taken away, each kept with who did it; a stranger cannot be removed."""
+    """A role is set, set anew and taken away, each noted with who did it; only members can go."""
     with service.state.writing() as rows:
         accounts.set_role(rows, "other", "vic", "member", by="otto")
         accounts.set_role(rows, "other", "vic", "viewer", by="otto")

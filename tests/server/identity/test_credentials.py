@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from labkit.server import accounts, sessions, tokens
-from labkit.server.credentials import holding, principal
+from labkit.server.credentials import principal
+from labkit.server.holding import holding
 from labkit.server.problems import Problem
 from labkit.server.service import Service
 from labkit.server.state.moments import now_us
@@ -87,14 +88,14 @@ NOBODY = [
 ]
 
 
-@pytest.mark.parametrize("headers", NOBODY, ids=str)
-def test_nobody(client: TestClient, headers: list[tuple[str, str]]) -> None:
+def test_nobody(client: TestClient) -> None:
     """What shows no credential of ours is a 401 with one text, whoever it says it is."""
-    answer = client.get(ME, headers=[(name, value.encode("latin-1")) for name, value in headers])
-    assert answer.status_code == 401
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert isinstance(answer.json()["detail"], str)
+    for headers in NOBODY:
+        answer = client.get(ME, headers=[(name, value.encode("latin-1")) for name, value in headers])
+        assert answer.status_code == 401, headers
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert isinstance(answer.json()["detail"], str)
 
 
 def test_an_object_as_header_is_told(client: TestClient) -> None:

@@ -6,8 +6,9 @@ import pytest
 from starlette.responses import Response
 
 from labkit.server import accounts, sessions
-from labkit.server.service import Service, now_us
+from labkit.server.service import Service
 from labkit.server.settings import Settings
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Session
 
 ENCRYPTED = "https://lab.example"

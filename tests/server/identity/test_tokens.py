@@ -75,7 +75,7 @@ def test_one_revokes_ones_own(client: TestClient, bearer: Bearer) -> None:
     assert client.get("/api/v1/workspaces", headers=shown).status_code == 401
     assert "revokedAt" in client.get(TOKENS, headers=ada).json()[0]
     assert client.get(TOKENS, headers=root).json() == []
-    assert client.delete(f"{TOKENS}/%00", headers=ada).status_code == 404
+    assert client.delete(f"{TOKENS}/nothing", headers=ada).status_code == 404
 
 
 def test_a_token_makes_no_token(service: Service, client: TestClient) -> None:
@@ -99,7 +99,7 @@ WRONG: list[dict[str, Any]] = [
     {"scopes": ["root"]},
     {"scopes": "read"},
     {"name": ""},
-    {"name": "a\0b"},
+    {"name": "a\nb"},
     {"name": "x" * 101},
     {"days": 0},
     {"days": -1},
@@ -108,21 +108,22 @@ WRONG: list[dict[str, Any]] = [
     {"workspaces": []},
     {"workspaces": ["other"]},
     {"workspaces": ["nowhere"]},
-    {"workspaces": ["a\0"]},
     {"user_id": "root"},
 ]
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=str)
-def test_a_wrong_wish_makes_nothing(
-    service: Service, client: TestClient, bearer: Bearer, wrong: dict[str, Any]
-) -> None:
+def test_a_wrong_wish_makes_nothing(client: TestClient, bearer: Bearer) -> None:
     """What cannot be is a 422 with one text, and no token; a workspace of others is told as one that is not
     there."""
     ada = bearer("ada")
-    answer = client.post(TOKENS, json={**WANTED, **wrong}, headers=ada)
-    assert answer.status_code == 422
-    assert isinstance(answer.json()["detail"], str)
+    told = {}
+    for wrong in WRONG:
+        answer = client.post(TOKENS, json={**WANTED, **wrong}, headers=ada)
+        assert answer.status_code == 422, wrong
+        told[str(wrong)] = answer.json()["detail"]
+        assert isinstance(answer.json()["detail"], str)
+    of_others, nowhere = (told[str({"workspaces": [name]})] for name in ("other", "nowhere"))
+    assert of_others == nowhere.replace("nowhere", "other")
     assert client.get(TOKENS, headers=ada).json() == []
 
 

@@ -312,6 +312,32 @@ def test_deleted_events_are_made_from_the_rows(
     assert client.ids[-1] == whole.ids[-1]
 
 
+def test_an_old_run_holds_up_no_other(
+    boards: Callable[..., Board], admit: Callable[..., None], new_script: Any, read: Read
+) -> None:
+    """While the rows of a run whose events were deleted are waited for, streams of other runs go on."""
+    came = threading.Event()
+
+    def slowly(run_id: str) -> list[dict[str, Any]]:
+        came.wait(20)
+        return [{"modelId": A, "status": "completed", "output": "old"}]
+
+    driving, reading = boards(), boards(rebuilt=slowly)
+    admit("run-old")
+    new_script(driving.open("run-old", {A: A})).end()
+    read(driving, run_id="run-old")
+    driving.forget(time.time_ns() // 1000 + 1)
+    old: list[Any] = []
+    waiting = threading.Thread(target=lambda: old.append(read(reading, run_id="run-old")))
+    waiting.start()
+    threading.Timer(0.3, told, (new_script(driving.open(RUN, {A: A, B: B})),)).start()
+    assert read(reading).texts == {A: "Hello", B: "Hi"}
+    assert waiting.is_alive()
+    came.set()
+    waiting.join()
+    assert old[0].texts == {A: "old"}
+
+
 def test_a_run_is_asked_to_stop_once(boards: Callable[..., Board], state: State) -> None:
     """The process that drives a run hears within a second that it is to stop, and hears it once."""
     heard: list[float] = []

@@ -30,6 +30,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "subject", "period"),
     )
     op.create_table(
+        "day_spending",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("taken_pusd", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "subject", "day"),
+    )
+    op.create_table(
         "events",
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
@@ -95,14 +103,6 @@ def upgrade() -> None:
         sa.Column("spent_pusd", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("run_id"),
     )
-    with op.batch_alter_table("spending", schema=None) as batch_op:
-        batch_op.create_index(
-            "spending_user", ["user_id", "day", "reserved_pusd", "spent_pusd"], unique=False
-        )
-        batch_op.create_index(
-            "spending_workspace", ["workspace", "day", "reserved_pusd", "spent_pusd"], unique=False
-        )
-
     op.create_table(
         "throttle",
         sa.Column("key", sa.Text(), nullable=False),
