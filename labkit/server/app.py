@@ -11,36 +11,34 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from labkit.server import (
+from labkit.server import openapi, pages, problems
+from labkit.server.guard import guarded
+from labkit.server.lifespan import lifespan
+from labkit.server.routes import (
     auth,
-    block_list,
+    blocks,
     estimates,
     execute,
     executions,
     models,
-    openapi,
-    own_tokens,
-    pages,
-    problems,
     providers,
-    streams,
+    runs,
+    tokens,
     workspaces,
 )
-from labkit.server.guard import guarded
-from labkit.server.lifespan import lifespan
 from labkit.server.service import Service
 
 BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
-    own_tokens.router,
+    tokens.router,
     workspaces.router,
     models.router,
     providers.router,
-    block_list.router,
+    blocks.router,
     estimates.router,
     execute.router,
-    streams.router,
+    runs.router,
     executions.router,
 )
 

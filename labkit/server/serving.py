@@ -21,8 +21,9 @@ from uvicorn.supervisors import Multiprocess
 from labkit.errors import DefinitionError, RunBusy
 from labkit.lab import Lab
 from labkit.paths import shown
-from labkit.server import first_admin, signing_keys, streams
+from labkit.server.accounts import first_admin, signing_keys
 from labkit.server.app import make_app
+from labkit.server.routes import runs as streams
 from labkit.server.service import Service
 from labkit.server.settings import Settings
 from labkit.server.state import State

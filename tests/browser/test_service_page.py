@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 import labkit as lk
-from labkit.server import sessions
+from labkit.server.accounts import sessions
 from labkit.server.state.tables import User
 from labkit.visible import shown
 from tests.server.running import PASSWORD, Running, running

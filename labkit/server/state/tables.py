@@ -12,11 +12,13 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+_JSON = JSON(none_as_null=True)
+
 
 class Base(DeclarativeBase):
     """All tables of the service."""
 
-    type_annotation_map = {str: Text, int: BigInteger, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 - read by SQLAlchemy
+    type_annotation_map = {str: Text, int: BigInteger, dict[str, Any]: _JSON, list[Any]: _JSON}  # noqa: RUF012 - read by SQLAlchemy
 
 
 # -- who may ask -------------------------------------------------------------------------------------
