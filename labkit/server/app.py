@@ -22,11 +22,13 @@ from labkit.server import (
 )
 from labkit.server.guard import guarded
 from labkit.server.lifespan import lifespan
+from labkit.server.oidc import routes as oidc
 from labkit.server.service import Service
 
 BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
+    oidc.router,
     own_tokens.router,
     workspaces.router,
     models.router,

@@ -24,6 +24,8 @@ from labkit.server.blocks import Blocks
 from labkit.server.board import Board
 from labkit.server.holding import holding
 from labkit.server.index import Index
+from labkit.server.oidc import identities
+from labkit.server.oidc.provider import Provider
 from labkit.server.settings import Settings
 from labkit.server.state import State
 from labkit.server.state.moments import now_us
@@ -50,6 +52,7 @@ class Service:
         self.signer = Signer(signing_keys.found(settings))
         self.turns = passwords.Turns()
         self.state = State(settings.database)
+        self.oidc = self._provider()
         self.lab = lab or Lab(settings.lab)
         self.folder = Path.cwd()
         self.origin = provenance.collect(self.folder)
@@ -86,6 +89,14 @@ class Service:
         self.board.close()
         self.lab.store.close()
         self.state.close()
+
+    def _provider(self) -> Provider | None:
+        oidc = self.settings.oidc
+        if oidc is None:
+            return None
+        with self.state.reading() as rows:
+            identities.check(rows, oidc)
+        return Provider(oidc, self.settings.url)
 
     # -- the catalog -----------------------------------------------------------------------------
 

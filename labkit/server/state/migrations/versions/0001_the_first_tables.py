@@ -86,6 +86,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
+        "oidc_log_ins",
+        sa.Column("state_hash", sa.Text(), nullable=False),
+        sa.Column("browser_hash", sa.Text(), nullable=False),
+        sa.Column("nonce", sa.Text(), nullable=False),
+        sa.Column("verifier", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("ends_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("state_hash"),
+    )
+    with op.batch_alter_table("oidc_log_ins", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_oidc_log_ins_address"), ["address"], unique=False)
+        batch_op.create_index(batch_op.f("ix_oidc_log_ins_browser_hash"), ["browser_hash"], unique=False)
+
+    op.create_table(
         "spending",
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("user_id", sa.Text(), nullable=False),
@@ -176,6 +190,7 @@ def upgrade() -> None:
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("seen_us", sa.BigInteger(), nullable=False),
         sa.Column("ends_us", sa.BigInteger(), nullable=False),
+        sa.Column("log_out_address", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"],
             ["users.id"],
