@@ -50,7 +50,7 @@ def add_user(
     database: str | None,
 ) -> None:
     """Add the user NAME. On a terminal its password is asked for, else one is made up and shown."""
-    from labkit.server import accounts, passwords
+    from labkit.server.accounts import accounts, passwords
 
     with opened(path, database, is_new=True) as state:
         with state.reading() as rows:
@@ -72,7 +72,7 @@ def add_user(
 @database_option
 def change_password(name: str, password_file: Path | None, path: str | None, database: str | None) -> None:
     """Give NAME another password. All its log-ins end; its tokens go on."""
-    from labkit.server import accounts, passwords
+    from labkit.server.accounts import accounts, passwords
 
     with opened(path, database) as state:
         with state.reading() as rows:
@@ -92,7 +92,7 @@ def change_password(name: str, password_file: Path | None, path: str | None, dat
 @database_option
 def disable_user(name: str, path: str | None, database: str | None) -> None:
     """End all log-ins and tokens of NAME, for good. What it asked stays."""
-    from labkit.server import accounts
+    from labkit.server.accounts import accounts
 
     with opened(path, database) as state, state.writing() as rows:
         accounts.disable(rows, name)
@@ -127,7 +127,7 @@ def link_user(name: str, subject: str, path: str | None, database: str | None) -
 @database_option
 def list_users(as_json: bool, path: str | None, database: str | None) -> None:
     """List users, and what they are in which workspace."""
-    from labkit.server import accounts
+    from labkit.server.accounts import accounts
 
     with opened(path, database) as state, state.reading() as rows:
         told = [
@@ -145,7 +145,7 @@ def list_users(as_json: bool, path: str | None, database: str | None) -> None:
 
 def _password(file: Path | None) -> tuple[str, bool]:
     """A password, and whether it was made up here."""
-    from labkit.server.first_admin import password_in
+    from labkit.server.accounts.first_admin import password_in
 
     if file is not None:
         return password_in(file), False

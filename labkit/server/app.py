@@ -6,46 +6,55 @@ not know how a process of it is started (see `serving`).
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from labkit.server import (
+from labkit.server import openapi, problems
+from labkit.server.guard import guarded
+from labkit.server.lifespan import lifespan
+from labkit.server.routes import (
     auth,
     execute,
     executions,
     models,
-    own_tokens,
-    problems,
+    oidc,
     providers,
-    streams,
+    runs,
+    tokens,
     workspaces,
 )
-from labkit.server.guard import guarded
-from labkit.server.lifespan import lifespan
-from labkit.server.oidc import routes as oidc
 from labkit.server.service import Service
 
 BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
     oidc.router,
-    own_tokens.router,
+    tokens.router,
     workspaces.router,
     models.router,
     providers.router,
     execute.router,
-    streams.router,
+    runs.router,
     executions.router,
 )
 
 
 class Guarded(FastAPI):
-    """An application whose guard also stands around the answer to an exception nobody expected."""
+    """An application whose guard also stands around the answer to an exception nobody expected, and whose
+    description names every error."""
 
     def build_middleware_stack(self) -> ASGIApp:
         """Called once, by Starlette."""
         service: Service = self.state.service
         return guarded(super().build_middleware_stack(), service.settings)
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, made once."""
+        if self.openapi_schema is None:
+            openapi.complete(super().openapi())
+        return super().openapi()
 
 
 def make_app(service: Service) -> FastAPI:

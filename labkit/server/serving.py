@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -20,8 +21,9 @@ from uvicorn.supervisors import Multiprocess
 from labkit.errors import DefinitionError, RunBusy
 from labkit.lab import Lab
 from labkit.paths import shown
-from labkit.server import first_admin, signing_keys
+from labkit.server.accounts import first_admin, signing_keys
 from labkit.server.app import make_app
+from labkit.server.routes import runs as streams
 from labkit.server.service import Service
 from labkit.server.settings import Settings
 from labkit.server.state import State
@@ -32,6 +34,8 @@ _SETTINGS = "LABKIT_SERVE_SETTINGS"
 GRACE_S = 4
 """How long requests that are under way may take once the service is to end."""
 LOCK = "service"
+UNSENT_BYTES = 128 * 1024
+"""So much of an answer waits in the kernel at most for a reader that is behind."""
 MOST_NAMES = 5
 
 
@@ -115,4 +119,15 @@ def _port(settings: Settings) -> Iterator[socket.socket]:
                 f"Port {settings.port} of {settings.host} cannot be had: {error.strerror}. "
                 "Another program serves there; stop it, or choose another by --port."
             ) from None
+        bounded(taken)
         yield taken
+
+
+def bounded(listening: socket.socket) -> None:
+    """Have its connections hold little for a reader that is behind, and end where one takes nothing.
+
+    No application can: what a connection that it closed has not sent yet waits until it is taken.
+    """
+    if sys.platform == "linux":
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * streams.WRITE_S))

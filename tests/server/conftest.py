@@ -160,48 +160,45 @@ def sqlite_state(sqlite_with_tables: bytes, tmp_path: Path) -> Iterator[State]:
 
 
 @pytest.fixture
-def together() -> Iterator[Callable[[str, State | str, int], list[str]]]:
+def together() -> Callable[[str, State | str, int], list[str]]:
     """Runs a piece of Python in so many processes, which begin it at one moment with the same `address` and
-    their `number`; gives what each printed. One that fails fails the test."""
-    started: list[subprocess.Popen[str]] = []
+    their `number`; gives the lines they printed. One that fails fails the test."""
 
     def run(code: str, where: State | str, processes: int) -> list[str]:
         address = str(where.address if isinstance(where, State) else where)
-        for number in range(processes):
-            started.append(
-                subprocess.Popen(
-                    [sys.executable, "-c", BEGIN + code, address, str(number)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
-        for one in started:
-            assert one.stdout is not None
-            assert one.stdout.readline() == "ready\n"
-        for one in started:
-            assert one.stdin is not None
-            one.stdin.write("\n")
-            one.stdin.flush()
-        said = [one.communicate(timeout=120)[0] for one in started]
-        assert [one.returncode for one in started] == [0] * processes
-        started.clear()
-        return said
+        done = subprocess.run(
+            [sys.executable, "-c", TOGETHER, code, address, str(processes)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.splitlines()
 
-    yield run
-    for one in started:
-        one.kill()
-        one.communicate()
+    return run
 
 
-BEGIN = """
-import sys
-
+TOGETHER = """
+import multiprocessing, sys
+from labkit.server.executions import budgets, idempotency
+from labkit.server.problems import Problem
 from labkit.server.state import State
 from labkit.server.state.tables import *
-address, number = sys.argv[1], int(sys.argv[2])
-print("ready", flush=True)
-sys.stdin.readline()
+
+code, address, processes = sys.argv[1], sys.argv[2], int(sys.argv[3])
+process = multiprocessing.get_context("fork")  # so that they import once
+begin = process.Barrier(processes)
+
+def run(number):
+    begin.wait()
+    exec(code, globals() | {"number": number})
+
+started = [process.Process(target=run, args=(number,)) for number in range(processes)]
+for one in started:
+    one.start()
+for one in started:
+    one.join()
+sys.exit(any(one.exitcode for one in started))
 """
 
 

@@ -14,7 +14,7 @@ import httpx2
 import uvicorn
 
 import labkit as lk
-from labkit.server import accounts, passwords
+from labkit.server.accounts import accounts, passwords
 from labkit.server.app import make_app
 from labkit.server.service import Service
 from labkit.server.settings import Settings

@@ -16,7 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry, extract_compact, validate_compact
 
-from labkit.server.principal import not_logged_in
+from labkit.server.accounts.principal import not_logged_in
 from labkit.server.problems import Problem
 from labkit.visible import quoted
 

@@ -11,10 +11,10 @@ import secrets
 
 from sqlalchemy import delete, func, select
 
-from labkit.server import audit
+from labkit.server.accounts import audit
+from labkit.server.accounts.sessions import digest
 from labkit.server.oidc.provider import Secrets
 from labkit.server.problems import Problem
-from labkit.server.sessions import digest
 from labkit.server.state import State
 from labkit.server.state.moments import now_us
 from labkit.server.state.tables import OidcLogIn

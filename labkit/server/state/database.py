@@ -16,11 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -38,7 +34,8 @@ from labkit.store import network_file_system
 
 BUSY_S = 10
 """How long a transaction waits for others, and for PostgreSQL to answer."""
-MIGRATIONS = Path(__file__).parent / "migrations"
+SCHEMA = "0001"
+"""The newest of the migrations."""
 _OURS = (DataError, IntegrityError, ProgrammingError)
 """Errors of what was asked for, not of the database."""
 _WRITING, _MIGRATING = 7205759403792793, 7205759403792794
@@ -135,28 +132,28 @@ class State:
             self._turn.release()
 
     def _migrate(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        scripts = ScriptDirectory.from_config(config)
         with self.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-        if found == scripts.get_current_head():
+            has_tables = inspect(connection).has_table("alembic_version")
+            found = connection.scalar(_SCHEMA) if has_tables else None
+        if found == SCHEMA:
             return
-        if found is not None and found not in {one.revision for one in scripts.walk_revisions()}:
-            raise StoreError(
-                f"The service's state {self.shown} was written by a newer labkit (its schema is {found}). "
-                "Install that version, or name another by --database."
-            )
+        # Its packages take most of a second to import, and a database needs them once.
+        from labkit.server.state import migration
+
         with (
             self.engine.connect().execution_options(labkit_writes="full") as connection,
             connection.begin(),
         ):
             if not self.is_sqlite:
                 connection.execute(_ALONE, {"wait": f"{BUSY_S}s", "lock": _MIGRATING})
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if not migration.upgrade(connection, found):
+                raise StoreError(
+                    f"The service's state {self.shown} was written by a newer labkit (schema {found}). "
+                    "Install that version, or name another by --database."
+                )
 
 
+_SCHEMA = text("select version_num from alembic_version")
 _ALONE = text("select set_config('lock_timeout', :wait, true), pg_advisory_xact_lock(:lock)")
 
 
@@ -181,6 +178,7 @@ def _make_file(file: Path) -> None:
 def _sqlite(where: Address) -> Engine:
     engine = create_engine(
         where.url,
+        hide_parameters=True,  # they may be hashes of secrets
         connect_args={"timeout": BUSY_S, "check_same_thread": False},
         pool_size=8,
         max_overflow=56,
@@ -226,11 +224,13 @@ def _postgres(where: Address) -> Engine:
     ends = {"connect_timeout": BUSY_S, "tcp_user_timeout": BUSY_S * 1000}
     return create_engine(
         where.url,
+        hide_parameters=True,  # they may be hashes of secrets
         connect_args={name: value for name, value in ends.items() if name not in where.url.query},
         pool_size=8,
         max_overflow=56,
         pool_timeout=BUSY_S,
         pool_pre_ping=True,
+        isolation_level="READ COMMITTED",  # who waited sees what was written meanwhile
     )
 
 

@@ -12,11 +12,13 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+_JSON = JSON(none_as_null=True)
+
 
 class Base(DeclarativeBase):
     """All tables of the service."""
 
-    type_annotation_map = {str: Text, int: BigInteger, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 - read by SQLAlchemy
+    type_annotation_map = {str: Text, int: BigInteger, dict[str, Any]: _JSON, list[Any]: _JSON}  # noqa: RUF012 - read by SQLAlchemy
 
 
 # -- who may ask -------------------------------------------------------------------------------------
@@ -202,11 +204,18 @@ class Spending(Base):
     reserved_pusd: Mapped[int]
     spent_pusd: Mapped[int]
 
-    __table_args__ = (
-        # With the sums, so that adding them up reads the index alone.
-        Index("spending_user", "user_id", "day", "reserved_pusd", "spent_pusd"),
-        Index("spending_workspace", "workspace", "day", "reserved_pusd", "spent_pusd"),
-    )
+
+class DaySpending(Base):
+    """What is reserved and spent together, by all runs of a user or in a workspace, that were admitted on a
+    day: the sum of their `Spending`, written with it."""
+
+    __tablename__ = "day_spending"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    """`user` or `workspace`."""
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[str] = mapped_column(primary_key=True)
+    taken_pusd: Mapped[int]
 
 
 # -- what was answered -------------------------------------------------------------------------------

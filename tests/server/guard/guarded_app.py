@@ -95,6 +95,6 @@ def problem(answer: httpx2.Response, status: int) -> str:
     assert told["status"] == status
     assert set(told) >= {"type", "title", "status", "detail"}
     assert isinstance(told["detail"], str)
-    assert told["detail"].endswith(".")
+    assert told["detail"].endswith((".", "…"))
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     return told["detail"]

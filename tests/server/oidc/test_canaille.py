@@ -8,8 +8,8 @@ import httpx2
 import pytest
 from sqlalchemy import select, update
 
-from labkit.server import accounts, sessions
-from labkit.server.oidc.routes import cookie_name
+from labkit.server.accounts import accounts, sessions
+from labkit.server.routes.oidc import cookie_name
 from labkit.server.state.tables import Audit, OidcLogIn, User
 from tests.server.oidc.conftest import Browser, Canaille, begun_of, refusals_of, sessions_of
 from tests.server.running import Running

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from labkit.cli.main import labkit
 from labkit.errors import DefinitionError
-from labkit.server import accounts, sessions
+from labkit.server.accounts import accounts, sessions
 from labkit.server.oidc import identities
 from labkit.server.oidc.configuration import Oidc
 from labkit.server.settings import Settings

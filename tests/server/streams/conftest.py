@@ -19,14 +19,15 @@ import uvicorn
 from sqlalchemy import select
 
 from labkit.records import Cell, Generation
-from labkit.server import accounts, passwords
+from labkit.server.accounts import accounts, passwords
 from labkit.server.app import make_app
-from labkit.server.board import Board
-from labkit.server.run_stream import RunStream
 from labkit.server.service import Service
+from labkit.server.serving import bounded
 from labkit.server.settings import Settings
 from labkit.server.state import State
 from labkit.server.state.tables import ServedRun, User
+from labkit.server.streams.board import Board
+from labkit.server.streams.run_stream import RunStream
 
 RUN = "run-1"
 PASSWORD = "correct horse"
@@ -212,7 +213,7 @@ def read() -> Callable[..., Client]:
             await frames.aclose()
 
         async def in_time() -> None:
-            await asyncio.wait_for(take(), 20)
+            await asyncio.wait_for(take(), 60)
 
         asyncio.run(in_time())
         return client
@@ -221,9 +222,11 @@ def read() -> Callable[..., Client]:
 
 
 class Running:
-    """No part of a run but that it is one of this process's."""
+    """No part of a run but that it is one of this process's, until it is to stop."""
 
-    def stop(self, reason: str) -> None: ...
+    def __init__(self, service: Service, run_id: str) -> None:
+        service.asked[run_id] = self
+        self.stop = lambda reason: service.asked.pop(run_id, None)
 
 
 class Serving:
@@ -233,6 +236,7 @@ class Serving:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.listening = socket.create_server(("127.0.0.1", 0))
+        bounded(self.listening)
         self.address = self.listening.getsockname()
         service.settings = service.settings.replace(port=self.address[1])
         config = uvicorn.Config(
@@ -256,7 +260,7 @@ class Serving:
         with self.service.state.writing() as rows:
             user = rows.scalars(select(User).where(User.name == "ada")).one()
             rows.add(ServedRun(id=run_id, user_id=user.id, workspace="default", created_us=0, events=0))
-        self.service.asked[run_id] = Running()
+        Running(self.service, run_id)
         return self.service.board.open(run_id, NAMES)
 
     def bearer(self, name: str) -> dict[str, str]:

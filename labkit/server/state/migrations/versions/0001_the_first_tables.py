@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.Column("user", sa.Text(), nullable=True),
         sa.Column("what", sa.Text(), nullable=False),
-        sa.Column("detail", sa.JSON(), nullable=True),
+        sa.Column("detail", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_table(
@@ -28,6 +28,14 @@ def upgrade() -> None:
         sa.Column("period", sa.Text(), nullable=False),
         sa.Column("limit_pusd", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "subject", "period"),
+    )
+    op.create_table(
+        "day_spending",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("taken_pusd", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "subject", "day"),
     )
     op.create_table(
         "events",
@@ -46,7 +54,7 @@ def upgrade() -> None:
         sa.Column("user", sa.Text(), nullable=True),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("asked", sa.Text(), nullable=False),
-        sa.Column("blocks", sa.JSON(), nullable=False),
+        sa.Column("blocks", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("completed_us", sa.BigInteger(), nullable=True),
@@ -58,7 +66,7 @@ def upgrade() -> None:
         sa.Column("prompt", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("more", sa.JSON(), nullable=False),
+        sa.Column("more", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("executions", schema=None) as batch_op:
@@ -82,7 +90,7 @@ def upgrade() -> None:
     op.create_table(
         "meta",
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("value", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
@@ -109,14 +117,6 @@ def upgrade() -> None:
         sa.Column("spent_pusd", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("run_id"),
     )
-    with op.batch_alter_table("spending", schema=None) as batch_op:
-        batch_op.create_index(
-            "spending_user", ["user_id", "day", "reserved_pusd", "spent_pusd"], unique=False
-        )
-        batch_op.create_index(
-            "spending_workspace", ["workspace", "day", "reserved_pusd", "spent_pusd"], unique=False
-        )
-
     op.create_table(
         "throttle",
         sa.Column("key", sa.Text(), nullable=False),
@@ -172,7 +172,7 @@ def upgrade() -> None:
         sa.Column("ended_us", sa.BigInteger(), nullable=True),
         sa.Column("stop_asked_us", sa.BigInteger(), nullable=True),
         sa.Column("events", sa.BigInteger(), nullable=False),
-        sa.Column("asked", sa.JSON(), nullable=True),
+        sa.Column("asked", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"],
             ["users.id"],
@@ -207,8 +207,8 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("secret_hash", sa.Text(), nullable=False),
-        sa.Column("scopes", sa.JSON(), nullable=False),
-        sa.Column("workspaces", sa.JSON(), nullable=True),
+        sa.Column("scopes", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("workspaces", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("ends_us", sa.BigInteger(), nullable=False),
         sa.Column("revoked_us", sa.BigInteger(), nullable=True),

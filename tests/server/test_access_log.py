@@ -1,0 +1,35 @@
+"""labkit.server.guard.access_log, with the service's own routes: users by name, and no secret."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import pytest
+
+from tests.server.running import PASSWORD, Running
+
+
+def written(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The lines of the access log so far."""
+    return [record.getMessage() for record in caplog.records if record.name == "labkit.server.access"]
+
+
+def test_a_line_names_the_user(served: Running, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever logged in is in the line by name, also where the answer is an error; others by address."""
+    bearer = served.bearer("ada")["Authorization"]
+    with caplog.at_level(logging.INFO, "labkit.server.access"):
+        served.ask("GET", "/auth/me")
+        served.ask("GET", "/executions/none", as_="vic")
+        served.ask("GET", "/models?token=hunter2", as_=None)
+        deadline = time.monotonic() + 20
+        while len(lines := written(caplog)) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)  # a line is written when its answer is over
+    assert [line.rsplit(" ", 2)[0] for line in lines] == [
+        "ada GET /api/v1/auth/me 200",
+        "127.0.0.1 POST /api/v1/auth/login/json 200",
+        "vic GET /api/v1/executions/none 404",
+        "127.0.0.1 GET /api/v1/models 401",
+    ]
+    told = "\n".join(record.getMessage() for record in caplog.records)
+    assert not [secret for secret in (bearer, PASSWORD, "hunter2") if secret in told]

@@ -1,0 +1,158 @@
+"""labkit.server.openapi: what the service says of itself is what stands in the reference, and what it does.
+
+`python -m tests.server.test_openapi` writes the reference's file anew.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from labkit.catalog.model import Model
+from labkit.prompts import Block, Prompt
+from labkit.providers.script import Script
+from labkit.server.accounts import tokens
+from labkit.server.app import make_app
+from labkit.server.service import Service
+from labkit.server.settings import Settings
+from labkit.server.state.tables import User
+from tests.server.running import Running, running
+
+COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "missing_required_header",
+    "unsupported_method",
+    "allow_header_conformance",
+    "ignored_auth",
+)
+
+
+def described(folder: Path) -> dict[str, Any]:
+    """What the service says of itself."""
+    service = Service(Settings(lab=folder / "lab.duckdb"))
+    try:
+        return make_app(service).openapi()
+    finally:
+        service.close()
+
+
+def written(found: dict[str, Any]) -> str:
+    """It as the reference has it."""
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+
+
+def test_the_reference_is_what_the_service_says(tmp_path: Path) -> None:
+    """docs/reference/openapi.json is the description of this version."""
+    assert COMMITTED.read_text("utf-8") == written(described(tmp_path)), (
+        "The service's description changed. Look whether clients can live with it, and write it anew: "
+        "python -m tests.server.test_openapi"
+    )
+
+
+def test_every_error_is_declared_as_a_problem(tmp_path: Path) -> None:
+    """Each route declares its errors, all of them in the one form, and 401 where it asks who is there."""
+    found = described(tmp_path)
+    for path, operations in found["paths"].items():
+        for operation in operations.values():
+            errors = {status: told for status, told in operation["responses"].items() if status[0] in "45"}
+            assert set(errors) >= {"400", "406", "413", "414", "415", "421", "500", "503"}, path
+            assert ("401" in errors) == ("security" in operation or "login" in path)
+            assert all(
+                told == {"$ref": f"#/components/responses/Problem{status}"} for status, told in errors.items()
+            )
+    for told in found["components"]["responses"].values():
+        assert list(told["content"]) == ["application/problem+json"]
+    assert "HTTPValidationError" not in json.dumps(found)
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[tuple[Running, str]]:
+    """A running service in which something was asked, and a configuration that knows its names."""
+    models = [Model(f"scripted/{name}", client=Script(lambda request: "Hi")) for name in ("one", "two")]
+    with running(tmp_path, models) as there:
+        there.service.lab.prompts.save(Prompt("toned", "Hi", blocks=[Block("tone", "Be kind.")]))
+        (run,) = there.execute("Hi", "scripted/one")
+        with there.service.state.writing() as rows:
+            ada = rows.scalars(select(User).where(User.name == "ada")).one()
+            scopes = ["read", "execute"]
+            _, secret = tokens.add(rows, ada, name="fuzz", scopes=scopes, workspaces=None, days=1)
+        known = {
+            "models": ["scripted/one", "scripted/two"],
+            "workspaces": ["default", "other"],
+            "executions": [run["id"]],
+            "blocks": ["tone"],
+            "accepts": ["text/event-stream", "application/json"],
+            "prefers": ["respond-async"],
+        }
+        used = {
+            "body.model_ids[*]": "models",
+            "body.model_id": "models",
+            "path.model_id": "models",
+            "query.model_id": "models",
+            "body.workspace_id": "workspaces",
+            "query.workspace_id": "workspaces",
+            "body.context_blocks[*]": "blocks",
+            "path.execution_id": "executions",
+            "header.accept": "accepts",
+            "header.prefer": "prefers",
+        }
+        lines = [f'headers = {{ Authorization = "Bearer {secret}" }}']
+        lines.append("[parameters]")
+        lines += [f'"{at}" = {{ dictionary = "{name}", probability = 0.6 }}' for at, name in used.items()]
+        lines += [f"[dictionaries.{name}]\nvalues = {json.dumps(values)}" for name, values in known.items()]
+        (tmp_path / "schemathesis.toml").write_text("\n".join(lines), "utf-8")
+        yield there, str(tmp_path)
+
+
+def fuzzed(there: Running, folder: str, examples: int) -> int:
+    """How many cases were tried, `examples` for each route at most. Fails where one finds a fault."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run"),
+            f"{there.url}/api/v1/openapi.json",
+            *("--checks", ",".join(CHECKS)),
+            *("--max-examples", str(examples)),
+            *("--seed", "12"),
+            "--continue-on-failure",
+            "--no-color",
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    counted = re.search(r"(\d+) generated", done.stdout)
+    assert counted is not None, done.stdout
+    return int(counted[1])
+
+
+@pytest.mark.alone
+def test_a_thousand_requests_find_no_fault(asked: tuple[Running, str]) -> None:
+    """Requests made from the description, good and bad, get declared answers only, and no 5xx."""
+    assert fuzzed(*asked, examples=25) >= 1000
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_twenty_thousand_requests_find_no_fault(asked: tuple[Running, str]) -> None:
+    """The same, for longer."""
+    assert fuzzed(*asked, examples=1500) >= 20_000
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        COMMITTED.write_text(written(described(Path(folder))), "utf-8")

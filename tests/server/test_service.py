@@ -1,0 +1,34 @@
+"""What one process of the service works with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import select
+
+from labkit.server.service import DAY_US, Service
+from labkit.server.settings import Settings
+from labkit.server.state.moments import now_us
+from labkit.server.state.tables import Event, IdempotencyKey, ServedRun, User
+
+
+def test_what_is_older_than_a_day_is_forgotten(tmp_path: Path) -> None:
+    """Idempotency keys go a day after their first use, a run's events a day after it ended; no others do."""
+    service = Service(Settings(lab=tmp_path / "lab.duckdb"))
+    new, old = now_us() - DAY_US // 2, now_us() - 2 * DAY_US
+    ends = {"new": new, "old": old, "going": None}
+    with service.state.writing() as rows:
+        rows.add(User(id="u1", name="ada", created_us=0))
+        rows.flush()
+        for run, ended in ends.items():
+            rows.add(ServedRun(id=run, user_id="u1", workspace="w", created_us=old, ended_us=ended, events=1))
+            rows.add(Event(run_id=run, number=1, kind="start", data="{}"))
+            key = IdempotencyKey(user_id="u1", route="r", key=run, body_hash="", run_id=run)
+            key.created_us = ended or new
+            rows.add(key)
+    service.forget_old()
+    with service.state.reading() as rows:
+        assert sorted(rows.scalars(select(Event.run_id))) == ["going", "new"]
+        assert sorted(rows.scalars(select(IdempotencyKey.key))) == ["going", "new"]
+        assert len(rows.scalars(select(ServedRun.id)).all()) == 3
+    service.close()
