@@ -6,6 +6,7 @@ never from the command line, which others can see; one that is made up is shown 
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import click
 from labkit.cli.output import json_option
 from labkit.cli.service_state import database_option, day, opened, show
 from labkit.cli.which_lab import lab_option
+from labkit.errors import DefinitionError
 
 password_option: Callable[[Any], Any] = click.option(
     "--password-file",
@@ -95,6 +97,28 @@ def disable_user(name: str, path: str | None, database: str | None) -> None:
     with opened(path, database) as state, state.writing() as rows:
         accounts.disable(rows, name)
     click.echo(f"{name} is disabled: its log-ins and tokens hold no more.")
+
+
+@users.command("link")
+@click.argument("name")
+@click.option(
+    "--subject", required=True, help="What the identity provider calls the user in its ID tokens (sub)."
+)
+@lab_option
+@database_option
+def link_user(name: str, subject: str, path: str | None, database: str | None) -> None:
+    """Have NAME log in by the identity provider of LABKIT_SERVE_OIDC_ISSUER. Its log-ins end."""
+    from labkit.server.accounts.oidc import identities
+    from labkit.server.accounts.oidc.configuration import Oidc
+
+    oidc = Oidc.from_environment(os.environ)
+    if oidc is None:
+        raise DefinitionError(
+            "No identity provider is configured: set LABKIT_SERVE_OIDC_ISSUER and _CLIENT_ID."
+        )
+    with opened(path, database) as state, state.writing() as rows:
+        identities.link(rows, name, oidc.issuer, subject)
+    click.echo(f"{name} is {subject} of {oidc.issuer} from now on; its log-ins have ended.")
 
 
 @users.command("list")

@@ -21,6 +21,7 @@ from labkit.server.routes import (
     execute,
     executions,
     models,
+    oidc,
     providers,
     runs,
     tokens,
@@ -31,6 +32,7 @@ from labkit.server.service import Service
 BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
+    oidc.router,
     tokens.router,
     workspaces.router,
     models.router,

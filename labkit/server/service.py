@@ -18,6 +18,8 @@ from labkit.prompts import Prompt
 from labkit.server.accounts import passwords, signing_keys
 from labkit.server.accounts.access_tokens import Signer
 from labkit.server.accounts.holding import holding
+from labkit.server.accounts.oidc import identities
+from labkit.server.accounts.oidc.provider import Provider
 from labkit.server.executions import history, idempotency
 from labkit.server.executions.blocks import Blocks
 from labkit.server.executions.index import Index
@@ -47,6 +49,7 @@ class Service:
         self.signer = Signer(signing_keys.found(settings))
         self.turns = passwords.Turns()
         self.state = State(settings.database)
+        self.oidc = self._provider()
         self.lab = lab or Lab(settings.lab)
         self.folder = Path.cwd()
         self.origin = provenance.collect(self.folder)
@@ -84,6 +87,14 @@ class Service:
         self.board.close()
         self.lab.store.close()
         self.state.close()
+
+    def _provider(self) -> Provider | None:
+        oidc = self.settings.oidc
+        if oidc is None:
+            return None
+        with self.state.reading() as rows:
+            identities.check(rows, oidc)
+        return Provider(oidc, self.settings.url)
 
     def versions(self, prompt: Prompt) -> dict[str, int]:
         """The prompt's version in the lab, by its name; it is saved there if it is not yet."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session as Rows
 
 from labkit.errors import DefinitionError
@@ -54,7 +54,9 @@ def add_user(
     """A new user, and its membership in `workspace`: the first of all is its admin, others are members,
     where no role is given. Workspace `default` comes with the first user. Raises `DefinitionError`."""
     check_new(rows, name, email)
-    is_first = rows.scalar(select(User.id).limit(1)) is None
+    # Who came by an identity provider was not added by anybody, and is nobody's admin.
+    was_added = or_(User.issuer.is_(None), User.password_hash.is_not(None))
+    is_first = rows.scalar(select(User.id).where(was_added).limit(1)) is None
     if is_first and rows.get(Workspace, DEFAULT) is None:
         add_workspace(rows, DEFAULT)
     user = User(

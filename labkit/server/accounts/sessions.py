@@ -32,7 +32,9 @@ class Begun:
     secret: str | None
 
 
-def begin(rows: Rows, user_id: str, settings: Settings, *, cookie: bool) -> Begun:
+def begin(
+    rows: Rows, user_id: str, settings: Settings, *, cookie: bool, log_out_address: str | None = None
+) -> Begun:
     """Begin one, and delete those that have ended by themselves."""
     now = now_us()
     ended = or_(Session.ends_us <= now, Session.seen_us <= idle_us(settings))
@@ -47,6 +49,7 @@ def begin(rows: Rows, user_id: str, settings: Settings, *, cookie: bool) -> Begu
             created_us=now,
             seen_us=now,
             ends_us=begun.ends_us,
+            log_out_address=log_out_address,
         )
     )
     return begun
@@ -67,9 +70,9 @@ def used(state: State, session_id: str, seen_us: int) -> None:
         rows.execute(update(Session).where(Session.id == session_id, old).values(seen_us=now))
 
 
-def end(rows: Rows, session_id: str) -> None:
-    """End one."""
-    rows.execute(delete(Session).where(Session.id == session_id))
+def end(rows: Rows, session_id: str) -> str | None:
+    """End one. Gives where its browser can log out elsewhere too."""
+    return rows.scalar(delete(Session).where(Session.id == session_id).returning(Session.log_out_address))
 
 
 def end_all(rows: Rows, user_id: str) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlalchemy import select
 
@@ -40,6 +41,12 @@ class AccessToken(BaseModel):
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the name of a type
     expires_in: int
+
+
+class LoggedOut(BaseModel):
+    """The log-in here has ended; the one at the identity provider ends at `log_out_address`."""
+
+    log_out_address: str
 
 
 class Own(BaseModel):
@@ -87,13 +94,22 @@ def me(who: Anyone) -> Me:
     return _me(who)
 
 
-@router.post("/logout", status_code=204)
-def log_out(who: Person, response: Response, served: Served) -> None:
-    """End the log-in that the request shows: its cookie or JWT holds no more. A token is revoked instead."""
+@router.post("/logout", status_code=204, responses={200: {"model": LoggedOut}})
+def log_out(who: Person, served: Served) -> Response:
+    """End the log-in that the request shows: its cookie or JWT holds no more. A token is revoked instead.
+
+    204, or 200 with where a browser may go to end its log-in at the identity provider too.
+    """
     with served.state.writing() as rows:
-        sessions.end(rows, who.credential)
+        elsewhere = sessions.end(rows, who.credential)
         audit.note(rows, "logged out", who.name)
+    response = (
+        Response(status_code=204)
+        if elsewhere is None
+        else JSONResponse(LoggedOut(log_out_address=elsewhere).model_dump())
+    )
     sessions.delete_cookie(response, served.settings)
+    return response
 
 
 async def _access_token(served: Service, request: Request, name: str, password: str) -> AccessToken:

@@ -54,6 +54,22 @@ class Session(Base):
     created_us: Mapped[int]
     seen_us: Mapped[int]
     ends_us: Mapped[int]
+    log_out_address: Mapped[str | None]
+    """Where a browser goes to end its log-in at the identity provider too."""
+
+
+class OidcLogIn(Base):
+    """A log-in that a browser began at the identity provider; deleted when it comes back."""
+
+    __tablename__ = "oidc_log_ins"
+
+    state_hash: Mapped[str] = mapped_column(primary_key=True)
+    browser_hash: Mapped[str] = mapped_column(index=True)
+    nonce: Mapped[str]
+    verifier: Mapped[str]
+    address: Mapped[str] = mapped_column(index=True)
+    """Where it was begun from."""
+    ends_us: Mapped[int]
 
 
 class Token(Base):
