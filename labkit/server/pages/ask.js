@@ -172,14 +172,14 @@ function keyWords({ provider, metadata }) {
   return metadata?.key === "not needed" ? "no key needed" : `key ${visible(metadata?.key ?? "unknown")}`;
 }
 
-export function priceWords(pricing) {
+function priceWords(pricing) {
   const { inputCostPer1kTokens: enter, outputCostPer1kTokens: leave } = pricing ?? {};
   if (enter === undefined || leave === undefined) return "price not known";
   if (enter === 0 && leave === 0) return "free";
   return `USD ${usd(enter * 1000)} in, ${usd(leave * 1000)} out per 1M tokens`;
 }
 
-export function costWords({ low_usd: low, high_usd: high, unknown }, asked) {
+function costWords({ low_usd: low, high_usd: high, unknown }, asked) {
   const names = unknown.map(visible).join(", ");
   const why = `no price or no longest answer is known of ${names}.`;
   if (unknown.length === asked.length) return `What this costs is not known: ${why}`;

@@ -17,7 +17,3 @@ export function moment(iso) {
   const when = new Date(iso);
   return Number.isNaN(when.getTime()) ? iso : when.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 }
-
-export function seconds(ms) {
-  return `${(ms / 1000).toFixed(2)} s`;
-}
