@@ -18,12 +18,12 @@ from labkit.prompts import Prompt
 from labkit.server.accounts import passwords, signing_keys
 from labkit.server.accounts.access_tokens import Signer
 from labkit.server.accounts.holding import holding
-from labkit.server.accounts.oidc import identities
-from labkit.server.accounts.oidc.provider import Provider
 from labkit.server.executions import history, idempotency
 from labkit.server.executions.blocks import Blocks
 from labkit.server.executions.index import Index
 from labkit.server.model_list import ModelList
+from labkit.server.oidc import identities
+from labkit.server.oidc.provider import Provider
 from labkit.server.settings import Settings
 from labkit.server.state import State
 from labkit.server.state.moments import now_us

@@ -12,8 +12,8 @@ import secrets
 from sqlalchemy import delete, func, select
 
 from labkit.server.accounts import audit
-from labkit.server.accounts.oidc.provider import Secrets
 from labkit.server.accounts.sessions import digest
+from labkit.server.oidc.provider import Secrets
 from labkit.server.problems import Problem
 from labkit.server.state import State
 from labkit.server.state.moments import now_us

@@ -15,11 +15,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel
 
 from labkit.server.accounts import audit, sessions, throttle
-from labkit.server.accounts.oidc import identities, log_ins
-from labkit.server.accounts.oidc.id_token import Claims
-from labkit.server.accounts.oidc.provider import Provider
 from labkit.server.accounts.principal import not_logged_in
 from labkit.server.guard.negotiation import names
+from labkit.server.oidc import identities, log_ins
+from labkit.server.oidc.id_token import Claims
+from labkit.server.oidc.provider import Provider
 from labkit.server.problems import Problem
 from labkit.server.service import Served, Service
 from labkit.server.settings import Settings

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from labkit.server.accounts.oidc.configuration import Oidc
 
 from labkit.errors import DefinitionError
+from labkit.server.oidc.configuration import Oidc
 from labkit.server.service import Service
 from labkit.server.settings import Settings
 

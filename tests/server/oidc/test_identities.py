@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from labkit.server.accounts.oidc import identities
-from labkit.server.accounts.oidc.configuration import Oidc
 from sqlalchemy import select
 
 from labkit.cli.main import labkit
 from labkit.errors import DefinitionError
 from labkit.server.accounts import accounts, sessions
+from labkit.server.oidc import identities
+from labkit.server.oidc.configuration import Oidc
 from labkit.server.settings import Settings
 from labkit.server.state import State
 from labkit.server.state.tables import Member, Session

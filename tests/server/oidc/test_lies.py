@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
-from labkit.server.accounts.oidc import fetching
 
+from labkit.server.oidc import fetching
 from tests.server.oidc.conftest import Browser, begun_of, refusals_of, sessions_of
 from tests.server.oidc.lying_provider import LyingProvider
 from tests.server.running import Running

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from labkit.server.accounts.oidc import log_ins
-from labkit.server.accounts.oidc.configuration import Oidc
-from labkit.server.accounts.oidc.provider import Provider
 
+from labkit.server.oidc import log_ins
+from labkit.server.oidc.configuration import Oidc
+from labkit.server.oidc.provider import Provider
 from tests.server.oidc.conftest import Browser, begun_of, configured, sessions_of
 from tests.server.oidc.lying_provider import CLIENT_ID, LyingProvider
 from tests.server.running import Running
