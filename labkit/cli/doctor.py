@@ -164,7 +164,7 @@ def _users(address: Path | str) -> Finding:
 
 
 def _signing_keys(settings: Settings) -> Finding:
-    from labkit.server import signing_keys
+    from labkit.server.accounts import signing_keys
 
     what, file = "service's key", signing_keys.file(settings)
     in_variable = signing_keys.VARIABLE in os.environ

@@ -10,7 +10,7 @@ from sqlalchemy import text
 import labkit as lk
 from labkit.cli import serve
 from labkit.cli.doctor import Finding, examine
-from labkit.server import accounts, signing_keys
+from labkit.server.accounts import accounts, signing_keys
 from labkit.server.settings import LOCK, Settings
 from labkit.server.state import State
 
