@@ -11,10 +11,21 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from labkit.server import openapi, problems
+from labkit.server import openapi, pages, problems
 from labkit.server.guard import guarded
 from labkit.server.lifespan import lifespan
-from labkit.server.routes import auth, execute, executions, models, providers, runs, tokens, workspaces
+from labkit.server.routes import (
+    auth,
+    blocks,
+    estimates,
+    execute,
+    executions,
+    models,
+    providers,
+    runs,
+    tokens,
+    workspaces,
+)
 from labkit.server.service import Service
 
 BASE = "/api/v1"
@@ -24,6 +35,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     workspaces.router,
     models.router,
     providers.router,
+    blocks.router,
+    estimates.router,
     execute.router,
     runs.router,
     executions.router,
@@ -66,4 +79,5 @@ def make_app(service: Service) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=BASE)
+    app.include_router(pages.router)
     return app

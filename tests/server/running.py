@@ -84,7 +84,7 @@ def running(folder: Path, models: Sequence[lk.Model] = (), **settings: Any) -> I
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         path = folder / "lab.duckdb"
-        settings = {"index_every_s": 0.2, **settings}
+        settings = {"index_every_s": 1.0, **settings}
         service = Service(Settings(lab=path, port=port, **settings), lk.Lab(path, models=list(models)))
         people(service)
         config = uvicorn.Config(

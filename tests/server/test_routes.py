@@ -65,6 +65,10 @@ TABLE = {
     ("GET", "/models/{model_id:path}"): Needs(scope="read", path="/models/scripted/echo"),
     ("GET", "/providers"): Needs(scope="read", path="/providers"),
     ("GET", "/api-status"): Needs(scope="read", path="/api-status"),
+    ("GET", "/blocks"): Needs(scope="read", path="/blocks?workspace_id=default", stranger=404),
+    ("POST", "/estimate"): Needs(
+        scope="execute", path="/estimate", body={**ASKED, "workspace_id": "default"}, viewer=403, stranger=404
+    ),
     ("POST", "/execute"): Needs(
         scope="execute", path="/execute", body={**ASKED, "workspace_id": "default"}, viewer=403, stranger=404
     ),

@@ -76,14 +76,14 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
         raise unavailable("The service is restarting. Ask again in a moment.")
     if key is not None:
         idempotency.check(key)  # before the prompt is saved
-    models = _models(service, wanted.model_ids)
+    models = models_named(service, wanted.model_ids)
     blocks = service.blocks.find(wanted.context_blocks, who.readable())
     asking = Asking(
         names={model.id: name for name, model in models.items()},
         blocks=wanted.context_blocks,
         created_us=now_us(),
     )
-    plan = _plan(service, who, wanted, list(models.values()), blocks)
+    plan = planned(service, who, wanted, list(models.values()), blocks)
     services = replace(plan.services, origin={**service.origin, "service": asking.kept()})
     design = plan.design
     versions = service.versions(design.prompts[0])
@@ -136,7 +136,7 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
     return Admitted(run_id, replayed=False)
 
 
-def _models(service: Service, names: Sequence[str]) -> dict[str, Model]:
+def models_named(service: Service, names: Sequence[str]) -> dict[str, Model]:
     """The models by the names they were asked for by. Raises 422 naming what is unknown or twice there."""
     if not names:
         raise Problem(422, "model_ids is empty; name at least one model. GET /api/v1/models lists them.")
@@ -161,9 +161,10 @@ def _models(service: Service, names: Sequence[str]) -> dict[str, Model]:
     return found
 
 
-def _plan(
+def planned(
     service: Service, who: Principal, wanted: Wanted, models: Sequence[Model], blocks: Sequence[Block]
 ) -> Plan:
+    """What is wanted as a plan of one cell a model. Raises 422 for a blank prompt, and `DefinitionError`."""
     if not wanted.prompt.strip():
         raise Problem(422, "prompt is blank; write what is to be asked.")
     # The text is a sample of a prompt that is nothing but its variable: so no `{{` in it is ever read.

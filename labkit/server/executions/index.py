@@ -76,14 +76,22 @@ class Index:
     def __init__(self, state: State, store: Store) -> None:
         self._state = state
         self._store = store
+        self._read: tuple[object, ...] = ()
 
     def catch_up(self) -> int:
         """Take in what the lab has since the last time; how many rows. 0 where another process does so now.
 
         Raises `StoreError` where the lab cannot be read.
         """
+        there = self._store.fingerprint()
+        with self._state.reading() as session:
+            is_read = session.get(Meta, _READ) is not None
+        if is_read and there == self._read:
+            return 0  # opening the lab would keep others from it
         with suppress(RunBusy), self._store.drive(LOCK, called="The index"):
-            return sum(self._batches())
+            taken = sum(self._batches())
+            self._read = there
+            return taken
         return 0
 
     def whole(self, row: Execution) -> tuple[str | None, str | None]:

@@ -43,6 +43,16 @@ class Execute(BaseModel):
         False, description="Take answers that workspaces you read have already, for nothing."
     )
 
+    def wanted(self, who: Principal) -> Wanted:
+        """It as what `who` wants asked."""
+        return Wanted(
+            prompt=self.prompt,
+            model_ids=self.model_ids,
+            workspace=_workspace(who, self.workspace_id),
+            context_blocks=self.context_blocks,
+            replay=self.replay,
+        )
+
 
 class WorkbenchParameters(BaseModel):
     """Sampling parameters of `POST /workbench/execute`."""
@@ -87,15 +97,8 @@ async def execute(
     prefer: Annotated[str, Header()] = "",
 ) -> Response:
     """Ask every model; an array of `PromptRun`s in the order asked, also where some or all failed."""
-    wanted = Wanted(
-        prompt=body.prompt,
-        model_ids=body.model_ids,
-        workspace=_workspace(who, body.workspace_id),
-        context_blocks=body.context_blocks,
-        replay=body.replay,
-    )
     run_id, replayed = await run_in_threadpool(
-        admit, served, who, wanted, key=idempotency_key, route="/execute"
+        admit, served, who, body.wanted(who), key=idempotency_key, route="/execute"
     )
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
     if names(accept, EventStream.media_type):

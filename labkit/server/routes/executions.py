@@ -37,6 +37,7 @@ def executions(
     workspace_id: str | None = None,
     model_id: str | None = None,
     user_id: str | None = None,
+    run_id: str | None = None,
     status: Annotated[str | None, Query(pattern="^(pending|running|completed|failed|cancelled)$")] = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
@@ -52,7 +53,8 @@ def executions(
     query: Select[Any] = select(Execution).where(
         Execution.workspace.in_([workspace_id] if workspace_id else readable)
     )
-    for column, value in ((Execution.user, user_id), (Execution.status, status)):
+    named = ((Execution.user, user_id), (Execution.run_id, run_id), (Execution.status, status))
+    for column, value in named:
         if value is not None:
             query = query.where(column == value)
     if model_id is not None:
@@ -84,7 +86,7 @@ def execution(execution_id: str, served: Served, who: Reader) -> dict[str, Any]:
     return history.prompt_run(row, prompt=prompt, text=text)
 
 
-_Whole = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+_Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Id = Annotated[str, msgspec.Meta(pattern=r"^[\x20-\x7e]*$")]
 _Place = tuple[_Whole, _Id, _Whole, _Id]
 """Where a page ends. Nothing else is put into a query: a database does not take every number and text."""
