@@ -130,7 +130,7 @@ def test_every_variable_is_told() -> None:
 
 def test_the_service_is_told_whole() -> None:
     """The page of the service has a row for each of its addresses and for nothing else, and names what is
-    taken of a request, each status, each option of `labkit serve` and each of its variables."""
+    taken and given, each status, each option of `labkit serve` and each of its variables."""
     from labkit.cli.serve import serve
 
     page = (ROOT / "docs" / "reference" / "service.md").read_text(encoding="utf-8")
@@ -145,7 +145,8 @@ def test_the_service_is_told_whole() -> None:
     operations = [one for operations in described["paths"].values() for one in operations.values()]
     parameters = [one for operation in operations for one in operation.get("parameters", ())]
     taken = {one["name"] for one in parameters if one["in"] == "query"}
-    taken |= set(described["components"]["schemas"]["Execute"]["properties"])
+    for schema in ("Execute", "PromptRun", "Metrics", "Model", "Pricing", "Provider", "WorkbenchAnswer"):
+        taken |= set(described["components"]["schemas"][schema]["properties"])
     assert not taken - names
     assert not {option for param in serve.params for option in param.opts} - names
     statuses = {status for one in operations for status in one["responses"] if status >= "400"}
