@@ -12,14 +12,14 @@ from labkit.cli.main import labkit
 
 def commands() -> str:
     """Every command with its arguments and options, as its `--help` says."""
-    return "\n".join(["# Commands", "", f"{labkit.help}", "", *_commands()])
+    return "\n".join(["# Commands", "", f"{labkit.help}", "", *_commands(labkit, "labkit")])
 
 
-def _commands() -> Iterator[str]:
-    for name, command in sorted(labkit.commands.items()):
-        context = click.Context(command, info_name=f"labkit {name}")
+def _commands(group: click.Group, above: str) -> Iterator[str]:
+    for name, command in sorted(group.commands.items()):
+        context = click.Context(command, info_name=f"{above} {name}")
         usage = command.get_usage(context).removeprefix("Usage: ")
-        yield from (f"## labkit {name}", "", "```text", usage, "```", "")
+        yield from (f"## {above} {name}", "", "```text", usage, "```", "")
         yield from inspect.cleandoc(command.help or "").splitlines()
         yield from ("", "| option | |", "|---|---|")
         for option in command.params:
@@ -27,3 +27,5 @@ def _commands() -> Iterator[str]:
             if isinstance(option, click.Option):
                 yield f"| `{written}` | {told} |".replace("\n", " ")
         yield ""
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{above} {name}")

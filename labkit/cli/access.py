@@ -36,8 +36,8 @@ def add_token(
     database: str | None,
 ) -> None:
     """Make a token of USER's and show it, once."""
-    from labkit.server import accounts
-    from labkit.server import tokens as kept
+    from labkit.server.accounts import accounts
+    from labkit.server.accounts import tokens as kept
 
     with opened(path, database) as state, state.writing() as rows:
         owner = accounts.user(rows, user)
@@ -54,7 +54,7 @@ def add_token(
 @database_option
 def list_tokens(as_json: bool, path: str | None, database: str | None) -> None:
     """List all tokens, without their secrets."""
-    from labkit.server import tokens as kept
+    from labkit.server.accounts import tokens as kept
 
     with opened(path, database) as state, state.reading() as rows:
         told = [
@@ -78,7 +78,7 @@ def list_tokens(as_json: bool, path: str | None, database: str | None) -> None:
 @database_option
 def revoke_token(token_id: str, path: str | None, database: str | None) -> None:
     """Revoke the token TOKEN_ID, as `list` shows it."""
-    from labkit.server import tokens as kept
+    from labkit.server.accounts import tokens as kept
 
     with opened(path, database) as state, state.writing() as rows:
         kept.revoke(rows, kept.by_id(rows, token_id), by=None)
@@ -96,7 +96,7 @@ def workspaces() -> None:
 @database_option
 def add_workspace(name: str, path: str | None, database: str | None) -> None:
     """Make the workspace NAME. What the lab has of it already is shown to its members from then on."""
-    from labkit.server import accounts
+    from labkit.server.accounts import accounts
 
     with opened(path, database, is_new=True) as state, state.writing() as rows:
         accounts.add_workspace(rows, name)
@@ -119,7 +119,7 @@ def show_members(
     database: str | None,
 ) -> None:
     """Say who is what in WORKSPACE, after the changes asked for. Roles are viewer, member, admin."""
-    from labkit.server import accounts
+    from labkit.server.accounts import accounts
 
     with opened(path, database) as state, state.writing() as rows:
         for one in changed:

@@ -1,6 +1,6 @@
 """`labkit serve budgets`: what users and workspaces of the service may spend, and what they have left.
 
-It does not know how money is set aside: see `labkit.server.budgets`.
+It does not know how money is set aside: see `labkit.server.executions.budgets`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from labkit.errors import DefinitionError
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from labkit.server.budgets import Kind, Period
+    from labkit.server.executions.budgets import Kind, Period
 
 
 @click.group()
@@ -45,7 +45,7 @@ def set_(
     database: str | None,
 ) -> None:
     """Set a budget, which holds from the next execution on."""
-    from labkit.server.budgets import set_limit
+    from labkit.server.executions.budgets import set_limit
 
     if (name is None) == (workspace is None):
         raise DefinitionError("Give --user NAME or --workspace NAME, one of the two.")
@@ -62,7 +62,7 @@ def set_(
 @database_option
 def list_(as_json: bool, path: str | None, database: str | None) -> None:
     """List the budgets, and what is left of each now."""
-    from labkit.server.budgets import listed
+    from labkit.server.executions.budgets import listed
     from labkit.server.state.moments import now_us
     from labkit.server.state.tables import User
 

@@ -7,19 +7,27 @@ from __future__ import annotations
 
 import os
 import platform
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from labkit import keys, provenance, weights
 from labkit.cli.output import json_option, show_json
+from labkit.cli.serve import lacking
+from labkit.cli.service_state import database_option
 from labkit.cli.which_lab import lab_option, none_at
-from labkit.errors import LabkitError
+from labkit.errors import LabkitError, RunBusy
 from labkit.lab import Lab
 from labkit.paths import shown
+
+if TYPE_CHECKING:
+    from labkit.server.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -34,12 +42,13 @@ class Finding:
 @click.command()
 @json_option
 @lab_option
-def doctor(as_json: bool, path: str | None) -> None:
-    """Check versions, keys (found or missing, never shown), the lab, its disk and the local models.
+@database_option
+def doctor(as_json: bool, path: str | None, database: str | None) -> None:
+    """Check versions, keys (found or missing, never shown), the lab, its disk, local models and the service.
 
     The exit code is 1 when something is at fault.
     """
-    findings = list(examine(Lab(path)))
+    findings = list(examine(Lab(path), database))
     if as_json:
         show_json([finding.__dict__ for finding in findings])
     else:
@@ -48,8 +57,8 @@ def doctor(as_json: bool, path: str | None) -> None:
     sys.exit(any(finding.state == "fault" for finding in findings))
 
 
-def examine(lab: Lab) -> Iterator[Finding]:
-    """Look at everything, in the order a newcomer would need it."""
+def examine(lab: Lab, database: str | None = None) -> Iterator[Finding]:
+    """Look at everything, in the order a newcomer would need it. `database` is that of the lab's service."""
     yield Finding("python", "ok", f"{platform.python_version()} on {sys.platform}")
     for package in provenance.PACKAGES:
         found = provenance.collect()["packages"].get(package) if package else None
@@ -58,6 +67,7 @@ def examine(lab: Lab) -> Iterator[Finding]:
     yield _disk(lab.path)
     yield from _keys(lab)
     yield from _weights()
+    yield from _service(lab, database)
 
 
 def _lab(lab: Lab) -> Finding:
@@ -109,3 +119,60 @@ def _weights() -> Iterator[Finding]:
     for name in weights.REGISTRY:
         words = "pulled" if name in here else f"not here: labkit pull {name}"
         yield Finding(f"weights {name}", "ok" if name in here else "note", words)
+
+
+def _service(lab: Lab, database: str | None) -> Iterator[Finding]:
+    if words := lacking():
+        yield Finding("service", "note", words)
+        return
+    from labkit.server.settings import LOCK, Settings
+
+    settings = Settings(lab=lab.path, state=database)
+    running = "not running on this lab: labkit serve starts it"
+    try:
+        if lab.store.is_there():
+            with lab.store.drive(LOCK, called="it"):
+                pass
+    except RunBusy as busy:
+        running = str(busy).partition(". ")[0]
+    except LabkitError as error:
+        running = str(error)
+    yield Finding("service", "ok", running)
+    yield _users(settings.database)
+    yield _signing_keys(settings)
+
+
+def _users(address: Path | str) -> Finding:
+    what = "service's users"
+    if not isinstance(address, Path):
+        return Finding(what, "note", "in the database that was named; it was not contacted")
+    if not address.exists():
+        return Finding(what, "note", "none yet: labkit serve users add NAME")
+    from labkit.server.state.database import SCHEMA
+
+    try:
+        with closing(sqlite3.connect(f"{address.absolute().as_uri()}?mode=ro", uri=True)) as state:
+            (schema,) = state.execute("select version_num from alembic_version").fetchone()
+            (number,) = state.execute("select count(*) from users where disabled_us is null").fetchone()
+    except (sqlite3.Error, TypeError) as error:
+        return Finding(what, "fault", f"{shown(address)} cannot be read: {error}")
+    if schema > SCHEMA:
+        return Finding(
+            what, "fault", f"{shown(address)} was written by a newer labkit (schema {schema}): install that"
+        )
+    return Finding(what, "ok", f"{number:,} may log in; {shown(address)} has schema {schema}")
+
+
+def _signing_keys(settings: Settings) -> Finding:
+    from labkit.server.accounts import signing_keys
+
+    what, file = "service's key", signing_keys.file(settings)
+    in_variable = signing_keys.VARIABLE in os.environ
+    if not in_variable and not file.exists():
+        return Finding(what, "note", f"none yet: the first start makes {shown(file)}")
+    try:
+        signing_keys.found(settings)
+    except (LabkitError, OSError) as error:
+        return Finding(what, "fault", str(error))
+    words = f"in {signing_keys.VARIABLE}" if in_variable else f"{shown(file)}, for you alone"
+    return Finding(what, "ok", words)

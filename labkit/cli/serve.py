@@ -5,6 +5,7 @@ The packages of the extra `[server]` are loaded when one of them runs, not befor
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,7 +20,13 @@ from labkit.cli.which_lab import lab_option
 from labkit.errors import MissingPackage
 from labkit.lab import Lab
 
-PACKAGES = ("alembic", "argon2", "fastapi", "joserfc", "python_multipart", "sqlalchemy", "uvicorn")
+PACKAGES = ("alembic", "argon2", "fastapi", "httpx2", "joserfc", "python_multipart", "sqlalchemy", "uvicorn")
+
+
+def lacking() -> str | None:
+    """Which packages the service lacks and how to get them; None where all are here."""
+    names = [name for name in PACKAGES if find_spec(name) is None]
+    return f"labkit serve needs {', '.join(names)}: pip install 'labkit[server]'" if names else None
 
 
 @click.group(invoke_without_command=True)
@@ -48,8 +55,8 @@ def serve(
     workers: int,
 ) -> None:
     """Serve the lab over HTTP, to the users that `labkit serve users add` made."""
-    if lacking := [name for name in PACKAGES if find_spec(name) is None]:
-        raise MissingPackage(f"labkit serve needs {', '.join(lacking)}: pip install 'labkit[server]'")
+    if words := lacking():
+        raise MissingPackage(words)
     if context.invoked_subcommand is not None:
         given = [
             f"--{name.replace('_', '-')}"
@@ -60,6 +67,7 @@ def serve(
             raise click.UsageError(f"Put {' and '.join(given)} after {context.invoked_subcommand} ….")
         return
     from labkit.server import settings
+    from labkit.server.accounts.oidc.configuration import Oidc
     from labkit.server.serving import serve as run
 
     run(
@@ -72,6 +80,7 @@ def serve(
             origins=origins or settings.ORIGINS,
             trusted_proxies=proxies,
             models=None if models is None else models.absolute(),
+            oidc=Oidc.from_environment(os.environ),
             workers=workers,
         ),
         said=click.echo,

@@ -6,6 +6,7 @@ never from the command line, which others can see; one that is made up is shown 
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import click
 from labkit.cli.output import json_option
 from labkit.cli.service_state import database_option, day, opened, show
 from labkit.cli.which_lab import lab_option
+from labkit.errors import DefinitionError
 
 password_option: Callable[[Any], Any] = click.option(
     "--password-file",
@@ -48,7 +50,7 @@ def add_user(
     database: str | None,
 ) -> None:
     """Add the user NAME. On a terminal its password is asked for, else one is made up and shown."""
-    from labkit.server import accounts, passwords
+    from labkit.server.accounts import accounts, passwords
 
     with opened(path, database, is_new=True) as state:
         with state.reading() as rows:
@@ -70,7 +72,7 @@ def add_user(
 @database_option
 def change_password(name: str, password_file: Path | None, path: str | None, database: str | None) -> None:
     """Give NAME another password. All its log-ins end; its tokens go on."""
-    from labkit.server import accounts, passwords
+    from labkit.server.accounts import accounts, passwords
 
     with opened(path, database) as state:
         with state.reading() as rows:
@@ -90,11 +92,33 @@ def change_password(name: str, password_file: Path | None, path: str | None, dat
 @database_option
 def disable_user(name: str, path: str | None, database: str | None) -> None:
     """End all log-ins and tokens of NAME, for good. What it asked stays."""
-    from labkit.server import accounts
+    from labkit.server.accounts import accounts
 
     with opened(path, database) as state, state.writing() as rows:
         accounts.disable(rows, name)
     click.echo(f"{name} is disabled: its log-ins and tokens hold no more.")
+
+
+@users.command("link")
+@click.argument("name")
+@click.option(
+    "--subject", required=True, help="What the identity provider calls the user in its ID tokens (sub)."
+)
+@lab_option
+@database_option
+def link_user(name: str, subject: str, path: str | None, database: str | None) -> None:
+    """Have NAME log in by the identity provider of LABKIT_SERVE_OIDC_ISSUER. Its log-ins end."""
+    from labkit.server.accounts.oidc import identities
+    from labkit.server.accounts.oidc.configuration import Oidc
+
+    oidc = Oidc.from_environment(os.environ)
+    if oidc is None:
+        raise DefinitionError(
+            "No identity provider is configured: set LABKIT_SERVE_OIDC_ISSUER and _CLIENT_ID."
+        )
+    with opened(path, database) as state, state.writing() as rows:
+        identities.link(rows, name, oidc.issuer, subject)
+    click.echo(f"{name} is {subject} of {oidc.issuer} from now on; its log-ins have ended.")
 
 
 @users.command("list")
@@ -103,7 +127,7 @@ def disable_user(name: str, path: str | None, database: str | None) -> None:
 @database_option
 def list_users(as_json: bool, path: str | None, database: str | None) -> None:
     """List users, and what they are in which workspace."""
-    from labkit.server import accounts
+    from labkit.server.accounts import accounts
 
     with opened(path, database) as state, state.reading() as rows:
         told = [
@@ -121,7 +145,7 @@ def list_users(as_json: bool, path: str | None, database: str | None) -> None:
 
 def _password(file: Path | None) -> tuple[str, bool]:
     """A password, and whether it was made up here."""
-    from labkit.server.first_admin import password_in
+    from labkit.server.accounts.first_admin import password_in
 
     if file is not None:
         return password_in(file), False

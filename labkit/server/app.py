@@ -11,31 +11,36 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from labkit.server import (
+from labkit.server import openapi, pages, problems
+from labkit.server.guard import guarded
+from labkit.server.lifespan import lifespan
+from labkit.server.routes import (
     auth,
+    blocks,
+    estimates,
     execute,
     executions,
     models,
-    openapi,
-    own_tokens,
-    problems,
+    oidc,
     providers,
-    streams,
+    runs,
+    tokens,
     workspaces,
 )
-from labkit.server.guard import guarded
-from labkit.server.lifespan import lifespan
 from labkit.server.service import Service
 
 BASE = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
-    own_tokens.router,
+    oidc.router,
+    tokens.router,
     workspaces.router,
     models.router,
     providers.router,
+    blocks.router,
+    estimates.router,
     execute.router,
-    streams.router,
+    runs.router,
     executions.router,
 )
 
@@ -76,4 +81,5 @@ def make_app(service: Service) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=BASE)
+    app.include_router(pages.router)
     return app

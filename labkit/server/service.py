@@ -12,24 +12,23 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request
 from sqlalchemy import select
 
-from labkit import keys, provenance
-from labkit.catalog.model import Model
-from labkit.errors import DefinitionError
+from labkit import provenance
 from labkit.lab import Lab
-from labkit.nearest import near
 from labkit.prompts import Prompt
-from labkit.server import history, idempotency, passwords, signing_keys
-from labkit.server.access_tokens import Signer
-from labkit.server.blocks import Blocks
-from labkit.server.board import Board
-from labkit.server.holding import holding
-from labkit.server.index import Index
+from labkit.server.accounts import passwords, signing_keys
+from labkit.server.accounts.access_tokens import Signer
+from labkit.server.accounts.holding import holding
+from labkit.server.accounts.oidc import identities
+from labkit.server.accounts.oidc.provider import Provider
+from labkit.server.executions import history, idempotency
+from labkit.server.executions.blocks import Blocks
+from labkit.server.executions.index import Index
+from labkit.server.model_list import ModelList
 from labkit.server.settings import Settings
 from labkit.server.state import State
 from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Execution
-from labkit.visible import quoted
-from labkit.weights.folder import read as weights_of
+from labkit.server.streams.board import Board
 
 DAY_US = 86_400_000_000
 MOST_VERSIONS = 1_000
@@ -52,9 +51,11 @@ class Service:
         self.signer = Signer(signing_keys.found(settings))
         self.turns = passwords.Turns()
         self.state = State(settings.database)
+        self.oidc = self._provider()
         self.lab = lab or Lab(settings.lab)
         self.folder = Path.cwd()
         self.origin = provenance.collect(self.folder)
+        self.models = ModelList(self.lab.models, self.folder)
         self.blocks = Blocks(self.lab.store)
         self.index = Index(self.state, self.lab.store)
         self.board = Board(self.state, holding=holding, rebuilt=self.runs)
@@ -89,30 +90,13 @@ class Service:
         self.lab.store.close()
         self.state.close()
 
-    # -- the catalog -----------------------------------------------------------------------------
-
-    def find_model(self, name: str) -> Model | None:
-        """The model of that id, alias or bare name; never a file of this machine."""
-        if name.startswith("local:"):
+    def _provider(self) -> Provider | None:
+        oidc = self.settings.oidc
+        if oidc is None:
             return None
-        try:
-            return self.lab.models.get(name)
-        except DefinitionError:
-            return None
-
-    def no_model(self, name: str) -> str:
-        """That there is none of that name, and the nearest there are."""
-        names = [known for model in self.lab.models for known in (model.id, *model.aliases)]
-        likest = near(name, names)
-        hint = f"The nearest: {', '.join(likest)}. " if likest else ""
-        return f"there is no model {quoted(name)}. {hint}GET /api/v1/models lists them."
-
-    def is_ready(self, model: Model) -> bool:
-        """Whether it could be asked: its key is found, or its weights are here. Nobody is contacted."""
-        if model.dialect == "local":
-            path = None if model.weights is None else model.weights.path
-            return path is not None or weights_of(model.name) is not None
-        return keys.state(model, folder=self.folder) != "missing"
+        with self.state.reading() as rows:
+            identities.check(rows, oidc)
+        return Provider(oidc, self.settings.url)
 
     def versions(self, prompt: Prompt) -> dict[str, int]:
         """The prompt's version in the lab, by its name; it is saved there if it is not yet."""
@@ -123,8 +107,6 @@ class Service:
                 self._versions.clear()
             known = self._versions[prompt.hash] = {prompt.name: saved.version or 1}
         return known
-
-    # -- for the streams -------------------------------------------------------------------------
 
     def runs(self, run_id: str) -> list[dict[str, Any]]:
         """The `PromptRun`s of a run, whole."""

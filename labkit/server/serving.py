@@ -25,10 +25,11 @@ from uvicorn.supervisors import Multiprocess
 from labkit.errors import DefinitionError, RunBusy
 from labkit.lab import Lab
 from labkit.paths import shown
-from labkit.server import first_admin, signing_keys, streams
+from labkit.server.accounts import first_admin, signing_keys
 from labkit.server.app import make_app
+from labkit.server.routes import runs as streams
 from labkit.server.service import Service
-from labkit.server.settings import Settings
+from labkit.server.settings import LOCK, Settings
 from labkit.server.state import State
 from labkit.server.state.tables import User
 
@@ -36,7 +37,6 @@ _SETTINGS = "LABKIT_SERVE_SETTINGS"
 """How a worker is told its settings."""
 GRACE_S = 3
 """How long requests that are under way may take once the service is to end."""
-LOCK = "service"
 HUNG_S = 30
 """A worker that does not answer its supervisor for so long is replaced. One that starts on a busy machine
 needs more than uvicorn's five seconds."""

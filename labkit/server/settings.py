@@ -13,9 +13,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from labkit.errors import DefinitionError
+from labkit.server.accounts.oidc.configuration import Oidc
 from labkit.visible import quoted
 
 ORIGINS = ("http://localhost:5173", "http://localhost:5174")
+LOCK = "service"
+"""What the one service of a lab holds in it."""
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -44,6 +47,8 @@ class Settings:
     """The key of the JWTs, as base64url; None: in a file beside the state."""
     session_idle_s: float = 8 * 3600
     session_life_s: float = 7 * 86_400
+    oidc: Oidc | None = None
+    """The identity provider that one may log in by."""
     workers: int = 1
     index_every_s: float = 5.0
     """How often what notebooks asked comes into the history."""
@@ -101,6 +106,7 @@ class Settings:
             parts = urlsplit(origin)
             if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
                 faults.append(f"--origin is {quoted(origin)}; give it as http://name[:port], without a path.")
+        faults += self.oidc.faults() if self.oidc is not None else ()
         if faults:
             raise DefinitionError(faults)
         return self

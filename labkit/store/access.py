@@ -188,6 +188,11 @@ class Access:
         """Whether there is a lab: its file, or a journal that waits to be folded into one. Makes nothing."""
         return database.exists(self.path) or any(True for _ in self.folder.journals())
 
+    def fingerprint(self) -> tuple[object, ...]:
+        """Something else whenever the file, DuckDB's own log or a journal changed. It opens none of them."""
+        journals = [(str(name), status.st_size) for name, status in self.folder.journals()]
+        return (*database.stamps(self.path), *journals)
+
     # -- one opening -------------------------------------------------------------------------
 
     def _open(self, stack: contextlib.ExitStack, wait_s: float) -> Reading:

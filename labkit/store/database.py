@@ -253,6 +253,19 @@ def log_bytes(path: Path) -> int:
         return 0
 
 
+def stamps(path: Path) -> list[tuple[int, int] | None]:
+    """Size and time of change of the file and of its log; None for one that is not there."""
+    found: list[tuple[int, int] | None] = []
+    for file in (path, _log(path)):
+        try:
+            status = file.stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_size, status.st_mtime_ns))
+    return found
+
+
 def _log(path: Path) -> Path:
     return path.with_name(path.name + ".wal")
 

@@ -89,6 +89,10 @@ class Store(Frames):
         nothing. Raises `StoreError` if that cannot be told."""
         return self._shared.access.is_there()
 
+    def fingerprint(self) -> tuple[object, ...]:
+        """Something else whenever the lab or its journals changed; opens nothing."""
+        return self._shared.access.fingerprint()
+
     # -- writing ---------------------------------------------------------------------------------
 
     def writer(self) -> Writer:

@@ -246,13 +246,13 @@ LAB_COMMANDS = [["runs"], ["show"], ["sql", "select 1"], ["backup", "copy.duckdb
 
 
 def test_every_command_that_reads_a_lab_is_tried_without_one() -> None:
-    """The list is complete: each command with `--lab` stands in it, but for `doctor`."""
+    """The list is complete: each command with `--lab` stands in it, but for `doctor` and `serve`."""
     from labkit.cli.main import labkit
 
     reading = {
         name for name, command in labkit.commands.items() if any(one.name == "path" for one in command.params)
     }
-    assert reading == {words[0] for words in LAB_COMMANDS} | {"doctor"}
+    assert reading == {words[0] for words in LAB_COMMANDS} | {"doctor", "serve"}
 
 
 @pytest.mark.parametrize("words", LAB_COMMANDS)

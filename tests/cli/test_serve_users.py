@@ -16,11 +16,11 @@ from click.testing import CliRunner, Result
 from sqlalchemy import select
 
 from labkit.cli.main import labkit as command_line
-from labkit.server import passwords
+from labkit.server.accounts import passwords
+from labkit.server.accounts.tokens import is_whole
 from labkit.server.settings import Settings
 from labkit.server.state import State
 from labkit.server.state.tables import User
-from labkit.server.tokens import is_whole
 
 Call = Callable[..., Result]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import click
 import duckdb
 import pytest
 
@@ -79,13 +81,16 @@ def test_every_public_name_is_in_the_reference(site: Path, room: str) -> None:
 
 def test_every_command_is_in_the_reference(site: Path) -> None:
     """Each command has a heading, each of its options a row."""
-    from labkit.cli.main import labkit as command
+    from labkit.cli.main import labkit
 
     page = (site / "reference" / "commands.html").read_text(encoding="utf-8")
-    for name, one in command.commands.items():
-        assert f"labkit {name}" in page
-        for param in one.params:
+    left: list[tuple[str, click.Command]] = [("labkit", labkit)]
+    for name, command in left:
+        assert name in page
+        for param in command.params:
             assert param.param_type_name == "argument" or param.opts[0] in page, (name, param.opts)
+        if isinstance(command, click.Group):
+            left += [(f"{name} {below}", one) for below, one in command.commands.items()]
 
 
 def test_every_error_has_its_cause_and_cure() -> None:
@@ -121,6 +126,36 @@ def test_every_variable_is_told() -> None:
     assert not read - told - {"JPY_SESSION_NAME"}  # Jupyter's own, for the notebook's name
     ours = {name for name in told if name.startswith("LABKIT_")} - {"LABKIT_BROWSER"}  # the tests' own
     assert ours <= read
+
+
+def test_the_service_is_told_whole() -> None:
+    """The page of the service has a row for each of its addresses and for nothing else, and names what is
+    taken of a request, each status, each option of `labkit serve` and each of its variables."""
+    from labkit.cli.serve import serve
+
+    page = (ROOT / "docs" / "reference" / "service.md").read_text(encoding="utf-8")
+    described = json.loads((ROOT / "docs" / "reference" / "openapi.json").read_text(encoding="utf-8"))
+    calls = {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, operations in described["paths"].items()
+        for method in operations
+    }
+    assert set(re.findall(r"^\| `((?:GET|POST|PUT|DELETE) /\S+)` \|", page, re.MULTILINE)) == calls
+    names = set(re.findall(r"`([^`\n]+)`", page))
+    operations = [one for operations in described["paths"].values() for one in operations.values()]
+    parameters = [one for operation in operations for one in operation.get("parameters", ())]
+    taken = {one["name"] for one in parameters if one["in"] == "query"}
+    taken |= set(described["components"]["schemas"]["Execute"]["properties"])
+    assert not taken - names
+    assert not {option for param in serve.params for option in param.opts} - names
+    statuses = {status for one in operations for status in one["responses"] if status >= "400"}
+    rows = re.findall(r"^\| (\d{3}(?:, \d{3})*) \|", page, re.MULTILINE)
+    assert statuses <= set(", ".join(rows).split(", "))
+    sources = "".join(path.read_text(encoding="utf-8") for path in SOURCES)
+    variables = set(re.findall(r'"(LABKIT_SERVE_[A-Z_]+)"', sources)) - {
+        "LABKIT_SERVE_SETTINGS"
+    }  # for workers
+    assert variables == {name for name in names if name.startswith("LABKIT_SERVE_")}
 
 
 def _variables(path: Path) -> Iterator[str]:

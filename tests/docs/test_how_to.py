@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "how-to"
 PAGES = sorted(path for path in FOLDER.glob("*.md") if path.name != "index.md")
 ADDRESS = "http://127.0.0.1:8000/v1"
+SERVICE = "http://127.0.0.1:8000"
+SERVE = "labkit serve"
 LONGEST_PAGE = 60
 
 
@@ -23,8 +30,11 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w+)\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
+SERVING = [page for page in PAGES if f"\n{SERVE} " in page.read_text(encoding="utf-8")]
+
+
 @pytest.mark.alone
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [one for one in PAGES if one not in SERVING], ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs(page: Path, here: Path, endpoint: str) -> None:
     """Python in one notebook's namespace, `labkit` commands in the same folder; on the real local models, and
     on a real server where the page names an endpoint."""
@@ -46,6 +56,49 @@ def test_the_code_of_a_page_runs(page: Path, here: Path, endpoint: str) -> None:
     lab = names["lab"]
     assert lab.sql("from scores where error is not null").empty
     assert set(lab.generations()["status"]) <= {"done", "stopped"}
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("page", SERVING, ids=lambda page: page.stem)
+def test_the_code_of_a_page_about_the_service_runs(
+    page: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commands in a shell that keeps its variables, its Python beside them; what `labkit serve` starts
+    gets a free port and ends with the page, and answers no request with a problem."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    address = SERVICE
+    with ExitStack() as services:
+        for language, text in blocks(page):
+            if text.strip() == SERVE:
+                address = services.enter_context(serving())
+            elif language == "sh":
+                assert "about:blank" not in shell(text.replace(SERVICE, address), monkeypatch)
+            elif language == "python":
+                exec(compile(text.replace(SERVICE, address), page.name, "exec"), {})
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """The address of a service of the lab in this folder."""
+    command = [*SERVE.split(), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service:
+        try:
+            assert service.stdout is not None
+            yield service.stdout.readline().split()[-1]
+        finally:
+            service.terminate()
+
+
+def shell(text: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the commands print; the variables that they export are there for what comes after."""
+    script = f"set -e\n{text}\nenv -0 >variables"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    for line in Path("variables").read_text().split("\0"):
+        name, equals, value = line.partition("=")
+        if equals:
+            monkeypatch.setenv(name, value)
+    return done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -180,7 +180,7 @@ def together() -> Callable[[str, State | str, int], list[str]]:
 
 TOGETHER = """
 import multiprocessing, sys
-from labkit.server import budgets, idempotency
+from labkit.server.executions import budgets, idempotency
 from labkit.server.problems import Problem
 from labkit.server.state import State
 from labkit.server.state.tables import *

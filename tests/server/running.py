@@ -14,7 +14,7 @@ import httpx2
 import uvicorn
 
 import labkit as lk
-from labkit.server import accounts, passwords
+from labkit.server.accounts import accounts, passwords
 from labkit.server.app import make_app
 from labkit.server.service import Service
 from labkit.server.settings import Settings
@@ -84,7 +84,7 @@ def running(folder: Path, models: Sequence[lk.Model] = (), **settings: Any) -> I
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         path = folder / "lab.duckdb"
-        settings = {"index_every_s": 0.2, **settings}
+        settings = {"index_every_s": 1.0, **settings}
         service = Service(Settings(lab=path, port=port, **settings), lk.Lab(path, models=list(models)))
         people(service)
         config = uvicorn.Config(

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import delete, select
 
 import labkit as lk
-from labkit.server import history
-from labkit.server.index import Index
+from labkit.server.executions import history
+from labkit.server.executions.index import Index
 from labkit.server.state import State
 from labkit.server.state.tables import Execution, Meta
 from tests.server.running import Running

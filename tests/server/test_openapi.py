@@ -20,7 +20,7 @@ from sqlalchemy import select
 from labkit.catalog.model import Model
 from labkit.prompts import Block, Prompt
 from labkit.providers.script import Script
-from labkit.server import tokens
+from labkit.server.accounts import tokens
 from labkit.server.app import make_app
 from labkit.server.service import Service
 from labkit.server.settings import Settings

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import make_url, text, update
 from sqlalchemy.exc import IntegrityError
 
 from labkit.errors import DefinitionError, StoreError
-from labkit.server.state import State, database
+from labkit.server.state import State, database, migration
 from labkit.server.state.tables import Base, Meta
 
 Together = Callable[[str, "State | str", int], list[str]]
@@ -261,3 +263,10 @@ def test_a_kill_in_mid_transaction_leaves_what_was(state: State) -> None:
     set_n(again, 2)
     assert n_of(state) == 2
     again.close()
+
+
+def test_the_newest_migration_is_known_by_name() -> None:
+    """What a database is compared with when it is opened is the newest of the migrations."""
+    config = Config()
+    config.set_main_option("script_location", str(migration.MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == database.SCHEMA

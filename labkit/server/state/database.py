@@ -178,6 +178,7 @@ def _make_file(file: Path) -> None:
 def _sqlite(where: Address) -> Engine:
     engine = create_engine(
         where.url,
+        hide_parameters=True,  # they may be hashes of secrets
         connect_args={"timeout": BUSY_S, "check_same_thread": False},
         pool_size=8,
         max_overflow=56,
@@ -223,6 +224,7 @@ def _postgres(where: Address) -> Engine:
     ends = {"connect_timeout": BUSY_S, "tcp_user_timeout": BUSY_S * 1000}
     return create_engine(
         where.url,
+        hide_parameters=True,  # they may be hashes of secrets
         connect_args={name: value for name, value in ends.items() if name not in where.url.query},
         pool_size=8,
         max_overflow=56,

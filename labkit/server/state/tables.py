@@ -12,11 +12,13 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+_JSON = JSON(none_as_null=True)
+
 
 class Base(DeclarativeBase):
     """All tables of the service."""
 
-    type_annotation_map = {str: Text, int: BigInteger, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 - read by SQLAlchemy
+    type_annotation_map = {str: Text, int: BigInteger, dict[str, Any]: _JSON, list[Any]: _JSON}  # noqa: RUF012 - read by SQLAlchemy
 
 
 # -- who may ask -------------------------------------------------------------------------------------
@@ -51,6 +53,22 @@ class Session(Base):
     secret_hash: Mapped[str | None] = mapped_column(unique=True)
     created_us: Mapped[int]
     seen_us: Mapped[int]
+    ends_us: Mapped[int]
+    log_out_address: Mapped[str | None]
+    """Where a browser goes to end its log-in at the identity provider too."""
+
+
+class OidcLogIn(Base):
+    """A log-in that a browser began at the identity provider; deleted when it comes back."""
+
+    __tablename__ = "oidc_log_ins"
+
+    state_hash: Mapped[str] = mapped_column(primary_key=True)
+    browser_hash: Mapped[str] = mapped_column(index=True)
+    nonce: Mapped[str]
+    verifier: Mapped[str]
+    address: Mapped[str] = mapped_column(index=True)
+    """Where it was begun from."""
     ends_us: Mapped[int]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 import labkit as lk
-from labkit.server.index import Index
+from labkit.server.executions.index import Index
 from labkit.server.state import State
 from labkit.server.state.tables import Execution, Meta
 from tests.server.processes.serve_process import ServeProcess

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx2
 
-from labkit.server import accounts
+from labkit.server.accounts import accounts
 from labkit.server.state import State
 from tests.faults.channel import Channel
 from tests.server.running import KEPT, PASSWORD, PEOPLE

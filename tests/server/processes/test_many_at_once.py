@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from labkit.server import accounts, budgets
+from labkit.server.accounts import accounts
+from labkit.server.executions import budgets
 from labkit.server.state import State
 from tests.faults.channel import Channel
 from tests.server.processes.serve_process import ServeProcess

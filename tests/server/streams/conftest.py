@@ -19,15 +19,15 @@ import uvicorn
 from sqlalchemy import select
 
 from labkit.records import Cell, Generation
-from labkit.server import accounts, passwords
+from labkit.server.accounts import accounts, passwords
 from labkit.server.app import make_app
-from labkit.server.board import Board
-from labkit.server.run_stream import RunStream
 from labkit.server.service import Service
 from labkit.server.serving import bounded
 from labkit.server.settings import Settings
 from labkit.server.state import State
 from labkit.server.state.tables import ServedRun, User
+from labkit.server.streams.board import Board
+from labkit.server.streams.run_stream import RunStream
 
 RUN = "run-1"
 PASSWORD = "correct horse"
@@ -213,7 +213,7 @@ def read() -> Callable[..., Client]:
             await frames.aclose()
 
         async def in_time() -> None:
-            await asyncio.wait_for(take(), 20)
+            await asyncio.wait_for(take(), 60)
 
         asyncio.run(in_time())
         return client

@@ -17,12 +17,12 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from labkit.server import board as board_module
-from labkit.server import event_writer
-from labkit.server.board import Board
-from labkit.server.principal import Principal
+from labkit.server.accounts.principal import Principal
 from labkit.server.state import State
 from labkit.server.state.tables import Event, Meta, ServedRun
+from labkit.server.streams import board as board_module
+from labkit.server.streams import event_writer
+from labkit.server.streams.board import Board
 
 RUN = "run-1"
 A, B = "scripted/a", "scripted/b"
@@ -282,6 +282,20 @@ def test_a_run_that_is_gone_on_with_is_numbered_on(
     assert client.texts == {A: ""}
 
 
+def test_two_that_tell_of_one_run_hold_up_nothing(
+    boards: Callable[..., Board], new_script: Any, read: Read, state: State
+) -> None:
+    """Where a run is told of by two processes, each numbers on after what the other wrote."""
+    one, other = (new_script(boards().open(RUN, {A: A, B: B})) for _ in range(2))
+    for number, (script, model) in enumerate(((one, A), (other, B), (one, A), (other, B)), 1):
+        script.text(model, "word ")
+        until(lambda: len(kept(state)) == number)  # noqa: B023 - called at once
+    one.end()
+    client = read(boards())
+    assert client.texts == {A: "word word ", B: "word word "}
+    assert client.ids == [f"{RUN}-{number}" for number in range(1, 6)]
+
+
 def test_an_unknown_number_begins_at_the_beginning(board: Board, script: Any, read: Read) -> None:
     """A reader that names an event that is not there gets all of them."""
     told(script)
@@ -509,7 +523,7 @@ def test_a_reload_loses_nothing(
 
 ANOTHER = """
 import sys, time, types
-from labkit.server.board import Board
+from labkit.server.streams.board import Board
 from labkit.server.state import State
 
 board = Board(State(sys.argv[1]), holding=lambda rows, who: set(), rebuilt=lambda run: [])
@@ -517,6 +531,7 @@ stream = board.open("run-1", {})
 cells = [types.SimpleNamespace(model=model) for model in ("scripted/a", "scripted/b")]
 for cell in cells:
     stream.sent(cell, 1)
+print("begun", flush=True)
 for number in range(100_000):
     stream.text(cells[number % 2], f"{number} ")
     time.sleep(0.001)
@@ -529,10 +544,14 @@ def test_what_was_seen_survives_a_kill(
     """Where the process that drives a run is killed, what its readers saw is there; whoever then tells of the
     run's end goes on after it, in the stream of those who read still."""
     boards()
-    other = subprocess.Popen([sys.executable, "-c", ANOTHER, str(state.address)])
+    other = subprocess.Popen(
+        [sys.executable, "-c", ANOTHER, str(state.address)], stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == "begun\n"
     seen = read(boards(), enough=lambda client: len(client.ids) > 20)
     other.send_signal(signal.SIGKILL)
-    other.wait()
+    other.communicate()
     last = int(seen.last_id.rpartition("-")[2])
     with state.reading() as rows:
         stored = rows.scalar(select(func.max(Event.number)).where(Event.run_id == RUN))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from labkit.server import sse
-from labkit.server.stream_events import StreamEvent, said
+from labkit.server.streams import sse
+from labkit.server.streams.stream_events import StreamEvent, said
 
 RUN = "run-1"
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from labkit.server import sse, streams
+from labkit.server.routes import runs as streams
 from labkit.server.state.tables import ServedRun
+from labkit.server.streams import sse
 
 RUN = "run-1"
 A = "scripted/a"

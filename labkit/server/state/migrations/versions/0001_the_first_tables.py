@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.Column("user", sa.Text(), nullable=True),
         sa.Column("what", sa.Text(), nullable=False),
-        sa.Column("detail", sa.JSON(), nullable=True),
+        sa.Column("detail", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_table(
@@ -54,7 +54,7 @@ def upgrade() -> None:
         sa.Column("user", sa.Text(), nullable=True),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("asked", sa.Text(), nullable=False),
-        sa.Column("blocks", sa.JSON(), nullable=False),
+        sa.Column("blocks", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("completed_us", sa.BigInteger(), nullable=True),
@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.Column("prompt", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("more", sa.JSON(), nullable=False),
+        sa.Column("more", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("executions", schema=None) as batch_op:
@@ -90,9 +90,23 @@ def upgrade() -> None:
     op.create_table(
         "meta",
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("value", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
+    op.create_table(
+        "oidc_log_ins",
+        sa.Column("state_hash", sa.Text(), nullable=False),
+        sa.Column("browser_hash", sa.Text(), nullable=False),
+        sa.Column("nonce", sa.Text(), nullable=False),
+        sa.Column("verifier", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("ends_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("state_hash"),
+    )
+    with op.batch_alter_table("oidc_log_ins", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_oidc_log_ins_address"), ["address"], unique=False)
+        batch_op.create_index(batch_op.f("ix_oidc_log_ins_browser_hash"), ["browser_hash"], unique=False)
+
     op.create_table(
         "spending",
         sa.Column("run_id", sa.Text(), nullable=False),
@@ -158,7 +172,7 @@ def upgrade() -> None:
         sa.Column("ended_us", sa.BigInteger(), nullable=True),
         sa.Column("stop_asked_us", sa.BigInteger(), nullable=True),
         sa.Column("events", sa.BigInteger(), nullable=False),
-        sa.Column("asked", sa.JSON(), nullable=True),
+        sa.Column("asked", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"],
             ["users.id"],
@@ -176,6 +190,7 @@ def upgrade() -> None:
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("seen_us", sa.BigInteger(), nullable=False),
         sa.Column("ends_us", sa.BigInteger(), nullable=False),
+        sa.Column("log_out_address", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"],
             ["users.id"],
@@ -192,8 +207,8 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("secret_hash", sa.Text(), nullable=False),
-        sa.Column("scopes", sa.JSON(), nullable=False),
-        sa.Column("workspaces", sa.JSON(), nullable=True),
+        sa.Column("scopes", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("workspaces", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("ends_us", sa.BigInteger(), nullable=False),
         sa.Column("revoked_us", sa.BigInteger(), nullable=True),

@@ -1,0 +1,210 @@
+"""What users and workspaces may spend in a day and in a month, of UTC: set aside before a run is asked,
+settled after.
+
+`reserve` belongs into the `state.writing()` block that admits a run: what it reads then stays true until it
+has written, so that no two runs take the same money. A run counts on the day it was admitted, however long
+it goes; a changed limit holds from the next admission on. Nothing is freed by time: a run that was killed
+keeps its reservation until it is settled. It does not know what a run costs; one that costs more than its
+worst case, because a provider bills more than it was asked for, is counted as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Literal
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from labkit.dollars import at_least, at_most, usd
+from labkit.errors import DefinitionError
+from labkit.server.accounts.principal import Principal
+from labkit.server.problems import Problem
+from labkit.server.state.tables import Budget, DaySpending, Spending
+
+Kind = Literal["user", "workspace"]
+Period = Literal["day", "month"]
+_UNIT = 10**12
+MOST_USD = 9_000_000
+"""So much the tables' columns hold, in millionths of a millionth."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A budget and what is left of it. `resets` is when its period ends, in UTC with `Z`."""
+
+    kind: str
+    subject: str
+    period: str
+    limit_usd: float
+    left_usd: float
+    resets: str
+
+    def lacking(self, worst_usd: float) -> str:
+        """Why a run that may cost so much does not fit, in words."""
+        whose = "Your budget" if self.kind == "user" else f"The budget of workspace {self.subject!r}"
+        told = (
+            f"{whose} of USD {usd(self.limit_usd)} a {self.period} has USD {at_least(self.left_usd)} left, "
+            f"and this may cost up to USD {at_most(worst_usd)}."
+        )
+        if worst_usd > self.limit_usd:
+            return f"{told} That is more than the whole budget: ask fewer models, or for less."
+        return f"{told} It resets at {self.resets}."
+
+
+def reserve(
+    session: Session, run_id: str, user_id: str, workspace: str, worst_usd: float | None, at_us: int
+) -> bool:
+    """Set aside what the run may cost at worst, from every budget of its user and workspace; whether there is
+    one.
+
+    `worst_usd` None: some model's price is not known. Raises `Problem` 402 where a budget has less left, or
+    where there is one and the price is not known; then nothing is set aside.
+    """
+    known = worst_usd is not None and worst_usd <= MOST_USD
+    worst = cost_pusd(worst_usd) if known and worst_usd is not None else 0
+    holding = list(_standings(session, _applies(user_id, [workspace]), at_us))
+    lacking = [standing for standing, left in holding if not known or (worst and left < worst)]
+    if lacking:
+        raise _refused(lacking, worst_usd)
+    run = Spending(
+        run_id=run_id,
+        user_id=user_id,
+        workspace=workspace,
+        day=_day(at_us).isoformat(),
+        reserved_pusd=worst,
+        spent_pusd=0,
+    )
+    session.add(run)
+    _take(session, run, worst)
+    return bool(holding)
+
+
+def settle(session: Session, run_id: str, cost_usd: float | None) -> None:
+    """The run ended and cost so much; None: that is not known, and all that was set aside counts as spent.
+
+    Done again, None changes nothing, and a cost that became known takes the place of what was assumed.
+    """
+    run = session.get(Spending, run_id)
+    if run is None:
+        return
+    assumed = run.spent_pusd + run.reserved_pusd
+    run.spent_pusd = assumed if cost_usd is None else cost_pusd(cost_usd)
+    run.reserved_pusd = 0
+    _take(session, run, run.spent_pusd - assumed)
+
+
+def left(session: Session, principal: Principal, at_us: int) -> list[Standing]:
+    """The budgets that hold for a user: their own, and those of the workspaces they may read."""
+    applies = _applies(principal.user_id, principal.readable())
+    return [standing for standing, _ in _standings(session, applies, at_us)]
+
+
+def listed(session: Session, at_us: int) -> list[Standing]:
+    """All budgets."""
+    return [standing for standing, _ in _standings(session, true(), at_us)]
+
+
+def set_limit(session: Session, kind: Kind, subject: str, period: Period, limit: Decimal | None) -> None:
+    """Let a user (`subject` is the id) or a workspace spend so many dollars a period; None: without a limit.
+
+    Raises `DefinitionError` for what is no sum of money.
+    """
+    found = session.get(Budget, (kind, subject, period))
+    if limit is None:
+        if found is not None:
+            session.delete(found)
+        return
+    if not limit.is_finite() or not 0 <= limit <= MOST_USD:
+        raise DefinitionError(f"A budget of USD {limit} is not possible: give 0 to {MOST_USD:,}.")
+    units = int((limit * _UNIT).to_integral_value(ROUND_FLOOR))
+    if found is None:
+        session.add(Budget(kind=kind, subject=subject, period=period, limit_pusd=units))
+    else:
+        found.limit_pusd = units
+
+
+def cost_pusd(cost_usd: float) -> int:
+    """A cost in whole millionths of a millionth of a dollar, rounded up.
+
+    Of a float it sees 15 digits: what comes after them is left over from adding.
+
+    >>> cost_pusd(0.1 + 0.2), cost_pusd(1e-13)
+    (300000000000, 1)
+    """
+    return int((Decimal(f"{cost_usd:.15g}") * _UNIT).to_integral_value(ROUND_CEILING))
+
+
+def _applies(user_id: str, workspaces: list[str]) -> ColumnElement[bool]:
+    return or_(
+        and_(Budget.kind == "user", Budget.subject == user_id),
+        and_(Budget.kind == "workspace", Budget.subject.in_(workspaces)),
+    )
+
+
+def _standings(session: Session, applies: ColumnElement[bool], at_us: int) -> Iterator[tuple[Standing, int]]:
+    """Each budget, with what is left of it in millionths of a millionth."""
+    day = _day(at_us)
+    first = day.replace(day=1)
+    spans = {
+        "day": (day, day + timedelta(days=1)),
+        "month": (first, (first + timedelta(days=31)).replace(day=1)),
+    }
+    budgets = session.scalars(
+        select(Budget).where(applies).order_by(Budget.kind, Budget.subject, Budget.period)
+    )
+    for budget in budgets.all():
+        begins, ends = spans[budget.period]
+        taken = session.scalar(
+            select(func.sum(DaySpending.taken_pusd)).where(
+                DaySpending.kind == budget.kind,
+                DaySpending.subject == budget.subject,
+                DaySpending.day >= begins.isoformat(),
+                DaySpending.day < ends.isoformat(),
+            )
+        )
+        remains = budget.limit_pusd - int(taken or 0)
+        yield (
+            Standing(
+                kind=budget.kind,
+                subject=budget.subject,
+                period=budget.period,
+                limit_usd=budget.limit_pusd / _UNIT,
+                left_usd=max(0, remains) / _UNIT,
+                resets=f"{ends.isoformat()}T00:00:00Z",
+            ),
+            remains,
+        )
+
+
+def _take(session: Session, run: Spending, more_pusd: int) -> None:
+    """Add to the sums of the run's day."""
+    for kind, subject in (("user", run.user_id), ("workspace", run.workspace)):
+        summed = session.get(DaySpending, (kind, subject, run.day))
+        if summed is None:
+            session.add(DaySpending(kind=kind, subject=subject, day=run.day, taken_pusd=more_pusd))
+        else:
+            summed.taken_pusd += more_pusd
+    session.flush()
+
+
+def _refused(lacking: list[Standing], worst_usd: float | None) -> Problem:
+    if worst_usd is None or not math.isfinite(worst_usd):
+        told = ["The price of a chosen model is not known, and a budget holds: it may not be asked here."]
+    else:
+        told = [one.lacking(worst_usd) for one in lacking]
+    return Problem(
+        402,
+        " ".join(told),
+        errors=told,
+        left_usd=min(one.left_usd for one in lacking),
+        resets=max(one.resets for one in lacking),
+    )
+
+
+def _day(at_us: int) -> date:
+    return datetime.fromtimestamp(at_us // 1_000_000, UTC).date()

@@ -1,0 +1,189 @@
+// Where a question is put together: workspace, models, blocks, prompt; what it may cost; and Run.
+
+import { ask, get, Refused } from "./api.js";
+import { alerts, choice, field, make, say, tick, visible } from "./dom.js";
+import * as draft from "./draft.js";
+import { count, usd } from "./numbers.js";
+
+const QUIET_MS = 300;
+
+export async function view({ me, go }) {
+  const may = me.workspaces.filter(({ role }) => role !== "viewer").map(({ name }) => name);
+  if (!may.length) {
+    const words = "You may read in your workspaces but not ask. Whoever runs the service can make you a member.";
+    return { title: "Ask", element: make("div", {}, make("h1", {}, "Ask"), make("p", {}, words)) };
+  }
+  const { told: models } = await get("/models");
+  return new Form(models, may, go).shown();
+}
+
+class Form {
+  constructor(models, workspaces, go) {
+    this.go = go;
+    const kept = draft.read();
+    const workspace = workspaces.includes(kept.workspace) ? kept.workspace : workspaces[0];
+    this.workspace = choice(workspaces.map((name) => [name, visible(name)]), workspace);
+    this.models = sorted(models).map((model) => new Choice(model, kept.models.includes(model.id)));
+    this.search = make("input", { type: "search", autocomplete: "off" });
+    this.none = make("p", { class: "soft", role: "status" });
+    this.blocks = [];
+    this.blockList = make("div", { class: "list" });
+    this.prompt = make("textarea", { rows: 8, required: true });
+    this.prompt.value = kept.prompt;
+    this.cost = make("p", { class: "cost", role: "status" });
+    this.trouble = alerts();
+    this.run = make("button", { class: "main" }, "Run");
+    this.chosenBlocks = new Set(kept.blocks);
+  }
+
+  async shown() {
+    const form = make(
+      "form", { onsubmit: (event) => this.submit(event), onchange: () => this.changed(), class: "ask" },
+      make("div", { class: "column" },
+        make("fieldset", {}, make("legend", {}, "Models"), field("Search by name", this.search), this.none,
+          make("div", { class: "list" }, this.models.map(({ row }) => row)))),
+      make("div", { class: "column" },
+        field("Workspace", this.workspace),
+        make("fieldset", {}, make("legend", {}, "Context blocks, put in front of the prompt"), this.blockList),
+        field("Prompt", this.prompt, "It is sent as it stands. Ctrl and Enter runs it."),
+        this.cost, this.trouble, this.run),
+    );
+    this.search.addEventListener("input", () => this.filter());
+    this.prompt.addEventListener("input", () => this.changed());
+    this.prompt.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+    });
+    this.workspace.addEventListener("change", () => this.listBlocks());
+    await this.listBlocks();
+    this.changed();
+    const element = make("div", {}, make("h1", {}, "Ask"), form);
+    return { title: "Ask", element, leave: () => clearTimeout(this.waiting) };
+  }
+
+  async listBlocks() {
+    try {
+      const { told } = await get("/blocks", { workspace_id: this.workspace.value });
+      this.blocks = told.map((block) => blockOf(block, this.chosenBlocks.has(block.hash)));
+      const none = make("p", { class: "soft" }, "No block is saved in this workspace.");
+      this.blockList.replaceChildren(...(this.blocks.length ? this.blocks.map(({ row }) => row) : [none]));
+      this.changed();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  filter() {
+    const words = this.search.value.toLowerCase().split(/\s+/);
+    let shown = 0;
+    for (const model of this.models) {
+      const fits = words.every((word) => model.name.includes(word));
+      model.row.hidden = !fits && !model.box.checked; // what is chosen stays in sight
+      shown += fits ? 1 : 0;
+    }
+    say(this.none, shown ? "" : "No model has that name.");
+  }
+
+  body() {
+    return {
+      prompt: this.prompt.value,
+      model_ids: this.models.filter(({ box }) => box.checked).map(({ id }) => id),
+      workspace_id: this.workspace.value,
+      context_blocks: this.blocks.filter(({ box }) => box.checked).map(({ box }) => box.value),
+    };
+  }
+
+  changed() {
+    const { prompt, model_ids: models, workspace_id: workspace, context_blocks: blocks } = this.body();
+    draft.keep({ prompt, models, workspace, blocks });
+    this.chosenBlocks = new Set(blocks);
+    this.key = null;
+    say(this.trouble, "");
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => this.estimate(), QUIET_MS);
+  }
+
+  async estimate() {
+    const body = this.body();
+    if (!body.model_ids.length || !body.prompt.trim()) {
+      say(this.cost, "Choose models and write a prompt: then its cost is told here.");
+      return;
+    }
+    try {
+      const { told } = await ask("POST", "/estimate", body);
+      if (JSON.stringify(body) === JSON.stringify(this.body())) say(this.cost, costWords(told, body.model_ids));
+    } catch (error) {
+      say(this.cost, error.message);
+    }
+  }
+
+  async submit(event) {
+    event.preventDefault();
+    const body = this.body();
+    if (!body.model_ids.length) return this.fail(new Error("Choose at least one model."));
+    // The same question sent again after a lost answer is not paid twice.
+    this.key ??= crypto.randomUUID();
+    this.run.disabled = true;
+    try {
+      const headers = { Prefer: "respond-async", "Idempotency-Key": this.key };
+      const { headers: answer } = await ask("POST", "/execute", body, headers);
+      const run = answer.get("Location").split("/").at(-2);
+      this.go(`#run/${run}`);
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.run.disabled = false;
+    }
+    return undefined;
+  }
+
+  fail(error) {
+    if (!(error instanceof Refused && error.status === 401)) say(this.trouble, visible(error.message));
+  }
+}
+
+class Choice {
+  constructor(model, checked) {
+    this.id = model.id;
+    const names = [model.id, model.name, ...(model.metadata?.aliases ?? [])];
+    this.name = names.join(" ").toLowerCase();
+    const lacks = model.metadata?.key === "missing";
+    const label = model.name === model.id.split("/").at(-1) ? model.id : `${model.name} (${model.id})`;
+    const details = [priceWords(model.pricing)];
+    if (model.contextWindow !== undefined) details.push(`context ${count(model.contextWindow)} tokens`);
+    const key = make("span", { class: lacks ? "warn" : null }, keyWords(model));
+    const shown = [details.join(" · "), " · ", key];
+    ({ row: this.row, box: this.box } = tick(visible(label), shown, { checked, value: model.id }));
+  }
+}
+
+function blockOf({ name, hash, length, beginning }, checked) {
+  const details = `${count(length)} characters: ${visible(beginning)}${length > beginning.length ? "…" : ""}`;
+  return tick(visible(name), [details], { checked, value: hash });
+}
+
+// Those that can be asked now come first, each half in the catalog's order.
+function sorted(models) {
+  const lacks = ({ metadata }) => metadata?.key === "missing";
+  return [...models.filter((model) => !lacks(model)), ...models.filter(lacks)];
+}
+
+function keyWords({ provider, metadata }) {
+  if (provider === "local") return "runs on the service's machine";
+  return metadata?.key === "not needed" ? "no key needed" : `key ${visible(metadata?.key ?? "unknown")}`;
+}
+
+export function priceWords(pricing) {
+  const { inputCostPer1kTokens: enter, outputCostPer1kTokens: leave } = pricing ?? {};
+  if (enter === undefined || leave === undefined) return "price not known";
+  if (enter === 0 && leave === 0) return "free";
+  return `USD ${usd(enter * 1000)} in, ${usd(leave * 1000)} out per 1M tokens`;
+}
+
+export function costWords({ low_usd: low, high_usd: high, unknown }, asked) {
+  const names = unknown.map(visible).join(", ");
+  const why = `no price or no longest answer is known of ${names}.`;
+  if (unknown.length === asked.length) return `What this costs is not known: ${why}`;
+  const range = usd(low) === usd(high) ? `USD ${usd(high)}` : `about USD ${usd(low)} to at most ${usd(high)}`;
+  if (unknown.length) return `This costs ${range}, and what is not counted in it: ${why}`;
+  return high ? `This costs ${range}, by how long the answers are.` : "This costs nothing.";
+}

@@ -1,0 +1,181 @@
+// One run's events as what the live grid is told: a snapshot, then numbered differences. The grid is the one
+// of the notebook's widget (grid.js); this stands where its kernel would be. It asks nobody anything.
+
+import { visible } from "./dom.js";
+import { count, usd } from "./numbers.js";
+
+const STATES = {
+  queued: "queued", asking: "asked, no text yet", streaming: "streaming", done: "done",
+  failed: "failed", partial: "broken off", stopped: "stopped",
+};
+const OVER = new Set(["done", "failed", "partial", "stopped"]);
+
+function stateOf(run) {
+  if (run.status === "completed") return "done";
+  if (run.metadata?.partial) return "partial";
+  return { cancelled: "stopped", failed: "failed", running: "asking" }[run.status] ?? "queued";
+}
+
+export class Feed {
+  constructor(title) {
+    this.title = title;
+    this.listeners = new Set();
+    this.answers = new Map();
+    this.number = 0;
+    this.over = false;
+    this.trouble = "";
+  }
+
+  // -- what a grid wants of a widget's model ------------------------------------------------------
+
+  on(_, listener) { this.listeners.add(listener); }
+
+  off(_, listener) { this.listeners.delete(listener); }
+
+  get() { return undefined; }
+
+  send({ kind }) {
+    if (kind === "hello") this.tellAll();
+  }
+
+  // -- what happens -------------------------------------------------------------------------------
+
+  // The models that are asked, in their order, as far as they are known before the first event.
+  expect(runs) {
+    for (const run of runs) this.answer(run.modelId);
+    this.tellAll();
+  }
+
+  hear({ type, modelId, data }) {
+    if (type === "end") return data.runs ? this.end(data.runs) : undefined;
+    const known = this.answers.has(modelId);
+    const answer = this.answer(modelId);
+    const change = { i: answer.number };
+    if (type === "start") {
+      Object.assign(answer, { text: "", state: "asking", note: "", facts: "", cost: "" });
+      change.t = "";
+    } else if (type === "token") {
+      answer.text += data.token;
+      answer.state = "streaming";
+      change["+"] = visible(data.token);
+    } else if (type === "usage") {
+      this.use(answer, data.usage);
+    } else if (type === "complete") {
+      answer.state = "done";
+    } else if (type === "error") {
+      answer.state = answer.text ? "partial" : "failed";
+      answer.note = data.error;
+    }
+    if (!known) return this.tellAll();
+    return this.tell(answer, change);
+  }
+
+  // What the run came to: every answer whole, with its numbers.
+  end(runs) {
+    this.over = true;
+    for (const run of runs) {
+      const answer = this.answer(run.modelId);
+      answer.state = stateOf(run);
+      answer.text = run.output ?? "";
+      answer.note = run.error ?? "";
+      answer.cost = run.cost === undefined ? "" : `USD ${usd(run.cost)}`;
+      answer.usd = run.cost;
+      answer.facts = factsOf(run);
+    }
+    this.tellAll();
+  }
+
+  say(trouble) {
+    if (trouble === this.trouble) return;
+    this.trouble = trouble;
+    this.send({ kind: "hello" });
+  }
+
+  // -- what it comes to ---------------------------------------------------------------------------
+
+  answer(model) {
+    if (!this.answers.has(model)) {
+      this.answers.set(model, {
+        number: this.answers.size, model, text: "", state: "queued", note: "", facts: "", cost: "",
+      });
+    }
+    return this.answers.get(model);
+  }
+
+  use(answer, { promptTokens, completionTokens, estimatedCost }) {
+    const words = [];
+    if (promptTokens !== undefined) words.push(`${count(promptTokens)} tokens in`);
+    if (completionTokens !== undefined) words.push(`${count(completionTokens)} out`);
+    answer.facts = words.join(" · ");
+    if (estimatedCost !== undefined) {
+      answer.cost = `USD ${usd(estimatedCost)}`;
+      answer.usd = estimatedCost;
+    }
+  }
+
+  tell(answer, change) {
+    const told = JSON.stringify([answer.state, answer.note, answer.facts, answer.cost]);
+    const message = { panels: [told === answer.told ? change : { ...change, ...this.words(answer) }] };
+    answer.told = told;
+    const head = this.head();
+    const said = JSON.stringify(head);
+    if (said !== this.said) message.head = head;
+    this.said = said;
+    this.post({ kind: "some", ...message });
+  }
+
+  tellAll() {
+    const answers = [...this.answers.values()];
+    const panels = Object.fromEntries(answers.map(({ number }) => [String(number), number]));
+    this.post({
+      kind: "all",
+      head: this.head(),
+      rows: [{ id: 0, name: "answer", label: "", sample: "", panels, slim: false }],
+      panels: answers.map((answer) => ({ i: answer.number, t: visible(answer.text), ...this.words(answer) })),
+    });
+  }
+
+  post(message) {
+    this.number += 1;
+    for (const listener of this.listeners) listener({ ...message, number: this.number });
+  }
+
+  words({ state, facts, cost, note }) {
+    return { s: state, w: STATES[state], a: "", m: "", f: facts, c: cost, n: visible(note) };
+  }
+
+  head() {
+    const answers = [...this.answers.values()];
+    const over = answers.filter(({ state }) => OVER.has(state));
+    const failed = over.filter(({ state }) => state !== "done");
+    const priced = answers.filter(({ usd: cost }) => cost !== undefined);
+    const spent = priced.reduce((sum, { usd: cost }) => sum + cost, 0);
+    const line = [`${over.length} of ${answers.length} answered`];
+    if (failed.length) line[0] += `, ${failed.length} of them not whole`;
+    if (priced.length) line.push(`${priced.length < over.length ? "at least " : ""}USD ${usd(spent)}`);
+    return {
+      title: visible(this.title),
+      state: this.over ? "finished" : "running",
+      line: line.join(" · "),
+      left: "",
+      notes: [],
+      trouble: this.trouble,
+      bar: [0, 0, over.length - failed.length, failed.length],
+      total: answers.length,
+      models: answers.map(({ number, model, state }) => ({
+        id: String(number), name: visible(model), counts: "", words: "", state: OVER.has(state) ? "ended" : "",
+      })),
+      rows: "", where: "", page: null, pages: 1, over: this.over, folds: false, steers: false,
+    };
+  }
+}
+
+export function factsOf({ durationMs, inputTokens, outputTokens, metadata, metrics }) {
+  const words = [];
+  if (metadata?.ttftMs !== undefined) words.push(`TTFT ${(metadata.ttftMs / 1000).toFixed(2)} s`);
+  if (durationMs !== undefined) words.push(`took ${(durationMs / 1000).toFixed(2)} s`);
+  if (inputTokens !== undefined) words.push(`${count(inputTokens)} tokens in`);
+  if (outputTokens !== undefined) words.push(`${count(outputTokens)} out`);
+  if (outputTokens && metrics?.latency) words.push(`${Math.round((outputTokens / metrics.latency) * 1000)} tokens/s`);
+  return words.join(" · ");
+}

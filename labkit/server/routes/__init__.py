@@ -1,0 +1,1 @@
+"""What can be asked over HTTP: each module one part of the paths under `/api/v1`."""
