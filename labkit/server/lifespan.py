@@ -6,6 +6,7 @@ It does not know how the process was started.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,6 +19,8 @@ from fastapi.concurrency import run_in_threadpool
 from labkit.server.executions import broken_off
 from labkit.server.service import LEAVE_S, Service
 from labkit.server.upkeep import BROKEN_OFF_EVERY_S, OLD_EVERY_S, Upkeep
+
+END_S = 4.0
 
 
 @contextlib.asynccontextmanager
@@ -38,14 +41,18 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 @contextlib.contextmanager
 def leaving(leave: Callable[[], None]) -> Iterator[None]:
-    """Call `leave` as soon as a signal asks the process to end: those who wait for answers are told then."""
+    """Call `leave` as soon as a signal asks the process to end: those who wait for answers are told then.
+    One that has not ended `END_S` later ends as if it were killed: what it acknowledged is on disk."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
 
     def asked(sig: int, frame: FrameType | None) -> None:
-        threading.Thread(target=leave, name="labkit-leaving").start()
+        threading.Thread(target=leave, name="labkit-leaving", daemon=True).start()
+        late = threading.Timer(END_S, os._exit, [0])
+        late.daemon = True
+        late.start()
         earlier = before[signal.Signals(sig)]
         if callable(earlier):
             earlier(sig, frame)

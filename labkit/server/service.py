@@ -31,6 +31,8 @@ from labkit.server.state.tables import Execution
 from labkit.server.streams.board import Board
 
 DAY_US = 86_400_000_000
+MOST_VERSIONS = 1_000
+"""Of so many prompts, which differ by their blocks, the version is remembered."""
 LEAVE_S = 2.0
 """How long a process that ends waits for the last rows of its runs."""
 
@@ -98,10 +100,13 @@ class Service:
 
     def versions(self, prompt: Prompt) -> dict[str, int]:
         """The prompt's version in the lab, by its name; it is saved there if it is not yet."""
-        if prompt.hash not in self._versions:
+        known = self._versions.get(prompt.hash)
+        if known is None:
             (saved,) = self.lab.store.save_prompts([prompt])
-            self._versions[prompt.hash] = {prompt.name: saved.version or 1}
-        return self._versions[prompt.hash]
+            if len(self._versions) >= MOST_VERSIONS:
+                self._versions.clear()
+            known = self._versions[prompt.hash] = {prompt.name: saved.version or 1}
+        return known
 
     def runs(self, run_id: str) -> list[dict[str, Any]]:
         """The `PromptRun`s of a run, whole."""

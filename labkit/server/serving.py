@@ -7,10 +7,14 @@ does not know routes.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 
 import msgspec
 import uvicorn
@@ -31,8 +35,11 @@ from labkit.server.state.tables import User
 
 _SETTINGS = "LABKIT_SERVE_SETTINGS"
 """How a worker is told its settings."""
-GRACE_S = 4
+GRACE_S = 3
 """How long requests that are under way may take once the service is to end."""
+HUNG_S = 30
+"""A worker that does not answer its supervisor for so long is replaced. One that starts on a busy machine
+needs more than uvicorn's five seconds."""
 UNSENT_BYTES = 128 * 1024
 """So much of an answer waits in the kernel at most for a reader that is behind."""
 MOST_NAMES = 5
@@ -60,9 +67,11 @@ def serve(settings: Settings, *, said: Callable[[str], None]) -> None:
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,
+            timeout_worker_healthcheck=HUNG_S,
         )
         if settings.workers == 1:
-            uvicorn.Server(config).run(sockets=[taken])
+            with contextlib.suppress(KeyboardInterrupt):  # it ended in good order
+                uvicorn.Server(config).run(sockets=[taken])
         else:
             Multiprocess(config, sockets=[taken]).run()
 
@@ -87,15 +96,30 @@ def _greeting(settings: Settings) -> Iterator[str]:
 
 def worker() -> FastAPI:
     """The application of one worker process, by the settings that its environment has."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        threading.Thread(target=_end_after, args=(supervisor,), name="labkit supervisor", daemon=True).start()
     told = os.environ[_SETTINGS]
     settings = msgspec.json.decode(told, type=Settings, dec_hook=lambda kind, value: kind(value))
-    return make_app(Service(settings, Lab(settings.lab, models=settings.models or ())))
+    return make_app(Service(settings, _lab(settings)))
+
+
+def _lab(settings: Settings) -> Lab:
+    return Lab(settings.lab, models=settings.models or ())
+
+
+def _end_after(supervisor: BaseProcess) -> None:
+    """End this worker once its supervisor is gone: it would hold the port, and nobody could end it by it."""
+    supervisor.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextlib.contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """Be the only service of this lab."""
-    store = Lab(settings.lab).store
+    lab = _lab(settings)
+    list(lab.models)  # a file of models that is wrong is told of here, and not by each worker
+    store = lab.store
     store.check_writable()
     try:
         with store.drive(LOCK, called=f"The service of {shown(settings.lab)}"):

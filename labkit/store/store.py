@@ -47,6 +47,8 @@ log = logging.getLogger("labkit.store")
 
 SETTLE_S = 1.0
 """How long the end of a run waits for a lab that somebody else holds."""
+MOST_DRIVEN = 10_000
+"""Of so many runs this process knows that it drove them; of one it forgot, a reading waits for the lab."""
 
 
 class Store(Frames):
@@ -169,6 +171,8 @@ class Store(Frames):
     def drive(self, run_id: str, *, called: str = "") -> Iterator[None]:
         """Be the only driver of a run, or of what is `called` so, in a `with` block. Raises `RunBusy`."""
         with run_lock.driving(self._shared.access.folder, run_id, called=called):
+            if len(self._shared.driven) >= MOST_DRIVEN:
+                self._shared.driven.clear()
             self._shared.driven.add(run_id)
             yield
 

@@ -18,6 +18,9 @@ from labkit.store.group_commit import GroupCommit
 from labkit.store.journal_directory import JournalDirectory, JournalName
 from labkit.store.per_process_journal import PerProcessJournal, ProcessIdentity, QueuedLine
 
+MOST_REQUESTS = 100_000
+"""So many requests that the lab has are remembered. What is forgotten is written again, and folded once."""
+
 
 class Writer:
     """This process's writer for one lab. `Store.writer()` gives it; it implements `labkit.records.Sink`.
@@ -65,6 +68,8 @@ class Writer:
                 if stored is not None:
                     self._lines.add(QueuedLine(None, b"", stored))
                 return
+            if len(self._requests) >= MOST_REQUESTS:
+                self._requests.clear()
             self._requests.add(record.request_id)
         self._lines.add(QueuedLine(type(record), journal_line.body(record), stored))
 

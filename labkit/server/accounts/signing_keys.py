@@ -66,7 +66,7 @@ def found(settings: Settings) -> tuple[bytes, ...]:
             f"Others of this machine may read {shown(path)} (mode {mode:o}), which holds the key that signs "
             "log-ins. Delete it, so that a new one is made: everybody then logs in again."
         )
-    return _read(path.read_text().split(), shown(path))
+    return _read(path.read_text("ascii", errors="replace").split(), shown(path))
 
 
 def file(settings: Settings) -> Path:

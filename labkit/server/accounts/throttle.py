@@ -70,7 +70,7 @@ def succeeded(rows: Rows, made: Try) -> None:
         else:
             rows.delete(row)
     rows.flush()
-    rows.add(Throttle(key=made.pair, failures=0, last_us=now, until_us=now))
+    rows.merge(Throttle(key=made.pair, failures=0, last_us=now, until_us=now))  # another may have made it
 
 
 def address_of(request: Request, trusted: Sequence[str]) -> str:

@@ -191,3 +191,12 @@ def test_the_address_is_what_a_trusted_proxy_saw() -> None:
     for one, address in seen:
         assert throttle.address_of(one, proxies) == address
     assert throttle.address_of(request("127.0.0.1", THERE), []) == "127.0.0.1"
+
+
+def test_two_first_log_ins_at_once_both_succeed(state: State) -> None:
+    """Both tries were counted before either's password was found right."""
+    made = [throttle.count(state, "ada", HERE) for _ in range(2)]
+    for one in made:
+        with state.writing() as rows:
+            throttle.succeeded(rows, one)
+    assert wait_s(state, "ada", HERE) == 0
