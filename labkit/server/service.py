@@ -73,7 +73,7 @@ class Service:
             going.stop("the service is restarting")
         deadline = time.monotonic() + LEAVE_S
         while self.asked and time.monotonic() < deadline:
-            time.sleep(0.02)
+            time.sleep(0.02)  # their threads are writing
         self.board.end_readers()
 
     def forget_old(self) -> None:

@@ -130,9 +130,8 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
             answers=answers,
             keyless=keyless,
             budget_usd=most_usd if limited else None,
-            driving=driving.pop_all(),
         )
-        asked.begin()
+        asked.begin(driving.pop_all())
     return Admitted(run_id, replayed=False)
 
 

@@ -23,6 +23,7 @@ from labkit.run.stored import Stored
 from labkit.server.executions import budgets, history
 from labkit.server.executions.history import Asking
 from labkit.server.executions.run_answers import RunAnswers
+from labkit.server.problems import unavailable
 from labkit.server.service import Service
 from labkit.server.state.tables import Execution
 
@@ -30,8 +31,8 @@ log = logging.getLogger("labkit.server")
 
 
 class Asked:
-    """A run that goes. `keyless` are the models that cannot be asked and why; `driving` holds the run's lock
-    until it is over; `budget_usd` is the most it may spend, None: what it takes."""
+    """A run that goes. `keyless` are the models that cannot be asked and why; `budget_usd` is the most it may
+    spend, None: what it takes."""
 
     def __init__(
         self,
@@ -45,13 +46,11 @@ class Asked:
         answers: RunAnswers,
         keyless: Mapping[str, str],
         budget_usd: float | None,
-        driving: ExitStack,
     ) -> None:
         self.run_id = run_id
         self._service = service
         self._answers = answers
         self._keyless = keyless
-        self._driving = driving
         self._stream = service.board.open(run_id, asking.names, ended=answers.ended, stop=self.stop)
         self._launch = Launch(
             design,
@@ -65,19 +64,28 @@ class Asked:
             watcher=self._stream,
         )
 
-    def begin(self) -> None:
-        """Ask, in a thread of its own."""
+    def begin(self, driving: ExitStack) -> None:
+        """Ask, in a thread of its own; `driving` holds the run's lock until it is over. Raises 503 where no
+        thread is left: the run then ends as one that was broken off."""
         self._service.asked[self.run_id] = self
-        threading.Thread(target=self._drive, name=f"labkit-{self.run_id}", daemon=True).start()
+        thread = threading.Thread(
+            target=self._drive, args=(driving,), name=f"labkit-{self.run_id}", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._service.asked.pop(self.run_id, None)
+            driving.close()
+            raise unavailable(f"Nothing can be asked now: {error}.") from None
 
     def stop(self, reason: str = "stopped by a caller") -> None:
         """End it now: what is in flight is cut off, and its text so far is kept."""
         self._launch.abort(reason)
 
-    def _drive(self) -> None:
+    def _drive(self, driving: ExitStack) -> None:
         fault = "The service failed before it was answered; its log says how."
         try:
-            with self._driving:
+            with driving:
                 self._tell_keyless()
                 self._launch.drive()
         except Exception as error:
