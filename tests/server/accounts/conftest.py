@@ -44,11 +44,4 @@ def client(service: Service) -> Iterator[TestClient]:
 def bearer(service: Service) -> Callable[[str], dict[str, str]]:
     """The header of somebody who logged in, of a log-in of its own each time."""
 
-    def logged_in(name: str) -> dict[str, str]:
-        with service.state.writing(durable=False) as rows:
-            user = accounts.user(rows, name)
-            begun = sessions.begin(rows, user.id, service.settings, cookie=False)
-        claims = Claims(user_id=user.id, name=name, sid=begun.id)
-        return {"Authorization": f"Bearer {service.signer.signed(claims, ends_s=begun.ends_us / 1e6)}"}
-
-    return logged_in
+    return lambda name: {"Authorization": log_in(service, name)}
