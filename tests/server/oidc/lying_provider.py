@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -20,10 +20,14 @@ from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 CLIENT_ID = "labkit"
-KEY = RSAKey.generate_key(2048, {"kid": "one"})
-OTHER_KEY = RSAKey.generate_key(2048)
 
 Answer = tuple[int, bytes]
+
+
+@cache
+def key(name: str) -> RSAKey:
+    """A private key, made once."""
+    return RSAKey.generate_key(2048, {"kid": name})
 
 
 class LyingProvider:
@@ -31,7 +35,7 @@ class LyingProvider:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.key: RSAKey | ECKey = KEY
+        self.key: RSAKey | ECKey = key("one")
         self.subject = "s-1"
         self.claims: dict[str, Any] = {}
         """What is said instead; None: left out."""
@@ -123,8 +127,9 @@ class LyingProvider:
 
     def sign_by_an_own_key(self, **header: Any) -> None:
         """Signed by a key of somebody else, which the token's header brings."""
-        self.header = {"jwk": OTHER_KEY.as_dict(private=False), **header}
-        self.sign = partial(JWSRegistry.algorithms["RS256"].sign, key=OTHER_KEY)
+        own = key("own")
+        self.header = {"jwk": own.as_dict(private=False), **header}
+        self.sign = partial(JWSRegistry.algorithms["RS256"].sign, key=own)
 
     def sign_by_another_curve(self) -> None:
         """ES384, which is not in the list, by a key that is in the JWKS."""

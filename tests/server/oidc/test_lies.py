@@ -10,11 +10,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-from joserfc.jwk import RSAKey
 
 from labkit.server.oidc import fetching
 from tests.server.oidc.conftest import Browser, begun_of, refusals_of, sessions_of
-from tests.server.oidc.lying_provider import LyingProvider
+from tests.server.oidc.lying_provider import LyingProvider, key
 from tests.server.running import Running
 
 Lie = Callable[[LyingProvider], Any]
@@ -253,10 +252,10 @@ def test_keys_that_change_in_mid_flow(liar: LyingProvider, service: Running, bro
     """A key that is not known yet is looked for once; another one within the same minute is not."""
     assert browser.log_in().headers["location"] == "/"
     address = browser.sent_back()
-    liar.key = RSAKey.generate_key(2048, {"kid": "two"})
+    liar.key = key("two")
     assert browser.ask(address).headers["location"] == "/"
     assert liar.asked.count("/jwks") == 2
-    liar.key = RSAKey.generate_key(2048, {"kid": "three"})
+    liar.key = key("three")
     assert "its key is none of the provider" in browser.log_in().text
     assert (liar.asked.count("/jwks"), sessions_of(service)) == (2, 2)
 
