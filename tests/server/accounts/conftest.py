@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from labkit.server.accounts import accounts, passwords, sessions
-from labkit.server.accounts.access_tokens import Claims
+from labkit.server.accounts import accounts, passwords
 from labkit.server.app import make_app
 from labkit.server.service import Service
 from labkit.server.settings import Settings
 from labkit.server.state import State
+from tests.server.running import log_in
 
 PASSWORD = "correct horse"
 KEPT = passwords.hashed(PASSWORD)
