@@ -73,7 +73,7 @@ def test_a_state_of_a_newer_labkit_is_refused(state: State) -> None:
     """A schema that this labkit does not know is not opened, and why is said."""
     with state.writing() as rows:
         rows.execute(text("update alembic_version set version_num = '9999'"))
-    with pytest.raises(StoreError, match=r"newer labkit \(its schema is 9999\)"):
+    with pytest.raises(StoreError, match=r"newer labkit \(schema 9999\)"):
         State(state.address)
 
 

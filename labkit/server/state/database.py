@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -188,7 +189,7 @@ def _sqlite(where: Address) -> Engine:
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _: object) -> None:
         connection.isolation_level = None  # begin and commit are ours to say
-        connection.execute("PRAGMA journal_mode=WAL")
+        _with_log(connection)
         connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
@@ -201,6 +202,21 @@ def _sqlite(where: Address) -> Engine:
             connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _with_log(connection: sqlite3.Connection) -> None:
+    """Have it write ahead to a log. Of several processes that make a database at once, SQLite lets one do so
+    and does not have the others wait."""
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)  # until the other has done it
+        else:
+            return
 
 
 def _begin_writing(connection: Connection) -> None:

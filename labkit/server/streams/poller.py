@@ -115,14 +115,14 @@ class Poller:
         newer = or_(*(and_(Event.run_id == one.run_id, Event.number > one.last) for one in logs))
         found: dict[str, list[StreamEvent]] = {}
         with self._state.reading() as rows:
+            # Before its events: a run that ends in between has not lost any.
+            over = _over(rows, [one.run_id for one in logs if not one.last])
             for run_id, number, kind, data in rows.execute(
                 select(Event.run_id, Event.number, Event.kind, Event.data)
                 .where(newer)
                 .order_by(Event.run_id, Event.number)
             ):
                 found.setdefault(run_id, []).append(StreamEvent(number, kind, data))
-            empty = [one.run_id for one in logs if not one.last and one.run_id not in found]
-            over = _over(rows, empty)
         for one in logs:
             if one.run_id in found:
                 one.extend(found[one.run_id])

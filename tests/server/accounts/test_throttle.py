@@ -131,6 +131,7 @@ def test_many_at_once_are_no_more_than_one_after_another(state: State) -> None:
     assert len(through) == throttle.FREE
 
 
+@pytest.mark.alone
 def test_processes_count_together(state: State, together: Callable[..., list[str]]) -> None:
     """Of the tries of two processes at one moment each that is let through is counted, once."""
     said = together(

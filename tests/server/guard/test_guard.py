@@ -17,7 +17,7 @@ POLICY = (
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api/v1/things", "/api/v1/nowhere", "/api/v1/fault", "/api/v1/budget"]
+    "path", ["/nowhere", "/api/v1/things", "/api/v1/nowhere", "/api/v1/fault", "/api/v1/budget"]
 )
 def test_every_answer_is_kept_to_its_place(probe: TestClient, path: str) -> None:
     """Each answer, errors too, forbids foreign scripts, frames, guessing of types, referrers and copies."""

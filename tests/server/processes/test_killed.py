@@ -19,13 +19,14 @@ from tests.server.processes.index_made_anew import rebuilt
 from tests.server.processes.serve_process import ServeProcess, ended, until
 from tests.server.processes.streamed import Caller
 
+pytestmark = pytest.mark.alone
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
 
 CALLERS = 4
 SETTLED_S = 60
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("kills", [6, pytest.param(30, marks=pytest.mark.soak)])
 def test_killed_at_random_moments(serve: Callable[..., ServeProcess], channel: Channel, kills: int) -> None:
     """One worker or all are killed under load: what was acknowledged is in the history once, with its text;

@@ -19,6 +19,8 @@ from tests.faults.channel import Channel
 from tests.server.processes.serve_process import ServeProcess
 from tests.server.processes.streamed import MODELS
 
+pytestmark = pytest.mark.alone
+
 pytestmark = [pytest.mark.alone, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]
 
 USD_MTOK = {"input": 300.0, "output": 1500.0}

@@ -15,6 +15,8 @@ from labkit.cli import main
 from labkit.server.state import State
 from tests.server.processes.serve_process import ServeProcess
 
+pytestmark = pytest.mark.alone
+
 Start = Callable[..., str]
 
 
