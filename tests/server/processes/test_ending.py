@@ -17,9 +17,7 @@ from tests.server.processes.index_made_anew import rebuilt, rows
 from tests.server.processes.serve_process import ServeProcess, until
 from tests.server.processes.streamed import MODELS, Caller, Streamed
 
-pytestmark = pytest.mark.alone
-
-pytestmark = [pytest.mark.alone, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]
+pytestmark = [pytest.mark.soak, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]
 
 MOST_S = 5
 

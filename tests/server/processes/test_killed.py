@@ -19,9 +19,7 @@ from tests.server.processes.index_made_anew import rebuilt
 from tests.server.processes.serve_process import ServeProcess, ended, until
 from tests.server.processes.streamed import Caller
 
-pytestmark = pytest.mark.alone
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+pytestmark = [pytest.mark.soak, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]
 
 CALLERS = 4
 SETTLED_S = 60

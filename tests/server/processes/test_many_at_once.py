@@ -19,9 +19,7 @@ from tests.faults.channel import Channel
 from tests.server.processes.serve_process import ServeProcess
 from tests.server.processes.streamed import MODELS
 
-pytestmark = pytest.mark.alone
-
-pytestmark = [pytest.mark.alone, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]
+pytestmark = [pytest.mark.soak, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]
 
 USD_MTOK = {"input": 300.0, "output": 1500.0}
 MOST_TOKENS = 40

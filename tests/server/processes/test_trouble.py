@@ -18,10 +18,8 @@ from tests.faults.channel import Channel
 from tests.server.processes.serve_process import ServeProcess, until
 from tests.server.processes.streamed import MODELS
 
-pytestmark = pytest.mark.alone
-
 pytestmark = [
-    pytest.mark.alone,
+    pytest.mark.soak,
     pytest.mark.skipif(sys.platform != "linux", reason="it mounts a file system"),
 ]
 
