@@ -64,8 +64,8 @@ def test_the_reference_is_what_the_service_says(tmp_path: Path) -> None:
 
 
 def is_log_in(path: str) -> bool:
-    """Whether names and passwords are looked at there."""
-    return "login" in path and "oidc" not in path
+    """Whether it is looked at there who somebody is."""
+    return "/auth/login" in path or path.endswith("/oidc/callback")
 
 
 def test_every_error_is_declared_as_a_problem(tmp_path: Path) -> None:
