@@ -1,6 +1,7 @@
 """The front door: one lab, its models and prompts, its plans, its runs and their comparison.
 
-It holds no connection: the store opens the file for one reading or folding at a time.
+It holds no connection: the store opens the file for one reading or folding at a time. Each method is a door
+to the module that does it, documented where it is met; that makes it long, and not deep.
 """
 
 from __future__ import annotations

@@ -77,7 +77,6 @@ def make_app(service: Service) -> FastAPI:
         redirect_slashes=False,  # an address is right or it is not
     )
     app.state.service = service
-    app.state.board = service.board
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=BASE)

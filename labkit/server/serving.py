@@ -27,7 +27,7 @@ from labkit.lab import Lab
 from labkit.paths import shown
 from labkit.server.accounts import first_admin, signing_keys
 from labkit.server.app import make_app
-from labkit.server.routes import runs as streams
+from labkit.server.routes import runs
 from labkit.server.service import Service
 from labkit.server.settings import LOCK, Settings
 from labkit.server.state import State
@@ -153,4 +153,4 @@ def bounded(listening: socket.socket) -> None:
     """
     if sys.platform == "linux":
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * streams.WRITE_S))
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * runs.WRITE_S))

@@ -90,7 +90,7 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
     keyless = _keyless(services, design.models)
     stored = Stored.nothing(design, versions)._replace(
         missing=[place for place in design.places if design.models[place.model].id not in keyless],
-        answers=_answers(service, design, who.readable()) if wanted.replay else None,
+        answers=_replayable(service, design, who.readable()) if wanted.replay else None,
     )
     service.lab.store.check_writable()
     run_id = new_run_id()
@@ -189,7 +189,7 @@ def _keyless(services: LabServices, models: Sequence[Model]) -> dict[str, str]:
     return lacking
 
 
-def _answers(service: Service, design: Design, readable: Sequence[str]) -> replaying.Answers:
+def _replayable(service: Service, design: Design, readable: Sequence[str]) -> replaying.Answers:
     return replaying.look_up(service.lab.store, design, design.places, workspaces=readable)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
@@ -89,7 +89,6 @@ _RUNS = list[shapes.PromptRun]
 )
 async def execute(
     body: Execute,
-    request: Request,
     served: Served,
     who: Executor,
     idempotency_key: Key = None,

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import update
 from starlette.types import Message, Send
@@ -23,7 +23,6 @@ from labkit.server.service import Served, Service
 from labkit.server.state.moments import now_us
 from labkit.server.state.tables import ServedRun
 from labkit.server.streams import sse
-from labkit.server.streams.board import Board
 
 log = logging.getLogger("labkit.server")
 
@@ -59,16 +58,6 @@ class EventStream(StreamingResponse):
             log.info("A reader of a stream took nothing for %.0f s; its connection ends.", WRITE_S)
 
 
-def board_of(request: Request) -> Board:
-    """The process's board."""
-    found: Board = request.app.state.board
-    return found
-
-
-Streams = Annotated[Board, Depends(board_of)]
-"""A route's parameter of this type is the process's board."""
-
-
 @router.get(
     "/runs/{run}/events",
     response_class=EventStream,
@@ -81,7 +70,6 @@ Streams = Annotated[Board, Depends(board_of)]
 def events(
     run: str,
     served: Served,
-    streams: Streams,
     who: Reader,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -91,7 +79,7 @@ def events(
     after = sse.read_id(run, last_event_id)
     if found.ended_us is not None and after == found.events > 0:
         return Response(status_code=204)  # has a browser that comes again after the end stop doing so
-    return EventStream(streams.frames(run, after, who=who))
+    return EventStream(served.board.frames(run, after, who=who))
 
 
 @router.delete("/runs/{run}", status_code=204)

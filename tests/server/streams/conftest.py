@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
+from msgspec.structs import asdict
 from sqlalchemy import select
 
 from labkit.records import Cell, Generation
@@ -111,17 +112,7 @@ class Script:
     def ended(self, model: str, text: str | None, status: str = "done", **more: Any) -> None:
         self.stream.ended(
             Generation(
-                generation_id=f"g-{model}",
-                run_id=self.stream.run_id,
-                experiment="e",
-                workspace="w",
-                prompt="p",
-                prompt_version=None,
-                model=model,
-                provider="scripted",
-                sample_id="s",
-                repeat=0,
-                request_id="q",
+                **asdict(self.cell(model)),
                 status=status,  # type: ignore[arg-type]
                 text=text,
                 **more,
