@@ -206,6 +206,7 @@ def unwritable(state: State) -> Iterator[None]:
         connection.execute(text("alter table hidden rename to events"))
 
 
+@pytest.mark.alone
 def test_what_cannot_be_written_is_kept(board: Board, script: Any, read: Read, state: State) -> None:
     """Where the state takes nothing, telling goes on, readers wait, and then all of it comes once."""
     script.sent(A)
@@ -352,6 +353,7 @@ def test_an_old_run_holds_up_no_other(
     assert old[0].texts == {A: "old"}
 
 
+@pytest.mark.alone
 def test_a_run_is_asked_to_stop_once(boards: Callable[..., Board], state: State) -> None:
     """The process that drives a run hears within a second that it is to stop, and hears it once."""
     heard: list[float] = []
@@ -407,6 +409,7 @@ def test_a_stream_ends_with_its_credential(boards: Callable[..., Board], new_cli
     asyncio.run(both())
 
 
+@pytest.mark.alone
 def test_readers_are_told_of_a_restart(
     boards: Callable[..., Board], new_script: Any, new_client: Any, state: State
 ) -> None:

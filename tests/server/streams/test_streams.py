@@ -81,6 +81,7 @@ def test_a_viewer_reads_and_stops_nothing(serving: Any, new_script: Any) -> None
     assert serving.ask("DELETE", f"/runs/{RUN}", headers=bearer).status_code == 403
 
 
+@pytest.mark.alone
 def test_a_run_is_asked_to_stop(serving: Any, new_script: Any) -> None:
     """`DELETE` has the run's process stop it within a second; twice, and after its end, is harmless."""
     stopped: list[float] = []
@@ -103,6 +104,7 @@ def _over(serving: Any) -> bool:
         return rows.get(ServedRun, RUN).ended_us is not None
 
 
+@pytest.mark.alone
 def test_logging_out_ends_a_stream(serving: Any, new_client: Any) -> None:
     """Within a second of a log-out the streams that it opened have ended."""
     serving.admit(RUN)
@@ -195,6 +197,7 @@ def _received(connection: socket.socket, mark: bytes | None = None) -> bytes:
     return received
 
 
+@pytest.mark.alone
 def test_a_restart_ends_streams_at_once(serving: Any, new_script: Any) -> None:
     """When the service leaves, every reader is told `restarting` and its connection ends within a second."""
     script = new_script(serving.admit(RUN))
