@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.errors import DefinitionError, StoreError, StoreLocked
+from labkit.errors import DefinitionError, StoreDamaged, StoreError, StoreLocked, StoreTooNew
 from labkit.paths import as_path, at_home, shown
 from labkit.records import Sample
 from labkit.store import (
@@ -106,6 +106,18 @@ class Store(Frames):
         Makes the journal's folder (and the lab's, if only that is missing) and sets the reserve aside;
         warns of a network disk. A lab that somebody else holds is writable: only its folding waits.
         """
+        self._make_journal()
+        self._shared.access.can_be_written()
+
+    def check_journal(self) -> None:
+        """`check_writable` for who asks often: it opens no lab. That one may not be written to it knows from
+        the last fold in the background."""
+        self._make_journal()
+        trouble = self._shared.background.trouble
+        if isinstance(trouble, StoreTooNew | StoreDamaged):
+            raise trouble
+
+    def _make_journal(self) -> None:
         access = self._shared.access
         path_check.check(access.path)
         access.folder.make()
@@ -124,7 +136,6 @@ class Store(Frames):
                 f"The lab {self.path.name} cannot be written: {error.strerror}. "
                 "Make room, or choose a folder that you may write to."
             ) from None
-        access.can_be_written()
 
     def one_opening(self) -> AbstractContextManager[None]:
         """A block in which this thread's readings share one opening of the file and show one moment. Others

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from labkit.errors import DefinitionError, StoreError
+from labkit.errors import DefinitionError, StoreError, StoreTooNew
 from labkit.store import Store
+from labkit.store.process_resources import resources_of
 
 
 def test_making_a_store_touches_nothing(path: Path) -> None:
@@ -76,6 +77,19 @@ def test_a_checked_lab_is_ready(store: Store, path: Path) -> None:
     assert path.exists()
     assert "intents" in names
     assert "reserve" in names
+
+
+def test_a_checked_journal_opens_no_lab(store: Store, path: Path) -> None:
+    """`check_journal` makes the journal and leaves the lab alone; one that the last fold found may not be
+    written is refused."""
+    store.check_journal()
+    assert Path(f"{path}.journal").is_dir()
+    assert not path.exists()
+    resources_of(path).background.tell(StoreTooNew("a newer labkit wrote it"))
+    with pytest.raises(StoreTooNew, match="a newer labkit wrote it"):
+        store.check_journal()
+    resources_of(path).background.tell(StoreError("the disk is full"))
+    store.check_journal()
 
 
 def test_a_network_disk_is_warned_of(

@@ -92,7 +92,7 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
         missing=[place for place in design.places if design.models[place.model].id not in keyless],
         answers=_replayable(service, design, who.readable()) if wanted.replay else None,
     )
-    service.lab.store.check_writable()
+    service.lab.store.check_journal()
     run_id = new_run_id()
     cells = [design.cell(place, run_id=run_id, versions=versions, user=who.name) for place in design.places]
     answers = RunAnswers(cells, asking, wanted.prompt)

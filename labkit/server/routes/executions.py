@@ -11,8 +11,9 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Request
 from sqlalchemy import Select, and_, or_, select
+from starlette.responses import JSONResponse
 
 from labkit.server import shapes
 from labkit.server.accounts.credentials import Reader
@@ -30,7 +31,6 @@ MOST = 200
 @router.get("/executions", response_model=None, responses={200: {"model": list[shapes.PromptRun]}})
 def executions(
     request: Request,
-    response: Response,
     served: Served,
     who: Reader,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
@@ -41,7 +41,7 @@ def executions(
     status: Annotated[str | None, Query(pattern="^(pending|running|completed|failed|cancelled)$")] = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
-) -> list[dict[str, Any]]:
+) -> JSONResponse:
     """Executions that you may read, newest first; `Link: <…>; rel="next"` leads to older ones.
 
     `q` is looked for in the beginnings of prompts and answers; prompts and outputs are cut at 200 characters,
@@ -68,11 +68,13 @@ def executions(
     newest = (Execution.created_us.desc(), Execution.run_id.desc(), Execution.position, Execution.id)
     with served.state.reading() as session:
         rows = list(session.scalars(query.order_by(*newest).limit(limit + 1)))
+    headers = {}
     if len(rows) > limit:
         rows = rows[:limit]
         there = {**request.query_params, "cursor": _cursor(rows[-1])}
-        response.headers["Link"] = f'<{request.url.path}?{urlencode(there)}>; rel="next"'
-    return [history.prompt_run(row) for row in rows]
+        headers["Link"] = f'<{request.url.path}?{urlencode(there)}>; rel="next"'
+    # FastAPI would look through every value for what JSON does not know: half of the time this takes.
+    return JSONResponse([history.prompt_run(row) for row in rows], headers=headers)
 
 
 @router.get("/executions/{execution_id}", response_model=None, responses={200: {"model": shapes.PromptRun}})
