@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from labkit.records import Generation
+from labkit.records import Cell, Generation
 from labkit.server.accounts.principal import Principal
 from labkit.server.problems import unavailable
 from labkit.server.state import State
@@ -55,15 +55,23 @@ class Board:
         run_id: str,
         asked: Mapping[str, str],
         *,
+        sent: Callable[[Cell], Also] | None = None,
         ended: Callable[[Generation], Also] | None = None,
         stop: Callable[[], None] | None = None,
     ) -> RunStream:
         """The watcher of a run that is driven in this process. `asked` maps each model's id to the name it
-        was asked for. What `ended` gives for a generation is called in the transaction that keeps its
-        event. `stop` is called, once and from a thread of the board, when somebody asks the run to stop.
+        was asked for. What `sent` gives for a cell and `ended` for a generation is called in the transaction
+        that keeps its event. `stop` is called, once and from a thread of the board, when somebody asks the run
+        to stop.
         """
         stream = RunStream(
-            run_id, asked, lock=self._writer.lock, stir=self._writer.stir, ended=ended, stop=stop
+            run_id,
+            asked,
+            lock=self._writer.lock,
+            stir=self._writer.stir,
+            sent=sent,
+            ended=ended,
+            stop=stop,
         )
         with self._lock:
             self._streams[run_id] = stream
