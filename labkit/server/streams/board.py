@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from labkit.records import Cell, Generation
-from labkit.server.accounts.principal import Principal
+from labkit.server.accounts.principal import Access
 from labkit.server.problems import unavailable
 from labkit.server.state import State
 from labkit.server.state.tables import Event, ServedRun
@@ -32,7 +32,7 @@ CLOSE_S = 1.0
 
 
 class Board:
-    """All streams of one process. `holding` says which credentials hold, `rebuilt` gives the `PromptRun`s of
+    """All streams of one process. `holding` says which accesses hold, `rebuilt` gives the `PromptRun`s of
     a run whose events were deleted.
 
     >>> stream = board.open(run_id, {"openai/gpt-4o": "gpt-4o"})               # doctest: +SKIP
@@ -60,9 +60,9 @@ class Board:
         stop: Callable[[], None] | None = None,
     ) -> RunStream:
         """The watcher of a run that is driven in this process. `asked` maps each model's id to the name it
-        was asked for. What `sent` gives for a cell and `ended` for a generation is called in the transaction
-        that keeps its event. `stop` is called, once and from a thread of the board, when somebody asks the run
-        to stop.
+        was asked for. What `sent` gives for a cell, and `ended` for a generation, is called in the
+        transaction that keeps its event. `stop` is called, once and from a thread of the board, when somebody
+        asks the run to stop.
         """
         stream = RunStream(
             run_id,
@@ -78,14 +78,14 @@ class Board:
         self._poller.look()
         return stream
 
-    async def frames(self, run_id: str, after: int, *, who: Principal | None = None) -> AsyncGenerator[bytes]:
+    async def frames(self, run_id: str, after: int, *, access: Access | None = None) -> AsyncGenerator[bytes]:
         """The run's events after that number as they come, until its end: server-sent events as bytes.
 
         An `after` that is none of its numbers begins at the beginning. It ends before the run does where
-        the credential of `who` holds no more, or the board ends its readers; an `end` without id says why.
+        `access` holds no more, or the board ends its readers; an `end` without id says why.
         """
         yield sse.RETRY
-        reader = self._join(run_id, who)
+        reader = self._join(run_id, access)
         log = reader.log
         position: int | None = None
         try:
@@ -145,9 +145,9 @@ class Board:
             with self._state.writing(durable=False) as rows:
                 rows.execute(delete(Event).where(Event.run_id == run_id))
 
-    def _join(self, run_id: str, who: Principal | None) -> Reader:
+    def _join(self, run_id: str, access: Access | None) -> Reader:
         with self._lock:
-            reader = Reader(self._log(run_id), who)
+            reader = Reader(self._log(run_id), access)
             self._readers.add(reader)
         if self._parting is not None:
             reader.dismiss(self._parting)
