@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from labkit.server.service import DAY_US, Service
 from labkit.server.settings import Settings
+from labkit.server.state import State
 from labkit.server.state.moments import now_us
-from labkit.server.state.tables import Event, IdempotencyKey, ServedRun, User
+from labkit.server.state.tables import Audit, Event, IdempotencyKey, ServedRun, User
 
 
 def test_what_is_older_than_a_day_is_forgotten(tmp_path: Path) -> None:
@@ -31,4 +32,16 @@ def test_what_is_older_than_a_day_is_forgotten(tmp_path: Path) -> None:
         assert sorted(rows.scalars(select(Event.run_id))) == ["going", "new"]
         assert sorted(rows.scalars(select(IdempotencyKey.key))) == ["going", "new"]
         assert len(rows.scalars(select(ServedRun.id)).all()) == 3
+    service.close()
+
+
+def test_what_was_audited_is_kept_for_a_year(state: State, tmp_path: Path) -> None:
+    """The record of what somebody did goes when it is older than 365 days, and not before."""
+    service = Service(Settings(lab=tmp_path / "lab.duckdb", state=str(state.address)))
+    with service.state.writing() as rows:
+        for days in (366, 364, 0):
+            rows.add(Audit(at_us=now_us() - days * DAY_US, what=f"{days} days ago"))
+    service.forget_old()
+    with service.state.reading() as rows:
+        assert list(rows.scalars(select(Audit.what).order_by(Audit.at_us))) == ["364 days ago", "0 days ago"]
     service.close()

@@ -124,7 +124,7 @@ class Audit(Base):
     __tablename__ = "audit"
 
     number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
-    at_us: Mapped[int]
+    at_us: Mapped[int] = mapped_column(index=True)
     user: Mapped[str | None]
     what: Mapped[str]
     detail: Mapped[dict[str, Any] | None]

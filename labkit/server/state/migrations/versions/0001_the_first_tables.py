@@ -21,6 +21,9 @@ def upgrade() -> None:
         sa.Column("detail", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("number"),
     )
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_audit_at_us"), ["at_us"], unique=False)
+
     op.create_table(
         "budgets",
         sa.Column("kind", sa.Text(), nullable=False),
