@@ -144,6 +144,8 @@ class ServedRun(Base):
     workspace: Mapped[str]
     created_us: Mapped[int]
     ended_us: Mapped[int | None]
+    kept_since_us: Mapped[int | None] = mapped_column(index=True)
+    """When it ended, as long as its events are kept; None: it goes, or they were deleted."""
     stop_asked_us: Mapped[int | None]
     events: Mapped[int]
     """So many events of it were numbered."""

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from labkit.records import Cell, Generation
 from labkit.server.accounts.principal import Access
@@ -29,6 +29,8 @@ from labkit.server.streams.stream_events import end
 
 PING_S = 15.0
 CLOSE_S = 1.0
+FORGOTTEN_TOGETHER = 50
+"""The events of so many runs are deleted in one transaction: who writes meanwhile waits for no more."""
 
 
 class Board:
@@ -138,12 +140,15 @@ class Board:
 
     def forget(self, before_us: int) -> None:
         """Delete the events of runs that ended before that moment; their streams are made from their rows."""
-        has_events = select(Event.run_id).where(Event.run_id == ServedRun.id).exists()
-        with self._state.reading() as rows:  # others write meanwhile
-            old = rows.scalars(select(ServedRun.id).where(ServedRun.ended_us < before_us, has_events)).all()
-        for run_id in old:
+        old = select(ServedRun.id).where(ServedRun.kept_since_us < before_us).limit(FORGOTTEN_TOGETHER)
+        while True:
+            with self._state.reading() as rows:  # others write meanwhile
+                ids = rows.scalars(old).all()
+            if not ids:
+                return
             with self._state.writing(durable=False) as rows:
-                rows.execute(delete(Event).where(Event.run_id == run_id))
+                rows.execute(delete(Event).where(Event.run_id.in_(ids)))
+                rows.execute(update(ServedRun).where(ServedRun.id.in_(ids)).values(kept_since_us=None))
 
     def _join(self, run_id: str, access: Access | None) -> Reader:
         with self._lock:
