@@ -38,7 +38,12 @@ def lacking() -> str | None:
 @click.option(
     "--origin", "origins", multiple=True, help="A page of elsewhere that may ask, as http://name:port."
 )
-@click.option("--trusted-proxy", "proxies", multiple=True, help="Its X-Forwarded-For is believed.")
+@click.option(
+    "--trusted-proxy",
+    "proxies",
+    multiple=True,
+    help="An address or network whose X-Forwarded-For is believed.",
+)
 @click.option("--models", type=click.Path(dir_okay=False, path_type=Path), help="A TOML file of own models.")
 @click.option("--workers", default=1, show_default=True, help="So many processes.")
 @click.pass_context

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from labkit import provenance
 from labkit.lab import Lab
 from labkit.prompts import Prompt
-from labkit.server.accounts import passwords, signing_keys
+from labkit.server.accounts import audit, passwords, signing_keys
 from labkit.server.accounts.access_tokens import Signer
 from labkit.server.accounts.holding import holding
 from labkit.server.executions import history, idempotency
@@ -77,11 +77,13 @@ class Service:
         self.board.end_readers()
 
     def forget_old(self) -> None:
-        """Delete what a day has made useless; ended log-ins and old tries go when others come."""
+        """Delete what a day has made useless, and what was audited long ago; ended log-ins and old tries go
+        when others come."""
         before_us = now_us() - DAY_US
         self.board.forget(before_us)
         with self.state.writing(durable=False) as session:
             idempotency.forget(session, before_us)
+            audit.forget(session)
 
     def close(self) -> None:
         """Let go of everything."""

@@ -5,9 +5,9 @@ It opens nothing and makes nothing; it does not know what the settings are used 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,7 +40,7 @@ class Settings:
     origins: Sequence[str] = ORIGINS
     """Pages of other origins that may ask, with a bearer."""
     trusted_proxies: Sequence[str] = ()
-    """Addresses whose `X-Forwarded-For` is believed."""
+    """Addresses and networks whose `X-Forwarded-For` is believed."""
     models: Path | None = None
     """A TOML file of models of your own, beside the catalog's."""
     secret: str | None = field(default=None, repr=False)
@@ -88,24 +88,7 @@ class Settings:
 
     def check(self) -> Settings:
         """Itself. Raises `DefinitionError` naming all that is wrong."""
-        faults: list[str] = []
-        if not self.on_loopback and not (self.public_url or "").startswith("https://"):
-            faults.append(
-                f"--host {quoted(self.host)} lets others in, and passwords could be read on the way. "
-                "Put a proxy that encrypts in front and name it: --public-url https://…"
-            )
-        if self.public_url is not None:
-            parts = urlsplit(self.public_url)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
-                faults.append(f"--public-url is {quoted(self.public_url)}; give it as https://name[:port].")
-        if not 0 <= self.port <= 65_535:
-            faults.append(f"--port is {self.port}; ports go from 0 to 65535.")
-        if self.workers < 1:
-            faults.append(f"--workers is {self.workers}; at least one is needed.")
-        for origin in self.origins:
-            parts = urlsplit(origin)
-            if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
-                faults.append(f"--origin is {quoted(origin)}; give it as http://name[:port], without a path.")
+        faults = [*self._faults_of_itself(), *self._faults_of_others()]
         faults += self.oidc.faults() if self.oidc is not None else ()
         if faults:
             raise DefinitionError(faults)
@@ -114,3 +97,29 @@ class Settings:
     def replace(self, **changes: Any) -> Settings:
         """The same with some changed."""
         return replace(self, **changes)
+
+    def _faults_of_itself(self) -> Iterator[str]:
+        if not self.on_loopback and not (self.public_url or "").startswith("https://"):
+            yield (
+                f"--host {quoted(self.host)} lets others in, and passwords could be read on the way. "
+                "Put a proxy that encrypts in front and name it: --public-url https://…"
+            )
+        if self.public_url is not None:
+            parts = urlsplit(self.public_url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+                yield f"--public-url is {quoted(self.public_url)}; give it as https://name[:port]."
+        if not 0 <= self.port <= 65_535:
+            yield f"--port is {self.port}; ports go from 0 to 65535."
+        if self.workers < 1:
+            yield f"--workers is {self.workers}; at least one is needed."
+
+    def _faults_of_others(self) -> Iterator[str]:
+        for origin in self.origins:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
+                yield f"--origin is {quoted(origin)}; give it as http://name[:port], without a path."
+        for proxy in self.trusted_proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                yield f"--trusted-proxy is {quoted(proxy)}; give an IP address, or a network as 10.0.0.0/8."

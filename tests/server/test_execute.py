@@ -255,6 +255,31 @@ def test_a_stopped_run_keeps_its_text(tmp_path: Path, echo: Callable[..., Any]) 
         assert run["output"]
 
 
+def test_what_is_sent_is_running(tmp_path: Path, echo: Callable[..., Any]) -> None:
+    """From the event `start` on the history and a 202 say `running`, until it has ended."""
+    with running(tmp_path, [echo("slow", first_token_s=60.0)]) as served:
+        asked = {
+            "json": {"prompt": "hi", "model_ids": ["scripted/slow"]},
+            "headers": {"Prefer": "respond-async", "Idempotency-Key": "k-1"},
+        }
+        answer = served.ask("POST", "/execute", **asked)
+        (run,) = answer.json()
+        with httpx2.stream(
+            "GET", f"{served.url}{answer.headers['location']}", headers=served.bearer("ada"), timeout=20
+        ) as stream:
+            lines = stream.iter_lines()
+            next(line for line in lines if line == "event: start")
+            told = [
+                *served.ask("GET", "/executions?status=running").json(),
+                served.ask("GET", f"/executions/{run['id']}").json(),
+                *served.ask("POST", "/execute", **asked).json(),
+            ]
+            assert [(one["id"], one["status"]) for one in told] == [(run["id"], "running")] * 3
+            assert served.ask("DELETE", f"/runs/{run['metadata']['runId']}").status_code == 204
+            list(lines)
+        assert [one["status"] for one in served.ask("GET", "/executions").json()] == ["cancelled"]
+
+
 def test_a_key_that_comes_again_is_answered_by_the_same_run(served: Running) -> None:
     """Under one `Idempotency-Key` the same body is asked once, and another body is 422."""
     key = {"Idempotency-Key": "k-1"}

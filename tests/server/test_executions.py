@@ -143,6 +143,17 @@ def test_a_deleted_index_is_made_anew_from_the_lab(
     assert everything(state) == before
 
 
+def test_what_has_ended_is_not_running_again(state: State, tmp_path: Path, echo: Callable[..., Any]) -> None:
+    """An answer that comes into the index before the event that it was sent stays as it ended."""
+    lab = lk.Lab(tmp_path / "lab.duckdb", models=[echo("echo")])
+    lab.plan(prompts=["Say it"], models=["scripted/echo"]).run()
+    Index(state, lab.store).catch_up()
+    (before,) = everything(state)
+    with state.writing() as session:
+        history.running(session, before["id"])
+    assert everything(state) == [before]
+
+
 def test_the_index_of_another_lab_is_forgotten(
     sqlite_state: State, tmp_path: Path, echo: Callable[..., Any]
 ) -> None:

@@ -29,6 +29,10 @@ class Unknown(DefinitionError):
     """No user, workspace or member of that name."""
 
 
+class LastAdmin(DefinitionError):
+    """A workspace would have nobody left who can make others its admins."""
+
+
 def check_new(rows: Rows, name: str, email: str | None = None) -> None:
     """Raise `DefinitionError` where no user can be added who is called so."""
     if not LOGIN_NAME.fullmatch(name):
@@ -146,6 +150,15 @@ def members(rows: Rows, workspace: str) -> list[tuple[str, str]]:
     asked = select(User.name, Member.role).join(User, User.id == Member.user_id)
     found = rows.execute(asked.where(Member.workspace == workspace).order_by(User.name))
     return [(name, role) for name, role in found]
+
+
+def check_has_admin(rows: Rows, workspace: str) -> None:
+    """Raise `LastAdmin` where no admin of a workspace can log in any more."""
+    is_admin = (Member.workspace == workspace, Member.role == "admin", User.disabled_us.is_(None))
+    if rows.scalar(select(Member.user_id).join(User).where(*is_admin).limit(1)) is None:
+        raise LastAdmin(
+            f"Workspace {quoted(workspace)} would have no admin left. Make another member its admin first."
+        )
 
 
 def _there(rows: Rows, workspace: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from labkit.server.problems import Problem
 
@@ -16,6 +16,13 @@ Scope = Literal["read", "execute", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "execute", "admin")
 ROLES = ("viewer", "member", "admin")
 _NEEDS = {"read": "viewer", "execute": "member", "admin": "admin"}
+
+
+class Access(NamedTuple):
+    """The credential by which somebody reads in a workspace: an open stream goes on while it holds there."""
+
+    credential: str
+    workspace: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +39,7 @@ class Principal:
     workspaces: Mapping[str, str]
     how: Literal["cookie", "bearer", "token"]
     credential: str
-    """The id of the session or token: while it holds, streams go on."""
+    """The id of the session or token."""
 
     def may(self, scope: Scope, workspace: str) -> bool:
         """Whether it may do that there."""
@@ -42,6 +49,10 @@ class Principal:
     def readable(self) -> list[str]:
         """The workspaces it may read, by name."""
         return sorted(name for name in self.workspaces if self.may("read", name))
+
+    def access(self, workspace: str) -> Access:
+        """What an open stream of that workspace hangs on."""
+        return Access(self.credential, workspace)
 
     def check(self, scope: Scope, workspace: str) -> None:
         """Raise 404 for a workspace it does not see, whether or not there is one, and 403 for one in which it

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session as Rows
@@ -78,15 +78,21 @@ def address_of(request: Request, trusted: Sequence[str]) -> str:
     machine has all addresses in it."""
     seen = request.client.host if request.client else "here"
     told = [one.strip() for one in ",".join(request.headers.getlist("x-forwarded-for")).split(",")]
-    while seen in trusted and told and told[-1]:
+    networks = [ip_network(one) for one in trusted]
+    while told and told[-1] and (address := _parsed(seen)) and any(address in one for one in networks):
         seen = told.pop()
-    try:
-        parsed = ip_address(seen)
-    except ValueError:
+    address = _parsed(seen)
+    if address is None:
         return seen[:64]
-    if isinstance(parsed, IPv4Address):
-        return str(parsed)
-    return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False))
+    return str(address if isinstance(address, IPv4Address) else ip_network((address, 64), strict=False))
+
+
+def _parsed(seen: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(seen)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _keys(rows: Rows, name: str, address: str) -> tuple[str, ...]:

@@ -51,7 +51,9 @@ class Asked:
         self._service = service
         self._answers = answers
         self._keyless = keyless
-        self._stream = service.board.open(run_id, asking.names, ended=answers.ended, stop=self.stop)
+        self._stream = service.board.open(
+            run_id, asking.names, sent=answers.sent, ended=answers.ended, stop=self.stop
+        )
         self._launch = Launch(
             design,
             run_id=run_id,

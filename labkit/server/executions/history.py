@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from labkit.records import Cell
@@ -21,6 +21,7 @@ from labkit.server.state.tables import Execution
 EXCERPT = 200
 """Characters of a prompt and of an answer that the index has."""
 STATUS = {"done": "completed", "failed": "failed", "partial": "failed", "stopped": "cancelled"}
+PENDING = "pending"
 ENDED = frozenset(STATUS.values())
 STOPPED = ("RunAborted", "RunStopped", "ModelStopped")
 """What a row says that somebody stopped, also one that has a part of its answer."""
@@ -59,7 +60,7 @@ def pending(cell: Cell, asking: Asking, prompt: str) -> Execution:
         model=cell.model,
         asked=asking.names[cell.model],
         blocks=list(asking.blocks),
-        status="pending",
+        status=PENDING,
         created_us=asking.created_us,
         prompt=excerpt(prompt),
         more=_cut(prompt, None),
@@ -188,3 +189,9 @@ def put(session: Session, rows: Sequence[Execution]) -> None:
     """Put rows in place of those of the same ids."""
     session.execute(delete(Execution).where(Execution.id.in_([row.id for row in rows])))
     session.add_all(rows)
+
+
+def running(session: Session, execution_id: str) -> None:
+    """What was admitted is asked for; what has ended meanwhile stays so."""
+    row = (Execution.id == execution_id, Execution.status == PENDING)
+    session.execute(update(Execution).where(*row).values(status="running"))

@@ -30,6 +30,10 @@ class RunAnswers:
         """The rows before anything is asked."""
         return [history.pending(cell, self._asking, self._prompt) for cell in self.cells]
 
+    def sent(self, cell: Cell) -> Callable[[Session], None]:
+        """One is asked for; gives what says so in the history."""
+        return lambda session: history.running(session, cell.generation_id)
+
     def ended(self, generation: Generation) -> Callable[[Session], None]:
         """An answer is on disk; gives what brings it into the history."""
         row = history.execution(asdict(generation), self._asking, self._prompt)

@@ -96,12 +96,13 @@ async def execute(
     prefer: Annotated[str, Header()] = "",
 ) -> Response:
     """Ask every model; an array of `PromptRun`s in the order asked, also where some or all failed."""
+    wanted = body.wanted(who)
     run_id, replayed = await run_in_threadpool(
-        admit, served, who, body.wanted(who), key=idempotency_key, route="/execute"
+        admit, served, who, wanted, key=idempotency_key, route="/execute"
     )
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
     if names(accept, EventStream.media_type):
-        return EventStream(served.board.frames(run_id, 0, who=who), headers)
+        return EventStream(served.board.frames(run_id, 0, access=who.access(wanted.workspace)), headers)
     if "respond-async" in prefer.lower():
         headers |= {"Location": f"/api/v1/runs/{run_id}/events", "Preference-Applied": "respond-async"}
         return JSONResponse(await run_in_threadpool(_so_far, served, run_id), 202, headers=headers)

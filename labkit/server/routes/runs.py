@@ -79,7 +79,7 @@ def events(
     after = sse.read_id(run, last_event_id)
     if found.ended_us is not None and after == found.events > 0:
         return Response(status_code=204)  # has a browser that comes again after the end stop doing so
-    return EventStream(served.board.frames(run, after, who=who))
+    return EventStream(served.board.frames(run, after, access=who.access(found.workspace)))
 
 
 @router.delete("/runs/{run}", status_code=204)

@@ -45,29 +45,33 @@ def list_workspaces(who: Reader) -> list[Own]:
 def list_members(name: str, who: Admin, served: Served) -> list[Person]:
     """Who is what there. For its admins."""
     who.check("admin", name)
-    with _found(), served.state.reading() as rows:
+    with _told(), served.state.reading() as rows:
         return [Person(name=one, role=role) for one, role in accounts.members(rows, name)]
 
 
-@router.put("/{name}/members/{user}", status_code=204)
+@router.put("/{name}/members/{user}", status_code=204, responses={409: {}})
 def set_member(name: str, user: str, role: Role, who: Admin, served: Served) -> None:
-    """Make a user a member there, or something else. For its admins."""
+    """Make a user a member there, or something else. For its admins, of whom one must be left."""
     who.check("admin", name)
-    with _found(), served.state.writing() as rows:
+    with _told(), served.state.writing() as rows:
         accounts.set_role(rows, name, user, role.role, by=who.name)
+        accounts.check_has_admin(rows, name)
 
 
-@router.delete("/{name}/members/{user}", status_code=204)
+@router.delete("/{name}/members/{user}", status_code=204, responses={409: {}})
 def remove_member(name: str, user: str, who: Admin, served: Served) -> None:
-    """Take a user out of it. For its admins."""
+    """Take a user out of it. For its admins, of whom one must be left."""
     who.check("admin", name)
-    with _found(), served.state.writing() as rows:
+    with _told(), served.state.writing() as rows:
         accounts.remove(rows, name, user, by=who.name)
+        accounts.check_has_admin(rows, name)
 
 
 @contextmanager
-def _found() -> Iterator[None]:
+def _told() -> Iterator[None]:
     try:
         yield
     except accounts.Unknown as error:
         raise Problem(404, str(error)) from None
+    except accounts.LastAdmin as error:
+        raise Problem(409, str(error)) from None

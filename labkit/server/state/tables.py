@@ -124,7 +124,7 @@ class Audit(Base):
     __tablename__ = "audit"
 
     number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
-    at_us: Mapped[int]
+    at_us: Mapped[int] = mapped_column(index=True)
     user: Mapped[str | None]
     what: Mapped[str]
     detail: Mapped[dict[str, Any] | None]
@@ -144,6 +144,8 @@ class ServedRun(Base):
     workspace: Mapped[str]
     created_us: Mapped[int]
     ended_us: Mapped[int | None]
+    kept_since_us: Mapped[int | None] = mapped_column(index=True)
+    """When it ended, as long as its events are kept; None: it goes, or they were deleted."""
     stop_asked_us: Mapped[int | None]
     events: Mapped[int]
     """So many events of it were numbered."""

@@ -13,10 +13,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
-from labkit.records import Generation
-from labkit.server.accounts.principal import Principal
+from labkit.records import Cell, Generation
+from labkit.server.accounts.principal import Access
 from labkit.server.problems import unavailable
 from labkit.server.state import State
 from labkit.server.state.tables import Event, ServedRun
@@ -29,10 +29,12 @@ from labkit.server.streams.stream_events import end
 
 PING_S = 15.0
 CLOSE_S = 1.0
+FORGOTTEN_TOGETHER = 50
+"""The events of so many runs are deleted in one transaction: who writes meanwhile waits for no more."""
 
 
 class Board:
-    """All streams of one process. `holding` says which credentials hold, `rebuilt` gives the `PromptRun`s of
+    """All streams of one process. `holding` says which accesses hold, `rebuilt` gives the `PromptRun`s of
     a run whose events were deleted.
 
     >>> stream = board.open(run_id, {"openai/gpt-4o": "gpt-4o"})               # doctest: +SKIP
@@ -55,29 +57,37 @@ class Board:
         run_id: str,
         asked: Mapping[str, str],
         *,
+        sent: Callable[[Cell], Also] | None = None,
         ended: Callable[[Generation], Also] | None = None,
         stop: Callable[[], None] | None = None,
     ) -> RunStream:
         """The watcher of a run that is driven in this process. `asked` maps each model's id to the name it
-        was asked for. What `ended` gives for a generation is called in the transaction that keeps its
-        event. `stop` is called, once and from a thread of the board, when somebody asks the run to stop.
+        was asked for. What `sent` gives for a cell, and `ended` for a generation, is called in the
+        transaction that keeps its event. `stop` is called, once and from a thread of the board, when somebody
+        asks the run to stop.
         """
         stream = RunStream(
-            run_id, asked, lock=self._writer.lock, stir=self._writer.stir, ended=ended, stop=stop
+            run_id,
+            asked,
+            lock=self._writer.lock,
+            stir=self._writer.stir,
+            sent=sent,
+            ended=ended,
+            stop=stop,
         )
         with self._lock:
             self._streams[run_id] = stream
         self._poller.look()
         return stream
 
-    async def frames(self, run_id: str, after: int, *, who: Principal | None = None) -> AsyncGenerator[bytes]:
+    async def frames(self, run_id: str, after: int, *, access: Access | None = None) -> AsyncGenerator[bytes]:
         """The run's events after that number as they come, until its end: server-sent events as bytes.
 
         An `after` that is none of its numbers begins at the beginning. It ends before the run does where
-        the credential of `who` holds no more, or the board ends its readers; an `end` without id says why.
+        `access` holds no more, or the board ends its readers; an `end` without id says why.
         """
         yield sse.RETRY
-        reader = self._join(run_id, who)
+        reader = self._join(run_id, access)
         log = reader.log
         position: int | None = None
         try:
@@ -130,16 +140,19 @@ class Board:
 
     def forget(self, before_us: int) -> None:
         """Delete the events of runs that ended before that moment; their streams are made from their rows."""
-        has_events = select(Event.run_id).where(Event.run_id == ServedRun.id).exists()
-        with self._state.reading() as rows:  # others write meanwhile
-            old = rows.scalars(select(ServedRun.id).where(ServedRun.ended_us < before_us, has_events)).all()
-        for run_id in old:
+        old = select(ServedRun.id).where(ServedRun.kept_since_us < before_us).limit(FORGOTTEN_TOGETHER)
+        while True:
+            with self._state.reading() as rows:  # others write meanwhile
+                ids = rows.scalars(old).all()
+            if not ids:
+                return
             with self._state.writing(durable=False) as rows:
-                rows.execute(delete(Event).where(Event.run_id == run_id))
+                rows.execute(delete(Event).where(Event.run_id.in_(ids)))
+                rows.execute(update(ServedRun).where(ServedRun.id.in_(ids)).values(kept_since_us=None))
 
-    def _join(self, run_id: str, who: Principal | None) -> Reader:
+    def _join(self, run_id: str, access: Access | None) -> Reader:
         with self._lock:
-            reader = Reader(self._log(run_id), who)
+            reader = Reader(self._log(run_id), access)
             self._readers.add(reader)
         if self._parting is not None:
             reader.dismiss(self._parting)

@@ -11,16 +11,16 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
-from labkit.server.accounts.principal import Principal
+from labkit.server.accounts.principal import Access
 from labkit.server.streams.stream_events import StreamEvent
 
 
 class Reader:
     """One connection, on the loop on which it was made."""
 
-    def __init__(self, log: EventLog, who: Principal | None) -> None:
+    def __init__(self, log: EventLog, access: Access | None) -> None:
         self.log = log
-        self.who = who
+        self.access = access
         self.ready = log.here
         """Whether the log has all that was committed before it came."""
         self.dismissed: str | None = None

@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
-from time import monotonic, time_ns
+from time import monotonic
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from labkit.server.state import State
+from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Event, ServedRun
 from labkit.server.streams.run_stream import Also, Gathered, RunStream
 from labkit.server.streams.stream_events import Said, StreamEvent
@@ -165,10 +166,11 @@ class EventWriter:
                 for also in part.also:
                     _also(rows, also)
                 if part.ends:
+                    now = now_us()
                     rows.execute(
                         update(ServedRun)
                         .where(ServedRun.id == part.stream.run_id)
-                        .values(ended_us=time_ns() // 1000, events=part.events[-1].number, asked=None)
+                        .values(ended_us=now, kept_since_us=now, events=part.events[-1].number, asked=None)
                     )
 
     def _show(self, part: _Part) -> None:

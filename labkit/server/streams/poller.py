@@ -1,5 +1,5 @@
 """Looks what others wrote into the state: events of runs driven elsewhere, runs that are to stop, credentials
-that ended.
+that hold no more where they read.
 
 One thread and one query each, however many streams there are. It does not know how events are made or sent.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from labkit.server.accounts.principal import Principal
+from labkit.server.accounts.principal import Access
 from labkit.server.state import State
 from labkit.server.state.tables import Event, ServedRun
 from labkit.server.streams.event_log import EventLog, Reader
@@ -31,15 +31,16 @@ CREDENTIALS_S = 0.5
 RUNS_A_QUERY = 100
 """SQLite takes no condition of more than 1,000 parts."""
 
-Holding = Callable[[Session, Collection[Principal]], set[str]]
-"""Which of their credentials hold now, by id."""
+NOT_ALLOWED = "your log-in or your membership ended"
+Holding = Callable[[Session, Collection[Access]], Collection[Access]]
+"""Which of them hold now."""
 Rebuilt = Callable[[str], Sequence[Mapping[str, Any]]]
 """The `PromptRun`s of a run that is over, in the order asked."""
 
 
 class Poller:
-    """Fills the logs that `readers` of runs driven elsewhere read, dismisses those whose credential ended,
-    and stops the `streams` that are to stop. Both are asked for at each look.
+    """Fills the logs that `readers` of runs driven elsewhere read, dismisses those who may read no more, and
+    stops the `streams` that are to stop. Both are asked for at each look.
     """
 
     def __init__(
@@ -154,17 +155,17 @@ class Poller:
             if stop is not None:
                 stop()
 
-    # -- credentials that ended ------------------------------------------------------------------
+    # -- credentials that hold no more -----------------------------------------------------------
 
     def _credentials(self) -> None:
-        readers = [(reader, reader.who) for reader in self._readers() if reader.who is not None]
+        readers = [(reader, reader.access) for reader in self._readers() if reader.access is not None]
         if not readers:
             return
         with self._state.reading() as rows:
-            hold = self._holding(rows, list({who.credential: who for _, who in readers}.values()))
-        for reader, who in readers:
-            if who.credential not in hold:
-                reader.dismiss("logged out")
+            hold = self._holding(rows, {access for _, access in readers})
+        for reader, access in readers:
+            if access not in hold:
+                reader.dismiss(NOT_ALLOWED)
 
 
 def _over(rows: Session, run_ids: Sequence[str]) -> Mapping[str, int]:

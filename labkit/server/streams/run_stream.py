@@ -27,6 +27,7 @@ Stir = Callable[["RunStream", bool], None]
 @dataclass(frozen=True)
 class _Begun:
     model: str
+    also: Also | None
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class _Spoken:
 
 class RunStream:
     """The `Watcher` of one run that is driven in this process. `asked` maps a model's id to the name it was
-    asked for, `ended` gives what else is written when a generation is on disk. No method blocks.
+    asked for; `sent` and `ended` give what else is written when a cell is asked for, and when its generation
+    is on disk. No method blocks.
     """
 
     keeps_text = True
@@ -81,6 +83,7 @@ class RunStream:
         *,
         lock: threading.Condition,
         stir: Stir,
+        sent: Callable[[Cell], Also] | None,
         ended: Callable[[Generation], Also] | None,
         stop: Callable[[], None] | None,
     ) -> None:
@@ -94,6 +97,7 @@ class RunStream:
         """Whether nothing more is heard."""
         self.stop = stop
         """Stops the run; None: it was called, or there is none."""
+        self._with_sent = sent
         self._with_ended = ended
         self._asked = dict(asked)
         self._lock = lock
@@ -110,9 +114,10 @@ class RunStream:
     def queued(self, cell: Cell) -> None: ...
 
     def sent(self, cell: Cell, attempt: int) -> None:
+        also = None if self._with_sent is None else self._with_sent(cell)
         with self._lock:
             self._speaking.discard(cell.model)
-            self._gather(_Begun(cell.model), at_once=False)
+            self._gather(_Begun(cell.model, also), at_once=False)
 
     def text(self, cell: Cell, delta: str) -> None:
         with self._lock:
@@ -159,7 +164,7 @@ class RunStream:
 
     def also_written(self, gathered: Sequence[Gathered]) -> list[Also]:
         """What else is written with what was taken."""
-        return [one.also for one in gathered if isinstance(one, _Ended | _Over) and one.also is not None]
+        return [one.also for one in gathered if not isinstance(one, _Text) and one.also is not None]
 
     def _gather(self, what: Gathered, *, at_once: bool) -> None:
         if self.over:

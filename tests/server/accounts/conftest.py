@@ -36,7 +36,8 @@ def service(state: State, tmp_path: Path) -> Iterator[Service]:
 @pytest.fixture
 def client(service: Service) -> Iterator[TestClient]:
     """Asks the service as a program without a credential does."""
-    with TestClient(make_app(service), base_url="http://127.0.0.1:8000") as asking:
+    here = ("127.0.0.1", 50_000)
+    with TestClient(make_app(service), base_url="http://127.0.0.1:8000", client=here) as asking:
         yield asking
 
 

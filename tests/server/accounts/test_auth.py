@@ -139,7 +139,7 @@ def test_all_refusals_are_alike(service: Service, client: TestClient) -> None:
         {**RIGHT, "username": "sso"},
     ]
     # Each from an address of its own, so that none has to wait.
-    service.settings = service.settings.replace(trusted_proxies=("testclient",))
+    service.settings = service.settings.replace(trusted_proxies=("127.0.0.1",))
     answers = [
         client.post(f"{AUTH}/login/json", json=one, headers={"X-Forwarded-For": f"192.0.2.{number}"})
         for number, one in enumerate(wrong)
@@ -189,7 +189,7 @@ def test_what_happened_is_noted_without_secrets(
         client.post(f"{AUTH}/logout", headers={"Authorization": f"Bearer {token}"})
     assert [user for user, _ in noted(service, "logged in")] == ["ada"]
     assert [user for user, _ in noted(service, "logged out")] == ["ada"]
-    assert noted(service, "log-in refused") == [(None, {"address": "testclient"})]
+    assert noted(service, "log-in refused") == [(None, {"address": "127.0.0.1"})]
     with service.state.reading() as rows:
         said = str([vars(one) for one in rows.scalars(select(Audit))])
     for secret in (PASSWORD, "hunter2!", token):

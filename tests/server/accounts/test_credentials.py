@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from labkit.server.accounts import accounts, sessions, tokens
 from labkit.server.accounts.credentials import principal
 from labkit.server.accounts.holding import holding
+from labkit.server.accounts.principal import Access
 from labkit.server.problems import Problem
 from labkit.server.service import Service
 from labkit.server.state.moments import now_us
@@ -142,21 +143,21 @@ def test_what_ended_holds_no_more(service: Service) -> None:
     by_cookie = ("cookie", f"labkit={cookie(service, 'ada')}")
     by_token = ("authorization", f"Bearer {token(service, 'ada')}")
     vics = ("cookie", f"labkit={cookie(service, 'vic')}")
-    people = [asked_by(service, one) for one in (by_cookie, by_token, vics)]
+    let_in = [asked_by(service, one).access("default") for one in (by_cookie, by_token, vics)]
 
-    def held() -> set[str]:
+    def held() -> set[Access]:
         with service.state.reading() as rows:
-            return holding(rows, people)
+            return holding(rows, [*let_in, let_in[0]._replace(workspace="other")])
 
-    assert held() == {who.credential for who in people}
+    assert held() == set(let_in)
     with service.state.writing() as rows:
         accounts.disable(rows, "ada")
-    assert held() == {people[2].credential}
+    assert held() == {let_in[2]}
     for shown in (by_cookie, by_token):
         with pytest.raises(Problem):
             asked_by(service, shown)
     with service.state.writing() as rows:
-        session = rows.get(Session, people[2].credential)
+        session = rows.get(Session, let_in[2].credential)
         assert session is not None
         session.seen_us -= int(service.settings.session_idle_s * 1e6)
     with pytest.raises(Problem):
@@ -173,7 +174,7 @@ def test_a_token_ends(service: Service, column: str) -> None:
     with pytest.raises(Problem, match="holds no more"):
         asked_by(service, shown)
     with service.state.reading() as rows:
-        assert holding(rows, [who]) == set()
+        assert holding(rows, [who.access("default")]) == set()
 
 
 def test_a_request_does_not_write(service: Service) -> None:

@@ -178,7 +178,7 @@ def request(client: str | None, *forwarded: str) -> Request:
 def test_the_address_is_what_a_trusted_proxy_saw() -> None:
     """`X-Forwarded-For` counts only from a proxy that is trusted, and of it only what such a proxy added; of
     IPv6 the network counts."""
-    proxies = ["127.0.0.1", "10.0.0.2"]
+    proxies = ["127.0.0.1", "10.0.0.0/30", "2001:db8:1::/48"]
     seen = [
         (request(HERE, THERE), HERE),
         (request("127.0.0.1"), "127.0.0.1"),
@@ -186,6 +186,9 @@ def test_the_address_is_what_a_trusted_proxy_saw() -> None:
         (request("127.0.0.1", f"203.0.113.9, {THERE}"), THERE),
         (request("127.0.0.1", "203.0.113.9", THERE), THERE),
         (request("127.0.0.1", f"203.0.113.9, {THERE}, 10.0.0.2"), THERE),
+        (request("10.0.0.4", THERE), "10.0.0.4"),
+        (request("::ffff:127.0.0.1", THERE), THERE),
+        (request("2001:db8:1::7", THERE), THERE),
         (request("127.0.0.1", f"{THERE},"), "127.0.0.1"),
         (request("2001:db8::1"), "2001:db8::/64"),
         (request("2001:db8::ffff:2"), "2001:db8::/64"),

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from starlette.testclient import TestClient
 
+from labkit.server.accounts import accounts
+from labkit.server.service import Service
+
 Bearer = Callable[[str], dict[str, str]]
 WORKSPACES = "/api/v1/workspaces"
 OURS = f"{WORKSPACES}/default/members"
@@ -46,6 +49,36 @@ def test_others_may_not(client: TestClient, bearer: Bearer) -> None:
     assert [status for status, _ in tried(ada, "default")] == [403] * 3
     assert [status for status, _ in tried(otto, "default")] == [404] * 3
     assert tried(otto, "default") == tried(otto, "nowhere")
+
+
+def test_the_last_admin_stays(service: Service, client: TestClient, bearer: Bearer) -> None:
+    """Who would leave a workspace without an admin that can log in gets a 409, which says what to do; the
+    machine's owner may."""
+    root, ada = bearer("root"), bearer("ada")
+
+    def tried(who: dict[str, str]) -> list[int]:
+        answers = [
+            client.put(f"{OURS}/root", json={"role": "member"}, headers=who),
+            client.delete(f"{OURS}/root", headers=who),
+        ]
+        told = {one.json()["detail"] for one in answers if one.status_code == 409}
+        word = "Workspace 'default' would have no admin left. Make another member its admin first."
+        assert told <= {word}
+        return [one.status_code for one in answers]
+
+    assert tried(root) == [409, 409]
+    assert client.put(f"{OURS}/root", json={"role": "admin"}, headers=root).status_code == 204
+    for name in ("ada", "vic"):
+        assert client.put(f"{OURS}/{name}", json={"role": "admin"}, headers=root).status_code == 204
+    with service.state.writing() as rows:
+        accounts.disable(rows, "vic")
+    assert client.delete(f"{OURS}/ada", headers=root).status_code == 204
+    assert tried(root) == [409, 409]
+    assert client.put(f"{OURS}/ada", json={"role": "admin"}, headers=root).status_code == 204
+    assert tried(ada) == [204, 204]
+    with service.state.writing() as rows:
+        accounts.remove(rows, "default", "ada")
+        assert "admin" not in [role for name, role in accounts.members(rows, "default") if name != "vic"]
 
 
 def test_wrong_wishes(client: TestClient, bearer: Bearer) -> None:

@@ -138,7 +138,7 @@ def boards(state: State) -> Iterator[Callable[..., Board]]:
 
     def make(**given: Any) -> Board:
         given = {
-            "holding": lambda rows, who: {one.credential for one in who},
+            "holding": lambda rows, let_in: let_in,
             "rebuilt": lambda run: [],
             **given,
         }
@@ -191,12 +191,12 @@ def read() -> Callable[..., Client]:
         after: int = 0,
         run_id: str = RUN,
         enough: Callable[[Client], bool] | None = None,
-        who: Any = None,
+        access: Any = None,
     ) -> Client:
         client = Client()
 
         async def take() -> None:
-            frames: AsyncGenerator[bytes] = board.frames(run_id, after, who=who)
+            frames: AsyncGenerator[bytes] = board.frames(run_id, after, access=access)
             async for frame in frames:
                 client.take(frame)
                 if enough is not None and enough(client):

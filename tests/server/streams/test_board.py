@@ -17,12 +17,13 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from labkit.server.accounts.principal import Principal
+from labkit.server.accounts.principal import Access
 from labkit.server.state import State
 from labkit.server.state.tables import Event, Meta, ServedRun
 from labkit.server.streams import board as board_module
 from labkit.server.streams import event_writer
 from labkit.server.streams.board import Board
+from labkit.server.streams.poller import NOT_ALLOWED
 
 RUN = "run-1"
 A, B = "scripted/a", "scripted/b"
@@ -371,26 +372,14 @@ def test_a_run_is_asked_to_stop_once(boards: Callable[..., Board], state: State)
     assert len(heard) == 1
 
 
-def who(credential: str) -> Principal:
-    return Principal(
-        user_id="u1",
-        name="ada",
-        email=None,
-        scopes=frozenset(("read",)),
-        workspaces={"default": "member"},
-        how="bearer",
-        credential=credential,
-    )
-
-
 def test_a_stream_ends_with_its_credential(boards: Callable[..., Board], new_client: Any) -> None:
     """A reader whose credential ended is let go within a second; others of the same run read on."""
     hold = {"kept", "ended"}
-    board = boards(holding=lambda rows, people: {one.credential for one in people} & hold)
+    board = boards(holding=lambda rows, let_in: {one for one in let_in if one.credential in hold})
     board.open(RUN, {A: A})
 
     async def read(credential: str, client: Any) -> None:
-        async for frame in board.frames(RUN, 0, who=who(credential)):
+        async for frame in board.frames(RUN, 0, access=Access(credential, "default")):
             client.take(frame)
 
     async def both() -> None:
@@ -401,7 +390,7 @@ def test_a_stream_ends_with_its_credential(boards: Callable[..., Board], new_cli
         assert not first.done()
         hold.remove("ended")
         await asyncio.wait_for(first, 1)
-        assert gone.events[-1]["data"] == {"type": "end", "reason": "logged out"}
+        assert gone.events[-1]["data"] == {"type": "end", "reason": NOT_ALLOWED}
         await asyncio.sleep(0.7)
         assert not second.done()
         second.cancel()
@@ -529,7 +518,7 @@ import sys, time, types
 from labkit.server.streams.board import Board
 from labkit.server.state import State
 
-board = Board(State(sys.argv[1]), holding=lambda rows, who: set(), rebuilt=lambda run: [])
+board = Board(State(sys.argv[1]), holding=lambda rows, let_in: set(), rebuilt=lambda run: [])
 stream = board.open("run-1", {})
 cells = [types.SimpleNamespace(model=model) for model in ("scripted/a", "scripted/b")]
 for cell in cells:

@@ -10,13 +10,16 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from labkit.server.accounts import accounts, tokens
 from labkit.server.routes import runs as streams
-from labkit.server.state.tables import ServedRun
+from labkit.server.state.tables import ServedRun, Token
 from labkit.server.streams import sse
+from labkit.server.streams.poller import NOT_ALLOWED
 
 RUN = "run-1"
 A = "scripted/a"
@@ -115,8 +118,42 @@ def test_logging_out_ends_a_stream(serving: Any, new_client: Any) -> None:
         out = time.monotonic()
         rest = _received(connection)
         assert time.monotonic() - out < 1
-    assert b'"reason":"logged out"' in rest
+    assert NOT_ALLOWED.encode() in rest
     assert serving.ask("GET", f"/runs/{RUN}/events", headers=bearer).status_code == 401
+
+
+@pytest.mark.alone
+def test_leaving_a_workspace_ends_its_streams(serving: Any) -> None:
+    """Within a second of the end of a membership or a token their open streams there have ended; who is made
+    less there and may read still, and who is taken out of another workspace, reads on."""
+    serving.admit(RUN)
+    with serving.service.state.writing() as rows:
+        root = accounts.add_user(rows, "root", None, role="admin")
+        accounts.set_role(rows, "other", "root", "member")
+        token, secret = tokens.add(rows, root, name="t", scopes=["read"])
+    bearers = {
+        "vic": serving.bearer("vic"),
+        "ada": serving.bearer("ada"),
+        "root": {"Authorization": f"Bearer {secret}"},
+    }
+    with ExitStack() as open_:
+        reading = {name: open_.enter_context(serving.reader(RUN, bearer)) for name, bearer in bearers.items()}
+        for connection in reading.values():
+            assert b"retry" in _received(connection, b"retry: 1000")
+        with serving.service.state.writing() as rows:
+            accounts.set_role(rows, "default", "ada", "viewer")
+            accounts.remove(rows, "other", "root")
+            accounts.remove(rows, "default", "vic")
+        gone = time.monotonic()
+        assert NOT_ALLOWED.encode() in _received(reading["vic"])
+        assert time.monotonic() - gone < 1
+        assert serving.ask("GET", f"/runs/{RUN}/events", headers=bearers["vic"]).status_code == 404
+        with serving.service.state.writing() as rows:
+            tokens.revoke(rows, rows.get(Token, token.id), by=None)
+        gone = time.monotonic()
+        assert NOT_ALLOWED.encode() in _received(reading["root"])
+        assert time.monotonic() - gone < 1
+        assert len(serving.service.board._all_readers()) == 1
 
 
 def test_a_page_that_leaves_stops_nothing(serving: Any, new_script: Any, new_client: Any) -> None:

@@ -21,6 +21,9 @@ def upgrade() -> None:
         sa.Column("detail", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("number"),
     )
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_audit_at_us"), ["at_us"], unique=False)
+
     op.create_table(
         "budgets",
         sa.Column("kind", sa.Text(), nullable=False),
@@ -170,6 +173,7 @@ def upgrade() -> None:
         sa.Column("workspace", sa.Text(), nullable=False),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("ended_us", sa.BigInteger(), nullable=True),
+        sa.Column("kept_since_us", sa.BigInteger(), nullable=True),
         sa.Column("stop_asked_us", sa.BigInteger(), nullable=True),
         sa.Column("events", sa.BigInteger(), nullable=False),
         sa.Column("asked", sa.JSON(none_as_null=True), nullable=True),
@@ -180,6 +184,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("served_runs", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_served_runs_kept_since_us"), ["kept_since_us"], unique=False)
         batch_op.create_index("served_runs_open", ["ended_us"], unique=False)
 
     op.create_table(
