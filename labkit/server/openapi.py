@@ -1,6 +1,6 @@
 """The description of the service as OpenAPI, in which every error a route may answer is declared.
 
-Most come from what stands around every route, and are added here by what a route takes; a route names its
+Most errors come from what stands around every route, and are added here by what a route takes; a route names its
 own, as 402, in its `responses`, by their status alone. It does not know what a single route does.
 """
 
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from labkit.server import shapes
 from labkit.server.problems import MEDIA_TYPE
 
 Described = dict[str, Any]
@@ -52,6 +55,26 @@ PROBLEM: Described = {
     },
 }
 
+EVENTS: Described = {
+    "text/event-stream": {
+        "itemSchema": {
+            "type": "object",
+            "required": ["event", "data"],
+            "properties": {
+                "id": {"type": "string"},
+                "event": {"type": "string"},
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": {"$ref": "#/components/schemas/StreamEvent"},
+                },
+            },
+        }
+    }
+}
+"""The content of a stream. `itemSchema`, of each event, is a word of OpenAPI 3.2; FastAPI writes it into 3.1 too,
+whose readers pass over words they do not know."""
+
 
 def complete(found: Described) -> Described:
     """What FastAPI `found`, with every error of every route."""
@@ -59,6 +82,9 @@ def complete(found: Described) -> Described:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas["Problem"] = PROBLEM
+    event = TypeAdapter(shapes.StreamEvent).json_schema(ref_template="#/components/schemas/{model}")
+    for name, told in {**event.pop("$defs"), "StreamEvent": event}.items():
+        schemas.setdefault(name, told)
     answers: Described = {}
     for operations in found["paths"].values():
         for method, operation in operations.items():

@@ -7,11 +7,13 @@ where it is not known, and never null.
 from __future__ import annotations
 
 from typing import (
+    Annotated,
     Any,
     Literal,
     Required,  # pydantic takes no other below Python 3.12
 )
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 Status = Literal["pending", "running", "completed", "failed", "cancelled"]
@@ -105,3 +107,71 @@ class WorkbenchAnswer(TypedDict, total=False):
     usage: Required[WorkbenchUsage]
     created_at: Required[str]
     latency_ms: float
+
+
+class StreamUsage(TypedDict, total=False):
+    """Tokens, and USD."""
+
+    promptTokens: int
+    completionTokens: int
+    totalTokens: int
+    estimatedCost: float
+
+
+class StartData(TypedDict):
+    """The model is asked, or its text comes anew: drop what there was of it."""
+
+    type: Literal["start"]
+
+
+class TokenData(TypedDict):
+    """The next piece of text."""
+
+    type: Literal["token"]
+    token: str
+    index: int
+
+
+class UsageData(TypedDict):
+    """What it took."""
+
+    type: Literal["usage"]
+    usage: StreamUsage
+
+
+class CompleteData(TypedDict, total=False):
+    """The whole text."""
+
+    type: Required[Literal["complete"]]
+    output: Required[str]
+    usage: Required[StreamUsage]
+    finishReason: str
+
+
+class ErrorData(TypedDict, total=False):
+    """Why there is no answer; `code` is the kind of it."""
+
+    type: Required[Literal["error"]]
+    error: Required[str]
+    code: str
+
+
+class EndData(TypedDict, total=False):
+    """All runs in the order asked. Without them only this connection ends, for the reason."""
+
+    type: Required[Literal["end"]]
+    runs: list[PromptRun]
+    reason: str
+
+
+StreamData = StartData | TokenData | UsageData | CompleteData | ErrorData | EndData
+
+
+class StreamEvent(TypedDict, total=False):
+    """The data of a server-sent event. It is about one model, or, without `modelId`, about the whole run."""
+
+    type: Required[Literal["start", "token", "usage", "complete", "error", "end"]]
+    runId: Required[str]
+    modelId: str
+    timestamp: Required[str]
+    data: Required[Annotated[StreamData, Field(discriminator="type")]]

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import select
 
 from labkit.catalog.model import Model
+from labkit.errors import ProviderError
 from labkit.prompts import Block, Prompt
 from labkit.providers.script import Script
 from labkit.server.accounts import tokens
@@ -86,8 +87,16 @@ def test_every_error_is_declared_as_a_problem(tmp_path: Path) -> None:
 
 @pytest.fixture
 def asked(tmp_path: Path) -> Iterator[tuple[Running, str]]:
-    """A running service in which something was asked, and a configuration that knows its names."""
-    models = [Model(f"scripted/{name}", client=Script(lambda request: "Hi")) for name in ("one", "two")]
+    """A running service in which something was asked, and a configuration that knows its names.
+
+    A model that gives no answer is 502 at one route, and there alone no fault of the service.
+    """
+    clients = {
+        "one": Script(lambda request: "Hi"),
+        "two": Script(lambda request: "Hi"),
+        "broken": Script(lambda request: ProviderError("It is broken.")),
+    }
+    models = [Model(f"scripted/{name}", client=client) for name, client in clients.items()]
     with running(tmp_path, models) as there:
         there.service.lab.prompts.save(Prompt("toned", "Hi", blocks=[Block("tone", "Be kind.")]))
         (run,) = there.execute("Hi", "scripted/one")
@@ -96,7 +105,9 @@ def asked(tmp_path: Path) -> Iterator[tuple[Running, str]]:
             scopes = ["read", "execute"]
             _, secret = tokens.add(rows, ada, name="fuzz", scopes=scopes, workspaces=None, days=1)
         known = {
-            "models": ["scripted/one", "scripted/two"],
+            "models": [model.id for model in models],
+            # Where a path should be wrong it is drawn without a slash only.
+            "model_paths": [name for model in models for name in (model.id, model.name)],
             "workspaces": ["default", "other"],
             "executions": [run["id"]],
             "blocks": ["tone"],
@@ -106,7 +117,7 @@ def asked(tmp_path: Path) -> Iterator[tuple[Running, str]]:
         used = {
             "body.model_ids[*]": "models",
             "body.model_id": "models",
-            "path.model_id": "models",
+            "path.model_id": "model_paths",
             "query.model_id": "models",
             "body.workspace_id": "workspaces",
             "query.workspace_id": "workspaces",
@@ -118,6 +129,8 @@ def asked(tmp_path: Path) -> Iterator[tuple[Running, str]]:
         lines = [f'headers = {{ Authorization = "Bearer {secret}" }}']
         lines.append("[parameters]")
         lines += [f'"{at}" = {{ dictionary = "{name}", probability = 0.6 }}' for at, name in used.items()]
+        lines += ["[[operations]]", 'include-name = "POST /api/v1/workbench/execute"']
+        lines += ['checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "502"]']
         lines += [f"[dictionaries.{name}]\nvalues = {json.dumps(values)}" for name, values in known.items()]
         (tmp_path / "schemathesis.toml").write_text("\n".join(lines), "utf-8")
         yield there, str(tmp_path)

@@ -19,6 +19,7 @@ from labkit.server.accounts.principal import Principal
 from labkit.server.executions import history
 from labkit.server.executions.admission import Wanted, admit
 from labkit.server.guard.negotiation import names
+from labkit.server.openapi import EVENTS
 from labkit.server.problems import Problem
 from labkit.server.routes.runs import EventStream
 from labkit.server.service import Served, Service
@@ -81,7 +82,7 @@ _RUNS = list[shapes.PromptRun]
 @router.post(
     "/execute",
     responses={
-        200: {"model": _RUNS, "content": {EventStream.media_type: {"schema": {"type": "string"}}}},
+        200: {"model": _RUNS, "content": EVENTS},
         202: {"model": _RUNS, "description": "Admitted; Location leads to the events."},
         402: {},
         409: {},

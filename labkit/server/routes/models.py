@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Path, Response
 
 from labkit.server import shapes
 from labkit.server.accounts.credentials import Reader
@@ -12,6 +12,8 @@ from labkit.server.problems import Problem
 from labkit.server.service import Served
 
 router = APIRouter(tags=["models"])
+
+ModelId = Annotated[str, Path(description="Its slash may be `%2F`.", examples=["openai/gpt-4o", "gpt-4o"])]
 
 
 @router.get(
@@ -29,7 +31,7 @@ def models(served: Served, who: Reader, if_none_match: Annotated[str | None, Hea
 
 
 @router.get("/models/{model_id:path}", response_model=None, responses={200: {"model": shapes.Model}})
-def model(model_id: str, served: Served, who: Reader) -> dict[str, Any]:
+def model(model_id: ModelId, served: Served, who: Reader) -> dict[str, Any]:
     """One model by its id, alias or bare name, under the name that was asked for."""
     found = served.models.find(model_id)
     if found is None:

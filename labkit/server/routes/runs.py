@@ -18,6 +18,7 @@ from starlette.types import Message, Send
 
 from labkit.server.accounts.credentials import Executor, Reader
 from labkit.server.accounts.principal import Principal
+from labkit.server.openapi import EVENTS
 from labkit.server.problems import Problem
 from labkit.server.service import Served, Service
 from labkit.server.state.moments import now_us
@@ -60,10 +61,9 @@ class EventStream(StreamingResponse):
 
 @router.get(
     "/runs/{run}/events",
-    response_class=EventStream,
-    status_code=200,
+    response_class=Response,
     responses={
-        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        200: {"content": EVENTS},
         204: {"description": "The run is over, and its last event was seen."},
     },
 )
