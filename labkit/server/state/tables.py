@@ -145,6 +145,8 @@ class ServedRun(Base):
     created_us: Mapped[int]
     ended_us: Mapped[int | None]
     stop_asked_us: Mapped[int | None]
+    stop_models: Mapped[list[Any] | None]
+    """The ids of models that alone are to stop."""
     events: Mapped[int]
     """So many events of it were numbered."""
     asked: Mapped[dict[str, Any] | None]
