@@ -59,8 +59,9 @@ class Call:
     """A job with its history. Belongs to one queue; touched only on the loop."""
 
     __slots__ = (
-        "attempts", "cut_off", "entered", "failures", "first_sent", "job", "last", "maybe_paid", "reserved_usd",
-        "slept_s", "streams", "task", "think_tag", "timed_out", "timer", "tokens", "worst_usd",
+        "attempts", "cut_off", "entered", "failures", "first_sent", "job", "last", "maybe_paid",
+        "reserved_usd", "slept_s", "streams", "task", "think_tag", "timed_out", "timer", "tokens",
+        "worst_usd",
     )  # fmt: skip
 
     def __init__(self, job: Job, model: Model, entered: float) -> None:

@@ -102,6 +102,24 @@ def test_all_fail_and_it_is_still_an_answer(troubled: Running) -> None:
     assert {run["status"] for run in runs} == {"failed"}
 
 
+def test_what_cannot_be_asked_says_why_before(
+    troubled: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model whose key or weights are not here is not `ready`, and `lacks` is the sentence that asking it
+    gives: a failed run for the key, 422 for the weights."""
+    monkeypatch.setenv("LABKIT_WEIGHTS", str(tmp_path / "none"))
+    names = ("scripted/echo", "elsewhere/keyless", "local/gemma-3-270m")
+    found = [troubled.ask("GET", f"/models/{name}").json()["metadata"] for name in names]
+    assert [one["ready"] for one in found] == [True, False, False]
+    echo, keyless, unpulled = (one.get("lacks") for one in found)
+    assert echo is None
+    assert "ELSEWHERE_SECRET_WORD" in keyless
+    assert "labkit pull gemma-3-270m" in unpulled
+    assert troubled.execute("hi", names[1])[0]["error"] == keyless
+    refused = troubled.ask("POST", "/execute", json={"prompt": "hi", "model_ids": names[2:]})
+    assert (refused.status_code, refused.json()["detail"]) == (422, unpulled)
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [

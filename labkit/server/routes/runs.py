@@ -88,7 +88,7 @@ def stop(
     run: str,
     served: Served,
     who: Executor,
-    model_id: Annotated[str | None, Query(description="The one model that is to stop; without it all.")] = None,
+    model_id: Annotated[str | None, Query(description="The model that is to stop alone.")] = None,
 ) -> None:
     """Ask the run to stop, or one model of it. What was answered is kept; what is over stays as it is."""
     found = _found(served, run, who)
