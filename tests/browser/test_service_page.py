@@ -223,7 +223,7 @@ def test_one_model_is_stopped_and_then_all(open_page: Opener, service: Running) 
     expect(viewer.get_by_role("log")).to_have_count(4)
     assert viewer.get_by_role("button", name="Stop").locator("visible=true").count() == 0
     page.get_by_role("button", name="Stop scripted/endless").click()
-    expect(endless).to_have_attribute("data-state", "partial")
+    expect(endless).to_have_attribute("data-state", "stopped")
     expect(endless.locator(".lk-note")).to_have_text("scripted/endless was stopped: a caller asked for it")
     assert not page.get_by_role("button", name="Stop scripted/endless").is_visible()
     assert page.get_by_role("button", name="Stop scripted/counts").is_visible()

@@ -47,7 +47,8 @@ class Form {
           make("div", { class: "list" }, this.models.filter(({ ready }) => ready).map(({ row }) => row), this.unready))),
       make("div", { class: "column" },
         field("Workspace", this.workspace),
-        make("fieldset", {}, make("legend", {}, "Context blocks, put in front of the prompt"), this.blockList),
+        make("fieldset", {}, make("legend", {}, "Context blocks"),
+          make("p", { class: "soft details" }, "They are put in front of the prompt."), this.blockList),
         field("Prompt", this.prompt, "It is sent as it stands. Ctrl and Enter runs it."),
         this.cost, this.trouble, this.run),
     );

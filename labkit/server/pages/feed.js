@@ -9,11 +9,14 @@ const STATES = {
   failed: "failed", partial: "broken off", stopped: "stopped",
 };
 const OVER = new Set(["done", "failed", "partial", "stopped"]);
+// Codes of an `error` that somebody wanted.
+const STOPPED = new Set(["RunAborted", "RunStopped", "ModelStopped"]);
 
 function stateOf(run) {
   if (run.status === "completed") return "done";
+  if (run.status === "cancelled") return "stopped";
   if (run.metadata?.partial) return "partial";
-  return { cancelled: "stopped", failed: "failed", running: "asking" }[run.status] ?? "queued";
+  return { failed: "failed", running: "asking" }[run.status] ?? "queued";
 }
 
 export class Feed {
@@ -66,7 +69,7 @@ export class Feed {
     } else if (type === "complete") {
       answer.state = "done";
     } else if (type === "error") {
-      answer.state = answer.text ? "partial" : "failed";
+      answer.state = STOPPED.has(data.code) ? "stopped" : answer.text ? "partial" : "failed";
       answer.note = data.error;
     }
     if (!known) return this.tellAll();
