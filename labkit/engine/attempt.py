@@ -55,7 +55,8 @@ async def send(
             attempted.error = TimedOut(call.timed_out)
             call.timed_out = None
         else:
-            attempted.stopped = Stopped("RunAborted", "The run was aborted while this was being answered.")
+            aborted = Stopped("RunAborted", "The run was aborted while this was being answered.")
+            attempted.stopped = call.cut_off or aborted
     except Exception as error:  # noqa: BLE001 - one bad request never stops the others
         attempted.error = MalformedAnswer(f"an unforeseen {type(error).__name__} while asking: {error}"[:500])
     attempted.latency_s = perf_counter() - listener.sent

@@ -59,8 +59,9 @@ class Call:
     """A job with its history. Belongs to one queue; touched only on the loop."""
 
     __slots__ = (
-        "attempts", "entered", "failures", "first_sent", "job", "last", "maybe_paid", "reserved_usd",
-        "slept_s", "streams", "task", "think_tag", "timed_out", "timer", "tokens", "worst_usd",
+        "attempts", "cut_off", "entered", "failures", "first_sent", "job", "last", "maybe_paid",
+        "reserved_usd", "slept_s", "streams", "task", "think_tag", "timed_out", "timer", "tokens",
+        "worst_usd",
     )  # fmt: skip
 
     def __init__(self, job: Job, model: Model, entered: float) -> None:
@@ -80,6 +81,8 @@ class Call:
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.timed_out: str | None = None
+        self.cut_off: Stopped | None = None
+        """Why its task was cancelled, where it alone was."""
 
     def elapsed_s(self, now: float) -> float:
         """Seconds since the first sending, without those this machine slept."""

@@ -96,11 +96,14 @@ class Executor:
         self._stopped = self._stopped or stopped
         self._on_the_loop(lambda runner: runner.stop(stopped))
 
-    def stop_model(self, model_id: str, reason: str) -> None:
-        """Send nothing more to one model; the others go on."""
+    def stop_model(self, model_id: str, reason: str, *, abort: bool = False) -> None:
+        """Send nothing more to one model; the others go on. `abort` cancels what it answers now, too."""
         queue = self._scheduler.queues[model_id]
         stopped = Stopped("ModelStopped", f"{model_id} was stopped: {reason}")
-        self._on_the_loop(lambda runner: runner.stop_queue(queue, stopped))
+        if abort:
+            self._on_the_loop(lambda runner: runner.abort_queue(queue, stopped))
+        else:
+            self._on_the_loop(lambda runner: runner.stop_queue(queue, stopped))
 
     def abort(self) -> None:
         """Stop, and cancel what is in flight. Its text so far is kept; it may be charged all the same."""

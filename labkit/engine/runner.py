@@ -112,16 +112,23 @@ class Runner:
         self._scheduler.stop(queue, stopped)
         self.advance()
 
+    def abort_queue(self, queue: ModelQueue, stopped: Stopped) -> None:
+        """Send nothing more to one model, and cancel what is out."""
+        self.stop_queue(queue, stopped)
+        self._loop.call_soon(self._cancel, queue.asking, stopped)
+
     def abort(self) -> None:
         """Stop, and cancel what is out."""
         self.stop(Stopped("RunAborted", "The run was aborted."))
         # A task cancelled before its first step would vanish without its row; in the next round all have
         # begun.
-        self._loop.call_soon(self._cancel)
+        for queue in self._scheduler.queues.values():
+            self._loop.call_soon(self._cancel, queue.asking, None)
 
-    def _cancel(self) -> None:
-        for call in self._scheduler.asked():
+    def _cancel(self, calls: Iterable[Call], why: Stopped | None) -> None:
+        for call in calls:
             if call.task is not None:
+                call.cut_off = why
                 call.task.cancel()
 
     # -- getting on ------------------------------------------------------------------------------

@@ -184,6 +184,15 @@ def _settings(model: Model) -> servers.Settings:
     )
 
 
+def check_here(model: Model) -> None:
+    """Raise `DefinitionError` or `MissingPackage`, with what to do, where it cannot be asked here."""
+    if model.weights is None or model.weights.path is None:
+        _pulled(model)
+    else:
+        plain_file(model.weights.path, what="model file")
+    _runtime()
+
+
 def _pulled(model: Model) -> Path:
     path = weights.find(model.name)
     if path is None:

@@ -20,7 +20,7 @@ class LaunchCommands:
         self.aborted = False
         """Whether it ends without waiting for anything."""
         self._executor: Executor | None = None
-        self._halted: list[tuple[str, str]] = []
+        self._halted: list[tuple[str, str, bool]] = []
         self._paused = False
         self._limited: list[tuple[str, int | None, Mapping[str, float]]] = []
         self._lock = threading.Lock()
@@ -29,12 +29,13 @@ class LaunchCommands:
         """Ask nothing more; answers in flight are kept."""
         self._end(reason, lambda executor: executor.stop(reason))
 
-    def stop_model(self, model: str, reason: str) -> None:
-        """Ask nothing more of one model; a resume of the run asks it again."""
+    def stop_model(self, model: str, reason: str, *, abort: bool = False) -> None:
+        """Ask nothing more of one model, and with `abort` do not wait for its answers in flight; a resume of
+        the run asks it again."""
         with self._lock:
-            self._halted.append((model, reason))
+            self._halted.append((model, reason, abort))
             if self._executor is not None:
-                self._executor.stop_model(model, reason)
+                self._executor.stop_model(model, reason, abort=abort)
 
     def pause(self, paused: bool) -> None:
         """Send nothing for now, or go on."""
@@ -72,8 +73,8 @@ class LaunchCommands:
             self._executor = executor
             for model, concurrency, per_minute in self._limited:
                 executor.limit(model, concurrency=concurrency, per_minute=per_minute)
-            for model, reason in self._halted:
-                executor.stop_model(model, reason)
+            for model, reason, abort in self._halted:
+                executor.stop_model(model, reason, abort=abort)
             if self._paused:
                 executor.pause()
             if self.stopped:

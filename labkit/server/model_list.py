@@ -1,6 +1,6 @@
 """The models that the service offers, as clients of the workbench read them; found by any of their names.
 
-It does not know keys beyond whether one is found, and contacts nobody.
+It does not know keys and weights beyond whether they are found, and contacts nobody.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import msgspec
 from labkit import keys
 from labkit.catalog.catalog import Catalog
 from labkit.catalog.model import CAPABILITIES, Model
-from labkit.errors import DefinitionError
+from labkit.errors import DefinitionError, MissingPackage
 from labkit.nearest import near
+from labkit.providers import local
 from labkit.visible import quoted
-from labkit.weights.folder import read as weights_of
 
 KEPT_S = 5.0
 """So old what is told of all models may be: a key that is put into `.env` shows then."""
@@ -59,12 +59,19 @@ class ModelList:
         hint = f"The nearest: {', '.join(likest)}. " if likest else ""
         return f"there is no model {quoted(name)}. {hint}GET /api/v1/models lists them."
 
-    def is_ready(self, model: Model) -> bool:
-        """Whether it could be asked: its key is found, or its weights are here."""
-        if model.dialect == "local":
-            path = None if model.weights is None else model.weights.path
-            return path is not None or weights_of(model.name) is not None
-        return keys.state(model, folder=self._folder) != "missing"
+    def lacks(self, model: Model) -> str | None:
+        """Why it cannot be asked, and what to do; None: its key is found, or its weights are here."""
+        return self._key_and_lacks(model)[1]
+
+    def _key_and_lacks(self, model: Model) -> tuple[str, str | None]:
+        is_local = model.dialect == "local"
+        try:
+            if is_local:
+                local.check_here(model)
+                return "not needed", None
+            return "not needed" if keys.for_model(model, folder=self._folder) is None else "found", None
+        except (DefinitionError, MissingPackage) as hindrance:
+            return "not needed" if is_local else "missing", str(hindrance)
 
     def all(self) -> Listed:
         """All of them, as they were at most `KEPT_S` ago."""
@@ -94,10 +101,13 @@ class ModelList:
         return {name: value for name, value in told.items() if value is not None}
 
     def _metadata(self, model: Model) -> Mapping[str, Any]:
+        key, lacks = self._key_and_lacks(model)
         told = {
             "modelId": model.id,
             "aliases": list(model.aliases),
-            "key": keys.state(model, folder=self._folder),
+            "ready": lacks is None,
+            "lacks": lacks,
+            "key": key,
             "capabilities": [name for name in CAPABILITIES if name in model.capabilities],
             "maxOutputTokens": model.max_output,
             "retired": None if model.retired is None else model.retired.isoformat(),

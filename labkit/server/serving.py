@@ -42,6 +42,8 @@ HUNG_S = 30
 needs more than uvicorn's five seconds."""
 UNSENT_BYTES = 128 * 1024
 """So much of an answer waits in the kernel at most for a reader that is behind."""
+BACKLOG = 2048
+"""As many as uvicorn has wait."""
 MOST_NAMES = 5
 
 
@@ -143,6 +145,8 @@ def _port(settings: Settings) -> Iterator[socket.socket]:
                 "Another program serves there; stop it, or choose another by --port."
             ) from None
         bounded(taken)
+        # Who comes as soon as the address is told waits for the first worker, and is not refused.
+        taken.listen(BACKLOG)
         yield taken
 
 

@@ -101,6 +101,7 @@ class ViewUpdates:
             "over": over,
             "folds": folds(live) and not self._came_late,
             "steers": live.controls is not None and not over,
+            "pauses": True,
         }
 
     def _slim(self, row: Row) -> bool:

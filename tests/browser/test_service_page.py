@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from typing import Any
 
 import pytest
@@ -16,8 +18,11 @@ from sqlalchemy import select
 
 import labkit as lk
 from labkit.server.accounts import sessions
+from labkit.server.oidc.configuration import Oidc
+from labkit.server.oidc.provider import Provider
 from labkit.server.state.tables import User
 from labkit.visible import shown
+from tests.server.oidc.lying_provider import CLIENT_ID, lying_provider
 from tests.server.running import PASSWORD, Running, running
 
 pytestmark = pytest.mark.browser
@@ -25,19 +30,21 @@ pytestmark = pytest.mark.browser
 STOPS = 150
 """Presses of Tab after which something counts as out of reach."""
 AXED = {"light": 1400, "dark": 390}
-"""The width at which axe looks: contrast is a matter of the theme alone, and places are one of the width."""
+"""The width at which axe looks in a theme: contrast is a matter of that, and places are one of the width."""
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service with models that talk slowly, one that counts, and one that is hostile."""
+    """A service with models that talk slowly, that count, that are hostile, and one without its key."""
     models = [
         talking("brief", text="It is praise, and friendly.", delay_s=0.4),
         talking("wordy", text="It is praise, and warm, and short.", delay_s=0.8),
-        counting("counts", count=150, delay_s=5.0),
-        counting("also", count=100, delay_s=5.0),
+        counting("counts", count=150, delay_s=3.0),
+        counting("also", count=100, delay_s=3.0),
+        counting("endless", count=2000, delay_s=60.0),
         lk.Model("scripted/hostile", client=lk.Script(lambda request: ALL, version="1"), label=HOSTILE[1]),
         lk.Model("scripted/hostile-2", client=lk.Script(lambda request: f"{ALL} more", version="1")),
+        lk.Model("elsewhere/keyless", base_url="http://127.0.0.1:9/v1", key_env="ELSEWHERE_API_KEY"),
     ]
     with running(tmp_path_factory.mktemp("service"), models) as found:
         blocks = [lk.Block("style", "Answer in one sentence. " * 20), lk.Block("nasty", HOSTILE[0])]
@@ -51,28 +58,37 @@ Opener = Callable[..., Any]
 @pytest.fixture
 def open_page(service: Running, browser: Any) -> Iterator[Opener]:
     """Opens the page, logged in as somebody. At the end no script failed, no dialog opened, and no request
-    went anywhere but to the service."""
+    went anywhere but to the service, and to `also` where that is given."""
     troubles: list[str] = []
     contexts = []
 
-    def make(who: str | None = "ada", address: str = "", **settings: Any) -> Any:
-        context = browser.new_context(viewport={"width": 1400, "height": 900}, **settings)
+    def make(who: str | None = "ada", address: str = "", also: str | None = None) -> Any:
+        context = browser.new_context(viewport={"width": 1400, "height": 900})
+        if who is not None:
+            context.add_cookies([cookie(service, who)])
+        own = tuple(filter(None, (service.url, also)))
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
         page.on("console", lambda said: troubles.append(said.text) if "Policy" in said.text else None)
-        page.on("request", lambda one: None if one.url.startswith(service.url) else troubles.append(one.url))
+        page.on("request", lambda one: None if one.url.startswith(own) else troubles.append(one.url))
         page.goto(service.url + address)
-        if who is not None:
-            log_in(page, who)
         return page
 
     yield make
     for context in contexts:
         context.close()
     assert troubles == []
+
+
+def cookie(service: Running, who: str) -> Any:
+    """What the browser has of one who logged in; without the password, whose hash takes long to compute."""
+    with service.service.state.writing(durable=False) as rows:
+        user = rows.scalars(select(User.id).where(User.name == who)).one()
+        secret = sessions.begin(rows, user, service.service.settings, cookie=True).secret
+    return {"name": sessions.cookie_name(service.service.settings), "value": secret, "url": service.url}
 
 
 def log_in(page: Any, who: str, password: str = PASSWORD) -> None:
@@ -128,6 +144,7 @@ def outputs(service: Running, page: Any) -> list[str]:
 def test_the_whole_walk_by_keyboard(open_page: Opener, service: Running) -> None:
     """Log-in, choice, cost, run, comparison, history, token and log-out need no pointer."""
     page = open_page(None)
+    assert page.get_by_text("Log in with").count() == 0
     log_in(page, "ada", "wrong")
     expect(page.get_by_role("alert")).to_have_text("The name or the password is wrong.")
     expect(page.get_by_label("Password")).to_be_focused()
@@ -195,16 +212,26 @@ def test_reloads_in_mid_run_lose_no_character(open_page: Opener, service: Runnin
     assert texts(page) == outputs(service, page)
 
 
-def test_stop_ends_a_run_and_keeps_its_text(open_page: Opener, service: Running) -> None:
-    """A run that is stopped says so at once, with the text that had come, which the history has too."""
+def test_one_model_is_stopped_and_then_all(open_page: Opener, service: Running) -> None:
+    """A model that is stopped alone, and a run that is, say so at once and keep the text that had come, which
+    the history has too; the other models go on meanwhile. A viewer may stop nothing."""
     page = open_page()
-    ask(page, "Count for all", "counts")
-    expect(page.locator(".lk-text")).to_contain_text("counts:all:10 ")
-    page.get_by_role("button", name="Stop").click()
-    expect(page.locator(".lk-line")).to_contain_text("finished · 1 of 1 answered, 1 of them not whole")
-    assert page.get_by_role("button", name="Stop").count() == 0
+    ask(page, "Count for all", "brief", "wordy", "counts", "endless")
+    endless = page.get_by_role("log", name="scripted/endless")
+    expect(endless.locator(".lk-text")).to_contain_text("endless:all:10 ")
+    viewer = open_page("vic", f"/{page.evaluate('() => location.hash')}")
+    expect(viewer.get_by_role("log")).to_have_count(4)
+    assert viewer.get_by_role("button", name="Stop").locator("visible=true").count() == 0
+    page.get_by_role("button", name="Stop scripted/endless").click()
+    expect(endless).to_have_attribute("data-state", "stopped")
+    expect(endless.locator(".lk-note")).to_have_text("scripted/endless was stopped: a caller asked for it")
+    assert not page.get_by_role("button", name="Stop scripted/endless").is_visible()
+    assert page.get_by_role("button", name="Stop scripted/counts").is_visible()
+    page.get_by_role("button", name="Stop all").click()
+    expect(page.locator(".lk-line")).to_contain_text("finished · 4 of 4 answered, 2 of them not whole")
+    assert page.get_by_role("button", name="Stop").locator("visible=true").count() == 0
     assert texts(page) == outputs(service, page)
-    assert not texts(page)[0].endswith(":149")
+    assert not texts(page)[2].endswith(":149")
 
 
 def test_a_log_in_that_ends_keeps_what_was_written(open_page: Opener, service: Running) -> None:
@@ -228,6 +255,40 @@ def test_a_log_in_that_ends_keeps_what_was_written(open_page: Opener, service: R
     log_in(page, "root")
     expect(page.locator(".lk-line")).to_contain_text("finished · 1 of 1", timeout=15_000)
     assert texts(page) == [words("counts", "all", 150)]
+
+
+def test_a_log_in_by_the_identity_provider(
+    open_page: Opener, service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one is configured the form leads there by its name, back to what was to be shown, and after
+    log-out to the provider's own."""
+    with lying_provider() as provider:
+        oidc = Oidc(
+            issuer=provider.url, client_id=CLIENT_ID, name="The <b>university</b>", workspace="default"
+        )
+        provider.metadata = {"end_session_endpoint": f"{provider.url}/bye"}
+        provider.claims = {"preferred_username": "grace"}
+        monkeypatch.setattr(service.service, "oidc", Provider(oidc, service.url))
+        page = open_page(None, "/#history?q=nothing", also=provider.url)
+        page.get_by_role("link", name="Log in with The <b>university</b>").click()
+        expect(page.locator(".who")).to_contain_text("grace")
+        expect(page.get_by_label("Search prompts and answers")).to_have_value("nothing")
+        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("link", name="Log out at The <b>university</b> too").click()
+        expect(page).to_have_url(re.compile(f"^{provider.url}/bye"))
+
+
+def test_what_cannot_be_asked_is_not_offered(open_page: Opener, service: Running) -> None:
+    """A model without its key stands apart, cannot be chosen, and says what it lacks."""
+    page = open_page()
+    keyless = page.get_by_label("elsewhere/keyless", exact=True)
+    expect(page.get_by_label("scripted/brief", exact=True)).to_be_enabled()
+    expect(keyless).to_be_hidden()
+    page.get_by_label("Search by name").fill("keyless")
+    expect(keyless).to_be_disabled()
+    expect(keyless).to_have_accessible_description(
+        re.compile("needs a key and ELSEWHERE_API_KEY was not found")
+    )
 
 
 def end_log_ins(service: Running, name: str) -> None:
@@ -287,28 +348,34 @@ def test_hostile_texts_are_shown_and_never_run(open_page: Opener, service: Runni
     run = page.evaluate("() => location.hash")
     rows = service.ask("GET", f"/executions?run_id={run.removeprefix('#run/')}").json()
     first, second = (row["id"] for row in rows)
-    for view in (run, "#history", f"#execution/{first}", f"#compare/{first}/{second}", "#ask"):
+    for view, title in (
+        ("#history", "History"),
+        (f"#execution/{first}", "Execution"),
+        (f"#compare/{first}/{second}", "Compare"),
+        ("#ask", "Ask"),
+        (run, "Run"),
+    ):
         page.goto(f"{service.url}/{view}")
-        page.reload()
+        expect(page).to_have_title(f"{title} · labkit")
         expect(page.locator("main")).to_contain_text(HOSTILE[0])
         acting = "main :is(img, script, iframe, svg, style, b, a[href^='javascript'], [onerror], [onload])"
         assert page.locator(acting).count() == 0
         assert not set("\u202e\u2066\u200b\x1b") & set(page.locator("main").inner_text())
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_view_can_be_read_by_all(open_page: Opener, service: Running, scheme: str) -> None:
+def test_every_view_can_be_read_by_all(open_page: Opener, service: Running) -> None:
     """Light and dark, wide and narrow: axe finds nothing, nothing is wider than the page."""
     runs = service.execute("Is this praise?", "scripted/brief", "scripted/wordy")
     first, second = (run["id"] for run in runs)
     run = runs[0]["metadata"]["runId"]
-    page = open_page(None, color_scheme=scheme)
-    look(page, "log-in", scheme, page.locator("form.log-in"))
-    log_in(page, "ada")
+    page = open_page(None)
+    look(page, "log-in", page.locator("form.log-in"))
+    page.context.add_cookies([cookie(service, "ada")])
+    page.reload()
     page.get_by_label("scripted/brief").check()
     page.get_by_label("style").check()
     page.get_by_label("Prompt").fill("Is this praise?")
-    look(page, "ask", scheme, page.locator(".cost", has_text="USD"))
+    look(page, "ask", page.locator(".cost", has_text="USD"))
     for view, there in (
         (f"run/{run}", ".links a"),
         ("history", ".executions li"),
@@ -317,15 +384,16 @@ def test_every_view_can_be_read_by_all(open_page: Opener, service: Running, sche
         ("tokens", "form.token"),
     ):
         page.goto(f"{service.url}/#{view}")
-        look(page, view.partition("/")[0], scheme, page.locator(there).first)
+        look(page, view.partition("/")[0], page.locator(there).first)
 
 
-def look(page: Any, name: str, scheme: str, there: Any) -> None:
-    """Hold a view against axe, and keep pictures of both widths."""
+def look(page: Any, name: str, there: Any) -> None:
+    """Hold a view against axe, and keep pictures of both themes and widths."""
     expect(there).to_be_visible()
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for width in (1400, 390):
+    for width, scheme in product((1400, 390), AXED):
         page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
         if width == AXED[scheme]:
             found = Axe().run(page).response["violations"]
             assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []

@@ -367,6 +367,22 @@ def test_abort_ends_quickly_and_keeps_the_text(kit: Any, ask: Callable[..., Any]
     assert {(row.text, row.maybe_paid, row.error_type) for row in partial} == {("one two", 1, "RunAborted")}
 
 
+def test_abort_of_one_model_leaves_the_others(kit: Any, ask: Callable[..., Any]) -> None:
+    """What one model answers now is cancelled, its text kept and its row says why; the others go on."""
+    stalled = scripted("one", answers="one two three", faults=lambda request: Stall(after=2), concurrency=2)
+    other = scripted("two", first_token_s=0.2)
+    held: list[Executor] = []
+    memory = kit.Memory()
+    memory.on["text"] = lambda *what: (
+        held[0].stop_model("scripted/one", "too dear", abort=True) if len(memory.named("text")) == 4 else None
+    )
+    ran = ask([stalled, other], kit.jobs_for([stalled, other], 5), memory=memory, before=held.append)
+    assert ran.sink.statuses() == {"partial": 2, "stopped": 3, "done": 5}
+    partial = {(row.text, row.error_type, row.error_message) for row in ran.sink.generations if row.text}
+    why = "scripted/one was stopped: too dear"
+    assert ("one two", "ModelStopped", why) in partial
+
+
 def test_abort_in_the_very_moment_of_sending_loses_nothing(kit: Any, ask: Callable[..., Any]) -> None:
     """Requests cancelled before their first step have their rows like all others."""
     model = scripted(first_token_s=0.2, concurrency=10)

@@ -102,6 +102,24 @@ def test_all_fail_and_it_is_still_an_answer(troubled: Running) -> None:
     assert {run["status"] for run in runs} == {"failed"}
 
 
+def test_what_cannot_be_asked_says_why_before(
+    troubled: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model whose key or weights are not here is not `ready`, and `lacks` is the sentence that asking it
+    gives: a failed run for the key, 422 for the weights."""
+    monkeypatch.setenv("LABKIT_WEIGHTS", str(tmp_path / "none"))
+    names = ("scripted/echo", "elsewhere/keyless", "local/gemma-3-270m")
+    found = [troubled.ask("GET", f"/models/{name}").json()["metadata"] for name in names]
+    assert [one["ready"] for one in found] == [True, False, False]
+    echo, keyless, unpulled = (one.get("lacks") for one in found)
+    assert echo is None
+    assert "ELSEWHERE_SECRET_WORD" in keyless
+    assert "labkit pull gemma-3-270m" in unpulled
+    assert troubled.execute("hi", names[1])[0]["error"] == keyless
+    refused = troubled.ask("POST", "/execute", json={"prompt": "hi", "model_ids": names[2:]})
+    assert (refused.status_code, refused.json()["detail"]) == (422, unpulled)
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -278,6 +296,38 @@ def test_what_is_sent_is_running(tmp_path: Path, echo: Callable[..., Any]) -> No
             assert served.ask("DELETE", f"/runs/{run['metadata']['runId']}").status_code == 204
             list(lines)
         assert [one["status"] for one in served.ask("GET", "/executions").json()] == ["cancelled"]
+
+
+def test_one_model_of_a_run_is_stopped_alone(tmp_path: Path, echo: Callable[..., Any]) -> None:
+    """DELETE with `model_id`, an id or the alias asked for, ends that model with its text; the other answers
+    to its end, and a model the run does not ask is 404."""
+    words = " ".join(map(str, range(2000)))
+    slow = lk.Script(lambda _: Reply(words, delay_s=60.0), version="1")
+    models = [
+        lk.Model("scripted/slow", client=slow, aliases=("slowly",)),
+        echo("other", answers=lambda _: Reply("one two", delay_s=1.0)),
+    ]
+    with running(tmp_path, models) as served:
+        body = {"prompt": "hi", "model_ids": ["slowly", "scripted/other"]}
+        answer = served.ask("POST", "/execute", json=body, headers={"Prefer": "respond-async"})
+        run = f"/runs/{answer.json()[0]['metadata']['runId']}"
+        with httpx2.stream(
+            "GET", f"{served.url}{answer.headers['location']}", headers=served.bearer("ada"), timeout=20
+        ) as stream:
+            lines = stream.iter_lines()
+            next(line for line in lines if '"modelId":"slowly"' in line and '"token"' in line)
+            unknown = served.ask("DELETE", run, params={"model_id": "scripted/none"})
+            for name in ("slowly", "scripted/slow"):
+                assert served.ask("DELETE", run, params={"model_id": name}).status_code == 204
+            list(lines)
+        assert unknown.status_code == 404
+        assert "It asks slowly, scripted/other." in unknown.json()["detail"]
+        stopped, other = sorted(served.ask("GET", "/executions").json(), key=lambda one: one["status"])
+        assert (stopped["modelId"], stopped["status"]) == ("slowly", "cancelled")
+        assert stopped["error"] == "scripted/slow was stopped: a caller asked for it"
+        assert words.startswith(stopped["output"][:20])
+        assert stopped["output"]
+        assert (other["status"], other["output"]) == ("completed", "one two")
 
 
 def test_a_key_that_comes_again_is_answered_by_the_same_run(served: Running) -> None:

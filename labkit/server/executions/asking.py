@@ -52,7 +52,7 @@ class Asked:
         self._answers = answers
         self._keyless = keyless
         self._stream = service.board.open(
-            run_id, asking.names, sent=answers.sent, ended=answers.ended, stop=self.stop
+            run_id, asking.names, sent=answers.sent, ended=answers.ended, stop=self.stop_by_caller
         )
         self._launch = Launch(
             design,
@@ -80,9 +80,16 @@ class Asked:
             driving.close()
             raise unavailable(f"Nothing can be asked now: {error}.") from None
 
-    def stop(self, reason: str = "stopped by a caller") -> None:
+    def stop(self, reason: str) -> None:
         """End it now: what is in flight is cut off, and its text so far is kept."""
         self._launch.abort(reason)
+
+    def stop_by_caller(self, model: str | None) -> None:
+        """The same, for one model where it is named: the others go on."""
+        if model is None:
+            self.stop("stopped by a caller")
+        else:
+            self._launch.stop_model(model, "a caller asked for it", abort=True)
 
     def _drive(self, driving: ExitStack) -> None:
         fault = "The service failed before it was answered; its log says how."

@@ -23,7 +23,10 @@ class Form {
     const kept = draft.read();
     const workspace = workspaces.includes(kept.workspace) ? kept.workspace : workspaces[0];
     this.workspace = choice(workspaces.map((name) => [name, visible(name)]), workspace);
-    this.models = sorted(models).map((model) => new Choice(model, kept.models.includes(model.id)));
+    this.models = models.map((model) => new Choice(model, kept.models.includes(model.id)));
+    const unready = this.models.filter(({ ready }) => !ready);
+    const summary = make("summary", {}, `${count(unready.length)} not ready: no key or no weights are here`);
+    this.unready = unready.length ? make("details", {}, summary, unready.map(({ row }) => row)) : null;
     this.search = make("input", { type: "search", autocomplete: "off" });
     this.none = make("p", { class: "soft", role: "status" });
     this.blocks = [];
@@ -41,10 +44,11 @@ class Form {
       "form", { onsubmit: (event) => this.submit(event), onchange: () => this.changed(), class: "ask" },
       make("div", { class: "column" },
         make("fieldset", {}, make("legend", {}, "Models"), field("Search by name", this.search), this.none,
-          make("div", { class: "list" }, this.models.map(({ row }) => row)))),
+          make("div", { class: "list" }, this.models.filter(({ ready }) => ready).map(({ row }) => row), this.unready))),
       make("div", { class: "column" },
         field("Workspace", this.workspace),
-        make("fieldset", {}, make("legend", {}, "Context blocks, put in front of the prompt"), this.blockList),
+        make("fieldset", {}, make("legend", {}, "Context blocks"),
+          make("p", { class: "soft details" }, "They are put in front of the prompt."), this.blockList),
         field("Prompt", this.prompt, "It is sent as it stands. Ctrl and Enter runs it."),
         this.cost, this.trouble, this.run),
     );
@@ -80,6 +84,8 @@ class Form {
       model.row.hidden = !fits && !model.box.checked; // what is chosen stays in sight
       shown += fits ? 1 : 0;
     }
+    // What was searched for is not to be hidden away; without words all of it is.
+    if (this.unready) this.unready.open = this.search.value !== "" || !this.models.some(({ ready }) => ready);
     say(this.none, shown ? "" : "No model has that name.");
   }
 
@@ -146,25 +152,20 @@ class Choice {
     this.id = model.id;
     const names = [model.id, model.name, ...(model.metadata?.aliases ?? [])];
     this.name = names.join(" ").toLowerCase();
-    const lacks = model.metadata?.key === "missing";
+    this.ready = model.metadata?.ready !== false;
     const label = model.name === model.id.split("/").at(-1) ? model.id : `${model.name} (${model.id})`;
     const details = [priceWords(model.pricing)];
     if (model.contextWindow !== undefined) details.push(`context ${count(model.contextWindow)} tokens`);
-    const key = make("span", { class: lacks ? "warn" : null }, keyWords(model));
-    const shown = [details.join(" · "), " · ", key];
-    ({ row: this.row, box: this.box } = tick(visible(label), shown, { checked, value: model.id }));
+    const key = this.ready
+      ? [" · ", keyWords(model)] : [make("div", { class: "warn" }, visible(model.metadata.lacks))];
+    const how = { checked: checked && this.ready, disabled: !this.ready, value: model.id };
+    ({ row: this.row, box: this.box } = tick(visible(label), [details.join(" · "), ...key], how));
   }
 }
 
 function blockOf({ name, hash, length, beginning }, checked) {
   const details = `${count(length)} characters: ${visible(beginning)}${length > beginning.length ? "…" : ""}`;
   return tick(visible(name), [details], { checked, value: hash });
-}
-
-// Those that can be asked now come first, each half in the catalog's order.
-function sorted(models) {
-  const lacks = ({ metadata }) => metadata?.key === "missing";
-  return [...models.filter((model) => !lacks(model)), ...models.filter(lacks)];
 }
 
 function keyWords({ provider, metadata }) {

@@ -44,9 +44,9 @@ export function field(words, input, hint = null) {
 }
 
 // A checkbox with its name, and with details that a screen reader reads after it.
-export function tick(name, details, { checked = false, value = "" } = {}) {
+export function tick(name, details, { checked = false, disabled = false, value = "" } = {}) {
   labels += 1;
-  const box = make("input", { type: "checkbox", id: `tick-${labels}`, value, checked });
+  const box = make("input", { type: "checkbox", id: `tick-${labels}`, value, checked, disabled });
   const label = make("label", { for: box.id }, name);
   const row = make("div", { class: "tick" }, box, label);
   if (details.length) {

@@ -1,7 +1,8 @@
-// What is being written, kept in this tab: a reload or a log-in that ended loses none of it. Log-out does.
+// What is being written, and where, kept in this tab: a reload or a log-in that ended loses none of it. Log-out
+// does.
 
 const NAME = "labkit-draft";
-const EMPTY = { user: "", workspace: "", models: [], blocks: [], prompt: "" };
+const EMPTY = { user: "", workspace: "", models: [], blocks: [], prompt: "", address: "" };
 
 export function read() {
   try {
@@ -19,6 +20,13 @@ export function keep(changes) {
 export function owner(user) {
   if (read().user !== user) forget();
   keep({ user });
+}
+
+// The view to show again after a log-in that leads over another site; told once.
+export function leftAt() {
+  const { address } = read();
+  keep({ address: "" });
+  return address;
 }
 
 export function forget() {

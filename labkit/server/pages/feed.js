@@ -9,16 +9,21 @@ const STATES = {
   failed: "failed", partial: "broken off", stopped: "stopped",
 };
 const OVER = new Set(["done", "failed", "partial", "stopped"]);
+// Codes of an `error` that somebody wanted.
+const STOPPED = new Set(["RunAborted", "RunStopped", "ModelStopped"]);
 
 function stateOf(run) {
   if (run.status === "completed") return "done";
+  if (run.status === "cancelled") return "stopped";
   if (run.metadata?.partial) return "partial";
-  return { cancelled: "stopped", failed: "failed", running: "asking" }[run.status] ?? "queued";
+  return { failed: "failed", running: "asking" }[run.status] ?? "queued";
 }
 
 export class Feed {
-  constructor(title) {
+  // `stop` is called with a model's id when it is to stop, with null when all are; null: nobody may here.
+  constructor(title, stop = null) {
     this.title = title;
+    this.stop = stop;
     this.listeners = new Set();
     this.answers = new Map();
     this.number = 0;
@@ -34,8 +39,9 @@ export class Feed {
 
   get() { return undefined; }
 
-  send({ kind }) {
+  send({ kind, column }) {
     if (kind === "hello") this.tellAll();
+    if (kind === "stop") this.stop(column === undefined ? null : [...this.answers.keys()][Number(column)]);
   }
 
   // -- what happens -------------------------------------------------------------------------------
@@ -63,7 +69,7 @@ export class Feed {
     } else if (type === "complete") {
       answer.state = "done";
     } else if (type === "error") {
-      answer.state = answer.text ? "partial" : "failed";
+      answer.state = STOPPED.has(data.code) ? "stopped" : answer.text ? "partial" : "failed";
       answer.note = data.error;
     }
     if (!known) return this.tellAll();
@@ -88,7 +94,15 @@ export class Feed {
   say(trouble) {
     if (trouble === this.trouble) return;
     this.trouble = trouble;
-    this.send({ kind: "hello" });
+    this.tellAll();
+  }
+
+  // A model (null: all) was asked to stop, or could not be: false.
+  stopping(model, is = true) {
+    for (const answer of this.answers.values()) {
+      if (model === null || answer.model === model) answer.stopping = is;
+    }
+    this.tellAll();
   }
 
   // -- what it comes to ---------------------------------------------------------------------------
@@ -96,7 +110,7 @@ export class Feed {
   answer(model) {
     if (!this.answers.has(model)) {
       this.answers.set(model, {
-        number: this.answers.size, model, text: "", state: "queued", note: "", facts: "", cost: "",
+        number: this.answers.size, model, text: "", state: "queued", note: "", facts: "", cost: "", stopping: false,
       });
     }
     return this.answers.get(model);
@@ -140,8 +154,9 @@ export class Feed {
     for (const listener of this.listeners) listener({ ...message, number: this.number });
   }
 
-  words({ state, facts, cost, note }) {
-    return { s: state, w: STATES[state], a: "", m: "", f: facts, c: cost, n: visible(note) };
+  words({ state, facts, cost, note, stopping }) {
+    const words = stopping && !OVER.has(state) ? `${STATES[state]}, stopping…` : STATES[state];
+    return { s: state, w: words, a: "", m: "", f: facts, c: cost, n: visible(note) };
   }
 
   head() {
@@ -155,18 +170,25 @@ export class Feed {
     if (priced.length) line.push(`${priced.length < over.length ? "at least " : ""}USD ${usd(spent)}`);
     return {
       title: visible(this.title),
-      state: this.over ? "finished" : "running",
+      state: this.over ? "finished" : this.allStop() ? "stopping" : "running",
       line: line.join(" · "),
       left: "",
       notes: [],
       trouble: this.trouble,
       bar: [0, 0, over.length - failed.length, failed.length],
       total: answers.length,
-      models: answers.map(({ number, model, state }) => ({
-        id: String(number), name: visible(model), counts: "", words: "", state: OVER.has(state) ? "ended" : "",
+      models: answers.map(({ number, model, state, stopping }) => ({
+        id: String(number), name: visible(model), counts: "", words: "",
+        state: OVER.has(state) ? "ended" : stopping ? "stopping" : "",
       })),
-      rows: "", where: "", page: null, pages: 1, over: this.over, folds: false, steers: false,
+      rows: "", where: "", page: null, pages: 1, over: this.over, folds: false,
+      steers: this.stop !== null && !this.over, pauses: false,
     };
+  }
+
+  allStop() {
+    const going = [...this.answers.values()].filter(({ state }) => !OVER.has(state));
+    return going.length > 0 && going.every(({ stopping }) => stopping);
   }
 }
 

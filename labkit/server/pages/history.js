@@ -1,7 +1,7 @@
 // What was asked before, by the service and in notebooks: filtered, searched, page by page, two to compare.
 
 import { get, next } from "./api.js";
-import { choice, field, make, visible } from "./dom.js";
+import { choice, field, make, say, visible } from "./dom.js";
 import { moment, usd } from "./numbers.js";
 
 const STATUS = ["pending", "running", "completed", "failed", "cancelled"];
@@ -54,7 +54,7 @@ function filters(me, models, asked, go) {
 class Comparable {
   constructor(found, go) {
     this.ticked = [];
-    this.compare = make("button", { type: "button", onclick: () => this.go(go) }, "Compare the two that are ticked");
+    this.compare = make("button", { type: "button", onclick: () => this.go(go) });
     this.element = make("ol", { class: "executions" }, found.map((one) => this.item(one)));
     this.told();
   }
@@ -79,6 +79,7 @@ class Comparable {
 
   told() {
     this.compare.disabled = this.ticked.length !== 2;
+    say(this.compare, this.compare.disabled ? "Tick two to compare them" : "Compare the two that are ticked");
   }
 
   go(go) {

@@ -65,13 +65,15 @@ function put({ title, element, leave }) {
 
 // -- log-in and log-out ---------------------------------------------------------------------------
 
-function logIn(words = "") {
+function logIn(words = "", leftAt = null) {
   page.turn += 1;
   const name = make("input", { autocomplete: "username", required: true, autocapitalize: "none", spellcheck: "false" });
   const password = make("input", { type: "password", autocomplete: "current-password", required: true });
   const trouble = alerts();
   const button = make("button", { class: "main" }, "Log in");
-  const form = make("form", { class: "log-in" }, field("Name", name), field("Password", password), trouble, button);
+  const elsewhere = make("p");
+  const form = make("form", { class: "log-in" },
+    field("Name", name), field("Password", password), trouble, button, elsewhere);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
@@ -91,10 +93,23 @@ function logIn(words = "") {
   say(trouble, visible(words));
   name.value = page.name ?? "";
   (name.value ? password : name).focus();
+  offer(elsewhere, leftAt);
+}
+
+// The log-in by an identity provider, where one is configured; and its log-out, for who came from there.
+async function offer(place, leftAt) {
+  const { told } = await get("/auth/oidc").catch(() => ({ told: null }));
+  if (!told) return;
+  const there = make("a", { class: "button", href: told.login }, `Log in with ${visible(told.name)}`);
+  there.addEventListener("click", () => draft.keep({ address: location.hash }));
+  place.append(there);
+  if (leftAt) place.after(make("p", {}, make("a", { href: leftAt }, `Log out at ${visible(told.name)} too`)));
 }
 
 function loggedIn(me) {
+  const address = draft.leftAt();
   draft.owner(me.username);
+  if (address) window.history.replaceState(null, "", address);
   page.me = me;
   page.name = me.username;
   navigation.hidden = who.hidden = false;
@@ -103,15 +118,16 @@ function loggedIn(me) {
 }
 
 async function logOut() {
+  let leftAt = null;
   try {
-    await ask("POST", "/auth/logout");
+    leftAt = (await ask("POST", "/auth/logout")).told?.log_out_address;
   } catch (error) {
     if (error.status !== 401) return put(failed(error));
   }
   draft.forget();
   window.history.replaceState(null, "", location.pathname);
   page.me = page.name = null;
-  return logIn();
+  return logIn("", leftAt);
 }
 
 onEnded(({ message }) => {

@@ -9,20 +9,20 @@ const KINDS = ["start", "token", "usage", "complete", "error", "end"];
 const AGAIN_MS = 1500;
 const MOST_MODELS = 32;
 
-export async function view({ parts: [run] }) {
+export async function view({ me, parts: [run] }) {
   const { told: known } = await get("/executions", { run_id: run, limit: MOST_MODELS });
   if (!known.length) await reachable(run); // it says what is wrong
-  return new Watched(run, known).shown();
+  const role = me.workspaces.find(({ name }) => name === known[0]?.workspaceId)?.role;
+  return new Watched(run, known, role !== "viewer").shown();
 }
 
 class Watched {
-  constructor(run, known) {
+  constructor(run, known, mayStop) {
     this.run = run;
     this.known = known;
     const where = known.length ? ` in ${known[0].workspaceId}` : "";
-    this.feed = new Feed(`Run ${run}${where}`);
+    this.feed = new Feed(`Run ${run}${where}`, mayStop ? (model) => this.stop(model) : null);
     this.trouble = alerts();
-    this.stop = make("button", { type: "button", class: "danger", onclick: () => this.stopRun() }, "Stop");
     this.links = make("p", { class: "links" });
     this.links.hidden = true;
   }
@@ -31,8 +31,8 @@ class Watched {
     const place = make("div", { class: "grid" });
     const element = make("div", {},
       make("h1", {}, "Run"), this.prompt(),
-      make("p", { class: "buttons" }, this.stop, make("a", { class: "button", href: "#ask" }, "Ask another")),
-      this.trouble, place, this.links);
+      this.trouble, place, this.links,
+      make("p", { class: "buttons" }, make("a", { class: "button", href: "#ask" }, "Ask another")));
     const end = grid.render({ model: this.feed, el: place });
     this.feed.expect(this.known);
     this.open();
@@ -81,7 +81,6 @@ class Watched {
       else this.waiting = setTimeout(() => this.again(), AGAIN_MS);
     } catch (error) {
       this.feed.say(visible(error.message));
-      this.stop.hidden = true;
     }
   }
 
@@ -92,20 +91,20 @@ class Watched {
 
   // -- its end ------------------------------------------------------------------------------------
 
-  async stopRun() {
-    this.stop.disabled = true;
-    say(this.stop, "Stopping…");
+  // One model by its id, or all: null.
+  async stop(model) {
+    const alone = model === null ? "" : `?${new URLSearchParams({ model_id: model })}`;
+    say(this.trouble, "");
+    this.feed.stopping(model);
     try {
-      await ask("DELETE", `/runs/${encodeURIComponent(this.run)}`);
+      await ask("DELETE", `/runs/${encodeURIComponent(this.run)}${alone}`);
     } catch (error) {
-      this.stop.disabled = false;
-      say(this.stop, "Stop");
+      this.feed.stopping(model, false);
       if (!(error instanceof Refused && error.status === 401)) say(this.trouble, visible(error.message));
     }
   }
 
   ended(runs) {
-    this.stop.hidden = true;
     const each = runs.map(({ id, modelId }) =>
       make("a", { href: `#execution/${encodeURIComponent(id)}` }, visible(modelId)));
     this.links.replaceChildren("Read whole: ", ...each.flatMap((link, i) => (i ? [", ", link] : [link])));

@@ -30,7 +30,7 @@ class Tokens {
     const form = make("form", { class: "token", onsubmit: (event) => this.make(event) },
       make("h2", {}, "Make a token"),
       field("Name", this.name, "What it is for."), field("Days it holds", this.days),
-      group("It may", this.scopes), group("Only in these workspaces (none ticked: in all of yours)", this.workspaces),
+      group("It may", this.scopes), group("Only in", this.workspaces, "No workspace ticked: in all of yours."),
       this.trouble, make("button", { class: "main" }, "Make it"), this.made);
     await this.read();
     const element = make("div", {},
@@ -89,8 +89,9 @@ class Tokens {
   }
 }
 
-function group(words, ticks) {
-  return make("fieldset", {}, make("legend", {}, words), ticks.map(({ row }) => row));
+function group(words, ticks, hint = null) {
+  const more = hint && make("p", { class: "soft details" }, hint);
+  return make("fieldset", {}, make("legend", {}, words), more, ticks.map(({ row }) => row));
 }
 
 function ticked(ticks) {

@@ -22,7 +22,7 @@ def providers(served: Served, who: Reader) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for model in served.lab.models:
         provider = "ollama" if model.dialect == "local" else model.provider
-        ready = served.models.is_ready(model)
+        ready = served.models.lacks(model) is None
         known = found.setdefault(
             provider, {"configured": False, "type": "local" if model.dialect == "local" else "api"}
         )

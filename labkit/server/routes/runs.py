@@ -1,4 +1,4 @@
-"""Runs over HTTP: their events as a stream, and the wish that one stops.
+"""Runs over HTTP: their events as a stream, and the wish that one, or one model of it, stops.
 
 It does not know how events come to be (see `board`), nor what starts a run.
 """
@@ -11,9 +11,9 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
-from sqlalchemy import update
+from sqlalchemy import select
 from starlette.types import Message, Send
 
 from labkit.server.accounts.credentials import Executor, Reader
@@ -22,8 +22,9 @@ from labkit.server.openapi import EVENTS
 from labkit.server.problems import Problem
 from labkit.server.service import Served, Service
 from labkit.server.state.moments import now_us
-from labkit.server.state.tables import ServedRun
+from labkit.server.state.tables import Execution, ServedRun
 from labkit.server.streams import sse
+from labkit.visible import quoted
 
 log = logging.getLogger("labkit.server")
 
@@ -83,13 +84,35 @@ def events(
 
 
 @router.delete("/runs/{run}", status_code=204)
-def stop(run: str, served: Served, who: Executor) -> None:
-    """Ask the run to stop. What was answered is kept; a run that is over stays as it is."""
+def stop(
+    run: str,
+    served: Served,
+    who: Executor,
+    model_id: Annotated[str | None, Query(description="The model that is to stop alone.")] = None,
+) -> None:
+    """Ask the run to stop, or one model of it. What was answered is kept; what is over stays as it is."""
     found = _found(served, run, who)
     who.check("execute", found.workspace)
+    model = None if model_id is None else _model(served, run, model_id)
     with served.state.writing() as rows:
-        is_open = (ServedRun.ended_us.is_(None), ServedRun.stop_asked_us.is_(None))
-        rows.execute(update(ServedRun).where(ServedRun.id == run, *is_open).values(stop_asked_us=now_us()))
+        going = rows.get(ServedRun, run)
+        if going is None or going.ended_us is not None:
+            return
+        if model is None:
+            going.stop_asked_us = going.stop_asked_us or now_us()
+        elif model not in (known := going.stop_models or []):
+            going.stop_models = [*known, model]
+
+
+def _model(served: Service, run: str, name: str) -> str:
+    """The id of the run's model that was asked for by this name. Raises 404 where there is none."""
+    with served.state.reading() as rows:
+        models = rows.execute(select(Execution.asked, Execution.model).where(Execution.run_id == run)).all()
+    for asked, model in models:
+        if name in (asked, model):
+            return model
+    names = ", ".join(asked for asked, _ in models)
+    raise Problem(404, f"The run does not ask {quoted(name)}. It asks {names}.")
 
 
 def _found(served: Service, run: str, who: Principal) -> ServedRun:

@@ -147,6 +147,8 @@ class ServedRun(Base):
     kept_since_us: Mapped[int | None] = mapped_column(index=True)
     """When it ended, as long as its events are kept; None: it goes, or they were deleted."""
     stop_asked_us: Mapped[int | None]
+    stop_models: Mapped[list[Any] | None]
+    """The ids of models that alone are to stop."""
     events: Mapped[int]
     """So many events of it were numbered."""
     asked: Mapped[dict[str, Any] | None]

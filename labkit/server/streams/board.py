@@ -24,7 +24,7 @@ from labkit.server.streams import sse
 from labkit.server.streams.event_log import EventLog, Reader
 from labkit.server.streams.event_writer import EventWriter
 from labkit.server.streams.poller import Holding, Poller, Rebuilt
-from labkit.server.streams.run_stream import Also, RunStream
+from labkit.server.streams.run_stream import Also, RunStream, Stop
 from labkit.server.streams.stream_events import end
 
 PING_S = 15.0
@@ -59,12 +59,12 @@ class Board:
         *,
         sent: Callable[[Cell], Also] | None = None,
         ended: Callable[[Generation], Also] | None = None,
-        stop: Callable[[], None] | None = None,
+        stop: Stop | None = None,
     ) -> RunStream:
         """The watcher of a run that is driven in this process. `asked` maps each model's id to the name it
         was asked for. What `sent` gives for a cell, and `ended` for a generation, is called in the
-        transaction that keeps its event. `stop` is called, once and from a thread of the board, when somebody
-        asks the run to stop.
+        transaction that keeps its event. `stop` is called, from a thread of the board, with a model's id when
+        somebody asks that it stops, with None when all are to; once for each.
         """
         stream = RunStream(
             run_id,

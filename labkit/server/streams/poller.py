@@ -1,5 +1,5 @@
-"""Looks what others wrote into the state: events of runs driven elsewhere, runs that are to stop, credentials
-that hold no more where they read.
+"""Looks what others wrote into the state: events of runs driven elsewhere, runs and models that are to stop,
+credentials that hold no more where they read.
 
 One thread and one query each, however many streams there are. It does not know how events are made or sent.
 """
@@ -143,17 +143,19 @@ class Poller:
     # -- runs that are to stop -------------------------------------------------------------------
 
     def _stops(self) -> None:
-        stoppable = {one.run_id: one for one in self._streams() if one.stop is not None}
+        stoppable = {one.run_id: one for one in self._streams() if one.may_stop}
         if not stoppable:
             return
         with self._state.reading() as rows:
-            asked = rows.scalars(
-                select(ServedRun.id).where(ServedRun.id.in_(stoppable), ServedRun.stop_asked_us.is_not(None))
+            asked = rows.execute(
+                select(ServedRun.id, ServedRun.stop_asked_us, ServedRun.stop_models).where(
+                    ServedRun.id.in_(stoppable),
+                    or_(ServedRun.stop_asked_us.is_not(None), ServedRun.stop_models.is_not(None)),
+                )
             ).all()
-        for run_id in asked:
-            stop, stoppable[run_id].stop = stoppable[run_id].stop, None
-            if stop is not None:
-                stop()
+        for run_id, whole_us, models in asked:
+            for model in [None] if whole_us is not None else models:
+                stoppable[run_id].stop(model)
 
     # -- credentials that hold no more -----------------------------------------------------------
 

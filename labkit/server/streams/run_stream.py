@@ -18,6 +18,8 @@ from labkit.records import Cell, Generation, Score
 from labkit.server.streams.event_log import EventLog
 from labkit.server.streams.stream_events import Outcome, Said, end, said, whole
 
+Stop = Callable[[str | None], None]
+"""Has the model with this id stop; None: all of them."""
 Also = Callable[[Session], None]
 """Writes rows of its own, in the transaction that keeps an event."""
 Stir = Callable[["RunStream", bool], None]
@@ -85,7 +87,7 @@ class RunStream:
         stir: Stir,
         sent: Callable[[Cell], Also] | None,
         ended: Callable[[Generation], Also] | None,
-        stop: Callable[[], None] | None,
+        stop: Stop | None,
     ) -> None:
         self.run_id = run_id
         self.log = EventLog(run_id, here=True)
@@ -95,8 +97,8 @@ class RunStream:
         """When something of it was taken last, in seconds of the monotonic clock."""
         self.over = False
         """Whether nothing more is heard."""
-        self.stop = stop
-        """Stops the run; None: it was called, or there is none."""
+        self._stop = stop
+        self._stopped: set[str | None] = set()
         self._with_sent = sent
         self._with_ended = ended
         self._asked = dict(asked)
@@ -137,6 +139,19 @@ class RunStream:
             self._gather(_Ended(generation, also), at_once=True)
 
     def scored(self, score: Score) -> None: ...
+
+    # -- what it is told -------------------------------------------------------------------------
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether there is something to stop that was not told so."""
+        return self._stop is not None and None not in self._stopped
+
+    def stop(self, model: str | None) -> None:
+        """Somebody asks that it stops: one model by its id, or all. Passed on once. From one thread."""
+        if self._stop is not None and not self._stopped & {model, None}:
+            self._stopped.add(model)
+            self._stop(model)
 
     # -- the end ---------------------------------------------------------------------------------
 

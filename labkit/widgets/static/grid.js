@@ -373,7 +373,8 @@ class Grid {
     this.pages = head.pages;
     this.paused = String(head.state).startsWith("paused");
     const stopping = String(head.state).startsWith("stop");
-    this.pause.hidden = this.stop.hidden = !head.steers || stopping;
+    this.stop.hidden = !head.steers || stopping;
+    this.pause.hidden = this.stop.hidden || !head.pauses;
     const name = this.paused ? "Resume" : "Pause";
     say(this.pause, name);
     this.pause.setAttribute("aria-label", name);

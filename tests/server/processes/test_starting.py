@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 import uvicorn
 
@@ -54,6 +55,14 @@ def test_a_second_start_says_who_holds_the_lab(
     said = start("--lab", "other.duckdb", "--port", port)
     assert f"Port {port} of 127.0.0.1 cannot be had" in said
     assert "--port" in said
+
+
+def test_who_comes_at_once_waits(serve: Callable[..., ServeProcess], monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the moment the address is told a connection is taken, and answered once the service is ready."""
+    monkeypatch.setattr(ServeProcess, "answers", lambda self: httpx2.get(self.url, timeout=60).status_code)
+    service = serve()
+    service.start()
+    assert service.answers() == 200
 
 
 def test_a_port_of_another_program(start: Start) -> None:

@@ -246,13 +246,13 @@ class Serving:
         self.server.should_exit = True
         self._thread.join()
 
-    def admit(self, run_id: str) -> RunStream:
+    def admit(self, run_id: str, **given: Any) -> RunStream:
         """A run that the test tells of."""
         with self.service.state.writing() as rows:
             user = rows.scalars(select(User).where(User.name == "ada")).one()
             rows.add(ServedRun(id=run_id, user_id=user.id, workspace="default", created_us=0, events=0))
         Running(self.service, run_id)
-        return self.service.board.open(run_id, NAMES)
+        return self.service.board.open(run_id, NAMES, **given)
 
     def bearer(self, name: str) -> dict[str, str]:
         answer = self.ask("POST", "/auth/login/json", json={"username": name, "password": PASSWORD})

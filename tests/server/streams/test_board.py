@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from labkit.server.accounts.principal import Access
@@ -358,7 +358,7 @@ def test_an_old_run_holds_up_no_other(
 def test_a_run_is_asked_to_stop_once(boards: Callable[..., Board], state: State) -> None:
     """The process that drives a run hears within a second that it is to stop, and hears it once."""
     heard: list[float] = []
-    boards().open(RUN, {A: A}, stop=lambda: heard.append(time.monotonic()))
+    boards().open(RUN, {A: A}, stop=lambda model: heard.append(time.monotonic()))
     time.sleep(0.3)  # it must not be called unasked
     assert not heard
     asked = time.monotonic()
@@ -370,6 +370,26 @@ def test_a_run_is_asked_to_stop_once(boards: Callable[..., Board], state: State)
     assert heard[0] - asked < 1
     time.sleep(0.6)
     assert len(heard) == 1
+
+
+@pytest.mark.alone
+def test_a_model_alone_is_asked_to_stop_once(boards: Callable[..., Board], state: State) -> None:
+    """The process that drives a run hears of each model that is to stop, once, and of the whole run after."""
+    heard: list[str | None] = []
+    boards().open(RUN, {A: A, B: B}, stop=heard.append)
+
+    def ask(**wish: Any) -> None:
+        with state.writing() as rows:
+            rows.execute(update(ServedRun).where(ServedRun.id == RUN).values(wish))
+
+    ask(stop_models=[B])
+    until(lambda: heard == [B], 2)
+    ask(stop_models=[B, A])
+    until(lambda: heard == [B, A], 2)
+    time.sleep(0.6)  # it must not be told again
+    ask(stop_asked_us=1)
+    until(lambda: len(heard) > 2, 2)
+    assert heard == [B, A, None]
 
 
 def test_a_stream_ends_with_its_credential(boards: Callable[..., Board], new_client: Any) -> None:

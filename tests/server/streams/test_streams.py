@@ -88,8 +88,7 @@ def test_a_viewer_reads_and_stops_nothing(serving: Any, new_script: Any) -> None
 def test_a_run_is_asked_to_stop(serving: Any, new_script: Any) -> None:
     """`DELETE` has the run's process stop it within a second; twice, and after its end, is harmless."""
     stopped: list[float] = []
-    script = new_script(serving.admit(RUN))
-    script.stream.stop = lambda: stopped.append(time.monotonic())
+    script = new_script(serving.admit(RUN, stop=lambda model: stopped.append(time.monotonic())))
     bearer = serving.bearer("ada")
     asked = time.monotonic()
     for _ in range(2):

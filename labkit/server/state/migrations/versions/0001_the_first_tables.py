@@ -175,6 +175,7 @@ def upgrade() -> None:
         sa.Column("ended_us", sa.BigInteger(), nullable=True),
         sa.Column("kept_since_us", sa.BigInteger(), nullable=True),
         sa.Column("stop_asked_us", sa.BigInteger(), nullable=True),
+        sa.Column("stop_models", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("events", sa.BigInteger(), nullable=False),
         sa.Column("asked", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(
