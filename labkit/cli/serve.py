@@ -72,7 +72,7 @@ def serve(
             raise click.UsageError(f"Put {' and '.join(given)} after {context.invoked_subcommand} ….")
         return
     from labkit.server import settings
-    from labkit.server.oidc.configuration import Oidc
+    from labkit.server.oidc_configuration import Oidc
     from labkit.server.serving import serve as run
 
     run(

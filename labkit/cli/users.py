@@ -109,7 +109,7 @@ def disable_user(name: str, path: str | None, database: str | None) -> None:
 def link_user(name: str, subject: str, path: str | None, database: str | None) -> None:
     """Have NAME log in by the identity provider of LABKIT_SERVE_OIDC_ISSUER. Its log-ins end."""
     from labkit.server.oidc import identities
-    from labkit.server.oidc.configuration import Oidc
+    from labkit.server.oidc_configuration import Oidc
 
     oidc = Oidc.from_environment(os.environ)
     if oidc is None:

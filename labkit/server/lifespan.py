@@ -16,7 +16,7 @@ from types import FrameType
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
-from labkit.server.executions import broken_off
+from labkit.server.runs import broken_off
 from labkit.server.service import LEAVE_S, Service
 from labkit.server.upkeep import BROKEN_OFF_EVERY_S, OLD_EVERY_S, Upkeep
 

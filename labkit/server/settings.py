@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from labkit.errors import DefinitionError
-from labkit.server.oidc.configuration import Oidc
+from labkit.server.oidc_configuration import Oidc
 from labkit.visible import quoted
 
 ORIGINS = ("http://localhost:5173", "http://localhost:5174")

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVarTuple
+from typing import Annotated, Any, Literal, Protocol, TypeVarTuple
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 from sqlalchemy import BigInteger, Row, Select, bindparam, select
 
 from labkit.server.accounts import sessions, tokens
+from labkit.server.accounts.access_tokens import Signer
 from labkit.server.accounts.principal import SCOPES, Principal, Scope, not_logged_in
 from labkit.server.problems import Problem
-from labkit.server.service import Served, Service
+from labkit.server.settings import Settings
+from labkit.server.state import State
 from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Member, Session, Token, User
 
@@ -50,8 +52,23 @@ _ENDED = "Your log-in has ended. Log in again."
 _DOCUMENTED = HTTPBearer(auto_error=False, description="A JWT of /auth/login, or a token (lk_…).")
 
 
+class Doorkeeper(Protocol):
+    """What of the service it takes to say who asks."""
+
+    settings: Settings
+    state: State
+    signer: Signer
+
+
+def _of(request: Request) -> Doorkeeper:
+    found: Doorkeeper = request.app.state.service
+    return found
+
+
 def principal(
-    request: Request, served: Served, _bearer: Annotated[object, Security(_DOCUMENTED)] = None
+    request: Request,
+    served: Annotated[Doorkeeper, Depends(_of)],
+    _bearer: Annotated[object, Security(_DOCUMENTED)] = None,
 ) -> Principal:
     """Who asks; the access log is told. Raises 401 where that is nobody."""
     found = _shown(request, served)
@@ -59,7 +76,7 @@ def principal(
     return found
 
 
-def _shown(request: Request, served: Service) -> Principal:
+def _shown(request: Request, served: Doorkeeper) -> Principal:
     headers = request.headers.getlist("authorization")
     if not headers:
         secret = request.cookies.get(sessions.cookie_name(served.settings))
@@ -77,12 +94,12 @@ def _shown(request: Request, served: Service) -> Principal:
     return _by_token(served, shown) if shown.startswith(tokens.PREFIX) else _by_jwt(served, shown)
 
 
-def by_cookie(served: Service, secret: str) -> Principal:
+def by_cookie(served: Doorkeeper, secret: str) -> Principal:
     """Whose cookie it is. Raises 401."""
     return _by_session(served, _BY_COOKIE, sessions.digest(secret), how="cookie")
 
 
-def _by_jwt(served: Service, shown: str) -> Principal:
+def _by_jwt(served: Doorkeeper, shown: str) -> Principal:
     claims = served.signer.verified(shown)
     found = _by_session(served, _BY_JWT, claims.sid, how="bearer")
     if (found.user_id, found.name) != (claims.user_id, claims.name):
@@ -91,7 +108,7 @@ def _by_jwt(served: Service, shown: str) -> Principal:
 
 
 def _by_session(
-    served: Service, asked: Select[*Columns], shown: str, *, how: Literal["cookie", "bearer"]
+    served: Doorkeeper, asked: Select[*Columns], shown: str, *, how: Literal["cookie", "bearer"]
 ) -> Principal:
     given = {"shown": shown, "now_us": now_us(), "idle_us": sessions.idle_us(served.settings)}
     with served.state.reading() as rows:
@@ -102,7 +119,7 @@ def _by_session(
     return _as_principal(found, how=how, scopes=SCOPES, workspaces=None)
 
 
-def _by_token(served: Service, shown: str) -> Principal:
+def _by_token(served: Doorkeeper, shown: str) -> Principal:
     found: Sequence[Row[*tuple[Any, ...]]] = ()
     if tokens.is_whole(shown):
         with served.state.reading() as rows:

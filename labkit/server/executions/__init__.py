@@ -1,1 +1,1 @@
-"""Prompts asked on several models: admitted, asked, counted, kept in a history. Does not know HTTP."""
+"""What is kept of what is asked: the history, budgets, keys, blocks. It asks nothing, and knows no HTTP."""

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session as Rows
 from labkit.errors import DefinitionError
 from labkit.server.accounts import accounts, audit, sessions
 from labkit.server.accounts.principal import ROLES
-from labkit.server.oidc.configuration import PREFIX, Oidc
+from labkit.server.oidc_configuration import PREFIX, Oidc
 from labkit.server.state.moments import now_us
 from labkit.server.state.tables import User, Workspace
 from labkit.visible import quoted

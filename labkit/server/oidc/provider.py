@@ -19,10 +19,10 @@ import msgspec
 from fastapi.concurrency import run_in_threadpool
 
 from labkit.server.accounts.principal import not_logged_in
-from labkit.server.oidc.configuration import Oidc, is_safe
 from labkit.server.oidc.fetching import Fetcher, failed
 from labkit.server.oidc.id_token import Claims, Key, Signed, keys_in, lie
 from labkit.server.oidc.kept import Kept
+from labkit.server.oidc_configuration import Oidc, is_safe
 from labkit.visible import quoted
 
 LIFE_S = 3600.0

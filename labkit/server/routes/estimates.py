@@ -13,8 +13,8 @@ from labkit.engine.job import worst_usd
 from labkit.plan.estimate_inputs import outlook
 from labkit.run import unasked
 from labkit.server.accounts.credentials import Executor
-from labkit.server.executions.admission import models_named, planned
 from labkit.server.routes.execute import Execute
+from labkit.server.runs.admission import models_named, planned
 from labkit.server.service import Served
 
 router = APIRouter(tags=["execute"])

@@ -17,11 +17,11 @@ from labkit.server import shapes
 from labkit.server.accounts.credentials import Executor
 from labkit.server.accounts.principal import Principal
 from labkit.server.executions import history
-from labkit.server.executions.admission import Wanted, admit
 from labkit.server.guard.negotiation import names
 from labkit.server.openapi import EVENTS
 from labkit.server.problems import Problem
 from labkit.server.routes.runs import EventStream
+from labkit.server.runs.admission import Wanted, admit
 from labkit.server.service import Served, Service
 from labkit.server.state.tables import Execution
 

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 from sqlalchemy import delete, select
 
-from labkit.server.oidc.configuration import Oidc
 from labkit.server.oidc.provider import Provider
+from labkit.server.oidc_configuration import Oidc
 from labkit.server.state.tables import Audit, Member, OidcLogIn, Session, User
 from tests.server.oidc.lying_provider import CLIENT_ID, LyingProvider, lying_provider
 from tests.server.running import PASSWORD, Running, running

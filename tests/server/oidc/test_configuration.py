@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import DefinitionError
-from labkit.server.oidc.configuration import Oidc
+from labkit.server.oidc_configuration import Oidc
 from labkit.server.service import Service
 from labkit.server.settings import Settings
 

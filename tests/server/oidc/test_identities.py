@@ -12,7 +12,7 @@ from labkit.cli.main import labkit
 from labkit.errors import DefinitionError
 from labkit.server.accounts import accounts, sessions
 from labkit.server.oidc import identities
-from labkit.server.oidc.configuration import Oidc
+from labkit.server.oidc_configuration import Oidc
 from labkit.server.settings import Settings
 from labkit.server.state import State
 from labkit.server.state.tables import Member, Session

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from labkit.server.oidc import log_ins
-from labkit.server.oidc.configuration import Oidc
 from labkit.server.oidc.provider import Provider
+from labkit.server.oidc_configuration import Oidc
 from tests.server.oidc.conftest import Browser, begun_of, configured, sessions_of
 from tests.server.oidc.lying_provider import CLIENT_ID, LyingProvider
 from tests.server.running import Running

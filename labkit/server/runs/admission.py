@@ -27,11 +27,12 @@ from labkit.run.lab_services import LabServices
 from labkit.run.stored import Stored
 from labkit.server.accounts import audit
 from labkit.server.accounts.principal import Principal
-from labkit.server.executions import broken_off, budgets, idempotency
-from labkit.server.executions.asking import Asked
+from labkit.server.executions import budgets, idempotency
 from labkit.server.executions.history import Asking
 from labkit.server.executions.run_answers import RunAnswers
 from labkit.server.problems import Problem, unavailable
+from labkit.server.runs import broken_off
+from labkit.server.runs.asking import Asked
 from labkit.server.service import Service
 from labkit.server.state.moments import now_us
 from labkit.server.state.tables import ServedRun
