@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 KEY_WORDS = ("API_KEY", "TOKEN", "SECRET")
 
 # How long an example takes is no property: several tests share the machine.
-settings.register_profile("labkit", deadline=None)
+settings.register_profile("labkit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("labkit")
 
 

@@ -1,7 +1,7 @@
 """The description of the service as OpenAPI, in which every error a route may answer is declared.
 
-Most errors come from what stands around every route, and are added here by what a route takes; a route names its
-own, as 402, in its `responses`, by their status alone. It does not know what a single route does.
+Most errors come from what stands around every route, and are added here by what a route takes; a route names
+its own, as 402, in its `responses`, by their status alone. It does not know what a single route does.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ EVENTS: Described = {
         }
     }
 }
-"""The content of a stream. `itemSchema`, of each event, is a word of OpenAPI 3.2; FastAPI writes it into 3.1 too,
-whose readers pass over words they do not know."""
+"""The content of a stream. `itemSchema`, the form of each event, is a word of OpenAPI 3.2. It is written into
+3.1, as FastAPI does: readers that do not know it pass over it, and many read no 3.2."""
 
 
 def complete(found: Described) -> Described:

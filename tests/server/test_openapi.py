@@ -25,7 +25,7 @@ from labkit.server.accounts import tokens
 from labkit.server.app import make_app
 from labkit.server.service import Service
 from labkit.server.settings import Settings
-from labkit.server.state.tables import User
+from labkit.server.state.tables import ServedRun, User
 from tests.server.running import Running, running
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
@@ -85,12 +85,35 @@ def test_every_error_is_declared_as_a_problem(tmp_path: Path) -> None:
     assert "HTTPValidationError" not in json.dumps(found)
 
 
+# How long an example takes is no property: several tests share the machine. A route that only ever answers
+# that something is not there, or not allowed, was not tried. That a model gave no answer is 502 at one route,
+# whose clients take all but 2xx for a failure, and there alone no fault of the service.
+CONFIGURATION = """
+headers = {{ Authorization = "Bearer {token}" }}
+suppress-health-check = ["too_slow"]
+warnings = {{ fail-on = ["missing_auth", "missing_test_data"] }}
+
+[[operations]]
+include-name = "POST /api/v1/workbench/execute"
+checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "502"]
+
+[[operations]]
+include-path-regex = "/(tokens|members)"
+headers = {{ Authorization = "{admin}" }}
+
+[[operations]]
+include-name = "POST /api/v1/auth/logout"
+headers = {{ Authorization = "{leaving}" }}
+
+[[operations]]
+include-path-regex = "/auth/oidc"  # off here
+warnings = false
+"""
+
+
 @pytest.fixture
 def asked(tmp_path: Path) -> Iterator[tuple[Running, str]]:
-    """A running service in which something was asked, and a configuration that knows its names.
-
-    A model that gives no answer is 502 at one route, and there alone no fault of the service.
-    """
+    """A running service in which something was asked, and a configuration that knows its names."""
     clients = {
         "one": Script(lambda request: "Hi"),
         "two": Script(lambda request: "Hi"),
@@ -99,39 +122,33 @@ def asked(tmp_path: Path) -> Iterator[tuple[Running, str]]:
     models = [Model(f"scripted/{name}", client=client) for name, client in clients.items()]
     with running(tmp_path, models) as there:
         there.service.lab.prompts.save(Prompt("toned", "Hi", blocks=[Block("tone", "Be kind.")]))
-        (run,) = there.execute("Hi", "scripted/one")
+        (answer,) = there.execute("Hi", "scripted/one")
         with there.service.state.writing() as rows:
-            ada = rows.scalars(select(User).where(User.name == "ada")).one()
+            run = rows.scalars(select(ServedRun)).one()
+            users = {user.name: user for user in rows.scalars(select(User))}
             scopes = ["read", "execute"]
-            _, secret = tokens.add(rows, ada, name="fuzz", scopes=scopes, workspaces=None, days=1)
+            _, token = tokens.add(rows, users["ada"], name="fuzz", scopes=scopes)
+            token_id = tokens.add(rows, users["root"], name="revoked", scopes=scopes)[0].id
+        workspaces = ["default", "other"]
         known = {
-            "models": [model.id for model in models],
+            ("body.model_ids[*]", "body.model_id", "query.model_id"): [model.id for model in models],
             # Where a path should be wrong it is drawn without a slash only.
-            "model_paths": [name for model in models for name in (model.id, model.name)],
-            "workspaces": ["default", "other"],
-            "executions": [run["id"]],
-            "blocks": ["tone"],
-            "accepts": ["text/event-stream", "application/json"],
-            "prefers": ["respond-async"],
+            ("path.model_id",): [name for model in models for name in (model.id, model.name)],
+            ("body.workspace_id", "query.workspace_id", "path.name"): workspaces,
+            ("path.user",): ["vic", "otto"],
+            ("body.context_blocks[*]",): ["tone"],
+            ("path.execution_id",): [answer["id"]],
+            ("path.run",): [run.id],
+            ("path.token_id",): [token_id],
+            ("header.accept",): ["text/event-stream", "application/json"],
+            ("header.prefer",): ["respond-async"],
         }
-        used = {
-            "body.model_ids[*]": "models",
-            "body.model_id": "models",
-            "path.model_id": "model_paths",
-            "query.model_id": "models",
-            "body.workspace_id": "workspaces",
-            "query.workspace_id": "workspaces",
-            "body.context_blocks[*]": "blocks",
-            "path.execution_id": "executions",
-            "header.accept": "accepts",
-            "header.prefer": "prefers",
-        }
-        lines = [f'headers = {{ Authorization = "Bearer {secret}" }}']
-        lines.append("[parameters]")
-        lines += [f'"{at}" = {{ dictionary = "{name}", probability = 0.6 }}' for at, name in used.items()]
-        lines += ["[[operations]]", 'include-name = "POST /api/v1/workbench/execute"']
-        lines += ['checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "502"]']
-        lines += [f"[dictionaries.{name}]\nvalues = {json.dumps(values)}" for name, values in known.items()]
+        admin, leaving = (there.bearer(name)["Authorization"] for name in ("root", "vic"))
+        lines = [CONFIGURATION.format(token=token, admin=admin, leaving=leaving)]
+        for number, (places, values) in enumerate(known.items()):
+            lines += [f"[dictionaries.known{number}]", f"values = {json.dumps(values)}"]
+            for place in places:
+                lines += [f'[parameters."{place}"]', f'dictionary = "known{number}"', "probability = 0.6"]
         (tmp_path / "schemathesis.toml").write_text("\n".join(lines), "utf-8")
         yield there, str(tmp_path)
 
@@ -145,6 +162,7 @@ def fuzzed(there: Running, folder: str, examples: int) -> int:
             *("--checks", ",".join(CHECKS)),
             *("--max-examples", str(examples)),
             *("--seed", "12"),
+            *("--generation-database", "none"),  # it would spend its time on making smaller what it keeps
             "--continue-on-failure",
             "--no-color",
         ],
@@ -158,17 +176,16 @@ def fuzzed(there: Running, folder: str, examples: int) -> int:
     return int(counted[1])
 
 
-@pytest.mark.soak  # not green yet: it takes a declared 502 and the form of streams for faults
 def test_a_thousand_requests_find_no_fault(asked: tuple[Running, str]) -> None:
     """Requests made from the description, good and bad, get declared answers only, and no 5xx."""
-    assert fuzzed(*asked, examples=25) >= 1000
+    assert fuzzed(*asked, examples=18) >= 1000
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_twenty_thousand_requests_find_no_fault(asked: tuple[Running, str]) -> None:
     """The same, for longer."""
-    assert fuzzed(*asked, examples=1500) >= 20_000
+    assert fuzzed(*asked, examples=850) >= 20_000
 
 
 if __name__ == "__main__":
