@@ -39,6 +39,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     models = [
         talking("brief", text="It is praise, and friendly.", delay_s=0.4),
         talking("wordy", text="It is praise, and warm, and short.", delay_s=0.8),
+        talking("plain", delay_s=0.4),
         counting("counts", count=150, delay_s=3.0),
         counting("also", count=100, delay_s=3.0),
         counting("endless", count=2000, delay_s=60.0),
@@ -139,6 +140,44 @@ def outputs(service: Running, page: Any) -> list[str]:
     run = page.evaluate("() => location.hash").removeprefix("#run/")
     rows = service.ask("GET", f"/executions?run_id={run}").json()
     return [service.ask("GET", f"/executions/{row['id']}").json().get("output", "") for row in rows]
+
+
+def test_every_view_can_be_read_by_all(open_page: Opener, service: Running) -> None:
+    """Light and dark, wide and narrow: axe finds nothing, nothing is wider than the page."""
+    runs = service.execute("Is this praise?", "scripted/brief", "scripted/plain")
+    first, second = (run["id"] for run in runs)
+    run = runs[0]["metadata"]["runId"]
+    page = open_page(None)
+    look(page, "log-in", page.locator("form.log-in"))
+    page.context.add_cookies([cookie(service, "ada")])
+    page.reload()
+    page.get_by_label("scripted/brief").check()
+    page.get_by_label("style").check()
+    page.get_by_label("Prompt").fill("Is this praise?")
+    look(page, "ask", page.locator(".cost", has_text="USD"))
+    for view, there in (
+        (f"run/{run}", ".links a"),
+        ("history", ".executions li"),
+        (f"execution/{first}", ".facts"),
+        (f"compare/{first}/{second}", ".two"),
+        ("tokens", "form.token"),
+    ):
+        page.goto(f"{service.url}/#{view}")
+        look(page, view.partition("/")[0], page.locator(there).first)
+
+
+def look(page: Any, name: str, there: Any) -> None:
+    """Hold a view against axe, and keep pictures of both themes and widths."""
+    expect(there).to_be_visible()
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for width, scheme in product((1400, 390), AXED):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        if width == AXED[scheme]:
+            found = Axe().run(page).response["violations"]
+            assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+        assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
+        page.screenshot(path=str(PICTURES / f"service-{name}-{scheme}-{width}.png"), full_page=True)
 
 
 def test_the_whole_walk_by_keyboard(open_page: Opener, service: Running) -> None:
@@ -361,41 +400,3 @@ def test_hostile_texts_are_shown_and_never_run(open_page: Opener, service: Runni
         acting = "main :is(img, script, iframe, svg, style, b, a[href^='javascript'], [onerror], [onload])"
         assert page.locator(acting).count() == 0
         assert not set("\u202e\u2066\u200b\x1b") & set(page.locator("main").inner_text())
-
-
-def test_every_view_can_be_read_by_all(open_page: Opener, service: Running) -> None:
-    """Light and dark, wide and narrow: axe finds nothing, nothing is wider than the page."""
-    runs = service.execute("Is this praise?", "scripted/brief", "scripted/wordy")
-    first, second = (run["id"] for run in runs)
-    run = runs[0]["metadata"]["runId"]
-    page = open_page(None)
-    look(page, "log-in", page.locator("form.log-in"))
-    page.context.add_cookies([cookie(service, "ada")])
-    page.reload()
-    page.get_by_label("scripted/brief").check()
-    page.get_by_label("style").check()
-    page.get_by_label("Prompt").fill("Is this praise?")
-    look(page, "ask", page.locator(".cost", has_text="USD"))
-    for view, there in (
-        (f"run/{run}", ".links a"),
-        ("history", ".executions li"),
-        (f"execution/{first}", ".facts"),
-        (f"compare/{first}/{second}", ".two"),
-        ("tokens", "form.token"),
-    ):
-        page.goto(f"{service.url}/#{view}")
-        look(page, view.partition("/")[0], page.locator(there).first)
-
-
-def look(page: Any, name: str, there: Any) -> None:
-    """Hold a view against axe, and keep pictures of both themes and widths."""
-    expect(there).to_be_visible()
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    for width, scheme in product((1400, 390), AXED):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=scheme)
-        if width == AXED[scheme]:
-            found = Axe().run(page).response["violations"]
-            assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
-        assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
-        page.screenshot(path=str(PICTURES / f"service-{name}-{scheme}-{width}.png"), full_page=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import httpx2
 import pytest
 
 import labkit as lk
-from labkit.errors import InvalidRequest, ProviderError
+from labkit.errors import InvalidRequest, ProviderError, RunBusy
 from labkit.providers.script import Reply
 from tests.server.running import Running, running
 
@@ -296,6 +297,28 @@ def test_what_is_sent_is_running(tmp_path: Path, echo: Callable[..., Any]) -> No
             assert served.ask("DELETE", f"/runs/{run['metadata']['runId']}").status_code == 204
             list(lines)
         assert [one["status"] for one in served.ask("GET", "/executions").json()] == ["cancelled"]
+
+
+def test_a_run_is_driven_until_its_end_is_kept(tmp_path: Path, echo: Callable[..., Any]) -> None:
+    """While the end of a run waits for the database nobody else can take the run for one that was broken off;
+    after it the run is free."""
+    with running(tmp_path, [echo("slow", answers=lambda _: Reply("hi", delay_s=1.0))]) as served:
+        body = {"prompt": "hi", "model_ids": ["scripted/slow"]}
+        answer = served.ask("POST", "/execute", json=body, headers={"Prefer": "respond-async"})
+        run_id = answer.json()[0]["metadata"]["runId"]
+        service = served.service
+        (thread,) = (one for one in threading.enumerate() if one.name == f"labkit-{run_id}")
+        with service.state.writing():
+            thread.join(20)
+            assert not thread.is_alive()
+            with pytest.raises(RunBusy), service.lab.store.drive(run_id):
+                pass
+            assert run_id in service.asked
+        while run_id in service.asked:
+            time.sleep(0.01)  # until it is kept
+        with service.lab.store.drive(run_id):
+            pass
+        assert served.ask("GET", "/executions").json()[0]["status"] == "completed"
 
 
 def test_one_model_of_a_run_is_stopped_alone(tmp_path: Path, echo: Callable[..., Any]) -> None:

@@ -67,8 +67,8 @@ class Asked:
         )
 
     def begin(self, driving: ExitStack) -> None:
-        """Ask, in a thread of its own; `driving` holds the run's lock until it is over. Raises 503 where no
-        thread is left: the run then ends as one that was broken off."""
+        """Ask, in a thread of its own; `driving` holds the run's lock until its end is kept: before that, it
+        would look like one that was broken off. Raises 503 where no thread is left: then it is one."""
         self._service.asked[self.run_id] = self
         thread = threading.Thread(
             target=self._drive, args=(driving,), name=f"labkit-{self.run_id}", daemon=True
@@ -94,17 +94,24 @@ class Asked:
     def _drive(self, driving: ExitStack) -> None:
         fault = "The service failed before it was answered; its log says how."
         try:
-            with driving:
-                self._tell_keyless()
-                self._launch.drive()
+            self._tell_keyless()
+            self._launch.drive()
         except Exception as error:
             log.exception("run %s broke off", self.run_id)
             fault = str(error) if isinstance(error, LabkitError) else fault
         finally:
             lost = self._answers.lost(fault)
             reason = "restarting" if self._service.closing else None
-            self._stream.end(self._answers.all(), reason, also=lambda rows: self._close(rows, lost))
-            self._service.asked.pop(self.run_id, None)
+            self._stream.end(
+                self._answers.all(),
+                reason,
+                also=lambda rows: self._close(rows, lost),
+                kept=lambda: self._let_go(driving),
+            )
+
+    def _let_go(self, driving: ExitStack) -> None:
+        driving.close()
+        self._service.asked.pop(self.run_id, None)
 
     def _tell_keyless(self) -> None:
         writer = self._service.lab.store.writer()

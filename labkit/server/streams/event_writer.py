@@ -176,6 +176,8 @@ class EventWriter:
     def _show(self, part: _Part) -> None:
         if part.ends:
             self._ended(part.stream)
+            if part.stream.kept is not None:
+                part.stream.kept()
         part.stream.log.extend(part.events)
 
 
