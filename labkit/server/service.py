@@ -6,6 +6,7 @@ It does not know routes.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -13,6 +14,7 @@ from fastapi import Depends, Request
 from sqlalchemy import select
 
 from labkit import provenance
+from labkit.errors import StoreError
 from labkit.lab import Lab
 from labkit.prompts import Prompt
 from labkit.server.accounts import passwords, signing_keys
@@ -64,6 +66,12 @@ class Service:
         self.closing = False
         """New work is refused: the process ends."""
         self._versions: dict[str, dict[str, int]] = {}
+
+    def warm_up(self) -> None:
+        """Load what reads the lab and open it once: whoever comes first need not wait for that, holding up
+        the others."""
+        with suppress(StoreError):  # those who come are told
+            self.lab.store.table("select 1")
 
     def leave(self) -> None:
         """Refuse new work, end what goes, keep what it has so far and tell everyone who waits. From any
