@@ -18,9 +18,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from labkit.server.executions import broken_off
 from labkit.server.service import LEAVE_S, Service
+from labkit.server.settings import END_S
 from labkit.server.upkeep import BROKEN_OFF_EVERY_S, OLD_EVERY_S, Upkeep
-
-END_S = 4.0
 
 
 @contextlib.asynccontextmanager

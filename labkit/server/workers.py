@@ -18,7 +18,7 @@ from time import monotonic
 from types import FrameType
 
 from labkit.errors import LabkitError
-from labkit.server.lifespan import END_S
+from labkit.server.settings import END_S
 
 log = logging.getLogger("labkit.server")
 
@@ -72,7 +72,8 @@ class Workers:
             worker.process.terminate()
 
     def _look(self, ended: Sequence[object]) -> None:
-        if any(worker.began() for worker in self._there.values()):
+        began = [worker.began() for worker in self._there.values()]  # each is heard, also one that ended
+        if any(began):
             self._failed = 0
         for sentinel in ended:
             assert isinstance(sentinel, int)

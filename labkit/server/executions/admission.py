@@ -31,7 +31,7 @@ from labkit.server.executions import broken_off, budgets, idempotency
 from labkit.server.executions.asking import Asked
 from labkit.server.executions.history import Asking
 from labkit.server.executions.run_answers import RunAnswers
-from labkit.server.problems import Problem, unavailable
+from labkit.server.problems import Problem
 from labkit.server.service import Service
 from labkit.server.state.moments import now_us
 from labkit.server.state.tables import ServedRun
@@ -72,8 +72,11 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
     Raises `Problem`, `DefinitionError` and `StoreError`; then nothing was asked.
     """
     who.check("execute", wanted.workspace)
-    if service.closing:
-        raise unavailable("The service is restarting. Ask again in a moment.")
+    with service.admitting():
+        return _admit(service, who, wanted, key=key, route=route)
+
+
+def _admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, route: str) -> Admitted:
     if key is not None:
         idempotency.check(key)  # before the prompt is saved
     models = models_named(service, wanted.model_ids)
@@ -100,6 +103,7 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
     with ExitStack() as driving:
         driving.enter_context(service.lab.store.drive(run_id))
         with service.state.writing() as session:
+            service.check_open()  # it may have waited long
             if key is not None:
                 earlier = idempotency.claim(session, who.user_id, route, key, wanted.body())
                 if earlier is not None:
