@@ -25,9 +25,7 @@ CALLERS = 4
 SETTLED_S = 60
 
 
-@pytest.mark.parametrize(
-    "kills", [3, pytest.param(30, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])]
-)
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
 def test_killed_at_random_moments(serve: Callable[..., ServeProcess], channel: Channel, kills: int) -> None:
     """One worker or all are killed under load: what was acknowledged is in the history once, with its text;
     what was broken off ends `failed`, `maybePaid` where it had been sent, for its readers too; and an index
