@@ -22,7 +22,8 @@ from tests.server.processes.streamed import Caller
 pytestmark = [pytest.mark.alone, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]
 
 CALLERS = 4
-SETTLED_S = 60
+SETTLED_S = 240
+"""On a busy machine the end of what was broken off takes a second or more a run."""
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
