@@ -41,6 +41,9 @@ from labkit.visible import quoted
 PROMPT = "execute"
 """The name under which the lab keeps the prompt of all executions: a template of one variable."""
 MOST_MODELS = 32
+ROUNDED_USD = 1e-12
+"""The engine counts whole units of so much, each request rounded up and the budget down: without one unit for
+each, the budget of exactly the worst case would not do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +136,7 @@ def _admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None,
             asking=asking,
             answers=answers,
             keyless=keyless,
-            budget_usd=most_usd if limited else None,
+            budget_usd=None if not limited or most_usd is None else most_usd + ROUNDED_USD * (1 + len(cells)),
         )
         asked.begin(driving.pop_all())
     return Admitted(run_id, replayed=False)
