@@ -18,9 +18,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from labkit.server.runs import broken_off
 from labkit.server.service import LEAVE_S, Service
+from labkit.server.settings import END_S
 from labkit.server.upkeep import BROKEN_OFF_EVERY_S, OLD_EVERY_S, Upkeep
-
-END_S = 4.0
 
 
 @contextlib.asynccontextmanager
@@ -41,21 +40,32 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 @contextlib.contextmanager
 def leaving(leave: Callable[[], None]) -> Iterator[None]:
-    """Call `leave` as soon as a signal asks the process to end: those who wait for answers are told then.
-    One that has not ended `END_S` later ends as if it were killed: what it acknowledged is on disk."""
+    """Call `leave` as soon as a signal asks the process to end: those who wait for answers are told then, and
+    whoever asks meanwhile is refused; only after it does the server listen no more. A process that has not
+    ended `END_S` later ends as if it were killed: what it acknowledged is on disk."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
+    is_asked = False
 
     def asked(sig: int, frame: FrameType | None) -> None:
-        threading.Thread(target=leave, name="labkit-leaving", daemon=True).start()
+        nonlocal is_asked
+        if is_asked:  # a terminal asks the supervisor too, which asks again
+            return
+        is_asked = True
         late = threading.Timer(END_S, os._exit, [0])
         late.daemon = True
         late.start()
-        earlier = before[signal.Signals(sig)]
-        if callable(earlier):
-            earlier(sig, frame)
+        threading.Thread(target=end, args=(sig,), name="labkit-leaving", daemon=True).start()
+
+    def end(sig: int) -> None:
+        try:
+            leave()
+        finally:
+            earlier = before[signal.Signals(sig)]
+            if callable(earlier):
+                earlier(sig, None)
 
     for sig in before:
         signal.signal(sig, asked)

@@ -6,6 +6,8 @@ It does not know routes.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -13,6 +15,7 @@ from fastapi import Depends, Request
 from sqlalchemy import select
 
 from labkit import provenance
+from labkit.errors import StoreError
 from labkit.lab import Lab
 from labkit.prompts import Prompt
 from labkit.server.accounts import audit, passwords, signing_keys
@@ -24,6 +27,7 @@ from labkit.server.executions.index import Index
 from labkit.server.model_list import ModelList
 from labkit.server.oidc import identities
 from labkit.server.oidc.provider import Provider
+from labkit.server.problems import unavailable
 from labkit.server.settings import Settings
 from labkit.server.state import State
 from labkit.server.state.moments import now_us
@@ -34,7 +38,7 @@ DAY_US = 86_400_000_000
 MOST_VERSIONS = 1_000
 """Of so many prompts, which differ by their blocks, the version is remembered."""
 LEAVE_S = 2.0
-"""How long a process that ends waits for the last rows of its runs."""
+"""How long a process that ends waits for what is being admitted, and for the last rows of its runs."""
 
 
 class Going(Protocol):
@@ -63,16 +67,42 @@ class Service:
         """The runs that this process drives, by id."""
         self.closing = False
         """New work is refused: the process ends."""
+        self._admitting: set[object] = set()
         self._versions: dict[str, dict[str, int]] = {}
+
+    def warm_up(self) -> None:
+        """Load what reads the lab and open it once: whoever comes first need not wait for that, holding up
+        the others."""
+        with suppress(StoreError):  # those who come are told
+            self.lab.store.table("select 1")
+
+    def check_open(self) -> None:
+        """Raise 503 where new work is refused."""
+        if self.closing:
+            raise unavailable("The service is restarting. Ask again in a moment.")
+
+    @contextmanager
+    def admitting(self) -> Iterator[None]:
+        """A block in which work is admitted, for which an end waits. Raises 503 where it is refused."""
+        one = object()
+        self._admitting.add(one)  # before it looks: an end that this does not see waits for it
+        try:
+            self.check_open()
+            yield
+        finally:
+            self._admitting.discard(one)
 
     def leave(self) -> None:
         """Refuse new work, end what goes, keep what it has so far and tell everyone who waits. From any
         thread."""
         self.closing = True
-        for going in list(self.asked.values()):
-            going.stop("the service is restarting")
+        stopped: set[str] = set()
         deadline = time.monotonic() + LEAVE_S
-        while self.asked and time.monotonic() < deadline:
+        while (self._admitting or self.asked) and time.monotonic() < deadline:
+            for run_id, going in list(self.asked.items()):
+                if run_id not in stopped:
+                    stopped.add(run_id)
+                    going.stop("the service is restarting")
             time.sleep(0.02)  # their threads are writing
         self.board.end_readers()
 

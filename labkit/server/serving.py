@@ -1,4 +1,4 @@
-"""A process of the service: its port, its workers, its end.
+"""The service from its start: its port, its log, and the process, or the workers, that answer at it.
 
 The port and the lab are taken before anything else, so that a second start says at once who has them. It
 does not know routes.
@@ -7,20 +7,16 @@ does not know routes.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
-import signal
+import gc
+import logging
 import socket
 import sys
-import threading
+import time
 from collections.abc import Callable, Iterator
-from multiprocessing.process import BaseProcess
+from functools import partial
 
-import msgspec
 import uvicorn
-from fastapi import FastAPI
 from sqlalchemy import select
-from uvicorn.supervisors import Multiprocess
 
 from labkit.errors import DefinitionError, RunBusy
 from labkit.lab import Lab
@@ -32,14 +28,10 @@ from labkit.server.service import Service
 from labkit.server.settings import LOCK, Settings
 from labkit.server.state import State
 from labkit.server.state.tables import User
+from labkit.server.workers import Workers
 
-_SETTINGS = "LABKIT_SERVE_SETTINGS"
-"""How a worker is told its settings."""
-GRACE_S = 3
-"""How long requests that are under way may take once the service is to end."""
-HUNG_S = 30
-"""A worker that does not answer its supervisor for so long is replaced. One that starts on a busy machine
-needs more than uvicorn's five seconds."""
+GRACE_S = 1
+"""How long requests that are under way may take once everyone who waits was told of the end."""
 UNSENT_BYTES = 128 * 1024
 """So much of an answer waits in the kernel at most for a reader that is behind."""
 BACKLOG = 2048
@@ -55,27 +47,56 @@ def serve(settings: Settings, *, said: Callable[[str], None]) -> None:
     settings.check()
     with _alone(settings), _port(settings) as taken:
         settings = settings.replace(port=taken.getsockname()[1])
-        os.environ[_SETTINGS] = msgspec.json.encode(settings, enc_hook=str).decode()
         for line in _greeting(settings):
             said(line)
-        config = uvicorn.Config(
-            "labkit.server.serving:worker",
-            factory=True,
-            workers=settings.workers,
-            lifespan="on",
-            ws="none",
-            access_log=False,  # the service has its own, without queries
-            log_level="warning",
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
-            timeout_worker_healthcheck=HUNG_S,
-        )
+        _log_to_stderr()
         if settings.workers == 1:
             with contextlib.suppress(KeyboardInterrupt):  # it ended in good order
-                uvicorn.Server(config).run(sockets=[taken])
+                _serve(settings, taken)
         else:
-            Multiprocess(config, sockets=[taken]).run()
+            _keep_what_is_loaded()
+            Workers(partial(_work, settings, taken), settings.workers).run()
+
+
+def _work(settings: Settings, taken: socket.socket, began: Callable[[], None]) -> None:
+    """One of several processes."""
+    _log_to_stderr()
+    _serve(settings, taken, began)
+
+
+def _serve(settings: Settings, taken: socket.socket, began: Callable[[], None] = lambda: None) -> None:
+    """Answer at that port until a signal ends it."""
+    service = Service(settings, _lab(settings))
+    service.warm_up()
+    config = uvicorn.Config(
+        make_app(service),
+        lifespan="on",
+        ws="none",
+        access_log=False,  # the service has its own, without queries
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    _keep_what_is_loaded()
+    began()
+    uvicorn.Server(config).run(sockets=[taken])
+
+
+def _keep_what_is_loaded() -> None:
+    """It stays until the end: the garbage collector need not walk it while requests wait, nor, for half a
+    second, as the process ends."""
+    gc.freeze()
+
+
+def _log_to_stderr() -> None:
+    """Print labkit's log: what troubles it, and a line for each request."""
+    lines = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    lines.converter = time.gmtime
+    printed = logging.StreamHandler()
+    printed.setFormatter(lines)
+    logging.getLogger("labkit").addHandler(printed)
+    logging.getLogger("labkit.server").setLevel(logging.INFO)
 
 
 def _greeting(settings: Settings) -> Iterator[str]:
@@ -96,24 +117,8 @@ def _greeting(settings: Settings) -> Iterator[str]:
         yield "Nobody may log in yet. Add somebody: labkit serve users add NAME"
 
 
-def worker() -> FastAPI:
-    """The application of one worker process, by the settings that its environment has."""
-    supervisor = multiprocessing.parent_process()
-    if supervisor is not None:
-        threading.Thread(target=_end_after, args=(supervisor,), name="labkit supervisor", daemon=True).start()
-    told = os.environ[_SETTINGS]
-    settings = msgspec.json.decode(told, type=Settings, dec_hook=lambda kind, value: kind(value))
-    return make_app(Service(settings, _lab(settings)))
-
-
 def _lab(settings: Settings) -> Lab:
     return Lab(settings.lab, models=settings.models or ())
-
-
-def _end_after(supervisor: BaseProcess) -> None:
-    """End this worker once its supervisor is gone: it would hold the port, and nobody could end it by it."""
-    supervisor.join()
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,8 @@ from labkit.visible import quoted
 ORIGINS = ("http://localhost:5173", "http://localhost:5174")
 LOCK = "service"
 """What the one service of a lab holds in it."""
+END_S = 3.5
+"""A process that has not ended so long after it was asked to ends as if it were killed."""
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 

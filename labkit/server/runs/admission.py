@@ -30,7 +30,7 @@ from labkit.server.accounts.principal import Principal
 from labkit.server.executions import budgets, idempotency
 from labkit.server.executions.history import Asking
 from labkit.server.executions.run_answers import RunAnswers
-from labkit.server.problems import Problem, unavailable
+from labkit.server.problems import Problem
 from labkit.server.runs import broken_off
 from labkit.server.runs.asking import Asked
 from labkit.server.service import Service
@@ -42,6 +42,9 @@ from labkit.visible import quoted
 PROMPT = "execute"
 """The name under which the lab keeps the prompt of all executions: a template of one variable."""
 MOST_MODELS = 32
+ROUNDED_USD = 1e-12
+"""The engine counts whole units of so much, each request rounded up and the budget down: without one unit for
+each, the budget of exactly the worst case would not do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +76,11 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
     Raises `Problem`, `DefinitionError` and `StoreError`; then nothing was asked.
     """
     who.check("execute", wanted.workspace)
-    if service.closing:
-        raise unavailable("The service is restarting. Ask again in a moment.")
+    with service.admitting():
+        return _admit(service, who, wanted, key=key, route=route)
+
+
+def _admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, route: str) -> Admitted:
     if key is not None:
         idempotency.check(key)  # before the prompt is saved
     models = models_named(service, wanted.model_ids)
@@ -101,6 +107,7 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
     with ExitStack() as driving:
         driving.enter_context(service.lab.store.drive(run_id))
         with service.state.writing() as session:
+            service.check_open()  # it may have waited long
             if key is not None:
                 earlier = idempotency.claim(session, who.user_id, route, key, wanted.body())
                 if earlier is not None:
@@ -130,7 +137,7 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
             asking=asking,
             answers=answers,
             keyless=keyless,
-            budget_usd=most_usd if limited else None,
+            budget_usd=None if not limited or most_usd is None else most_usd + ROUNDED_USD * (1 + len(cells)),
         )
         asked.begin(driving.pop_all())
     return Admitted(run_id, replayed=False)

@@ -71,9 +71,11 @@ def _end(service: Service, run: ServedRun) -> None:
     answers = RunAnswers(note.cells, asking, note.sample.fields["prompt"])
     store, writer = service.lab.store, service.lab.store.writer()
     seen = _Seen(service.state, run.id)
-    known = {row["generation_id"]: Generation(**row) for row in store.table(_KNOWN, [run.id]).to_pylist()}
-    sent = {row["generation_id"] for row in store.table(_SENT, [run.id]).to_pylist()}
-    if store.run_row(run.id) is None:
+    with store.one_opening():
+        known = {row["generation_id"]: Generation(**row) for row in store.table(_KNOWN, [run.id]).to_pylist()}
+        sent = {row["generation_id"] for row in store.table(_SENT, [run.id]).to_pylist()}
+        is_begun = store.run_row(run.id) is not None
+    if not is_begun:
         writer.put(note.run)
         writer.put(note.sample)
     stream = service.board.open(run.id, asking.names, ended=answers.ended)

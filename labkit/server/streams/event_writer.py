@@ -18,6 +18,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from labkit.errors import StoreError
 from labkit.server.state import State
 from labkit.server.state.moments import now_us
 from labkit.server.state.tables import Event, ServedRun
@@ -130,9 +131,12 @@ class EventWriter:
                 if not (tried and self._is_there(parts)):
                     self._commit(parts)
                 return True
-            except Exception:
+            except Exception as error:
                 if last_try or not tried:
-                    log.exception("Events of running streams could not be written.")
+                    unforeseen = not isinstance(error, StoreError)
+                    log.error(
+                        "Events of running streams could not be written: %s", error, exc_info=unforeseen
+                    )
                 if last_try:
                     return False
             tried = True

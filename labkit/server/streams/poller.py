@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from labkit.errors import StoreError
 from labkit.server.accounts.principal import Access
 from labkit.server.state import State
 from labkit.server.state.tables import Event, ServedRun
@@ -95,9 +96,12 @@ class Poller:
         try:
             what()
             self._in_trouble = False
-        except Exception:
+        except Exception as error:
             if not self._in_trouble:
-                log.exception("The state of the service could not be read; trying again until it can.")
+                unforeseen = not isinstance(error, StoreError)
+                log.error(
+                    "The streams cannot be followed now; it is tried again: %s", error, exc_info=unforeseen
+                )
             self._in_trouble = True
 
     # -- events of runs driven elsewhere ---------------------------------------------------------

@@ -126,6 +126,11 @@ class ServeProcess:
         self._gone()
         return took_s
 
+    def exit_code(self) -> int:
+        """With what it ends by itself."""
+        assert self.process is not None
+        return self.process.wait(START_S)
+
     def _gone(self) -> None:
         assert self.process is not None
         assert self.process.stdout is not None

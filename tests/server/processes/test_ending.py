@@ -17,7 +17,7 @@ from tests.server.processes.index_made_anew import rebuilt, rows
 from tests.server.processes.serve_process import ServeProcess, until
 from tests.server.processes.streamed import MODELS, Caller, Streamed
 
-pytestmark = [pytest.mark.soak, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]
 
 MOST_S = 5
 
@@ -99,6 +99,25 @@ def test_a_worker_that_dies_is_replaced(serve: Callable[..., ServeProcess], chan
     answer = service.ask("POST", "/execute", json=body)
     assert [one["status"] for one in answer.json()] == ["completed"]
     assert other in service.worker_pids()
+    assert f"Process {dead} of the service was ended by signal 9; another takes its place." in service.log()
+    until(lambda: "INFO ada POST /api/v1/execute 200" in service.log(), MOST_S, service.log)
+
+
+def test_workers_that_cannot_start_end_the_service(
+    serve: Callable[..., ServeProcess], channel: Channel
+) -> None:
+    """Where what they need was broken meanwhile, those that replace a worker are not started for ever: all
+    end with 1, and a sentence says why."""
+    service = serve(workers=2)
+    service.start()
+    until(lambda: len(service.worker_pids()) == 2, MOST_S * 4)
+    (service.home / "models.toml").write_text("no models")
+    os.kill(service.worker_pids()[0], signal.SIGKILL)
+    assert service.exit_code() == 1
+    last = service.log().splitlines()[-1]
+    assert "labkit: The service ends: 3 of its processes in a row ended before they could serve." in last
+    assert "models.toml' is no TOML" in last
+    assert "Traceback" not in service.log()
 
 
 def test_workers_end_with_their_supervisor(serve: Callable[..., ServeProcess]) -> None:

@@ -19,13 +19,14 @@ from tests.server.processes.index_made_anew import rebuilt
 from tests.server.processes.serve_process import ServeProcess, ended, until
 from tests.server.processes.streamed import Caller
 
-pytestmark = [pytest.mark.soak, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]
 
 CALLERS = 4
-SETTLED_S = 60
+SETTLED_S = 240
+"""On a busy machine the end of what was broken off takes a second or more a run."""
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(30, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
 def test_killed_at_random_moments(serve: Callable[..., ServeProcess], channel: Channel, kills: int) -> None:
     """One worker or all are killed under load: what was acknowledged is in the history once, with its text;
     what was broken off ends `failed`, `maybePaid` where it had been sent, for its readers too; and an index
