@@ -18,8 +18,8 @@ from sqlalchemy import select
 
 import labkit as lk
 from labkit.server.accounts import sessions
-from labkit.server.oidc.configuration import Oidc
 from labkit.server.oidc.provider import Provider
+from labkit.server.oidc_configuration import Oidc
 from labkit.server.state.tables import User
 from labkit.visible import shown
 from tests.server.oidc.lying_provider import CLIENT_ID, lying_provider
