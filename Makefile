@@ -14,7 +14,7 @@ AGAIN := --reruns 1 --rerun-show-tracebacks
 PAIRS := -m "browser and not alone and not soak" -n 2 --dist worksteal $(AGAIN)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 ROWS_03_which_model := -p rows 40 -p report_path ../build/notebooks/which_model.html
-WHOLE := cli faults plan report run security server/accounts server/executions server/streams server/test_* store \
+WHOLE := cli faults plan report run security server/accounts server/executions server/oidc server/streams server/test_* store \
 	test_lab.py weights widgets
 # Tests start hundreds of interpreters: what they import is compiled once, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
