@@ -179,6 +179,8 @@ class EventWriter:
         if part.ends:
             self._ended(part.stream)
         part.stream.log.extend(part.events)
+        if part.ends:
+            part.stream.kept.set()
 
 
 def stored(rows: Session, run_id: str, after: int = 0) -> list[StreamEvent]:

@@ -92,6 +92,8 @@ class RunStream:
         """When something of it was taken last, in seconds of the monotonic clock."""
         self.over = False
         """Whether nothing more is heard."""
+        self.kept = threading.Event()
+        """Set once its end is kept: whoever comes next finds the run ended."""
         self.stop = stop
         """Stops the run; None: it was called, or there is none."""
         self._with_ended = ended
