@@ -307,10 +307,10 @@ def test_a_run_is_driven_until_its_end_is_kept(tmp_path: Path, echo: Callable[..
         answer = served.ask("POST", "/execute", json=body, headers={"Prefer": "respond-async"})
         run_id = answer.json()[0]["metadata"]["runId"]
         service = served.service
-        (thread,) = (one for one in threading.enumerate() if one.name == f"labkit-{run_id}")
+        stream = service.board._streams[run_id]
         with service.state.writing():
-            thread.join(20)
-            assert not thread.is_alive()
+            while not stream.over:
+                time.sleep(0.01)  # until it was asked and answered
             with pytest.raises(RunBusy), service.lab.store.drive(run_id):
                 pass
             assert run_id in service.asked

@@ -92,26 +92,20 @@ class Asked:
             self._launch.stop_model(model, "a caller asked for it", abort=True)
 
     def _drive(self, driving: ExitStack) -> None:
-        fault = "The service failed before it was answered; its log says how."
-        try:
-            self._tell_keyless()
-            self._launch.drive()
-        except Exception as error:
-            log.exception("run %s broke off", self.run_id)
-            fault = str(error) if isinstance(error, LabkitError) else fault
-        finally:
-            lost = self._answers.lost(fault)
-            reason = "restarting" if self._service.closing else None
-            self._stream.end(
-                self._answers.all(),
-                reason,
-                also=lambda rows: self._close(rows, lost),
-                kept=lambda: self._let_go(driving),
-            )
-
-    def _let_go(self, driving: ExitStack) -> None:
-        driving.close()
-        self._service.asked.pop(self.run_id, None)
+        with driving:
+            fault = "The service failed before it was answered; its log says how."
+            try:
+                self._tell_keyless()
+                self._launch.drive()
+            except Exception as error:
+                log.exception("run %s broke off", self.run_id)
+                fault = str(error) if isinstance(error, LabkitError) else fault
+            finally:
+                lost = self._answers.lost(fault)
+                reason = "restarting" if self._service.closing else None
+                self._stream.end(self._answers.all(), reason, also=lambda rows: self._close(rows, lost))
+                self._stream.kept.wait()  # a run whose lock is free and whose end is not kept was broken off
+                self._service.asked.pop(self.run_id, None)
 
     def _tell_keyless(self) -> None:
         writer = self._service.lab.store.writer()

@@ -99,6 +99,7 @@ def _end(service: Service, run: ServedRun) -> None:
         budgets.settle(session, run.id, spent_usd)
 
     stream.end(answers.all(), KILLED, also=settle)
+    stream.kept.wait()  # else it would be ended again
     log.warning("Run %s was broken off: its process was killed. Its executions say so.", run.id)
 
 

@@ -180,9 +180,9 @@ class EventWriter:
     def _show(self, part: _Part) -> None:
         if part.ends:
             self._ended(part.stream)
-            if part.stream.kept is not None:
-                part.stream.kept()
         part.stream.log.extend(part.events)
+        if part.ends:
+            part.stream.kept.set()
 
 
 def stored(rows: Session, run_id: str, after: int = 0) -> list[StreamEvent]:

@@ -97,8 +97,8 @@ class RunStream:
         """When something of it was taken last, in seconds of the monotonic clock."""
         self.over = False
         """Whether nothing more is heard."""
-        self.kept: Callable[[], None] | None = None
-        """Called once its end is kept."""
+        self.kept = threading.Event()
+        """Set once its end is kept: whoever comes next finds the run ended."""
         self._stop = stop
         self._stopped: set[str | None] = set()
         self._with_sent = sent
@@ -163,13 +163,11 @@ class RunStream:
         reason: str | None = None,
         *,
         also: Also | None = None,
-        kept: Callable[[], None] | None = None,
     ) -> None:
         """The run is over; `runs` are all its `PromptRun`s, in the order asked. Any later word is ignored.
-        `also` is written in the transaction that keeps it; `kept` is called after that."""
+        `also` is written in the transaction that keeps it."""
         last = end(self.run_id, runs, reason)
         with self._lock:
-            self.kept = kept
             self._gather(_Over(last, also), at_once=True)
             self.over = True
 

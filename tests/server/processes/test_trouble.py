@@ -19,7 +19,7 @@ from tests.server.processes.serve_process import ServeProcess, until
 from tests.server.processes.streamed import MODELS
 
 pytestmark = [
-    pytest.mark.soak,
+    pytest.mark.alone,
     pytest.mark.skipif(sys.platform != "linux", reason="it mounts a file system"),
 ]
 
@@ -79,6 +79,7 @@ def test_a_full_disk(
     assert "Traceback" not in service.log()
 
 
+@pytest.mark.soak
 def test_a_state_that_others_hold(serve: Callable[..., ServeProcess], channel: Channel) -> None:
     """Held for 15 s by another program, new work is refused by 503 after ten; what was under way is answered
     when it is free again, and afterwards all is as it was."""
