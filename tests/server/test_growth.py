@@ -32,7 +32,8 @@ def test_executions_leave_nothing_behind(tmp_path: Path, echo: Callable[..., Any
         after = left(served)
     grown = {name: count - before[name] for name, count in after.items()}
     assert not {name: count for name, count in grown.items() if count >= executions / 2 + LATE_OBJECTS}
-    assert [name for name in after if name.startswith("run-")] == []
+    locks = {name for name in after if name.startswith("run-")}
+    assert locks <= {"run-service-index.lock"}  # the index may be read at this moment
 
 
 def ask(served: Running, numbers: range) -> None:
