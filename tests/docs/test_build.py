@@ -193,11 +193,11 @@ def test_pages_open_from_disk_and_ask_nobody(site: Path, chromium: Any) -> None:
 
 @pytest.mark.browser
 def test_the_search_finds_a_page(site: Path, chromium: Any) -> None:
-    """Who types a word gets the page about it, without a server."""
+    """Who types words gets the page about them, without a server."""
     page = chromium.new_page()
     page.goto((site / "index.html").as_uri())
     page.get_by_role("button", name="Search").click()
-    page.keyboard.insert_text("budget")  # at once: typed, the results of its first letters come between
+    page.keyboard.insert_text("stay within")  # at once: typed, the results of its first letters come between
     page.get_by_text(re.compile(r"\d+ results")).wait_for()
     page.keyboard.press("Enter")
     page.wait_for_url("**/stay-within-a-budget.html*")

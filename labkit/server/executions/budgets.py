@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Literal
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from labkit.dollars import at_least, at_most, usd
@@ -31,6 +31,8 @@ Period = Literal["day", "month"]
 _UNIT = 10**12
 MOST_USD = 9_000_000
 """So much the tables' columns hold, in millionths of a millionth."""
+# Written by themselves where every run passes: that takes a third of the time that objects do.
+_SPENDING, _DAYS = (DaySpending.metadata.tables[one.__tablename__] for one in (Spending, DaySpending))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +73,10 @@ def reserve(
     lacking = [standing for standing, left in holding if not known or (worst and left < worst)]
     if lacking:
         raise _refused(lacking, worst_usd)
-    run = Spending(
-        run_id=run_id,
-        user_id=user_id,
-        workspace=workspace,
-        day=_day(at_us).isoformat(),
-        reserved_pusd=worst,
-        spent_pusd=0,
-    )
-    session.add(run)
-    _take(session, run, worst)
+    day = _day(at_us).isoformat()
+    reserved = {"user_id": user_id, "workspace": workspace, "reserved_pusd": worst, "spent_pusd": 0}
+    session.execute(insert(_SPENDING).values(run_id=run_id, day=day, **reserved))
+    _take(session, user_id, workspace, day, worst)
     return bool(holding)
 
 
@@ -89,13 +85,15 @@ def settle(session: Session, run_id: str, cost_usd: float | None) -> None:
 
     Done again, None changes nothing, and a cost that became known takes the place of what was assumed.
     """
-    run = session.get(Spending, run_id)
+    of_run = _SPENDING.c.run_id == run_id
+    run = session.execute(select(_SPENDING).where(of_run)).one_or_none()
     if run is None:
         return
     assumed = run.spent_pusd + run.reserved_pusd
-    run.spent_pusd = assumed if cost_usd is None else cost_pusd(cost_usd)
-    run.reserved_pusd = 0
-    _take(session, run, run.spent_pusd - assumed)
+    spent = assumed if cost_usd is None else cost_pusd(cost_usd)
+    if (run.spent_pusd, run.reserved_pusd) != (spent, 0):
+        session.execute(update(_SPENDING).where(of_run).values(spent_pusd=spent, reserved_pusd=0))
+        _take(session, run.user_id, run.workspace, run.day, spent - assumed)
 
 
 def left(session: Session, principal: Principal, at_us: int) -> list[Standing]:
@@ -181,15 +179,18 @@ def _standings(session: Session, applies: ColumnElement[bool], at_us: int) -> It
         )
 
 
-def _take(session: Session, run: Spending, more_pusd: int) -> None:
-    """Add to the sums of the run's day."""
-    for kind, subject in (("user", run.user_id), ("workspace", run.workspace)):
-        summed = session.get(DaySpending, (kind, subject, run.day))
-        if summed is None:
-            session.add(DaySpending(kind=kind, subject=subject, day=run.day, taken_pusd=more_pusd))
+def _take(session: Session, user_id: str, workspace: str, day: str, more_pusd: int) -> None:
+    """Add to the sums of that day."""
+    if not more_pusd:
+        return
+    for kind, subject in (("user", user_id), ("workspace", workspace)):
+        of_day = {"kind": kind, "subject": subject, "day": day}
+        there = [_DAYS.c[name] == value for name, value in of_day.items()]
+        taken = session.scalar(select(_DAYS.c.taken_pusd).where(*there))
+        if taken is not None:
+            session.execute(update(_DAYS).where(*there).values(taken_pusd=taken + more_pusd))
         else:
-            summed.taken_pusd += more_pusd
-    session.flush()
+            session.execute(insert(_DAYS).values(**of_day, taken_pusd=more_pusd))
 
 
 def _refused(lacking: list[Standing], worst_usd: float | None) -> Problem:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
 from labkit.records import Cell
@@ -26,6 +26,8 @@ ENDED = frozenset(STATUS.values())
 STOPPED = ("RunAborted", "RunStopped", "ModelStopped")
 """What a row says that somebody stopped, also one that has a part of its answer."""
 _PUSD = 10**12
+_TABLE = Execution.metadata.tables[Execution.__tablename__]
+"""Written by itself where every answer passes: that takes a third of the time that objects do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,11 +189,14 @@ def _milliseconds(us: int | None) -> float | None:
 
 def put(session: Session, rows: Sequence[Execution]) -> None:
     """Put rows in place of those of the same ids."""
-    session.execute(delete(Execution).where(Execution.id.in_([row.id for row in rows])))
-    session.add_all(rows)
+    if rows:
+        session.execute(delete(_TABLE).where(_TABLE.c.id.in_([row.id for row in rows])))
+        session.execute(
+            insert(_TABLE), [{one.name: getattr(row, one.name) for one in _TABLE.c} for row in rows]
+        )
 
 
 def running(session: Session, execution_id: str) -> None:
     """What was admitted is asked for; what has ended meanwhile stays so."""
-    row = (Execution.id == execution_id, Execution.status == PENDING)
-    session.execute(update(Execution).where(*row).values(status="running"))
+    row = (_TABLE.c.id == execution_id, _TABLE.c.status == PENDING)
+    session.execute(update(_TABLE).where(*row).values(status="running"))

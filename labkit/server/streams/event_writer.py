@@ -31,6 +31,7 @@ EVERY_S = 0.05
 """A run's text that goes on is written this often at most; the first of a model, and its end, at once."""
 TOGETHER_S = 0.01
 """Runs whose turn comes within so long are written in one transaction."""
+_EVENTS, _RUNS = (Event.metadata.tables[one.__tablename__] for one in (Event, ServedRun))
 AGAIN_S = (0.05, 1.0)
 """The first and the longest wait before what could not be committed is tried again."""
 
@@ -165,15 +166,14 @@ class EventWriter:
                 {"run_id": part.stream.run_id, **event._asdict()} for part in parts for event in part.events
             ]
             if events:
-                rows.execute(insert(Event), events)
+                rows.execute(insert(_EVENTS), events)
+            _also(rows, [also for part in parts for also in part.also])
             for part in parts:
-                for also in part.also:
-                    _also(rows, also)
                 if part.ends:
                     now = now_us()
                     rows.execute(
-                        update(ServedRun)
-                        .where(ServedRun.id == part.stream.run_id)
+                        update(_RUNS)
+                        .where(_RUNS.c.id == part.stream.run_id)
                         .values(ended_us=now, kept_since_us=now, events=part.events[-1].number, asked=None)
                     )
 
@@ -199,12 +199,19 @@ def _part(stream: RunStream, gathered: list[Gathered]) -> _Part:
     return _Part(stream, stream.events(gathered), stream.also_written(gathered))
 
 
-def _also(rows: Session, also: Also) -> None:
+def _also(rows: Session, wanted: Sequence[Also]) -> None:
+    if not wanted:
+        return
     try:
         with rows.begin_nested():
-            also(rows)
+            for also in wanted:
+                also(rows)
     except (OperationalError, InterfaceError):
         raise  # the database cannot write now: all of it is tried again
     except Exception:
-        # What is wrong with these rows alone must hold up no stream; they come from the lab again.
-        log.exception("Rows of the history could not be written with a stream's event.")
+        # What is wrong with some of these rows must hold up no stream; they come from the lab again.
+        if len(wanted) == 1:
+            log.exception("Rows of the history could not be written with a stream's event.")
+        else:
+            for also in wanted:
+                _also(rows, [also])
