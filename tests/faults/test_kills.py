@@ -67,7 +67,9 @@ class Nursery:
 
     @staticmethod
     def lives(pid: int) -> bool:
-        return Path(f"/proc/{pid}/stat").exists()
+        with contextlib.suppress(ProcessLookupError):  # it went while this looked
+            return Path(f"/proc/{pid}/stat").exists()
+        return False
 
     def strike(self, pid: int, phase: str, chance: random.Random) -> list[str]:
         """Kill it at a random moment after it comes into a phase; in what it really died, as a process

@@ -1,5 +1,5 @@
-"""The record of what somebody did that others may want to know later. It is kept for
-`KEPT_DAYS`. Nothing of it is read here."""
+"""The record of what somebody did that others may want to know later, kept for `KEPT_DAYS`. Nothing of it is
+read here."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ _ENDED = "Your log-in has ended. Log in again."
 _DOCUMENTED = HTTPBearer(auto_error=False, description="A JWT of /auth/login, or a token (lk_…).")
 
 
-class Doorkeeper(Protocol):
+class AuthContext(Protocol):
     """What of the service it takes to say who asks."""
 
     settings: Settings
@@ -60,14 +60,14 @@ class Doorkeeper(Protocol):
     signer: Signer
 
 
-def _of(request: Request) -> Doorkeeper:
-    found: Doorkeeper = request.app.state.service
+def _of(request: Request) -> AuthContext:
+    found: AuthContext = request.app.state.service
     return found
 
 
 def principal(
     request: Request,
-    served: Annotated[Doorkeeper, Depends(_of)],
+    served: Annotated[AuthContext, Depends(_of)],
     _bearer: Annotated[object, Security(_DOCUMENTED)] = None,
 ) -> Principal:
     """Who asks; the access log is told. Raises 401 where that is nobody."""
@@ -76,7 +76,7 @@ def principal(
     return found
 
 
-def _shown(request: Request, served: Doorkeeper) -> Principal:
+def _shown(request: Request, served: AuthContext) -> Principal:
     headers = request.headers.getlist("authorization")
     if not headers:
         secret = request.cookies.get(sessions.cookie_name(served.settings))
@@ -94,12 +94,12 @@ def _shown(request: Request, served: Doorkeeper) -> Principal:
     return _by_token(served, shown) if shown.startswith(tokens.PREFIX) else _by_jwt(served, shown)
 
 
-def by_cookie(served: Doorkeeper, secret: str) -> Principal:
+def by_cookie(served: AuthContext, secret: str) -> Principal:
     """Whose cookie it is. Raises 401."""
     return _by_session(served, _BY_COOKIE, sessions.digest(secret), how="cookie")
 
 
-def _by_jwt(served: Doorkeeper, shown: str) -> Principal:
+def _by_jwt(served: AuthContext, shown: str) -> Principal:
     claims = served.signer.verified(shown)
     found = _by_session(served, _BY_JWT, claims.sid, how="bearer")
     if (found.user_id, found.name) != (claims.user_id, claims.name):
@@ -108,7 +108,7 @@ def _by_jwt(served: Doorkeeper, shown: str) -> Principal:
 
 
 def _by_session(
-    served: Doorkeeper, asked: Select[*Columns], shown: str, *, how: Literal["cookie", "bearer"]
+    served: AuthContext, asked: Select[*Columns], shown: str, *, how: Literal["cookie", "bearer"]
 ) -> Principal:
     given = {"shown": shown, "now_us": now_us(), "idle_us": sessions.idle_us(served.settings)}
     with served.state.reading() as rows:
@@ -119,7 +119,7 @@ def _by_session(
     return _as_principal(found, how=how, scopes=SCOPES, workspaces=None)
 
 
-def _by_token(served: Doorkeeper, shown: str) -> Principal:
+def _by_token(served: AuthContext, shown: str) -> Principal:
     found: Sequence[Row[*tuple[Any, ...]]] = ()
     if tokens.is_whole(shown):
         with served.state.reading() as rows:
