@@ -97,9 +97,11 @@ class Asked:
             try:
                 self._tell_keyless()
                 self._launch.drive()
-            except Exception as error:
-                log.exception("run %s broke off", self.run_id)
-                fault = str(error) if isinstance(error, LabkitError) else fault
+            except LabkitError as error:
+                fault = str(error)
+                log.error("Run %s broke off: %s", self.run_id, fault)
+            except Exception:
+                log.exception("Run %s broke off.", self.run_id)
             finally:
                 lost = self._answers.lost(fault)
                 reason = "restarting" if self._service.closing else None
