@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 import labkit as lk
-from labkit.errors import InvalidRequest, ProviderError, RunBusy
+from labkit.errors import InvalidRequest, ProviderError, RunBusy, StoreError
 from labkit.providers.script import Reply
 from tests.server.running import Running, running
 
@@ -318,6 +318,21 @@ def test_a_run_is_driven_until_its_end_is_kept(tmp_path: Path, echo: Callable[..
         with service.lab.store.drive(run_id):
             pass
         assert served.ask("GET", "/executions").json()[0]["status"] == "completed"
+
+
+def test_an_answer_that_cannot_be_kept_may_have_been_paid_for(
+    tmp_path: Path, echo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent and whose row the lab does not take fails, says why, and is `maybePaid`."""
+
+    def refuse(*_: Any) -> None:
+        raise StoreError("The lab takes nothing more.")
+
+    with running(tmp_path, [echo("echo")]) as served:
+        monkeypatch.setattr(served.service.lab.store.writer(), "generation", refuse)
+        (run,) = served.execute("hi", "scripted/echo")
+    assert (run["status"], run["error"]) == ("failed", "The lab takes nothing more.")
+    assert run["metadata"]["maybePaid"] is True
 
 
 def test_one_model_of_a_run_is_stopped_alone(tmp_path: Path, echo: Callable[..., Any]) -> None:

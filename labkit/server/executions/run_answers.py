@@ -24,6 +24,7 @@ class RunAnswers:
         self.cells = cells
         self._asking = asking
         self._prompt = prompt
+        self._sent: set[str] = set()
         self._runs: dict[str, dict[str, Any]] = {}
 
     def pending(self) -> list[Execution]:
@@ -32,6 +33,7 @@ class RunAnswers:
 
     def sent(self, cell: Cell) -> Callable[[Session], None]:
         """One is asked for; gives what says so in the history."""
+        self._sent.add(cell.generation_id)
         return lambda session: history.running(session, cell.generation_id)
 
     def ended(self, generation: Generation) -> Callable[[Session], None]:
@@ -45,6 +47,8 @@ class RunAnswers:
         rows = [row for row in self.pending() if row.id not in self._runs]
         for row in rows:
             row.status, row.error = "failed", why
+            if row.id in self._sent:
+                row.more["maybePaid"] = True
             self._runs[row.id] = history.prompt_run(row, prompt=self._prompt)
         return rows
 

@@ -35,8 +35,13 @@ log = logging.getLogger("labkit.server")
 KILLED = "The service was killed while this was asked."
 TOLD = ("complete", "error")
 _COLUMNS = ", ".join(f'"{name}"' for name in Generation.__struct_fields__)
-_KNOWN = f"select {_COLUMNS} from generations where run_id = ?"  # noqa: S608 - our own names
-_SENT = "select distinct generation_id from unsettled where run_id = ?"
+_KNOWN = f"select {_COLUMNS} from generations where run_id = $run"  # noqa: S608 - our own names
+_SENT = """
+select generation_id from unsettled where run_id = $run
+union
+select generation_id from attempts where run_id = $run and maybe_paid
+"""
+"""What was sent and of which nothing was told, or all but the answer."""
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,9 +76,10 @@ def _end(service: Service, run: ServedRun) -> None:
     answers = RunAnswers(note.cells, asking, note.sample.fields["prompt"])
     store, writer = service.lab.store, service.lab.store.writer()
     seen = _Seen(service.state, run.id)
-    with store.one_opening():
-        known = {row["generation_id"]: Generation(**row) for row in store.table(_KNOWN, [run.id]).to_pylist()}
-        sent = {row["generation_id"] for row in store.table(_SENT, [run.id]).to_pylist()}
+    with store.complete_opening():
+        of_run = {"run": run.id}
+        known = {row["generation_id"]: Generation(**row) for row in store.table(_KNOWN, of_run).to_pylist()}
+        sent = {row["generation_id"] for row in store.table(_SENT, of_run).to_pylist()}
         is_begun = store.run_row(run.id) is not None
     if not is_begun:
         writer.put(note.run)

@@ -86,11 +86,13 @@ def look(service: ServeProcess, callers: Sequence[Caller], channel: Channel) -> 
                 assert stream.texts[model] == told.get("output", ""), stream.kinds
                 assert stream.kinds[model][-1] == ("complete" if told["status"] == "completed" else "error")
             assert stream.numbers == list(range(1, len(stream.numbers) + 1))
-    asked = channel.asked()
+    asked = {
+        (one["body"]["messages"][-1]["content"], f"faulty/{one['body']['model']}") for one in channel.seen()
+    }
     broken = [one for one in history if one["status"] != "completed"]
     assert {one["status"] for one in broken} <= {"failed"}
     for one in broken:
-        assert one["metadata"].get("maybePaid") or one["promptSnapshot"] not in asked, one
+        assert one["metadata"].get("maybePaid") or (one["promptSnapshot"], one["modelId"]) not in asked, one
 
 
 def whole(service: ServeProcess, told: dict[str, Any]) -> dict[str, Any]:
