@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import os
 import socket
 import statistics
 import sys
@@ -65,46 +66,45 @@ POINTS = (
 
 
 def fill(path: Path, samples: int, repeats: int) -> None:
-    """A lab with many generations."""
+    """A lab with many generations, and a service's state that has them."""
     import labkit as lk
+    from labkit.server.service import Service
+    from labkit.server.settings import Settings
+    from tests.server.running import people
 
     models = [lk.Model(f"scripted/{name}", client=lk.Script(["an answer"], version="1")) for name in "ab"]
     lab = lk.Lab(path, models=models)
     rows = [{"text": f"Sample {number} says something."} for number in range(samples)]
     names = [model.id for model in models]
     lab.plan(prompts=["Read: {{ text }}"], models=names, dataset=rows, repeats=repeats).run(progress="none")
+    service = Service(Settings(lab=path), lab)
+    people(service)
+    service.index.catch_up()
+    service.close()
 
 
-def serve(port: int, folder: str, told: Any) -> None:
-    """The service, in a process of its own."""
-    import uvicorn
-
+def serve(port: int, folder: str) -> None:
+    """The service as `labkit serve` starts it, its log thrown away."""
     import labkit as lk
-    from labkit.server.app import make_app
-    from labkit.server.service import Service
+    from labkit.server.serving import serve as serve_until_a_signal
     from labkit.server.settings import Settings
-    from tests.server.running import people
 
-    path = Path(folder) / "lab.duckdb"
+    sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process
     models = [
         lk.Model("scripted/slow", client=lk.Script(["hello"], version="1", first_token_s=PROVIDER_S)),
         lk.Model("scripted/fast", client=lk.Script(["hello"], version="1")),
     ]
-    service = Service(Settings(lab=path, port=port), lk.Lab(path, models=models))
-    people(service)
-    service.index.catch_up()
-    told.put("ready")
-    uvicorn.run(make_app(service), port=port, log_level="error", access_log=False, ws="none")
+    settings = Settings(lab=Path(folder) / "lab.duckdb", port=port, models=models)
+    serve_until_a_signal(settings, said=lambda line: None)
 
 
-def bare(port: int, folder: str, told: Any) -> None:
+def bare(port: int, folder: str) -> None:
     """A route that does nothing."""
     import uvicorn
     from starlette.applications import Starlette
     from starlette.responses import JSONResponse
     from starlette.routing import Route
 
-    told.put("ready")
     app = Starlette(routes=[Route("/", lambda request: JSONResponse([{"id": "a"}]))])
     uvicorn.run(app, port=port, log_level="error", access_log=False, ws="none")
 
@@ -135,15 +135,18 @@ def p(values: list[float], part: float) -> float:
     return sorted(values)[min(len(values) - 1, round(part * len(values)))]
 
 
-def started(target: Callable[..., None], folder: str) -> tuple[Any, int]:
+def started(target: Callable[..., None], *what: Any) -> Any:
+    """A process that runs `target`."""
+    process = multiprocessing.get_context("spawn").Process(target=target, args=what, daemon=True)
+    process.start()
+    return process
+
+
+def listening(target: Callable[..., None], folder: str) -> tuple[Any, int]:
     """A server's process and its port, once it answers."""
-    context = multiprocessing.get_context("spawn")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    told = context.Queue()
-    process = context.Process(target=target, args=(port, folder, told), daemon=True)
-    process.start()
-    told.get(timeout=300)
+    process = started(target, port, folder)
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -168,9 +171,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of the lab and of the requests")
     share = 10 if parser.parse_args().quick else 1
     with tempfile.TemporaryDirectory() as folder:
-        fill(Path(folder) / "lab.duckdb", SAMPLES // share, REPEATS)
-        service, port = started(serve, folder)
-        nothing, bare_port = started(bare, folder)
+        started(fill, Path(folder) / "lab.duckdb", SAMPLES // share, REPEATS).join()
+        os.sync()  # what the lab was filled with is no part of what follows
+        service, port = listening(serve, folder)
+        nothing, bare_port = listening(bare, folder)
         url = f"http://127.0.0.1:{port}/api/v1"
         headers = asyncio.run(log_in(url))
         print(f"{'':28}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}  wanted p99   ÷ bare p99 (ms)")

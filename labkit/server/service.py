@@ -155,7 +155,7 @@ class Service:
         ]
 
 
-def _of(request: Request) -> Service:
+async def _of(request: Request) -> Service:
     found: Service = request.app.state.service
     return found
 

@@ -1,8 +1,9 @@
 """Group commit: one thread writes all lines that wait in one go, and makes them durable in one go.
 
-Then it calls their `stored`. Nothing is acknowledged that is not on disk; what could not be written stays
-queued and is tried again every second. On a full disk what is queued goes where the reserve was, and then
-`trouble` stands until there is a reserve again. It does not know what the lines say.
+What comes meanwhile waits for the next: so an answer alone is durable at once, and a flood shares its
+syncs. Then it calls their `stored`. Nothing is acknowledged that is not on disk; what could not be written
+stays queued and is tried again every second. On a full disk what is queued goes where the reserve was, and
+then `trouble` stands until there is a reserve again. It does not know what the lines say.
 """
 
 from __future__ import annotations
@@ -24,8 +25,6 @@ from labkit.store.per_process_journal import PerProcessJournal, QueuedLine
 
 log = logging.getLogger("labkit.store")
 
-GATHER_S = 0.01
-"""Least time between two commits: an answer alone is durable at once, a flood shares its syncs."""
 RETRY_S = 1.0
 LOOK_S = 1.0
 """So often it is looked whether another program changed what was written."""
@@ -65,7 +64,6 @@ class GroupCommit:
         self._pending: list[QueuedLine] = []
         self._flushes: list[_Flush] = []
         self._wake = threading.Event()
-        self._hurry = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -98,7 +96,6 @@ class GroupCommit:
             return
         ticket = _Flush()
         self.add(ticket)
-        self._hurry.set()
         if not ticket.over.wait(timeout_s):
             raise StoreError(f"{len(self._queue)} records are not on disk after {timeout_s} s; they wait.")
         if ticket.error is not None:
@@ -144,22 +141,14 @@ class GroupCommit:
             self._die(error)
 
     def _write(self) -> None:
-        ended_s = 0.0
         while True:
             self._wake.wait(RETRY_S if self._pending else LOOK_S)
-            pause_s = ended_s + GATHER_S - time.monotonic()
-            if pause_s > 0:
-                # What arrives meanwhile is written with it: that is the gathering. Who waits for a flush
-                # has nothing more to add.
-                self._hurry.wait(pause_s)
-            self._hurry.clear()
             self._wake.clear()
             self._take()
             if self._flushes or time.monotonic() - self._looked_s >= LOOK_S:
                 self._look()
             self._commit(self._pending)
             self._answer(self.trouble if self._pending or self._stream.owed else None)
-            ended_s = time.monotonic()
             if self._closing and (not self._queue or self._pending):
                 return
 

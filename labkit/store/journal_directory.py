@@ -216,7 +216,7 @@ def network_file_system(path: Path) -> str | None:
 
     Locks fail or lie on network disks. Read from the kernel's list of mounts, which only Linux has.
     """
-    place = path.resolve()
+    place = f"{path.resolve()}/"
     best, kind = "", ""
     try:
         mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape")
@@ -225,6 +225,6 @@ def network_file_system(path: Path) -> str | None:
     for line in mounts.splitlines():
         fields = line.split(" ")
         mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[1])
-        if place.is_relative_to(mount) and len(mount) >= len(best):
+        if place.startswith(f"{mount.rstrip('/')}/") and len(mount) >= len(best):
             best, kind = mount, fields[2]
     return kind if kind in NETWORK_FILE_SYSTEMS else None

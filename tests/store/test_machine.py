@@ -29,7 +29,6 @@ from labkit.store import (
     Store,
     database,
     fold,
-    group_commit,
     journal,
     journal_cleanup,
     journal_directory,
@@ -362,7 +361,6 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> None:
         (journal, "os", os),
         (migrate, "steps", migrate.steps),
         (journal_cleanup, "SETTLED_S", NEVER),
-        (group_commit, "GATHER_S", 0.0),
         (journal_directory, "RESERVE_BYTES", RESERVE),
         (database, "POLL_S", 0.002),
     ):

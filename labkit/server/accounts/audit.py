@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session as Rows
 
 from labkit.server.state.moments import now_us
@@ -13,11 +13,12 @@ from labkit.server.state.tables import Audit
 
 KEPT_DAYS = 365
 _DAY_US = 86_400_000_000
+_AUDIT = Audit.metadata.tables[Audit.__tablename__]
 
 
 def note(rows: Rows, what: str, user: str | None, **detail: Any) -> None:
     """Keep that `user` (a log-in name; None: nobody that is known, or the machine's owner) did `what`."""
-    rows.add(Audit(at_us=now_us(), user=user, what=what, detail=detail or None))
+    rows.execute(insert(_AUDIT), {"at_us": now_us(), "user": user, "what": what, "detail": detail or None})
 
 
 def forget(rows: Rows) -> None:

@@ -60,7 +60,7 @@ class AuthContext(Protocol):
     signer: Signer
 
 
-def _of(request: Request) -> AuthContext:
+async def _of(request: Request) -> AuthContext:
     found: AuthContext = request.app.state.service
     return found
 

@@ -191,9 +191,12 @@ def put(session: Session, rows: Sequence[Execution]) -> None:
     """Put rows in place of those of the same ids."""
     if rows:
         session.execute(delete(_TABLE).where(_TABLE.c.id.in_([row.id for row in rows])))
-        session.execute(
-            insert(_TABLE), [{one.name: getattr(row, one.name) for one in _TABLE.c} for row in rows]
-        )
+        add(session, rows)
+
+
+def add(session: Session, rows: Sequence[Execution]) -> None:
+    """Put rows of which none is there yet."""
+    session.execute(insert(_TABLE), [{one.name: getattr(row, one.name) for one in _TABLE.c} for row in rows])
 
 
 def running(session: Session, execution_id: str) -> None:

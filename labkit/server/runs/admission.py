@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
+from sqlalchemy import insert
 
 from labkit.catalog.model import Model
 from labkit.design import Design, Place
@@ -27,7 +29,7 @@ from labkit.run.lab_services import LabServices
 from labkit.run.stored import Stored
 from labkit.server.accounts import audit
 from labkit.server.accounts.principal import Principal
-from labkit.server.executions import budgets, idempotency
+from labkit.server.executions import budgets, history, idempotency
 from labkit.server.executions.history import Asking
 from labkit.server.executions.run_answers import RunAnswers
 from labkit.server.problems import Problem
@@ -42,6 +44,7 @@ from labkit.visible import quoted
 PROMPT = "execute"
 """The name under which the lab keeps the prompt of all executions: a template of one variable."""
 MOST_MODELS = 32
+_RUNS = ServedRun.metadata.tables[ServedRun.__tablename__]
 ROUNDED_USD = 1e-12
 """The engine counts whole units of so much, each request rounded up and the budget down: without one unit for
 each, the budget of exactly the worst case would not do."""
@@ -116,16 +119,17 @@ def _admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None,
             limited = budgets.reserve(
                 session, run_id, who.user_id, wanted.workspace, most_usd, asking.created_us
             )
-            session.add_all(answers.pending())
-            session.add(
-                ServedRun(
-                    id=run_id,
-                    user_id=who.user_id,
-                    workspace=wanted.workspace,
-                    created_us=asking.created_us,
-                    events=0,
-                    asked=_note(design, run_id, cells, services, asking),
-                )
+            history.add(session, answers.pending())
+            session.execute(
+                insert(_RUNS),
+                {
+                    "id": run_id,
+                    "user_id": who.user_id,
+                    "workspace": wanted.workspace,
+                    "created_us": asking.created_us,
+                    "events": 0,
+                    "asked": _note(design, run_id, cells, services, asking),
+                },
             )
             audit.note(session, "execute", who.name, run=run_id, models=list(asking.names))
         asked = Asked(
@@ -174,16 +178,20 @@ def planned(
     """What is wanted as a plan of one cell a model. Raises 422 for a blank prompt, and `DefinitionError`."""
     if not wanted.prompt.strip():
         raise Problem(422, "prompt is blank; write what is to be asked.")
-    # The text is a sample of a prompt that is nothing but its variable: so no `{{` in it is ever read.
-    prompt = Prompt(PROMPT, "{{ prompt }}", blocks=tuple(blocks))
     lab = service.lab.within(wanted.workspace, user=who.name)
     return lab.plan(
-        prompts=prompt,
+        prompts=_prompt(tuple(blocks)),
         models=models,
         dataset=[{"prompt": wanted.prompt}],
         params=wanted.params,
         experiment=PROMPT,
     )
+
+
+@lru_cache(maxsize=64)
+def _prompt(blocks: tuple[Block, ...]) -> Prompt:
+    """Nothing but its variable, of which what is asked is a sample: so no `{{` in that is ever read."""
+    return Prompt(PROMPT, "{{ prompt }}", blocks=blocks)
 
 
 def _keyless(services: LabServices, models: Sequence[Model]) -> dict[str, str]:
