@@ -90,7 +90,7 @@ def serve(port: int, folder: str) -> None:
     from labkit.server.settings import Settings
 
     sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process
-    models = [
+    models: Any = [
         lk.Model("scripted/slow", client=lk.Script(["hello"], version="1", first_token_s=PROVIDER_S)),
         lk.Model("scripted/fast", client=lk.Script(["hello"], version="1")),
     ]

@@ -1,7 +1,7 @@
-"""A sum of US dollars in words, as everything that tells of money spent writes it.
+"""A sum of US dollars, as budgets count it, and in words, as everything that tells of money spent writes it.
 
-Of an amount it sees twelve decimal places, as finely as a budget counts. Rates and means in tables have
-their own digits. It knows no budget and no price.
+Of an amount it sees twelve decimal places, and of a float fifteen digits: what comes after them is left over
+from adding. Rates and means in tables have their own digits. It knows no budget and no price.
 """
 
 from __future__ import annotations
@@ -9,8 +9,28 @@ from __future__ import annotations
 import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 
+PUSD = 10**12
+"""Units of a dollar in which money is counted: a millionth of a millionth each."""
 _EXACT = Context(prec=400)
 """Digits enough for every float that is finite, and its cents."""
+
+
+def pusd_up(amount: float) -> int:
+    """The amount in whole units, rounded up: a cost.
+
+    >>> pusd_up(0.1 + 0.2), pusd_up(1e-13)
+    (300000000000, 1)
+    """
+    return _counted(amount, ROUND_CEILING)
+
+
+def pusd_down(amount: float) -> int:
+    """The amount in whole units, rounded down: a limit.
+
+    >>> pusd_down(3 * 0.00012195), pusd_down(1.9e-12)
+    (365850000, 1)
+    """
+    return _counted(amount, ROUND_FLOOR)
 
 
 def usd(amount: float) -> str:
@@ -38,6 +58,10 @@ def at_least(amount: float) -> str:
     ('0.00213', '0.0021')
     """
     return _written(amount, ROUND_FLOOR)
+
+
+def _counted(amount: float, rounding: str) -> int:
+    return int((Decimal(f"{amount:.15g}") * PUSD).to_integral_value(rounding, _EXACT))
 
 
 def _written(amount: float, rounding: str) -> str:

@@ -6,12 +6,8 @@ a budget be passed. It knows sums; who spends them for what it does not.
 
 from __future__ import annotations
 
-import math
-
-from labkit.dollars import at_least, at_most
+from labkit.dollars import PUSD, at_least, at_most, pusd_down, pusd_up
 from labkit.dollars import usd as written
-
-_UNIT = 10**12
 
 
 class Budget:
@@ -29,33 +25,33 @@ class Budget:
     """
 
     def __init__(self, budget_usd: float | None = None, *, spent_usd: float = 0.0) -> None:
-        self._budget = None if budget_usd is None else _down(budget_usd)
-        self._spent = round(spent_usd * _UNIT)  # a sum of floats: rounded up, its last bit would cost a unit
+        self._budget = None if budget_usd is None else pusd_down(budget_usd)
+        self._spent = pusd_up(spent_usd)
         self._reserved = 0
 
     def __repr__(self) -> str:
-        limit = "no limit" if self._budget is None else f"of USD {written(self._budget / _UNIT)}"
+        limit = "no limit" if self._budget is None else f"of USD {written(self._budget / PUSD)}"
         return f"Budget(USD {written(self.spent_usd)} spent, {written(self.reserved_usd)} set aside, {limit})"
 
     @property
     def budget_usd(self) -> float | None:
         """The limit, if there is one."""
-        return None if self._budget is None else self._budget / _UNIT
+        return None if self._budget is None else self._budget / PUSD
 
     @property
     def spent_usd(self) -> float:
         """What was spent, worst cases of unknown cost included."""
-        return self._spent / _UNIT
+        return self._spent / PUSD
 
     @property
     def reserved_usd(self) -> float:
         """What is set aside for requests in flight."""
-        return self._reserved / _UNIT
+        return self._reserved / PUSD
 
     @property
     def left_usd(self) -> float | None:
         """What could be set aside now; None: no limit."""
-        return None if self._budget is None else max(0, self._budget - self._spent - self._reserved) / _UNIT
+        return None if self._budget is None else max(0, self._budget - self._spent - self._reserved) / PUSD
 
     @property
     def in_flight(self) -> bool:
@@ -71,12 +67,12 @@ class Budget:
         assert self._budget is not None
         return (
             f"The next request may cost up to USD {at_most(usd)}, and USD {at_least(self.left_usd or 0.0)}"
-            f" of the budget of USD {written(self._budget / _UNIT)} are left."
+            f" of the budget of USD {written(self._budget / PUSD)} are left."
         )
 
     def reserve(self, usd: float) -> bool:
         """Set `usd` aside, if that much is left."""
-        units = _up(usd)
+        units = pusd_up(usd)
         if self._budget is not None and units and self._spent + self._reserved + units > self._budget:
             return False
         self._reserved += units
@@ -84,17 +80,17 @@ class Budget:
 
     def replace(self, reserved_usd: float, usd: float) -> None:
         """Set `usd` aside instead, for what has left already, whether or not that much is left."""
-        self._reserved += _up(usd) - _up(reserved_usd)
+        self._reserved += pusd_up(usd) - pusd_up(reserved_usd)
 
     def settle(self, reserved_usd: float, cost_usd: float | None) -> None:
         """End a reservation: `cost_usd` was spent (None: not known, so all that was set aside)."""
-        units = _up(reserved_usd)
+        units = pusd_up(reserved_usd)
         self._reserved -= units
-        self._spent += units if cost_usd is None else _up(cost_usd)
+        self._spent += units if cost_usd is None else pusd_up(cost_usd)
 
     def raise_to(self, budget_usd: float | None) -> None:
         """Set another limit, while the run goes."""
-        self._budget = None if budget_usd is None else _down(budget_usd)
+        self._budget = None if budget_usd is None else pusd_down(budget_usd)
 
 
 class Overrun:
@@ -127,12 +123,3 @@ class Overrun:
     def bound_usd(self, bound_usd: float) -> float:
         """The most that a request may cost whose computed bound is this."""
         return max(bound_usd * self.times, bound_usd + self.more_usd)
-
-
-def _down(usd: float) -> int:
-    units = usd * _UNIT
-    return math.floor(units) if units < math.inf else int(usd) * _UNIT
-
-
-def _up(usd: float) -> int:
-    return math.ceil(usd * _UNIT)

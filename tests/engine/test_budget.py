@@ -110,3 +110,13 @@ def test_what_the_lab_has_as_spent_costs_no_digit() -> None:
     spent_usd = 0.012 + 0.012 + 0.012
     assert spent_usd > 0.036
     assert "USD 0.094 of the budget" in Budget(0.13, spent_usd=spent_usd).lacking(0.1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**8), st.integers(1, 10**6)), min_size=1, max_size=50))
+def test_what_all_may_cost_is_enough_for_all(asked: list[tuple[int, int]]) -> None:
+    """A budget of exactly the sum of what the requests may cost, added up in floats, lets each of them out:
+    prices have six decimal places at most, in dollars a million tokens."""
+    costs = [price / 1e6 * tokens / 1e6 for price, tokens in asked]
+    budget = Budget(sum(costs))
+    assert all(budget.reserve(cost) for cost in costs)
+    assert not budget.reserve(1e-12)

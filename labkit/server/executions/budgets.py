@@ -14,13 +14,13 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Literal
 
 from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from labkit.dollars import at_least, at_most, usd
+from labkit.dollars import PUSD, at_least, at_most, pusd_up, usd
 from labkit.errors import DefinitionError
 from labkit.server.accounts.principal import Principal
 from labkit.server.problems import Problem
@@ -28,7 +28,6 @@ from labkit.server.state.tables import Budget, DaySpending, Spending
 
 Kind = Literal["user", "workspace"]
 Period = Literal["day", "month"]
-_UNIT = 10**12
 MOST_USD = 9_000_000
 """So much the tables' columns hold, in millionths of a millionth."""
 # Read and written by themselves where every run passes: that takes a third of the time that objects do.
@@ -78,7 +77,7 @@ def reserve(
     where there is one and the price is not known; then nothing is set aside.
     """
     known = worst_usd is not None and worst_usd <= MOST_USD
-    worst = cost_pusd(worst_usd) if known and worst_usd is not None else 0
+    worst = pusd_up(worst_usd) if known and worst_usd is not None else 0
     applying = session.execute(_APPLYING, {"user_id": user_id, "workspaces": [workspace]})
     holding = list(_standings(session, applying.all(), at_us))
     lacking = [standing for standing, left in holding if not known or (worst and left < worst)]
@@ -101,7 +100,7 @@ def settle(session: Session, run_id: str, cost_usd: float | None) -> None:
     if run is None:
         return
     assumed = run.spent_pusd + run.reserved_pusd
-    spent = assumed if cost_usd is None else cost_pusd(cost_usd)
+    spent = assumed if cost_usd is None else pusd_up(cost_usd)
     if (run.spent_pusd, run.reserved_pusd) != (spent, 0):
         session.execute(update(_SPENDING).where(of_run).values(spent_pusd=spent, reserved_pusd=0))
         _take(session, run.user_id, run.workspace, run.day, spent - assumed)
@@ -130,22 +129,11 @@ def set_limit(session: Session, kind: Kind, subject: str, period: Period, limit:
         return
     if not limit.is_finite() or not 0 <= limit <= MOST_USD:
         raise DefinitionError(f"A budget of USD {limit} is not possible: give 0 to {MOST_USD:,}.")
-    units = int((limit * _UNIT).to_integral_value(ROUND_FLOOR))
+    units = int((limit * PUSD).to_integral_value(ROUND_FLOOR))
     if found is None:
         session.add(Budget(kind=kind, subject=subject, period=period, limit_pusd=units))
     else:
         found.limit_pusd = units
-
-
-def cost_pusd(cost_usd: float) -> int:
-    """A cost in whole millionths of a millionth of a dollar, rounded up.
-
-    Of a float it sees 15 digits: what comes after them is left over from adding.
-
-    >>> cost_pusd(0.1 + 0.2), cost_pusd(1e-13)
-    (300000000000, 1)
-    """
-    return int((Decimal(f"{cost_usd:.15g}") * _UNIT).to_integral_value(ROUND_CEILING))
 
 
 def _standings(
@@ -174,8 +162,8 @@ def _standings(
                 kind=budget.kind,
                 subject=budget.subject,
                 period=budget.period,
-                limit_usd=budget.limit_pusd / _UNIT,
-                left_usd=max(0, remains) / _UNIT,
+                limit_usd=budget.limit_pusd / PUSD,
+                left_usd=max(0, remains) / PUSD,
                 resets=f"{ends.isoformat()}T00:00:00Z",
             ),
             remains,

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
+from labkit.dollars import PUSD
 from labkit.records import Cell
 from labkit.server.state.moments import microseconds, written
 from labkit.server.state.tables import Execution
@@ -25,7 +26,6 @@ PENDING = "pending"
 ENDED = frozenset(STATUS.values())
 STOPPED = ("RunAborted", "RunStopped", "ModelStopped")
 """What a row says that somebody stopped, also one that has a part of its answer."""
-_PUSD = 10**12
 _TABLE = Execution.metadata.tables[Execution.__tablename__]
 """Written by itself where every answer passes: that takes a third of the time that objects do."""
 
@@ -114,7 +114,7 @@ def execution(generation: Mapping[str, Any], asking: Asking | None, prompt: str)
         latency_us=None if latency_s is None else round(latency_s * 1e6),
         input_tokens=generation["input_tokens"],
         output_tokens=generation["output_tokens"],
-        cost_pusd=None if cost is None else round(cost * _PUSD),
+        cost_pusd=None if cost is None else round(cost * PUSD),
         prompt=excerpt(prompt),
         text=None if text is None else excerpt(text),
         error=None if generation["error_message"] is None else _storable(generation["error_message"]),
@@ -130,7 +130,7 @@ def prompt_run(row: Execution, *, prompt: str | None = None, text: str | None = 
     tokens = [count for count in (row.input_tokens, row.output_tokens) if count is not None]
     total = sum(tokens) if len(tokens) == 2 else None
     duration, latency = _milliseconds(row.duration_us), _milliseconds(row.latency_us)
-    cost = None if row.cost_pusd is None else row.cost_pusd / _PUSD
+    cost = None if row.cost_pusd is None else row.cost_pusd / PUSD
     created = written(row.created_us)
     metrics = {
         "totalTokens": total,

@@ -18,6 +18,7 @@ from sqlalchemy import insert
 
 from labkit.catalog.model import Model
 from labkit.design import Design, Place
+from labkit.dollars import PUSD, pusd_up
 from labkit.engine.job import worst_usd
 from labkit.errors import MissingKey
 from labkit.plan import Plan
@@ -45,9 +46,6 @@ PROMPT = "execute"
 """The name under which the lab keeps the prompt of all executions: a template of one variable."""
 MOST_MODELS = 32
 _RUNS = ServedRun.metadata.tables[ServedRun.__tablename__]
-ROUNDED_USD = 1e-12
-"""The engine counts whole units of so much, each request rounded up and the budget down: without one unit for
-each, the budget of exactly the worst case would not do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +139,7 @@ def _admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None,
             asking=asking,
             answers=answers,
             keyless=keyless,
-            budget_usd=None if not limited or most_usd is None else most_usd + ROUNDED_USD * (1 + len(cells)),
+            budget_usd=most_usd if limited else None,
         )
         asked.begin(driving.pop_all())
     return Admitted(run_id, replayed=False)
@@ -210,17 +208,17 @@ def _replayable(service: Service, design: Design, readable: Sequence[str]) -> re
 
 
 def _worst_usd(design: Design, places: Sequence[Place], services: LabServices) -> float | None:
-    """The most that asking each of these once can cost; None: not known."""
+    """The most that asking each of these once can cost, as the engine will count it; None: not known."""
     asked = zip(design.models, design.params, strict=True)
     pricers = [services.pricer(model, params) for model, params in asked]
-    worst = 0.0
+    worst_pusd = 0
     for place in places:
         cell = design.cell(place, run_id="", versions={}, user=None)
         usd = worst_usd(unasked.job(design, place, cell, pricers), design.models[place.model])
         if usd is None:
             return None
-        worst += usd
-    return worst
+        worst_pusd += pusd_up(usd)
+    return worst_pusd / PUSD
 
 
 def _note(

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
 from labkit.cli.budgets import budgets as command
+from labkit.dollars import pusd_up
 from labkit.errors import DefinitionError
 from labkit.server.accounts.principal import Principal
-from labkit.server.executions.budgets import cost_pusd, left, listed, reserve, set_limit, settle
+from labkit.server.executions.budgets import left, listed, reserve, set_limit, settle
 from labkit.server.problems import Problem
 from labkit.server.settings import Settings
 from labkit.server.state import State
@@ -182,15 +183,15 @@ def test_settling_again_is_harmless_and_a_known_cost_replaces_an_assumed_one(sta
     assert admit(state, "r1", 0.9) is None
     end(state, "r1", 0.2)
     end(state, "r1", None)
-    assert taken(state) == cost_pusd(0.2)
+    assert taken(state) == pusd_up(0.2)
     end(state, "r1", 0.2)
-    assert taken(state) == cost_pusd(0.2)
+    assert taken(state) == pusd_up(0.2)
     assert admit(state, "r2", 0.5) is None
     end(state, "r2", None)
     end(state, "r2", 0.1)
-    assert taken(state) == cost_pusd(0.2) + cost_pusd(0.1)
+    assert taken(state) == pusd_up(0.2) + pusd_up(0.1)
     end(state, "nobody", 5.0)
-    assert taken(state) == cost_pusd(0.2) + cost_pusd(0.1)
+    assert taken(state) == pusd_up(0.2) + pusd_up(0.1)
 
 
 def test_a_run_counts_on_the_day_it_was_admitted(state: State) -> None:
@@ -298,19 +299,19 @@ def test_no_budget_is_ever_passed(state: State, asked: list[Any], given_limits: 
         cost = None if part is None else worst * part
         end(state, run, cost)
         user, where, day, units = book[run]
-        book[run] = (user, where, day, units if cost is None else cost_pusd(cost))
+        book[run] = (user, where, day, units if cost is None else pusd_up(cost))
 
     for number, (user, where, worst, part, days, at_once) in enumerate(asked):
         now = NOON + days * DAY_US
         day = datetime.fromtimestamp(now // 1_000_000, UTC).date().isoformat()
-        fits = not cost_pusd(worst) or all(
-            units_of(kind, subject, period, day) + cost_pusd(worst) <= int(most * UNIT)
+        fits = not pusd_up(worst) or all(
+            units_of(kind, subject, period, day) + pusd_up(worst) <= int(most * UNIT)
             for ((kind, subject), period), most in given_limits.items()
             if subject in (user, where)
         )
         assert (admit(state, f"r{number}", worst, who=user, where=where, now=now) is None) == fits
         if fits:
-            book[f"r{number}"] = (user, where, day, cost_pusd(worst))
+            book[f"r{number}"] = (user, where, day, pusd_up(worst))
             if at_once:
                 ended(f"r{number}", worst, part)
             else:
@@ -370,8 +371,8 @@ def test_processes_do_not_pass_a_budget(state: State, together: Together) -> Non
     assert len(rows_of) == passed
     assert all(reserved == 0 for _, _, reserved in rows_of)
     per_user = {user: sum(spent for who, spent, _ in rows_of if who == user) for user, _, _ in rows_of}
-    assert max(per_user.values()) <= cost_pusd(0.7)
-    assert cost_pusd(1.45) < taken(state) <= cost_pusd(1.5)
+    assert max(per_user.values()) <= pusd_up(0.7)
+    assert pusd_up(1.45) < taken(state) <= pusd_up(1.5)
 
 
 # -- the command -------------------------------------------------------------------------------------
