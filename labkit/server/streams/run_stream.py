@@ -6,6 +6,7 @@ not know how they are numbered or kept: see `event_writer`.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from sqlalchemy.orm import Session
 from labkit.records import Cell, Generation, Score
 from labkit.server.streams.event_log import EventLog
 from labkit.server.streams.stream_events import Outcome, Said, end, said, whole
+
+log = logging.getLogger("labkit.server")
 
 Stop = Callable[[str | None], None]
 """Has the model with this id stop; None: all of them."""
@@ -180,8 +183,14 @@ class RunStream:
         return taken
 
     def events(self, gathered: Sequence[Gathered]) -> list[Said]:
-        """What was taken, as events. From one thread."""
-        return [event for one in gathered for event in self._events(one)]
+        """What was taken, as events. From one thread. What cannot be told holds up no end."""
+        told: list[Said] = []
+        for one in gathered:
+            try:
+                told += self._events(one)
+            except Exception:
+                log.exception("An event of run %s was lost.", self.run_id)
+        return told
 
     def also_written(self, gathered: Sequence[Gathered]) -> list[Also]:
         """What else is written with what was taken."""

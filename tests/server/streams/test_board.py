@@ -21,7 +21,7 @@ from labkit.server.accounts.principal import Access
 from labkit.server.state import State
 from labkit.server.state.tables import Event, Meta, ServedRun
 from labkit.server.streams import board as board_module
-from labkit.server.streams import event_writer
+from labkit.server.streams import event_writer, run_stream
 from labkit.server.streams.board import Board
 from labkit.server.streams.poller import NOT_ALLOWED
 
@@ -159,6 +159,25 @@ def test_what_is_not_done_ends_with_its_error(status: str, board: Board, script:
     assert client.texts["alias-a"] == (text or "")
     assert client.kinds[-3:] == ["usage", "error", "end"]
     assert client.events[-2]["data"] == {"type": "error", "error": "No.", "code": "refused"}
+
+
+def test_what_cannot_be_told_holds_up_no_end(
+    board: Board, script: Any, read: Read, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault in making an event loses that one; the others come, and the run is over for all who wait."""
+    whole = run_stream.said
+
+    def said(kind: str, *what: Any, **data: Any) -> Any:
+        if kind == "token":
+            raise ZeroDivisionError
+        return whole(kind, *what, **data)
+
+    monkeypatch.setattr(run_stream, "said", said)
+    told(script)
+    client = read(board)
+    assert sorted(client.kinds) == sorted(["start", "start", "usage", "complete", "complete", "end"])
+    assert script.stream.kept.wait(10)
+    assert f"An event of run {RUN} was lost." in caplog.text
 
 
 def test_after_the_end_nothing_is_heard(board: Board, script: Any, read: Read, state: State) -> None:
