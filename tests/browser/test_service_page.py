@@ -156,8 +156,8 @@ def outputs(service: Running, page: Any) -> list[str]:
 
 
 def test_every_view_can_be_read_by_all(open_page: Opener, service: Running) -> None:
-    """Light and dark, wide and narrow: axe finds nothing, nothing is wider than the page, and a button's words
-    stand in one line."""
+    """Light and dark, wide and narrow: axe finds nothing, nothing is wider than the page, and what a button
+    says stands in one line."""
     runs = service.execute("Is this praise?", "scripted/brief", "scripted/plain")
     first, second = (run["id"] for run in runs)
     run = runs[0]["metadata"]["runId"]
