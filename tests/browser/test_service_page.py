@@ -439,6 +439,19 @@ def test_history_is_filtered_and_paged(open_page: Opener, service: Running) -> N
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def test_what_cannot_be_reached_is_tried_again(open_page: Opener) -> None:
+    """Where a proxy answers in the service's place, the page says so, and shows what was asked for once it is
+    there."""
+    page = open_page("vic")
+    expect(page.get_by_role("heading", name="Ask")).to_be_visible()
+    page.route("**/api/v1/executions*", lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>"))
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("alert")).to_have_text("The service cannot be reached. Is it running? Try again.")
+    page.unroute("**/api/v1/executions*")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+
+
 def test_hostile_texts_are_shown_and_never_run(open_page: Opener, service: Running) -> None:
     """What models, prompts, labels and blocks say is text in every view, its hidden characters as codes."""
     page = open_page()
