@@ -435,6 +435,7 @@ def test_history_is_filtered_and_paged(open_page: Opener, service: Running) -> N
     expect(page.locator(".executions li")).to_have_count(25)
     page.goto(f"{service.url}/#execution/none")
     expect(page.get_by_role("alert")).to_contain_text("Execution not found")
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     page.goto(f"{service.url}/#run/none")
     expect(page.get_by_role("alert")).to_be_visible()
 

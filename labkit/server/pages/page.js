@@ -45,7 +45,8 @@ function failed(error) {
   if (error instanceof Refused) {
     if (error.status === 401) return null; // the log-in is shown
     const words = make("p", { class: "trouble", role: "alert" }, visible(error.message));
-    const again = make("button", { type: "button", onclick: show }, "Try again");
+    const passes = error.status === 0 || error.status >= 500;
+    const again = passes ? make("button", { type: "button", onclick: show }, "Try again") : null;
     return { title: "Not shown", element: make("div", {}, make("h1", {}, "Not shown"), words, again) };
   }
   throw error;
