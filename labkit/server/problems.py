@@ -132,7 +132,7 @@ def _told(fault: Mapping[str, Any]) -> str:
 
 async def _http(request: Request, error: Any) -> JSONResponse:
     words = {
-        404: "There is nothing at this address. /api/v1/openapi.json lists what there is.",
+        404: "There is nothing at this address. The page is at /; /api/v1/openapi.json lists the rest.",
         405: f"{request.method} is not possible at this address.",
     }
     told = words.get(error.status_code, f"{str(error.detail).rstrip('.')}.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
 from typing import Any
 
 import pytest
@@ -17,20 +16,23 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 import labkit as lk
-from labkit.server.accounts import sessions
+from labkit.errors import AuthenticationFailed
+from labkit.providers.script import Cut, Fault, Reply, Said
+from labkit.server.accounts import accounts, sessions
 from labkit.server.oidc.provider import Provider
 from labkit.server.oidc_configuration import Oidc
 from labkit.server.state.tables import User
 from labkit.visible import shown
 from tests.server.oidc.lying_provider import CLIENT_ID, lying_provider
-from tests.server.running import PASSWORD, Running, running
+from tests.server.running import KEPT, PASSWORD, Running, running
 
 pytestmark = pytest.mark.browser
 
 STOPS = 150
 """Presses of Tab after which something counts as out of reach."""
-AXED = {"light": 1400, "dark": 390}
-"""The width at which axe looks in a theme: contrast is a matter of that, and places are one of the width."""
+ONE_LINE_PX = 45
+LOOKS = (("light", 1400), ("dark", 390))
+"""Themes and widths in which a view is looked at: contrast is a matter of the one, places of the other."""
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         counting("counts", count=150, delay_s=3.0),
         counting("also", count=100, delay_s=3.0),
         counting("endless", count=2000, delay_s=60.0),
+        counting("forever", count=2000, delay_s=60.0),
+        saying("cut", Reply("One, two", stop_reason="max_tokens")),
+        saying("empty", ""),
+        saying("refused", AuthenticationFailed("HTTP 401: wrong key")),
+        saying("broken", "One, two, three", fault=Cut(after=2)),
         lk.Model("scripted/hostile", client=lk.Script(lambda request: ALL, version="1"), label=HOSTILE[1]),
         lk.Model("scripted/hostile-2", client=lk.Script(lambda request: f"{ALL} more", version="1")),
         lk.Model("elsewhere/keyless", base_url="http://127.0.0.1:9/v1", key_env="ELSEWHERE_API_KEY"),
@@ -51,6 +58,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         blocks = [lk.Block("style", "Answer in one sentence. " * 20), lk.Block("nasty", HOSTILE[0])]
         found.service.lab.prompts.save(lk.Prompt("kept", "{{ text }}", blocks=blocks))
         yield found
+
+
+def saying(name: str, said: Said, fault: Fault | None = None) -> lk.Model:
+    """A model that says this at once."""
+    script = lk.Script(lambda request: said, version="1", faults=lambda request: fault)
+    return lk.Model(f"scripted/{name}", client=script)
 
 
 Opener = Callable[..., Any]
@@ -143,10 +156,13 @@ def outputs(service: Running, page: Any) -> list[str]:
 
 
 def test_every_view_can_be_read_by_all(open_page: Opener, service: Running) -> None:
-    """Light and dark, wide and narrow: axe finds nothing, nothing is wider than the page."""
+    """Light and dark, wide and narrow: axe finds nothing, nothing is wider than the page, and what a button
+    says stands in one line."""
     runs = service.execute("Is this praise?", "scripted/brief", "scripted/plain")
     first, second = (run["id"] for run in runs)
     run = runs[0]["metadata"]["runId"]
+    token = {"name": "One with a long title, for the laboratory", "scopes": ["read"], "days": 1}
+    assert service.ask("POST", "/tokens", json=token).status_code == 201
     page = open_page(None)
     look(page, "log-in", page.locator("form.log-in"))
     page.context.add_cookies([cookie(service, "ada")])
@@ -167,16 +183,17 @@ def test_every_view_can_be_read_by_all(open_page: Opener, service: Running) -> N
 
 
 def look(page: Any, name: str, there: Any) -> None:
-    """Hold a view against axe, and keep pictures of both themes and widths."""
+    """Hold a view against axe, and keep pictures: once wide and light, once narrow and dark."""
     expect(there).to_be_visible()
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for width, scheme in product((1400, 390), AXED):
+    for scheme, width in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
-        if width == AXED[scheme]:
-            found = Axe().run(page).response["violations"]
-            assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+        found = Axe().run(page).response["violations"]
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
         assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
+        heights = page.locator("button, .button").evaluate_all("(all) => all.map((one) => one.offsetHeight)")
+        assert all(height < ONE_LINE_PX for height in heights)
         page.screenshot(path=str(PICTURES / f"service-{name}-{scheme}-{width}.png"), full_page=True)
 
 
@@ -223,15 +240,15 @@ def test_the_whole_walk_by_keyboard(open_page: Opener, service: Running) -> None
     page.keyboard.type("nightly")
     press(page, page.get_by_label("execute"), "Space")
     press(page, page.get_by_role("button", name="Make it"))
-    secret = page.get_by_label("The token, shown only now")
+    secret = page.get_by_label("The token “nightly”, shown only now")
     expect(secret).to_be_focused()
     bearer = {"Authorization": f"Bearer {secret.input_value()}"}
     assert service.ask("GET", "/models", as_=None, headers=bearer).status_code == 200
     press(page, page.get_by_role("button", name="Revoke nightly"))
-    expect(page.locator(".tokens li")).to_contain_text("revoked")
+    expect(page.locator(".tokens li", has_text="nightly")).to_contain_text("revoked")
     assert service.ask("GET", "/models", as_=None, headers=bearer).status_code == 401
     press(page, page.get_by_role("button", name="Log out"))
-    expect(page.locator("form.log-in")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("You are logged out.")
     assert page.evaluate("() => [sessionStorage.length, location.hash]") == [0, ""]
     assert page.evaluate("async () => (await fetch('/api/v1/auth/me')).status") == 401
 
@@ -255,7 +272,7 @@ def test_one_model_is_stopped_and_then_all(open_page: Opener, service: Running) 
     """A model that is stopped alone, and a run that is, say so at once and keep the text that had come, which
     the history has too; the other models go on meanwhile. A viewer may stop nothing."""
     page = open_page()
-    ask(page, "Count for all", "brief", "wordy", "counts", "endless")
+    ask(page, "Count for all", "brief", "wordy", "endless", "forever")
     endless = page.get_by_role("log", name="scripted/endless")
     expect(endless.locator(".lk-text")).to_contain_text("endless:all:10 ")
     viewer = open_page("vic", f"/{page.evaluate('() => location.hash')}")
@@ -263,14 +280,15 @@ def test_one_model_is_stopped_and_then_all(open_page: Opener, service: Running) 
     assert viewer.get_by_role("button", name="Stop").locator("visible=true").count() == 0
     page.get_by_role("button", name="Stop scripted/endless").click()
     expect(endless).to_have_attribute("data-state", "stopped")
-    expect(endless.locator(".lk-note")).to_have_text("scripted/endless was stopped: a caller asked for it")
+    expect(endless.locator(".lk-note")).to_have_text("scripted/endless was stopped: a user asked for it")
     assert not page.get_by_role("button", name="Stop scripted/endless").is_visible()
-    assert page.get_by_role("button", name="Stop scripted/counts").is_visible()
+    assert page.get_by_role("button", name="Stop scripted/forever").is_visible()
+    expect(page.locator("[data-state=done]")).to_have_count(2)
     page.get_by_role("button", name="Stop all").click()
-    expect(page.locator(".lk-line")).to_contain_text("finished · 4 of 4 answered, 2 of them not whole")
+    expect(page.locator(".lk-line")).to_contain_text("finished · 2 of 4 answered · 2 stopped")
     assert page.get_by_role("button", name="Stop").locator("visible=true").count() == 0
     assert texts(page) == outputs(service, page)
-    assert not texts(page)[2].endswith(":149")
+    assert not [text for text in texts(page) if text.endswith(":1999")]
 
 
 def test_a_log_in_that_ends_keeps_what_was_written(open_page: Opener, service: Running) -> None:
@@ -315,10 +333,36 @@ def test_a_log_in_by_the_identity_provider(
         page.get_by_role("button", name="Log out").click()
         page.get_by_role("link", name="Log out at The <b>university</b> too").click()
         expect(page).to_have_url(re.compile(f"^{provider.url}/bye"))
+        page.goto(f"{service.url}/api/v1/auth/oidc/callback?error=access_denied")
+        look(page, "refused", page.get_by_role("heading", name="You are not logged in"))
+        page.get_by_role("link", name="Back to labkit").click()
+        expect(page.locator("form.log-in")).to_be_visible()
+
+
+def test_what_came_of_each_model_is_said(open_page: Opener, service: Running) -> None:
+    """An answer that is cut off or empty says so, as one that failed or broke off does: in the run, in the
+    history, by itself, and beside another, where marked is what answers differ in and not errors."""
+    page = open_page()
+    ask(page, "Say something", "cut", "empty", "refused", "broken")
+    expect(page.locator(".lk-line")).to_contain_text("finished · 2 of 4 answered · 1 failed · 1 broken off")
+    cut, empty, _, _ = notes = page.locator(".lk-note").all_text_contents()
+    assert cut == "Cut off: it reached the longest answer allowed (max_tokens)."
+    assert empty == "The answer is empty."
+    page.get_by_role("link", name="Choose two to compare").click()
+    expect(page.locator(".status")).to_have_text(["done", "done", "failed", "broken off"])
+    for box in page.locator(".executions input").all()[2:]:
+        box.check()
+    page.get_by_role("button", name="Compare the two that are ticked").click()
+    expect(page.get_by_role("group", name="Error")).to_have_text(notes[2:])
+    expect(page.locator(".two :is(del, ins)")).to_have_text(["One, two, "])
+    page.go_back()
+    page.locator(".executions a").first.click()
+    expect(page.get_by_role("definition").filter(has_text=cut)).to_be_visible()
 
 
 def test_what_cannot_be_asked_is_not_offered(open_page: Opener, service: Running) -> None:
-    """A model without its key stands apart, cannot be chosen, and says what it lacks."""
+    """A model without its key stands apart, cannot be chosen, and says what it lacks. Who may not ask is told
+    who can change that."""
     page = open_page()
     keyless = page.get_by_label("elsewhere/keyless", exact=True)
     expect(page.get_by_label("scripted/brief", exact=True)).to_be_enabled()
@@ -328,6 +372,15 @@ def test_what_cannot_be_asked_is_not_offered(open_page: Opener, service: Running
     expect(keyless).to_have_accessible_description(
         re.compile("needs a key and ELSEWHERE_API_KEY was not found")
     )
+    expect(page.get_by_text("1 not ready: the key or the weights are missing")).to_be_visible()
+    page.get_by_label("Search by name").fill("nosuch")
+    expect(page.get_by_text("No model has that name.")).to_be_visible()
+    expect(page.get_by_text("not ready")).to_be_hidden()
+    with service.service.state.writing() as rows:
+        accounts.add_user(rows, "nemo", KEPT)
+        accounts.remove(rows, "default", "nemo")
+    page = open_page("nemo")
+    expect(page.get_by_text("You are in no workspace yet.")).to_be_visible()
 
 
 def end_log_ins(service: Running, name: str) -> None:
@@ -346,6 +399,8 @@ def test_another_user_sees_nothing_of_what_was_written(open_page: Opener, servic
     expect(page.get_by_label("Workspace")).to_have_value("other")
     expect(page.get_by_label("Prompt")).to_have_value("")
     assert "A secret" not in page.evaluate("() => JSON.stringify(sessionStorage)")
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_text("Nothing was asked yet.")).to_be_visible()
     page.get_by_role("button", name="Log out").click()
     log_in(page, "vic")
     expect(page.get_by_text("You may read in your workspaces but not ask.")).to_be_visible()
@@ -365,16 +420,37 @@ def test_history_is_filtered_and_paged(open_page: Opener, service: Running) -> N
     assert newest | oldest == {f"Paged {number}" for number in range(26)}
     page.get_by_role("link", name="Newest").click()
     expect(page.locator(".executions li")).to_have_count(25)
-    for box in page.locator(".executions input").all()[:2]:
+    boxes = page.locator(".executions input").all()[:3]
+    for box in boxes:
         box.check()
-    page.get_by_role("button", name="Compare the two that are ticked").click()
+    expect(page.get_by_role("button", name="Tick only two to compare them")).to_be_disabled()
+    boxes[2].uncheck()
+    compare = page.get_by_role("button", name="Compare the two that are ticked")
+    expect(compare).to_be_in_viewport()  # and not below all that is listed
+    compare.click()
     expect(page.locator(".two del, .two ins")).to_have_count(2)
     page.goto(f"{service.url}/#history?status=failed&q=Paged")
     expect(page.get_by_text("Nothing was found.")).to_be_visible()
+    page.get_by_role("link", name="Show all").click()
+    expect(page.locator(".executions li")).to_have_count(25)
     page.goto(f"{service.url}/#execution/none")
     expect(page.get_by_role("alert")).to_contain_text("Execution not found")
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     page.goto(f"{service.url}/#run/none")
     expect(page.get_by_role("alert")).to_be_visible()
+
+
+def test_what_cannot_be_reached_is_tried_again(open_page: Opener) -> None:
+    """Where a proxy answers in the service's place, the page says so, and shows what was asked for once it is
+    there."""
+    page = open_page("vic")
+    expect(page.get_by_role("heading", name="Ask")).to_be_visible()
+    page.route("**/api/v1/executions*", lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>"))
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("alert")).to_have_text("The service cannot be reached. Is it running? Try again.")
+    page.unroute("**/api/v1/executions*")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
 
 
 def test_hostile_texts_are_shown_and_never_run(open_page: Opener, service: Running) -> None:

@@ -361,7 +361,7 @@ def test_one_model_of_a_run_is_stopped_alone(tmp_path: Path, echo: Callable[...,
         assert "It asks slowly, scripted/other." in unknown.json()["detail"]
         stopped, other = sorted(served.ask("GET", "/executions").json(), key=lambda one: one["status"])
         assert (stopped["modelId"], stopped["status"]) == ("slowly", "cancelled")
-        assert stopped["error"] == "scripted/slow was stopped: a caller asked for it"
+        assert stopped["error"] == "scripted/slow was stopped: a user asked for it"
         assert words.startswith(stopped["output"][:20])
         assert stopped["output"]
         assert (other["status"], other["output"]) == ("completed", "one two")

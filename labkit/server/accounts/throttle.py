@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session as Rows
 from starlette.requests import Request
 
+from labkit.server.client_address import client_address
 from labkit.server.problems import Problem
 from labkit.server.state import State
 from labkit.server.state.moments import now_us
@@ -74,25 +75,13 @@ def succeeded(rows: Rows, made: Try) -> None:
 
 
 def address_of(request: Request, trusted: Sequence[str]) -> str:
-    """Where a request comes from: what the last of the trusted proxies saw. Of IPv6 the network, as one
-    machine has all addresses in it."""
-    seen = request.client.host if request.client else "here"
-    told = [one.strip() for one in ",".join(request.headers.getlist("x-forwarded-for")).split(",")]
-    networks = [ip_network(one) for one in trusted]
-    while told and told[-1] and (address := _parsed(seen)) and any(address in one for one in networks):
-        seen = told.pop()
-    address = _parsed(seen)
-    if address is None:
-        return seen[:64]
-    return str(address if isinstance(address, IPv4Address) else ip_network((address, 64), strict=False))
-
-
-def _parsed(seen: str) -> IPv4Address | IPv6Address | None:
+    """Where a request comes from: of IPv6 the network, as one machine has all addresses in it."""
+    told = client_address(request, trusted)
     try:
-        address = ip_address(seen)
+        address = ip_address(told)
     except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
+        return told
+    return str(address if isinstance(address, IPv4Address) else ip_network((address, 64), strict=False))
 
 
 def _keys(rows: Rows, name: str, address: str) -> tuple[str, ...]:

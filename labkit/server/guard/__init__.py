@@ -31,7 +31,7 @@ def guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
     inner: ASGIApp = Checked(Bodies(app), (readable, acceptable, OwnPages(settings)))
     inner = CrossOrigin(inner, settings.origins)
     inner = Checked(inner, (Hosts(settings.hosts),))
-    http = AccessLog(ResponseHeaders(HeadAsGet(inner)))
+    http = AccessLog(ResponseHeaders(HeadAsGet(inner)), settings.trusted_proxies)
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

@@ -2,7 +2,10 @@
 // server's own; one that says that nobody is logged in also tells whoever listens.
 
 const BASE = "/api/v1";
+const AWAY = "The service cannot be reached. Is it running? Try again.";
 const ended = new Set();
+// What a proxy answers in the service's place.
+const NOT_THERE = new Set([502, 503, 504]);
 
 export class Refused extends Error {
   constructor(status, detail) {
@@ -27,11 +30,12 @@ export async function ask(method, path, body, headers = {}) {
   try {
     answer = await fetch(BASE + path, sent);
   } catch {
-    throw new Refused(0, "The service cannot be reached. Is it running? Try again.");
+    throw new Refused(0, AWAY);
   }
   const told = await answer.json().catch(() => null);
   if (answer.ok) return { told, headers: answer.headers };
-  const refused = new Refused(answer.status, told?.detail ?? `The service answered ${answer.status} without words.`);
+  const plain = NOT_THERE.has(answer.status) ? AWAY : `The service answered ${answer.status} without words.`;
+  const refused = new Refused(answer.status, told?.detail ?? plain);
   if (answer.status === 401 && !path.startsWith("/auth/login")) for (const listener of ended) listener(refused);
   throw refused;
 }

@@ -10,7 +10,9 @@ const QUIET_MS = 300;
 export async function view({ me, go }) {
   const may = me.workspaces.filter(({ role }) => role !== "viewer").map(({ name }) => name);
   if (!may.length) {
-    const words = "You may read in your workspaces but not ask. Whoever runs the service can make you a member.";
+    const words = me.workspaces.length
+      ? "You may read in your workspaces but not ask. An admin of one can make you a member."
+      : "You are in no workspace yet. Whoever runs the service can add you to one.";
     return { title: "Ask", element: make("div", {}, make("h1", {}, "Ask"), make("p", {}, words)) };
   }
   const { told: models } = await get("/models");
@@ -25,12 +27,14 @@ class Form {
     this.workspace = choice(workspaces.map((name) => [name, visible(name)]), workspace);
     this.models = models.map((model) => new Choice(model, kept.models.includes(model.id)));
     const unready = this.models.filter(({ ready }) => !ready);
-    const summary = make("summary", {}, `${count(unready.length)} not ready: no key or no weights are here`);
-    this.unready = unready.length ? make("details", {}, summary, unready.map(({ row }) => row)) : null;
+    this.lacking = make("summary");
+    this.unready = make("details", {}, this.lacking,
+      make("p", { class: "soft details" }, "Whoever runs the service can make them ready."),
+      unready.map(({ row }) => row));
     this.search = make("input", { type: "search", autocomplete: "off" });
     this.none = make("p", { class: "soft", role: "status" });
     this.blocks = [];
-    this.blockList = make("div", { class: "list" });
+    this.blockList = make("div", { class: "list blocks" });
     this.prompt = make("textarea", { rows: 8, required: true });
     this.prompt.value = kept.prompt;
     this.cost = make("p", { class: "cost", role: "status" });
@@ -49,7 +53,7 @@ class Form {
         field("Workspace", this.workspace),
         make("fieldset", {}, make("legend", {}, "Context blocks"),
           make("p", { class: "soft details" }, "They are put in front of the prompt."), this.blockList),
-        field("Prompt", this.prompt, "It is sent as it stands. Ctrl and Enter runs it."),
+        field("Prompt", this.prompt, "It is sent as it stands. Ctrl+Enter runs it."),
         this.cost, this.trouble, this.run),
     );
     this.search.addEventListener("input", () => this.filter());
@@ -59,6 +63,7 @@ class Form {
     });
     this.workspace.addEventListener("change", () => this.listBlocks());
     await this.listBlocks();
+    this.filter();
     this.changed();
     const element = make("div", {}, make("h1", {}, "Ask"), form);
     return { title: "Ask", element, leave: () => clearTimeout(this.waiting) };
@@ -78,15 +83,16 @@ class Form {
 
   filter() {
     const words = this.search.value.toLowerCase().split(/\s+/);
-    let shown = 0;
+    const fitting = this.models.filter(({ name }) => words.every((word) => name.includes(word)));
     for (const model of this.models) {
-      const fits = words.every((word) => model.name.includes(word));
-      model.row.hidden = !fits && !model.box.checked; // what is chosen stays in sight
-      shown += fits ? 1 : 0;
+      model.row.hidden = !fitting.includes(model) && !model.box.checked; // what is chosen stays in sight
     }
+    const unready = fitting.filter(({ ready }) => !ready).length;
+    say(this.lacking, `${count(unready)} not ready: the key or the weights are missing`);
+    this.unready.hidden = !unready;
     // What was searched for is not to be hidden away; without words all of it is.
-    if (this.unready) this.unready.open = this.search.value !== "" || !this.models.some(({ ready }) => ready);
-    say(this.none, shown ? "" : "No model has that name.");
+    this.unready.open = this.search.value !== "" || !this.models.some(({ ready }) => ready);
+    say(this.none, fitting.length ? "" : "No model has that name.");
   }
 
   body() {
@@ -105,20 +111,19 @@ class Form {
     this.key = null;
     say(this.trouble, "");
     clearTimeout(this.waiting);
-    this.waiting = setTimeout(() => this.estimate(), QUIET_MS);
+    const whole = models.length > 0 && prompt.trim() !== "";
+    this.cost.classList.toggle("soft", !whole);
+    if (whole) this.waiting = setTimeout(() => this.estimate(), QUIET_MS);
+    else say(this.cost, "Choose models and write a prompt to see what it costs.");
   }
 
   async estimate() {
     const body = this.body();
-    if (!body.model_ids.length || !body.prompt.trim()) {
-      say(this.cost, "Choose models and write a prompt: then its cost is told here.");
-      return;
-    }
     try {
       const { told } = await ask("POST", "/estimate", body);
-      if (JSON.stringify(body) === JSON.stringify(this.body())) say(this.cost, costWords(told, body.model_ids));
+      if (JSON.stringify(body) === JSON.stringify(this.body())) say(this.cost, costWords(told));
     } catch (error) {
-      say(this.cost, error.message);
+      say(this.cost, visible(error.message));
     }
   }
 
@@ -180,11 +185,14 @@ function priceWords(pricing) {
   return `USD ${usd(enter * 1000)} in, ${usd(leave * 1000)} out per 1M tokens`;
 }
 
-function costWords({ low_usd: low, high_usd: high, unknown }, asked) {
-  const names = unknown.map(visible).join(", ");
-  const why = `no price or no longest answer is known of ${names}.`;
-  if (unknown.length === asked.length) return `What this costs is not known: ${why}`;
-  const range = usd(low) === usd(high) ? `USD ${usd(high)}` : `about USD ${usd(low)} to at most ${usd(high)}`;
-  if (unknown.length) return `This costs ${range}, and what is not counted in it: ${why}`;
-  return high ? `This costs ${range}, by how long the answers are.` : "This costs nothing.";
+// The lower end is an answer of one token, the upper one what a budget sets aside.
+function costWords({ low_usd: low, high_usd: high, unknown }) {
+  if (unknown.length) {
+    const why = `no price or no longest answer is known of ${unknown.map(visible).join(", ")}.`;
+    if (!low) return `What this costs is not known: ${why}`;
+    return `This costs at least about USD ${usd(low)}. How much at most is not known: ${why}`;
+  }
+  if (!high) return "This costs nothing.";
+  if (usd(low) === usd(high)) return `This costs about USD ${usd(high)}.`;
+  return `This costs about USD ${usd(low)} if the answers are short, and USD ${usd(high)} at most.`;
 }

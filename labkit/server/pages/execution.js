@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { diff } from "./diff.js";
 import { make, visible } from "./dom.js";
-import { factsOf } from "./feed.js";
+import { factsOf, noteOf, statusOf } from "./feed.js";
 import { moment, usd } from "./numbers.js";
 
 export async function view({ parts: [id] }) {
@@ -21,11 +21,13 @@ export async function view({ parts: [id] }) {
 export async function compare({ parts: [first, second] }) {
   const both = await Promise.all([read(first), read(second)]);
   const prompts = marked(...both.map(({ promptSnapshot }) => visible(promptSnapshot)));
-  const answers = marked(...both.map(({ output, error }) => visible(output ?? error ?? "")));
+  const answers = marked(...both.map(({ output }) => visible(output ?? "")));
   const sides = both.map((one, i) =>
     make("section", { "aria-label": visible(one.modelId) },
       make("h2", {}, visible(one.modelId)), facts(one),
-      text("h3", "Prompt", prompts[i]), text("h3", one.output === undefined ? "Error" : "Answer", answers[i])));
+      text("h3", "Prompt", prompts[i]),
+      one.error ? text("h3", "Error", visible(one.error)) : null,
+      one.output === undefined ? null : text("h3", "Answer", answers[i])));
   const element = make("div", {},
     make("h1", {}, "Compare"),
     make("p", { class: "soft" }, "Marked is what the other does not have: ",
@@ -40,13 +42,13 @@ async function read(id) {
 
 function facts(one) {
   const pairs = [
-    ["Status", one.status],
+    ["Status", statusOf(one)],
     ["Asked", moment(one.startedAt)],
     ["Workspace", one.workspaceId],
     ["User", one.metadata?.user],
     ["Cost", one.cost === undefined ? "not known" : `USD ${usd(one.cost)}`],
     ["Times and tokens", factsOf(one)],
-    ["Ended by", one.metadata?.stopReason],
+    ["Note", one.status === "completed" && noteOf(one.output ?? "", one.metadata?.stopReason)],
     ["Blocks", one.contextBlockIds.join(", ")],
   ];
   const known = pairs.filter(([, value]) => value);

@@ -4,11 +4,16 @@
 import { visible } from "./dom.js";
 import { count, usd } from "./numbers.js";
 
+// What a status of the API is called on the page.
+export const STATUSES = {
+  pending: "queued", running: "running", completed: "done", failed: "failed", cancelled: "stopped",
+};
 const STATES = {
   queued: "queued", asking: "asked, no text yet", streaming: "streaming", done: "done",
   failed: "failed", partial: "broken off", stopped: "stopped",
 };
 const OVER = new Set(["done", "failed", "partial", "stopped"]);
+const NOT_WHOLE = ["failed", "partial", "stopped"];
 // Codes of an `error` that somebody wanted.
 const STOPPED = new Set(["RunAborted", "RunStopped", "ModelStopped"]);
 
@@ -68,6 +73,7 @@ export class Feed {
       this.use(answer, data.usage);
     } else if (type === "complete") {
       answer.state = "done";
+      answer.note = noteOf(answer.text, data.finishReason);
     } else if (type === "error") {
       answer.state = STOPPED.has(data.code) ? "stopped" : answer.text ? "partial" : "failed";
       answer.note = data.error;
@@ -83,7 +89,7 @@ export class Feed {
       const answer = this.answer(run.modelId);
       answer.state = stateOf(run);
       answer.text = run.output ?? "";
-      answer.note = run.error ?? "";
+      answer.note = run.error ?? (answer.state === "done" ? noteOf(answer.text, run.metadata?.stopReason) : "");
       answer.cost = run.cost === undefined ? "" : `USD ${usd(run.cost)}`;
       answer.usd = run.cost;
       answer.facts = factsOf(run);
@@ -162,11 +168,14 @@ export class Feed {
   head() {
     const answers = [...this.answers.values()];
     const over = answers.filter(({ state }) => OVER.has(state));
-    const failed = over.filter(({ state }) => state !== "done");
+    const done = over.filter(({ state }) => state === "done").length;
     const priced = answers.filter(({ usd: cost }) => cost !== undefined);
     const spent = priced.reduce((sum, { usd: cost }) => sum + cost, 0);
-    const line = [`${over.length} of ${answers.length} answered`];
-    if (failed.length) line[0] += `, ${failed.length} of them not whole`;
+    const line = [`${done} of ${answers.length} answered`];
+    for (const kind of NOT_WHOLE) {
+      const many = over.filter(({ state }) => state === kind).length;
+      if (many) line.push(`${many} ${STATES[kind]}`);
+    }
     if (priced.length) line.push(`${priced.length < over.length ? "at least " : ""}USD ${usd(spent)}`);
     return {
       title: visible(this.title),
@@ -175,7 +184,7 @@ export class Feed {
       left: "",
       notes: [],
       trouble: this.trouble,
-      bar: [0, 0, over.length - failed.length, failed.length],
+      bar: [0, 0, done, over.length - done],
       total: answers.length,
       models: answers.map(({ number, model, state, stopping }) => ({
         id: String(number), name: visible(model), counts: "", words: "",
@@ -192,12 +201,28 @@ export class Feed {
   }
 }
 
+export function statusOf(run) {
+  return run.status === "failed" && run.metadata?.partial ? STATES.partial : STATUSES[run.status];
+}
+
+// What is to be said of an answer that is done and yet not as one would wish.
+const ENDS = {
+  max_tokens: "Cut off: it reached the longest answer allowed (max_tokens).",
+  refusal: "The model refused to answer.",
+  content_filter: "A content filter ended it.",
+  tool_calls: "It ends with the call of a tool.",
+};
+
+export function noteOf(text, finish) {
+  return [text.trim() ? "" : "The answer is empty.", ENDS[finish] ?? ""].filter(Boolean).join(" ");
+}
+
 export function factsOf({ durationMs, inputTokens, outputTokens, metadata, metrics }) {
   const words = [];
-  if (metadata?.ttftMs !== undefined) words.push(`TTFT ${(metadata.ttftMs / 1000).toFixed(2)} s`);
+  if (metadata?.ttftMs !== undefined) words.push(`first token ${(metadata.ttftMs / 1000).toFixed(2)} s`);
   if (durationMs !== undefined) words.push(`took ${(durationMs / 1000).toFixed(2)} s`);
   if (inputTokens !== undefined) words.push(`${count(inputTokens)} tokens in`);
   if (outputTokens !== undefined) words.push(`${count(outputTokens)} out`);
-  if (outputTokens && metrics?.latency) words.push(`${Math.round((outputTokens / metrics.latency) * 1000)} tokens/s`);
+  if (outputTokens && metrics?.latency) words.push(`${count(Math.round((outputTokens / metrics.latency) * 1000))} tokens/s`);
   return words.join(" · ");
 }

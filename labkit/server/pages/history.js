@@ -2,9 +2,9 @@
 
 import { get, next } from "./api.js";
 import { choice, field, make, say, visible } from "./dom.js";
+import { STATUSES, statusOf } from "./feed.js";
 import { moment, usd } from "./numbers.js";
 
-const STATUS = ["pending", "running", "completed", "failed", "cancelled"];
 const PER_PAGE = 25;
 const FILTERS = ["workspace_id", "model_id", "status", "user_id", "q", "run_id"];
 
@@ -15,9 +15,11 @@ export async function view({ me, query, go }) {
   ]);
   const older = next(headers);
   const list = new Comparable(found, go);
+  const none = Object.values(asked).some(Boolean)
+    ? ["Nothing was found. ", make("a", { href: "#history" }, "Show all")] : ["Nothing was asked yet."];
   const element = make("div", {},
     make("h1", {}, "History"), filters(me, models, asked, go),
-    found.length ? list.element : make("p", { role: "status" }, "Nothing was found."),
+    found.length ? list.element : make("p", { role: "status" }, none),
     make("p", { class: "buttons" },
       found.length > 1 ? list.compare : null,
       asked.cursor ? make("a", { class: "button", href: address({ ...asked, cursor: "" }) }, "Newest") : null,
@@ -35,9 +37,9 @@ function filters(me, models, asked, go) {
   const fields = {
     q: make("input", { type: "search", value: asked.q, maxlength: 200 }),
     workspace_id: choice([["", "all of mine"], ...me.workspaces.map(({ name }) => [name, visible(name)])], asked.workspace_id),
-    model_id: make("input", { value: asked.model_id, list: known.id, autocomplete: "off", spellcheck: "false" }),
-    status: choice([["", "any"], ...STATUS.map((one) => [one, one])], asked.status),
-    user_id: make("input", { value: asked.user_id, autocomplete: "off", spellcheck: "false" }),
+    model_id: make("input", { value: asked.model_id, list: known.id, placeholder: "any", autocomplete: "off", spellcheck: "false" }),
+    status: choice([["", "any"], ...Object.entries(STATUSES)], asked.status),
+    user_id: make("input", { value: asked.user_id, placeholder: "any", autocomplete: "off", spellcheck: "false" }),
   };
   const submit = (event) => {
     event.preventDefault();
@@ -71,7 +73,7 @@ class Comparable {
       box,
       make("div", { class: "what" },
         make("a", { href: `#execution/${encodeURIComponent(one.id)}` }, model, " · ", moment(one.startedAt)),
-        " ", make("span", { class: `status ${one.status}` }, one.status), " ",
+        " ", make("span", { class: `status ${one.status}` }, statusOf(one)), " ",
         make("span", { class: "soft" }, visible(facts.filter(Boolean).join(" · "))),
         make("p", { class: "beginning" }, visible(one.promptSnapshot)),
         make("p", { class: "beginning soft" }, visible(one.output ?? one.error ?? ""))));
@@ -79,7 +81,8 @@ class Comparable {
 
   told() {
     this.compare.disabled = this.ticked.length !== 2;
-    say(this.compare, this.compare.disabled ? "Tick two to compare them" : "Compare the two that are ticked");
+    const few = this.ticked.length < 2 ? "Tick two to compare them" : "Tick only two to compare them";
+    say(this.compare, this.compare.disabled ? few : "Compare the two that are ticked");
   }
 
   go(go) {

@@ -45,7 +45,9 @@ function failed(error) {
   if (error instanceof Refused) {
     if (error.status === 401) return null; // the log-in is shown
     const words = make("p", { class: "trouble", role: "alert" }, visible(error.message));
-    return { title: "Not shown", element: make("div", {}, make("h1", {}, "Not shown"), words) };
+    const passes = error.status === 0 || error.status >= 500;
+    const again = passes ? make("button", { type: "button", onclick: show }, "Try again") : null;
+    return { title: "Not shown", element: make("div", {}, make("h1", {}, "Not shown"), words, again) };
   }
   throw error;
 }
@@ -65,13 +67,15 @@ function put({ title, element, leave }) {
 
 // -- log-in and log-out ---------------------------------------------------------------------------
 
-function logIn(words = "", leftAt = null) {
+// After a log-out, `out` may hold the address at which one can log out elsewhere too.
+function logIn(words = "", out = null) {
   page.turn += 1;
   const name = make("input", { autocomplete: "username", required: true, autocapitalize: "none", spellcheck: "false" });
   const password = make("input", { type: "password", autocomplete: "current-password", required: true });
   const trouble = alerts();
   const button = make("button", { class: "main" }, "Log in");
   const elsewhere = make("p");
+  const parted = out && make("p", { role: "status" }, "You are logged out.");
   const form = make("form", { class: "log-in" },
     field("Name", name), field("Password", password), trouble, button, elsewhere);
   form.addEventListener("submit", async (event) => {
@@ -89,21 +93,21 @@ function logIn(words = "", leftAt = null) {
     }
   });
   navigation.hidden = who.hidden = true;
-  put({ title: "Log in", element: make("div", {}, make("h1", {}, "Log in"), form) });
+  put({ title: "Log in", element: make("div", {}, make("h1", {}, "Log in"), parted, form) });
   say(trouble, visible(words));
   name.value = page.name ?? "";
   (name.value ? password : name).focus();
-  offer(elsewhere, leftAt);
+  offer(elsewhere, parted, out?.leftAt);
 }
 
 // The log-in by an identity provider, where one is configured; and its log-out, for who came from there.
-async function offer(place, leftAt) {
+async function offer(place, parted, leftAt) {
   const { told } = await get("/auth/oidc").catch(() => ({ told: null }));
   if (!told) return;
   const there = make("a", { class: "button", href: told.login }, `Log in with ${visible(told.name)}`);
   there.addEventListener("click", () => draft.keep({ address: location.hash }));
   place.append(there);
-  if (leftAt) place.after(make("p", {}, make("a", { href: leftAt }, `Log out at ${visible(told.name)} too`)));
+  if (leftAt) parted.append(" ", make("a", { href: leftAt }, `Log out at ${visible(told.name)} too`));
 }
 
 function loggedIn(me) {
@@ -127,7 +131,7 @@ async function logOut() {
   draft.forget();
   window.history.replaceState(null, "", location.pathname);
   page.me = page.name = null;
-  return logIn("", leftAt);
+  return logIn("", { leftAt });
 }
 
 onEnded(({ message }) => {

@@ -21,7 +21,7 @@ class Watched {
     this.run = run;
     this.known = known;
     const where = known.length ? ` in ${known[0].workspaceId}` : "";
-    this.feed = new Feed(`Run ${run}${where}`, mayStop ? (model) => this.stop(model) : null);
+    this.feed = new Feed(`${run}${where}`, mayStop ? (model) => this.stop(model) : null);
     this.trouble = alerts();
     this.links = make("p", { class: "links" });
     this.links.hidden = true;
@@ -107,7 +107,7 @@ class Watched {
   ended(runs) {
     const each = runs.map(({ id, modelId }) =>
       make("a", { href: `#execution/${encodeURIComponent(id)}` }, visible(modelId)));
-    this.links.replaceChildren("Read whole: ", ...each.flatMap((link, i) => (i ? [", ", link] : [link])));
+    this.links.replaceChildren("Read in full: ", ...each.flatMap((link, i) => (i ? [", ", link] : [link])));
     if (runs.length === 2) {
       const [first, second] = runs.map(({ id }) => encodeURIComponent(id));
       this.links.append(" · ", make("a", { href: `#compare/${first}/${second}` }, "Compare the two"));

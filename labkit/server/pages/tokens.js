@@ -20,7 +20,7 @@ class Tokens {
     this.name = make("input", { required: true, maxlength: 100, autocomplete: "off" });
     this.days = make("input", { type: "number", min: 1, max: 3650, value: DAYS, required: true });
     this.scopes = SCOPES.map(([value, details]) => tick(value, [details], { value, checked: value === "read" }));
-    this.workspaces = me.workspaces.map(({ name, role }) => tick(visible(name), [`you are ${role}`], { value: name }));
+    this.workspaces = me.workspaces.map(({ name, role }) => tick(visible(name), [`you are ${role === "admin" ? "an" : "a"} ${role}`], { value: name }));
     this.trouble = alerts();
     this.made = make("div", { role: "status" });
     this.list = make("ul", { class: "tokens" });
@@ -29,13 +29,13 @@ class Tokens {
   async shown() {
     const form = make("form", { class: "token", onsubmit: (event) => this.make(event) },
       make("h2", {}, "Make a token"),
-      field("Name", this.name, "What it is for."), field("Days it holds", this.days),
-      group("It may", this.scopes), group("Only in", this.workspaces, "No workspace ticked: in all of yours."),
+      field("Name", this.name, "What it is for."), field("Days until it ends", this.days),
+      group("It may", this.scopes), group("Only in", this.workspaces, "Tick none, and it reaches all of yours."),
       this.trouble, make("button", { class: "main" }, "Make it"), this.made);
     await this.read();
     const element = make("div", {},
       make("h1", {}, "Tokens"),
-      make("p", {}, "A script sends one as ", make("code", {}, "Authorization: Bearer lk_…"), " and is you, as far as the token reaches."),
+      make("p", {}, "A script that sends ", make("code", {}, "Authorization: Bearer lk_…"), " acts in your name, as far as the token allows."),
       form, make("h2", {}, "Your tokens"), this.list);
     return { title: "Tokens", element };
   }
@@ -54,8 +54,8 @@ class Tokens {
     try {
       say(this.trouble, "");
       const { told } = await ask("POST", "/tokens", body);
-      const shown = make("input", { readonly: true, value: told.token, class: "secret" });
-      this.made.replaceChildren(field("The token, shown only now", shown, "Keep it where only your script reads it."));
+      const shown = make("textarea", { readonly: true, rows: 2, class: "secret" }, told.token);
+      this.made.replaceChildren(field(`The token “${visible(told.name)}”, shown only now`, shown, "Keep it where only your script reads it."));
       shown.focus();
       shown.select();
       this.name.value = "";
@@ -67,7 +67,7 @@ class Tokens {
 
   item(one) {
     const over = one.revokedAt || new Date(one.expiresAt) < new Date();
-    const state = one.revokedAt ? `revoked ${moment(one.revokedAt)}` : `${over ? "ended" : "holds until"} ${moment(one.expiresAt)}`;
+    const state = one.revokedAt ? `revoked ${moment(one.revokedAt)}` : `${over ? "ended" : "ends"} ${moment(one.expiresAt)}`;
     const where = one.workspaces ? one.workspaces.join(", ") : "all your workspaces";
     const revoke = make("button", { type: "button", class: "danger", "aria-label": `Revoke ${visible(one.name)}` }, "Revoke");
     revoke.addEventListener("click", () => this.revoke(one.id));

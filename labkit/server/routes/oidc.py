@@ -30,10 +30,16 @@ router = APIRouter(prefix="/auth/oidc", tags=["auth"])
 PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<title>Not logged in - labkit</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Not logged in · labkit</title>
+<link rel="icon" href="/page/icon.svg">
+<link rel="stylesheet" href="/page/page.css">
+<header><span class="brand">labkit</span></header>
+<main>
 <h1>You are not logged in</h1>
-<p>{detail}</p>
+<p class="trouble">{detail}</p>
 <p><a href="/">Back to labkit</a></p>
+</main>
 </html>
 """
 

@@ -89,7 +89,7 @@ class Asked:
         if model is None:
             self.stop("stopped by a caller")
         else:
-            self._launch.stop_model(model, "a caller asked for it", abort=True)
+            self._launch.stop_model(model, "a user asked for it", abort=True)
 
     def _drive(self, driving: ExitStack) -> None:
         with driving:
