@@ -19,7 +19,7 @@ ROWS_03_which_model := -p rows 40 -p report_path ../build/notebooks/which_model.
 WHOLE := browser cli docs faults plan report run security server/accounts server/executions server/oidc server/streams \
 	server/test_* store test_lab.py test_second_try.py test_traceback_summary.py weights widgets
 HUNDREDS := charts/test_same_numbers.py engine/test_refusal_worlds.py stats/test_coverage.py test_false_claims.py \
-	verdict/test_sentences.py
+	verdict/test_false_differences.py verdict/test_sentences.py
 # Tests start hundreds of interpreters: what they import is compiled once, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
