@@ -5,7 +5,7 @@
 # says so ("rerun test summary info"): one that needed it twice in five runs is mended, or moved to `make soak`.
 #
 # `make quick` is for every save: the first part without the rooms that start servers, processes or whole runs, and
-# without the files that ask hundreds of studies or of worlds.
+# without the files that ask hundreds of studies, of worlds or of figures.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,9 +16,9 @@ AGAIN := --reruns 1 --rerun-show-tracebacks
 PAIRS := -m "browser and not alone and not soak" -n 2 --dist worksteal $(AGAIN)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 ROWS_03_which_model := -p rows 40 -p report_path ../build/notebooks/which_model.html
-WHOLE := browser cli docs faults plan report run security server/accounts server/executions server/oidc server/streams \
+WHOLE := browser cli docs faults plan providers/test_certificates.py report run security server/accounts server/executions server/oidc server/streams \
 	server/test_* store test_lab.py test_second_try.py test_traceback_summary.py weights widgets
-HUNDREDS := charts/test_same_numbers.py engine/test_refusal_worlds.py stats/test_coverage.py test_false_claims.py \
+HUNDREDS := charts/test_large_charts.py charts/test_same_numbers.py engine/test_refusal_worlds.py stats/test_coverage.py test_false_claims.py \
 	verdict/test_false_differences.py verdict/test_sentences.py
 # Tests start hundreds of interpreters: what they import is compiled once, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
