@@ -1,4 +1,4 @@
-"""labkit.summary.pairwise: over many studies its intervals cover and its decisions err as often as they say."""
+"""labkit.summary.pairwise: over many studies intervals cover and decisions err as often as they say."""
 
 from __future__ import annotations
 
