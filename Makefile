@@ -4,18 +4,22 @@
 # then, one at a time, what is marked `alone`. One of the last two that fails is run once more, and the report
 # says so ("rerun test summary info"): one that needed it twice in five runs is mended, or moved to `make soak`.
 #
-# `make quick` is for every save: the first part without the rooms that start servers, processes or whole runs.
+# `make quick` is for every save: the first part without the rooms that start servers, processes or whole runs, and
+# without the files that ask hundreds of studies, of worlds or of figures.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest --durations=20
+# nbval, which one test starts for itself, has each process that runs tests import for seconds.
+PYTEST := $(BIN)/python -m pytest -p no:nbval --durations=20
 TOGETHER := -m "not alone and not browser and not soak" -n 3 --dist worksteal
 AGAIN := --reruns 1 --rerun-show-tracebacks
 PAIRS := -m "browser and not alone and not soak" -n 2 --dist worksteal $(AGAIN)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 ROWS_03_which_model := -p rows 40 -p report_path ../build/notebooks/which_model.html
-WHOLE := cli faults plan report run security server/accounts server/executions server/oidc server/streams server/test_* store \
-	test_lab.py weights widgets
+WHOLE := browser cli docs faults plan providers/test_certificates.py report run security server/accounts \
+	server/executions server/oidc server/streams server/test_* store test_lab.py test_second_try.py weights widgets
+HUNDREDS := charts/test_large_charts.py charts/test_same_numbers.py engine/test_refusal_worlds.py stats/test_coverage.py \
+	summary/test_pairwise_coverage.py test_false_claims.py verdict/test_false_differences.py verdict/test_sentences.py
 # Tests start hundreds of interpreters: what they import is compiled once, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -36,7 +40,7 @@ test: $(VENV)/.developer lint
 
 quick: $(VENV)/.developer
 	$(BIN)/ruff check .
-	$(PYTEST) $(TOGETHER) $(WHOLE:%='--ignore-glob=tests/%')
+	$(PYTEST) $(TOGETHER) $(patsubst %,'--ignore-glob=tests/%',$(WHOLE) $(HUNDREDS))
 
 soak: $(VENV)/.developer lint
 	$(BIN)/labkit pull smollm2-135m gemma-3-270m

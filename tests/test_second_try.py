@@ -47,8 +47,8 @@ def tried(commands: list[list[str]], pytester: pytest.Pytester) -> Try:
     def run(command: int, mark: str, failures: int) -> pytest.RunResult:
         place = pytester.mkdir("tests")
         (place / "test_one.py").write_text(TEST.format(mark=mark, failures=failures))
-        # Without other processes and without nbval, which has no part in this: both take seconds to begin.
-        return pytester.runpytest_subprocess(*commands[command], "-n0", "-pno:nbval")
+        # Without other processes, which take seconds to begin.
+        return pytester.runpytest_subprocess(*commands[command], "-n0")
 
     return run
 

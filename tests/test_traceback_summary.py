@@ -8,9 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from labkit.errors import DefinitionError
 
@@ -27,6 +25,8 @@ mine("local/smolm2-135m")
 @pytest.fixture
 def run(here: Path) -> Run:
     """Runs cells in a kernel, after `import labkit as lk`; gives the errors they show, without colours."""
+    import nbformat  # takes seconds, which whoever only collects is spared
+    from nbclient import NotebookClient
 
     def run(*sources: str) -> list[str]:
         cells = [nbformat.v4.new_code_cell(source) for source in ("import labkit as lk", *sources)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 
-import pandas as pd
 import plotly.graph_objects as go
 import plotly.io
 import pytest
@@ -16,7 +15,6 @@ from labkit.errors import DefinitionError
 PER_MODEL = [charts.cost_latency, charts.latency, charts.ttft, charts.scores, charts.tokens_cost]
 ALL = [*PER_MODEL, charts.cost_parts, charts.drift, charts.frontier, charts.slices, charts.speed]
 every_chart = pytest.mark.parametrize("chart", ALL, ids=lambda chart: chart.__name__)
-per_model = pytest.mark.parametrize("chart", PER_MODEL, ids=lambda chart: chart.__name__)
 
 HOSTILE = [
     "x/<img src=x onerror=alert(1)>",
@@ -65,20 +63,6 @@ def test_a_chart_takes_a_run_or_a_frame(chart, rows):
             return rows()
 
     assert _texts(chart(Run())) == _texts(chart(rows()))
-
-
-@per_model
-@pytest.mark.parametrize("number", [1, 2, 12, 16, 17, 40, 60])
-def test_n_and_units_are_told(chart, rows, number):
-    """The title says n, the axes have units, and no label is lost, with one model or sixty."""
-    found = chart(rows([f"openai/m{i}" for i in range(number)], prompts=["p", "q"]))
-    called = f"{number} model" if chart is charts.scores else f"{2 * number} combinations,"
-    assert f"of {called}" in found.layout.title.text
-    assert f"n = {number * 24:,} answers" in found.layout.title.text
-    across = found.layout.xaxis.title.text
-    assert any(unit in across for unit in ("(s", "(USD", "tokens", "mean over samples"))
-    drawn = _texts(found)
-    assert all(f'm{i}"' in drawn or f"m{i}<" in drawn or f"m{i}," in drawn for i in range(number))
 
 
 TOLD_APART = [chart for chart in ALL if chart is not charts.scores]
@@ -139,19 +123,6 @@ def test_a_model_keeps_its_colour_whatever_is_compared(rows):
     assert {trace.line.color for trace in charts.latency(frame, by="prompt").data if trace.name} == {
         "#7f7f7f"
     }
-
-
-@every_chart
-@pytest.mark.parametrize("number", [2, 12, 13, 40])
-def test_the_title_says_n_and_no_model_is_lost(chart, rows, number):
-    """With two models or forty, n stands in the title and each model's name in the figure."""
-    found = chart(rows([f"openai/m{i}" for i in range(number)]))
-    assert f"n = {number * 12:,} answers" in found.layout.title.text
-    drawn = _texts(found)
-    assert all(
-        f'm{i}"' in drawn or f"m{i}<" in drawn or f"m{i}," in drawn or f"m{i} (" in drawn
-        for i in range(number)
-    )
 
 
 @every_chart
@@ -254,17 +225,6 @@ def test_exported_html_has_no_element_from_data(chart, rows):
     clean.feed(plotly.io.to_html(chart(rows(["openai/b"])), include_plotlyjs=False))
     dirty.feed(plotly.io.to_html(chart(rows([HOSTILE[2]], prompts=[HOSTILE[2]])), include_plotlyjs=False))
     assert dirty.tags == clean.tags
-
-
-@every_chart
-def test_many_rows_are_drawn_as_aggregates(chart, rows):
-    """A hundred thousand rows weigh no more than 300 kB."""
-    small = rows([f"openai/m{i}" for i in range(4)])
-    large = pd.concat([small] * 2100, ignore_index=True)
-    large["latency_s"] += large.index / len(large)
-    large["ttft_s"] = large["latency_s"] / 3
-    assert len(large) > 100_000
-    assert len(plotly.io.to_html(chart(large), include_plotlyjs=False)) < 300_000
 
 
 @pytest.mark.alone

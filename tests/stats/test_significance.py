@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -43,6 +45,13 @@ def test_the_sign_test_is_a_binomial_test(differences):
     assert found.first + found.second + found.neither == len(differences)
 
 
+@pytest.fixture
+def without_collections(monkeypatch):
+    """Theirs collects garbage at each call, which takes long in a process that holds all tests."""
+    monkeypatch.setattr(gc, "collect", lambda: 0)
+
+
+@pytest.mark.usefixtures("without_collections")
 @settings(max_examples=15, deadline=None)
 @given(p_values)
 def test_holm_and_benjamini_hochberg_are_statsmodels(values):
