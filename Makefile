@@ -42,6 +42,7 @@ quick: $(VENV)/.developer
 	$(BIN)/ruff check .
 	$(PYTEST) $(TOGETHER) $(patsubst %,'--ignore-glob=tests/%',$(WHOLE) $(HUNDREDS))
 
+soak: PYTEST += --hypothesis-profile=at-random
 soak: $(VENV)/.developer lint
 	$(BIN)/labkit pull smollm2-135m gemma-3-270m
 	$(PYTEST) $(TOGETHER)

@@ -219,7 +219,10 @@ def _is_idna(host: str) -> bool:
         host.encode().decode("idna")
     except UnicodeError:
         return False
-    return True
+    # Beside one encoded label some readers hold all the others to the rules of such names.
+    return "xn--" not in host or not any(
+        "_" in label or (label[2:4] == "--" and not label.startswith("xn--")) for label in host.split(".")
+    )
 
 
 def _address(host: str) -> Address | None:

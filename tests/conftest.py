@@ -15,8 +15,11 @@ from hypothesis import HealthCheck, settings
 
 KEY_WORDS = ("API_KEY", "TOKEN", "SECRET")
 
-# How long an example takes is no property: several tests share the machine.
-settings.register_profile("labkit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes is no property: several tests share the machine. The same change is judged by the
+# same examples, wherever it is; new ones are looked for by `make soak`.
+_always: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("labkit", derandomize=True, **_always)
+settings.register_profile("at-random", derandomize=False, **_always)
 settings.load_profile("labkit")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labkit.endpoints import addresses_of, check_base_url, is_loopback, is_own_host
@@ -402,6 +402,9 @@ def test_a_normal_form_is_its_own_normal_form(url):
         max_size=8,
     )
 )
+@example(["xn--a", "_"])
+@example([".xn--bcher-kva", ".a_b.c"])
+@example([".xn--bcher-kva", ".ab--c.d"])
 def test_every_reader_reads_the_host_that_was_judged(pieces):
     """What is taken is one host and one port to us, to httpx2, and to yarl, under which aiohttp connects."""
     import httpx2
