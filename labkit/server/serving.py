@@ -7,7 +7,6 @@ does not know routes.
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import socket
 import sys
@@ -18,6 +17,7 @@ from functools import partial
 import uvicorn
 from sqlalchemy import select
 
+from labkit.engine import gc_freeze
 from labkit.errors import DefinitionError, RunBusy
 from labkit.lab import Lab
 from labkit.paths import shown
@@ -54,7 +54,7 @@ def serve(settings: Settings, *, said: Callable[[str], None]) -> None:
             with contextlib.suppress(KeyboardInterrupt):  # it ended in good order
                 _serve(settings, taken)
         else:
-            _keep_what_is_loaded()
+            gc_freeze.freeze_for_good()
             Workers(partial(_work, settings, taken), settings.workers).run()
 
 
@@ -78,15 +78,9 @@ def _serve(settings: Settings, taken: socket.socket, began: Callable[[], None] =
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    _keep_what_is_loaded()
+    gc_freeze.freeze_for_good()
     began()
     uvicorn.Server(config).run(sockets=[taken])
-
-
-def _keep_what_is_loaded() -> None:
-    """It stays until the end: the garbage collector need not walk it while requests wait, nor, for half a
-    second, as the process ends."""
-    gc.freeze()
 
 
 def _log_to_stderr() -> None:

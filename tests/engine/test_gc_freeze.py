@@ -113,6 +113,22 @@ def test_who_froze_objects_is_left_alone() -> None:
         gc.unfreeze()
 
 
+def test_what_is_frozen_for_good_is_not_even_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process that froze what it had for good a run neither freezes nor gives back anything."""
+    monkeypatch.setattr(gc_freeze, "_is_for_good", False)
+    gc_freeze.freeze_for_good()
+    try:
+        frozen = gc.get_freeze_count()
+        young: list[list[int]] = [[] for _ in range(frozen)]
+        with monkeypatch.context() as counted:
+            counted.delattr(gc, "get_freeze_count")
+            with gc_freeze.frozen():
+                pass
+        assert frozen / 2 < gc.get_freeze_count() < frozen + len(young) / 2
+    finally:
+        gc.unfreeze()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing to fork with")
 def test_a_forked_child_begins_as_if_there_were_no_run() -> None:
     """What the parent froze for its run is walked again in a child."""
