@@ -21,6 +21,6 @@ class HttpProtocol(H11Protocol):
             answer = Problem(400, "The request is not HTTP/1.1 that can be read. Send another.").response()
             headers = [*answer.raw_headers, (b"connection", b"close")]
             head = h11.Response(status_code=answer.status_code, headers=headers, reason=b"Bad Request")
-            for event in (head, h11.Data(data=answer.body), h11.EndOfMessage()):
+            for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
