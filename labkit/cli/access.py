@@ -40,7 +40,7 @@ def add_token(
     from labkit.server.accounts import tokens as kept
 
     with opened(path, database) as state, state.writing() as rows:
-        owner = accounts.user(rows, user)
+        owner = accounts.able(rows, user)
         token, secret = kept.add(
             rows, owner, name=name, scopes=scopes, workspaces=in_workspaces or None, days=days
         )

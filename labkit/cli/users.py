@@ -76,7 +76,7 @@ def change_password(name: str, password_file: Path | None, path: str | None, dat
 
     with opened(path, database) as state:
         with state.reading() as rows:
-            accounts.user(rows, name)
+            accounts.able(rows, name)
         password, is_ours = _password(password_file)
         kept = passwords.hashed(password)
         with state.writing() as rows:

@@ -131,12 +131,13 @@ def _told(fault: Mapping[str, Any]) -> str:
 
 
 async def _http(request: Request, error: Any) -> JSONResponse:
+    allowed = ", ".join(_methods(request)) if error.status_code == 405 else ""
     words = {
         404: "There is nothing at this address. The page is at /; /api/v1/openapi.json lists the rest.",
-        405: f"{request.method} is not possible at this address.",
+        405: f"{request.method} is not possible at this address. It takes {allowed}.",
     }
     told = words.get(error.status_code, f"{str(error.detail).rstrip('.')}.")
-    headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else error.headers
+    headers = {"Allow": allowed} if error.status_code == 405 else error.headers
     return Problem(error.status_code, told, headers=headers).response()
 
 

@@ -23,6 +23,7 @@ from labkit.lab import Lab
 from labkit.paths import shown
 from labkit.server.accounts import first_admin, signing_keys
 from labkit.server.app import make_app
+from labkit.server.http_protocol import HttpProtocol
 from labkit.server.routes import runs
 from labkit.server.service import Service
 from labkit.server.settings import LOCK, Settings
@@ -74,6 +75,7 @@ def _serve(settings: Settings, taken: socket.socket, began: Callable[[], None] =
     config = uvicorn.Config(
         make_app(service),
         lifespan="on",
+        http=HttpProtocol,
         ws="none",
         access_log=False,  # the service has its own, without queries
         log_level="warning",

@@ -116,6 +116,14 @@ def test_users_are_listed_and_disabled(call: Call) -> None:
     assert "lab 2: viewer" in call("users", "list").stdout
 
 
+def test_who_is_disabled_gets_neither_password_nor_token(call: Call) -> None:
+    """Both would be of no use: the command fails and says so."""
+    call("users", "add", "ada")
+    call("users", "disable", "ada")
+    for args in (("users", "passwd", "ada"), ("tokens", "add", "ada", "--name", "ci", "--scope", "read")):
+        call(*args, fails="ada is disabled, for good")
+
+
 def test_tokens_are_made_listed_and_revoked(call: Call) -> None:
     """A token alone stands on stdout, so that a script can keep it; the list has no secret."""
     call("users", "add", "ada")

@@ -17,6 +17,7 @@ import labkit as lk
 from labkit.server.accounts import accounts, passwords, sessions
 from labkit.server.accounts.access_tokens import Claims
 from labkit.server.app import make_app
+from labkit.server.http_protocol import HttpProtocol
 from labkit.server.service import Service
 from labkit.server.settings import Settings
 
@@ -95,7 +96,12 @@ def running(folder: Path, models: Sequence[lk.Model] = (), **settings: Any) -> I
         service = Service(Settings(lab=path, port=port, **settings), lk.Lab(path, models=list(models)))
         people(service)
         config = uvicorn.Config(
-            make_app(service), lifespan="on", log_level="warning", ws="none", access_log=False
+            make_app(service),
+            lifespan="on",
+            http=HttpProtocol,
+            log_level="warning",
+            ws="none",
+            access_log=False,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})

@@ -78,6 +78,12 @@ def test_a_wrong_filter_is_told(served: Running, query: str) -> None:
     assert query.partition("=")[0] in answer.json()["detail"]
 
 
+def test_a_status_that_none_can_have_is_told_in_words(served: Running) -> None:
+    """What a status may be is listed, not given as a pattern."""
+    detail = served.ask("GET", "/executions?status=odd").json()["detail"]
+    assert detail == "status: has to be 'pending', 'running', 'completed', 'failed' or 'cancelled'."
+
+
 def test_other_workspaces_are_not_in_it(served: Running) -> None:
     """One sees the executions of one's own workspaces only, in the list and by id."""
     (theirs,) = served.execute("secret", "scripted/echo", as_="otto")

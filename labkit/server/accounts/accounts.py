@@ -85,6 +85,14 @@ def user(rows: Rows, name: str) -> User:
     return found
 
 
+def able(rows: Rows, name: str) -> User:
+    """The user of that name, who may log in. Raises `Unknown`, and `DefinitionError` of a disabled one."""
+    found = user(rows, name)
+    if found.disabled_us is not None:
+        raise DefinitionError(f"{name} is disabled, for good. Add another user: labkit serve users add NAME")
+    return found
+
+
 def users(rows: Rows) -> list[tuple[User, list[tuple[str, str]]]]:
     """All users by name, each with its workspaces and its role there."""
     found: dict[str, tuple[User, list[tuple[str, str]]]] = {
@@ -97,7 +105,7 @@ def users(rows: Rows) -> list[tuple[User, list[tuple[str, str]]]]:
 
 def set_password(rows: Rows, name: str, password_hash: str) -> None:
     """Another password for a user, and the end of all its log-ins. Its tokens go on."""
-    changed = user(rows, name)
+    changed = able(rows, name)
     changed.password_hash = password_hash
     sessions.end_all(rows, changed.id)
     audit.note(rows, "password changed", None, of=name)

@@ -52,7 +52,8 @@ def _form(scope: Scope, headers: Headers) -> str:
     form = headers.get("content-type", "").partition(";")[0].strip().lower()
     if form == JSON or (form == FORM and scope["path"] in FORM_PATHS):
         return form
-    raise Problem(415, f"The body has to be JSON. Send it with Content-Type: {JSON}.")
+    forms = f"{JSON} or {FORM}" if scope["path"] in FORM_PATHS else JSON
+    raise Problem(415, f"The body is not of a kind that is read here. Send it with Content-Type: {forms}.")
 
 
 async def _whole(receive: Receive) -> bytes | None:

@@ -38,7 +38,7 @@ def executions(
     model_id: str | None = None,
     user_id: str | None = None,
     run_id: str | None = None,
-    status: Annotated[str | None, Query(pattern="^(pending|running|completed|failed|cancelled)$")] = None,
+    status: shapes.Status | None = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> JSONResponse:

@@ -88,6 +88,16 @@ def test_roles_change_and_end(service: Service) -> None:
     assert [note.detail and note.detail.get("role") for note in by_otto] == ["member", "viewer", None]
 
 
+def test_who_is_disabled_gets_nothing_new(service: Service) -> None:
+    """Another password or a token for one who may not log in any more is refused in words."""
+    with service.state.writing() as rows:
+        accounts.disable(rows, "vic")
+        with pytest.raises(DefinitionError, match="vic is disabled, for good"):
+            accounts.able(rows, "vic")
+        with pytest.raises(DefinitionError, match="vic is disabled, for good"):
+            accounts.set_password(rows, "vic", "hash")
+
+
 def test_the_first_admin_by_variables(state: State, tmp_path: Path) -> None:
     """Two variables make an admin of `default` once; who is there already keeps password and role."""
     file = tmp_path / "password"

@@ -156,7 +156,8 @@ def test_forms_are_for_the_log_in_alone(probe: TestClient) -> None:
     """The log-in takes a form; a form with files is not one it takes."""
     form = {"username": "ada", "password": "not it"}
     problem(probe.post("/api/v1/auth/login", data=form), 401)
-    problem(probe.post("/api/v1/auth/login", files={"username": b"ada"}), 415)
+    told = problem(probe.post("/api/v1/auth/login", files={"username": b"ada"}), 415)
+    assert told.endswith("Content-Type: application/json or application/x-www-form-urlencoded.")
     assert problem(probe.post("/api/v1/auth/login", data={"username": "ada"}), 422) == "password: is missing."
 
 

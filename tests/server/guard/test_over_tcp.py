@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,35 @@ def test_heads_that_mislead_are_refused(connection: socket.socket, head: bytes) 
     """Heads with two hosts, none, or one that is not ours, or with a false length are 400 or 421."""
     connection.sendall(head)
     assert answer(connection)[:13] in ("HTTP/1.1 400 ", "HTTP/1.1 421 ")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"garbage\r\n\r\n",
+        b"GET /api/v1/providers HTTP/1.1\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nno length\r\n",
+    ],
+)
+def test_what_is_no_http_is_a_problem_too(connection: socket.socket, sent: bytes) -> None:
+    """Bytes that no application sees are answered by 400 as a problem, and the connection ends."""
+    connection.sendall(sent)
+    head, _, body = answer(connection).partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 400 ")
+    assert "content-type: application/problem+json" in head
+    assert json.loads(body)["detail"] == "The request is not HTTP/1.1 that can be read. Send another."
+
+
+def test_what_is_no_http_after_an_answer_troubles_nobody(
+    connection: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Bytes that go wrong after the answer end their connection, without a second answer or a traceback."""
+    connection.sendall(HEAD.replace(b"json", b"xml") + b"Transfer-Encoding: chunked\r\n\r\n")
+    first = connection.recv(65_536).decode()
+    assert first.startswith("HTTP/1.1 415 ")
+    connection.sendall(b"no length\r\n")
+    assert "HTTP/1.1" not in answer(connection)
+    assert [one.getMessage() for one in caplog.records if one.exc_info] == []
 
 
 PATHS = [b"/api/v1//providers", b"/api/v1/providers/", b"/api/v1/../v1/providers", b"//api/v1/providers"]
