@@ -157,8 +157,8 @@ async def _definition(request: Request, error: Any) -> JSONResponse:
 
 
 async def _store(request: Request, error: Any) -> JSONResponse:
-    log.warning("The lab could not be read or written: %s", error)
-    return unavailable(f"The lab cannot be read or written now: {error}").response()
+    log.warning("%s", error)
+    return unavailable(str(error)).response()
 
 
 async def _state(request: Request, error: Any) -> JSONResponse:

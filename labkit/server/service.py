@@ -65,6 +65,7 @@ class Service:
         self.board = Board(self.state, holding=holding, rebuilt=self.runs)
         self.asked: dict[str, Going] = {}
         """The runs that this process drives, by id."""
+        self._lab_file: tuple[int, int] | None = None
         self.closing = False
         """New work is refused: the process ends."""
         self._admitting: set[object] = set()
@@ -80,6 +81,14 @@ class Service:
         """Raise 503 where new work is refused."""
         if self.closing:
             raise unavailable("The service is restarting. Ask again in a moment.")
+        there = _identity(self.settings.lab)
+        if self._lab_file is None:
+            self._lab_file = there
+        elif there != self._lab_file:  # what is answered now would go into another file
+            raise unavailable(
+                f"The lab {self.settings.lab.name} was moved or replaced while it is served. "
+                "Put it back where it was, or restart the service."
+            )
 
     @contextmanager
     def admitting(self) -> Iterator[None]:
@@ -153,6 +162,15 @@ class Service:
             for row in rows
             for prompt, text in [self.index.whole(row)]
         ]
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file it is, wherever it is moved to; None: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 async def _of(request: Request) -> Service:

@@ -209,6 +209,18 @@ def test_replay_stays_within_what_one_may_read(served: Running) -> None:
     assert len(served.service.lab.models["scripted/echo"].client.asked) == 2
 
 
+def test_a_token_that_may_not_read_replays_nothing(served: Running) -> None:
+    """A replay reads: a token for asking alone is refused it, in words, and asks afresh."""
+    served.execute("hi", "scripted/echo")
+    made = served.ask("POST", "/tokens", json={"name": "asks", "scopes": ["execute"], "days": 1}).json()
+    shown = {"Authorization": f"Bearer {made['token']}"}
+    body = {"prompt": "hi", "model_ids": ["scripted/echo"]}
+    refused = served.ask("POST", "/execute", as_=None, headers=shown, json={**body, "replay": True})
+    assert (refused.status_code, "reads earlier answers" in refused.json()["detail"]) == (403, True)
+    assert served.ask("POST", "/execute", as_=None, headers=shown, json=body).status_code == 200
+    assert len(served.service.lab.models["scripted/echo"].client.asked) == 2
+
+
 def test_stream_in_the_body_alone_does_not_stream(served: Running) -> None:
     """`stream: true` without `Accept: text/event-stream` is answered with an array."""
     assert served.execute("hi", "scripted/echo", stream=True)[0]["output"] == "hi"
@@ -271,6 +283,20 @@ def test_a_stopped_run_keeps_its_text(tmp_path: Path, echo: Callable[..., Any]) 
         assert run["status"] == "cancelled"
         assert words.startswith(run["output"][:20])
         assert run["output"]
+
+
+def test_a_lab_that_was_moved_away_takes_no_work(served: Running) -> None:
+    """Nothing is asked while another file, or none, is where the lab was; put back, it goes on."""
+    path = served.service.settings.lab
+    served.execute("hi", "scripted/echo")
+    served.service.lab.store.fold()
+    served.execute("hi", "scripted/echo")
+    away = path.rename(path.with_name("away.duckdb"))
+    refused = served.ask("POST", "/execute", json={"prompt": "hi", "model_ids": ["scripted/echo"]})
+    assert (refused.status_code, "moved or replaced" in refused.json()["detail"]) == (503, True)
+    assert len(served.service.lab.models["scripted/echo"].client.asked) == 2
+    away.rename(path)
+    served.execute("hi", "scripted/echo")
 
 
 def test_what_is_sent_is_running(tmp_path: Path, echo: Callable[..., Any]) -> None:

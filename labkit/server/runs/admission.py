@@ -77,6 +77,12 @@ def admit(service: Service, who: Principal, wanted: Wanted, *, key: str | None, 
     Raises `Problem`, `DefinitionError` and `StoreError`; then nothing was asked.
     """
     who.check("execute", wanted.workspace)
+    if wanted.replay and not who.may("read", wanted.workspace):
+        raise Problem(
+            403,
+            "A replay reads earlier answers, and this token's scope lets it read none. "
+            "Leave replay out, or use a token that may read.",
+        )
     with service.admitting():
         return _admit(service, who, wanted, key=key, route=route)
 

@@ -8,6 +8,7 @@ once where another writes. It does not know what the rows mean.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import sqlite3
@@ -32,6 +33,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from labkit.errors import StoreError
 from labkit.server.state.address import Address
 from labkit.store import network_file_system
+
+log = logging.getLogger("labkit.server")
 
 BUSY_S = 10
 """How long a transaction waits for others, and for PostgreSQL to answer."""
@@ -115,8 +118,13 @@ class State:
         except (DBAPIError, NoConnectionLeft) as error:
             if isinstance(error, _OURS):
                 raise
+            # Who asks over HTTP is told this too: it says nothing of where the state is.
+            why = _words(error)
+            if "connection to server" in why:  # and where that is
+                log.warning("The service's state %s does not answer: %s.", self.shown, why)
+                why = "its database does not answer"
             raise StoreError(
-                f"The service's state {self.shown} cannot be read or written now: {_words(error)}. "
+                f"The service's state cannot be read or written now: {why}. "
                 "Try again; if it stays so, look what holds it and whether its disk is full."
             ) from None
 
@@ -125,7 +133,7 @@ class State:
         """This process's threads wait here in a queue: SQLite's own waiting looks again only now and then."""
         if not self._turn.acquire(timeout=BUSY_S):
             raise StoreError(
-                f"The service's state {self.shown} was written by others for more than {BUSY_S} s. Try again."
+                f"The service's state was written by others for more than {BUSY_S} s. Try again."
             )
         try:
             yield
