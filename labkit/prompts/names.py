@@ -36,6 +36,7 @@ def name_faults(name: object, *, what: str = "prompt") -> list[str]:
         ("/" in name or "\\" in name, "holds '/' or '\\'"),
         ("@" in name, "holds '@', which separates a name from its version"),
         (".." in name or name.startswith((".", "-", "~")), "begins with '.', '-' or '~', or holds '..'"),
+        # Of a longer one, which is refused already, the beginning will do.
         (any(map(_unprintable, name[: LONGEST + 1])), "holds characters that cannot be seen"),
         (name.partition(".")[0].casefold() in _DEVICES, "is the name of a device on Windows"),
     )

@@ -87,7 +87,7 @@ class Service:
         elif there != self._lab_file:  # what is answered now would go into another file
             raise unavailable(
                 f"The lab {self.settings.lab.name} was moved or replaced while it is served. "
-                "Put it back where it was, or restart the service."
+                "Stop the service, put the lab back with the .wal that was beside it, and start again."
             )
 
     @contextmanager
