@@ -104,16 +104,28 @@ class Scheduler:
         stopped = any(queue.stopped for queue in queues) or not queues
         return stopped and sum(len(queue.queued) for queue in queues) < _HELD
 
-    def _enter(self, job: Job, now: float) -> None:
+    def follow(self, call: Call | None, jobs: Iterable[Job]) -> None:
+        """Take the jobs that follow the answer of `call`, ahead of others: what was set aside for them is
+        theirs before anybody else can have it."""
+        if call is not None and call.holds_usd is not None:
+            self._budget.free(*call.holds_usd)
+            call.holds_usd = ()
+        for job in jobs:
+            self._enter(job, perf_counter(), first=True)
+
+    def _enter(self, job: Job, now: float, *, first: bool = False) -> None:
         queue = self.queues.get(job.cell.model)
         if queue is None:
             raise ValueError(f"a job for {job.cell.model}, which is none of this run's models")
         call = Call(job, queue.model, now)
         self._entered(job)
-        queue.costs = queue.costs or call.worst_usd != 0
+        queue.costs = queue.costs or not call.is_free
         refused = queue.stopped or self._unpriced(call)
         if refused is not None:
             self._end(call, refused)
+        elif first:
+            self._reserve(queue, call)
+            queue.queued.appendleft(call)
         else:
             queue.queued.append(call)
 
@@ -153,8 +165,7 @@ class Scheduler:
                 and wait_s > _NO_WAIT_S
             ):
                 call = queue.queued.popleft()
-                if call.reserved_usd:
-                    self.settle(call, 0.0)
+                self._free(call)
                 why = queue.circuit.why if queue.circuit.reopens_at is not None else "RateLimited"
                 message = f"{queue.model.id} may be asked again in {wait_s:,.1f} s; fail_fast does not wait."
                 self._end(call, Stopped(why, message))
@@ -176,10 +187,21 @@ class Scheduler:
 
     def _reserve(self, queue: ModelQueue, call: Call) -> bool:
         worst_usd = _bound_usd(queue, call)
-        if not self._budget.reserve(worst_usd):
+        later_usd = call.job.later_usd if call.holds_usd is None else ()
+        if not self._budget.reserve(worst_usd, *later_usd):
             return False
         call.reserved_usd = worst_usd
+        if call.holds_usd is None:
+            call.holds_usd = call.job.later_usd
         return True
+
+    def _free(self, call: Call) -> None:
+        """It is not sent any more: nothing is set aside for it and for what would follow."""
+        if call.reserved_usd:
+            self.settle(call, 0.0)
+        if call.holds_usd is not None:
+            self._budget.free(*call.holds_usd)
+            call.holds_usd = ()
 
     # -- money -----------------------------------------------------------------------------------
 
@@ -214,7 +236,7 @@ class Scheduler:
         elif not self._budget.in_flight:
             stopped = Stopped(
                 "BudgetExhausted",
-                f"{self._budget.lacking(_bound_usd(queue, queue.queued[0]))}{_overrun_in_words(queue)}",
+                f"{self._budget.lacking(_needs_usd(queue, queue.queued[0]))}{_overrun_in_words(queue)}",
             )
             self._short = None
             for costly in [queue for queue in self.queues.values() if queue.costs]:
@@ -234,13 +256,17 @@ class Scheduler:
             if call.timer is not None:
                 call.timer.cancel()
                 call.timer = None
-            if call.reserved_usd:
-                self.settle(call, 0.0)
+            self._free(call)
             self._end(call, stopped)
 
 
 def _bound_usd(queue: ModelQueue, call: Call) -> float:
     return 0.0 if call.worst_usd is None else queue.overrun.bound_usd(call.worst_usd)
+
+
+def _needs_usd(queue: ModelQueue, call: Call) -> float:
+    """What has to be set aside before it can be sent."""
+    return _bound_usd(queue, call) + (sum(call.job.later_usd) if call.holds_usd is None else 0.0)
 
 
 def _overrun_in_words(queue: ModelQueue) -> str:

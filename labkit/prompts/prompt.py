@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from labkit import images
 from labkit.errors import DefinitionError
@@ -57,6 +57,8 @@ class Prompt:
     hash: str = field(init=False, compare=False)
     variables: tuple[str, ...] = field(init=False, compare=False)
     """The names it uses, in the order of their first use: system part first."""
+    steps: ClassVar[tuple[Any, ...]] = ()
+    """A chain has some; a prompt has none."""
     _user: Template = field(init=False, compare=False)
     _system: Template | None = field(init=False, compare=False)
     _front: tuple[Part, ...] = field(init=False, compare=False)
@@ -105,13 +107,12 @@ class Prompt:
 
         Raises `DefinitionError` naming all that is wrong in it.
         """
-        from labkit.prompts.files import read
+        from labkit.prompts.files import load
 
-        given = read(path)
-        try:
-            return cls(**given)
-        except DefinitionError as error:
-            raise DefinitionError(f"{fault} (file {os.fspath(path)!r})" for fault in error.faults) from None
+        found = load(path)
+        if not isinstance(found, Prompt):
+            raise DefinitionError(f"The file {os.fspath(path)!r} is a chain: use lk.Chain.load.")
+        return found
 
     def render(self, fields: Mapping[str, Any]) -> list[Message]:
         """The messages for one sample's fields: the system part if it is not blank, then one user turn.
@@ -148,6 +149,11 @@ class Prompt:
         return self._user.constants | (self._system.constants if self._system else frozenset())
 
     @property
+    def images(self) -> frozenset[str]:
+        """What it takes for images: the names of variables, "" for what it makes of them itself."""
+        return self._user.images | (self._system.images if self._system else frozenset())
+
+    @property
     def takes_row(self) -> bool:
         """Whether it uses the row as a whole."""
         return self._user.takes_row or (self._system is not None and self._system.takes_row)
@@ -155,6 +161,10 @@ class Prompt:
     def replace(self, **changes: Any) -> Prompt:
         """The same prompt with some fields changed."""
         return replace(self, **changes)
+
+    def within(self, blocks: Sequence[Block]) -> Prompt:
+        """The same prompt with `blocks` in front of its own."""
+        return self.replace(blocks=(*blocks, *self.blocks)) if blocks else self
 
     @property
     def is_plain(self) -> bool:

@@ -61,8 +61,14 @@ class RunFrames:
     progress: Progress | None
     _services: LabServices
 
-    def generations(self, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """One row per cell: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`.
+    def generations(
+        self, *, columns: Sequence[str] | None = None, steps: bool = False
+    ) -> pd.DataFrame:
+        """One row per answer: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`.
+
+        The row of a chain has its last step's text, cost and clocks of all its steps together, and where one
+        failed its name as `failed_step`. `steps=True` gives one row per request: of a chain each step, with its
+        own clocks and cost, `step` from 1 up, `step_name`, and in `parent_id` the step before it.
 
         Rows stand as they were planned, by sample, repeat, prompt and model, whatever was answered first.
 
@@ -76,7 +82,7 @@ class RunFrames:
         """
         store = self._services.store
         with store.one_opening():
-            frame = store.generations(run=self.run_id, columns=columns)
+            frame = store.generations(run=self.run_id, columns=columns, steps=steps)
             (told,) = store.table(GROWN, [self.run_id]).to_pylist()
             grown = {name: int(told[name]) for name in ("rows", "others")}
             frame.attrs |= {"labels": store.labels(), "grown": grown, "resumed": int(told["resumed"])}
