@@ -1,16 +1,15 @@
 """The design of an experiment: prompts × models × samples × repeats, and what each cell would send.
 
-Messages are rendered once per prompt and sample, hashed once per model. Of a chain, each step is a cell: those
-that several lines begin with are one, so a chain is a tree, whose later cells are told what they send once the
-step before them has answered. A design knows no store, no price and no clock: what is known already, what it
-costs and how it went are told elsewhere.
-"""
+Messages are rendered once per prompt and sample, hashed once per model. Of a chain, each step is a cell:
+those that several lines begin with are one, so a chain is a tree, whose later cells are told what they send
+once the step before them has answered. A design knows no store, no price and no clock: what is known already,
+what it costs and how it went are told elsewhere."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -25,6 +24,9 @@ from labkit.identity import RequestHasher, canonical_json
 from labkit.messages import unmarked
 from labkit.prompts import Chain, Prompt
 from labkit.records import Cell, Message, Request, Sample
+
+PLANNED = "s1:"
+"""How the `request_id` of a step begins whose request is not known yet."""
 
 
 class Place(NamedTuple):
@@ -88,16 +90,20 @@ class Design:
     """What is to be known of it before it is asked; no part of what it is."""
 
     def keep(self, chosen: Iterable[int]) -> Design:
-        """The same design with only these cells, by position; draws are counted anew. A chain is kept where its
-        last step is, with the steps before it."""
+        """The same design with only these cells, by position; draws are counted anew. A chain is kept where
+        its last step is, with the steps before it."""
         kept = {self.places[position].where for position in chosen}
-        last = [place for place in self.places if place.where in kept and self.is_last(place)]
+        return _sealed(self, self._whole(kept))
+
+    def _whole(self, kept: Container[tuple[Any, ...]]) -> list[Place]:
+        """The cells whose last step is `kept`, by where, and the steps before them."""
+        last = [place for place in self.places if self.is_last(place) and place.where in kept]
         wanted = {place.where for place in last}
         wanted |= {(*place.where[:3], place.line[:n]) for place in last for n in range(1, len(place.line))}
-        return _sealed(self, [place for place in self.places if place.where in wanted])
+        return [place for place in self.places if place.where in wanted]
 
-    def widen(self, wider: Design, chosen: Iterable[int]) -> Design:
-        """`wider` cut to its cells `chosen` (by position); cells that this design has keep their draws.
+    def widen(self, wider: Design, chosen: Container[tuple[Any, ...]]) -> Design:
+        """`wider` cut to its cells `chosen` (by where); cells that this design has keep their draws.
 
         `wider` begins with this design's prompts, models and samples, in their order. New cells that send
         a request of this design's get the draws after its own, so no stored answer serves two cells.
@@ -105,7 +111,7 @@ class Design:
         own = {place.where: place for place in self.places}
         seen = Counter(place.request_id for place in self.places)
         places = []
-        for place in (wider.places[position] for position in chosen):
+        for place in wider._whole(chosen):
             if place.where in own:
                 places.append(own[place.where])
                 continue
@@ -181,9 +187,12 @@ class Design:
                     raise StepFailed(step.name, f"step {step.name!r} cannot be read: {told:.300}") from None
         return found
 
-    def follow(self, place: Place, answers: Sequence[str], after: tuple[str, int]) -> tuple[Place, list[Message]]:
+    def follow(
+        self, place: Place, answers: Sequence[str], after: tuple[str, int]
+    ) -> tuple[Place, list[Message]]:
         """A later step as it is asked: the place with its request and draw, and what it sends. `answers` are
-        those of the steps before it, `after` the request and draw of the last of them. Raises `StepFailed`."""
+        those of the steps before it, `after` the request and draw of the last of them. Raises
+        `StepFailed`."""
         chain = self.prompts[place.prompt]
         given = self.values(place, answers)
         step = chain.steps[len(place.line) - 1]
@@ -232,7 +241,9 @@ class Design:
             repeat=place.repeat,
             request_id=place.request_id,
             draw=place.draw,
-            parent_id=None if before is None else self._id(run_id, place, place.line[:-1], len(place.line) - 1),
+            parent_id=None
+            if before is None
+            else self._id(run_id, place, place.line[:-1], len(place.line) - 1),
             step=len(place.line),
             step_name=self.step_name(place),
             user=user,
@@ -248,7 +259,14 @@ class Design:
 
     def _id(self, run_id: str, place: Place, line: Sequence[int], step: int) -> str:
         prompt, sample = self.prompts[place.prompt], self.dataset.samples[place.sample].id
-        where = [run_id, prompt.name, prompt.hash, *(self.models[m].id for m in line), sample, str(place.repeat)]
+        where = [
+            run_id,
+            prompt.name,
+            prompt.hash,
+            *(self.models[m].id for m in line),
+            sample,
+            str(place.repeat),
+        ]
         where += [str(step)] if step else []
         return "g1:" + hashlib.blake2b("\0".join(where).encode(), digest_size=16).hexdigest()
 
@@ -319,18 +337,23 @@ def _steps(
     first: msgspec.Raw,
     hashers: Sequence[RequestHasher],
 ) -> Iterator[Place]:
-    """The tree of one sample: what several lines begin with is one place. What a later step sends is not known
-    yet, so its `request_id` (`s1:`) is over all that decides it: the step, the sample, and what comes before."""
+    """The tree of one sample: what several lines begin with is one place. What a later step sends is not
+    known yet, so its `request_id` (`PLANNED`) is over all that decides it: the step, the sample, and what
+    comes before."""
     planned: dict[tuple[int, ...], str] = {}
     for position, step in enumerate(chain.steps):
-        used = {name: sample.values.get(name) for name in step.prompt.variables if name not in chain.sees(position)}
+        used = {
+            name: sample.values.get(name)
+            for name in step.prompt.variables
+            if name not in chain.sees(position)
+        }
         content = [*step.content, used, sample.fields if step.prompt.takes_row else None]
         for line in dict.fromkeys(line[: position + 1] for line in lines):
             if position == 0:
                 planned[line] = hashers[line[-1]].request_id(first)
             else:
                 decided = hashers[line[-1]].request_id([planned[line[:-1]], content])
-                planned[line] = "s1" + decided[2:]
+                planned[line] = PLANNED + decided.partition(":")[2]
             yield Place(p, line[-1], s, 0, planned[line], 0, line)
 
 

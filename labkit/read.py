@@ -72,7 +72,8 @@ BUILT_IN: dict[str, Reader] = {"json": read_json, "lines": read_lines}
 
 
 def name_of(reader: Reader) -> str:
-    """The name under which a reader is kept: of one of labkit's, `json`; of a function of yours, `parse()`."""
+    """The name under which a reader is kept: of one of labkit's, `json`; of a function of yours,
+    `parse()`."""
     for name, built_in in BUILT_IN.items():
         if reader is built_in:
             return name

@@ -186,7 +186,8 @@ class Generation(Record, frozen=True, kw_only=True):
     user: str | None = None
     step_name: str | None = None
     steps: int | None = None
-    """Of a chain, how many steps it sums up: `text` is the last one's, cost and clocks are theirs together."""
+    """Of a chain, how many steps it sums up: `text` is the last one's, cost and clocks are theirs
+    together."""
     failed_step: str | None = None
     """Of a chain, the step that has no answer, or one that cannot be read; None: none failed."""
 

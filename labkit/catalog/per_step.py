@@ -46,9 +46,15 @@ def per_step(**models: str | Model | Sequence[str | Model]) -> PerStep:
         step: (some,) if isinstance(some, str | Model) or not isinstance(some, Sequence) else tuple(some)
         for step, some in models.items()
     }
-    faults = [f"per_step gives step {step!r} no model: {step}=['gpt-4o', …]." for step, some in given.items() if not some]
+    faults = [
+        f"per_step gives step {step!r} no model: {step}=['gpt-4o', …]."
+        for step, some in given.items()
+        if not some
+    ]
     if not given:
-        faults.append("per_step names no step: lk.per_step(facts=['gpt-4o-mini', 'gpt-4o'], reply=['gpt-4o']).")
+        faults.append(
+            "per_step names no step: lk.per_step(facts=['gpt-4o-mini', 'gpt-4o'], reply=['gpt-4o'])."
+        )
     for step, some in given.items():
         faults += [
             f"per_step gives step {step!r} {quoted(one)}: a model is an id, an alias or an lk.Model."

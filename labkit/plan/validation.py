@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -93,7 +94,7 @@ def define(
     faults.add(*twin_faults([prompt.name for prompt in chosen_prompts]))
     _distinct([*(one.whole.id for one in answering if one.whole)], "model", faults)
     _distinct([model.id for model in chosen_models], "model", faults)
-    lines = [faults.trying(lambda prompt=prompt: _lines(prompt, answering, chosen_models)) for prompt in chosen_prompts]  # type: ignore[misc]
+    lines = [faults.trying(partial(_lines, prompt, answering, chosen_models)) for prompt in chosen_prompts]
     faults.add(*_strangers(chosen_prompts, answering))
     samples = faults.trying(lambda: load(dataset, sql=sql, id=id))
     if not isinstance(params, Mapping | None):
@@ -192,8 +193,8 @@ def _lines(prompt: Prompt, answering: Sequence[Answering], models: Sequence[Mode
         given = [one.steps for one in answering if not one.whole]
         if not steps:
             raise DefinitionError(
-                f"Prompt {prompt.name!r} has no steps, and only per_step says who answers. Give a model beside it: "
-                "models=['gpt-4o', lk.per_step(…)]."
+                f"Prompt {prompt.name!r} has no steps, and only per_step says who answers. Give a model"
+                " beside it: models=['gpt-4o', lk.per_step(…)]."
             )
         lacks = [step for step in steps if step not in given[0]] if given else steps
         raise DefinitionError(
@@ -207,10 +208,15 @@ def _lines(prompt: Prompt, answering: Sequence[Answering], models: Sequence[Mode
 def _strangers(prompts: Sequence[Prompt], answering: Sequence[Answering]) -> Iterable[str]:
     chains = [prompt for prompt in prompts if prompt.steps]
     for one in answering:
-        if one.whole is not None or any(set(one.steps) == {step.name for step in chain.steps} for chain in chains):
+        if one.whole is not None or any(
+            set(one.steps) == {step.name for step in chain.steps} for chain in chains
+        ):
             continue
         if not chains:
-            yield "per_step says who answers the steps of a chain, and no prompt is one: lk.Chain('reply', lk.Step(…), …)."
+            yield (
+                "per_step says who answers the steps of a chain, and no prompt is one: "
+                "lk.Chain('reply', lk.Step(…), …)."
+            )
             continue
         known = {step.name for chain in chains for step in chain.steps}
         for name in one.steps:
@@ -224,13 +230,13 @@ def _chain_faults(prompt: Prompt, samples: Dataset) -> Iterable[str]:
     for step in prompt.steps:
         if step.name in samples.columns:
             yield (
-                f"Step {step.name!r} of chain {prompt.name!r} has the name of a column, so {{{{ {step.name} }}}} "
-                "would mean both. Rename the step."
+                f"Step {step.name!r} of chain {prompt.name!r} has the name of a column, so"
+                f" {{{{ {step.name} }}}} would mean both. Rename the step."
             )
         if isinstance(step.read, read.Lost):
             yield (
-                f"Step {step.name!r} of chain {prompt.name!r} was read by {step.read.name}, of which the lab keeps "
-                "only the name: give the chain again, with its read=."
+                f"Step {step.name!r} of chain {prompt.name!r} was read by {step.read.name}, of which the lab"
+                " keeps only the name: give the chain again, with its read=."
             )
 
 
@@ -264,7 +270,8 @@ def _model(given: Any, catalog: Catalog) -> Model:
     if isinstance(given, str):
         return catalog.get(given)
     raise DefinitionError(
-        f"A model is an id, an alias, an lk.Model or lk.per_step(…); got {type(given).__name__} {quoted(given)}."
+        f"A model is an id, an alias, an lk.Model or lk.per_step(…); got {type(given).__name__}"
+        f" {quoted(given)}."
     )
 
 

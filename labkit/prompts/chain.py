@@ -112,7 +112,7 @@ class Chain(Prompt):
     (Chain('reply': facts → reply), ('text',))
     """
 
-    steps: tuple[Step, ...]  # type: ignore[misc] - of a prompt a constant, of a chain its own
+    _steps: tuple[Step, ...]
 
     def __init__(
         self, name: str, *steps: Step, description: str | None = None, version: int | None = None
@@ -131,7 +131,7 @@ class Chain(Prompt):
         first, *others = (step.prompt.system for step in steps)
         made = {
             "name": name,
-            "steps": tuple(steps),
+            "_steps": tuple(steps),
             "text": "\n\n".join(f"## {step.name}\n\n{step.prompt.text}" for step in steps),
             "system": first if all(other == first for other in others) else None,
             "blocks": tuple(dict.fromkeys(block for step in steps for block in step.prompt.blocks)),
@@ -161,12 +161,18 @@ class Chain(Prompt):
             )
         return found
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Its steps, in the order in which they are asked."""
+        return self._steps
+
     def render(self, fields: Mapping[str, Any]) -> list[Message]:
         """The messages of the first step; those of others need answers: `chain.steps[1].prompt.render`."""
         return self.steps[0].prompt.render(fields)
 
     def missing(self, fields: Mapping[str, Any]) -> list[str]:
-        """The variables that need a value and have none in `fields`, nor a default, nor are an earlier step."""
+        """The variables that need a value and have none in `fields`, nor a default, nor are an earlier
+        step."""
         answered: dict[str, Any] = {}
         found: dict[str, None] = {}
         for step in self.steps:
@@ -195,8 +201,8 @@ class Chain(Prompt):
         return tuple(earlier.name for earlier in self.steps[:step] if earlier.name in used)
 
     def replace(self, **changes: Any) -> Chain:
-        """The same chain with some of `name`, `steps`, `description`, `version` changed; `blocks` are those of
-        each of its steps."""
+        """The same chain with some of `name`, `steps`, `description`, `version` changed; `blocks` are those
+        of each of its steps."""
         fields = {"description": self.description, "version": self.version} | changes
         name, steps = fields.pop("name", self.name), fields.pop("steps", self.steps)
         if "blocks" in fields:
@@ -206,9 +212,7 @@ class Chain(Prompt):
 
     def within(self, blocks: Sequence[Block]) -> Chain:
         """The same chain with `blocks` in front of those of each step."""
-        steps = [
-            _step(step.name, step.prompt.within(blocks), step.read) for step in self.steps
-        ]
+        steps = [_step(step.name, step.prompt.within(blocks), step.read) for step in self.steps]
         return self.replace(steps=steps)
 
     def __eq__(self, other: object) -> bool:
@@ -259,12 +263,12 @@ def _step_faults(name: str, steps: Sequence[Step]) -> list[str]:
             elif used in names and used not in earlier:
                 faults.append(f"{of} names {used!r}, which comes later: a step sees earlier steps only.")
         taken = step.prompt.images
-        if sees := [used for used in step.prompt.variables if used in earlier]:
-            if "" in taken or taken.intersection(sees):
-                faults.append(
-                    f"{of} takes an answer for an image; `image` is for a column of the sample: "
-                    "{{ photo | image }}."
-                )
+        sees = [used for used in step.prompt.variables if used in earlier]
+        if sees and ("" in taken or taken.intersection(sees)):
+            faults.append(
+                f"{of} takes an answer for an image; `image` is for a column of the sample: "
+                "{{ photo | image }}."
+            )
         if step.read is not None and not any(
             step.name in later.prompt.variables for later in steps[position + 1 :]
         ):

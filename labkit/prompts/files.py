@@ -27,9 +27,8 @@ A chain lists its steps, and each has its text under a heading of its name. Othe
     ## reply
     Answer politely. Facts: {{ facts }}
 
-A step is its name, or a mapping of `name`, and where wanted `system`, `defaults` and `read` (`json`, `lines`).
-It does not know the lab's saved prompts.
-"""
+A step is its name, or a mapping of `name`, and where wanted `system`, `defaults` and `read` (`json`,
+`lines`). It does not know the lab's saved prompts."""
 
 from __future__ import annotations
 
@@ -67,7 +66,9 @@ def load(path: str | os.PathLike[str]) -> Prompt:
             return Prompt(**given)
         steps = _steps(given.pop("steps"), given.pop("text"))
         if wrong := given.keys() & {"system", "defaults"}:
-            raise DefinitionError(f"{' and '.join(sorted(wrong))} of a chain belong to a step: write them there.")
+            raise DefinitionError(
+                f"{' and '.join(sorted(wrong))} of a chain belong to a step: write them there."
+            )
         return Chain(given.pop("name"), *steps, **given)
     except DefinitionError as error:
         raise DefinitionError(f"{fault} (file {os.fspath(path)!r})" for fault in error.faults) from None
@@ -89,7 +90,11 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _field_faults(found: dict[Any, Any], known: dict[str, type], what: str, where: str) -> list[str]:
     faults = []
-    examples = {str: "text; put it in quotes", dict: "a mapping, such as {tone: neutral}", list: "a list"}
+    examples: dict[type, str] = {
+        str: "text; put it in quotes",
+        dict: "a mapping, such as {tone: neutral}",
+        list: "a list",
+    }
     for key, value in found.items():
         if key not in known:
             near = meant(key, known)
@@ -124,7 +129,7 @@ def _steps(listed: list[Any], body: str) -> list[Step]:
             wrong.append(f"{what} has no text: write it under a line `## {one['name']}`.")
         faults += wrong
         if not wrong:
-            fields = {key: value for key, value in one.items() if key not in ("name", "read")}
+            fields: dict[str, Any] = {key: value for key, value in one.items() if key not in ("name", "read")}
             try:
                 steps.append(Step(one["name"], texts[one["name"]], read=BUILT_IN.get(reader or ""), **fields))
             except DefinitionError as error:
@@ -149,7 +154,9 @@ def _sections(body: str, names: list[str]) -> tuple[dict[str, str], list[str]]:
         else:
             lines.append(line)
     if "\n".join(before).strip():
-        faults.append(f"What stands before the heading of the first step, `## {names[0]}`, belongs to no step.")
+        faults.append(
+            f"What stands before the heading of the first step, `## {names[0]}`, belongs to no step."
+        )
     return {name: "\n".join(lines).strip("\n") for name, lines in texts.items()}, faults
 
 

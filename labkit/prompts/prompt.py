@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from labkit import images
 from labkit.errors import DefinitionError
@@ -22,6 +22,9 @@ from labkit.prompts.names import name_faults, name_for, twin_faults
 from labkit.prompts.template import Template, text_faults
 from labkit.records import Message
 from labkit.visible import quoted, shown
+
+if TYPE_CHECKING:
+    from labkit.prompts.chain import Step
 
 MOST_MARKS = 4
 """Beginnings that Anthropic keeps of one request."""
@@ -57,8 +60,6 @@ class Prompt:
     hash: str = field(init=False, compare=False)
     variables: tuple[str, ...] = field(init=False, compare=False)
     """The names it uses, in the order of their first use: system part first."""
-    steps: ClassVar[tuple[Any, ...]] = ()
-    """A chain has some; a prompt has none."""
     _user: Template = field(init=False, compare=False)
     _system: Template | None = field(init=False, compare=False)
     _front: tuple[Part, ...] = field(init=False, compare=False)
@@ -147,6 +148,11 @@ class Prompt:
     def constants(self) -> frozenset[str]:
         """What its templates print of themselves in braces, such as `{{ 2020 }}`."""
         return self._user.constants | (self._system.constants if self._system else frozenset())
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """A chain's; a prompt has none."""
+        return ()
 
     @property
     def images(self) -> frozenset[str]:

@@ -248,7 +248,9 @@ def _images(tree: nodes.Template) -> Iterator[str]:
     for node in tree.find_all(nodes.Filter):
         if node.name == "image":
             name = _variable(node.node)
-            yield name if name is not None and (name in outside or isinstance(node.node, nodes.Filter)) else ""
+            yield (
+                name if name is not None and (name in outside or isinstance(node.node, nodes.Filter)) else ""
+            )
 
 
 def _image_within(tree: nodes.Template) -> bool:

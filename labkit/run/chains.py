@@ -1,9 +1,8 @@
 """The chains of a run: which step follows which, what each is asked, and the row that sums up a line.
 
-It is told each row once it is there, whether asked now, replayed or of an earlier launch, and says what can be
-asked then. Rows it makes itself: of steps that are not asked since one before them failed, and of whole chains.
-It does not know how a step is asked, and decides nothing about money.
-"""
+It is told each row once it is there, whether asked now, replayed or of an earlier launch, and says what can
+be asked then. Rows it makes itself: of steps that are not asked since one before them failed, and of whole
+chains. It does not know how a step is asked, and decides nothing about money."""
 
 from __future__ import annotations
 
@@ -16,7 +15,8 @@ from labkit.design import Design, Place, StepFailed
 from labkit.records import Cell, Generation, Message
 
 FAILED = "StepFailed"
-"""The `error_type` of a step that is not asked, since one before it failed or its answer could not be read."""
+"""The `error_type` of a step that is not asked, since one before it failed or its answer could not be
+read."""
 Put = Callable[[Generation], None]
 _TOTALS = (
     "queue_s", "latency_s", "retry_s", "attempts", "input_tokens", "cache_read_tokens", "cache_write_tokens",
@@ -65,12 +65,10 @@ class Steps:
 
 
 class Chains(Steps):
-    """The steps of one run: `cells` are those that have no finished answer yet, by place. `put` takes the rows
-    that are made here. Used by one thread at a time."""
+    """The steps of one run: `cells` are those that have no finished answer yet, by place. `put` takes the
+    rows that are made here. Used by one thread at a time."""
 
-    def __init__(
-        self, design: Design, cells: Iterable[tuple[Place, Cell]], *, run_id: str, put: Put
-    ) -> None:
+    def __init__(self, design: Design, cells: Iterable[tuple[Place, Cell]], *, run_id: str, put: Put) -> None:
         super().__init__(design)
         self._run_id = run_id
         self._put = put
@@ -101,7 +99,8 @@ class Chains(Steps):
         return self.ready(self.after(place))
 
     def ready(self, pairs: Iterable[tuple[Place, Cell]]) -> list[Asked]:
-        """Those of `pairs` that wait for no answer, as they are asked. What can never be asked gets its rows."""
+        """Those of `pairs` that wait for no answer, as they are asked. What can never be asked gets its
+        rows."""
         return [asked for place, cell in pairs if not self.waits(place) for asked in self._asked(place, cell)]
 
     def after(self, place: Place) -> Sequence[tuple[Place, Cell]]:
@@ -112,9 +111,9 @@ class Chains(Steps):
         """Sum up the lines whose steps are all answered, and whose chain is not among the generation_ids
         `summed`: a process ended between their last answer and that row."""
         for place in self._design.places:
-            if place.line and self._design.is_last(place) and place.where in self.rows:
-                if self._design.chain_id(place, self._run_id) not in summed:
-                    self._put(self._whole(place, [*self._before(place), self.rows[place.where]], None))
+            ends = place.line and self._design.is_last(place) and place.where in self.rows
+            if ends and self._design.chain_id(place, self._run_id) not in summed:
+                self._put(self._whole(place, [*self._before(place), self.rows[place.where]], None))
 
     # -- what follows ----------------------------------------------------------------------------
 

@@ -37,7 +37,8 @@ class Answers(NamedTuple):
     rows: pa.Table
     asked: Mapping[str, str]
     steps: Mapping[tuple[Any, ...], Place] = {}
-    """By where, the later steps of chains that could be looked up, since the answers before them are there."""
+    """By where, the later steps of chains that could be looked up, since the answers before them are
+    there."""
     chains: Mapping[str, str] = {}
     """By the generation_id of its last step, that of each whole chain that was asked."""
 
@@ -68,10 +69,10 @@ def look_up(
     places = [place for place in places if design.endpoints[place.model] is not None]
     told = [place for place in places if place.before is None]
     later = [place for place in places if place.before is not None]
-    steps, found = Steps(design), {}
-    for where, row in (done or {}).items():
-        steps.rows[where] = row
-    tables, asked, chains = [], {}, {}
+    steps, found = Steps(design), dict[tuple[Any, ...], Place]()
+    steps.rows.update(done or {})
+    tables: list[pa.Table] = []
+    asked, chains = dict[str, str](), dict[str, str]()
     with store.one_opening():
         while told or not tables:
             rows = _known(store, told, workspaces)

@@ -61,14 +61,12 @@ class RunFrames:
     progress: Progress | None
     _services: LabServices
 
-    def generations(
-        self, *, columns: Sequence[str] | None = None, steps: bool = False
-    ) -> pd.DataFrame:
+    def generations(self, *, columns: Sequence[str] | None = None, steps: bool = False) -> pd.DataFrame:
         """One row per answer: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`.
 
         The row of a chain has its last step's text, cost and clocks of all its steps together, and where one
-        failed its name as `failed_step`. `steps=True` gives one row per request: of a chain each step, with its
-        own clocks and cost, `step` from 1 up, `step_name`, and in `parent_id` the step before it.
+        failed its name as `failed_step`. `steps=True` gives one row per request: of a chain each step, with
+        its own clocks and cost, `step` from 1 up, `step_name`, and in `parent_id` the step before it.
 
         Rows stand as they were planned, by sample, repeat, prompt and model, whatever was answered first.
 

@@ -27,8 +27,8 @@ class PromptRecord(Record, frozen=True, kw_only=True):
     created_at: datetime
     user: str | None = None
     steps: list[dict[str, Any]] | None = None
-    """Of a chain, in order: `name`, `text`, `system`, `blocks`, `defaults` of each, and `read`, how its answer
-    is read. `text` above then has all of them, for people."""
+    """Of a chain, in order: `name`, `text`, `system`, `blocks`, `defaults` of each, and `read`, how its
+    answer is read. `text` above then has all of them, for people."""
 
 
 class BlockRecord(Record, frozen=True, kw_only=True):

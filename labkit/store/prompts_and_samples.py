@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -89,7 +89,8 @@ def _numbered(
 
 def _listed(blocks: Sequence[Block]) -> list[dict[str, Any]]:
     return [
-        {"name": block.name, "hash": block.hash} | ({"cache": True} if block.cache else {}) for block in blocks
+        {"name": block.name, "hash": block.hash} | ({"cache": True} if block.cache else {})
+        for block in blocks
     ]
 
 
