@@ -78,13 +78,15 @@ def test_every_value_comes_back(store: Store, put: Put, make: Any) -> None:
         raw="{}",
         draw=1,
         parent_id="p",
-        step=2,
+        step=0,
         step_name="facts",
+        steps=2,
+        failed_step="facts",
         user="u",
         started_at=datetime(2026, 1, 1, 3, tzinfo=UTC),
     )
     put(row)
-    back = store.generations(steps=True).iloc[0].to_dict()
+    back = store.generations().iloc[0].to_dict()
     for name in Generation.__struct_fields__:
         assert back[name] == getattr(row, name), name
 
