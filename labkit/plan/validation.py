@@ -122,7 +122,7 @@ def define(
         rows = samples.samples
         faults.trying(lambda: missing_variables(chosen_prompts, rows))
         faults.add(*(fault for prompt in chosen_prompts for fault in _chain_faults(prompt, samples)))
-        faults.add(*column_faults(marking, rows))
+        faults.add(*column_faults(marking, rows), *_step_faults(marking, chosen_prompts))
     faults.raise_all()
     assert isinstance(samples, Dataset)
     assert isinstance(name, str)
@@ -142,10 +142,24 @@ def define(
     return design, _with_structure(design, marking)
 
 
+def _step_faults(scorers: Sequence[Scorer], prompts: Sequence[Prompt]) -> Iterable[str]:
+    """Scorers of steps that no chain has."""
+    steps = list(dict.fromkeys(step.name for prompt in prompts for step in prompt.steps))
+    for scorer in scorers:
+        if scorer.of_step is not None and scorer.of_step not in steps:
+            there = f"its steps: {nearest.listed(scorer.of_step, steps)}" if steps else "no prompt is a chain"
+            yield f"scorer {scorer.name!r} is of step {scorer.of_step!r}, which no chain has; {there}."
+
+
 def _with_structure(design: Design, scorers: Sequence[Scorer]) -> tuple[Scorer, ...]:
     """The scorers, and `structure` after them where a model is asked for JSON of a schema, unless one of
     them has that name."""
-    schemas = _schemas(design.models, design.params)
+    answering = {design.contender(place): place.model for place in design.places if design.is_last(place)}
+    schemas = {
+        name: schema
+        for name, m in answering.items()
+        if (schema := parameters.schema_of(design.params[m])) is not None
+    }
     if not schemas or any(scorer.name == STRUCTURE for scorer in scorers):
         return tuple(scorers)
     return (*scorers, as_asked(schemas))

@@ -24,7 +24,7 @@ _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,15})\.[0-9]{1,15}")
 
 
 @built_in
-def json_schema(schema: Mapping[str, Any], *, name: str = "json_schema") -> Scorer:
+def json_schema(schema: Mapping[str, Any], *, name: str = "json_schema", step: str | None = None) -> Scorer:
     """1 where the answer is JSON that fits `schema` (JSON Schema, 2020-12 unless it says otherwise), else 0.
 
     The explanation says where it first does not fit. Raises DefinitionError where the schema is none
@@ -34,9 +34,8 @@ def json_schema(schema: Mapping[str, Any], *, name: str = "json_schema") -> Scor
     Scorer('json_schema')
     """
     validator = _validator(schema, f"scorer {name!r}")
-    return Scorer(
-        name, explained(lambda generation, sample: _fits(validator, generation)), low=0, high=1, step=1
-    )
+    fits = explained(lambda generation, sample: _fits(validator, generation))
+    return Scorer(name, fits, low=0, high=1, step=1, of_step=step)
 
 
 def as_asked(schemas: Mapping[str, Mapping[str, Any]]) -> Scorer:
@@ -100,6 +99,7 @@ def json_field(
     ignore_case: bool = False,
     unreadable: float | None = 0.0,
     name: str | None = None,
+    step: str | None = None,
 ) -> Scorer:
     """1 where the field at `path` of a JSON answer equals the sample's column `target`, else 0.
 
@@ -121,7 +121,7 @@ def json_field(
             return {"value": unreadable, "explanation": str(why)}
         return float(found == wanted or (isinstance(wanted, list) and found in wanted))
 
-    return zero_or_one(name or path, explained(compare), (column,), unreadable)
+    return zero_or_one(name or path, explained(compare), (column,), unreadable, step)
 
 
 def _at(document: Any, path: str) -> Any:
