@@ -18,6 +18,7 @@ import msgspec
 
 from labkit import providers
 from labkit.catalog.model import Model
+from labkit.contender import joined
 from labkit.datasets import Dataset
 from labkit.errors import DefinitionError
 from labkit.identity import RequestHasher, canonical_json
@@ -169,8 +170,7 @@ class Design:
         ids = [self.models[m].id for m in line]
         if len(set(ids)) == 1:
             return ids[0]
-        steps = self.prompts[prompt].steps
-        return ", ".join(f"{step.name}: {model}" for step, model in zip(steps, ids, strict=False))
+        return joined(zip((step.name for step in self.prompts[prompt].steps), ids, strict=False))
 
     def values(self, place: Place, answers: Sequence[str]) -> dict[str, Any]:
         """What the steps before a place give it, by their names, from their answers in order. Raises
@@ -341,20 +341,25 @@ def _steps(
     known yet, so its `request_id` (`PLANNED`) is over all that decides it: the step, the sample, and what
     comes before."""
     planned: dict[tuple[int, ...], str] = {}
-    for position, step in enumerate(chain.steps):
-        used = {
-            name: sample.values.get(name)
-            for name in step.prompt.variables
-            if name not in chain.sees(position)
-        }
-        content = [*step.content, used, sample.fields if step.prompt.takes_row else None]
+    for position in range(len(chain.steps)):
         for line in dict.fromkeys(line[: position + 1] for line in lines):
             if position == 0:
                 planned[line] = hashers[line[-1]].request_id(first)
             else:
-                decided = hashers[line[-1]].request_id([planned[line[:-1]], content])
-                planned[line] = PLANNED + decided.partition(":")[2]
+                planned[line] = planned_id(hashers[line[-1]], planned[line[:-1]], chain, position, sample)
             yield Place(p, line[-1], s, 0, planned[line], 0, line)
+
+
+def planned_id(hasher: RequestHasher, before: str, chain: Prompt, position: int, sample: Sample) -> str:
+    """What stands for the request of a later step while that is not known: a hash of all that decides it,
+    which is the model, what comes `before`, the step and what it takes of the sample."""
+    assert isinstance(chain, Chain)
+    step, sees = chain.steps[position], chain.sees(position)
+    used = {name: sample.values.get(name) for name in step.prompt.variables if name not in sees}
+    decided = hasher.request_id(
+        [before, *step.content, used, sample.fields if step.prompt.takes_row else None]
+    )
+    return PLANNED + decided.partition(":")[2]
 
 
 def _draw_after(request_id: str, draw: int) -> int:

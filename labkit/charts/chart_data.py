@@ -19,6 +19,7 @@ from labkit.records import Generations
 from labkit.store.filters import listed
 from labkit.summary.contender_table import BETWEEN, FACTORS, by_faults, contenders
 from labkit.summary.first_asking import FirstAskings, first_askings
+from labkit.summary.of_step import of_step
 from labkit.summary.unscored import why_none
 from labkit.visible import quoted
 
@@ -94,8 +95,10 @@ def rows(
     if labels is not None:
         check(mapping("labels", labels, like="{'openai/gpt-4o': 'big'}"))
         check(*(text(f"The label of {quoted(model)}", label) for model, label in labels.items()))
-    check([] if by is None else by_faults(listed(by)))
     frame = frame_of(x, *columns)
+    if by is not None:
+        frame, by = of_step(frame, by)
+        check(by_faults(by))
     needed = ("model", "sample_id", "status", *columns)
     if missing := [name for name in needed if name not in frame.columns]:
         raise DefinitionError(

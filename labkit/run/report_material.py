@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from labkit.verdict import Verdict
     from labkit.verdict.differences import Differences
 
-DESIGN = """
-    select g.prompt, g.prompt_version, g.model, g.sample_id, g.repeat, g.request_id, g.draw,
-        p.hash as prompt_hash
-    from generations g left join prompts p on p.name = g.prompt and p.version = g.prompt_version
-    where g.run_id = ? order by g.repeat, g.prompt, g.sample_id, g.model
-"""
-CELL = ("prompt", "prompt_hash", "model", "sample_id", "repeat", "request_id", "draw")
 PROMPTS = """
     select distinct p.name, p.version, p.hash, p.system, p.text
     from (select distinct prompt, prompt_version from generations where run_id = ?) g

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FACTORS = ("prompt", "model")
+OTHERS = "other step"
+"""The column of who answered the other steps, where chains are compared by the model of one."""
+OVER = (*FACTORS, OTHERS)
+"""What is held equal where it is not compared."""
 BETWEEN = " · "
 """Stands between the prompt and the model in a contender's name."""
 
@@ -142,7 +146,7 @@ def by_faults(keys: Sequence[Any]) -> list[str]:
     """What is wrong with what is to be compared: nothing where it is one or both of FACTORS."""
     if keys and all(key in FACTORS for key in keys) and len(set(keys)) == len(keys):
         return []
-    return [f"by={quoted(list(keys))}: compare by 'model', 'prompt' or ['prompt', 'model']"]
+    return [f"by={quoted(list(keys))}: compare by 'model', 'prompt' or ['prompt', 'model'], or 'step:…'"]
 
 
 def _checked(frame: pd.DataFrame, keys: tuple[str, ...], score: str | None, clusters: str | None) -> str:
@@ -183,7 +187,7 @@ def _cells(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], tuple[str, ...]]:
     sample = codes(frame["sample_id"])
     cell, over = sample, []
-    for name in FACTORS:
+    for name in OVER:
         if name in keys or name not in frame.columns:
             continue
         code, levels = _factorized(frame[name])

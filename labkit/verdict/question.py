@@ -13,6 +13,7 @@ from labkit.arguments import check, number, text
 from labkit.errors import DefinitionError
 from labkit.summary.compact_frame import compact
 from labkit.summary.contender_table import ContenderTable, contender_table
+from labkit.summary.of_step import of_step
 from labkit.summary.scores import Basis, Bounds, basis, score_column, score_names, scores_of
 from labkit.visible import quoted
 
@@ -56,6 +57,7 @@ def question(
     check(text("clusters", clusters, or_none=True), number("margin", margin, above=0, or_none=True))
     if better not in ("higher", "lower"):
         raise DefinitionError(f"better={quoted(better)} is to be 'higher' or 'lower'")
+    frame, by = of_step(frame, by)
     column = score_column(frame, score)
     beside = [name for name in score_names(frame) if f"score.{name}" != column]
     others = beside if score is None else []
