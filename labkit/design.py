@@ -8,6 +8,7 @@ what it costs and how it went are told elsewhere."""
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -203,6 +204,40 @@ class Design:
             raise StepFailed(step.name, f"step {step.name!r} cannot be asked: {error}") from None
         request_id = self._hashers[place.model].request_id(unmarked(messages))
         return place._replace(request_id=request_id, draw=_draw_after(*after)), messages
+
+    def outline(self, place: Place) -> Sequence[Message]:
+        """What the cell sends as far as that is known: of a later step its text without the answers in it."""
+        if place.before is None:
+            return self.messages[place.prompt, place.sample]
+        chain, sample = self.prompts[place.prompt], self.dataset.samples[place.sample]
+        assert isinstance(chain, Chain)
+        position = len(place.line) - 1
+        prompt, sees = chain.steps[position].prompt, chain.sees(position)
+        if prompt.is_plain:
+            return prompt.render({**sample.values, **dict.fromkeys(sees, "")})
+        # What loops and conditions make of answers is not known: the whole text, and all columns it may use.
+        used = (
+            sample.fields
+            if prompt.takes_row
+            else {name: sample.values.get(name) for name in prompt.variables}
+        )
+        columns = [str(value) for name, value in used.items() if name not in sees and value is not None]
+        parts = [prompt.system or "", *(block.rendered for block in prompt.blocks), prompt.text, *columns]
+        return [{"role": "user", "content": "\n".join(parts)}]
+
+    def inserted(self, place: Place) -> Mapping[int, int]:
+        """Of a later step: by the model that gives them, how many answers its text puts in."""
+        if place.before is None:
+            return {}
+        chain = self.prompts[place.prompt]
+        assert isinstance(chain, Chain)
+        position = len(place.line) - 1
+        prompt, sees = chain.steps[position].prompt, chain.sees(position)
+        source, found = f"{prompt.system or ''}\n{prompt.text}", Counter[int]()
+        for step, m in zip(chain.steps, place.line, strict=False):
+            if step.name in sees:
+                found[m] += len(re.findall(rf"\b{step.name}\b", source))
+        return found
 
     @cached_property
     def _hashers(self) -> list[RequestHasher]:

@@ -69,7 +69,7 @@ def product(design: Design) -> str:
     models = answering if several else {design.contender(place) for place in places}
     counts = (
         (len({place.prompt for place in places}), "prompt"),
-        (len(models), "combination of models" if several else "model"),
+        (len(models), "model combination" if several else "model"),
         (len({place.sample for place in places}), "sample"),
         (len({place.repeat for place in places}), "repeat"),
     )

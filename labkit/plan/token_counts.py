@@ -7,18 +7,20 @@ and set right by what the provider itself counted, where it has answered the sam
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from labkit import tokens
 from labkit.catalog.model import Model
-from labkit.design import Design
+from labkit.design import Design, Place
 from labkit.plan.past_answers import Seen
 from labkit.records import Message
 
 ROUGHLY_TIKTOKEN, ROUGHLY_BYTES = 0.02, 0.25
 """How far a count from tiktoken (the chat format is not promised) or from bytes may be off, each way."""
+UNBOUNDED_OUTPUT_TOKENS = 4096
+"""What an answer is assumed to have at most where no limit is known."""
 TOLD = 5
 """From so many answers on, counts are set right by what the provider counted."""
 
@@ -44,23 +46,31 @@ def count(model: Model, messages: Sequence[Message]) -> tuple[int, int, str]:
     return int(counted.tokens * (1 - slack)), math.ceil(counted.tokens * (1 + slack)), counted.how
 
 
-class Counts:
-    """The input of one prompt's samples for one model; each is counted once.
+def output_limit(model: Model, params: Mapping[str, Any]) -> tuple[int, str, bool]:
+    """The most an answer can have, in which words, and whether that is sure."""
+    names = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+    if given := [(params[name], name, True) for name in names if isinstance(params.get(name), int)]:
+        return max(given)
+    if model.max_output:
+        return model.max_output, "the model's limit; set max_tokens to narrow it", True
+    return UNBOUNDED_OUTPUT_TOKENS, "assumed; set max_tokens", False
 
-    `samples` (positions in the dataset) are those to be asked. Where five or more samples were answered, the
-    true counts are taken to lie about a line over those counted (what a provider adds to each request, and
-    its tokens for each of ours), with Student's prediction interval for the sum of those to come. It does
-    not know of texts of another kind than those answered, such as a few rows in another language, and the
-    words say so: where the pilot had none of them, the sum lies beyond its range.
-    """
+
+class Counts:
+    """The input of one prompt, or of one step, for one model; each sample is counted once.
+
+    `places` are those to be asked, one for each sample. What a later step sends is known without the answers
+    in it, so each may have from none to the longest there. Where five or more samples were answered, the true
+    counts are taken to lie about a line over those counted (what a provider adds to each request, and its
+    tokens for each of ours), with Student's prediction interval for the sum of those to come. It does not
+    know of texts of another kind than those answered, such as a few rows in another language, and the words
+    say so: where the pilot had none of them, the sum lies beyond its range."""
 
     def __init__(
         self,
         design: Design,
-        prompt: int,
-        model: int,
+        places: Sequence[Place],
         *,
-        samples: Collection[int],
         counter: Count = count,
         past: Seen | None = None,
         level: float = 0.9,
@@ -69,9 +79,10 @@ class Counts:
         """How they were counted, in words."""
         self.right = ""
         """By what they were set right, in words."""
-        self._design, self._prompt, self._model = design, prompt, design.models[model]
+        self._design, self._place = design, places[0]
         self._counter = counter
         self._counts: dict[int, tuple[int, int]] = {}
+        samples = [place.sample for place in places]
         self._line = self._true_by_counted(past, samples, level) if past else None
 
     def of(self, sample: int) -> Ends:
@@ -85,10 +96,21 @@ class Counts:
 
     def _count(self, sample: int) -> tuple[int, int]:
         if sample not in self._counts:
-            low, high, how = self._counter(self._model, self._design.messages[self._prompt, sample])
-            self._counts[sample] = low, high
-            self.ways.add(how)
+            place = self._place._replace(sample=sample)
+            model = self._design.models[place.model]
+            low, high, how = self._counter(model, self._design.outline(place))
+            answers = self._answers(place)
+            self._counts[sample] = low, high + answers
+            self.ways.add(f"{how}, and the answers before" if answers else how)
         return self._counts[sample]
+
+    def _answers(self, place: Place) -> int:
+        """The most tokens of the answers that a later step puts in, if its model counts them as theirs do."""
+        design = self._design
+        return sum(
+            times * output_limit(design.models[m], design.params[m])[0]
+            for m, times in design.inserted(place).items()
+        )
 
     def _true_by_counted(self, past: Seen, samples: Collection[int], level: float) -> Line | None:
         if len(past.input_tokens) < TOLD or all(low == high for low, high in map(self._count, samples)):
@@ -97,7 +119,7 @@ class Counts:
         pairs = [
             (self._middle(place[sample]), true)
             for sample, true in past.input_tokens.items()
-            if sample in place and (self._prompt, place[sample]) in self._design.messages
+            if sample in place and (self._place.prompt, place[sample]) in self._design.messages
         ]
         if len(pairs) < TOLD:
             return None
@@ -105,7 +127,9 @@ class Counts:
         return _line(pairs, [self._middle(sample) for sample in samples], level)
 
     def _middle(self, sample: int) -> float:
-        return max(0.5, sum(self._count(sample)) / 2)
+        low, high = self._count(sample)
+        # Of a later step only the part that is not answers differs from sample to sample as far as is known.
+        return max(0.5, low if self._place.before is not None else (low + high) / 2)
 
 
 def _line(pairs: Sequence[tuple[float, float]], to_come: Sequence[float], level: float) -> Line:

@@ -6,7 +6,6 @@ Reads the run's own rows. It asks nothing, and does not know how a run is driven
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,6 @@ from labkit.catalog.prices import Pricer
 from labkit.design import Design, Place
 from labkit.dollars import at_most, usd
 from labkit.engine.job import Job, bound_usd, output_bound_tokens, worst_usd
-from labkit.prompts import Chain
 from labkit.records import Cell, Message
 from labkit.run.lab_services import LabServices
 
@@ -69,27 +67,15 @@ def _later_usd(design: Design, place: Place, pricers: Sequence[Pricer]) -> float
 
 def _input_bound(design: Design, place: Place) -> int:
     """The most input tokens that a cell is taken to have. Of a later step: what is known of its text, and for
-    each time it puts in an answer the longest that may be, by bytes as all bounds are. Once that is there,
-    the bound goes by what it says."""
-    request = design.request(place) if place.before is None else None
-    if request is not None:
-        return tokens.bound(request.messages, params=request.params)
-    chain, sample = design.prompts[place.prompt], design.dataset.samples[place.sample]
-    assert isinstance(chain, Chain)
-    step, seen = chain.steps[len(place.line) - 1], chain.sees(len(place.line) - 1)
-    source = "\n".join(
-        filter(None, [step.prompt.system, *(b.rendered for b in step.prompt.blocks), step.prompt.text])
-    )
-    columns = (
-        sample.values if step.prompt.takes_row else {n: sample.values.get(n) for n in step.prompt.variables}
-    )
-    total = tokens.bound([{"role": "user", "content": source}], params=design.params[place.model])
-    total += sum(tokens.bound(str(value)) for name, value in columns.items() if name not in seen)
-    total += tokens.BOUND_IMAGE_TOKENS * len(step.prompt.images)
-    for earlier, m in zip(chain.steps, place.line, strict=False):
-        if earlier.name in seen:
-            longest = output_bound_tokens(design.request(place._replace(model=m), ()), design.models[m]) or 0
-            total += longest * tokens.BYTES_PER_TOKEN * len(re.findall(rf"\b{earlier.name}\b", source))
+    each time it puts in an answer the longest that may be, by bytes as all bounds are. Once the answer is
+    there, the bound goes by what it says."""
+    total = tokens.bound(design.outline(place), params=design.params[place.model])
+    for m, times in design.inserted(place).items():
+        longest = output_bound_tokens(design.request(place._replace(model=m), ()), design.models[m]) or 0
+        total += longest * tokens.BYTES_PER_TOKEN * times
+    if place.before is not None:
+        step = design.prompts[place.prompt].steps[len(place.line) - 1]
+        total += tokens.BOUND_IMAGE_TOKENS * len(step.prompt.images)
     return total
 
 
