@@ -111,7 +111,7 @@ class Prompt:
         from labkit.prompts.files import load
 
         found = load(path)
-        if not isinstance(found, Prompt):
+        if found.steps:
             raise DefinitionError(f"The file {os.fspath(path)!r} is a chain: use lk.Chain.load.")
         return found
 

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 OF_STEP = "step:"
 
 
+def step_named(by: str | Sequence[str]) -> str:
+    """The step whose models are compared; empty where `by` is something else.
+
+    >>> step_named("step:facts"), step_named(["prompt", "model"])
+    ('facts', '')
+    """
+    found = [key for key in listed(by) if isinstance(key, str) and key.startswith(OF_STEP)]
+    return found[0].removeprefix(OF_STEP) if found else ""
+
+
 def of_step(frame: pd.DataFrame, by: str | Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     """The frame and what it is compared by, as they are; with `step:facts` for `by` the rows of chains with
     that step, whose `model` is the step's, and `model` to compare by.
@@ -35,20 +45,19 @@ def of_step(frame: pd.DataFrame, by: str | Sequence[str]) -> tuple[pd.DataFrame,
     (['a', 'b'], ['reply: b', 'reply: b'], ['model'])
     """
     keys: list[Any] = listed(by)
-    named = [key for key in keys if isinstance(key, str) and key.startswith(OF_STEP)]
-    if not named:
+    step = step_named(keys)
+    if not step:
         return frame, keys
     if len(keys) > 1:
         raise DefinitionError(
-            f"by={quoted(keys)}: the models of one step are compared alone, by={named[0]!r}."
+            f"by={quoted(keys)}: the models of one step are compared alone, by='{OF_STEP}{step}'."
         )
     if missing := [name for name in ("model", "steps") if name not in frame.columns]:
         raise DefinitionError([f"the frame has no column {name!r}" for name in missing])
-    step = named[0].removeprefix(OF_STEP)
     steps = _steps(frame)
     if step not in steps:
         there = f"steps: {nearest.listed(step, steps)}" if steps else "no prompt is a chain of several models"
-        raise DefinitionError(f"by={named[0]!r}: no chain of this run has a step {step!r}; {there}.")
+        raise DefinitionError(f"by='{OF_STEP}{step}': no chain of this run has a step {step!r}; {there}.")
     chains = frame[frame["steps"].notna().to_numpy(dtype=bool)].reset_index(drop=True)
     lines = {name: _line(str(name), steps) for name in chains["model"].unique()}
     others = {
