@@ -20,6 +20,7 @@ _HOMES = {
     "scores": "quality",
     "slices": "score_slices",
     "speed": "throughput",
+    "step_costs": "step_costs",
     "tokens_cost": "money",
     "ttft": "clocks",
 }

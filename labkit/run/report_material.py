@@ -28,7 +28,7 @@ MODELS = """
         list_sort(list(distinct g.response_model) filter (where g.response_model is not null))
             as response_models,
         list_sort(list(distinct g.price_id) filter (where g.price_id is not null)) as price_ids
-    from generations g left join requests r using (request_id)
+    from steps g left join requests r using (request_id)
     left join (select * from log.models where run_id = ?) m on m.model = g.model
     where g.run_id = ? group by g.model order by g.model
 """

@@ -40,7 +40,7 @@ GROWN = """
 """
 MAYBE_PAID = """
     select
-        generation_id, prompt, model, sample_id, "repeat", m.attempt, m.sent_at, m.reserved_usd, m.why
+        generation_id, prompt, step_name as step, model, sample_id, "repeat", m.attempt, m.sent_at, m.reserved_usd, m.why
     from (
         select generation_id, attempt, sent_at, reserved_usd,
             'sent, and its process ended before it told how that went' as why
@@ -49,7 +49,7 @@ MAYBE_PAID = """
         select generation_id, attempt, sent_at, null, coalesce(error_message, error_type)
         from attempts where run_id = $run and maybe_paid
     ) as m
-    left join generations as g using (generation_id)
+    left join steps as g using (generation_id)
     order by m.sent_at
 """
 
@@ -93,7 +93,7 @@ class RunFrames:
     def maybe_paid(self) -> pd.DataFrame:
         """What may have been paid for without giving an answer: one row per request, in the order of sending.
 
-        Columns: `generation_id`; `prompt`, `model`, `sample_id`, `repeat` of its cell (missing until the cell
+        Columns: `generation_id`; `prompt`, `step`, `model`, `sample_id`, `repeat` of its cell (missing until the cell
         has a row); `attempt`; `sent_at`; `reserved_usd`, what it may have cost at most where its process was
         killed; `why`. While the run goes, what is in flight is in it too.
 
