@@ -40,7 +40,8 @@ GROWN = """
 """
 MAYBE_PAID = """
     select
-        generation_id, prompt, step_name as step, model, sample_id, "repeat", m.attempt, m.sent_at, m.reserved_usd, m.why
+        generation_id, prompt, step_name as step, model, sample_id, "repeat", m.attempt, m.sent_at,
+        m.reserved_usd, m.why
     from (
         select generation_id, attempt, sent_at, reserved_usd,
             'sent, and its process ended before it told how that went' as why
@@ -93,9 +94,9 @@ class RunFrames:
     def maybe_paid(self) -> pd.DataFrame:
         """What may have been paid for without giving an answer: one row per request, in the order of sending.
 
-        Columns: `generation_id`; `prompt`, `step`, `model`, `sample_id`, `repeat` of its cell (missing until the cell
-        has a row); `attempt`; `sent_at`; `reserved_usd`, what it may have cost at most where its process was
-        killed; `why`. While the run goes, what is in flight is in it too.
+        Columns: `generation_id`; `prompt`, `step`, `model`, `sample_id`, `repeat` of its cell (missing until
+        the cell has a row); `attempt`; `sent_at`; `reserved_usd`, what it may have cost at most where its
+        process was killed; `why`. While the run goes, what is in flight is in it too.
 
         >>> len(run.maybe_paid())           # doctest: +SKIP
         16

@@ -1,7 +1,7 @@
 """What each step of a chain costs and takes, one upon the other, per contender.
 
-It puts the steps of a frame together into lines; the means are over samples. It does not know what a step asks.
-"""
+It puts the steps of a frame together into lines; the means are over samples. It does not know what a step
+asks."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class _Bar(NamedTuple):
 
 
 def step_costs(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> go.Figure:
-    """The cost of 1,000 answers and the latency of one, step upon step, one bar per contender that is a chain.
+    """The cost of 1,000 answers and the latency of one, step upon step, one bar per contender that is a
+    chain.
 
     Cost and latency are those of each line as if it stood alone: a step that several lines begin with is in
-    each of their bars. Means over samples of finished chains; latencies of fresh answers. A frame is to be one
-    of steps, `run.generations(steps=True)`. Raises DefinitionError where it is not.
-    """
+    each of their bars. Means over samples of finished chains; latencies of fresh answers. A frame is to be
+    one of steps, `run.generations(steps=True)`. Raises DefinitionError where it is not."""
     from plotly.subplots import make_subplots
 
     frame = x if hasattr(x, "columns") else x.generations(steps=True, columns=READ)  # type: ignore[call-arg]
@@ -76,7 +76,8 @@ def step_costs(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | Non
 
 
 def _lines(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per step of each finished chain: `line` (its last step), `contender`, and the step's own columns."""
+    """One row per step of each finished chain: `line` (its last step), `contender`, and the step's own
+    columns."""
     import pandas as pd
 
     done = frame[(frame["step"] > 0) & (frame["status"] == "done")]
@@ -136,9 +137,8 @@ def _known(values: Sequence[float]) -> float:
 def _trace(bars: Sequence[_Bar], name: str, place: int, unit: str, *, first: bool) -> go.Bar:
     import plotly.graph_objects as go
 
-    values: list[Any] = [
-        dict(zip(bar.steps, bar.usd if first else bar.seconds, strict=True)).get(name, math.nan) for bar in bars
-    ]
+    of = [dict(zip(bar.steps, bar.usd if first else bar.seconds, strict=True)) for bar in bars]
+    values = [one.get(name, math.nan) for one in of]
     said = plotly_text(name, limit=40)
     return go.Bar(
         x=values,
@@ -154,7 +154,8 @@ def _trace(bars: Sequence[_Bar], name: str, place: int, unit: str, *, first: boo
         },
         hoverinfo="text",
         hovertext=[
-            f"{bar.style.label}<br>{said}: {value:.3g} {unit}" for bar, value in zip(bars, values, strict=True)
+            f"{bar.style.label}<br>{said}: {value:.3g} {unit}"
+            for bar, value in zip(bars, values, strict=True)
         ],
         textposition="none",
     )
