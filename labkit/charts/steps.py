@@ -45,7 +45,7 @@ def step_costs(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | Non
     one of steps, `run.generations(steps=True)`. Raises DefinitionError where it is not."""
     from plotly.subplots import make_subplots
 
-    frame = x if hasattr(x, "columns") else x.generations(steps=True, columns=READ)  # type: ignore[call-arg]
+    frame = _of_steps(x)
     if missing := [name for name in READ if name not in frame.columns]:
         raise DefinitionError(
             f"the frame has no column {missing[0]!r}; this chart needs run.generations(steps=True)"
@@ -75,6 +75,18 @@ def step_costs(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | Non
     return grid
 
 
+def _of_steps(x: Any) -> pd.DataFrame:
+    """`x` itself if it is a frame, else its steps. Raises DefinitionError if it has none."""
+    import pandas as pd
+
+    if isinstance(x, pd.DataFrame):
+        return x
+    if not hasattr(x, "generations"):
+        raise DefinitionError(f"a chart takes a run or a frame of generations, not a {type(x).__name__}")
+    found: pd.DataFrame = x.generations(steps=True, columns=READ)
+    return found
+
+
 def _lines(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per step of each finished chain: `line` (its last step), `contender`, and the step's own
     columns."""
@@ -89,7 +101,7 @@ def _lines(frame: pd.DataFrame) -> pd.DataFrame:
         up = at.loc[at["parent_id"].notna(), ["parent_id", "line"]]
         at = up.merge(done, left_on="parent_id", right_on="generation_id", suffixes=("_of", ""))
     if not found:
-        return done.assign(line=[], contender=[])
+        return done.iloc[:0].assign(line="", contender="")
     every = pd.concat(found, ignore_index=True).sort_values(["line", "step"], kind="stable")
     called = {
         line: _contender(part["step_name"].tolist(), part["model"].astype(str).tolist())

@@ -52,7 +52,8 @@ def test_a_main_effect_is_a_difference_of_means(seed: int, samples: int) -> None
 
 @pytest.mark.parametrize("studies", [100, pytest.param(4_000, marks=pytest.mark.soak)])
 def test_the_interval_of_a_main_effect_holds(studies: int) -> None:
-    """The 95 % interval has the true effect in it as often as it says: within 2 points and what chance allows."""
+    """The 95 % interval has the true effect in it as often as it says: within 2 points and what chance
+    allows."""
     held = 0
     for seed in range(studies):
         _, low, high = main_effect(crossed((0.1, 0.05), samples=60, seed=seed), "facts")
