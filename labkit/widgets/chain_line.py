@@ -73,7 +73,11 @@ class Line(Panel):
 
     @property
     def earlier(self) -> list[tuple[str, Panel]]:
-        """The steps before the one that is shown that have ended, each with its name."""
+        """The steps before the one that is shown that have said something, each with its name."""
         last = len(self.names) if self.over else max(self.steps, default=1)
         steps = [(name, self.steps.get(number)) for number, name in enumerate(self.names[: last - 1], 1)]
-        return [(name, panel) for name, panel in steps if panel is not None and panel.was_asked]
+        return [
+            (name, one)
+            for name, one in steps
+            if one is not None and (one.state in ("done", "known") or (one.over and one.length))
+        ]

@@ -40,8 +40,9 @@ class Watchable(Readable, Protocol):
 class LiveGrid(anywidget.AnyWidget):
     """A column per model, a row per sample and prompt; tokens arrive together.
 
-    Of a chain a panel shows the step it is in, with the earlier ones folded above it, and in the end its answer.
-    Where the models of its steps differ a column is who answers them, and what each model was asked stands above.
+    Of a chain a panel shows the step it is in, with the earlier ones folded above it, and in the end its
+    answer. Where the models of its steps differ a column is who answers them, and what each model was asked
+    stands above.
 
     Rows of short answers are lines, others are cards. With many cells it shows those in flight and the
     latest, and pages through the rest. Above it: progress, cost against the budget, time left, failures, and

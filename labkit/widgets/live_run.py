@@ -1,7 +1,7 @@
 """A run while it goes, as something to look at: panels in rows and columns, and counts per model.
 
-A column is a contender: a model or, where chains are asked, who answers its steps. Counts are of requests, each
-once, however many lines of a chain begin with it.
+A column is a contender: a model or, where chains are asked, who answers its steps. Counts are of requests,
+each once, however many lines of a chain begin with it.
 
 It hears a run as a `Watcher` and changes nothing. It does not know widgets, notebooks or how a run is
 driven; whoever may stop the run is given to it as `controls`, for its views' buttons. What is heard and what
@@ -76,8 +76,8 @@ class LiveRun:
             name: ModelProgress(total=total, settled=settled)
             for name, (total, settled) in (contenders or {}).items()
         }
-        """By contender, its answers, with the cost of each as if it stood alone; empty where the contenders are
-        the models."""
+        """By contender, its answers, each with the cost of all its steps; empty where the contenders are the
+        models."""
         self.rows: dict[Key, Row] = {}
         self.order: list[Row] = []
         self.active: dict[int, Row] = {}

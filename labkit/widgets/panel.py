@@ -57,11 +57,6 @@ class Panel:
         return self.state in ("asking", "streaming", "waiting")
 
     @property
-    def was_asked(self) -> bool:
-        """It is over, and not for want of being asked."""
-        return self.over and self.state != "stopped"
-
-    @property
     def now(self) -> Panel:
         """What is to be shown of it; of a chain's line, the step it is in."""
         return self

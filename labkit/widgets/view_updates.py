@@ -82,8 +82,8 @@ class ViewUpdates:
         return found
 
     def head(self) -> dict[str, Any]:
-        """The line above the grid, its bar, what each model did, the columns' heads where those are others, the
-        place in the pages."""
+        """The line above the grid, its bar, what each model did, the columns' heads where those are others,
+        the place in the pages."""
         live, tallies = self.live, list(self.live.tallies.items())
         window, over = self.window, self.live.over.is_set()
         return {
@@ -291,8 +291,10 @@ def _words(panel: Panel, shows: Panel, rate_usd: float | None) -> _Words:
 
 def state_words(panel: Panel) -> str:
     """How it is with an answer; of a chain first the step it is in, or which failed."""
-    words = STATES[panel.now.state]
-    return f"{cut(panel.place, limit=60)}: {words}" if panel.place else words
+    words, place = STATES[panel.now.state], cut(panel.place, limit=60)
+    if place and panel.now.state == "streaming":
+        return place  # one sees that it is
+    return f"{place}: {words}" if place else words
 
 
 def folded(panel: Panel, *, limit: int = SHOWN_CHARS) -> dict[str, Any]:

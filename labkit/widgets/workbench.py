@@ -228,7 +228,7 @@ class Workbench(State):
             drawn = str(self.run._repr_html_())
             if not is_over:
                 return drawn
-            self._read = self.run, drawn + answers.still(self.run.generations(columns=answers.READ))
+            self._read = self.run, drawn + answers.still(answers.read(self.run))
         return self._read[1]
 
 

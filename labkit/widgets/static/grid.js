@@ -327,6 +327,7 @@ class Grid {
     this.columnsHead.replaceChildren(this.corner, ...this.columns.map((one) => draw(one, !apart, this.heads)));
     this.asked.replaceChildren(...(apart ? models.map((one) => draw(one, true, this.tallies)) : []));
     this.asked.hidden = !apart;
+    this.columnsHead.classList.toggle("lk-apart", apart);
     this.root.style.setProperty("--lk-columns", String(Math.max(1, this.columns.length)));
   }
 
