@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,17 +119,15 @@ def _steps(listed: list[Any], body: str) -> list[Step]:
     if faults or not given:
         raise DefinitionError(faults or "`steps:` is to list the steps of the chain in their order.")
     names = [one["name"] for one in given]
-    texts, odd = _sections(body, names)
+    texts, odd = sections(body, names)
     steps, faults = [], odd
     for one in given:
         what = f"Step {one['name']!r}"
         wrong = _field_faults(one, _STEP_FIELDS, what, "in its mapping")
         if not wrong and (reader := one.get("read")) is not None and reader not in BUILT_IN:
             wrong = [f"{what}: read is {quoted(reader)}; in a file it is {' or '.join(BUILT_IN)}."]
-        if one["name"] not in texts:
-            wrong.append(f"{what} has no text: write it under a line `## {one['name']}`.")
         faults += wrong
-        if not wrong:
+        if not wrong and one["name"] in texts:
             fields: dict[str, Any] = {key: value for key, value in one.items() if key not in ("name", "read")}
             try:
                 steps.append(Step(one["name"], texts[one["name"]], read=BUILT_IN.get(reader or ""), **fields))
@@ -139,8 +138,9 @@ def _steps(listed: list[Any], body: str) -> list[Step]:
     return steps
 
 
-def _sections(body: str, names: list[str]) -> tuple[dict[str, str], list[str]]:
-    """The texts under the headings that are steps' names, and what is wrong with them."""
+def sections(body: str, names: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The texts under the headings that are steps' names, and what is wrong with them. Other headings are
+    text."""
     texts: dict[str, list[str]] = {}
     before: list[str] = []
     faults: list[str] = []
@@ -157,6 +157,11 @@ def _sections(body: str, names: list[str]) -> tuple[dict[str, str], list[str]]:
         faults.append(
             f"What stands before the heading of the first step, `## {names[0]}`, belongs to no step."
         )
+    faults += [
+        f"Step {name!r} has no text: write it under a line `## {name}`."
+        for name in dict.fromkeys(names)
+        if name not in texts
+    ]
     return {name: "\n".join(lines).strip("\n") for name, lines in texts.items()}, faults
 
 
