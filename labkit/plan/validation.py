@@ -180,14 +180,14 @@ def _answering(given: Any, catalog: Catalog) -> Answering:
 
 def _lines(prompt: Prompt, answering: Sequence[Answering], models: Sequence[Model]) -> list[tuple[int, ...]]:
     """Who competes with a prompt: each model whole, and of a chain every combination of its steps' models."""
-    place = {id(model): position for position, model in enumerate(models)}
+    place = {model: position for position, model in enumerate(models)}
     steps = [step.name for step in prompt.steps]
     found: list[tuple[int, ...]] = []
     for one in answering:
         if one.whole is not None:
-            found.append((place[id(one.whole)],) * max(1, len(steps)))
+            found.append((place[one.whole],) * max(1, len(steps)))
         elif steps and set(steps) == set(one.steps):
-            found += product(*([place[id(model)] for model in one.steps[step]] for step in steps))
+            found += product(*([place[model] for model in one.steps[step]] for step in steps))
     found = list(dict.fromkeys(found))
     if not found and answering:
         given = [one.steps for one in answering if not one.whole]
