@@ -92,7 +92,7 @@ def of_text(text: str, *, name: str, where: str) -> Prompt:
 def is_chain(text: str) -> bool:
     """Whether a text begins with the front matter of a chain.
 
-    >>> is_chain("---\\nsteps: [facts, reply]\\n---\\n## facts"), is_chain("---\\nsystem: Be short\\n---\\nHi")
+    >>> is_chain("---\\nsteps: [facts, reply]\\n---\\n## facts"), is_chain("---\\nsystem: Short\\n---\\nHi")
     (True, False)
     """
     first, *lines = text.split("\n")
