@@ -123,7 +123,8 @@ class Progress(LiveRun):
             f"<td style='text-align:left'>{_text(t.waiting_why if t.waiting else '')}</td></tr>"
             for model, t in list(self.tallies.items())
         )
-        names = ("model", "", "ended", "failed", "in flight", "TTFT p50 (s)", "tokens/s", "cost", "")
+        ended = "requests ended" if self.lines else "ended"
+        names = ("model", "", ended, "failed", "in flight", "TTFT p50 (s)", "tokens/s", "cost", "")
         heads = "".join(f"<th scope='col'>{name}</th>" for name in names)
         said = "".join(f"<div>{_text(told, 600)}</div>" for told in (self.left, *self.notes) if told)
         line = _text(f"{state(self)} · {self.line()}", 600)

@@ -284,9 +284,11 @@ def _words(panel: Panel, shows: Panel, rate_usd: float | None) -> _Words:
         word += " · known"
     if shows.attempt > 1:
         word += f" (attempt {shows.attempt})"
-    clocks, said = " · ".join(_clocks(shows)), shown(cut(note(shows), limit=400))
+    cost, clocks, said = _cost(shows, rate_usd), _clocks(shows), shown(cut(note(shows), limit=400))
+    if panel is not shows and cost:  # beside the step there is no room
+        clocks, cost = [*clocks, cost], ""
     aloud = shown(scored.aloud)
-    return shows.state, shown(word), aloud, scored.kind, clocks, _cost(shows, rate_usd), said
+    return shows.state, shown(word), aloud, scored.kind, " · ".join(clocks), cost, said
 
 
 def state_words(panel: Panel) -> str:
