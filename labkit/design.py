@@ -292,6 +292,10 @@ class Design:
         """The identity of the row that sums up the line that ends here."""
         return self._id(run_id, place, place.line, -1)
 
+    def step_ids(self, place: Place, run_id: str) -> list[str]:
+        """The identities of the steps of the line that ends here, in order."""
+        return [self._id(run_id, place, place.line[:n], n) for n in range(1, len(place.line) + 1)]
+
     def _id(self, run_id: str, place: Place, line: Sequence[int], step: int) -> str:
         prompt, sample = self.prompts[place.prompt], self.dataset.samples[place.sample].id
         where = [

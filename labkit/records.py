@@ -352,7 +352,7 @@ class Watcher(Protocol):
     def waiting(self, cell: Cell, seconds: float, why: str) -> None: ...
 
     def ended(self, generation: Generation) -> None:
-        """The generation is on disk."""
+        """The generation is on disk; of a chain each step, then the whole (`steps` says how many it has)."""
 
     def scored(self, score: Score) -> None:
         """An answer has a value."""

@@ -34,6 +34,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 20_000_000
 FOLDER = Path("data/prompts")
+ENDS = ("---", "...")
+"""What ends the front matter."""
 _FIELDS: dict[str, type] = {"name": str, "description": str, "system": str, "defaults": dict, "steps": list}
 _STEP_FIELDS: dict[str, type] = {"name": str, "system": str, "defaults": dict, "read": str}
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*?)[ \t]*#*")
@@ -57,10 +61,21 @@ _HEADING = re.compile(r"#{1,6}[ \t]+(.*?)[ \t]*#*")
 
 def load(path: str | os.PathLike[str]) -> Prompt:
     """The prompt or the chain in the file `path`. Raises `DefinitionError` naming all that is wrong in it."""
+    text = read_text(path, what="prompt file", limit_bytes=LARGEST_BYTES)
+    return of_text(text, name=Path(path).stem, where=f"prompt file {os.fspath(path)!r}")
+
+
+def of_text(text: str, *, name: str, where: str) -> Prompt:
+    """The prompt or the chain that stands in a text as in a file; `name` is its name if it gives none, and
+    `where` says where the text is. Raises `DefinitionError` naming all that is wrong in it."""
     from labkit.prompts.chain import Chain
     from labkit.prompts.prompt import Prompt
 
-    given = read(path)
+    front, body = _split(text, where)
+    found = _fields(front, where) if front is not None else {}
+    if faults := _field_faults(found, _FIELDS, f"The {where}", "in its front matter"):
+        raise DefinitionError(faults)
+    given = {"name": name, "text": body} | found
     try:
         if "steps" not in given:
             return Prompt(**given)
@@ -71,21 +86,18 @@ def load(path: str | os.PathLike[str]) -> Prompt:
             )
         return Chain(given.pop("name"), *steps, **given)
     except DefinitionError as error:
-        raise DefinitionError(f"{fault} (file {os.fspath(path)!r})" for fault in error.faults) from None
+        raise DefinitionError(f"{fault} ({where})" for fault in error.faults) from None
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What the file `path` says of a prompt: `name`, `text`, and what else stands in its front matter.
+def is_chain(text: str) -> bool:
+    """Whether a text begins with the front matter of a chain.
 
-    Raises `DefinitionError` naming all that is wrong in it.
+    >>> is_chain("---\\nsteps: [facts, reply]\\n---\\n## facts"), is_chain("---\\nsystem: Short\\n---\\nHi")
+    (True, False)
     """
-    text = read_text(path, what="prompt file", limit_bytes=LARGEST_BYTES)
-    shown = os.fspath(path)
-    front, body = _split(text, shown)
-    found = _fields(front, shown) if front is not None else {}
-    if faults := _field_faults(found, _FIELDS, f"The prompt file {shown!r}", "in its front matter"):
-        raise DefinitionError(faults)
-    return {"name": Path(path).stem, "text": body} | found
+    first, *lines = text.split("\n")
+    front = takewhile(lambda line: line.rstrip() not in ENDS, lines)
+    return first.rstrip() == "---" and any(line.startswith("steps:") for line in front)
 
 
 def _field_faults(found: dict[Any, Any], known: dict[str, type], what: str, where: str) -> list[str]:
@@ -118,17 +130,15 @@ def _steps(listed: list[Any], body: str) -> list[Step]:
     if faults or not given:
         raise DefinitionError(faults or "`steps:` is to list the steps of the chain in their order.")
     names = [one["name"] for one in given]
-    texts, odd = _sections(body, names)
+    texts, odd = sections(body, names)
     steps, faults = [], odd
     for one in given:
         what = f"Step {one['name']!r}"
         wrong = _field_faults(one, _STEP_FIELDS, what, "in its mapping")
         if not wrong and (reader := one.get("read")) is not None and reader not in BUILT_IN:
             wrong = [f"{what}: read is {quoted(reader)}; in a file it is {' or '.join(BUILT_IN)}."]
-        if one["name"] not in texts:
-            wrong.append(f"{what} has no text: write it under a line `## {one['name']}`.")
         faults += wrong
-        if not wrong:
+        if not wrong and one["name"] in texts:
             fields: dict[str, Any] = {key: value for key, value in one.items() if key not in ("name", "read")}
             try:
                 steps.append(Step(one["name"], texts[one["name"]], read=BUILT_IN.get(reader or ""), **fields))
@@ -139,8 +149,9 @@ def _steps(listed: list[Any], body: str) -> list[Step]:
     return steps
 
 
-def _sections(body: str, names: list[str]) -> tuple[dict[str, str], list[str]]:
-    """The texts under the headings that are steps' names, and what is wrong with them."""
+def sections(body: str, names: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The texts under the headings that are steps' names, and what is wrong with them. Other headings are
+    text."""
     texts: dict[str, list[str]] = {}
     before: list[str] = []
     faults: list[str] = []
@@ -157,6 +168,11 @@ def _sections(body: str, names: list[str]) -> tuple[dict[str, str], list[str]]:
         faults.append(
             f"What stands before the heading of the first step, `## {names[0]}`, belongs to no step."
         )
+    faults += [
+        f"Step {name!r} has no text: write it under a line `## {name}`."
+        for name in dict.fromkeys(names)
+        if name not in texts
+    ]
     return {name: "\n".join(lines).strip("\n") for name, lines in texts.items()}, faults
 
 
@@ -188,19 +204,17 @@ def _is_prompt(path: Path) -> bool:
     return path.name != "README.md" and not name_faults(path.stem)
 
 
-def _split(text: str, shown: str) -> tuple[str | None, str]:
+def _split(text: str, where: str) -> tuple[str | None, str]:
     lines = text.split("\n")
     if lines[0].rstrip() != "---":
         return None, text.strip("\n")
     for number, line in enumerate(lines[1:], 1):
-        if line.rstrip() in ("---", "..."):
+        if line.rstrip() in ENDS:
             return "\n".join(lines[1:number]), "\n".join(lines[number + 1 :]).strip("\n")
-    raise DefinitionError(
-        f"The prompt file {shown!r} begins with --- but has no second --- line to end that part."
-    )
+    raise DefinitionError(f"The {where} begins with --- but has no second --- line to end that part.")
 
 
-def _fields(front: str, shown: str) -> dict[Any, Any]:
+def _fields(front: str, where: str) -> dict[Any, Any]:
     import yaml
 
     class Strict(yaml.SafeLoader):  # type: ignore[misc]
@@ -226,11 +240,9 @@ def _fields(front: str, shown: str) -> dict[Any, Any]:
         found = loader.get_single_data()
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split()) or "it is nested too deep"
-        raise DefinitionError(
-            f"The front matter of prompt file {shown!r} cannot be read: {reason:.300}."
-        ) from None
+        raise DefinitionError(f"The front matter of {where} cannot be read: {reason:.300}.") from None
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise DefinitionError(f"The front matter of prompt file {shown!r} is to be lines of `key: value`.")
+        raise DefinitionError(f"The front matter of {where} is to be lines of `key: value`.")
     return found

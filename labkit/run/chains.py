@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from labkit.design import Design, Place, StepFailed
 from labkit.records import Cell, Generation, Message
 
-FAILED = "StepFailed"
+FAILED = StepFailed.__name__
 """The `error_type` of a step that is not asked, since one before it failed or its answer could not be
 read."""
 Put = Callable[[Generation], None]
@@ -66,12 +66,12 @@ class Steps:
 
 class Chains(Steps):
     """The steps of one run: `cells` are those that have no finished answer yet, by place. `put` takes the
-    rows that are made here. Used by one thread at a time."""
+    rows that are made here, and may be changed. Used by one thread at a time."""
 
     def __init__(self, design: Design, cells: Iterable[tuple[Place, Cell]], *, run_id: str, put: Put) -> None:
         super().__init__(design)
         self._run_id = run_id
-        self._put = put
+        self.put = put
         self._after: dict[tuple[Any, ...], list[tuple[Place, Cell]]] = {}
         self._places: dict[str, Place] = {}
         self.originals: Mapping[str, str] = {}
@@ -113,14 +113,14 @@ class Chains(Steps):
         for place in self._design.places:
             ends = place.line and self._design.is_last(place) and place.where in self.rows
             if ends and self._design.chain_id(place, self._run_id) not in summed:
-                self._put(self._whole(place, [*self._before(place), self.rows[place.where]], None))
+                self.put(self._whole(place, [*self._before(place), self.rows[place.where]], None))
 
     # -- what follows ----------------------------------------------------------------------------
 
     def _got(self, place: Place, row: Generation) -> None:
         self.has(place, row)
         if self._design.is_last(place):
-            self._put(self._whole(place, [*self._before(place), row], None))
+            self.put(self._whole(place, [*self._before(place), row], None))
 
     def _asked(self, place: Place, cell: Cell) -> Iterator[Asked]:
         try:
@@ -134,7 +134,7 @@ class Chains(Steps):
         """A step has no answer: neither has what follows it, and so the chain."""
         name = self._design.step_name(place) or ""
         if self._design.is_last(place):
-            self._put(self._whole(place, [*self._before(place), row], name))
+            self.put(self._whole(place, [*self._before(place), row], name))
             return
         if row.status == "stopped":
             why = row.error_type or "", row.error_message or ""
@@ -150,9 +150,9 @@ class Chains(Steps):
             error_type=why[0],
             error_message=why[1],
         )
-        self._put(row)
+        self.put(row)
         if self._design.is_last(place):
-            self._put(self._whole(place, [*self._before(place), row], blamed))
+            self.put(self._whole(place, [*self._before(place), row], blamed))
         for following, its in self.after(place):
             self._stop(following, its, blamed, why)
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
@@ -222,7 +223,7 @@ class Launch(LaunchCommands):
         return cells
 
     def _chains(self, writer: Writer, cells: list[tuple[Place, Cell]]) -> Chains:
-        chains = Chains(self.design, cells, run_id=self.run_id, put=writer.put)
+        chains = Chains(self.design, cells, run_id=self.run_id, put=partial(self._put, writer))
         if self._stored.answers is not None:
             chains.originals = self._stored.answers.chains
         chains.rows.update(self._stored.steps)
@@ -279,7 +280,12 @@ class Launch(LaunchCommands):
             return list(jobs(chains.heard(row)))
 
         following = follow if self.design.has_chains else None
-        event_loop.run(executor.execute(jobs(shuffled), follow=following)).result()
+        # On labkit's loop the watcher hears of steps, so there it is to hear of what follows from them.
+        chains.put = partial(self._put_at_once, writer)
+        try:
+            event_loop.run(executor.execute(jobs(shuffled), follow=following)).result()
+        finally:
+            chains.put = partial(self._put, writer)
         return executor.stopped > 0
 
     def _copy(self, writer: Writer, chains: Chains, sharing: Sequence[Asked]) -> list[Asked]:
@@ -306,3 +312,10 @@ class Launch(LaunchCommands):
 
     def _put(self, writer: Writer, generation: Generation) -> None:
         writer.generation(generation, lambda: self._watcher.ended(generation))
+
+    def _put_at_once(self, writer: Writer, generation: Generation) -> None:
+        writer.put(generation)
+        try:
+            self._watcher.ended(generation)
+        except Exception:
+            log.exception("the watcher of run %s was not told of a chain; the run goes on", self.run_id)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from labkit.dollars import usd
 from labkit.summary.cut_answers import KINDS
 from labkit.visible import cut, shown
+from labkit.widgets.chain_line import Line
 from labkit.widgets.grid_row import Row, prompt_name, row_name, sample_name
 from labkit.widgets.live_run import LiveRun
 from labkit.widgets.model_progress import ModelProgress, cost_words, duration
@@ -63,7 +64,7 @@ class ViewUpdates:
         """What is new since the last call: `head`, `rows` and `panels`, each only where it changed."""
         rows = self.window.rows()
         found: dict[str, Any] = {}
-        columns = {model: str(number) for number, model in enumerate(self.live.tallies)}
+        columns = {name: str(number) for number, name in enumerate(self.live.columns)}
         slim = [self._slim(row) for row in rows]
         layout = [
             _placed(row, self.live, columns) | {"slim": one} for row, one in zip(rows, slim, strict=True)
@@ -81,7 +82,8 @@ class ViewUpdates:
         return found
 
     def head(self) -> dict[str, Any]:
-        """The line above the grid, its bar, the columns' heads, the place in the pages."""
+        """The line above the grid, its bar, what each model did, the columns' heads where those are others,
+        the place in the pages."""
         live, tallies = self.live, list(self.live.tallies.items())
         window, over = self.window, self.live.over.is_set()
         return {
@@ -93,7 +95,8 @@ class ViewUpdates:
             "trouble": shown(cut(live.last_failure, limit=600)),
             "bar": [sum(getattr(t, name) for _, t in tallies) for name in _BAR],
             "total": sum(tally.total for _, tally in tallies),
-            "models": [_column(number, *pair) for number, pair in enumerate(tallies)],
+            "models": [_column(number, *pair, self._of) for number, pair in enumerate(tallies)],
+            "columns": [_column(n, *pair, " answers") for n, pair in enumerate(live.contenders.items())],
             "rows": shown(cut(_only_prompt(live) or "", limit=80)),
             "where": window.words,
             "page": window.page,
@@ -104,9 +107,17 @@ class ViewUpdates:
             "pauses": True,
         }
 
+    @property
+    def _of(self) -> str:
+        """What is counted of a model, where that is not what the rows show."""
+        return " requests" if self.live.lines else ""
+
     def _slim(self, row: Row) -> bool:
-        """Whether the row is one line: its answers are short and, where they still come, all were so far."""
+        """Whether the row is one line: its answers are short and, where they still come, all were so far. A
+        chain has its steps behind it, and so is none."""
         panels = list(row.panels.values())
+        if any(isinstance(panel, Line) for panel in panels):
+            return False
         if not all(_is_short(panel) for panel in panels):
             self._long = True
             return False
@@ -114,38 +125,45 @@ class ViewUpdates:
 
     def _draw(self, panel: Panel) -> dict[str, Any] | None:
         told = self._told.get(panel.number)
-        take = panel.take  # before the text: see Panel.begin_anew
+        shows = panel.now
+        take = shows.number, shows.take  # before the text: see Panel.begin_anew
         now = monotonic()
-        stale = told is not None and panel.state == "streaming" and now - told.at_s >= CLOCKS_EVERY_S
-        if told is not None and told.version == panel.version and not stale:
+        stale = told is not None and shows.state == "streaming" and now - told.at_s >= CLOCKS_EVERY_S
+        version = shows.number, shows.version, panel.version
+        if told is not None and told.version == version and not stale:
             return None
         # Leading blanks are the model's, and are kept in the lab; here they only push the answer aside.
-        version, text = panel.version, panel.text.lstrip()
+        text = shows.text.lstrip()
         change: dict[str, Any] = {"i": panel.number}
         if told is None or told.take != take:
             change["t"] = shown(text)
         elif len(text) > told.chars:
             change["+"] = shown(text[told.chars :])
-        words = _words(panel, self.live.rates.get(panel.model))
+        words = _words(panel, shows, self.live.rates.get(shows.model))
         ticking = told is not None and told.words[0] == words[0] == "streaming" and not stale
         if told is None or (words != told.words and not ticking):
             change |= dict(zip("swamfcn", words, strict=True))
         else:
             words, now = told.words, told.at_s
-        self._told[panel.number] = _Told(version, take, len(text), words, now)
+        steps = [(name, one, one.version) for name, one in panel.earlier]
+        if steps != (told.steps if told is not None else []):
+            change["e"] = folded(panel)
+        self._told[panel.number] = _Told(version, take, len(text), words, now, steps)
         return change if len(change) > 1 else None
 
 
 _Words = tuple[str, str, str, str, str, str, str]
 
 
-class _Told:
+class _Told(NamedTuple):
     """What the views know of one panel."""
 
-    __slots__ = ("at_s", "chars", "take", "version", "words")
-
-    def __init__(self, version: int, take: int, chars: int, words: _Words, at_s: float) -> None:
-        self.version, self.take, self.chars, self.words, self.at_s = version, take, chars, words, at_s
+    version: tuple[int, int, int]
+    take: tuple[int, int]
+    chars: int
+    words: _Words
+    at_s: float
+    steps: list[tuple[str, Panel, int]]
 
 
 _BAR = ("settled", "replayed", "answered", "failed")
@@ -154,7 +172,8 @@ _BAR = ("settled", "replayed", "answered", "failed")
 def line(live: LiveRun) -> str:
     """The whole run in one line: progress, what is not as it should be, cost, speed, time left."""
     tallies = list(live.tallies.values())
-    parts = [f"{sum(t.ended for t in tallies):,} of {sum(t.total for t in tallies):,}"]
+    asks = "requests" if live.lines else ""
+    parts = [f"{sum(t.ended for t in tallies):,} of {sum(t.total for t in tallies):,} {asks}".strip()]
     for name, word in (
         ("failed", "failed"),
         ("stopped", "not asked"),
@@ -178,7 +197,7 @@ def line(live: LiveRun) -> str:
     over = live.over.is_set()
     asked, asking_s = sum(t.answered + t.failed for t in tallies), live.asking.seconds or live.took_s or 0.0
     if asked and asking_s > 0.5:
-        parts.append(f"{asked / asking_s:.1f} answers/s")
+        parts.append(f"{asked / asking_s:.1f} {asks or 'answers'}/s")
         if (left := sum(t.left for t in tallies)) and not over and not live.paused:
             parts.append(f"about {duration(left * asking_s / asked)} left")
     if over and live.took_s:
@@ -208,15 +227,15 @@ def _only_prompt(live: LiveRun) -> str | None:
     return prompt_name(live.order[0].key) if len(live.prompts) == 1 and live.order else None
 
 
-def _column(number: int, model: str, tally: ModelProgress) -> dict[str, Any]:
-    counts = f"{tally.ended:,} of {tally.total:,}"
+def _column(number: int, name: str, tally: ModelProgress, counted: str) -> dict[str, Any]:
+    counts = f"{tally.ended:,} of {tally.total:,}{counted}"
     for count, word in ((tally.failed, "failed"), (tally.stopped, "not asked")):
         if count:
             counts += f" · {count:,} {word}"
     over = bool(tally.total) and tally.left <= 0
     return {
         "id": str(number),
-        "name": shown(cut(model, limit=80)),
+        "name": shown(cut(name, limit=80)),
         "counts": counts,
         "words": shown(cut(tally.words, limit=200)),
         "state": "ended" if over else "stopping" if tally.stopping else "",
@@ -256,17 +275,47 @@ def note(panel: Panel) -> str:
     return said
 
 
-def _words(panel: Panel, rate_usd: float | None) -> _Words:
-    """State, the state or the scores in words, these aloud, their mark, clocks, cost, and a note."""
+def _words(panel: Panel, shows: Panel, rate_usd: float | None) -> _Words:
+    """State, the state or the scores in words, these aloud, their mark, clocks, cost, and a note: of what the
+    panel `shows`."""
     scored = mark(panel.scores)
-    word = scored.words or STATES[panel.state]
-    if scored.words and panel.state == "known":
+    word = scored.words or state_words(panel)
+    if scored.words and shows.state == "known":
         word += " · known"
-    if panel.attempt > 1:
-        word += f" (attempt {panel.attempt})"
-    clocks, said = " · ".join(_clocks(panel)), shown(cut(note(panel), limit=400))
+    if shows.attempt > 1:
+        word += f" (attempt {shows.attempt})"
+    cost, clocks, said = _cost(shows, rate_usd), _clocks(shows), shown(cut(note(shows), limit=400))
+    if panel is not shows and cost:  # beside the step there is no room
+        clocks, cost = [*clocks, cost], ""
     aloud = shown(scored.aloud)
-    return panel.state, shown(word), aloud, scored.kind, clocks, _cost(panel, rate_usd), said
+    return shows.state, shown(word), aloud, scored.kind, " · ".join(clocks), cost, said
+
+
+def state_words(panel: Panel) -> str:
+    """How it is with an answer; of a chain first the step it is in, or which failed."""
+    words, place = STATES[panel.now.state], cut(panel.place, limit=60)
+    if place and panel.now.state == "streaming":
+        return place  # one sees that it is
+    return f"{place}: {words}" if place else words
+
+
+def folded(panel: Panel, *, limit: int = SHOWN_CHARS) -> dict[str, Any]:
+    """The earlier steps of a chain's line: in one line, and each with what it came to and its text."""
+    steps = [(_step_words(name, one), one.text.strip()) for name, one in panel.earlier]
+    if len(steps) == 1:
+        ((line, text),) = steps
+        return {"line": line, "steps": [["", shown(cut(text, limit=limit))]]}
+    names = " → ".join(name for name, _ in panel.earlier)
+    line = f"{len(steps)} earlier steps: {shown(cut(names, limit=200))}"
+    return {"line": line, "steps": [[line, shown(cut(text, limit=limit))] for line, text in steps]}
+
+
+def _step_words(name: str, panel: Panel) -> str:
+    """A step's name, what is to be said of its state or score, its time, its tokens, its cost."""
+    said = mark(panel.scores).words or ("" if panel.state == "done" else panel.state)
+    time = "" if panel.latency_s is None else f"{panel.latency_s:.2f} s"
+    count = "" if panel.output_tokens is None else f"{panel.output_tokens:,} tokens"
+    return shown(" · ".join(filter(None, (cut(name, limit=60), said, time, count, _cost(panel, None)))))
 
 
 def _clocks(panel: Panel) -> list[str]:
