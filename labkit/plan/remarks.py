@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from labkit.design import Design
+from labkit.plan.block_notes import block_notes
 from labkit.prompts import Prompt
 from labkit.prompts.placeholders import foreign, written
 from labkit.records import Sample
@@ -27,7 +28,7 @@ def remarks(design: Design, scorers: Sequence[Scorer]) -> list[str]:
     """
     asked = sorted({(place.prompt, place.sample) for place in design.places})
     samples = design.dataset.samples
-    found = list(design.notes)
+    found = [*design.notes, *block_notes(design)]
     for at, prompt in enumerate(design.prompts):
         found += _of_prompt(prompt, [samples[sample] for of, sample in asked if of == at])
     every = [samples[sample] for sample in sorted({sample for _, sample in asked})]
