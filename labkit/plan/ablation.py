@@ -1,4 +1,4 @@
-"""From a plan of prompts with blocks to one that measures the blocks: the same prompts in sets of their blocks.
+"""From a plan of prompts with blocks to one that measures them: the same prompts in sets of their blocks.
 
 What it makes is an ordinary plan. Which sets tell what stands in `labkit.stats.factorial`; what the plan then
 says of them in `block_notes`. All that is wrong is told at once, before anything is asked.
@@ -81,7 +81,9 @@ def _required(needs: Any, names: Sequence[str]) -> tuple[dict[str, list[str]], l
         return {}, []
     if not isinstance(needs, Mapping):
         return {}, [f"needs is {quoted(needs)}; use a mapping such as {{'style': 'examples'}}."]
-    pairs = [(_called(block), [_called(other) for other in listed(others)]) for block, others in needs.items()]
+    pairs = [
+        (_called(block), [_called(other) for other in listed(others)]) for block, others in needs.items()
+    ]
     faults = [
         f"needs= names {quoted(name)}, which is none of the blocks to be measured: {nearest(name, names)}."
         for block, others in pairs
@@ -139,8 +141,8 @@ def _block_faults(prompt: Prompt, chosen: Sequence[Block], kind: str) -> Iterato
             )
         elif where := _named_in(prompt, block.name):
             yield (
-                f"The prompt {quoted(prompt.name)} names its block {block.name!r} in its {where}: without the "
-                "block that would point at nothing. Say it otherwise, give the block another name, or "
+                f"The prompt {quoted(prompt.name)} names its block {block.name!r} in its {where}: without "
+                "the block that would point at nothing. Say it otherwise, give the block another name, or "
                 "leave it out of blocks=."
             )
 
@@ -198,13 +200,8 @@ def _names(prompt: Prompt, names: Sequence[str], cells: Sequence[Sequence[bool]]
     if len(set(found)) == len(found) and not any(map(name_faults, found)):
         return found
     short = [called(cell, [str(number) for number in range(1, len(names) + 1)]) for cell in cells]
-    check(
-        *(
-            [f"The name {quoted(prompt.name)} is too long to be called {quoted(name, limit=200)}; shorten it."]
-            for name in short
-            if name_faults(name)
-        )
-    )
+    told = f"The name {quoted(prompt.name)} is too long to be called {quoted(max(short, key=len), limit=200)}"
+    check([f"{told}; shorten it."] if any(map(name_faults, short)) else [])
     return short
 
 

@@ -117,7 +117,9 @@ def _pair(pair: Pair, names: Sequence[str]) -> str:
 def _tokens(sets: BlockSets, design: Design) -> str:
     """What each block adds to the input, by the tokenizers of the models: several where they differ."""
     texts = {
-        (block.name, block.hash): f"{block.rendered}\n\n" for prompt in design.prompts for block in prompt.blocks
+        (block.name, block.hash): f"{block.rendered}\n\n"
+        for prompt in design.prompts
+        for block in prompt.blocks
     }
     counted: dict[tuple[str, ...], list[str]] = {}
     for model in design.models:
@@ -125,7 +127,7 @@ def _tokens(sets: BlockSets, design: Design) -> str:
         told = [f"{'' if one.exact else '~'}{one.tokens:,}" for one in counts]
         counted.setdefault(tuple(told), []).append(model.id)
     parts = []
-    for told, ids in counted.items():
+    for each, ids in counted.items():
         whose = f" for {' and '.join(ids)}" if len(counted) > 1 else ""
-        parts.append(", ".join(f"{name!r} {one}" for name, one in zip(sets.names, told, strict=True)) + whose)
+        parts.append(", ".join(f"{name!r} {one}" for name, one in zip(sets.names, each, strict=True)) + whose)
     return f"input tokens of the blocks: {'; '.join(parts)}"

@@ -219,21 +219,21 @@ class Plan(Study):
         design: str = "auto",
         needs: Mapping[str, str | Sequence[str]] | None = None,
     ) -> Plan:
-        """The plan with each prompt in several sets of its blocks, so that `run.ablation()` can tell what each
-        block is worth. It is an ordinary plan: its line tells blocks, sets, requests, price, and what the
-        sets cannot tell apart. Prompts without blocks stay as they are.
+        """The plan with each prompt in several sets of its blocks, so that `run.ablation()` can tell what
+        each block is worth. It is an ordinary plan: its line tells blocks, sets, requests, price, and what
+        the sets cannot tell apart. Prompts without blocks stay as they are.
 
         Args:
             blocks: The blocks to measure, by name; by default all. Others stay in every set.
             design: `auto`: all sets to 4 blocks, half of them at 5 (resolution V: effects of pairs are told
                 apart), 16 sets at 6 to 8 (resolution IV: of blocks, not of pairs), Plackett and Burman's 12
-                at 9 to 11 and 16 at 12 (blocks alone). `full`: all sets, to 8 blocks. `each`: all blocks, and all
-                but one: what each adds beside all the others, dearly bought.
+                at 9 to 11 and 16 at 12 (blocks alone). `full`: all sets, to 8 blocks. `each`: all blocks,
+                and all but one: what each adds beside all the others, dearly bought.
             needs: Blocks that make no sense without others: `{"style": "examples"}` leaves out the sets with
                 `style` and without `examples`.
 
-        Raises one `DefinitionError` naming all that is wrong: fewer than two blocks or more than 12, blocks of
-        one text, a block that the prompt's own text names, names that are not there.
+        Raises one `DefinitionError` naming all that is wrong: fewer than two blocks or more than 12, blocks
+        of one text, a block that the prompt's own text names, names that are not there.
 
         >>> blocks = [lk.Block("style", "Write plainly."), lk.Block("policy", "Refund nothing.")]
         >>> plan = lab.plan(prompts=["Answer: {{ n }}"], models=[echo], dataset=[{"n": 1}], context=blocks)

@@ -1,6 +1,7 @@
-"""What a run says once there are answers: verdict, rows that decide, report, card, files.
+"""What a run says once there are answers: verdict, rows that decide, worth of blocks, report, card, files.
 
-It reads the lab and asks nobody. How each is made stands in `labkit.verdict` and `labkit.report`.
+It reads the lab and asks nobody. How each is made stands in `labkit.verdict` and `labkit.report`. It is the
+signatures and docstrings of a handle's verbs, which makes it long, and not deep.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from labkit.report import Material
     from labkit.verdict import Verdict, Verdicts
+    from labkit.verdict.ablation import Ablation
     from labkit.verdict.differences import Differences
 
 TABLES = ("generations", "attempts", "summary")
@@ -100,6 +102,38 @@ class Conclusions(RunFrames):
             margin=margin,
             level=level,
             against=against,
+            clusters=clusters,
+            better=better,
+        )
+
+    def ablation(
+        self,
+        score: str | None = None,
+        *,
+        margin: float | None = None,
+        level: float = 0.95,
+        clusters: str | None = None,
+        better: str = "higher",
+    ) -> Ablation:
+        """What each block of context is worth: what it adds to the score, how sure that is, at what price.
+
+        For runs of `plan.ablate()`, and all others whose prompts differ in their blocks only. The arguments
+        are those of `verdict`; with a `margin` it can say that a prompt is not worse without a block. Raises
+        `DefinitionError` where no prompt was asked in several sets of its blocks, or nothing was scored.
+
+        >>> run.ablation("exact", margin=0.02)          # doctest: +SKIP
+        """
+        from labkit.run.asked_sets import asked_sets
+        from labkit.verdict.ablation import ablation
+        from labkit.verdict.block_sentences import CACHED
+
+        read = [name for name in FIGURES if clusters is not None or name != "sample.*"]
+        return ablation(
+            self.generations(columns=[*read, *CACHED]),
+            asked_sets(self.run_id, self._services.store),
+            score,
+            margin=margin,
+            level=level,
             clusters=clusters,
             better=better,
         )

@@ -30,7 +30,7 @@ GENERATORS = {
     7: ((0, 1, 2), (1, 2, 3), (0, 2, 3)),
     8: ((1, 2, 3), (0, 2, 3), (0, 1, 2), (0, 1, 3)),
 }
-"""Of 16 cells: the product of which of the first four signs each further factor has (Box, Hunter & Hunter)."""
+"""Of 16 cells: which of the first four signs each further factor is the product of (Box & Hunter 1961)."""
 PLACKETT_BURMAN = {
     12: "++-+++---+-",
     16: "++++-+-++--+---",
@@ -84,7 +84,7 @@ class Factorial:
     @property
     def k(self) -> int:
         """How many factors."""
-        return self.signs.shape[1]
+        return len(self.cells[0])
 
     @cached_property
     def resolution(self) -> int | None:
