@@ -144,10 +144,13 @@ class BlockSentences:
         return f" {' and '.join(parts)}"
 
     def _cheapest(self, one: SetAnswers) -> str:
+        effects = self._rows(self.effects, one)
+        if any(row["units"] < 2 for row in effects):
+            return ""
         found = cheapest(
             one.design,
             one.sets.names,
-            self._rows(self.effects, one),
+            effects,
             self._rows(self.states, one),
             set() if self.terms.study.watched else beaten(one, level=self.terms.study.level),
         )

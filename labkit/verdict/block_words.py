@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from labkit.verdict.amounts import counted, listed, times, times_span, usd
+from labkit.verdict.amounts import counted, listed, span, times, times_span, usd
 from labkit.verdict.words import Terms, between, by
 from labkit.visible import visible
 
@@ -59,9 +59,10 @@ def pair_sentences(
 def aliased_sentence(row: Row, terms: Terms, *, where: str) -> str:
     """Of pairs that the design cannot tell apart, and one of which may matter."""
     pairs = [" × ".join(map(named, pair)) for pair in row["blocks"]]
+    fits = _range(row, terms, "low", "high")
     return (
         f"{listed(pairs, joint='or', most=8)}{where}: one of these pairs may change what its blocks add, "
-        f"this design cannot tell which ({_range(row, terms)})."
+        f"this design cannot tell which ({fits})."
     )
 
 
@@ -113,15 +114,9 @@ def _tokens(row: Row) -> str:
     if math.isnan(added) or not round(abs(added)):
         return ""
     told = f"{round(abs(added)):,} {'more' if added > 0 else 'fewer'} input tokens"
-    parts = [
-        f"{round(row[name]):,} {words}"
-        for name, words in (
-            ("cache_read_tokens", "read from a cache"),
-            ("cache_write_tokens", "written to one"),
-        )
-        if added > 0 and round(row[name]) > 0
-    ]
-    return f"{told}, {' and '.join(parts)} of these" if parts else told
+    kinds = (("cache_read_tokens", "read from a cache"), ("cache_write_tokens", "written to one"))
+    parts = [f"{round(row[name]):,} {words}" for name, words in kinds if added > 0 and round(row[name]) > 0]
+    return f"{told} (of these {' and '.join(parts)})" if parts else told
 
 
 def _dollars(row: Row) -> str:
@@ -139,11 +134,13 @@ def _without(row: Row, terms: Terms) -> str:
     return f"; whether it adds {terms.within()} or more cannot be told"
 
 
-def _range(row: Row, terms: Terms) -> str:
-    """Anything that fits: "2 points behind to 3 points ahead"."""
-    told = between(
-        {"all_low": row.get("all_low", row["low"]), "all_high": row.get("all_high", row["high"])}, terms, ""
-    )
+def _range(row: Row, terms: Terms, low: str = "all_low", high: str = "all_high") -> str:
+    """Anything that fits: "2 points behind to 3 points ahead", "3 to 8 points"."""
+    least, most = row[low], row[high]
+    if math.isfinite(least) and math.isfinite(most) and least * most > 0:
+        ends = span(*sorted(terms.factor * abs(end) for end in (least, most)))
+        return terms.amount(" to ".join(ends)) + ("" if least > 0 else " behind")
+    told = between({"all_low": least, "all_high": most}, terms, "")
     return told.removeprefix("anything from ").removeprefix("anything ")
 
 
@@ -155,12 +152,11 @@ def _missing(row: Row, terms: Terms) -> str:
     lack = f"{gone:,} of {total} {'lacks' if gone == 1 else 'lack'} an answer"
     if not terms.study.scale.bounded:
         return f"But {lack}, and the score has no declared bounds, so the worst case cannot be told."
-    low, high = row["worst_low"], row["worst_high"]
-    if row["decided"] and (low > 0 or high < 0):
+    if row["decided"] and (row["worst_low"] > 0 or row["worst_high"] < 0):
         return f"That holds whatever the missing scores of {gone:,} samples would have been."
     if not row["decided"] and row["no_worse_without"] is True:
         return ""  # that is said by the worst case already
-    worst = _range({"low": low, "high": high}, terms)
+    worst = _range(row, terms, "worst_low", "worst_high")
     return f"But {lack}: from its worst to its best, {worst} would fit."
 
 
