@@ -95,7 +95,7 @@ def test_sixteen_cells_for_twelve_are_regular_as_pydoe_s_are():
 
 @pytest.mark.parametrize("k", range(2, 13))
 def test_aliases_are_all_that_brute_force_finds(k):
-    """A pair stands under a factor, or beside another pair, exactly where their columns are not orthogonal."""
+    """A pair stands under a factor, or beside another pair, just where their columns are not orthogonal."""
     found = Factorial(design(k))
     column = products(found.signs, 2)
     cells = len(found.cells)
@@ -161,7 +161,7 @@ def test_the_effect_beside_another_factor_is_that_among_its_cells():
 
 
 def test_cut_cells_say_beside_what_an_effect_is_told():
-    """Where style never stands without examples, it is told beside them, they without it, and no pair of both."""
+    """Where style never stands without examples it is told beside them, and not their pair."""
     found = Factorial(NEEDS)
     assert [found.conditions(factor) for factor in range(3)] == [[(1, False)], [(0, True)], []]
     assert list(found.strings) == [((0, 2),), ((1, 2),)]

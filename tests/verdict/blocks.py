@@ -1,4 +1,4 @@
-"""Answers to one prompt in sets of its blocks, as a frame of generations: what each block is worth is known."""
+"""Answers to one prompt in sets of its blocks, as a frame: what each block is worth is known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,20 @@ import pandas as pd
 from labkit.prompts.block_sets import BlockSets
 from labkit.stats.factorial import Cell, design
 
-NAMES = ("examples", "style", "policy", "tone", "rules", "facts", "audience", "format", "links", "limits", "faq", "laws")
+NAMES = (
+    "examples",
+    "style",
+    "policy",
+    "tone",
+    "rules",
+    "facts",
+    "audience",
+    "format",
+    "links",
+    "limits",
+    "faq",
+    "laws",
+)
 TOKENS = (640, 60, 1140, 90, 30, 400, 20, 10, 15, 25, 35, 45)
 
 
