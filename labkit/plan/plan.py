@@ -235,6 +235,7 @@ class Plan(Study):
         Raises one `DefinitionError` naming all that is wrong: fewer than two blocks or more than 12, blocks
         of one text, a block that the prompt's own text names, names that are not there.
 
+        >>> import labkit as lk
         >>> blocks = [lk.Block("style", "Write plainly."), lk.Block("policy", "Refund nothing.")]
         >>> plan = lab.plan(prompts=["Answer: {{ n }}"], models=[echo], dataset=[{"n": 1}], context=blocks)
         >>> len(plan.ablate())

@@ -165,7 +165,7 @@ def _compared(
     import pandas as pd
 
     pairs = compare_pairs(table, margin=margin, level=level, beside=beside, watched=watched)
-    row: dict[str, Any] = {str(name): value for name, value in pairs.to_dict("records")[0].items()}
+    row: dict[str, Any] = {str(name): pairs[name].iloc[0] for name in pairs.columns}
     found = row | {"effect": row["difference"]}
     if row["first"] != SIDES[0]:
         found["effect"] = -row["difference"]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from labkit.prompts.block_sets import BlockSets
 from labkit.stats import paired_difference
 from labkit.stats.factorial import Factorial, sides
-from labkit.stats.scale import UNKNOWN
+from labkit.stats.scale import UNKNOWN, Scale
 from labkit.stats.table import Table, sample_tables
 from labkit.stats.units import Floats
 from labkit.summary.clocks import clocks
@@ -64,10 +64,6 @@ class SetAnswers:
         both, given = sides(weights), self.table
         used = weights != 0
         asked = given.asked[:, used].all(axis=1)
-        size = float(both[0].sum())
-        scale = given.score.scale
-        if scale.bounded and not math.isclose(size, 1):
-            scale = replace(scale, low=scale.low * size, high=scale.high * size)
         least, most = given.at_ends()
         side = np.where(both[0] > 0, 0, np.where(both[1] > 0, 1, -1))[self.contender]
         return replace(
@@ -75,7 +71,7 @@ class SetAnswers:
             by=("side",),
             keys=tuple((name,) for name in SIDES),
             names=SIDES,
-            score=replace(_averaged(given.score, both), scale=scale),
+            score=replace(_averaged(given.score, both), scale=_scale(given.score.scale, weights)),
             cost=_averaged(given.cost, both),
             latency=_typical(given.latency, both),
             ttft=_typical(given.ttft, both),
@@ -165,6 +161,16 @@ def _typical(table: Table, both: tuple[Floats, Floats]) -> Table:
         logarithms = replace(table, means=np.log(table.means))
     found = _averaged(logarithms, both)
     return replace(found, means=np.exp(found.means))
+
+
+def _scale(scale: Scale, weights: Floats) -> Scale:
+    """Of the sides of a contrast: a mean over several sets moves in smaller steps than one answer does."""
+    size, least = float(np.maximum(weights, 0).sum()), float(np.abs(weights[weights != 0]).min())
+    step = None if scale.step is None else scale.step * least
+    if math.isclose(size, 1):
+        return replace(scale, step=step)
+    low, high = sorted((scale.low * size, scale.high * size))
+    return Scale(low, high, step) if scale.bounded else Scale()
 
 
 def _mean_of(values: Floats) -> float:
