@@ -53,7 +53,8 @@ class Ablation:
     """The cheapest set that nobody is shown to beat, by prompt and model."""
     notes: tuple[str, ...]
     effects: pd.DataFrame
-    """A row per block and model: see `labkit.summary.block_effects.main_effects`."""
+    """A row per block and model: see `labkit.summary.block_effects.main_effects`. `attrs["unit"]` says
+    whether scores run from 0 to 1, so that a hundredth is a point."""
     pairs: pd.DataFrame
     """A row per pair of blocks and model, or per pairs that cannot be told apart."""
     states: pd.DataFrame
@@ -61,8 +62,6 @@ class Ablation:
     sets: pd.DataFrame
     """A row per set and model: the columns of `labkit.summary.summarize`, a column of bool per block
     (`block.<name>`), and `cached`, the share of input tokens that were read from a cache."""
-    unit: bool
-    """Whether scores run from 0 to 1, so that a hundredth is a point."""
     labels: Mapping[str, str]
     """What sentences and charts call the models."""
 
@@ -89,13 +88,13 @@ class Ablation:
     def _shown(self) -> pd.DataFrame:
         import pandas as pd
 
-        factor = 100 if self.unit else 1
+        unit = bool(self.effects.attrs["unit"])
         rows = []
         for row in records(self.effects):
             key = {"prompt": row["prompt"]} if self.effects["prompt"].nunique() > 1 else {}
             if self.effects["model"].nunique() > 1:
                 key["model"] = self.labels[row["model"]]
-            rows.append(key | _cells(row, factor, self.unit))
+            rows.append(key | _cells(row, unit))
         return pd.DataFrame(rows)
 
 
@@ -131,6 +130,7 @@ def ablation(
         )
     settings: dict[str, Any] = {"level": study.level, "watched": study.watched}
     effects = main_effects(answers, margin=margin, **settings)
+    effects.attrs["unit"] = study.scale.unit
     pairs = pair_effects(answers, **settings)
     compared = states(answers, pairs, **settings)
     terms = Terms(
@@ -157,7 +157,6 @@ def ablation(
         pairs=pairs,
         states=compared,
         sets=_sets(cut, answers, scorer, study.asked_level, clusters),
-        unit=study.scale.unit,
         labels=labels,
     )
 
@@ -192,8 +191,9 @@ def _sets(
     return found
 
 
-def _cells(row: Mapping[str, Any], factor: int, unit: bool) -> dict[str, str]:
-    """A row of the table that a notebook shows."""
+def _cells(row: Mapping[str, Any], unit: bool) -> dict[str, str]:
+    """A row of the table that a notebook shows; `unit`: scores run from 0 to 1, so 0.01 is a point."""
+    factor = 100 if unit else 1
     cost, slow = row["cost_per_1k_usd"], (row["latency_ratio"], row["latency_low"], row["latency_high"])
     known = np.isfinite([row["all_low"], row["all_high"]]).all()
     fits = " to ".join(span(factor * row["all_low"], factor * row["all_high"])) if known else "no range"
@@ -210,4 +210,6 @@ def _cells(row: Mapping[str, Any], factor: int, unit: bool) -> dict[str, str]:
 
 
 def _signed(count: float) -> str:
-    return "–" if np.isnan(count) else f"{count:+,.0f}".replace("-", "−")
+    if np.isnan(count):
+        return "–"
+    return f"{count:+,.0f}".replace("-", "−") if round(count) else "0"

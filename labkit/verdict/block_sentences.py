@@ -115,7 +115,7 @@ class BlockSentences:
         yield from self._mixed()
         decided = self.effects[self.effects["decided"].astype(bool)]
         if ((decided["all_low"] <= 0) & (decided["all_high"] >= 0)).any():
-            yield f"“by up to”: decided, with no limit {NEARLY} that holds for all together"
+            yield f"“up to”: decided, with no limit {NEARLY} that holds for all together"
         if (self.effects[list(CACHED)] > 0.5).any(axis=None):
             yield "prices are those of a warm beginning where a cache was read; .sets has its share by set"
         if terms.study.grown:
