@@ -271,6 +271,7 @@ class Conclusions(RunFrames):
             settings,
             frame=frame,
             verdict=verdict,
+            blocks=None if verdict is None else self._blocks(frame, settings),
             summary=self.summary(
                 score=verdict.scorer if verdict is not None else None,
                 level=settings["level"],
@@ -280,6 +281,18 @@ class Conclusions(RunFrames):
             question=question,
             prices=self.prices() if charts else None,
         )
+
+    def _blocks(self, frame: pd.DataFrame, settings: dict[str, Any]) -> Ablation | None:
+        """What the run tells of blocks; None where it asked no prompt in several sets of them."""
+        from labkit.run.asked_sets import asked_sets
+        from labkit.verdict.ablation import ablation
+
+        sets = asked_sets(self.run_id, self._services.store)
+        names = ("score", "margin", "level", "clusters", "better")
+        try:
+            return ablation(frame, sets, **{name: settings[name] for name in names}) if sets else None
+        except DefinitionError:  # there are sets, and each model was asked one of them
+            return None
 
 
 def _settings(

@@ -131,3 +131,37 @@ def test_a_run_without_sets_says_how_to_measure_blocks(lab, echo):
     run = plan.run(progress="none")
     with pytest.raises(DefinitionError, match=r"measure them by plan\.ablate\(\)"):
         run.ablation()
+
+
+def test_report_and_card_tell_of_blocks(planned, lab, here):
+    """A section with the sentences, a chart, and on the card what `labkit replay` holds against the lab; an
+    older card that says nothing of blocks agrees all the same."""
+    from labkit.report.card import apart
+
+    run = planned().run(progress="none")
+    found = run.ablation()
+    page = run.report(here / "report.html").read_text(encoding="utf-8")
+    assert "<h2>Blocks of context</h2>" in page
+    assert 'aria-label="blocks"' in page
+    assert found.conclusion[0] in page
+    text = run.report(here / "report.md").read_text(encoding="utf-8")
+    assert "## Blocks of context" in text
+    assert "Cheapest set that nobody is shown to beat\\: examples." in text
+    card = run.card()
+    assert card["blocks"]["sentences"] == list(found.sentences)
+    assert apart(card, run.card()) == []
+    assert apart(card, card | {"blocks": None}) != []
+    older = {name: value for name, value in card.items() if name != "blocks"}
+    assert apart(older, run.card()) == []
+
+
+def test_a_report_without_sets_says_nothing_of_blocks(lab, echo, here):
+    """Nor does one of a run that asked each model one set."""
+    prompts = [lk.Prompt("with", "Answer {{ n }}", blocks=BLOCKS[:1]), lk.Prompt("bare", "Answer {{ n }}")]
+    models = [echo("a", answers=right), echo("b", answers=right)]
+    plan = lab.plan(prompts=prompts, models=models, dataset=ROWS, scorers=[lk.exact("label")])
+    frame = plan.frame()
+    each = (frame["prompt"] == "with") == (frame["model"] == "scripted/a")
+    run = plan.select(each).run(progress="none")
+    assert "Blocks of context" not in run.report(here / "report.md").read_text(encoding="utf-8")
+    assert run.card()["blocks"] is None
