@@ -144,6 +144,8 @@ def test_report_and_card_tell_of_blocks(planned, lab, here):
     assert "<h2>Blocks of context</h2>" in page
     assert 'aria-label="blocks"' in page
     assert found.conclusion[0] in page
+    assert "factors of a two-level design" in page
+    assert "Box GEP, Hunter JS (1961)" in page
     text = run.report(here / "report.md").read_text(encoding="utf-8")
     assert "## Blocks of context" in text
     assert "Cheapest set that nobody is shown to beat\\: examples." in text
