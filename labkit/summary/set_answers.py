@@ -77,7 +77,7 @@ class SetAnswers:
             ttft=_typical(given.ttft, both),
             asked_at=_averaged(given.asked_at, both),
             asked=np.column_stack([asked, asked]),
-            cost_known=np.array([given.cost_known[one > 0].all() for one in both]),
+            cost_known=np.zeros(len(SIDES), dtype=bool),  # what it adds to the price `amounts` tells
             clocks=clocks(self.frame, self.first, side, tuple((self.model,) for _ in SIDES)),
             ends=(_mean(least, both), _mean(most, both)),
         )

@@ -167,3 +167,14 @@ def test_a_report_without_sets_says_nothing_of_blocks(lab, echo, here):
     run = plan.select(each).run(progress="none")
     assert "Blocks of context" not in run.report(here / "report.md").read_text(encoding="utf-8")
     assert run.card()["blocks"] is None
+
+
+def test_a_block_of_another_text_is_another_block(lab, echo):
+    """Two prompts with blocks of one name and two texts are not one prompt with and without it."""
+    prompts = [
+        lk.Prompt("one", "Answer {{ n }}", blocks=[BLOCKS[1], BLOCKS[0]]),
+        lk.Prompt("other", "Answer {{ n }}", blocks=[lk.Block("style", "Be long.")]),
+    ]
+    plan = lab.plan(prompts=prompts, models=[echo()], dataset=ROWS[:2], scorers=[lk.exact("label")])
+    with pytest.raises(DefinitionError, match=r"plan\.ablate\(\)"):
+        plan.run(progress="none").ablation()

@@ -71,6 +71,15 @@ def test_pair_effects_are_one_family_of_their_own():
     assert found["decided"].tolist() == [True, False, False]
 
 
+def test_of_pairs_a_few_chance_finds_are_let_through():
+    """Two pairs of which Holm's correction would claim one are both told, as may be."""
+    pairs = {("examples", "style"): 0.25, ("style", "policy"): 0.25}
+    frame, sets = asked(3, 60, pairs=pairs, base=0.2, seed=17)
+    found = pair_effects(gathered(frame, sets), level=0.95, watched=False)
+    assert (holm(found["p_value"]) < 0.05).tolist() == [True, False, False]
+    assert found["decided"].tolist() == [True, False, True]
+
+
 def test_states_compare_neither_either_and_both():
     """Of a decided pair: six comparisons, corrected for all that there might have been."""
     frame, sets = asked(3, 60, pairs={("examples", "style"): 0.4}, base=0.3)
@@ -127,6 +136,16 @@ def test_a_sample_that_lacks_a_set_is_in_no_effect_and_in_the_worst_case_for_its
         assert found["worst_low"].iloc[place] == pytest.approx(at_ends[0]["all_low"].iloc[place])
         assert found["worst_high"].iloc[place] == pytest.approx(at_ends[1]["all_high"].iloc[place])
     assert (whole["worst_low"] == whole["all_low"]).all()
+
+
+def test_a_sample_that_was_not_asked_of_every_set_is_not_missing():
+    """A plan that was cut lacks no answer; the sample is left out."""
+    frame, sets = asked(3, 40)
+    cut = frame[(frame["prompt"] != "reply") | (frame["sample_id"] > "s0009")].copy()
+    cut.attrs = frame.attrs
+    found = effects(cut, sets)
+    assert found["samples"].tolist() == [30] * 3
+    assert found["missing"].tolist() == [0] * 3
 
 
 def test_without_bounds_the_worst_case_is_anything():

@@ -51,6 +51,11 @@ def test_what_saves_money_is_in_though_it_adds_nothing():
     assert chosen([effect("examples"), effect("style", cost=-0.5), effect("policy")]) == ["style"]
 
 
+def test_what_harms_is_out_though_it_saves_money():
+    """A decided harm is not paid for."""
+    assert chosen([effect("examples"), effect("style", -0.1, cost=-0.5), effect("policy")]) == []
+
+
 def test_without_prices_it_is_the_shortest():
     """By input tokens, and it says so."""
     rows = [effect("examples", 0.1, cost=math.nan), effect("style"), effect("policy")]
