@@ -20,19 +20,21 @@ MOST_NAMED = 4
 """Of more aliases of one block their number is told."""
 
 
-def block_notes(design: Design) -> Iterator[str]:
-    """One clause each, of every prompt that is in the plan with several sets of its blocks."""
+def block_notes(design: Design, *, short: bool = False) -> Iterator[str]:
+    """One clause each, of every prompt that is in the plan with several sets of its blocks; `short`: which
+    blocks and sets, and no more."""
     asked = {place.prompt for place in design.places}
     prompts = [prompt for at, prompt in enumerate(design.prompts) if at in asked]
     if not any(prompt.blocks for prompt in prompts):
         return
     for sets in of_prompts(prompts):
         if len(sets.blocks) > 1:
-            yield from _of_sets(sets)
-            yield _tokens(sets, design)
+            yield from _of_sets(sets, short=short)
+            if not short:
+                yield _tokens(sets, design)
 
 
-def _of_sets(sets: BlockSets) -> Iterator[str]:
+def _of_sets(sets: BlockSets, *, short: bool) -> Iterator[str]:
     from labkit.stats.factorial import Factorial
 
     design = Factorial(tuple(sets.cells.values()))
@@ -41,9 +43,10 @@ def _of_sets(sets: BlockSets) -> Iterator[str]:
         f"measures the blocks {', '.join(names)} of {sets.prompt!r} in {len(design.cells)} sets "
         f"({_kind(design)})"
     )
-    yield from _conditions(design, names)
-    yield from _mains(design, names)
-    yield from _pairs(design, names)
+    if not short:
+        yield from _conditions(design, names)
+        yield from _mains(design, names)
+        yield from _pairs(design, names)
 
 
 def _kind(design: Factorial) -> str:
@@ -99,15 +102,16 @@ def _pairs(design: Factorial, names: Sequence[str]) -> Iterator[str]:
     told = {pair for pairs in design.strings for pair in pairs}
     count = design.k * (design.k - 1) // 2
     for pairs in mixed:
-        yield f"not told apart: {' = '.join(_pair(pair, names) for pair in pairs)}"
+        yield f"effects of pairs not told apart: {' = '.join(_pair(pair, names) for pair in pairs)}"
     if not told:
-        yield "no pair of blocks is told"
+        yield "effects of pairs are not told"
     elif len(told) < count:
         untold = [(a, b) for a in range(design.k) for b in range(a + 1, design.k) if (a, b) not in told]
         named = ", ".join(_pair(pair, names) for pair in untold)
-        yield f"not told: {named if len(untold) <= MOST_NAMED else f'{len(untold)} of {count} pairs'}"
+        some = named if len(untold) <= MOST_NAMED else f"{len(untold)} of {count} pairs"
+        yield f"effects of pairs not told: {some}"
     elif not mixed:
-        yield "each pair of blocks is told apart" if count > 1 else "the pair is told apart"
+        yield "effects of pairs are told one by one" if count > 1 else "the effect of the pair is told"
 
 
 def _pair(pair: Pair, names: Sequence[str]) -> str:

@@ -18,9 +18,9 @@ from labkit.scoring import Scorer
 from labkit.scoring.check import is_empty
 
 
-def remarks(design: Design, scorers: Sequence[Scorer]) -> list[str]:
+def remarks(design: Design, scorers: Sequence[Scorer], *, short: bool = False) -> list[str]:
     """One clause each: params nobody knows, prompts that use no column, placeholders sent as they stand,
-    samples not scored.
+    samples not scored. `short` leaves out what of blocks is to be known before they are paid for.
 
     >>> plan = lab.plan(prompts=["Say hi"], models=[echo], dataset=[{"text": "a"}, {"text": "b"}])
     >>> remarks(plan.design, ())
@@ -28,7 +28,7 @@ def remarks(design: Design, scorers: Sequence[Scorer]) -> list[str]:
     """
     asked = sorted({(place.prompt, place.sample) for place in design.places})
     samples = design.dataset.samples
-    found = [*design.notes, *block_notes(design)]
+    found = [*design.notes, *block_notes(design, short=short)]
     for at, prompt in enumerate(design.prompts):
         found += _of_prompt(prompt, [samples[sample] for of, sample in asked if of == at])
     every = [samples[sample] for sample in sorted({sample for _, sample in asked})]

@@ -112,6 +112,16 @@ def ablation(
 
     `frame` is one of generations, `every` the sets that its prompts are (`labkit.prompts.block_sets`); the
     rest is as for `labkit.verdict.verdict`. Raises DefinitionError where there are no such sets or scores.
+
+    >>> import pandas as pd
+    >>> from labkit.prompts.block_sets import block_sets
+    >>> rows = [{"prompt": p, "model": "m", "sample_id": s, "status": "done",
+    ...          "score.ok": float(p == "whole" or s % 4 == 0)} for p in ("whole", "bare") for s in range(40)]
+    >>> frame = pd.DataFrame(rows)
+    >>> frame.attrs["scales"] = {"ok": (0, 1, 1)}
+    >>> sets = block_sets([("whole", "", [("policy", "b1:1")]), ("bare", "", [])])
+    >>> ablation(frame, sets).sentences
+    ('Block "policy" adds 55 to 88 points.',)
     """
     check(text("clusters", clusters, or_none=True), number("margin", margin, above=0, or_none=True))
     if better not in ("higher", "lower"):

@@ -24,15 +24,15 @@ def told(lab, echo):
 @pytest.mark.parametrize(
     ("k", "kind", "said"),
     [
-        (2, "auto", ["in 4 sets (all there are)", "the pair is told apart"]),
-        (3, "auto", ["in 8 sets (all there are)", "each pair of blocks is told apart"]),
-        (5, "auto", ["in 16 sets (of 32; resolution V)", "each pair of blocks is told apart"]),
+        (2, "auto", ["in 4 sets (all there are)", "the effect of the pair is told"]),
+        (3, "auto", ["in 8 sets (all there are)", "effects of pairs are told one by one"]),
+        (5, "auto", ["in 16 sets (of 32; resolution V)", "effects of pairs are told one by one"]),
         (
             6,
             "auto",
             [
                 "in 16 sets (of 64; resolution IV)",
-                "not told apart: 'examples' × 'style' = 'policy' × 'rules'",
+                "effects of pairs not told apart: 'examples' × 'style' = 'policy' × 'rules'",
             ],
         ),
         (
@@ -41,7 +41,7 @@ def told(lab, echo):
             [
                 "in 12 sets (of 512; resolution III)",
                 "each block is mixed with up to 0.33 of 28 pairs of other blocks",
-                "no pair of blocks is told",
+                "effects of pairs are not told",
             ],
         ),
         (
@@ -72,7 +72,7 @@ def test_what_needs_leave_unclear_is_told(told):
     remarks = told(3, needs={"style": "examples"}).remarks()
     assert "what 'examples' adds is told without 'style' only" in remarks
     assert "what 'style' adds is told beside 'examples' only" in remarks
-    assert "not told: 'examples' × 'style'" in remarks
+    assert "effects of pairs not told: 'examples' × 'style'" in remarks
 
 
 def test_models_that_count_otherwise_are_both_told(told, echo, monkeypatch):
@@ -109,3 +109,12 @@ def test_a_plan_without_blocks_says_nothing_of_them(lab, echo):
     assert lab.plan(prompts=["Say {{ n }}"], models=[echo()], dataset=ROWS).remarks() == []
     plan = lab.plan(prompts=["Say {{ n }}"], models=[echo()], dataset=ROWS, context=BLOCKS[:3])
     assert plan.remarks() == []
+
+
+def test_a_run_s_first_line_tells_the_sets_and_not_again_what_they_cannot_tell(told):
+    """That was for before it was paid."""
+    plan = told(6)
+    line = plan.title(plan.design.places)()
+    assert "in 16 sets (of 64; resolution IV)" in line
+    assert "not told apart" in str(plan)
+    assert "not told apart" not in line
