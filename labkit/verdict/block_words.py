@@ -157,7 +157,8 @@ def _missing(row: Row, terms: Terms) -> str:
     if not row["decided"] and row["no_worse_without"] is True:
         return ""  # that is said by the worst case already
     worst = _range(row, terms, "worst_low", "worst_high")
-    return f"But {lack}: from its worst to its best, {worst} would fit."
+    ends = "its worst to its best" if gone == 1 else "their worst to their best"
+    return f"But {lack}: from {ends}, {worst} would fit."
 
 
 def _longer(row: Row) -> str:

@@ -154,7 +154,7 @@ def test_missing_answers_are_told_with_their_worst_case():
     found = told(*asked(3, 300, effects={"style": 0.3}, base=0.3, missing=0.02))
     style, other = found.sentences[1], found.sentences[2]
     assert "That holds whatever the missing scores of " in style
-    assert " of 300 samples lack an answer: from its worst to its best, " in other
+    assert " of 300 samples lack an answer: from their worst to their best, " in other
     unbounded = told(*asked(3, 300, scale=None, missing=0.02))
     assert "the score has no declared bounds, so the worst case cannot be told." in said(unbounded)
 
