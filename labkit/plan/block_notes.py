@@ -23,15 +23,18 @@ MOST_NAMED = 4
 def block_notes(design: Design, *, short: bool = False) -> Iterator[str]:
     """One clause each, of every prompt that is in the plan with several sets of its blocks; `short`: which
     blocks and sets, and no more."""
-    asked = {place.prompt for place in design.places}
-    prompts = [prompt for at, prompt in enumerate(design.prompts) if at in asked]
-    if not any(prompt.blocks for prompt in prompts):
-        return
-    for sets in of_prompts(prompts):
+    for sets in asked_sets(design):
         if len(sets.blocks) > 1:
             yield from _of_sets(sets, short=short)
             if not short:
                 yield _tokens(sets, design)
+
+
+def asked_sets(design: Design) -> list[BlockSets]:
+    """The prompts that are in the plan with several sets of their blocks."""
+    asked = {place.prompt for place in design.places}
+    prompts = [prompt for at, prompt in enumerate(design.prompts) if at in asked]
+    return of_prompts(prompts) if any(prompt.blocks for prompt in prompts) else []
 
 
 def _of_sets(sets: BlockSets, *, short: bool) -> Iterator[str]:

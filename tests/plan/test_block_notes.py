@@ -118,3 +118,13 @@ def test_a_run_s_first_line_tells_the_sets_and_not_again_what_they_cannot_tell(t
     assert "in 16 sets (of 64; resolution IV)" in line
     assert "not told apart" in str(plan)
     assert "not told apart" not in line
+
+
+def test_what_is_odd_of_a_prompt_is_told_once_and_not_of_each_set(lab, echo):
+    """That it uses no column, and that a block is no template."""
+    blocks = [lk.Block("facts", "All of {{ n }}"), BLOCKS[1]]
+    plan = lab.plan(prompts=[lk.Prompt("reply", "Answer", blocks=blocks)], models=[echo()], dataset=ROWS)
+    odd = [
+        remark for remark in plan.ablate().remarks() if "uses no column" in remark or "no template" in remark
+    ]
+    assert odd == plan.remarks()
