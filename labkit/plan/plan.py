@@ -8,7 +8,7 @@ docstrings of its verbs; each verb hands on to the module that does it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
@@ -22,6 +22,7 @@ from labkit.design import Design, Place
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
 from labkit.plan import show
+from labkit.plan.ablation import ablate
 from labkit.plan.estimate import Estimate
 from labkit.plan.estimate_inputs import outlook
 from labkit.plan.extension import begin
@@ -31,6 +32,7 @@ from labkit.plan.power import Power
 from labkit.plan.power_inputs import Question
 from labkit.plan.power_inputs import power as power_of
 from labkit.plan.study import Study
+from labkit.prompts import Block
 from labkit.run import Run, Settings
 from labkit.visible import quoted
 
@@ -211,6 +213,39 @@ class Plan(Study):
 
     def _keep(self, positions: Iterable[int]) -> Plan:
         return replace(self, design=self.design.keep(positions))
+
+    # -- measuring blocks ------------------------------------------------------------------------
+
+    def ablate(
+        self,
+        blocks: Sequence[str | Block] | None = None,
+        *,
+        design: str = "auto",
+        needs: Mapping[str, str | Sequence[str]] | None = None,
+    ) -> Plan:
+        """The plan with each prompt in several sets of its blocks, so that `run.ablation()` can tell what
+        each block is worth. It is an ordinary plan: its line tells blocks, sets, requests, price, and what
+        the sets cannot tell apart. Prompts without blocks stay as they are.
+
+        Args:
+            blocks: The blocks to measure, by name; by default all. Others stay in every set.
+            design: `auto`: all sets to 4 blocks, half of them at 5 (resolution V: effects of pairs are told
+                apart), 16 sets at 6 to 8 (resolution IV: of blocks, not of pairs), Plackett and Burman's 12
+                at 9 to 11 and 16 at 12 (blocks alone). `full`: all sets, to 8 blocks. `each`: all blocks,
+                and all but one: what each adds beside all the others, dearly bought.
+            needs: Blocks that make no sense without others: `{"style": "examples"}` leaves out the sets with
+                `style` and without `examples`.
+
+        Raises one `DefinitionError` naming all that is wrong: fewer than two blocks or more than 12, blocks
+        of one text, a block that the prompt's own text names, names that are not there.
+
+        >>> import labkit as lk
+        >>> blocks = [lk.Block("style", "Write plainly."), lk.Block("policy", "Refund nothing.")]
+        >>> plan = lab.plan(prompts=["Answer: {{ n }}"], models=[echo], dataset=[{"n": 1}], context=blocks)
+        >>> len(plan.ablate())
+        4
+        """
+        return ablate(self, blocks, design, needs)
 
     # -- running ---------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from labkit.design import Design
+from labkit.plan.block_notes import asked_sets, block_notes
 from labkit.prompts import Prompt
 from labkit.prompts.placeholders import foreign, written
 from labkit.records import Sample
@@ -17,9 +18,9 @@ from labkit.scoring import Scorer
 from labkit.scoring.check import is_empty
 
 
-def remarks(design: Design, scorers: Sequence[Scorer]) -> list[str]:
+def remarks(design: Design, scorers: Sequence[Scorer], *, short: bool = False) -> list[str]:
     """One clause each: params nobody knows, prompts that use no column, placeholders sent as they stand,
-    samples not scored.
+    samples not scored. `short` leaves out what of blocks is to be known before they are paid for.
 
     >>> plan = lab.plan(prompts=["Say hi"], models=[echo], dataset=[{"text": "a"}, {"text": "b"}])
     >>> remarks(plan.design, ())
@@ -27,9 +28,12 @@ def remarks(design: Design, scorers: Sequence[Scorer]) -> list[str]:
     """
     asked = sorted({(place.prompt, place.sample) for place in design.places})
     samples = design.dataset.samples
-    found = list(design.notes)
+    found = [*design.notes, *block_notes(design, short=short)]
+    # What is so of a prompt with all its blocks is so of its other sets, and told once.
+    parts = {name for sets in asked_sets(design) for name in sets.cells if name != sets.prompt}
     for at, prompt in enumerate(design.prompts):
-        found += _of_prompt(prompt, [samples[sample] for of, sample in asked if of == at])
+        if prompt.name not in parts:
+            found += _of_prompt(prompt, [samples[sample] for of, sample in asked if of == at])
     every = [samples[sample] for sample in sorted({sample for _, sample in asked})]
     for scorer in scorers:
         for column in scorer.columns:

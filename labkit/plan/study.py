@@ -33,7 +33,9 @@ class Study:
         design = self.design
         seen = history(design, self.services.store) if to_ask else {}
         return lambda: show.line(
-            design, outlook(design, to_ask, services=self.services, exact=False, seen=seen), self.remarks()
+            design,
+            outlook(design, to_ask, services=self.services, exact=False, seen=seen),
+            remarks(design, self.scorers, short=True),
         )
 
     def remarks(self) -> list[str]:

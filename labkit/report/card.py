@@ -55,6 +55,13 @@ def as_card(given: Material, settings: Mapping[str, Any]) -> dict[str, Any]:
             "notes": list(verdict.notes),
             "pairs": _rows(verdict.pairs, PAIR),
         },
+        "blocks": None
+        if given.blocks is None
+        else {
+            "sentences": list(given.blocks.sentences),
+            "conclusion": list(given.blocks.conclusion),
+            "notes": list(given.blocks.notes),
+        },
         "summary": _rows(given.summary, _cells(given.summary)),
         "missing": _rows(given.missing, list(given.missing.columns)),
         "provenance": dict(given.provenance),
@@ -109,7 +116,9 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
 def apart(card: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Where two cards of one run do not say the same: one sentence each; empty where they agree."""
     found = []
-    for name in ("counts", "prompts", "dataset", "repeats", "verdict", "summary"):
+    # A card that was written before blocks were measured says nothing of them.
+    later = ("blocks",) if "blocks" in card else ()
+    for name in ("counts", "prompts", "dataset", "repeats", "verdict", "summary", *later):
         for where, was, is_now in _unequal(card.get(name), now.get(name), name):
             found.append(f"{where}: {_short(was)} on the card, {_short(is_now)} now")
     if card["run"].get("plan_id") != now["run"].get("plan_id"):

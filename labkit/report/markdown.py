@@ -47,6 +47,13 @@ def _sections(given: Material) -> Iterable[str]:
         yield ""
         yield from (f"*{plain(note, limit=500)}*  " for note in given.verdict.notes)
         yield ""
+    if given.blocks is not None:
+        yield "## Blocks of context\n"
+        told = given.blocks.sentences + given.blocks.conclusion
+        yield from (f"- {plain(said, limit=1500)}" for said in told)
+        yield ""
+        yield from (f"*{plain(note, limit=500)}*  " for note in given.blocks.notes)
+        yield ""
     # A code block is text to every viewer; a fence longer than any inside cannot be closed from within.
     table = "\n\n".join(map(summary.text, summaries(given)))
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", table)), default=0))

@@ -49,6 +49,18 @@ class Judged(Protocol):
     def html(self, *, most: int | None = None, contenders: bool = True) -> str: ...
 
 
+class Measured(Protocol):
+    """What blocks are worth, as far as a report reads it."""
+
+    @property
+    def sentences(self) -> tuple[str, ...]: ...
+    @property
+    def conclusion(self) -> tuple[str, ...]: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+    def html(self) -> str: ...
+
+
 class Shown(Protocol):
     """Rows that decide, as far as a report reads them."""
 
@@ -78,6 +90,8 @@ class Material:
     provenance: Mapping[str, Any]
     verdict: Judged | None
     """None where nothing was scored."""
+    blocks: Measured | None = None
+    """None where no prompt was asked in several sets of its blocks."""
     summary: pd.DataFrame
     differences: Shown | None
     missing: pd.DataFrame

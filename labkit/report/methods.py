@@ -10,8 +10,12 @@ from labkit.report.material import Judged, Material
 REFERENCES = {
     "bell": "Bell RM, McCaffrey DF (2002). Bias reduction in standard errors for linear regression with "
     "multi-stage samples. Survey Methodology 28(2), 169–181.",
+    "benjamini": "Benjamini Y, Hochberg Y (1995). Controlling the false discovery rate: a practical and "
+    "powerful approach to multiple testing. Journal of the Royal Statistical Society B 57(1), 289–300.",
     "bonett": "Bonett DG, Price RM (2012). Adjusted Wald confidence interval for a difference of binomial "
     "proportions based on paired data. Journal of Educational and Behavioral Statistics 37(4), 479–488.",
+    "box": "Box GEP, Hunter JS (1961). The 2^(k−p) fractional factorial designs. Technometrics 3(3), "
+    "311–351.",
     "gaffke": "Gaffke N (2005). Three test statistics for a nonparametric one-sided hypothesis on the mean "
     "of a nonnegative variable. Mathematical Methods of Statistics 14(4), 451–467.",
     "hall": "Hall P (1992). On the removal of skewness by transformation. Journal of the Royal Statistical "
@@ -92,6 +96,12 @@ def paragraph(given: Material) -> str:
             "being best is from a Bayesian bootstrap of the samples, with differences shrunk by the share of "
             "them that noise explains."
         )
+    if given.blocks is not None:
+        said.append(
+            "Blocks of context are factors of a two-level design; the effect of one is the mean over samples "
+            "of the contrast between its sets with and without it, compared as a pair is. Effects of blocks "
+            "are corrected by Holm over blocks and models, those of pairs by Benjamini and Hochberg."
+        )
     said.append(
         "Costs are compared by the ratio of means and latencies by the ratio of geometric means, both "
         "paired, with Student's interval on the logarithm, corrected for skewness (Hall). Claims of scores, "
@@ -124,6 +134,7 @@ def references(given: Material) -> list[str]:
             used |= {"wilson", "korn"} if given.repeats > 1 or _clustered(verdict) else {"wilson"}
         elif verdict.scale.bounded:
             used |= {"gaffke", "phan"}
+    used |= {"benjamini", "box"} if given.blocks is not None else set()
     used |= {"horowitz"} if verdict.scale.bounded and verdict.pairs["missing"].any() else set()
     used |= {"schuirmann"} if verdict.margin is not None else set()
     used |= {"mogstad", "rubin"} if verdict.ranks else set()

@@ -98,6 +98,8 @@ def _sections(given: Material, title: str) -> Iterable[str]:
         yield "<p>Nothing was scored, so there is no verdict.</p>"
     else:
         yield given.verdict.html(contenders=False)
+    if given.blocks is not None:
+        yield f"<h2>Blocks of context</h2>{given.blocks.html()}"
     yield "<h2>Summary</h2>" + "".join(map(summary.html, summaries(given)))
     if given.figures:
         yield "<h2>Charts</h2>"

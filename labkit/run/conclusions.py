@@ -1,6 +1,7 @@
-"""What a run says once there are answers: verdict, rows that decide, report, card, files.
+"""What a run says once there are answers: verdict, rows that decide, worth of blocks, report, card, files.
 
-It reads the lab and asks nobody. How each is made stands in `labkit.verdict` and `labkit.report`.
+It reads the lab and asks nobody. How each is made stands in `labkit.verdict` and `labkit.report`. It is the
+signatures and docstrings of a handle's verbs, which makes it long, and not deep.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from labkit.report import Material
     from labkit.verdict import Verdict, Verdicts
+    from labkit.verdict.ablation import Ablation
     from labkit.verdict.differences import Differences
 
 TABLES = ("generations", "attempts", "summary")
@@ -101,6 +103,38 @@ class Conclusions(RunFrames):
             margin=margin,
             level=level,
             against=against,
+            clusters=clusters,
+            better=better,
+        )
+
+    def ablation(
+        self,
+        score: str | None = None,
+        *,
+        margin: float | None = None,
+        level: float = 0.95,
+        clusters: str | None = None,
+        better: str = "higher",
+    ) -> Ablation:
+        """What each block of context is worth: what it adds to the score, how sure that is, at what price.
+
+        For runs of `plan.ablate()`, and all others whose prompts differ in their blocks only. The arguments
+        are those of `verdict`; with a `margin` it can say that a prompt is not worse without a block. Raises
+        `DefinitionError` where no prompt was asked in several sets of its blocks, or nothing was scored.
+
+        >>> run.ablation("exact", margin=0.02)          # doctest: +SKIP
+        """
+        from labkit.run.asked_sets import asked_sets
+        from labkit.verdict.ablation import ablation
+        from labkit.verdict.block_sentences import CACHED
+
+        read = [name for name in FIGURES if clusters is not None or name != "sample.*"]
+        return ablation(
+            self.generations(columns=[*read, *CACHED]),
+            asked_sets(self.run_id, self._services.store),
+            score,
+            margin=margin,
+            level=level,
             clusters=clusters,
             better=better,
         )
@@ -230,6 +264,7 @@ class Conclusions(RunFrames):
             settings,
             frame=frame,
             verdict=verdict,
+            blocks=None if verdict is None else self._blocks(frame, settings),
             summary=self.summary(
                 score=verdict.scorer if verdict is not None else None,
                 level=settings["level"],
@@ -239,6 +274,18 @@ class Conclusions(RunFrames):
             question=question,
             prices=self.prices() if charts else None,
         )
+
+    def _blocks(self, frame: pd.DataFrame, settings: dict[str, Any]) -> Ablation | None:
+        """What the run tells of blocks; None where it asked no prompt in several sets of them."""
+        from labkit.run.asked_sets import asked_sets
+        from labkit.verdict.ablation import ablation
+
+        sets = asked_sets(self.run_id, self._services.store)
+        names = ("score", "margin", "level", "clusters", "better")
+        try:
+            return ablation(frame, sets, **{name: settings[name] for name in names}) if sets else None
+        except DefinitionError:  # there are sets, and each model was asked one of them
+            return None
 
 
 def _settings(

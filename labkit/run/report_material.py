@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from labkit.verdict import Verdict
+    from labkit.verdict.ablation import Ablation
     from labkit.verdict.differences import Differences
 
 PROMPTS = """
@@ -49,6 +50,7 @@ def gather(
     *,
     frame: pd.DataFrame,
     verdict: Verdict | None,
+    blocks: Ablation | None,
     summary: pd.DataFrame,
     differences: Differences,
     question: str | None,
@@ -72,10 +74,11 @@ def gather(
         scorers=score_names(frame),
         provenance=json.loads(told) if isinstance(told, str) else dict(told or {}),
         verdict=verdict,
+        blocks=blocks,
         summary=summary,
         differences=differences,
         missing=store.table(MISSING, [run_id]).to_pandas(),
-        figures=() if prices is None else _figures(frame, verdict, settings, prices),
+        figures=() if prices is None else _figures(frame, verdict, blocks, settings, prices),
     )
 
 
@@ -88,6 +91,7 @@ def _question(settings: Mapping[str, Any], row: Mapping[str, Any], verdict: Any)
 def _figures(
     frame: pd.DataFrame,
     verdict: Verdict | None,
+    blocks: Ablation | None,
     settings: Mapping[str, Any],
     prices: Mapping[str, Mapping[str, float]],
 ) -> list[tuple[str, Any]]:
@@ -106,6 +110,8 @@ def _figures(
         )
         if len(verdict.pairs):
             found.append(("forest", charts.forest(verdict)))
+        if blocks is not None:
+            found.append(("blocks", charts.block_effects(blocks)))
         found.append(("scores", charts.scores(frame, score, level=level, clusters=clusters)))
         sliced = charts.slices(frame, None, score, by=by, level=level, clusters=clusters)
         if sliced.data:

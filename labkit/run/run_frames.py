@@ -153,14 +153,14 @@ class RunFrames:
         """A chart of `labkit.charts` of this run by its name: `frontier`, `forest`, `scores`, `latency`, …
 
         `by` says what is told apart, `"model"`, `"prompt"` or both in a list; by default models, and both
-        where there are several prompts. `scores` always shows both. Raises `DefinitionError` where there is
-        no such chart.
+        where there are several prompts. `scores` always shows both, `block_effects` blocks. Raises
+        `DefinitionError` where there is no such chart.
         """
         from labkit import charts
 
         if kind not in charts.__all__:
             raise DefinitionError(f"There is no chart {quoted(kind)}; there are {', '.join(charts.__all__)}.")
-        chosen = {} if kind == "scores" else {"by": by}
+        chosen = {} if kind in ("scores", "block_effects") else {"by": by}
         figure: go.Figure = getattr(charts, kind)(self, **chosen)
         return figure
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from labkit.stats import Pairs, sequential_interval
+from labkit.stats.units import Floats
 from labkit.summary.contender_table import ContenderTable
 from labkit.summary.missing_scores import missing
 from labkit.summary.win_counts import by_sample
@@ -20,8 +21,9 @@ from labkit.summary.win_counts import by_sample
 def anytime_limits(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:
     """The columns of pairs that say where the difference lies and whether that decides."""
     low, high = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
+    means = given.score.means
     for place, (first, second) in enumerate(zip(pairs.first, pairs.second, strict=True)):
-        low[place], high[place] = _always(given, first, second, (np.nan, np.nan), level)
+        low[place], high[place] = _always(given, means[:, first] - means[:, second], level)
     nothing = np.full(len(pairs), np.nan)
     return {
         "low": low,
@@ -37,22 +39,16 @@ def anytime_limits(given: ContenderTable, pairs: Pairs, level: float) -> dict[st
 def anytime_worst(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:
     """The same limits whatever missing scores would have been."""
     least, most = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
-    lowest, highest = given.score.scale.low, given.score.scale.high
+    lowest, highest = given.at_ends()
     for place, (first, second) in enumerate(zip(pairs.first, pairs.second, strict=True)):
-        least[place] = _always(given, first, second, (lowest, highest), level)[0]
-        most[place] = _always(given, first, second, (highest, lowest), level)[1]
+        least[place] = _always(given, lowest[:, first] - highest[:, second], level)[0]
+        most[place] = _always(given, highest[:, first] - lowest[:, second], level)[1]
     return {"missing": missing(given, pairs), "worst_low": least, "worst_high": most}
 
 
-def _always(
-    given: ContenderTable, first: int, second: int, absent: tuple[float, float], level: float
-) -> tuple[float, float]:
-    """Limits of the difference that hold at any moment, with `absent` for missing scores of each."""
-    both = []
-    for column, value in zip((first, second), absent, strict=True):
-        means, asked = given.score.means[:, column], given.asked[:, column]
-        both.append(np.where(np.isnan(means) & asked, value, means))
-    apart, samples = by_sample(both[0] - both[1], given.sample)
+def _always(given: ContenderTable, differences: Floats, level: float) -> tuple[float, float]:
+    """Limits of the mean of differences (one per cell, NaN: none) that hold at any moment."""
+    apart, samples = by_sample(differences, given.sample)
     if not len(apart):
         return math.nan, math.nan
     rank = np.argsort(given.order)

@@ -66,6 +66,17 @@ class ContenderTable:
     cost_known: NDArray[np.bool_]
     """Whether the cost of each of its done answers is known."""
     clocks: tuple[Clock, ...]
+    ends: tuple[Floats, Floats] | None = None
+    """Mean scores where those that lack are lowest, and where they are highest; None: as wide as the scale,
+    since all of a cell lacks."""
+
+    def at_ends(self) -> tuple[Floats, Floats]:
+        """Mean scores with those that lack at the lowest, and at the highest; NaN where nothing was asked."""
+        if self.ends is not None:
+            return self.ends
+        means, scale = self.score.means, self.score.scale
+        gone = self.asked & np.isnan(means)
+        return np.where(gone, scale.low, means), np.where(gone, scale.high, means)
 
     def turned(self) -> ContenderTable:
         """The same where the lower score is the better one: every score from the other end."""

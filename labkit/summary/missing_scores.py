@@ -15,7 +15,7 @@ from labkit.summary.contender_table import ContenderTable
 def worst(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:
     """The columns `missing`, `worst_low`, `worst_high` of pairs; infinite where what lacks has no bounds."""
     table, k = given.score, len(given.names)
-    gone, absent = given.asked & np.isnan(table.means), missing(given, pairs)
+    absent = missing(given, pairs)
     least, most = pairs.limits(level)
     if not table.scale.bounded:
         return {
@@ -23,7 +23,7 @@ def worst(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:
             "worst_low": np.where(absent > 0, -np.inf, least),
             "worst_high": np.where(absent > 0, np.inf, most),
         }
-    low, high = (np.where(gone, end, table.means) for end in (table.scale.low, table.scale.high))
+    low, high = given.at_ends()
     for first in np.unique(pairs.first[absent > 0]):
         # Column 0 is this contender with its missing scores lowest, column 1 highest; the others follow.
         means = np.column_stack([low[:, first], high[:, first], low, high])

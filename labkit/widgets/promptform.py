@@ -1,7 +1,7 @@
 """How a `PromptSelector` is drawn: the list, a preview, and a place to write the next version.
 
-It holds no choice and no text of its own: the selector and its draft do. List, preview and editor show one
-draft, and each redraws the others; so they stand together.
+It holds no choice and no text of its own: the selector and its draft do. List, preview, editor and blocks
+show one draft, and each redraws the others; so they stand together.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class PromptForm:
         self._values = ipywidgets.VBox(layout=WIDE)
         self._fields: dict[str, _Field] = {}
         self._blocks = ipywidgets.VBox(layout=WIDE)
+        self._measures = False
         self._use = ipywidgets.Checkbox(description="Use this prompt as it stands", indent=False, layout=WIDE)
         self._preview = ipywidgets.HTML(layout=WIDE)
         guarded = self._status.guarded
@@ -102,9 +103,11 @@ class PromptForm:
     # -- from the selector -----------------------------------------------------------------------
 
     def embed(self) -> None:
-        """Leave out what a larger form has itself."""
+        """Leave out what a larger form has itself, and let blocks be measured, which it plans."""
         self._show.layout.display = "none"
         self._list.shorten(6)
+        self._measures = True
+        self._draw_blocks()
 
     def _refresh(self) -> None:
         self._drawing = True
@@ -178,8 +181,21 @@ class PromptForm:
             )
             box.tooltip = visible(block.text, limit=300)
             box.observe(self._status.guarded(partial(self._block, block)), "value")
-            boxes.append(box)
+            boxes.append(ipywidgets.HBox([box, self._measure(block)]) if self._measures else box)
         self._blocks.children = boxes
+
+    def _measure(self, block: Block) -> ipywidgets.Widget:
+        """The tick that has the prompt asked with the block and without it."""
+        box = ipywidgets.Checkbox(
+            value=block.name in self._selector.measured,
+            description="measure",
+            indent=False,
+            layout=SNUG,
+            tooltip=f"ask with and without {visible(block.name, limit=60)}, to see what it is worth",
+        )
+        heard = self._status.guarded(lambda change: self._selector.measure(block.name, bool(change["new"])))
+        box.observe(heard, "value")
+        return box
 
     # -- to the selector -------------------------------------------------------------------------
 

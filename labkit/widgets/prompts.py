@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from labkit.arguments import able, check, text, whole
 from labkit.catalog.model import Model
 from labkit.errors import DefinitionError
+from labkit.nearest import listed as listed_names
 from labkit.prompts import Block, Prompt, parse_ref
 from labkit.store.filters import listed
 from labkit.visible import quoted
@@ -75,6 +76,7 @@ class PromptSelector(Selector):
         self._picked: dict[str, int] = {}
         self.draft = Draft()
         self.uses_draft = False
+        self._measured: tuple[str, ...] = ()
         names, choices = self._listed()
         first = names[: len(names) if len(names) <= FEW else 1]
         super().__init__(choices, value=(), call="lk.PromptSelector", heads=("prompt", *FACTS))
@@ -134,6 +136,21 @@ class PromptSelector(Selector):
         known = [*self._own_blocks, *self.draft.blocks]
         known += [block for choice in self.choices for block in self.prompt(choice.value).blocks]
         return tuple({block.name: block for block in reversed(known)}.values())
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Names of blocks whose worth is to be measured, by whoever plans with this choice."""
+        names = [block.name for block in self.blocks] if self._measured else []
+        return tuple(name for name in self._measured if name in names)
+
+    def measure(self, name: str, on: bool = True) -> None:
+        """Have the worth of a block measured, or not. Raises `DefinitionError` for one that is not there."""
+        names = [block.name for block in self.blocks]
+        if name not in names:
+            raise DefinitionError(f"There is no block {quoted(name)}; there are {listed_names(name, names)}.")
+        kept = [one for one in self.measured if one != name]
+        self._measured = (*kept, name) if on else tuple(kept)
+        self.changed()
 
     def use_draft(self, on: bool) -> None:
         """Count the typed prompt among the chosen. Raises `DefinitionError` where it is none yet."""

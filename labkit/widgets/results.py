@@ -1,4 +1,4 @@
-"""What a run came to, in tabs: answers side by side, the summary, charts, the rows.
+"""What a run came to, in tabs: answers side by side, the summary, charts, the rows, and blocks if measured.
 
 It follows a run that goes, drawing only the tab that is looked at. Charts are made by the run and shown
 as they are; nothing is calculated here.
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FOLLOW_S = 2.0
 ROWS = 50
+TITLES = ("Answers", "Summary", "Charts", "Rows")
+BLOCKS = "Blocks"
 CHARTS = {
     "frontier": "score against price and speed",
     "scores": "score",
@@ -56,12 +58,17 @@ class Readable(Protocol):
     def chart(self, kind: str, *, by: str | Sequence[str] | None = None) -> Any: ...
 
 
+Blocks = Callable[[Any], str]
+"""A run → what its blocks are worth, as HTML."""
+
+
 class Results:
     """The tabs of one run at a time; `show` begins with another."""
 
     def __init__(self, status: Status) -> None:
         self._status = status
         self._run: Readable | None = None
+        self._draw_blocks: Blocks | None = None
         self._turn = 0
         self._pagers = [Pager(status, self._draw), Pager(status, self._draw)]
         self._drawing = threading.RLock()
@@ -86,13 +93,25 @@ class Results:
             ipywidgets.VBox([ipywidgets.HBox([self._kind, self._by], layout=WRAPPED), self._chart]),
             ipywidgets.VBox([self._rows, self._pagers[1].widget]),
         ]
-        self.tabs = ipywidgets.Tab(parts, titles=["Answers", "Summary", "Charts", "Rows"], layout=WIDE)
+        self._parts = parts
+        self._blocks = ipywidgets.HTML(layout=WIDE)
+        self._blocks.add_class("lk-lines")
+        self.tabs = ipywidgets.Tab(parts, titles=TITLES, layout=WIDE)
         self.tabs.observe(status.guarded(lambda _: self._draw()), "selected_index")
         self.widget = ipywidgets.VBox(layout=WIDE)
 
-    def show(self, run: Readable, *, goes: Callable[[float], bool] | None = None) -> None:
-        """Show `run`. `goes` waits so many seconds and says whether it still goes; None: it is over."""
+    def show(
+        self, run: Readable, *, goes: Callable[[float], bool] | None = None, blocks: Blocks | None = None
+    ) -> None:
+        """Show `run`. `goes` waits so many seconds and says whether it still goes; None: it is over. `blocks`
+        draws what its blocks are worth, where it measures any."""
         self._run = run
+        self._draw_blocks = blocks
+        more = blocks is not None
+        if more != (len(self.tabs.children) > len(TITLES)):
+            self.tabs.selected_index = 0
+            self.tabs.children = [*self._parts, self._blocks] if more else self._parts
+            self.tabs.titles = [*TITLES, BLOCKS] if more else TITLES
         for pager in self._pagers:
             pager.page = 0
         self._turn += 1
@@ -117,7 +136,13 @@ class Results:
         if self._run is None:
             return
         with self._drawing:
-            draw = (self._draw_answers, self._draw_summary, self._draw_chart, self._draw_rows)
+            draw = (
+                self._draw_answers,
+                self._draw_summary,
+                self._draw_chart,
+                self._draw_rows,
+                self._draw_worth,
+            )
             draw[self.tabs.selected_index or 0](self._run)
 
     def _draw_answers(self, run: Readable) -> None:
@@ -144,6 +169,9 @@ class Results:
             "text/plain": f"{CHARTS[self._kind.value]}: plotly figure",
         }
         self._chart.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+
+    def _draw_worth(self, run: Readable) -> None:
+        self._blocks.value = "" if self._draw_blocks is None else self._draw_blocks(run)
 
     def _draw_rows(self, run: Readable) -> None:
         frame = run.generations(columns=COLUMNS)

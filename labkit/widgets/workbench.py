@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from labkit import scoring
 from labkit.catalog.per_step import PerStep
 from labkit.errors import DefinitionError
 from labkit.prompts import Block, Prompt
+from labkit.store.filters import listed
 from labkit.visible import quoted, visible
 from labkit.widgets import sources
 from labkit.widgets.models import ModelSelector
@@ -53,8 +55,9 @@ class Workbench(State):
     prompts, `lk.per_step(…)` among the models), `dataset` a path,
     a frame or None (then values for the prompts' variables are typed), `rows` so many samples of it
     (0: all), `repeats`, `budget_usd`, `score` one of `no score`, `contains the target`,
-    `equals the target`, `is the target's number`. `plan()` and `start()` work headless; `run` is the
-    latest run. Raises `DefinitionError`.
+    `equals the target`, `is the target's number`, `measure` the names of blocks whose worth is to be told
+    (see `plan.ablate`). `plan()` and `start()` work headless; `run` is the latest run. Raises
+    `DefinitionError`.
 
     >>> bench = Workbench(lab, models=["local/smollm2-135m"])     # doctest: +SKIP
     >>> bench.start().wait().summary()                            # doctest: +SKIP
@@ -75,16 +78,21 @@ class Workbench(State):
         score: str = "no score",
         experiment: str = EXPERIMENT,
         blocks: Sequence[Block] = (),
+        measure: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.lab = lab
         self.prompts = PromptSelector(lab, value=prompts, blocks=blocks)
+        for name in listed(measure):
+            self.prompts.measure(name)
         self.models = ModelSelector(lab, value=models)
         self.values: dict[str, str] = {}
         """Typed values of variables, where there is no dataset."""
         self.rows, self.repeats, self.budget_usd = rows, repeats, budget_usd
         self.experiment = experiment
         self.run: Any = None
+        self.measures = False
+        """Whether the latest run measures blocks."""
         self._read: tuple[Any, str] | None = None
         self._source = TYPED if dataset is None else self._named(dataset)
         self._score = "no score"
@@ -154,10 +162,12 @@ class Workbench(State):
         if faults:
             raise DefinitionError(faults)
         plan = replace(plan, services=replace(plan.services, ended=self.changed))
-        return plan.head(self.rows) if self.rows and self._source is not TYPED else plan
+        plan = plan.head(self.rows) if self.rows and self._source is not TYPED else plan
+        return plan.ablate(self.prompts.measured) if self.prompts.measured else plan
 
     def start(self) -> Any:
         """Start the plan; returns the run at once. It is shown in the workbench."""
+        self.measures = bool(self.prompts.measured)
         self.run = self.plan().start(budget_usd=self.budget_usd, progress="none")
         self.changed()
         return self.run
@@ -183,6 +193,8 @@ class Workbench(State):
         lines += ["plan = lab.plan("]
         lines += [f"    {name}={value}," for name, value in given.items() if value]
         head = f").head({self.rows!r})" if self.rows and self._source is not TYPED else ")"
+        if self.prompts.measured:
+            head += f".ablate({list(self.prompts.measured)!r})"
         budget = "" if self.budget_usd is None else f"budget_usd={self.budget_usd!r}"
         return "\n".join([*lines, head, f"run = plan.run({budget})", "run"])
 
@@ -231,8 +243,17 @@ class Workbench(State):
             drawn = str(self.run._repr_html_())
             if not is_over:
                 return drawn
-            self._read = self.run, drawn + answers.still(answers.read(self.run))
+            drawn += answers.still(answers.read(self.run))
+            self._read = self.run, drawn + (blocks_html(self.run) if self.measures else "")
         return self._read[1]
+
+
+def blocks_html(run: Any) -> str:
+    """What blocks are worth by a run's answers, as HTML, or why that cannot be told."""
+    try:
+        return str(run.ablation()._repr_html_())
+    except DefinitionError as error:
+        return f"<p>{escape(visible(error, limit=600))}</p>"
 
 
 def _listed(expressions: Sequence[str]) -> str:

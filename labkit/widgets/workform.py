@@ -15,9 +15,9 @@ from labkit.errors import DefinitionError, LabkitError
 from labkit.widgets import forms
 from labkit.widgets.forms import WIDE, WRAPPED, Status, button, framed, heading
 from labkit.widgets.model_progress import duration
-from labkit.widgets.results import Results
+from labkit.widgets.results import Blocks, Results
 from labkit.widgets.sources import TYPED
-from labkit.widgets.workbench import SCORERS, Workbench
+from labkit.widgets.workbench import SCORERS, Workbench, blocks_html
 
 SETTLE_S = 0.3
 
@@ -212,17 +212,18 @@ class WorkForm:
         over = run.progress.over
         self._grid.children = [run.progress.grid]
         self._status.say(f"run {run.run_id}")
-        self._results.show(run, goes=lambda seconds: not over.wait(seconds))
-        threading.Thread(target=self._await, args=(run,), name="labkit-await", daemon=True).start()
+        blocks = blocks_html if self._workbench.measures else None
+        self._results.show(run, goes=lambda seconds: not over.wait(seconds), blocks=blocks)
+        threading.Thread(target=self._await, args=(run, blocks), name="labkit-await", daemon=True).start()
 
-    def _await(self, run: Any) -> None:
+    def _await(self, run: Any, blocks: Blocks | None) -> None:
         try:
             run.wait()
         except Exception as error:  # noqa: BLE001 - what stopped the run is said where the person looks
             self._status.fail(error)
         else:
             self._status.say(f"run {run.run_id}: {run.status}")
-        self._results.show(run)
+        self._results.show(run, blocks=blocks)
 
     def _show_code(self) -> None:
         self._code.value = "" if self._code.value else forms.code(self._workbench.code)

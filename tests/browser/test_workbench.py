@@ -119,6 +119,33 @@ def test_results_follow_the_run(open_notebook: Open) -> None:
     assert page.evaluate(STAYS) == [True, True, True]
 
 
+def test_blocks_are_measured(open_notebook: Open) -> None:
+    """Blocks are ticked to be measured; the plan says in which sets, and a tab what each is worth."""
+    blocks = "[lk.Block('manner', 'Answer with one word.'), lk.Block('shop', 'We sell lamps.')]"
+    prompt = f"lk.Prompt('sorted', 'Praise or complaint? {{{{ text }}}}', blocks={blocks})"
+    given = "dataset='data/datasets/tickets.csv', rows=6, score='contains the target'"
+    bench = f"bench = lk.Workbench(lab, prompts=[{prompt}], models=['scripted/a'], {given})"
+    notebook = open_notebook([setup("blocks"), bench, "bench"], size=(1280, 1700))
+    notebook.run_all()
+    page = notebook.page
+    page.wait_for_function(
+        "() => document.querySelector('.lk-estimate')?.textContent.startsWith('0 of 6 known')"
+    )
+    for place in range(2):
+        page.get_by_label("measure", exact=True).nth(place).check()
+    page.wait_for_function(
+        "() => document.querySelector('.lk-estimate')?.textContent.startsWith('0 of 24 known')"
+    )
+    expect(
+        page.get_by_text("measures the blocks 'manner', 'shop' of 'sorted' in 4 sets").first
+    ).to_be_visible()
+    page.get_by_role("button", name="Run", exact=True).click()
+    line(notebook, "finished")
+    page.get_by_role("tab", name="Blocks", exact=True).click()
+    expect(page.get_by_text("is not shown to matter").first).to_be_visible()
+    notebook.pictures("workbench-blocks", selector=".labkit >> nth=0")
+
+
 def test_show_code_in_a_new_cell_gives_the_same_run(open_notebook: Open) -> None:
     """The code shown, pasted into a new cell and run, asks nothing anew: each answer is known."""
     notebook = open_notebook(

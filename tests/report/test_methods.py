@@ -22,12 +22,13 @@ def _material(scale: tuple[float, float, float | None] | None, **asked: Any) -> 
         for s in range(40)
     ]
     frame = pd.DataFrame(rows)
+    blocks = asked.pop("blocks", None)
     if asked.pop("gaps", False):
         frame.loc[frame.index[:3], "score.s"] = np.nan
     frame.attrs = {"scales": {} if scale is None else {"s": scale}}
     return SimpleNamespace(
         dataset={"samples": 40}, repeats=1, prompts=["p"], models=["a", "b", "c"], provenance={},
-        verdict=verdict(frame, **asked),
+        verdict=verdict(frame, **asked), blocks=blocks,
     )  # fmt: skip
 
 
@@ -42,6 +43,12 @@ RATE, RATING = (0, 1, 1), (0, 5, 1)
         (None, {}, {"bonett", "holm"}, "united with Hall's"),
         (None, {"gaps": True}, {"bonett", "holm"}, "has no bounds, since the score has none"),
         (RATE, {"gaps": True}, {"wilson", "bonett", "holm", "horowitz"}, "the worst possible"),
+        (
+            RATE,
+            {"blocks": "told"},
+            {"wilson", "bonett", "holm", "benjamini", "box"},
+            "factors of a two-level design",
+        ),
         (RATE, {"watched": True}, {"waudby"}, "at any moment of stopping"),
         (RATE, {"margin": 0.1}, {"wilson", "bonett", "holm", "schuirmann"}, "equal within 0.1"),
         (

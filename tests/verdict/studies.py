@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from labkit.stats.factorial import design
 from labkit.verdict import Verdict, verdict
+from labkit.verdict.ablation import Ablation
 from labkit.verdict.comparison import Comparison, compare
+from tests.verdict import blocks
 from tests.verdict.frames import frame, ones
 
 SENTENCES = Path(__file__).with_name("sentences.md")
@@ -34,7 +37,7 @@ class Study:
 
     name: str
     right: str
-    asked: Callable[[], Verdict | Comparison]
+    asked: Callable[[], Verdict | Comparison | Ablation]
 
     def text(self) -> str:
         """All that labkit says, below the name and what is right."""
@@ -44,6 +47,7 @@ class Study:
         pairs = [f"- {line}" for line in found.sentences[: 3 if len(found.sentences) > MOST else None]]
         more = len(found.sentences) - len(pairs)
         pairs += [f"- … {more} more"] if more else []
+        pairs += [f"- {line}" for line in found.conclusion] if isinstance(found, Ablation) else []
         notes = [f"- ({note})" for note in found.notes]
         said = "\n".join([*headline, *ranks, *pairs, *notes])
         return f"## {self.name}\n\n*{self.right}*\n\n{said}\n"
@@ -995,6 +999,63 @@ def undeclared_labels() -> Verdict:
 @study("The margin lies inside the range, undeclared", "Decided; whether by more is open.")
 def undeclared_margin() -> Verdict:
     return verdict(frame({A: marked(60, 100), B: marked(50, 100)}, scale=UNDECLARED), margin=0.1)
+
+
+# -- blocks of context -----------------------------------------------------------------------------
+
+
+@study("One block of three adds", "Examples add 20 points; the others nothing, within 5 points or open.")
+def blocks_one() -> Ablation:
+    return blocks.told(*blocks.asked(3, 400, effects={"examples": 0.2}, base=0.4), margin=0.05)
+
+
+@study("Two blocks that help only together", "Either adds 40 points beside the other, nothing alone.")
+def blocks_together() -> Ablation:
+    return blocks.told(*blocks.asked(3, 200, pairs={("examples", "style"): 0.4}, base=0.3))
+
+
+@study("Two blocks that stand in for each other", "Either adds 30 points; the second of them nothing more.")
+def blocks_instead() -> Ablation:
+    pairs, effects = {("examples", "style"): -0.3}, {"examples": 0.3, "style": 0.3}
+    return blocks.told(*blocks.asked(3, 300, effects=effects, pairs=pairs, base=0.3))
+
+
+@study("A block that harms, one that lengthens answers, one that slows them", "Style costs 20 points.")
+def blocks_harm() -> Ablation:
+    made = blocks.asked(
+        3, 300, effects={"style": -0.2}, base=0.6, longer={"policy": 30}, slower={"examples": 1.4}, seed=4
+    )
+    return blocks.told(*made)
+
+
+@study("Six blocks in sixteen sets, two of them together", "The pair is one of two; blocks are clear.")
+def blocks_of_resolution_four() -> Ablation:
+    return blocks.told(*blocks.asked(6, 200, pairs={("examples", "style"): 0.5}, base=0.3, seed=2))
+
+
+@study("Twelve blocks in sixteen sets", "Examples add 30 points, or one of four pairs does.")
+def blocks_of_resolution_three() -> Ablation:
+    return blocks.told(*blocks.asked(12, 200, effects={"examples": 0.3}, base=0.3))
+
+
+@study("Style never without examples", "Style adds 30 points beside them; examples without it nothing.")
+def blocks_needed() -> Ablation:
+    cells = tuple(cell for cell in design(3) if cell[0] or not cell[1])
+    return blocks.told(*blocks.asked(3, 200, cells=cells, effects={"style": 0.3}, base=0.3, seed=1))
+
+
+@study("Two models, one without a price, and failures", "Of x/b nothing can be told: a third failed.")
+def blocks_failing() -> Ablation:
+    made, sets = blocks.asked(2, 200, models=("x/a", "x/b"), effects={"style": 0.3}, base=0.3, seed=1)
+    fails = (made["model"] == "x/b") & (made["prompt"] == "reply") & (made["sample_id"] < "s0066")
+    made.loc[fails, ["status", "score.exact"]] = ["failed", None]
+    made.loc[made["model"] == "x/a", "cost_usd"] = np.nan
+    return blocks.told(made, sets)
+
+
+@study("Missing answers of blocks", "Style holds at the worst; of policy the worst is told.")
+def blocks_missing() -> Ablation:
+    return blocks.told(*blocks.asked(3, 300, effects={"style": 0.3}, base=0.3, missing=0.02))
 
 
 if __name__ == "__main__":

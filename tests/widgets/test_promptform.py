@@ -97,6 +97,23 @@ def test_blocks_are_ticked_into_the_draft(selector: PromptSelector) -> None:
     assert "Be kind." in form._preview.value
 
 
+def test_blocks_are_ticked_to_be_measured_where_they_can_be(selector: PromptSelector) -> None:
+    """In a larger form, which plans; by itself a selector has no such tick."""
+    form = selector.form
+    assert (
+        len(form._blocks.children[0].children if hasattr(form._blocks.children[0], "children") else ()) == 0
+    )
+    form.embed()
+    _, measure = form._blocks.children[0].children
+    assert measure.description == "measure"
+    measure.value = True
+    assert selector.measured == ("style",)
+    _, measure = form._blocks.children[0].children
+    assert measure.value is True
+    measure.value = False
+    assert selector.measured == ()
+
+
 def test_nothing_typed_is_nothing_previewed(selector: PromptSelector) -> None:
     """An empty form says what to do and saves nothing."""
     form = selector.form

@@ -123,6 +123,23 @@ def test_blocks_to_tick(saved: Any) -> None:
     assert {block.name for block in selector.blocks} == {"style", "facts"}
 
 
+def test_blocks_to_measure(saved: Any) -> None:
+    """By name, on and off again; one that is not there is refused, one that is gone is measured no more."""
+    selector = PromptSelector(saved, blocks=[lk.Block("facts", "The sky is blue.")])
+    heard = []
+    selector.on_change(lambda: heard.append(selector.measured))
+    selector.measure("style")
+    selector.measure("facts")
+    selector.measure("style", False)
+    assert heard == [("style",), ("style", "facts"), ("facts",)]
+    with pytest.raises(DefinitionError, match="no block 'fact'; there are 'facts'"):
+        selector.measure("fact")
+    selector.draft.blocks = (lk.Block("typed", "x"),)
+    selector.measure("typed")
+    selector.draft.blocks = ()
+    assert selector.measured == ("facts",)
+
+
 def test_the_code_makes_the_same_choice(saved: Any) -> None:
     """The code that is shown makes a selector with the same value, typed prompt included."""
     selector = PromptSelector(saved, value=["triage@1", "plain"])

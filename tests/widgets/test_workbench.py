@@ -134,6 +134,36 @@ def test_the_code_does_the_same(
     assert frame["known"].all()
 
 
+def test_blocks_that_are_to_be_measured_make_an_ablation(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plan, run, code and what stands in without a kernel are those of `plan.ablate`."""
+    blocks = [lk.Block("style", "Be brief."), lk.Block("facts", "Skies are blue."), lk.Block("tone", "Kind.")]
+    table = pd.DataFrame({"word": [f"w{n}" for n in range(12)], "target": "w1"})
+    names: dict[str, Any] = {"lab": lab, "table": table}
+    monkeypatch.setattr(sources, "notebook_names", lambda: names)
+    bench = Workbench(
+        lab,
+        prompts=[lk.Prompt("reply", "Say {{ word }}", blocks=blocks)],
+        models=["scripted/one"],
+        dataset=table,
+        rows=6,
+        score="contains the target",
+        measure=["style", "facts"],
+    )
+    assert len(bench.plan()) == 4 * 6
+    assert ").head(6).ablate(['style', 'facts'])" in bench.code
+    run = bench.start().wait()
+    assert run.ablation().effects["block"].tolist() == ["style", "facts"]
+    assert "Block &quot;style&quot; " in bench._repr_html_()
+    assert run_code(bench.code, dict(names)).generations()["prompt"].nunique() == 4
+    bench.prompts.measure("facts", False)
+    with pytest.raises(DefinitionError, match="at least two"):
+        bench.plan()
+    bench.prompts.measure("style", False)
+    assert len(bench.plan()) == 6
+    with pytest.raises(DefinitionError, match="There is no block 'stile'"):
+        Workbench(lab, models=["scripted/one"], blocks=blocks, measure="stile")
+
+
 def test_the_code_names_the_lab(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The code uses the notebook's own lab where it has one, under its name; else it opens it."""
     bench = Workbench(lab, models=["scripted/one"])

@@ -12,7 +12,7 @@ import pytest
 
 import labkit as lk
 from labkit.widgets import models
-from labkit.widgets.workbench import Workbench
+from labkit.widgets.workbench import Workbench, blocks_html
 from labkit.widgets.workform import WorkForm, outlook
 
 
@@ -226,3 +226,46 @@ def test_typed_values_are_asked_for(bench: Workbench) -> None:
     assert bench.plan().design.dataset.samples[0].fields == {"word": "ho"}
     bench.prompts.choose([])
     assert form._values.children == ()
+
+
+def test_what_blocks_are_worth_stands_in_a_tab_of_its_own(bench: Workbench) -> None:
+    """While their run is shown, and no longer; the plan's sets stand beside the price before."""
+    blocks = [lk.Block("style", "Be brief."), lk.Block("facts", "Skies are blue.")]
+    table = pd.DataFrame({"word": [f"w{n}" for n in range(8)], "target": "w1"})
+    bench = Workbench(
+        bench.lab,
+        prompts=[lk.Prompt("reply", "Say {{ word }}", blocks=blocks)],
+        models=["scripted/one"],
+        dataset=table,
+        score="contains the target",
+    )
+    form = bench.form
+    settled(form)
+    assert "measures" not in form._estimate.value
+    for row in range(2):
+        bench.prompts.form._blocks.children[row].children[1].value = True
+    settled(form)
+    assert "measures the blocks" in form._estimate.value
+    bench.start().wait()
+    settled(form, "labkit-await")
+    settled(form, "labkit-results")
+    tabs = form._results.tabs
+    assert tabs.titles[-1] == "Blocks"
+    tabs.selected_index = 4
+    assert "Block &quot;style&quot; " in form._results._blocks.value
+    for row in range(2):
+        bench.prompts.form._blocks.children[row].children[1].value = False
+    bench.start().wait()
+    settled(form, "labkit-await")
+    settled(form, "labkit-results")
+    assert tabs.titles[-1] == "Rows"
+    assert tabs.selected_index == 0
+
+
+def test_blocks_of_answers_without_a_score_say_why(bench: Workbench) -> None:
+    """What cannot be told stands in the tab as a sentence."""
+    blocks = [lk.Block("style", "Be brief."), lk.Block("facts", "Skies are blue.")]
+    prompt = lk.Prompt("reply", "Say it", blocks=blocks)
+    made = Workbench(bench.lab, prompts=[prompt], models=["scripted/one"], measure=["style", "facts"])
+    run = made.start().wait()
+    assert "Nothing can be told of the blocks, since " in blocks_html(run)
