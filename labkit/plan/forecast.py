@@ -120,7 +120,7 @@ def _part(
             entering, leaving = _add(entering, enter[:2], number), _add(leaving, out[:2], number)
             usd = _add(usd, cost or NOTHING_USD, number)
         ways |= counts.ways
-        right |= {counts.right} - {""}
+        right |= {counts.later, counts.right} - {""}
     known = priced and all(out.likely is not None for out in outs)
     return Part(
         model=model.id,

@@ -79,6 +79,8 @@ class Counts:
         """How they were counted, in words."""
         self.right = ""
         """By what they were set right, in words."""
+        self.later = ""
+        """What else is in them, in words."""
         self._design, self._place = design, places[0]
         self._counter = counter
         self._counts: dict[int, tuple[int, int]] = {}
@@ -101,7 +103,9 @@ class Counts:
             low, high, how = self._counter(model, self._design.outline(place))
             answers = self._answers(place)
             self._counts[sample] = low, high + answers
-            self.ways.add(f"{how}, and the answers before" if answers else how)
+            self.ways.add(how)
+            if answers:
+                self.later = "in later steps also the answers before, at most as long as they may be"
         return self._counts[sample]
 
     def _answers(self, place: Place) -> int:

@@ -87,7 +87,7 @@ class Step:
         return f"Step({self.name!r}{'' if self.read is None else f', read={name_of(self.read)}'})"
 
     def _repr_html_(self) -> str:
-        return self.prompt._repr_html_()
+        return self.prompt.html(repr(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _step, (self.name, self.prompt, self.read)

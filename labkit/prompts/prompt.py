@@ -208,7 +208,11 @@ class Prompt:
         return f"Prompt({self.name + version!r}{needs})"
 
     def _repr_html_(self) -> str:
-        parts = [f"<strong>{escape(shown(repr(self)))}</strong>"]
+        return self.html(repr(self))
+
+    def html(self, head: str) -> str:
+        """Its texts as HTML, under `head`."""
+        parts = [f"<strong>{escape(shown(head))}</strong>"]
         if self.description:
             parts.append(f"<div>{escape(shown(self.description))}</div>")
         told = [(f"block {block.name}", block.text) for block in self.blocks]

@@ -44,10 +44,13 @@ def short_labels(ids: Sequence[str], labels: Mapping[str, str]) -> dict[str, str
 
 
 def _called(name: str, labels: Mapping[str, str]) -> str:
-    """A contender by its label, or by those of the models that answer its steps."""
+    """A contender by its label, or by those of the models that answer its steps, which are several and
+    brief."""
     if name in labels or not (steps := steps_of(name)):
         return labels.get(name) or name
-    return joined((step, labels.get(model) or model) for step, model in steps.items())
+    brief = {model: _ASIDE.sub("", labels.get(model) or "") or model for model in steps.values()}
+    alike = len(set(brief.values())) < len(brief)
+    return joined((step, model if alike else brief[model]) for step, model in steps.items())
 
 
 def _told_apart(candidates: Sequence[Mapping[str, str]]) -> dict[str, str]:
