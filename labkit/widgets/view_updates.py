@@ -95,8 +95,8 @@ class ViewUpdates:
             "trouble": shown(cut(live.last_failure, limit=600)),
             "bar": [sum(getattr(t, name) for _, t in tallies) for name in _BAR],
             "total": sum(tally.total for _, tally in tallies),
-            "models": [_column(number, *pair, self._of) for number, pair in enumerate(tallies)],
-            "columns": [_column(n, *pair, " answers") for n, pair in enumerate(live.contenders.items())],
+            "models": [_column(n, *pair, _asks(live)) for n, pair in enumerate(tallies)],
+            "columns": [_column(n, *pair, "answer") for n, pair in enumerate(live.contenders.items())],
             "rows": shown(cut(_only_prompt(live) or "", limit=80)),
             "where": window.words,
             "page": window.page,
@@ -106,11 +106,6 @@ class ViewUpdates:
             "steers": live.controls is not None and not over,
             "pauses": True,
         }
-
-    @property
-    def _of(self) -> str:
-        """What is counted of a model, where that is not what the rows show."""
-        return " requests" if self.live.lines else ""
 
     def _slim(self, row: Row) -> bool:
         """Whether the row is one line: its answers are short and, where they still come, all were so far. A
@@ -172,8 +167,8 @@ _BAR = ("settled", "replayed", "answered", "failed")
 def line(live: LiveRun) -> str:
     """The whole run in one line: progress, what is not as it should be, cost, speed, time left."""
     tallies = list(live.tallies.values())
-    asks = "requests" if live.lines else ""
-    parts = [f"{sum(t.ended for t in tallies):,} of {sum(t.total for t in tallies):,} {asks}".strip()]
+    asks = _asks(live)
+    parts = [_counts(sum(t.ended for t in tallies), sum(t.total for t in tallies), asks)]
     for name, word in (
         ("failed", "failed"),
         ("stopped", "not asked"),
@@ -197,13 +192,23 @@ def line(live: LiveRun) -> str:
     over = live.over.is_set()
     asked, asking_s = sum(t.answered + t.failed for t in tallies), live.asking.seconds or live.took_s or 0.0
     if asked and asking_s > 0.5:
-        parts.append(f"{asked / asking_s:.1f} {asks or 'answers'}/s")
+        parts.append(f"{asked / asking_s:.1f} {asks or 'answer'}s/s")
         if (left := sum(t.left for t in tallies)) and not over and not live.paused:
             parts.append(f"about {duration(left * asking_s / asked)} left")
     if over and live.took_s:
         parts.append(f"{'took' if live.before is None else 'this launch took'} {duration(live.took_s)}")
     parts += [f"{model} waits: {t.waiting_why}" for model, t in list(live.tallies.items()) if t.waiting > 0]
     return " · ".join(parts)
+
+
+def _asks(live: LiveRun) -> str:
+    """What is counted of a model, where that is not what the rows show."""
+    return "request" if live.lines else ""
+
+
+def _counts(ended: int, total: int, what: str) -> str:
+    several = "" if total == 1 or not what else "s"
+    return f"{ended:,} of {total:,} {what}{several}".rstrip()
 
 
 def state(live: LiveRun) -> str:
@@ -228,7 +233,7 @@ def _only_prompt(live: LiveRun) -> str | None:
 
 
 def _column(number: int, name: str, tally: ModelProgress, counted: str) -> dict[str, Any]:
-    counts = f"{tally.ended:,} of {tally.total:,}{counted}"
+    counts = _counts(tally.ended, tally.total, counted)
     for count, word in ((tally.failed, "failed"), (tally.stopped, "not asked")):
         if count:
             counts += f" · {count:,} {word}"
