@@ -16,8 +16,9 @@ from labkit.visible import shown
 from labkit.widgets import answers, static_table
 from labkit.widgets.chain_line import Line, LineOf
 from labkit.widgets.live_run import LiveRun
+from labkit.widgets.panel_words import folded, state_words
 from labkit.widgets.past_run import past_run
-from labkit.widgets.view_updates import ViewUpdates, folded, line, state, state_words
+from labkit.widgets.view_updates import ViewUpdates, line, state
 
 from .test_view_updates import View
 
@@ -220,6 +221,24 @@ def test_a_resumed_run_counts_what_was_there(lab: Any, models: list[Any]) -> Non
     assert set(counts.values()) == {"2 of 2 answers"}
     assert len(counts) == 2
     assert {key[0] for key in told(live)} == {"bad"}
+
+
+def test_a_resumed_line_has_its_earlier_steps(lab: Any, echo: Any) -> None:
+    """What an earlier launch had of a line that goes on stands folded in it, and is not counted anew."""
+    broken = [True]
+
+    def answer(request: Any) -> str:
+        said: str = request.messages[-1]["content"]
+        if broken and said.startswith("R"):
+            raise RuntimeError("out of order")
+        return said
+
+    rows = [{"id": "s", "text": "hi"}]
+    run = lab.plan(prompts=[REPLY], models=[echo("one", answers=answer)], dataset=rows).run()
+    broken.clear()
+    live = run.resume(progress="grid").progress
+    assert told(live)["s", "reply", "scripted/one"] == ("R F hi", "done", "", [["", "F hi"]])
+    assert line(live).startswith("2 of 2 requests · 1 done by an earlier launch · ")
 
 
 # -- tables ----------------------------------------------------------------------------------------
