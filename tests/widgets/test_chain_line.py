@@ -77,6 +77,18 @@ def test_a_line_goes_on_alone(two_lines: LiveRun, cell: Any, generation: Any) ->
     assert (first.now.text, second.now.text) == ("late", "Dear")
 
 
+def test_beside_a_step_stands_no_cost(two_lines: LiveRun, cell: Any) -> None:
+    """What a step would cost so far is told with its clocks: the step's name has the room above."""
+    two_lines.rates["m/a"] = 0.01
+    facts = step_cell(cell, "m/a", 1)
+    two_lines.sent(facts, 1)
+    for word in "abc":
+        two_lines.text(facts, word)
+    (change, _) = ViewUpdates(two_lines).whole()["panels"]
+    assert (change["w"], change["c"]) == ("facts, 1 of 2", "")
+    assert change["f"].endswith("≈ USD 0.03")
+
+
 def test_the_whole_ends_a_line(two_lines: LiveRun, cell: Any, generation: Any, score: Any) -> None:
     """The last step's text stays, with cost and time of all steps, and the score is the chain's."""
     for one in (step_cell(cell, "m/a", 1), step_cell(cell, "m/b", 2)):
@@ -251,7 +263,7 @@ def test_hostile_steps_are_text(lab: Any, echo: Any, hostile: tuple[str, ...]) -
     live = past_run(lab.run(run.run_id))
     frame = answers.read(run)
     for html in (static_table.table(live), answers.table(frame)):
-        assert html.count("facts · ") == len(rows)
+        assert (html.count("facts · "), html.count("reply · ")) == (len(rows), 0)
         for sign in ("<img", "<script", "<svg", "<iframe", "<a ", "\u202e", "\x1b"):
             assert sign not in html
     assert static_table.rows(live)["rows"][0]["panels"][0][5]["steps"][0][1].startswith("F ")
