@@ -123,6 +123,7 @@ class Run(Conclusions, Extendable, RunControl):
                 prompts=[prompt.name for prompt in design.prompts],
                 lines=panels.lines(design, run_id),
                 contenders=panels.contenders(design, stored.missing) if design.has_chains else None,
+                answered=panels.answered(stored),
             )
             launch = Launch(
                 design,

@@ -1,5 +1,5 @@
-"""What a run's grid is to know of a design with chains: which lines a step is of, and how many answers each
-contender owes.
+"""What a run's grid is to know of a design with chains: which lines a step is of, how many answers each
+contender owes, and what steps of the lines that go on have answered already.
 
 It shows nothing, and decides nothing about what is asked."""
 
@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from labkit.design import Design, Place
+from labkit.records import Generation
+from labkit.run.stored import Stored
 from labkit.widgets.chain_line import LineOf
 
 
@@ -32,3 +34,13 @@ def contenders(design: Design, missing: Iterable[Place]) -> dict[str, tuple[int,
     wanted = Counter(design.contender(place) for place in design.places if design.is_last(place))
     lacks = Counter(design.contender(place) for place in missing if design.is_last(place))
     return {name: (wanted[name], wanted[name] - lacks[name]) for name in design.contenders if wanted[name]}
+
+
+def answered(stored: Stored) -> list[Generation]:
+    """The answers that an earlier launch had to the steps before those that are missing."""
+    behind = {
+        (*place.where[:3], place.line[:n]): None
+        for place in stored.missing
+        for n in range(1, len(place.line))
+    }
+    return [stored.steps[where] for where in behind if where in stored.steps]

@@ -44,7 +44,8 @@ class LiveRun:
     """The state of one run. `title` may be what words it once it is shown. `rates` are USD per output token
     by model, for the cost of what still streams; `samples` are the fields of the samples by id, and `prompts`
     the names of the prompts, in the order they are to be read in. Where chains are asked, `lines` says which
-    a step belongs to, and `contenders` how many answers are wanted of each and how many are there."""
+    a step belongs to, `contenders` how many answers are wanted of each and how many are there, and `answered`
+    what an earlier launch has of lines that go on."""
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class LiveRun:
         prompts: Sequence[str] = (),
         lines: Lines | None = None,
         contenders: Mapping[str, tuple[int, int]] | None = None,
+        answered: Iterable[Generation] = (),
         keep_text: bool = True,
     ) -> None:
         self._title = title
@@ -109,6 +111,8 @@ class LiveRun:
         self._panels = 0
         self._sorted: list[Row] = []
         self._places: list[dict[str, int]] = []
+        for step in answered:
+            self._end(self._place(step)[1], step)
 
     @property
     def title(self) -> str:
@@ -189,7 +193,7 @@ class LiveRun:
             self._tally(generation.model).end(generation, waited=panel.state == "waiting")
         if not generation.step and generation.model in self.contenders:
             self.contenders[generation.model].end(generation, waited=False)
-        panel.end(generation)
+        self._end(panel, generation)
         if not generation.steps:  # a whole has no news that its steps had not
             self._tell_lack(generation, panel.note)
         row.touched = monotonic()
@@ -197,10 +201,13 @@ class LiveRun:
             self.active.pop(row.number, None)
         if row not in self.latest:
             self.latest.append(row)
+        self._rest()
+
+    def _end(self, panel: Panel, generation: Generation) -> None:
+        panel.end(generation)
         if not self.keeps_text:
             panel.begin_anew([])
         self._finished.keep(panel)
-        self._rest()
 
     def _tell_lack(self, generation: Generation, why: str) -> None:
         if generation.status == "stopped" and generation.error_type == FAILED:

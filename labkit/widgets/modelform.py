@@ -86,7 +86,9 @@ class ModelForm:
     def _tick(self, given: PerStep) -> ipywidgets.Checkbox:
         if given not in self._ticks:
             words = visible(repr(given), limit=300)
-            box = self._ticks[given] = ipywidgets.Checkbox(description=words, indent=False, layout=WIDE)
+            box = self._ticks[given] = ipywidgets.Checkbox(
+                description=words, tooltip=words, indent=False, layout=WIDE
+            )
             box.observe(
                 self._status.guarded(lambda change: self._selector.use_per_step(given, change["new"])),
                 "value",

@@ -14,8 +14,9 @@ from labkit.visible import cut, shown
 from labkit.widgets.grid_row import row_name
 from labkit.widgets.live_run import LiveRun
 from labkit.widgets.panel import Panel
+from labkit.widgets.panel_words import folded, note, state_words
 from labkit.widgets.score_mark import mark
-from labkit.widgets.view_updates import folded, folds, line, note, state, state_words
+from labkit.widgets.view_updates import folds, line, state
 
 CUT_CHARS = 200
 MOST_BYTES = 100_000

@@ -18,21 +18,10 @@ from labkit.widgets.chain_line import Line
 from labkit.widgets.grid_row import Row, prompt_name, row_name, sample_name
 from labkit.widgets.live_run import LiveRun
 from labkit.widgets.model_progress import ModelProgress, cost_words, duration
-from labkit.widgets.panel import SHOWN_CHARS, Panel
-from labkit.widgets.score_mark import mark
+from labkit.widgets.panel import Panel
+from labkit.widgets.panel_words import Words, folded, note, words_of
 from labkit.widgets.window import Window
 
-STATES = {
-    "queued": "queued",
-    "waiting": "waiting",
-    "asking": "asked, no text yet",
-    "streaming": "streaming",
-    "done": "done",
-    "known": "known, not asked again",
-    "failed": "failed",
-    "partial": "broken off",
-    "stopped": "not asked",
-}
 CLOCKS_EVERY_S = 0.5
 """How often the words of a panel that streams are brought up to date; its text is with every message."""
 LINE_CHARS = 30
@@ -95,8 +84,8 @@ class ViewUpdates:
             "trouble": shown(cut(live.last_failure, limit=600)),
             "bar": [sum(getattr(t, name) for _, t in tallies) for name in _BAR],
             "total": sum(tally.total for _, tally in tallies),
-            "models": [_column(number, *pair, self._of) for number, pair in enumerate(tallies)],
-            "columns": [_column(n, *pair, " answers") for n, pair in enumerate(live.contenders.items())],
+            "models": [_column(n, *pair, _asks(live)) for n, pair in enumerate(tallies)],
+            "columns": [_column(n, *pair, "answer") for n, pair in enumerate(live.contenders.items())],
             "rows": shown(cut(_only_prompt(live) or "", limit=80)),
             "where": window.words,
             "page": window.page,
@@ -106,11 +95,6 @@ class ViewUpdates:
             "steers": live.controls is not None and not over,
             "pauses": True,
         }
-
-    @property
-    def _of(self) -> str:
-        """What is counted of a model, where that is not what the rows show."""
-        return " requests" if self.live.lines else ""
 
     def _slim(self, row: Row) -> bool:
         """Whether the row is one line: its answers are short and, where they still come, all were so far. A
@@ -139,7 +123,7 @@ class ViewUpdates:
             change["t"] = shown(text)
         elif len(text) > told.chars:
             change["+"] = shown(text[told.chars :])
-        words = _words(panel, shows, self.live.rates.get(shows.model))
+        words = words_of(panel, self.live.rates.get(shows.model))
         ticking = told is not None and told.words[0] == words[0] == "streaming" and not stale
         if told is None or (words != told.words and not ticking):
             change |= dict(zip("swamfcn", words, strict=True))
@@ -152,16 +136,13 @@ class ViewUpdates:
         return change if len(change) > 1 else None
 
 
-_Words = tuple[str, str, str, str, str, str, str]
-
-
 class _Told(NamedTuple):
     """What the views know of one panel."""
 
     version: tuple[int, int, int]
     take: tuple[int, int]
     chars: int
-    words: _Words
+    words: Words
     at_s: float
     steps: list[tuple[str, Panel, int]]
 
@@ -172,8 +153,8 @@ _BAR = ("settled", "replayed", "answered", "failed")
 def line(live: LiveRun) -> str:
     """The whole run in one line: progress, what is not as it should be, cost, speed, time left."""
     tallies = list(live.tallies.values())
-    asks = "requests" if live.lines else ""
-    parts = [f"{sum(t.ended for t in tallies):,} of {sum(t.total for t in tallies):,} {asks}".strip()]
+    asks = _asks(live)
+    parts = [_counts(sum(t.ended for t in tallies), sum(t.total for t in tallies), asks)]
     for name, word in (
         ("failed", "failed"),
         ("stopped", "not asked"),
@@ -197,13 +178,23 @@ def line(live: LiveRun) -> str:
     over = live.over.is_set()
     asked, asking_s = sum(t.answered + t.failed for t in tallies), live.asking.seconds or live.took_s or 0.0
     if asked and asking_s > 0.5:
-        parts.append(f"{asked / asking_s:.1f} {asks or 'answers'}/s")
+        parts.append(f"{asked / asking_s:.1f} {asks or 'answer'}s/s")
         if (left := sum(t.left for t in tallies)) and not over and not live.paused:
             parts.append(f"about {duration(left * asking_s / asked)} left")
     if over and live.took_s:
         parts.append(f"{'took' if live.before is None else 'this launch took'} {duration(live.took_s)}")
     parts += [f"{model} waits: {t.waiting_why}" for model, t in list(live.tallies.items()) if t.waiting > 0]
     return " · ".join(parts)
+
+
+def _asks(live: LiveRun) -> str:
+    """What is counted of a model, where that is not what the rows show."""
+    return "request" if live.lines else ""
+
+
+def _counts(ended: int, total: int, what: str) -> str:
+    several = "" if total == 1 or not what else "s"
+    return f"{ended:,} of {total:,} {what}{several}".rstrip()
 
 
 def state(live: LiveRun) -> str:
@@ -228,7 +219,7 @@ def _only_prompt(live: LiveRun) -> str | None:
 
 
 def _column(number: int, name: str, tally: ModelProgress, counted: str) -> dict[str, Any]:
-    counts = f"{tally.ended:,} of {tally.total:,}{counted}"
+    counts = _counts(tally.ended, tally.total, counted)
     for count, word in ((tally.failed, "failed"), (tally.stopped, "not asked")):
         if count:
             counts += f" · {count:,} {word}"
@@ -261,81 +252,3 @@ def _is_short(panel: Panel) -> bool:
         return False
     text = panel.text.strip()
     return len(shown(text)) + len(note(panel)) <= LINE_CHARS and not re.search(r"[\n\r\u2028\u2029]", text)
-
-
-def note(panel: Panel) -> str:
-    """What is to be said of an answer beside its text and its state."""
-    said = panel.note
-    if panel.over and panel.length > SHOWN_CHARS:
-        return f"{said} cut here: {panel.length - SHOWN_CHARS:,} more characters are in the lab".strip()
-    if panel.stop_reason not in ("", "stop", "stop_sequence"):
-        said = f"{said} ended by {panel.stop_reason}".strip()
-    if panel.state in ("done", "known") and not panel.text.strip():
-        return f"empty answer · {said}" if said else "empty answer"
-    return said
-
-
-def _words(panel: Panel, shows: Panel, rate_usd: float | None) -> _Words:
-    """State, the state or the scores in words, these aloud, their mark, clocks, cost, and a note: of what the
-    panel `shows`."""
-    scored = mark(panel.scores)
-    word = scored.words or state_words(panel)
-    if scored.words and shows.state == "known":
-        word += " · known"
-    if shows.attempt > 1:
-        word += f" (attempt {shows.attempt})"
-    cost, clocks, said = _cost(shows, rate_usd), _clocks(shows), shown(cut(note(shows), limit=400))
-    if panel is not shows and cost:  # beside the step there is no room
-        clocks, cost = [*clocks, cost], ""
-    aloud = shown(scored.aloud)
-    return shows.state, shown(word), aloud, scored.kind, " · ".join(clocks), cost, said
-
-
-def state_words(panel: Panel) -> str:
-    """How it is with an answer; of a chain first the step it is in, or which failed."""
-    words, place = STATES[panel.now.state], cut(panel.place, limit=60)
-    if place and panel.now.state == "streaming":
-        return place  # one sees that it is
-    return f"{place}: {words}" if place else words
-
-
-def folded(panel: Panel, *, limit: int = SHOWN_CHARS) -> dict[str, Any]:
-    """The earlier steps of a chain's line: in one line, and each with what it came to and its text."""
-    steps = [(_step_words(name, one), one.text.strip()) for name, one in panel.earlier]
-    if len(steps) == 1:
-        ((line, text),) = steps
-        return {"line": line, "steps": [["", shown(cut(text, limit=limit))]]}
-    names = " → ".join(name for name, _ in panel.earlier)
-    line = f"{len(steps)} earlier steps: {shown(cut(names, limit=200))}"
-    return {"line": line, "steps": [[line, shown(cut(text, limit=limit))] for line, text in steps]}
-
-
-def _step_words(name: str, panel: Panel) -> str:
-    """A step's name, what is to be said of its state or score, its time, its tokens, its cost."""
-    said = mark(panel.scores).words or ("" if panel.state == "done" else panel.state)
-    time = "" if panel.latency_s is None else f"{panel.latency_s:.2f} s"
-    count = "" if panel.output_tokens is None else f"{panel.output_tokens:,} tokens"
-    return shown(" · ".join(filter(None, (cut(name, limit=60), said, time, count, _cost(panel, None)))))
-
-
-def _clocks(panel: Panel) -> list[str]:
-    clocks = []
-    if panel.ttft_s is not None:
-        clocks.append(f"TTFT {panel.ttft_s:.2f} s")
-    if panel.state == "streaming":
-        passed_s = monotonic() - panel.first_at
-        if passed_s > 0.3 and len(panel.pieces) > 2:
-            clocks.append(f"≈ {len(panel.pieces) / passed_s:.0f} tokens/s")
-    elif panel.latency_s and panel.output_tokens:
-        clocks.append(f"{panel.output_tokens / panel.latency_s:.0f} tokens/s")
-        clocks.append(f"{panel.output_tokens:,} token{'' if panel.output_tokens == 1 else 's'}")
-    return clocks
-
-
-def _cost(panel: Panel, rate_usd: float | None) -> str:
-    """What it cost, or, while it streams, what its pieces so far would cost."""
-    if panel.cost_usd is not None and panel.state != "known":
-        return f"USD {usd(panel.cost_usd)}"
-    if panel.state == "streaming" and rate_usd and len(panel.pieces) > 2:
-        return f"≈ USD {usd(len(panel.pieces) * rate_usd)}"
-    return ""

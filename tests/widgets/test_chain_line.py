@@ -16,8 +16,9 @@ from labkit.visible import shown
 from labkit.widgets import answers, static_table
 from labkit.widgets.chain_line import Line, LineOf
 from labkit.widgets.live_run import LiveRun
+from labkit.widgets.panel_words import folded, state_words
 from labkit.widgets.past_run import past_run
-from labkit.widgets.view_updates import ViewUpdates, folded, line, state, state_words
+from labkit.widgets.view_updates import ViewUpdates, line, state
 
 from .test_view_updates import View
 
@@ -74,6 +75,18 @@ def test_a_line_goes_on_alone(two_lines: LiveRun, cell: Any, generation: Any) ->
     assert folded(second) == {"line": "facts · 0.50 s · 2 tokens · USD 0.01", "steps": [["", "late"]]}
     two_lines.text(step_cell(cell, "m/b", 2), "Dear")
     assert (first.now.text, second.now.text) == ("late", "Dear")
+
+
+def test_beside_a_step_stands_no_cost(two_lines: LiveRun, cell: Any) -> None:
+    """What a step would cost so far is told with its clocks: the step's name has the room above."""
+    two_lines.rates["m/a"] = 0.01
+    facts = step_cell(cell, "m/a", 1)
+    two_lines.sent(facts, 1)
+    for word in "abc":
+        two_lines.text(facts, word)
+    (change, _) = ViewUpdates(two_lines).whole()["panels"]
+    assert (change["w"], change["c"]) == ("facts, 1 of 2", "")
+    assert change["f"].endswith("≈ USD 0.03")
 
 
 def test_the_whole_ends_a_line(two_lines: LiveRun, cell: Any, generation: Any, score: Any) -> None:
@@ -222,6 +235,24 @@ def test_a_resumed_run_counts_what_was_there(lab: Any, models: list[Any]) -> Non
     assert {key[0] for key in told(live)} == {"bad"}
 
 
+def test_a_resumed_line_has_its_earlier_steps(lab: Any, echo: Any) -> None:
+    """What an earlier launch had of a line that goes on stands folded in it, and is not counted anew."""
+    broken = [True]
+
+    def answer(request: Any) -> str:
+        said: str = request.messages[-1]["content"]
+        if broken and said.startswith("R"):
+            raise RuntimeError("out of order")
+        return said
+
+    rows = [{"id": "s", "text": "hi"}]
+    run = lab.plan(prompts=[REPLY], models=[echo("one", answers=answer)], dataset=rows).run()
+    broken.clear()
+    live = run.resume(progress="grid").progress
+    assert told(live)["s", "reply", "scripted/one"] == ("R F hi", "done", "", [["", "F hi"]])
+    assert line(live).startswith("2 of 2 requests · 1 done by an earlier launch · ")
+
+
 # -- tables ----------------------------------------------------------------------------------------
 
 
@@ -232,7 +263,7 @@ def test_hostile_steps_are_text(lab: Any, echo: Any, hostile: tuple[str, ...]) -
     live = past_run(lab.run(run.run_id))
     frame = answers.read(run)
     for html in (static_table.table(live), answers.table(frame)):
-        assert html.count("facts · ") == len(rows)
+        assert (html.count("facts · "), html.count("reply · ")) == (len(rows), 0)
         for sign in ("<img", "<script", "<svg", "<iframe", "<a ", "\u202e", "\x1b"):
             assert sign not in html
     assert static_table.rows(live)["rows"][0]["panels"][0][5]["steps"][0][1].startswith("F ")
