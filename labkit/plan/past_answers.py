@@ -37,7 +37,8 @@ SEEN = """
     homes as (select run_id, any_value(dataset) = ? as own from log.runs group by run_id)
     select
         texts.hash as prompt, g.step, g.model, asked.endpoint, asked.params,
-        coalesce(homes.own, false) as own, g.sample_id, list(g.output_tokens order by g.repeat) as output_tokens,
+        coalesce(homes.own, false) as own, g.sample_id,
+        list(g.output_tokens order by g.repeat) as output_tokens,
         avg(g.reasoning_tokens) as reasoning_tokens, avg(g.input_tokens) as input_tokens,
         avg(g.latency_s) as latency_s
     from steps as g
