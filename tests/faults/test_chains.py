@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 import labkit as lk
-from tests.faults.test_kills import Nursery, asker  # noqa: F401 - a fixture
+from tests.faults.test_kills import Nursery
+from tests.faults.test_kills import asker as asker  # a fixture
 
 STEPS = 3
 
@@ -166,8 +167,8 @@ def killed(
     asked = sum(len(line.channel.seen()) for line in lines)
     with capsys.disabled():
         print(
-            f"\nkills of asking chains (seed {seed}): {sum(line.kills for line in lines)} kills in {len(lines)} "
-            f"labs; {sum(len(line.done) for line in lines)} steps answered, {asked} requests, "
+            f"\nkills of asking chains (seed {seed}): {sum(line.kills for line in lines)} in {len(lines)} labs; "
+            f"{sum(len(line.done) for line in lines)} steps answered by {asked} requests, "
             f"{sum(line.in_flight for line in lines)} in flight at the kills; {time.monotonic() - began:.0f} s"
         )
 
@@ -178,7 +179,7 @@ needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /
 @needs_proc
 def test_killed_chains_go_on(
     tmp_path: Path,
-    asker: ModuleType,  # noqa: F811
+    asker: ModuleType,
     channel_for: Callable[[str], Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -192,7 +193,7 @@ def test_killed_chains_go_on(
 @pytest.mark.timeout(1800)
 def test_many_killed_chains_go_on(
     tmp_path: Path,
-    asker: ModuleType,  # noqa: F811
+    asker: ModuleType,
     channel_for: Callable[[str], Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
