@@ -183,9 +183,10 @@ class Design:
             if step.name in chain.sees(position):
                 try:
                     found[step.name] = step.value(answer)
-                except Exception as error:  # noqa: BLE001 - a function of the user's; its failure is a row
-                    told = f"{type(error).__name__}: {error}"
-                    raise StepFailed(step.name, f"step {step.name!r} cannot be read: {told:.300}") from None
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's; its failure is a row
+                    raise StepFailed(
+                        step.name, f"step {step.name!r} cannot be read: {_told(error):.300}"
+                    ) from None
         return found
 
     def follow(
@@ -200,9 +201,10 @@ class Design:
         sample = self.dataset.samples[place.sample]
         try:
             messages = step.prompt.render({**sample.values, **given})
-        except DefinitionError as error:
-            raise StepFailed(step.name, f"step {step.name!r} cannot be asked: {error}") from None
-        request_id = self._hashers[place.model].request_id(unmarked(messages))
+            request_id = self._hashers[place.model].request_id(unmarked(messages))
+        except Exception as error:  # noqa: BLE001 - what a function of the user's made may raise anything
+            told = str(error) if isinstance(error, DefinitionError) else _told(error)
+            raise StepFailed(step.name, f"step {step.name!r} cannot be asked: {told}") from None
         return place._replace(request_id=request_id, draw=_draw_after(*after)), messages
 
     def outline(self, place: Place) -> Sequence[Message]:
@@ -399,6 +401,13 @@ def planned_id(hasher: RequestHasher, before: str, chain: Prompt, position: int,
         [before, *step.content, used, sample.fields if step.prompt.takes_row else None]
     )
     return PLANNED + decided.partition(":")[2]
+
+
+def _told(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - even an exception's own text may raise
+        return type(error).__name__
 
 
 def _draw_after(request_id: str, draw: int) -> int:

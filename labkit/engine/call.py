@@ -91,6 +91,11 @@ class Call:
         """Whether neither it nor what follows it can cost anything that is not set aside already."""
         return self.worst_usd == 0 and (self.holds_usd is not None or not any(self.job.later_usd))
 
+    @property
+    def has_money(self) -> bool:
+        """Whether it needs none that is not set aside already."""
+        return bool(self.reserved_usd) or self.is_free
+
     def elapsed_s(self, now: float) -> float:
         """Seconds since the first sending, without those this machine slept."""
         return 0.0 if self.first_sent is None else now - self.first_sent - self.slept_s

@@ -196,11 +196,14 @@ class Runner:
         assert self._what_follows is not None
         jobs: Sequence[Job] = ()
         try:
-            jobs = self._what_follows(generation)
+            if self._fault is None:
+                jobs = self._what_follows(generation)
         except Exception as error:  # noqa: BLE001 - raised from `execute` once all is stored
             self._break(error)
+        except BaseException as error:  # noqa: BLE001 - as it is it would end the loop, which others share
+            self._break(LabkitError(f"What follows an answer is not known: {type(error).__name__}."))
         self._scheduler.follow(self._followed.pop(generation.generation_id, None), jobs)
-        if jobs:
+        if jobs or self._scheduler.short:
             self._loop.call_soon(self.advance)
 
     def _send(self, queue: ModelQueue, call: Call) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import islice, takewhile
 from random import Random
 from time import perf_counter
 from typing import Any
@@ -124,8 +124,7 @@ class Scheduler:
         if refused is not None:
             self._end(call, refused)
         elif first:
-            self._reserve(queue, call)
-            queue.queued.appendleft(call)
+            self._put_first(queue, call)
         else:
             queue.queued.append(call)
 
@@ -174,7 +173,16 @@ class Scheduler:
         """A call that waited for its time: it goes first."""
         queue.waiting.discard(call)
         call.timer = None
-        queue.queued.appendleft(call)
+        self._put_first(queue, call)
+
+    def _put_first(self, queue: ModelQueue, call: Call) -> None:
+        """Let it go ahead of others; where there is no money for it, not of those that have theirs: they
+        would wait for money, and that for them."""
+        if self._reserve(queue, call):
+            queue.queued.appendleft(call)
+        else:
+            with_money = takewhile(lambda one: one.has_money, queue.queued)
+            queue.queued.insert(sum(1 for _ in with_money), call)
 
     def overdue(self, queue: ModelQueue, now: float, deadline_s: float) -> list[Call]:
         """Take out of the queue what was asked before and is out of time."""
@@ -231,7 +239,7 @@ class Scheduler:
         queue = self._short
         if queue is None:
             return
-        if not queue.queued or queue.queued[0].reserved_usd or self._reserve(queue, queue.queued[0]):
+        if not queue.queued or queue.queued[0].reserved_usd or self._finds_money(queue, queue.queued[0]):
             self._short = None
         elif not self._budget.in_flight:
             stopped = Stopped(
@@ -241,6 +249,25 @@ class Scheduler:
             self._short = None
             for costly in [queue for queue in self.queues.values() if queue.costs]:
                 self.stop(costly, stopped)
+
+    def _finds_money(self, queue: ModelQueue, call: Call) -> bool:
+        return self._reserve(queue, call) or (self._idle_gives_back() and self._reserve(queue, call))
+
+    def _idle_gives_back(self) -> bool:
+        """Where nothing is out, take back what calls that wait hold for what follows them: nobody else will
+        free any. They set it aside anew before they are sent. Whether there was some."""
+        if self.in_flight:
+            return False
+        idle = [
+            call
+            for queue in self.queues.values()
+            for call in (*queue.queued, *queue.waiting)
+            if call.holds_usd and not call.has_money
+        ]
+        for call in idle:
+            self._budget.free(*call.holds_usd or ())
+            call.holds_usd = None
+        return bool(idle)
 
     # -- stopping --------------------------------------------------------------------------------
 

@@ -24,14 +24,11 @@ from labkit.catalog.prices import Pricer
 from labkit.design import Design, Place
 from labkit.plan.estimate import Estimate, Part, plural, share
 from labkit.plan.past_answers import Asking, Seen
-from labkit.plan.token_counts import Count, Counts, Ends, count, output_limit
+from labkit.plan.token_counts import UNSEEN_LONGEST, Count, Counts, Ends, count, output_limit
 from labkit.records import Message
 
 LEVEL, DRAWN = 0.9, 0.92
 """What the range promises, and the level it is computed at, so that the worst simulated cell keeps to it."""
-UNSEEN_LONGEST = 2
-"""What an answer is assumed to have at most where no limit is known: so many times what the longest seen has,
-and `UNBOUNDED_OUTPUT_TOKENS`."""
 NOTHING_USD: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
 """At least, at most, likely, and at most if no answer is longer than the longest seen."""
 CACHED_FROM_TOKENS = 1024

@@ -21,6 +21,9 @@ ROUGHLY_TIKTOKEN, ROUGHLY_BYTES = 0.02, 0.25
 """How far a count from tiktoken (the chat format is not promised) or from bytes may be off, each way."""
 UNBOUNDED_OUTPUT_TOKENS = 4096
 """What an answer is assumed to have at most where no limit is known."""
+UNSEEN_LONGEST = 2
+"""What an answer is assumed to have at most where no limit is known, or holds: so many times what the longest
+seen has, and `UNBOUNDED_OUTPUT_TOKENS`."""
 TOLD = 5
 """From so many answers on, counts are set right by what the provider counted."""
 
@@ -59,12 +62,15 @@ def output_limit(model: Model, params: Mapping[str, Any]) -> tuple[int, str, boo
 class Counts:
     """The input of one prompt, or of one step, for one model; each sample is counted once.
 
-    `places` are those to be asked, one for each sample. What a later step sends is known without the answers
-    in it, so each may have from none to the longest there. Where five or more samples were answered, the true
+    `places` are those to be asked, one for each sample. Where five or more samples were answered, the true
     counts are taken to lie about a line over those counted (what a provider adds to each request, and its
     tokens for each of ours), with Student's prediction interval for the sum of those to come. It does not
     know of texts of another kind than those answered, such as a few rows in another language, and the words
-    say so: where the pilot had none of them, the sum lies beyond its range."""
+    say so: where the pilot had none of them, the sum lies beyond its range.
+
+    What a later step sends is known without the answers in it, so each request may have from none to the
+    longest there. Answers can be of any length, which no line tells: what was counted beyond the text is
+    taken as output is (`labkit.stats.total_interval`)."""
 
     def __init__(
         self,
@@ -85,12 +91,21 @@ class Counts:
         self._counter = counter
         self._counts: dict[int, tuple[int, int]] = {}
         samples = [place.sample for place in places]
-        self._line = self._true_by_counted(past, samples, level) if past else None
+        self._line: Line | None = None
+        self._beyond: Ends | None = None
+        if past is not None and (pairs := self._answered(past, samples)):
+            if self._place.before is None:
+                self._line = _line(pairs, [self._middle(sample) for sample in samples], level)
+            else:
+                self._beyond = self._beyond_the_text(pairs, samples, level)
 
     def of(self, sample: int) -> Ends:
         """What one sample's request has."""
         low, high = self._count(sample)
         middle = self._middle(sample)
+        if self._beyond is not None:
+            least, most, mean = self._beyond
+            return low + least, low + most, low + mean
         if self._line is None:
             return low, high, middle
         likely = max(0.0, self._line.more + self._line.times * middle)
@@ -116,9 +131,11 @@ class Counts:
             for m, times in design.inserted(place).items()
         )
 
-    def _true_by_counted(self, past: Seen, samples: Collection[int], level: float) -> Line | None:
+    def _answered(self, past: Seen, samples: Collection[int]) -> list[tuple[float, float]]:
+        """What we and what the provider counted for the samples that were answered; nothing where those are
+        too few, or our counts are exact."""
         if len(past.input_tokens) < TOLD or all(low == high for low, high in map(self._count, samples)):
-            return None
+            return []
         place = {sample.id: position for position, sample in enumerate(self._design.dataset.samples)}
         pairs = [
             (self._middle(place[sample]), true)
@@ -126,13 +143,28 @@ class Counts:
             if sample in place and (self._place.prompt, place[sample]) in self._design.messages
         ]
         if len(pairs) < TOLD:
-            return None
+            return []
         self.right = f"set right by what the provider counted for {len(pairs)} answers, if the rest are alike"
-        return _line(pairs, [self._middle(sample) for sample in samples], level)
+        return pairs
+
+    def _beyond_the_text(
+        self, pairs: Sequence[tuple[float, float]], samples: Collection[int], level: float
+    ) -> Ends:
+        """What a request of a later step has on average beyond the least that its text has."""
+        from labkit import stats
+
+        values = [true - counted for counted, true in pairs]
+        highest = max(high - low for low, high in map(self._count, samples))
+        if max(values) > highest:  # answers count more here than where they come from
+            highest = UNSEEN_LONGEST * max(values)
+        found = stats.total_interval(
+            values, len(samples), lowest=min(0.0, *values), highest=highest, level=level
+        )
+        return found.low / len(samples), found.high / len(samples), found.estimate / len(samples)
 
     def _middle(self, sample: int) -> float:
         low, high = self._count(sample)
-        # Of a later step only the part that is not answers differs from sample to sample as far as is known.
+        # Of a later step the least: how much of the rest is answers is not known.
         return max(0.5, low if self._place.before is not None else (low + high) / 2)
 
 

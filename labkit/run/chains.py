@@ -6,7 +6,7 @@ chains. It does not know how a step is asked, and decides nothing about money.""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -74,7 +74,7 @@ class Chains(Steps):
         self.put = put
         self._after: dict[tuple[Any, ...], list[tuple[Place, Cell]]] = {}
         self._places: dict[str, Place] = {}
-        self.originals: Mapping[str, str] = {}
+        self.originals: dict[str, str] = {}
         """Of the last steps of chains that were asked before: the generation_id of the whole chain."""
         for place, cell in cells:
             if place.line:

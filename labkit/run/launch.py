@@ -224,8 +224,6 @@ class Launch(LaunchCommands):
 
     def _chains(self, writer: Writer, cells: list[tuple[Place, Cell]]) -> Chains:
         chains = Chains(self.design, cells, run_id=self.run_id, put=partial(self._put, writer))
-        if self._stored.answers is not None:
-            chains.originals = self._stored.answers.chains
         chains.rows.update(self._stored.steps)
         chains.sum_up(self._stored.summed)
         return chains
@@ -237,6 +235,7 @@ class Launch(LaunchCommands):
         found, unfounded = replaying.answers(known)
         if unfounded:
             self._tell(writer, "unfounded", requests=unfounded)
+        chains.originals.update(known.chains)
         missing = []
         for place, cell in cells:
             told = known.told(place)
