@@ -36,14 +36,8 @@ SEEN = """
     ),
     homes as (select run_id, any_value(dataset) = ? as own from log.runs group by run_id)
     select
-<<<<<<< HEAD
         texts.hash as prompt, g.step, g.model, asked.endpoint, asked.params, g.sample_id,
         coalesce(homes.own, false) as own, list(g.output_tokens order by g.repeat) as output_tokens,
-=======
-        texts.hash as prompt, g.step, g.model, asked.endpoint, asked.params,
-        coalesce(homes.own, false) as own, g.sample_id,
-        list(g.output_tokens order by g.repeat) as output_tokens,
->>>>>>> caebfbc161b917e8754582aaaab2f8aa8555301a
         avg(g.reasoning_tokens) as reasoning_tokens, avg(g.input_tokens) as input_tokens,
         avg(g.latency_s) as latency_s
     from steps as g
