@@ -50,8 +50,8 @@ def step_costs(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | Non
         raise DefinitionError(
             f"the frame has no column {missing[0]!r}; this chart needs run.generations(steps=True)"
         )
-    lines = _lines(frame)
-    bars, answers = _bars(lines, labels or frame.attrs.get("labels") or {})
+    found = lines(frame)
+    bars, answers = _bars(found, labels or frame.attrs.get("labels") or {})
     if not bars:
         why = "No prompt is a chain." if not (frame["step"] > 0).any() else "No chain is finished."
         return without_data("Cost and latency by step, n = 0 answers", why)
@@ -87,7 +87,7 @@ def _of_steps(x: Any) -> pd.DataFrame:
     return found
 
 
-def _lines(frame: pd.DataFrame) -> pd.DataFrame:
+def lines(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per step of each finished chain: `line` (its last step), `contender`, and the step's own
     columns."""
     import pandas as pd

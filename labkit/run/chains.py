@@ -181,6 +181,9 @@ class Chains(Steps):
             **totals,
             price_id=unknown[0] if unknown else last.price_id,
             replayed_from=self._original(rows) if done else None,
+            # What later steps send follows from answers: only the first tells whether the same was asked.
+            request_id=first.request_id,
+            draw=first.draw,
             raw=None,
             parent_id=last.generation_id,
             step=0,

@@ -479,3 +479,39 @@ def test_a_plan_of_chains_can_be_cut(lab: lk.Lab, models: Models, asked: list[st
     plan.pilot(1)
     assert len(asked) == 6
     assert plan.estimate().known == 6
+
+
+def test_chains_are_reported_compared_and_drawn(lab: lk.Lab, models: Models, here: Any) -> None:
+    """Report, card, export, comparison and every chart take a run of chains, also by the model of a step; a
+    card agrees with the lab. The bars of what answers cost are explained by the prices of each step's
+    model."""
+    from click.testing import CliRunner
+
+    from labkit.cli.main import labkit
+
+    a, b = (
+        model.replace(prices={"input": 1.0, "output": usd})
+        for model, usd in zip(models("a", "b"), (2, 9), strict=True)
+    )
+    plan = lab.plan(
+        prompts=[TWO],
+        models=lk.per_step(facts=[a, b], reply=[a, b]),
+        dataset=[{"text": str(n), "kind": n % 2} for n in range(8)],
+        scorers=[lk.contains("text")],
+        repeats=2,
+    )
+    run, again = plan.run(), plan.run(fresh=True)
+    assert str(lab.compare(run, again)).count("Changed:") == 0
+    for by in ("model", "step:facts"):
+        page, card = run.report(here / "page.html", by=by), here / "run.card.json"
+        run.card(card, by=by)
+        assert "facts: scripted/a, reply: scripted/b" in page.read_text(encoding="utf-8")
+        told = CliRunner().invoke(labkit, ["replay", str(card), "--lab", str(lab.path)])
+        assert told.exit_code == 0, told.output
+    assert run.export(here / "run.csv").stat().st_size
+    for kind in set(lk.charts.__all__) - {"block_effects", "forest"}:
+        assert run.chart(kind, by="step:reply" if kind not in ("scores", "step_costs") else None).data
+    assert "not explained" not in str(lk.charts.cost_parts(run))
+    repriced = lab.reprice(run=run.run_id, by="step_name", prices={"scripted/a": {"input": 0, "output": 0}})
+    assert repriced["n"].sum() == len(run.generations(steps=True))
+    assert repriced["cost_usd"].sum() == pytest.approx(lab.runs(run=run.run_id)["cost_usd"].iloc[0])
