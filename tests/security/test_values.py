@@ -57,9 +57,13 @@ KINDS = tuple(VALUES[place] for place in (0, 4, 5, 7, 11, 14, 16, 18, 20, 22, 23
 and has tests of its own that go through more."""
 
 
+BLOCKS = (lk.Block("style", "Be brief."), lk.Block("facts", "Skies are blue."))
+
+
 @pytest.fixture(scope="module")
 def at(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A lab with a run in it: `lab`, `run`, `echo`, a model, and `plan`, which makes more plans."""
+    """A lab with two runs in it: `lab`, `run` and `measured`, of blocks, `echo`, a model, and `plan`, which
+    makes more plans."""
     folder = tmp_path_factory.mktemp("values")
     lab = lk.Lab(folder / "lab.duckdb")
     echo = lk.Model("scripted/echo", client=lk.Script(lambda request: "a", version="1"))
@@ -68,6 +72,7 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Any:
     def plan(**other: Any) -> Any:
         return lab.plan(**{**given, **other})
 
+    measured = plan(scorers=[lk.exact()], context=BLOCKS).ablate().run(progress="none")
     run = plan(scorers=[lk.exact()]).run(progress="none")
     choosing = {
         "models": lk.ModelSelector(lab),
@@ -78,6 +83,7 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return SimpleNamespace(
         lab=lab,
         run=run,
+        measured=measured,
         echo=echo,
         plan=plan,
         folder=folder,
@@ -165,6 +171,16 @@ DOORS: dict[str, Door] = {
         f"verdict {name}": lambda at, v, name=name: at.run.verdict(**{name: v})
         for name in ("score", "by", "against", "better", "margin", "level", "clusters")
     },
+    **{
+        f"ablation {name}": lambda at, v, name=name: at.measured.ablation(**{name: v})
+        for name in ("score", "better", "margin", "level", "clusters")
+    },
+    **{
+        f"ablate {name}": lambda at, v, name=name: at.plan(context=BLOCKS).ablate(**{name: v})
+        for name in ("blocks", "design", "needs")
+    },
+    "ablate a block": lambda at, v: at.plan(context=BLOCKS).ablate(["style", v]),
+    "ablate a need": lambda at, v: at.plan(context=BLOCKS).ablate(needs={"style": v}),
     "differences by": lambda at, v: at.run.differences(by=v),
     "summary by": lambda at, v: at.run.summary(by=v),
     "summary score": lambda at, v: at.run.summary(score=v),
@@ -298,7 +314,7 @@ DOORS: dict[str, Door] = {
         f"{which} selector {name}": lambda at, v, which=which, name=name: getattr(getattr(at, which), name)(v)
         for which, names in {
             "models": ("choose", "found", "params", "renew", "set_params"),
-            "prompts": ("choose", "found", "edit", "prompt", "version", "versions", "use_draft"),
+            "prompts": ("choose", "found", "edit", "measure", "prompt", "version", "versions", "use_draft"),
             "history": ("choose", "found"),
         }.items()
         for name in names
@@ -319,10 +335,11 @@ DOORS: dict[str, Door] = {
     "workbench": lambda at, v: lk.Workbench(v),
     **{
         f"workbench {name}": lambda at, v, name=name: lk.Workbench(at.lab, **{name: v}).plan()
-        for name in ("dataset", "repeats", "score", "experiment")
+        for name in ("dataset", "repeats", "score", "experiment", "measure")
     },
     "live grid": lambda at, v: lk.LiveGrid(v),
     "charts": lambda at, v: lk.charts.latency(v),
+    "chart of blocks": lambda at, v: lk.charts.block_effects(v),
     **{
         f"chart {name} level": lambda at, v, name=name: getattr(lk.charts, name)(at.run, level=v)
         for name in ("drift", "scores", "slices", "speed", "frontier")
