@@ -22,7 +22,8 @@ from labkit.engine.queues import LOCAL, Endpoint, ModelQueue
 
 log = logging.getLogger("labkit.engine")
 
-_PULL = 256
+_PULL, _PULL_S = 256, 0.01
+"""So many jobs are taken at a time, and for no longer."""
 _AHEAD = 2
 _HELD = 4096
 _NO_WAIT_S = 0.1
@@ -90,6 +91,9 @@ class Scheduler:
         for job in islice(self._jobs, _PULL):
             count += 1
             self._enter(job, now)
+            if perf_counter() > now + _PULL_S:
+                self.more = True
+                return True
         self.more = count == _PULL
         return self.more
 

@@ -36,8 +36,9 @@ class Step:
 
     `name` is a word as in Python, since later steps write it so. `read` makes a value of the answer before a
     later step sees it: `lk.read.json()`, `lk.read.lines()`, or a function of a text, which raises where it
-    cannot; what the step answered stays as it came. `system`, `blocks` and `defaults` are as in `Prompt`.
-    An answer is data: it is put in as it is, never read as a template, and never taken for an image.
+    cannot, and is quick, since all requests wait for it; what the step answered stays as it came. `system`,
+    `blocks` and `defaults` are as in `Prompt`. An answer is data: it is put in as it is, never read as a
+    template, and never taken for an image.
     Raises `DefinitionError` naming all that is wrong.
 
     >>> Step("facts", "List the facts in: {{ text }}")
