@@ -8,7 +8,6 @@ what it costs and how it went are told elsewhere."""
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,10 +20,9 @@ from labkit import providers
 from labkit.catalog.model import Model
 from labkit.contender import joined
 from labkit.datasets import Dataset
-from labkit.errors import DefinitionError
 from labkit.identity import RequestHasher, canonical_json
 from labkit.messages import unmarked
-from labkit.prompts import Chain, Prompt
+from labkit.prompts import Chain, Prompt, step_messages
 from labkit.records import Cell, Message, Request, Sample
 
 PLANNED = "s1:"
@@ -56,15 +54,6 @@ class Place(NamedTuple):
         """`where` the step before it is; None: it follows nothing."""
         more = len(self.line) > 1
         return (self.prompt, self.sample, self.repeat, self.line[:-1]) if more else None
-
-
-class StepFailed(Exception):
-    """A step that cannot be asked, and which is to blame: what it is to see could not be read, or not be put
-    into its template."""
-
-    def __init__(self, step: str, why: str) -> None:
-        super().__init__(why)
-        self.step = step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,73 +162,37 @@ class Design:
             return ids[0]
         return joined(zip((step.name for step in self.prompts[prompt].steps), ids, strict=False))
 
-    def values(self, place: Place, answers: Sequence[str]) -> dict[str, Any]:
-        """What the steps before a place give it, by their names, from their answers in order. Raises
-        `StepFailed` where one cannot be read."""
-        chain = self.prompts[place.prompt]
-        assert isinstance(chain, Chain)
-        position, found = len(place.line) - 1, {}
-        for step, answer in zip(chain.steps, answers, strict=False):
-            if step.name in chain.sees(position):
-                try:
-                    found[step.name] = step.value(answer)
-                except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's; its failure is a row
-                    raise StepFailed(
-                        step.name, f"step {step.name!r} cannot be read: {_told(error):.300}"
-                    ) from None
-        return found
-
     def follow(
         self, place: Place, answers: Sequence[str], after: tuple[str, int]
     ) -> tuple[Place, list[Message]]:
         """A later step as it is asked: the place with its request and draw, and what it sends. `answers` are
         those of the steps before it, `after` the request and draw of the last of them. Raises
         `StepFailed`."""
-        chain = self.prompts[place.prompt]
-        given = self.values(place, answers)
-        step = chain.steps[len(place.line) - 1]
-        sample = self.dataset.samples[place.sample]
-        try:
-            messages = step.prompt.render({**sample.values, **given})
-            request_id = self._hashers[place.model].request_id(unmarked(messages))
-        except Exception as error:  # noqa: BLE001 - what a function of the user's made may raise anything
-            told = str(error) if isinstance(error, DefinitionError) else _told(error)
-            raise StepFailed(step.name, f"step {step.name!r} cannot be asked: {told}") from None
+        chain, position = self._step(place)
+        sample, hasher = self.dataset.samples[place.sample], self._hashers[place.model]
+        messages, request_id = step_messages.following(
+            chain, position, sample, answers, lambda messages: hasher.request_id(unmarked(messages))
+        )
         return place._replace(request_id=request_id, draw=_draw_after(*after)), messages
 
     def outline(self, place: Place) -> Sequence[Message]:
         """What the cell sends as far as that is known: of a later step its text without the answers in it."""
         if place.before is None:
             return self.messages[place.prompt, place.sample]
-        chain, sample = self.prompts[place.prompt], self.dataset.samples[place.sample]
-        assert isinstance(chain, Chain)
-        position = len(place.line) - 1
-        prompt, sees = chain.steps[position].prompt, chain.sees(position)
-        if prompt.is_plain:
-            return prompt.render({**sample.values, **dict.fromkeys(sees, "")})
-        # What loops and conditions make of answers is not known: the whole text, and all columns it may use.
-        used = (
-            sample.fields
-            if prompt.takes_row
-            else {name: sample.values.get(name) for name in prompt.variables}
-        )
-        columns = [str(value) for name, value in used.items() if name not in sees and value is not None]
-        parts = [prompt.system or "", *(block.rendered for block in prompt.blocks), prompt.text, *columns]
-        return [{"role": "user", "content": "\n".join(parts)}]
+        return step_messages.outline(*self._step(place), self.dataset.samples[place.sample])
 
     def inserted(self, place: Place) -> Mapping[int, int]:
         """Of a later step: by the model that gives them, how many answers its text puts in."""
-        if place.before is None:
-            return {}
+        found = Counter[int]()
+        if place.before is not None:
+            for position, times in step_messages.inserted(*self._step(place)).items():
+                found[place.line[position]] += times
+        return found
+
+    def _step(self, place: Place) -> tuple[Chain, int]:
         chain = self.prompts[place.prompt]
         assert isinstance(chain, Chain)
-        position = len(place.line) - 1
-        prompt, sees = chain.steps[position].prompt, chain.sees(position)
-        source, found = f"{prompt.system or ''}\n{prompt.text}", Counter[int]()
-        for step, m in zip(chain.steps, place.line, strict=False):
-            if step.name in sees:
-                found[m] += len(re.findall(rf"\b{step.name}\b", source))
-        return found
+        return chain, len(place.line) - 1
 
     @cached_property
     def _hashers(self) -> list[RequestHasher]:
@@ -395,19 +348,8 @@ def planned_id(hasher: RequestHasher, before: str, chain: Prompt, position: int,
     """What stands for the request of a later step while that is not known: a hash of all that decides it,
     which is the model, what comes `before`, the step and what it takes of the sample."""
     assert isinstance(chain, Chain)
-    step, sees = chain.steps[position], chain.sees(position)
-    used = {name: sample.values.get(name) for name in step.prompt.variables if name not in sees}
-    decided = hasher.request_id(
-        [before, *step.content, used, sample.fields if step.prompt.takes_row else None]
-    )
+    decided = hasher.request_id([before, *step_messages.decided_by(chain, position, sample)])
     return PLANNED + decided.partition(":")[2]
-
-
-def _told(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - even an exception's own text may raise
-        return type(error).__name__
 
 
 def _draw_after(request_id: str, draw: int) -> int:

@@ -181,8 +181,7 @@ def _variants(
     made = {}
     for name, cell in zip(called, cells, strict=True):
         out = {one for one, is_in in zip(names, cell, strict=True) if not is_in}
-        kept = [block for block in prompt.blocks if block.name not in out]
-        made[name] = prompt if not out else prompt.replace(name=name, blocks=kept, version=None)
+        made[name] = prompt.without(out).replace(name=name, version=None) if out else prompt
     return made
 
 
@@ -213,9 +212,9 @@ def _check_names(names: Sequence[str]) -> None:
 def _planned(plan: S, variants: Mapping[str, Mapping[str, Prompt]]) -> S:
     """The plan over all variants, with the cells that it had of each prompt."""
     design = plan.design
-    of = {p: prompt.name for p, prompt in enumerate(design.prompts)}
-    had = {(of[place.prompt], *place[1:4]) for place in design.places}
-    whose = [name for name, made in variants.items() for _ in made]
+    of = {prompt.name: p for p, prompt in enumerate(design.prompts)}
+    had = {place.where for place in design.places}
+    whose = [of[name] for name, made in variants.items() for _ in made]
     wide = build(
         experiment=design.experiment,
         workspace=design.workspace,
@@ -225,7 +224,10 @@ def _planned(plan: S, variants: Mapping[str, Mapping[str, Prompt]]) -> S:
         dataset=design.dataset,
         repeats=design.repeats,
         share=design.share,
+        lines=[design.lines[p] for p in whose],
     )
     vision.check(wide)
-    kept = wide.keep(at for at, place in enumerate(wide.places) if (whose[place.prompt], *place[1:4]) in had)
+    kept = wide.keep(
+        at for at, place in enumerate(wide.places) if (whose[place.prompt], *place.where[1:]) in had
+    )
     return replace(plan, design=replace(kept, notes=design.notes))

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from labkit.design import Design, Place, StepFailed
+from labkit.design import Design, Place
+from labkit.prompts.step_messages import StepFailed
 from labkit.records import Cell, Generation, Message
 
 FAILED = StepFailed.__name__

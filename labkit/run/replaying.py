@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
-from labkit.design import Design, Place, StepFailed
+from labkit.design import Design, Place
+from labkit.prompts.step_messages import StepFailed
 from labkit.records import Cell, Generation
 from labkit.run.chains import Asked, Steps
 from labkit.store import Store

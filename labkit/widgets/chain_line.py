@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from labkit.design import StepFailed
+from labkit.prompts.step_messages import StepFailed
 from labkit.records import Generation
 from labkit.widgets.panel import Panel
 

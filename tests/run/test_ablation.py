@@ -178,3 +178,38 @@ def test_a_block_of_another_text_is_another_block(lab, echo):
     plan = lab.plan(prompts=prompts, models=[echo()], dataset=ROWS[:2], scorers=[lk.exact("label")])
     with pytest.raises(DefinitionError, match=r"plan\.ablate\(\)"):
         plan.run(progress="none").ablation()
+
+
+def test_the_blocks_of_a_chain_are_measured(lab, echo):
+    """A set of blocks is left out of every step that has them; the lines of models stay as they were
+    planned."""
+    steps = [
+        lk.Step("facts", "Facts of {{ n }}", blocks=BLOCKS[:1]),
+        lk.Step("reply", "Answer {{ facts }} {{ n }}", blocks=BLOCKS[:2]),
+    ]
+    models = [echo(name, answers=right_of_chain) for name in "ab"]
+    plan = lab.plan(
+        prompts=[lk.Chain("reply", *steps)],
+        models=lk.per_step(facts=models[:1], reply=models),
+        dataset=ROWS[:40],
+        scorers=[lk.exact("label")],
+    ).ablate()
+    made = {prompt.name: [len(step.prompt.blocks) for step in prompt.steps] for prompt in plan.design.prompts}
+    assert made == {
+        "reply": [1, 2],
+        "reply without style": [1, 1],
+        "reply without examples": [0, 1],
+        "reply without any block": [0, 0],
+    }
+    run = plan.run(progress="none")
+    assert len(run.generations()) == 4 * 2 * 40
+    found = run.ablation().effects
+    assert found["block"].tolist() == ["examples", "style"] * 2
+    assert found.loc[found["block"] == "examples", "decided"].all()
+    assert str(lk.Lab(lab.path).run(run.run_id).ablation()) == str(run.ablation())
+
+
+def right_of_chain(request):
+    """As `right`, in the last step."""
+    text = request.messages[-1]["content"]
+    return right(request) if "Answer" in text else "facts"
