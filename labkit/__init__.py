@@ -16,12 +16,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from labkit import charts, errors
+    from labkit import charts, errors, read
     from labkit.catalog.model import Model, Weights
+    from labkit.catalog.per_step import per_step
     from labkit.engine.retry import Policy
     from labkit.lab import Lab
     from labkit.plan import Plan
-    from labkit.prompts import Block, Prompt
+    from labkit.prompts import Block, Chain, Prompt, Step
     from labkit.providers.script import Script
     from labkit.run import Run
     from labkit.scoring import Scorer, contains, exact, numeric, regex
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Block": "labkit.prompts",
+    "Chain": "labkit.prompts",
     "History": "labkit.widgets.history",
     "Lab": "labkit.lab",
     "LiveGrid": "labkit.widgets.grid",
@@ -44,6 +46,7 @@ _HOMES = {
     "PromptSelector": "labkit.widgets.prompts",
     "Run": "labkit.run",
     "Scorer": "labkit.scoring",
+    "Step": "labkit.prompts",
     "Script": "labkit.providers.script",
     "Weights": "labkit.catalog.model",
     "Workbench": "labkit.widgets.workbench",
@@ -52,11 +55,14 @@ _HOMES = {
     "errors": "labkit.errors",
     "exact": "labkit.scoring",
     "numeric": "labkit.scoring",
+    "per_step": "labkit.catalog.per_step",
+    "read": "labkit.read",
     "regex": "labkit.scoring",
 }
 
 __all__ = [
     "Block",
+    "Chain",
     "History",
     "Lab",
     "LiveGrid",
@@ -69,6 +75,7 @@ __all__ = [
     "Run",
     "Scorer",
     "Script",
+    "Step",
     "Weights",
     "Workbench",
     "charts",
@@ -76,6 +83,8 @@ __all__ = [
     "errors",
     "exact",
     "numeric",
+    "per_step",
+    "read",
     "regex",
 ]
 

@@ -1,26 +1,34 @@
 """The design of an experiment: prompts × models × samples × repeats, and what each cell would send.
 
-Messages are rendered once per prompt and sample, hashed once per model. A design knows no store, no
-price and no clock: what is known already, what it costs and how it went are told elsewhere.
-"""
+Messages are rendered once per prompt and sample, hashed once per model. Of a chain, each step is a cell:
+those that several lines begin with are one, so a chain is a tree, whose later cells are told what they send
+once the step before them has answered. A design knows no store, no price and no clock: what is known already,
+what it costs and how it went are told elsewhere."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
 
 from labkit import providers
 from labkit.catalog.model import Model
+from labkit.contender import joined
 from labkit.datasets import Dataset
+from labkit.errors import DefinitionError
 from labkit.identity import RequestHasher, canonical_json
 from labkit.messages import unmarked
-from labkit.prompts import Prompt
-from labkit.records import Cell, Message, Request
+from labkit.prompts import Chain, Prompt
+from labkit.records import Cell, Message, Request, Sample
+
+PLANNED = "s1:"
+"""How the `request_id` of a step begins whose request is not known yet."""
 
 
 class Place(NamedTuple):
@@ -32,7 +40,31 @@ class Place(NamedTuple):
     repeat: int
     request_id: str
     draw: int
-    """Its ordinal among the design's cells that send the same request, repeat-major."""
+    """Its ordinal among the design's cells that send the same request, repeat-major. Of a step after the
+    first, a number made of the answer it follows: so a stored answer is found by what led to it, and serves
+    no two cells, though others may send the same."""
+    line: tuple[int, ...] = ()
+    """Of a chain's step: the models of the steps so far, its own last."""
+
+    @property
+    def where(self) -> tuple[Any, ...]:
+        """Which cell it is, whatever it sends."""
+        return self.prompt, self.sample, self.repeat, self.line or (self.model,)
+
+    @property
+    def before(self) -> tuple[Any, ...] | None:
+        """`where` the step before it is; None: it follows nothing."""
+        more = len(self.line) > 1
+        return (self.prompt, self.sample, self.repeat, self.line[:-1]) if more else None
+
+
+class StepFailed(Exception):
+    """A step that cannot be asked, and which is to blame: what it is to see could not be read, or not be put
+    into its template."""
+
+    def __init__(self, step: str, why: str) -> None:
+        super().__init__(why)
+        self.step = step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +83,8 @@ class Design:
     repeats: int
     share: bool
     """Cells of one repeat that send the same request share one answer."""
+    lines: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    """Per prompt, who competes with it: models, one for each step of a chain."""
     places: tuple[Place, ...] = ()
     messages: Mapping[tuple[int, int], Sequence[Message]] = field(default_factory=dict, repr=False)
     plan_id: str = ""
@@ -58,29 +92,163 @@ class Design:
     """What is to be known of it before it is asked; no part of what it is."""
 
     def keep(self, chosen: Iterable[int]) -> Design:
-        """The same design with only these cells, by position; draws are counted anew."""
-        return _sealed(self, [self.places[position] for position in chosen])
+        """The same design with only these cells, by position; draws are counted anew. A chain is kept where
+        its last step is, with the steps before it."""
+        kept = {self.places[position].where for position in chosen}
+        return _sealed(self, self._whole(kept))
 
-    def widen(self, wider: Design, chosen: Iterable[int]) -> Design:
-        """`wider` cut to its cells `chosen` (by position); cells that this design has keep their draws.
+    def _whole(self, kept: Container[tuple[Any, ...]]) -> list[Place]:
+        """The cells whose last step is `kept`, by where, and the steps before them."""
+        last = [place for place in self.places if self.is_last(place) and place.where in kept]
+        wanted = {place.where for place in last}
+        wanted |= {(*place.where[:3], place.line[:n]) for place in last for n in range(1, len(place.line))}
+        return [place for place in self.places if place.where in wanted]
+
+    def widen(self, wider: Design, chosen: Container[tuple[Any, ...]]) -> Design:
+        """`wider` cut to its cells `chosen` (by where); cells that this design has keep their draws.
 
         `wider` begins with this design's prompts, models and samples, in their order. New cells that send
         a request of this design's get the draws after its own, so no stored answer serves two cells.
         """
-        own = {place[:4]: place for place in self.places}
+        own = {place.where: place for place in self.places}
         seen = Counter(place.request_id for place in self.places)
         places = []
-        for place in (wider.places[position] for position in chosen):
-            if place[:4] in own:
-                places.append(own[place[:4]])
+        for place in wider._whole(chosen):
+            if place.where in own:
+                places.append(own[place.where])
+                continue
+            if place.before is not None:
+                places.append(place)
                 continue
             draw = place.repeat if self.share else seen[place.request_id]
             seen[place.request_id] += 1
             places.append(place._replace(draw=draw))
         return replace(wider, places=tuple(places), plan_id=_plan_id(wider, places))
 
-    def request(self, place: Place) -> Request:
-        """What the cell sends."""
+    # -- chains ----------------------------------------------------------------------------------
+
+    @property
+    def has_chains(self) -> bool:
+        """Whether a prompt of it is one."""
+        return any(prompt.steps for prompt in self.prompts)
+
+    def is_last(self, place: Place) -> bool:
+        """Whether its answer is that of a contender: it is no step, or its chain's last."""
+        return len(place.line) == len(self.prompts[place.prompt].steps)
+
+    def later(self, place: Place) -> Sequence[Place]:
+        """The steps that follow a step, on all lines that it begins."""
+        if not place.line:
+            return ()
+        rest = self._later.get(place.where[:3], ())
+        return [one for one in rest if one.line[: len(place.line)] == place.line and one.line != place.line]
+
+    @cached_property
+    def _later(self) -> Mapping[tuple[Any, ...], Sequence[Place]]:
+        found: dict[tuple[Any, ...], list[Place]] = {}
+        for place in self.places:
+            if place.before is not None:
+                found.setdefault(place.where[:3], []).append(place)
+        return found
+
+    def step_name(self, place: Place) -> str | None:
+        """The name of the step that it is."""
+        return self.prompts[place.prompt].steps[len(place.line) - 1].name if place.line else None
+
+    def contender(self, place: Place) -> str:
+        """Who answers: the model, or of a chain whose steps are answered by several, `facts: a, reply: b`."""
+        return self._called(place.prompt, place.line or (place.model,))
+
+    @cached_property
+    def contenders(self) -> tuple[str, ...]:
+        """Who answers some prompt, as `contender` calls them, each once."""
+        called = [self._called(p, line) for p, lines in enumerate(self.lines) for line in lines]
+        models = [model.id for model in self.models]
+        rank = {name: place for place, name in enumerate(models)}
+        return tuple(sorted(dict.fromkeys(called), key=lambda name: rank.get(name, len(models))))
+
+    def _called(self, prompt: int, line: Sequence[int]) -> str:
+        ids = [self.models[m].id for m in line]
+        if len(set(ids)) == 1:
+            return ids[0]
+        return joined(zip((step.name for step in self.prompts[prompt].steps), ids, strict=False))
+
+    def values(self, place: Place, answers: Sequence[str]) -> dict[str, Any]:
+        """What the steps before a place give it, by their names, from their answers in order. Raises
+        `StepFailed` where one cannot be read."""
+        chain = self.prompts[place.prompt]
+        assert isinstance(chain, Chain)
+        position, found = len(place.line) - 1, {}
+        for step, answer in zip(chain.steps, answers, strict=False):
+            if step.name in chain.sees(position):
+                try:
+                    found[step.name] = step.value(answer)
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's; its failure is a row
+                    raise StepFailed(
+                        step.name, f"step {step.name!r} cannot be read: {_told(error):.300}"
+                    ) from None
+        return found
+
+    def follow(
+        self, place: Place, answers: Sequence[str], after: tuple[str, int]
+    ) -> tuple[Place, list[Message]]:
+        """A later step as it is asked: the place with its request and draw, and what it sends. `answers` are
+        those of the steps before it, `after` the request and draw of the last of them. Raises
+        `StepFailed`."""
+        chain = self.prompts[place.prompt]
+        given = self.values(place, answers)
+        step = chain.steps[len(place.line) - 1]
+        sample = self.dataset.samples[place.sample]
+        try:
+            messages = step.prompt.render({**sample.values, **given})
+            request_id = self._hashers[place.model].request_id(unmarked(messages))
+        except Exception as error:  # noqa: BLE001 - what a function of the user's made may raise anything
+            told = str(error) if isinstance(error, DefinitionError) else _told(error)
+            raise StepFailed(step.name, f"step {step.name!r} cannot be asked: {told}") from None
+        return place._replace(request_id=request_id, draw=_draw_after(*after)), messages
+
+    def outline(self, place: Place) -> Sequence[Message]:
+        """What the cell sends as far as that is known: of a later step its text without the answers in it."""
+        if place.before is None:
+            return self.messages[place.prompt, place.sample]
+        chain, sample = self.prompts[place.prompt], self.dataset.samples[place.sample]
+        assert isinstance(chain, Chain)
+        position = len(place.line) - 1
+        prompt, sees = chain.steps[position].prompt, chain.sees(position)
+        if prompt.is_plain:
+            return prompt.render({**sample.values, **dict.fromkeys(sees, "")})
+        # What loops and conditions make of answers is not known: the whole text, and all columns it may use.
+        used = (
+            sample.fields
+            if prompt.takes_row
+            else {name: sample.values.get(name) for name in prompt.variables}
+        )
+        columns = [str(value) for name, value in used.items() if name not in sees and value is not None]
+        parts = [prompt.system or "", *(block.rendered for block in prompt.blocks), prompt.text, *columns]
+        return [{"role": "user", "content": "\n".join(parts)}]
+
+    def inserted(self, place: Place) -> Mapping[int, int]:
+        """Of a later step: by the model that gives them, how many answers its text puts in."""
+        if place.before is None:
+            return {}
+        chain = self.prompts[place.prompt]
+        assert isinstance(chain, Chain)
+        position = len(place.line) - 1
+        prompt, sees = chain.steps[position].prompt, chain.sees(position)
+        source, found = f"{prompt.system or ''}\n{prompt.text}", Counter[int]()
+        for step, m in zip(chain.steps, place.line, strict=False):
+            if step.name in sees:
+                found[m] += len(re.findall(rf"\b{step.name}\b", source))
+        return found
+
+    @cached_property
+    def _hashers(self) -> list[RequestHasher]:
+        return _hashers(self.models, self.endpoints, self.params)
+
+    # -- records ---------------------------------------------------------------------------------
+
+    def request(self, place: Place, messages: Sequence[Message] | None = None) -> Request:
+        """What the cell sends; of a later step its `messages` are to be given."""
         model = self.models[place.model]
         return Request(
             request_id=place.request_id,
@@ -89,13 +257,14 @@ class Design:
             endpoint=self.endpoints[place.model] or "",
             model=model.id,
             name=model.name,
-            messages=tuple(self.messages[place.prompt, place.sample]),
+            messages=tuple(self.messages[place.prompt, place.sample] if messages is None else messages),
             params=dict(self.params[place.model]),
         )
 
     def cell(self, place: Place, *, run_id: str, versions: Mapping[str, int], user: str | None) -> Cell:
         """The cell as a record of a run; `versions` maps a prompt's name to its number in the lab."""
         prompt, model = self.prompts[place.prompt], self.models[place.model]
+        before = place.before
         return Cell(
             generation_id=self.generation_id(place, run_id),
             run_id=run_id,
@@ -109,14 +278,37 @@ class Design:
             repeat=place.repeat,
             request_id=place.request_id,
             draw=place.draw,
+            parent_id=None
+            if before is None
+            else self._id(run_id, place, place.line[:-1], len(place.line) - 1),
+            step=len(place.line),
+            step_name=self.step_name(place),
             user=user,
         )
 
     def generation_id(self, place: Place, run_id: str) -> str:
         """The cell's identity within a run: a hash of its place, so a resume finds the same."""
-        prompt = self.prompts[place.prompt]
-        model, sample = self.models[place.model].id, self.dataset.samples[place.sample].id
-        where = (run_id, prompt.name, prompt.hash, model, sample, str(place.repeat))
+        return self._id(run_id, place, place.line or (place.model,), len(place.line))
+
+    def chain_id(self, place: Place, run_id: str) -> str:
+        """The identity of the row that sums up the line that ends here."""
+        return self._id(run_id, place, place.line, -1)
+
+    def step_ids(self, place: Place, run_id: str) -> list[str]:
+        """The identities of the steps of the line that ends here, in order."""
+        return [self._id(run_id, place, place.line[:n], n) for n in range(1, len(place.line) + 1)]
+
+    def _id(self, run_id: str, place: Place, line: Sequence[int], step: int) -> str:
+        prompt, sample = self.prompts[place.prompt], self.dataset.samples[place.sample].id
+        where = [
+            run_id,
+            prompt.name,
+            prompt.hash,
+            *(self.models[m].id for m in line),
+            sample,
+            str(place.repeat),
+        ]
+        where += [str(step)] if step else []
         return "g1:" + hashlib.blake2b("\0".join(where).encode(), digest_size=16).hexdigest()
 
 
@@ -130,21 +322,27 @@ def build(
     dataset: Dataset,
     repeats: int = 1,
     share: bool = False,
+    lines: Sequence[Sequence[tuple[int, ...]]] | None = None,
 ) -> Design:
-    """Multiply. All arguments are already checked; `params` has one mapping per model."""
+    """Multiply. All arguments are already checked; `params` has one mapping per model, `lines` per prompt the
+    models that answer it, one for each step of a chain: by default each model answers each prompt whole."""
+    if lines is None:
+        every = range(len(models))
+        lines = [[(m,) * max(1, len(prompt.steps)) for m in every] for prompt in prompts]
     endpoints = tuple(providers.load(model.dialect).identity(model) for model in models)
-    hashers = [
-        RequestHasher(model.provider, model.dialect, endpoint or "", model.name, given)
-        for model, endpoint, given in zip(models, endpoints, params, strict=True)
-    ]
+    hashers = _hashers(models, endpoints, params)
     messages: dict[tuple[int, int], Sequence[Message]] = {}
     places: list[Place] = []
     for p, prompt in enumerate(prompts):
         for s, sample in enumerate(dataset.samples):
             rendered = messages[p, s] = prompt.render(sample.values)
             canonical = msgspec.Raw(canonical_json(unmarked(rendered)))
-            for m, hasher in enumerate(hashers):
-                request_id = hasher.request_id(canonical)
+            if isinstance(prompt, Chain):
+                steps = _steps(p, s, prompt, lines[p], sample, canonical, hashers)
+                places.extend(place._replace(repeat=repeat) for place in steps for repeat in range(repeats))
+                continue
+            for (m,) in lines[p]:
+                request_id = hashers[m].request_id(canonical)
                 places.extend(Place(p, m, s, repeat, request_id, 0) for repeat in range(repeats))
     design = Design(
         experiment=experiment,
@@ -156,9 +354,66 @@ def build(
         dataset=dataset,
         repeats=repeats,
         share=share,
+        lines=tuple(map(tuple, lines)),
         messages=messages,
     )
     return _sealed(design, places)
+
+
+def _hashers(
+    models: Sequence[Model], endpoints: Sequence[str | None], params: Sequence[Mapping[str, Any]]
+) -> list[RequestHasher]:
+    return [
+        RequestHasher(model.provider, model.dialect, endpoint or "", model.name, given)
+        for model, endpoint, given in zip(models, endpoints, params, strict=True)
+    ]
+
+
+def _steps(
+    p: int,
+    s: int,
+    chain: Chain,
+    lines: Sequence[tuple[int, ...]],
+    sample: Sample,
+    first: msgspec.Raw,
+    hashers: Sequence[RequestHasher],
+) -> Iterator[Place]:
+    """The tree of one sample: what several lines begin with is one place. What a later step sends is not
+    known yet, so its `request_id` (`PLANNED`) is over all that decides it: the step, the sample, and what
+    comes before."""
+    planned: dict[tuple[int, ...], str] = {}
+    for position in range(len(chain.steps)):
+        for line in dict.fromkeys(line[: position + 1] for line in lines):
+            if position == 0:
+                planned[line] = hashers[line[-1]].request_id(first)
+            else:
+                planned[line] = planned_id(hashers[line[-1]], planned[line[:-1]], chain, position, sample)
+            yield Place(p, line[-1], s, 0, planned[line], 0, line)
+
+
+def planned_id(hasher: RequestHasher, before: str, chain: Prompt, position: int, sample: Sample) -> str:
+    """What stands for the request of a later step while that is not known: a hash of all that decides it,
+    which is the model, what comes `before`, the step and what it takes of the sample."""
+    assert isinstance(chain, Chain)
+    step, sees = chain.steps[position], chain.sees(position)
+    used = {name: sample.values.get(name) for name in step.prompt.variables if name not in sees}
+    decided = hasher.request_id(
+        [before, *step.content, used, sample.fields if step.prompt.takes_row else None]
+    )
+    return PLANNED + decided.partition(":")[2]
+
+
+def _told(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - even an exception's own text may raise
+        return type(error).__name__
+
+
+def _draw_after(request_id: str, draw: int) -> int:
+    """A number for the answer that a step follows, which JSON holds exactly (52 bits)."""
+    digest = hashlib.blake2b(f"{request_id}\0{draw}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> 12
 
 
 def _sealed(design: Design, places: list[Place]) -> Design:
@@ -170,6 +425,9 @@ def _sealed(design: Design, places: list[Place]) -> Design:
 def _draws(places: Iterable[Place], *, share: bool) -> Iterator[Place]:
     seen: Counter[str] = Counter()
     for place in places:
+        if place.before is not None:
+            yield place
+            continue
         draw = place.repeat if share else seen[place.request_id]
         seen[place.request_id] += 1
         yield place if place.draw == draw else place._replace(draw=draw)
@@ -183,7 +441,7 @@ def _plan_id(design: Design, places: Sequence[Place]) -> str:
         design.workspace,
         (
             (*names[p], design.models[m].id, samples[s].id, str(repeat), request_id, str(draw))
-            for p, m, s, repeat, request_id, draw in places
+            for p, m, s, repeat, request_id, draw, *_ in places
         ),
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from labkit.errors import DefinitionError, UnknownPrompt
 from labkit.nearest import by_likeness
 from labkit.prompts import Prompt, parse_ref
-from labkit.prompts.files import names_in
+from labkit.prompts.files import load, names_in
 from labkit.store import Store
 from labkit.visible import quoted
 
@@ -67,7 +67,7 @@ class Library:
     def save(self, prompt: Prompt) -> Prompt:
         """Keep a prompt in the lab; returns it with its version. The same content keeps its version."""
         if not isinstance(prompt, Prompt):
-            raise DefinitionError(f"An lk.Prompt can be saved, not {quoted(prompt)}.")
+            raise DefinitionError(f"An lk.Prompt or lk.Chain can be saved, not {quoted(prompt)}.")
         return self._store.save_prompt(prompt)
 
     def frame(self) -> pd.DataFrame:
@@ -86,9 +86,7 @@ class Library:
     def _files(self) -> dict[str, Prompt]:
         for folder in [self._folder, *self._folder.parents][: LEVELS_UP + 1]:
             if (prompts := folder / "data" / "prompts").is_dir():
-                loaded = [
-                    Prompt.load(prompts / f"{name}.md") for name in names_in(prompts) if name != "README"
-                ]
+                loaded = [load(prompts / f"{name}.md") for name in names_in(prompts) if name != "README"]
                 return {prompt.name: prompt for prompt in loaded}
         return {}
 

@@ -1,4 +1,4 @@
-"""`%load_ext labkit`: `%%prompt MODEL…` asks the cell's text, `%models WORDS…` lists models.
+"""`%load_ext labkit`: `%%prompt MODEL…` asks what the cell says, `%models WORDS…` lists models.
 
 Loading registers the two names and does nothing else. The lab is the notebook's variable `lab`, or
 `lk.Lab()` where there is none. It does not know how a run is driven or shown.
@@ -14,9 +14,12 @@ import click
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
+from labkit.catalog.per_step import PerStep, per_step
 from labkit.errors import DefinitionError
 from labkit.lab import Lab
 from labkit.prompts import Prompt
+from labkit.prompts.files import is_chain, of_text
+from labkit.prompts.names import is_ref, name_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,13 +58,23 @@ class Prompting(Magics):  # type: ignore[misc, unused-ignore]
         `%%prompt MODEL… [-n REPEATS] [--system TEXT] [--max-tokens N] [--temperature T] [--budget USD]
         [--fresh] [--wait]`. `{{ name }}` in the text is the notebook's variable of that name. With `--wait`
         the cell ends when the run does.
+
+        A cell that is only the name of a prompt or a chain that the lab has (`reply`, `reply@2`) asks that
+        one. A cell that begins as the file of a chain does, with its `steps:` between two `---` lines, is
+        that chain. Then a MODEL can be of a step: `facts=local/a,openai/b reply=openai/b`.
         """
         given = self._read(line)
-        asked = Prompt.of(cell.strip()).replace(system=given["system"])
+        asked = self._asked(cell.strip())
+        if asked.steps and given["system"] is not None:
+            raise DefinitionError(
+                f"--system is for a prompt; each step of the chain {asked.name!r} has its own: give it there."
+            )
+        if given["system"] is not None:
+            asked = asked.replace(system=given["system"])
         params = {name: given[name] for name in ("max_tokens", "temperature") if given[name] is not None}
         plan = self._lab().plan(
             prompts=[asked],
-            models=list(given["models"]),
+            models=_models(given["models"], asked),
             dataset=self._fields(asked.variables),
             repeats=given["repeats"],
             params=params,
@@ -88,6 +101,14 @@ class Prompting(Magics):  # type: ignore[misc, unused-ignore]
             raise UsageError(f"%%prompt: {told} See %%prompt? for what it takes.") from None
         return given
 
+    def _asked(self, text: str) -> Prompt:
+        if is_chain(text):
+            return of_text(text, name=name_for(text), where="cell")
+        known = self._lab().prompts
+        if is_ref(text) and text.partition("@")[0] in [prompt.name for prompt in known]:
+            return known[text]
+        return Prompt.of(text)
+
     def _lab(self) -> Lab:
         found = self._names().get("lab")
         return found if isinstance(found, Lab) else Lab()
@@ -105,3 +126,12 @@ class Prompting(Magics):  # type: ignore[misc, unused-ignore]
         shell: Any = self.shell
         names: Mapping[str, Any] = shell.user_ns
         return names
+
+
+def _models(words: Sequence[str], asked: Prompt) -> list[str | PerStep]:
+    """The models, those that are given to a step apart."""
+    steps = [step.name for step in asked.steps]
+    parts = [(word, *word.partition("=")) for word in words]
+    own = {step: models.split(",") for _, step, sign, models in parts if sign and step in steps}
+    whole = [word for word, step, sign, _ in parts if not (sign and step in steps)]
+    return [*whole, *([per_step(**own)] if own else [])]

@@ -92,7 +92,10 @@ class Cell(Record, frozen=True, kw_only=True):
     request_id: str
     draw: int
     parent_id: str | None = None
+    """Of a chain's step, the generation of the step before it."""
     step: int = 0
+    """Of a chain's step, which it is, from 1; 0: the cell is no step."""
+    step_name: str | None = None
     user: str | None = None
 
 
@@ -177,8 +180,16 @@ class Generation(Record, frozen=True, kw_only=True):
     raw: str | None = None
     draw: int = 0
     parent_id: str | None = None
+    """Of a step, the step before it; of a chain, its last step."""
     step: int = 0
+    """Of a chain's step, which it is, from 1; 0: an answer to a prompt, or of a whole chain."""
     user: str | None = None
+    step_name: str | None = None
+    steps: int | None = None
+    """Of a chain, how many steps it sums up: `text` is the last one's, cost and clocks are theirs
+    together."""
+    failed_step: str | None = None
+    """Of a chain, the step that has no answer, or one that cannot be read; None: none failed."""
 
     def __getattr__(self, name: str) -> Any:
         told = f"a generation has no {name!r:.80}"
@@ -341,7 +352,7 @@ class Watcher(Protocol):
     def waiting(self, cell: Cell, seconds: float, why: str) -> None: ...
 
     def ended(self, generation: Generation) -> None:
-        """The generation is on disk."""
+        """The generation is on disk; of a chain each step, then the whole (`steps` says how many it has)."""
 
     def scored(self, score: Score) -> None:
         """An answer has a value."""

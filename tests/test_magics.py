@@ -101,3 +101,48 @@ def test_loading_registers_and_does_nothing_else(here: Path, shell: Any) -> None
     assert "prompt" in shell.magics_manager.magics["cell"]
     assert "models" in shell.magics_manager.magics["line"]
     assert list(here.iterdir()) == []
+
+
+CHAIN = """---
+name: reply
+steps: [facts, reply]
+---
+## facts
+List {{ word }}
+
+## reply
+Answer {{ facts }}
+"""
+
+
+def test_a_cell_in_the_form_of_a_file_is_a_chain(magics: Prompting) -> None:
+    """A cell whose front matter lists steps is asked step by step, each step by the models given for it."""
+    magics.shell.user_ns["word"] = "tea"
+    run = magics.prompt("facts=scripted/one,scripted/two reply=scripted/one --wait", CHAIN)
+    assert dict(run.generations()[["model", "text"]].itertuples(index=False)) == {
+        "scripted/one": "Answer List tea",
+        "facts: scripted/two, reply: scripted/one": "Answer List tea",
+    }
+    assert set(run.generations()["prompt"]) == {"reply"}
+
+
+def test_a_cell_can_name_what_the_lab_has(magics: Prompting) -> None:
+    """A name, with its version or without, asks the saved chain; any other word is a text."""
+    magics.shell.user_ns["lab"].prompts.save(
+        lk.Chain("reply", lk.Step("facts", "List tea"), lk.Step("reply", "Answer {{ facts }}"))
+    )
+    for cell, text in {"reply": "Answer List tea", "reply@1": "Answer List tea", "Hello": "Hello"}.items():
+        assert magics.prompt("scripted/one --wait", cell).generations()["text"].tolist() == [text]
+
+
+def test_a_chain_takes_no_system_part(magics: Prompting) -> None:
+    """The system part is a step's, so one for the whole chain is refused in words."""
+    magics.shell.user_ns["word"] = "tea"
+    with pytest.raises(DefinitionError, match="each step of the chain 'reply' has its own"):
+        magics.prompt("scripted/one --system 'Be short'", CHAIN)
+
+
+def test_what_is_wrong_in_a_chain_is_told_of_the_cell(magics: Prompting) -> None:
+    """A step without its text is named, and that it is the cell that lacks it."""
+    with pytest.raises(DefinitionError, match=r"'reply' has no text: .*\(cell\)"):
+        magics.prompt("scripted/one", CHAIN.replace("## reply", "## answer"))

@@ -21,6 +21,7 @@ _HOMES = {
     "scores": "quality",
     "slices": "score_slices",
     "speed": "throughput",
+    "step_costs": "steps",
     "tokens_cost": "money",
     "ttft": "clocks",
 }

@@ -19,6 +19,7 @@ from labkit.records import Generations
 from labkit.store.filters import listed
 from labkit.summary.contender_table import BETWEEN, FACTORS, by_faults, contenders
 from labkit.summary.first_asking import FirstAskings, first_askings
+from labkit.summary.of_step import of_step, step_named
 from labkit.summary.unscored import why_none
 from labkit.visible import quoted
 
@@ -94,8 +95,7 @@ def rows(
     if labels is not None:
         check(mapping("labels", labels, like="{'openai/gpt-4o': 'big'}"))
         check(*(text(f"The label of {quoted(model)}", label) for model, label in labels.items()))
-    check([] if by is None else by_faults(listed(by)))
-    frame = frame_of(x, *columns)
+    frame, by = compared(x, by, *columns)
     needed = ("model", "sample_id", "status", *columns)
     if missing := [name for name in needed if name not in frame.columns]:
         raise DefinitionError(
@@ -157,6 +157,18 @@ def frame_of(x: Generations | pd.DataFrame, *columns: str) -> pd.DataFrame:
     if not hasattr(x, "generations"):
         raise DefinitionError(f"a chart takes a run or a frame of generations, not a {type(x).__name__}")
     return x.generations(columns=list(dict.fromkeys([*EVERY, *columns])))
+
+
+def compared(x: Generations | pd.DataFrame, by: By, *columns: str) -> tuple[pd.DataFrame, By]:
+    """`frame_of`, and what tells its contenders apart: for the models of one step, the frame has those.
+
+    Raises DefinitionError where nothing can be compared by that."""
+    frame = frame_of(x, *columns, *(["steps"] if by is not None and step_named(by) else []))
+    if by is None:
+        return frame, None
+    frame, keys = of_step(frame, by)
+    check(by_faults(keys))
+    return frame, keys
 
 
 def no_scores(frame: pd.DataFrame, column: str | None) -> str:

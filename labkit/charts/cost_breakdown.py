@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from labkit.arguments import check, mapping
 from labkit.catalog.check import price_faults
-from labkit.charts.chart_data import By, frame_of, rows
+from labkit.charts import steps
+from labkit.charts.chart_data import By, compared, rows
 from labkit.charts.clocks import contender_rows
 from labkit.charts.figure_layout import LINE, NOTHING, ROW_PX, axis, counted, figure, without_data
 from labkit.charts.model_styles import COLOURS
+from labkit.contender import steps_of
 from labkit.errors import DefinitionError
 from labkit.records import Generations
 from labkit.summary import cost_per_1k
@@ -59,11 +61,9 @@ def cost_parts(
     if prices is not None:
         check(mapping("prices", prices, like="{'openai/gpt-4o': {'input': 1, 'output': 4}}"))
         check(*(price_faults(given or None, quoted(model)) for model, given in prices.items()))
-    frame = frame_of(x, "cost_usd", *TOKENS)
-    given, listed = (
-        rows(frame, [], by=by, labels=labels),
-        prices if prices is not None else getattr(x, "prices", dict)(),
-    )
+    frame, by = compared(x, by, "cost_usd", *TOKENS, "parent_id", "steps")
+    given = rows(frame, [], by=by, labels=labels)
+    parts_usd = _parts_usd(x, frame, prices if prices is not None else getattr(x, "prices", dict)())
     done = (frame["status"] == "done").to_numpy() if len(frame) else np.zeros(0, dtype=bool)
     if "model" not in given.by and frame["model"].nunique() > 1:
         raise DefinitionError(
@@ -72,7 +72,7 @@ def cost_parts(
     parts, missing = [], []
     for style, part in given.per_contender(pd.Series(done)):
         mine = frame.iloc[part.index]
-        found = _classes(mine, part["sample"].to_numpy(), listed.get(str(mine["model"].iloc[0])) or {})
+        found = _classes(mine, parts_usd.iloc[part.index], part["sample"].to_numpy())
         if found is None:
             missing.append(style.label)
         else:
@@ -95,43 +95,57 @@ def cost_parts(
     return found
 
 
-def _classes(
-    part: pd.DataFrame, samples: NDArray[np.intp], listed: Mapping[str, float]
-) -> dict[str, float] | None:
+def _parts_usd(x: Any, frame: pd.DataFrame, listed: Prices) -> pd.DataFrame:
+    """What each row costs by listed prices, class by class. A chain that several models answered is the sum
+    of its steps, each at the prices of its model."""
+    found = _priced(frame, listed)
+    several = any(steps_of(str(name)) for name in frame["model"].unique())
+    if not several or isinstance(x, type(frame)) or "parent_id" not in frame.columns:
+        return found
+    lines = steps.lines(x.generations(steps=True, columns=[*steps.READ, *TOKENS]))
+    sums = _priced(lines, listed).groupby(lines["line"].to_numpy()).sum(min_count=1)
+    chains = frame["steps"].notna().to_numpy(dtype=bool)
+    found[chains] = sums.reindex(frame.loc[chains, "parent_id"]).to_numpy()
+    return found
+
+
+def _priced(frame: pd.DataFrame, listed: Prices) -> pd.DataFrame:
+    import pandas as pd
+
+    into, read, written, out, thought = (
+        frame[name].astype(float).to_numpy() if name in frame.columns else np.full(len(frame), np.nan)
+        for name in TOKENS
+    )
+    tokens = {
+        "input": np.maximum(0.0, into - np.nan_to_num(read) - np.nan_to_num(written)),
+        "cache_read": read,
+        "cache_write": written,
+        "output": np.maximum(0.0, out - np.nan_to_num(thought)),
+        "reasoning": thought,
+    }
+    # Reasoning is charged as output, and cached input as input where no price of its own is listed.
+    usual = {"cache_read": "input", "cache_write": "input", "reasoning": "output"}
+    models = frame["model"].astype(str)
+    own = {name: listed.get(name) or {} for name in models.unique()}
+    found = {}
+    for key, count in tokens.items():
+        usd = {name: of.get(key, of.get(usual.get(key, key), 0.0)) for name, of in own.items()}
+        found[key] = count * models.map(usd).to_numpy(dtype=float) / 1e6
+    return pd.DataFrame(found, index=range(len(frame)))
+
+
+def _classes(part: pd.DataFrame, usd: pd.DataFrame, samples: NDArray[np.intp]) -> dict[str, float] | None:
     cost = (
         part["cost_usd"].to_numpy(dtype=float, na_value=np.nan) if "cost_usd" in part else np.array([np.nan])
     )
     if np.isnan(cost).any():
         return None
     total = cost_per_1k(cost, samples).estimate
-    counts = {name: _mean(part, name, samples) for name in TOKENS}
-    into, out = counts["input_tokens"], counts["output_tokens"]
-    read, written, thought = (
-        counts[name] for name in TOKENS if name not in ("input_tokens", "output_tokens")
-    )
-    tokens = {
-        "input": max(0.0, into - read - written),
-        "cache_read": read,
-        "cache_write": written,
-        "output": max(0.0, out - thought),
-        "reasoning": thought,
-    }
-    # Reasoning is charged as output, and cached input as input where no price of its own is listed.
-    usual = {"cache_read": "input", "cache_write": "input", "reasoning": "output"}
-    found = {}
-    for key, count in tokens.items():
-        usd = listed.get(key, listed.get(usual.get(key, key), 0.0))
-        found[key] = count * usd / 1e6 * 1000
+    each = usd.groupby(samples).mean()
+    found = {key: 1000 * float(each[key].mean()) if each[key].notna().any() else 0.0 for key in usd.columns}
     rest = total - sum(found.values())
     found["rest"] = rest if abs(rest) > 0.01 * max(total, 1e-12) else 0.0
     return found
-
-
-def _mean(part: pd.DataFrame, name: str, samples: NDArray[np.intp]) -> float:
-    if name not in part.columns:
-        return 0.0
-    values = part[name].astype(float).groupby(samples).mean()
-    return float(values.mean()) if values.notna().any() else 0.0
 
 
 def _bar(parts: list[Any], key: str, name: str, colour: str, pattern: str) -> go.Bar:

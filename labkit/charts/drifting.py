@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from labkit.arguments import check, sure
-from labkit.charts.chart_data import By, Rows, frame_of, rows
+from labkit.charts.chart_data import By, Rows, compared, rows
 from labkit.charts.clocks import contender_rows, marker
 from labkit.charts.figure_layout import LINE, ROW_PX, axis, counted, figure, without_data
 from labkit.charts.model_styles import Style
@@ -52,7 +52,7 @@ def drift(
     from plotly.subplots import make_subplots
 
     check(sure("level", level))
-    frame = frame_of(x, "repeat", "score.*", *([] if clusters is None else [clusters]))
+    frame, by = compared(x, by, "repeat", "score.*", *([] if clusters is None else [clusters]))
     scored = score_column(frame, score)
     study = basis(frame, scored, level=level, clusters=clusters)
     given = rows(frame, [], by=by, labels=labels)

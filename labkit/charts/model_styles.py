@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from labkit.contender import steps_of
 from labkit.summary.contender_names import whole_labels
 from labkit.summary.contender_table import BETWEEN
 from labkit.visible import visible
@@ -48,12 +49,14 @@ def styles(models: Iterable[str], *, labels: Mapping[str, str] | None = None) ->
     """
     ordered = sorted(models)
     called = whole_labels(ordered, labels or {})
-    cut = _unique_cuts(list(called.values()), LABEL_CHARACTERS)
-    shown = {model: cut[label] for model, label in called.items()}
+    # Of a chain the end tells as much as the beginning, so it is cut later.
+    whole = [label for model, label in called.items() if not steps_of(model)]
+    cut = _unique_cuts(whole, LABEL_CHARACTERS)
+    shown = {model: cut.get(label, label) for model, label in called.items()}
     return {
         model: Style(
             model,
-            plotly_text(shown[model], limit=80),
+            plotly_text(shown[model], limit=160),
             COLOURS[place % len(COLOURS)],
             SYMBOLS[place % len(SYMBOLS)],
             DASHES[place % len(DASHES)],

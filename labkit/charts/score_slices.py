@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labkit.arguments import check, sure, text
-from labkit.charts.chart_data import By, frame_of, no_scores, rows
+from labkit.charts.chart_data import By, compared, no_scores, rows
 from labkit.charts.clocks import contender_rows, marker
 from labkit.charts.figure_layout import ROW_PX, axis, counted, figure, without_data
 from labkit.charts.model_styles import Style, plotly_text
@@ -54,7 +54,7 @@ def slices(
     import pandas as pd
 
     check(text("column", column, or_none=True), sure("level", level))
-    frame = frame_of(x, "sample.*", "score.*")
+    frame, by = compared(x, by, "sample.*", "score.*")
     given = rows(frame, [], by=by, labels=labels)
     scored = score_column(frame, score)
     if scored is None or not frame[scored].notna().any():

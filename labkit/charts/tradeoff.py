@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labkit.charts.chart_data import By, Rows, frame_of, no_scores, rows
+from labkit.charts.chart_data import By, Rows, compared, no_scores, rows
 from labkit.charts.clocks import marker
 from labkit.charts.figure_layout import ROW_PX, Scale, axis, counted, figure, scale, without_data
 from labkit.charts.model_styles import Style, plotly_text
@@ -52,7 +52,7 @@ def frontier(
     price or no clock is missing from that side and named. Where all is free, only latency is drawn; where
     nothing has a score yet, price against speed as in `cost_latency`.
     """
-    frame = frame_of(x, *READ, "score.*", *([] if clusters is None else [clusters]))
+    frame, by = compared(x, by, *READ, "score.*", *([] if clusters is None else [clusters]))
     column = score_column(frame, score)
     if isinstance(column, str):
         score = column.removeprefix("score.")

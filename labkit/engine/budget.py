@@ -70,9 +70,9 @@ class Budget:
             f" of the budget of USD {written(self._budget / PUSD)} are left."
         )
 
-    def reserve(self, usd: float) -> bool:
-        """Set `usd` aside, if that much is left."""
-        units = pusd_up(usd)
+    def reserve(self, *usd: float) -> bool:
+        """Set all of this aside, if that much is left."""
+        units = sum(map(pusd_up, usd))
         if self._budget is not None and units and self._spent + self._reserved + units > self._budget:
             return False
         self._reserved += units
@@ -87,6 +87,10 @@ class Budget:
         units = pusd_up(reserved_usd)
         self._reserved -= units
         self._spent += units if cost_usd is None else pusd_up(cost_usd)
+
+    def free(self, *usd: float) -> None:
+        """Set this aside no longer: nothing of it was spent."""
+        self._reserved -= sum(map(pusd_up, usd))
 
     def raise_to(self, budget_usd: float | None) -> None:
         """Set another limit, while the run goes."""

@@ -59,7 +59,7 @@ class Call:
     """A job with its history. Belongs to one queue; touched only on the loop."""
 
     __slots__ = (
-        "attempts", "cut_off", "entered", "failures", "first_sent", "job", "last", "maybe_paid",
+        "attempts", "cut_off", "entered", "failures", "first_sent", "holds_usd", "job", "last", "maybe_paid",
         "reserved_usd", "slept_s", "streams", "task", "think_tag", "timed_out", "timer", "tokens",
         "worst_usd",
     )  # fmt: skip
@@ -75,6 +75,8 @@ class Call:
         self.first_sent: float | None = None
         self.last: Attempted | None = None
         self.reserved_usd = 0.0
+        self.holds_usd: tuple[float, ...] | None = None
+        """What is set aside for the requests that follow its answer; None: not yet."""
         self.slept_s = 0.0
         self.streams = model.streams
         self.think_tag = model.think_tag
@@ -83,6 +85,16 @@ class Call:
         self.timed_out: str | None = None
         self.cut_off: Stopped | None = None
         """Why its task was cancelled, where it alone was."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether neither it nor what follows it can cost anything that is not set aside already."""
+        return self.worst_usd == 0 and (self.holds_usd is not None or not any(self.job.later_usd))
+
+    @property
+    def has_money(self) -> bool:
+        """Whether it needs none that is not set aside already."""
+        return bool(self.reserved_usd) or self.is_free
 
     def elapsed_s(self, now: float) -> float:
         """Seconds since the first sending, without those this machine slept."""

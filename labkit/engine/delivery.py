@@ -20,7 +20,8 @@ log = logging.getLogger("labkit.engine")
 
 
 class Delivery:
-    """The way from the engine to the disk. `stored` is called on the loop for every row that is there."""
+    """The way from the engine to the disk. `stored` is called on the loop with how many rows are there, and
+    before that `follow` with each."""
 
     def __init__(
         self,
@@ -28,6 +29,7 @@ class Delivery:
         watcher: Watcher | None,
         loop: asyncio.AbstractEventLoop,
         stored: Callable[[int], None],
+        follow: Callable[[Generation], None] | None = None,
     ) -> None:
         self.unstored = 0
         """Rows handed over and not yet on disk."""
@@ -38,6 +40,7 @@ class Delivery:
         self._watcher = watcher
         self._loop = loop
         self._on_stored = stored
+        self._follow = follow
         self._stored: deque[Generation] = deque()
         self._woken = False
 
@@ -104,6 +107,8 @@ class Delivery:
             generation = self._stored.popleft()
             count += 1
             self.tell("ended", generation)
+            if self._follow is not None:
+                self._follow(generation)
         if count:
             self._count_off(count)
 

@@ -39,6 +39,8 @@ class Job:
     request: Request
     pricer: Pricer
     input_bound_tokens: int
+    later_usd: tuple[float, ...] = ()
+    """The most that each of the requests can cost that follow its answer: set aside before it is sent."""
 
 
 _OUTPUT_PARAMS = ("max_completion_tokens", "max_tokens", "max_output_tokens")

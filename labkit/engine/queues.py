@@ -67,8 +67,11 @@ class ModelQueue:
         if not self.queued or self.provider is None or not self.circuit.permits(now):
             return False
         call = self.queued[0]
-        paid = money or bool(call.reserved_usd) or call.worst_usd == 0
-        return paid and self.rate.wait_s(now) == 0 and self.buckets.wait_s(call.tokens, now) == 0
+        return (
+            (money or call.has_money)
+            and self.rate.wait_s(now) == 0
+            and self.buckets.wait_s(call.tokens, now) == 0
+        )
 
     def opens_in_s(self, now: float) -> float | None:
         """Seconds until a queue that only waits for the time may send; None: it lacks something else."""

@@ -8,7 +8,7 @@ loop; threads are the executor's matter.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from random import Random
 from time import perf_counter
@@ -25,8 +25,10 @@ from labkit.engine.scheduler import Scheduler
 from labkit.engine.timers import Timers
 from labkit.engine.watchdog import Watchdog
 from labkit.errors import LabkitError
-from labkit.records import Sink, Watcher
+from labkit.records import Generation, Sink, Watcher
 
+Follow = Callable[[Generation], Sequence[Job]]
+"""What is to be asked once this row is on disk."""
 _UNSTORED = 8192
 """So many rows not yet on disk, and asking waits for the disk."""
 _ABORT_S = 1.5
@@ -44,6 +46,7 @@ class Runner:
         watcher: Watcher | None,
         policy: Policy,
         random: Random,
+        follow: Follow | None,
     ) -> None:
         self.held = False
         """While True nothing is sent."""
@@ -53,7 +56,10 @@ class Runner:
         self._random = random
         self._loop = asyncio.get_running_loop()
         self._over = self._loop.create_future()
-        self._delivery = Delivery(sink, watcher, self._loop, self._on_stored)
+        self._what_follows = follow
+        self._followed: dict[str, Call] = {}
+        """The calls whose answers others follow, by generation_id."""
+        self._delivery = Delivery(sink, watcher, self._loop, self._on_stored, follow and self._follow)
         self._timers = Timers(
             scheduler, self._delivery, policy, dispatch=self._dispatch, stop=self.stop_queue
         )
@@ -185,9 +191,26 @@ class Runner:
         self._open += 1
         self._delivery.tell("queued", job.cell)
 
+    def _follow(self, generation: Generation) -> None:
+        """A row is on disk: ask what follows it."""
+        assert self._what_follows is not None
+        jobs: Sequence[Job] = ()
+        try:
+            if self._fault is None:
+                jobs = self._what_follows(generation)
+        except Exception as error:  # noqa: BLE001 - raised from `execute` once all is stored
+            self._break(error)
+        except BaseException as error:  # noqa: BLE001 - as it is it would end the loop, which others share
+            self._break(LabkitError(f"What follows an answer is not known: {type(error).__name__}."))
+        self._scheduler.follow(self._followed.pop(generation.generation_id, None), jobs)
+        if jobs or self._scheduler.short:
+            self._loop.call_soon(self.advance)
+
     def _send(self, queue: ModelQueue, call: Call) -> None:
         call.attempts += 1
         call.last = None
+        if call.job.later_usd:
+            self._followed[call.job.cell.generation_id] = call
         number, in_flight = queue.sent(call, perf_counter())
         call.task = self._loop.create_task(self._ask(queue, call, number, in_flight))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import islice, takewhile
 from random import Random
 from time import perf_counter
 from typing import Any
@@ -22,7 +22,8 @@ from labkit.engine.queues import LOCAL, Endpoint, ModelQueue
 
 log = logging.getLogger("labkit.engine")
 
-_PULL = 256
+_PULL, _PULL_S = 256, 0.01
+"""So many jobs are taken at a time, and for no longer."""
 _AHEAD = 2
 _HELD = 4096
 _NO_WAIT_S = 0.1
@@ -90,6 +91,9 @@ class Scheduler:
         for job in islice(self._jobs, _PULL):
             count += 1
             self._enter(job, now)
+            if perf_counter() > now + _PULL_S:
+                self.more = True
+                return True
         self.more = count == _PULL
         return self.more
 
@@ -104,16 +108,27 @@ class Scheduler:
         stopped = any(queue.stopped for queue in queues) or not queues
         return stopped and sum(len(queue.queued) for queue in queues) < _HELD
 
-    def _enter(self, job: Job, now: float) -> None:
+    def follow(self, call: Call | None, jobs: Iterable[Job]) -> None:
+        """Take the jobs that follow the answer of `call`, ahead of others: what was set aside for them is
+        theirs before anybody else can have it."""
+        if call is not None and call.holds_usd is not None:
+            self._budget.free(*call.holds_usd)
+            call.holds_usd = ()
+        for job in jobs:
+            self._enter(job, perf_counter(), first=True)
+
+    def _enter(self, job: Job, now: float, *, first: bool = False) -> None:
         queue = self.queues.get(job.cell.model)
         if queue is None:
             raise ValueError(f"a job for {job.cell.model}, which is none of this run's models")
         call = Call(job, queue.model, now)
         self._entered(job)
-        queue.costs = queue.costs or call.worst_usd != 0
+        queue.costs = queue.costs or not call.is_free
         refused = queue.stopped or self._unpriced(call)
         if refused is not None:
             self._end(call, refused)
+        elif first:
+            self._put_first(queue, call)
         else:
             queue.queued.append(call)
 
@@ -153,8 +168,7 @@ class Scheduler:
                 and wait_s > _NO_WAIT_S
             ):
                 call = queue.queued.popleft()
-                if call.reserved_usd:
-                    self.settle(call, 0.0)
+                self._free(call)
                 why = queue.circuit.why if queue.circuit.reopens_at is not None else "RateLimited"
                 message = f"{queue.model.id} may be asked again in {wait_s:,.1f} s; fail_fast does not wait."
                 self._end(call, Stopped(why, message))
@@ -163,7 +177,16 @@ class Scheduler:
         """A call that waited for its time: it goes first."""
         queue.waiting.discard(call)
         call.timer = None
-        queue.queued.appendleft(call)
+        self._put_first(queue, call)
+
+    def _put_first(self, queue: ModelQueue, call: Call) -> None:
+        """Let it go ahead of others; where there is no money for it, not of those that have theirs: they
+        would wait for money, and that for them."""
+        if self._reserve(queue, call):
+            queue.queued.appendleft(call)
+        else:
+            with_money = takewhile(lambda one: one.has_money, queue.queued)
+            queue.queued.insert(sum(1 for _ in with_money), call)
 
     def overdue(self, queue: ModelQueue, now: float, deadline_s: float) -> list[Call]:
         """Take out of the queue what was asked before and is out of time."""
@@ -176,10 +199,21 @@ class Scheduler:
 
     def _reserve(self, queue: ModelQueue, call: Call) -> bool:
         worst_usd = _bound_usd(queue, call)
-        if not self._budget.reserve(worst_usd):
+        later_usd = call.job.later_usd if call.holds_usd is None else ()
+        if not self._budget.reserve(worst_usd, *later_usd):
             return False
         call.reserved_usd = worst_usd
+        if call.holds_usd is None:
+            call.holds_usd = call.job.later_usd
         return True
+
+    def _free(self, call: Call) -> None:
+        """It is not sent any more: nothing is set aside for it and for what would follow."""
+        if call.reserved_usd:
+            self.settle(call, 0.0)
+        if call.holds_usd is not None:
+            self._budget.free(*call.holds_usd)
+            call.holds_usd = ()
 
     # -- money -----------------------------------------------------------------------------------
 
@@ -209,16 +243,35 @@ class Scheduler:
         queue = self._short
         if queue is None:
             return
-        if not queue.queued or queue.queued[0].reserved_usd or self._reserve(queue, queue.queued[0]):
+        if not queue.queued or queue.queued[0].reserved_usd or self._finds_money(queue, queue.queued[0]):
             self._short = None
         elif not self._budget.in_flight:
             stopped = Stopped(
                 "BudgetExhausted",
-                f"{self._budget.lacking(_bound_usd(queue, queue.queued[0]))}{_overrun_in_words(queue)}",
+                f"{self._budget.lacking(_needs_usd(queue, queue.queued[0]))}{_overrun_in_words(queue)}",
             )
             self._short = None
             for costly in [queue for queue in self.queues.values() if queue.costs]:
                 self.stop(costly, stopped)
+
+    def _finds_money(self, queue: ModelQueue, call: Call) -> bool:
+        return self._reserve(queue, call) or (self._idle_gives_back() and self._reserve(queue, call))
+
+    def _idle_gives_back(self) -> bool:
+        """Where nothing is out, take back what calls that wait hold for what follows them: nobody else will
+        free any. They set it aside anew before they are sent. Whether there was some."""
+        if self.in_flight:
+            return False
+        idle = [
+            call
+            for queue in self.queues.values()
+            for call in (*queue.queued, *queue.waiting)
+            if call.holds_usd and not call.has_money
+        ]
+        for call in idle:
+            self._budget.free(*call.holds_usd or ())
+            call.holds_usd = None
+        return bool(idle)
 
     # -- stopping --------------------------------------------------------------------------------
 
@@ -234,13 +287,17 @@ class Scheduler:
             if call.timer is not None:
                 call.timer.cancel()
                 call.timer = None
-            if call.reserved_usd:
-                self.settle(call, 0.0)
+            self._free(call)
             self._end(call, stopped)
 
 
 def _bound_usd(queue: ModelQueue, call: Call) -> float:
     return 0.0 if call.worst_usd is None else queue.overrun.bound_usd(call.worst_usd)
+
+
+def _needs_usd(queue: ModelQueue, call: Call) -> float:
+    """What has to be set aside before it can be sent."""
+    return _bound_usd(queue, call) + (sum(call.job.later_usd) if call.holds_usd is None else 0.0)
 
 
 def _overrun_in_words(queue: ModelQueue) -> str:

@@ -11,7 +11,7 @@ from labkit.engine import clients, event_loop
 from labkit.engine.concurrency import REMOTE
 from labkit.plan.estimate import Estimate
 from labkit.plan.forecast import forecast
-from labkit.plan.past_answers import Seen, history
+from labkit.plan.past_answers import Asking, Seen, history
 from labkit.plan.token_counts import Count, count
 from labkit.records import Message, Request
 from labkit.run import LabServices
@@ -23,7 +23,7 @@ def outlook(
     *,
     services: LabServices,
     exact: bool,
-    seen: Mapping[tuple[int, int], Seen] | None = None,
+    seen: Mapping[Asking, Seen] | None = None,
 ) -> Estimate:
     """What `places` would cost. `exact` starts local models' servers to let them count; `seen` is what the
     lab saw of the design, where that was looked up already."""

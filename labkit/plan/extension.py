@@ -23,6 +23,7 @@ from labkit import providers
 from labkit.arguments import check, is_number, whole
 from labkit.catalog import param_names
 from labkit.catalog.params import OUTPUT_LIMITS
+from labkit.catalog.per_step import PerStep
 from labkit.design import Design, build
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError
@@ -64,7 +65,9 @@ def more(
     progress: str | None,
 ) -> Run:
     """See `run.more`: this is it, for a run of `plan`."""
-    listed = [models] if isinstance(models, str) or not isinstance(models, Sequence) else list(models)
+    listed = (
+        [models] if isinstance(models, str | PerStep) or not isinstance(models, Sequence) else list(models)
+    )
     _check(plan, run, rows, listed, repeats, until, batch)
     if until is not None:
         _check_bounds(run, score)
@@ -158,8 +161,13 @@ def _check_contenders(design: Design, by: str | Sequence[str]) -> None:
     """Between one there is nothing to decide, and no pair whose interval grows narrow."""
     keys = tuple(filters.listed(by))
     named = {
-        tuple(name for key, name in (("prompt", prompt), ("model", model)) if key in keys)
-        for prompt, model, *_ in design.places
+        tuple(
+            name
+            for key, name in (("prompt", place.prompt), ("model", design.contender(place)))
+            if key in keys
+        )
+        for place in design.places
+        if design.is_last(place)
     }
     if len(named) < 2:
         raise DefinitionError(
@@ -195,7 +203,7 @@ def _widened(
 ) -> S:
     """The plan with more cells: each new one beside cells that are there."""
     design = plan.design
-    come, sent = _defined(plan, models, params) if models else ((), ())
+    come, sent, lines = _defined(plan, models, params) if models else ((), (), [()] * len(design.lines))
     top = 1 + max(place.repeat for place in design.places)
     wider = build(
         experiment=design.experiment,
@@ -206,21 +214,21 @@ def _widened(
         dataset=design.dataset,
         repeats=top + repeats,
         share=design.share,
+        lines=[tuple(dict.fromkeys((*own, *new))) for own, new in zip(design.lines, lines, strict=True)],
     )
     wider = replace(wider, notes=design.notes)
     vision.check(wider)
-    wanted = {(place.prompt, place.model, place.sample, place.repeat) for place in design.places}
-    wanted |= {(p, m, s, repeat) for p, m, s, _ in wanted for repeat in range(top, top + repeats)}
-    new = range(len(design.models), len(wider.models))
-    wanted |= {(p, m, s, repeat) for p, _, s, repeat in wanted for m in new}
-    wanted |= {(p, m, s, repeat) for p, m, _, repeat in wanted for s in samples}
-    chosen = [position for position, place in enumerate(wider.places) if place[:4] in wanted]
-    return replace(plan, design=design.widen(wider, chosen))
+    wanted = {place.where for place in design.places if design.is_last(place)}
+    wanted |= {(p, s, repeat, line) for p, s, _, line in wanted for repeat in range(top, top + repeats)}
+    wanted |= {(p, s, repeat, line) for p, s, repeat, _ in wanted for line in lines[p]}
+    wanted |= {(p, s, repeat, line) for p, _, repeat, line in wanted for s in samples}
+    return replace(plan, design=design.widen(wider, wanted))
 
 
 def _defined(
     plan: Study, models: Sequence[Any], params: Mapping[str, Any] | None
-) -> tuple[tuple[Any, ...], tuple[Mapping[str, Any], ...]]:
+) -> tuple[Sequence[Any], Sequence[Mapping[str, Any]], Sequence[Sequence[tuple[int, ...]]]]:
+    """The models that come, what is sent to them, and per prompt who competes with it anew."""
     design = plan.design
     found, _ = define(
         prompts=list(design.prompts),
@@ -236,10 +244,22 @@ def _defined(
         library=Library(plan.services.store, plan.services.folder),
         sql=lambda query: None,
     )
-    have = {model.id for model in design.models}
-    if twice := [model.id for model in found.models if model.id in have]:
-        raise DefinitionError(f"The study has {', '.join(map(repr, twice))} already.")
-    return found.models, found.params
+    place = {model.id: position for position, model in enumerate(design.models)}
+    come = [
+        (model, sent) for model, sent in zip(found.models, found.params, strict=True) if model.id not in place
+    ]
+    crossing = any(isinstance(one, PerStep) for one in models)
+    if len(come) < len(found.models) and not crossing:
+        twice = ", ".join(repr(model.id) for model in found.models if model.id in place)
+        raise DefinitionError(f"The study has {twice} already.")
+    place |= {model.id: len(design.models) + position for position, (model, _) in enumerate(come)}
+    lines = [
+        tuple(tuple(place[found.models[m].id] for m in line) for line in of_prompt)
+        for of_prompt in found.lines
+    ]
+    if all(set(new) <= set(own) for own, new in zip(design.lines, lines, strict=True)):
+        raise DefinitionError("The study has these combinations of models already.")
+    return [model for model, _ in come], [sent for _, sent in come], lines
 
 
 def _shared(design: Design) -> dict[str, Any]:

@@ -23,15 +23,12 @@ from labkit.catalog.model import Model
 from labkit.catalog.prices import Pricer
 from labkit.design import Design, Place
 from labkit.plan.estimate import Estimate, Part, plural, share
-from labkit.plan.past_answers import Seen
-from labkit.plan.token_counts import Count, Counts, Ends, count
+from labkit.plan.past_answers import Asking, Seen
+from labkit.plan.token_counts import UNSEEN_LONGEST, Count, Counts, Ends, count, output_limit
 from labkit.records import Message
 
 LEVEL, DRAWN = 0.9, 0.92
 """What the range promises, and the level it is computed at, so that the worst simulated cell keeps to it."""
-UNBOUNDED_OUTPUT_TOKENS, UNSEEN_LONGEST = 4096, 2
-"""What an answer is assumed to have at most where no limit is known: so many tokens, and so many times what
-the longest seen has."""
 NOTHING_USD: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
 """At least, at most, likely, and at most if no answer is longer than the longest seen."""
 CACHED_FROM_TOKENS = 1024
@@ -59,13 +56,13 @@ def forecast(
     places: Sequence[Place],
     *,
     pricers: Sequence[Pricer],
-    seen: Mapping[tuple[int, int], Seen],
+    seen: Mapping[Asking, Seen],
     counting: Mapping[int, Count],
     queues: Sequence[tuple[Any, int]],
 ) -> Estimate:
     """Add up what `places` would cost.
 
-    `seen` is keyed by positions of prompt and model, `counting` by model's; `queues` has for each model what
+    `counting` is keyed by positions of models; `queues` has for each model what
     is the same for models that share an endpoint's places, and how many there are.
     """
     by_model: list[list[Place]] = [[] for _ in design.models]
@@ -85,12 +82,12 @@ def _part(
     m: int,
     places: Sequence[Place],
     pricer: Pricer,
-    seen: Mapping[tuple[int, int], Seen],
+    seen: Mapping[Asking, Seen],
     counter: Count,
     seconds: float | None,
 ) -> Part:
     model = design.models[m]
-    cells = Counter((place.prompt, place.sample) for place in places)
+    cells = Counter(((place.prompt, len(place.line)), place.sample) for place in places)
     ways: set[str] = set()
     right: set[str] = set()
     outs: list[Span] = []
@@ -98,27 +95,29 @@ def _part(
     entering: tuple[float, ...] = (0.0, 0.0)
     leaving, usd = entering, NOTHING_USD
     priced = True
+    asked = {((place.prompt, len(place.line)), place.sample): place for place in places}
     prompts = dict.fromkeys(prompt for prompt, _ in cells)
     for prompt in prompts:
         mine = {sample: number for (p, sample), number in cells.items() if p == prompt}
-        past = seen.get((prompt, m))
-        counts = Counts(design, prompt, m, samples=mine, counter=counter, past=past, level=DRAWN)
+        past = seen.get((*prompt, m))
+        of = [asked[prompt, sample] for sample in mine]
+        counts = Counts(design, of, counter=counter, past=past, level=DRAWN)
         # Repeats of a sample may all be alike, so what is to come counts by samples where there are some.
         units = len(mine) if past is None or past.by_sample else sum(mine.values())
         out = output(past, model, design.params[m], units=units)
-        words.setdefault(out.words, []).append(design.prompts[prompt].name)
+        words.setdefault(out.words, []).append(_named(design, of[0]))
         outs.append(out)
         for sample, number in mine.items():
             enter = counts.of(sample)
             cached = "cache_control" in design.params[m] or _cacheable(
-                model, design.messages[prompt, sample], enter[1]
+                model, design.outline(asked[prompt, sample]), enter[1]
             )
             cost = _cost(pricer, enter, out, cached=cached)
             priced = priced and cost is not None
             entering, leaving = _add(entering, enter[:2], number), _add(leaving, out[:2], number)
             usd = _add(usd, cost or NOTHING_USD, number)
         ways |= counts.ways
-        right |= {counts.right} - {""}
+        right |= {counts.later, counts.right} - {""}
     known = priced and all(out.likely is not None for out in outs)
     return Part(
         model=model.id,
@@ -149,6 +148,11 @@ def _entered(way: str) -> str:
     return f"input estimated at {rest}" if estimated == "estimated" else f"input counted by {way}"
 
 
+def _named(design: Design, place: Place) -> str:
+    prompt, step = design.prompts[place.prompt].name, design.step_name(place)
+    return prompt if step is None else f"{prompt}, step {step}"
+
+
 def _of_prompts(names: Sequence[str], told: str, prompts: int) -> str:
     """What is told of some of the prompts, said once; of all of them without their names."""
     if len(names) == prompts:
@@ -159,7 +163,7 @@ def _of_prompts(names: Sequence[str], told: str, prompts: int) -> str:
 
 def output(past: Seen | None, model: Model, params: Mapping[str, Any], *, units: int) -> Span:
     """Output tokens of a request, averaged over `units` to be asked: samples or answers, as in `past`."""
-    limit, told, sure = _output_limit(model, params)
+    limit, told, sure = output_limit(model, params)
     if past is None:
         narrow = "; plan.pilot(10) narrows it"
         words = f"output between 1 and {limit:,} tokens ({told}){narrow}"
@@ -214,20 +218,10 @@ def _cacheable(model: Model, messages: Sequence[Message], high: float) -> bool:
     return model.provider != "openai" or high >= CACHED_FROM_TOKENS
 
 
-def _output_limit(model: Model, params: Mapping[str, Any]) -> tuple[int, str, bool]:
-    """The most an answer can have, in which words, and whether that is sure."""
-    names = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-    if given := [(params[name], name, True) for name in names if isinstance(params.get(name), int)]:
-        return max(given)
-    if model.max_output:
-        return model.max_output, "the model's limit; set max_tokens to narrow it", True
-    return UNBOUNDED_OUTPUT_TOKENS, "assumed; set max_tokens", False
-
-
 def _seconds(
     design: Design,
     by_model: Sequence[Sequence[Place]],
-    seen: Mapping[tuple[int, int], Seen],
+    seen: Mapping[Asking, Seen],
     queues: Sequence[tuple[Any, int]],
 ) -> list[float | None]:
     """Per model the time until the endpoint it shares is through; None where something was never timed."""
@@ -235,7 +229,7 @@ def _seconds(
     longest: dict[Any, float] = {}
     for (queue, _), places in zip(queues, by_model, strict=True):
         for place in places:
-            past = seen.get((place.prompt, place.model))
+            past = seen.get((place.prompt, len(place.line), place.model))
             latency, so_far = past.latency_s if past else None, waits.get(queue, 0.0)
             waits[queue] = None if latency is None or so_far is None else so_far + latency
             longest[queue] = max(longest.get(queue, 0.0), latency or 0.0)

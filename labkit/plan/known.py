@@ -6,11 +6,13 @@ It reads the store and decides nothing; a fresh run ignores it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from labkit.design import Design, Place
+from labkit.design import PLANNED, Design, Place
 from labkit.identity import canonical_json
+from labkit.run import replaying
 
 if TYPE_CHECKING:
     from labkit.store import Store
@@ -23,6 +25,8 @@ FAILED = "asked before, without a finished answer"
 PARAMS = "the params changed since it was asked"
 ENDPOINT = "the model's endpoint changed since it was asked"
 TEXT = "the prompt's text or the sample changed since it was asked"
+STEP = "the step's text or the sample changed since it was asked"
+BEFORE = "the step before it is to be asked"
 
 
 @dataclass(frozen=True)
@@ -34,15 +38,16 @@ class Known:
     @classmethod
     def look_up(cls, design: Design, store: Store) -> Known:
         """Ask the store once for all cells."""
-        places = design.places
         with store.one_opening():
-            answered = _answered(design, store)
+            places, answered = _answered(design, store)
             before = _asked_before(design, store) if len(answered) < len(places) else {}
         requests = {request_id for request_id, _ in answered}
         reasons: list[str] = []
         for place in places:
             if design.endpoints[place.model] is None:
                 reasons.append(UNIDENTIFIED)
+            elif place.request_id.startswith(PLANNED):
+                reasons.append(BEFORE)
             elif (place.request_id, place.draw) in answered:
                 reasons.append("" if answered[place.request_id, place.draw] else UNFOUNDED)
             else:
@@ -57,10 +62,15 @@ class Known:
         return f"Known({self.why.count('')} of {len(self.why)})"
 
 
-def _answered(design: Design, store: Store) -> dict[tuple[str, int], bool]:
-    """Request and draw of each stored answer → whether it is verified."""
+def _answered(design: Design, store: Store) -> tuple[Sequence[Place], dict[tuple[str, int], bool]]:
+    """The places, later steps of chains as they would be asked where all before is known; and request and
+    draw of each stored answer → whether it is verified."""
     import pyarrow as pa
 
+    if design.has_chains:
+        found = replaying.look_up(store, design, design.places)
+        have = found.rows.select(["request_id", "draw", "model"]).to_pylist()
+        return [found.told(place) for place in design.places], _verified(have, found.asked)
     places = design.places
     keys = pa.table(
         {"request_id": [place.request_id for place in places], "draw": [place.draw for place in places]}
@@ -68,33 +78,40 @@ def _answered(design: Design, store: Store) -> dict[tuple[str, int], bool]:
     with store.one_opening():
         have = store.known(keys, columns=("request_id", "draw", "model")).to_pylist()
         asked = store.verified({row["request_id"] for row in have}) if have else {}
+    return places, _verified(have, asked)
+
+
+def _verified(have: Sequence[Mapping[str, Any]], asked: Mapping[str, str]) -> dict[tuple[str, int], bool]:
     return {(row["request_id"], row["draw"]): asked.get(row["request_id"]) == row["model"] for row in have}
 
 
-Earlier = dict[tuple[str, str, str], dict[str, tuple[str, str]]]
-"""Prompt, model and sample → the requests sent for them: request_id → params and endpoint, as stored."""
+Earlier = dict[tuple[str, str | None, str, str], dict[str, tuple[str, str]]]
+"""Prompt, its step, model and sample → the requests sent for them: request_id → params and endpoint, as
+stored."""
 
 
 def _asked_before(design: Design, store: Store) -> Earlier:
     found = store.table(
         """
-        select distinct g.prompt, g.model, g.sample_id, g.request_id, r.params::varchar as params, r.endpoint
-        from generations g join requests r using (request_id)
+        select distinct
+            g.prompt, g.step_name, g.model, g.sample_id, g.request_id, r.params::varchar as params, r.endpoint
+        from steps g join requests r using (request_id)
         where g.prompt in (select unnest(?)) and g.model in (select unnest(?))
         """,
         [[prompt.name for prompt in design.prompts], [model.id for model in design.models]],
     )
     before: Earlier = {}
     for row in found.to_pylist():
-        cell = before.setdefault((row["prompt"], row["model"], row["sample_id"]), {})
+        where = row["prompt"], row["step_name"], row["model"], row["sample_id"]
+        cell = before.setdefault(where, {})
         cell[row["request_id"]] = (row["params"], row["endpoint"])
     return before
 
 
 def _why(design: Design, place: Place, before: Earlier, answered: set[str]) -> str:
     model = design.models[place.model]
-    cell = design.prompts[place.prompt].name, model.id, design.dataset.samples[place.sample].id
-    earlier = before.get(cell)
+    step, sample = design.step_name(place), design.dataset.samples[place.sample].id
+    earlier = before.get((design.prompts[place.prompt].name, step, model.id, sample))
     if not earlier:
         return NEVER
     if place.request_id in earlier:
@@ -104,4 +121,4 @@ def _why(design: Design, place: Place, before: Earlier, answered: set[str]) -> s
         return PARAMS
     if not any(design.endpoints[place.model] == endpoint for _, endpoint in earlier.values()):
         return ENDPOINT
-    return TEXT
+    return STEP if step else TEXT

@@ -36,22 +36,22 @@ SEEN = """
     ),
     homes as (select run_id, any_value(dataset) = ? as own from log.runs group by run_id)
     select
-        texts.hash as prompt, g.model, asked.endpoint, asked.params, coalesce(homes.own, false) as own,
-        g.sample_id, list(g.output_tokens order by g.repeat) as output_tokens,
+        texts.hash as prompt, g.step, g.model, asked.endpoint, asked.params, g.sample_id,
+        coalesce(homes.own, false) as own, list(g.output_tokens order by g.repeat) as output_tokens,
         avg(g.reasoning_tokens) as reasoning_tokens, avg(g.input_tokens) as input_tokens,
         avg(g.latency_s) as latency_s
-    from generations as g
+    from steps as g
     join asked using (request_id)
     join texts on texts.name = g.prompt and texts.version = g.prompt_version
     left join homes using (run_id)
     where g.status = 'done' and g.replayed_from is null and g.output_tokens is not null
         and g.model in (select unnest(?::varchar[]))
-    group by texts.hash, g.model, asked.endpoint, asked.params, homes.own, g.sample_id
+    group by texts.hash, g.step, g.model, asked.endpoint, asked.params, homes.own, g.sample_id
     qualify row_number() over (
-        partition by texts.hash, g.model, asked.endpoint, asked.params, homes.own
+        partition by texts.hash, g.step, g.model, asked.endpoint, asked.params, homes.own
         order by max(g.started_at) desc, g.sample_id
     ) <= ?
-    order by texts.hash, g.model, g.sample_id
+    order by texts.hash, g.step, g.model, g.sample_id
 """
 
 
@@ -73,29 +73,32 @@ class Seen:
     """Whether all answers are to samples of the design's own dataset."""
 
 
-def history(design: Design, store: Store) -> Mapping[tuple[int, int], Seen]:
-    """What was seen, by positions of prompt and model in the design; nothing where nothing was."""
+Asking = tuple[int, int, int]
+"""Of what there is a history: positions of prompt and model in a design, between them the step (0: none)."""
+
+
+def history(design: Design, store: Store) -> Mapping[Asking, Seen]:
+    """What was seen; nothing where nothing was."""
     models = [model.id for model in design.models]
     hashes = [prompt.hash for prompt in design.prompts]
     if not store.table(KEPT, [hashes]).num_rows:
         return {}
     rows = store.table(SEEN, [models, hashes, design.dataset.hash, models, LATEST]).to_pylist()
-    groups: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    groups: defaultdict[tuple[str, int, str], list[dict[str, Any]]] = defaultdict(list)
     lengths = {m: (design.endpoints[m] or "", _deciding(params)) for m, params in enumerate(design.params)}
     read = {params: _deciding(json.loads(params)) for params in {row["params"] for row in rows}}
     for row in rows:
-        groups[row["prompt"], row["model"]].append(row)
+        groups[row["prompt"], row["step"], row["model"]].append(row)
     found = {}
-    for p, prompt in enumerate(design.prompts):
-        for m, model in enumerate(design.models):
-            same = [
-                row
-                for row in groups.get((prompt.hash, model.id), ())
-                if (row["endpoint"], read[row["params"]]) == lengths[m]
-            ]
-            own = [row for row in same if row["own"]]
-            if chosen := own if len(own) >= ENOUGH else same:
-                found[p, m] = _seen(chosen, by_sample=len(design.dataset.samples) >= ENOUGH)
+    for p, step, m in {(place.prompt, len(place.line), place.model) for place in design.places}:
+        same = [
+            row
+            for row in groups.get((design.prompts[p].hash, step, models[m]), ())
+            if (row["endpoint"], read[row["params"]]) == lengths[m]
+        ]
+        own = [row for row in same if row["own"]]
+        if chosen := own if len(own) >= ENOUGH else same:
+            found[p, step, m] = _seen(chosen, by_sample=len(design.dataset.samples) >= ENOUGH)
     return found
 
 

@@ -41,7 +41,8 @@ SCORED = """
             generation_id, coalesce(replayed_from, generation_id) as asked, prompt, prompt_version, model,
             sample_id, "repeat", written_at
         from log.generations
-        where status = 'done' and run_id in (select run_id from log.runs where dataset = ? or experiment = ?)
+        where status = 'done' and coalesce(step, 0) = 0
+            and run_id in (select run_id from log.runs where dataset = ? or experiment = ?)
     ),
     common as (
         select sample_id from answers group by sample_id
@@ -105,7 +106,7 @@ def past_scores(
         if not store.table(KEPT, [*where, scorer]).num_rows:
             return None
         rows = store.table(SCORED, [*where, SAMPLES, scorer]).to_pylist()
-    models = {model.id for model in design.models}
+    models = set(design.contenders)
     hashes = {prompt.hash for prompt in design.prompts}
     own = [row for row in rows if row["model"] in models and row["hash"] in hashes]
     found = _past(own, by, repeats, levels, width, own=True)

@@ -39,7 +39,7 @@ from labkit.visible import quoted
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("prompt", "model", "sample_id", "repeat", "known", "why", "request_id")
+COLUMNS = ("prompt", "step", "model", "sample_id", "repeat", "known", "why", "request_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +67,11 @@ class Plan(Study):
         return Known.look_up(self.design, self.services.store)
 
     def frame(self) -> pd.DataFrame:
-        """One row per cell: prompt, model, sample_id, repeat, known (bool), why (str: why not known,
-        "" where it is), request_id, and the sample's columns as `sample.<name>`."""
+        """One row per request: prompt, step (of a chain, its name; else ""), model, sample_id, repeat, known
+        (bool), why (str: why not known, "" where it is), request_id (of a later step only once all before it
+        is known), and the sample's columns as `sample.<name>`.
+
+        Of a chain's later step `model` is as a contender's name: `facts: local/a, reply: openai/b`."""
         import pandas as pd
 
         design, samples = self.design, self.design.dataset.samples
@@ -76,7 +79,8 @@ class Plan(Study):
         rows = [
             (
                 design.prompts[place.prompt].name,
-                design.models[place.model].id,
+                design.step_name(place) or "",
+                design.contender(place),
                 samples[place.sample].id,
                 place.repeat,
                 not why[position],
@@ -370,15 +374,18 @@ def pilot_cells(design: Design, n: int, *, seed: int) -> list[int]:
     order = sorted({place.sample for place in design.places})
     Random(f"pilot/{seed}").shuffle(order)  # noqa: S311 - a draw, not a secret
     rank = {sample: position for position, sample in enumerate(order)}
-    times: Counter[tuple[int, int, int]] = Counter()
+    times: Counter[tuple[Any, ...]] = Counter()
     ranked: list[tuple[int, int, int]] = []
     for position, place in enumerate(design.places):  # places come repeat by repeat
-        ranked.append((times[place[:3]], rank[place.sample], position))
-        times[place[:3]] += 1
-    taken: Counter[tuple[int, int]] = Counter()
+        if design.is_last(place):  # a chain is kept whole where its last step is
+            asked = place.prompt, place.sample, place.line or place.model
+            ranked.append((times[asked], rank[place.sample], position))
+            times[asked] += 1
+    taken: Counter[tuple[Any, ...]] = Counter()
     chosen = []
     for _, _, position in sorted(ranked):
-        pair = design.places[position].prompt, design.places[position].model
+        place = design.places[position]
+        pair = place.prompt, place.line or place.model
         if taken[pair] < n:
             taken[pair] += 1
             chosen.append(position)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import check, number, sure, text
 from labkit.design import Design
@@ -224,7 +224,7 @@ def _asked(scorers: Sequence[Scorer], score: str | None) -> Score:
 
 def _factors(design: Design, by: str | Sequence[str] | None) -> tuple[str, ...]:
     if by is None:
-        return ("prompt",) if len({place.model for place in design.places}) == 1 else ("model",)
+        return ("prompt",) if len({*map(design.contender, design.places)}) == 1 else ("model",)
     chosen = tuple(listed(by))
     if not chosen or len(set(chosen)) < len(chosen) or any(factor not in KEYS for factor in chosen):
         raise DefinitionError(f"by={quoted(by)}: compare by 'model', 'prompt' or ['prompt', 'model']")
@@ -232,10 +232,10 @@ def _factors(design: Design, by: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _shape(design: Design, by: tuple[str, ...]) -> _Shape:
-    samples: defaultdict[tuple[int, ...], set[int]] = defaultdict(set)
+    samples: defaultdict[tuple[Any, ...], set[int]] = defaultdict(set)
     levels, repeats = set(), set()
-    for place in design.places:
-        at = {"prompt": place.prompt, "model": place.model}
+    for place in filter(design.is_last, design.places):
+        at = {"prompt": place.prompt, "model": design.contender(place)}
         samples[tuple(at[factor] for factor in by)].add(place.sample)
         levels.add(tuple(at[factor] for factor in KEYS if factor not in by))
         repeats.add(place.repeat)

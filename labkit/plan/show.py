@@ -63,13 +63,19 @@ def _read(design: Design) -> str:
 
 def product(design: Design) -> str:
     """Prompts × models × samples × repeats; an arrow in place of the equals sign where cells were cut."""
-    places: Sequence[Place] = design.places
+    places: Sequence[Place] = [place for place in design.places if design.is_last(place)]
+    answering = {place.line or place.model for place in places}
+    several = any(len(set(place.line)) > 1 for place in places)
+    models = answering if several else {design.contender(place) for place in places}
     counts = (
         (len({place.prompt for place in places}), "prompt"),
-        (len({place.model for place in places}), "model"),
+        (len(models), "model combination" if several else "model"),
         (len({place.sample for place in places}), "sample"),
         (len({place.repeat for place in places}), "repeat"),
     )
     told = " × ".join(plural(count, noun) for count, noun in counts)
     whole = counts[0][0] * counts[1][0] * counts[2][0] * counts[3][0] == len(places)
-    return f"{told} {'=' if whole else '→'} {plural(len(places), 'request')}"
+    requests = plural(len(design.places), "request")
+    if design.has_chains:
+        requests = f"{plural(len(places), 'answer')} in {requests}"
+    return f"{told} {'=' if whole else '→'} {requests}"

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import product
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from labkit import keys, providers
+from labkit import keys, nearest, providers, read
 from labkit.arguments import whole
 from labkit.catalog import params as parameters
 from labkit.catalog.catalog import Catalog
 from labkit.catalog.model import Model
+from labkit.catalog.per_step import PerStep
 from labkit.datasets import Dataset, load
 from labkit.design import Design, build
 from labkit.errors import DefinitionError
@@ -24,6 +27,7 @@ from labkit.identity import canonical_json
 from labkit.library import Library
 from labkit.plan import vision
 from labkit.prompts import Block, Prompt, missing_variables, name_faults, twin_faults
+from labkit.prompts.files import load as load_file
 from labkit.prompts.names import is_ref
 from labkit.scoring import Scorer
 from labkit.scoring import scorers as as_scorers
@@ -84,10 +88,14 @@ def define(
     model is asked for JSON of a schema. Raises one `DefinitionError` naming all that is wrong."""
     faults = Faults()
     chosen_prompts = _each(prompts, "prompts", lambda given: _prompt(given, library, context), faults)
-    chosen_models = _each(models, "models", lambda given: _model(given, catalog), faults)
+    answering = _each(models, "models", lambda given: _answering(given, catalog), faults)
+    chosen_models = list(dict.fromkeys(model for one in answering for model in one.models))
     _distinct([prompt.name for prompt in chosen_prompts], "prompt", faults)
     faults.add(*twin_faults([prompt.name for prompt in chosen_prompts]))
+    _distinct([*(one.whole.id for one in answering if one.whole)], "model", faults)
     _distinct([model.id for model in chosen_models], "model", faults)
+    lines = [faults.trying(partial(_lines, prompt, answering, chosen_models)) for prompt in chosen_prompts]
+    faults.add(*_strangers(chosen_prompts, answering))
     samples = faults.trying(lambda: load(dataset, sql=sql, id=id))
     if not isinstance(params, Mapping | None):
         faults.add(f"params is {quoted(params)}; use a mapping such as {{'max_tokens': 64}}.")
@@ -113,7 +121,8 @@ def define(
     if samples is not None:
         rows = samples.samples
         faults.trying(lambda: missing_variables(chosen_prompts, rows))
-        faults.add(*column_faults(marking, rows))
+        faults.add(*(fault for prompt in chosen_prompts for fault in _chain_faults(prompt, samples)))
+        faults.add(*column_faults(marking, rows), *_step_faults(marking, chosen_prompts))
     faults.raise_all()
     assert isinstance(samples, Dataset)
     assert isinstance(name, str)
@@ -126,16 +135,31 @@ def define(
         dataset=samples,
         repeats=int(repeats),
         share=duplicates == "share",
+        lines=[line for line in lines if line is not None],
     )
     vision.check(design)
     design = replace(design, notes=tuple(_notes(chosen_models, params or {})))
     return design, _with_structure(design, marking)
 
 
+def _step_faults(scorers: Sequence[Scorer], prompts: Sequence[Prompt]) -> Iterable[str]:
+    """Scorers of steps that no chain has."""
+    steps = list(dict.fromkeys(step.name for prompt in prompts for step in prompt.steps))
+    for scorer in scorers:
+        if scorer.of_step is not None and scorer.of_step not in steps:
+            there = f"its steps: {nearest.listed(scorer.of_step, steps)}" if steps else "no prompt is a chain"
+            yield f"scorer {scorer.name!r} is of step {scorer.of_step!r}, which no chain has; {there}."
+
+
 def _with_structure(design: Design, scorers: Sequence[Scorer]) -> tuple[Scorer, ...]:
     """The scorers, and `structure` after them where a model is asked for JSON of a schema, unless one of
     them has that name."""
-    schemas = _schemas(design.models, design.params)
+    answering = {design.contender(place): place.model for place in design.places if design.is_last(place)}
+    schemas = {
+        name: schema
+        for name, m in answering.items()
+        if (schema := parameters.schema_of(design.params[m])) is not None
+    }
     if not schemas or any(scorer.name == STRUCTURE for scorer in scorers):
         return tuple(scorers)
     return (*scorers, as_asked(schemas))
@@ -146,8 +170,92 @@ def _schemas(models: Sequence[Model], params: Sequence[Mapping[str, Any]]) -> di
     return {model.id: schema for model, given in pairs if (schema := parameters.schema_of(given)) is not None}
 
 
+class Answering(NamedTuple):
+    """Who is to answer: a model whole prompts, or models the steps of chains."""
+
+    whole: Model | None
+    steps: Mapping[str, Sequence[Model]]
+
+    @property
+    def models(self) -> list[Model]:
+        return [self.whole] if self.whole else [model for some in self.steps.values() for model in some]
+
+
+def _answering(given: Any, catalog: Catalog) -> Answering:
+    if not isinstance(given, PerStep):
+        return Answering(_model(given, catalog), {})
+    faults, steps = Faults(), {}
+    for step, some in given.models.items():
+        found = [faults.trying(lambda one=one: _model(one, catalog)) for one in some]  # type: ignore[misc]
+        steps[step] = [model for model in found if model is not None]
+    faults.raise_all()
+    return Answering(None, steps)
+
+
+def _lines(prompt: Prompt, answering: Sequence[Answering], models: Sequence[Model]) -> list[tuple[int, ...]]:
+    """Who competes with a prompt: each model whole, and of a chain every combination of its steps' models."""
+    place = {model: position for position, model in enumerate(models)}
+    steps = [step.name for step in prompt.steps]
+    found: list[tuple[int, ...]] = []
+    for one in answering:
+        if one.whole is not None:
+            found.append((place[one.whole],) * max(1, len(steps)))
+        elif steps and set(steps) == set(one.steps):
+            found += product(*([place[model] for model in one.steps[step]] for step in steps))
+    found = list(dict.fromkeys(found))
+    if not found and answering:
+        given = [one.steps for one in answering if not one.whole]
+        if not steps:
+            raise DefinitionError(
+                f"Prompt {prompt.name!r} has no steps, and only per_step says who answers. Give a model"
+                " beside it: models=['gpt-4o', lk.per_step(…)]."
+            )
+        lacks = [step for step in steps if step not in given[0]] if given else steps
+        raise DefinitionError(
+            f"per_step gives no model for step {' and '.join(map(repr, lacks))} of chain {prompt.name!r}."
+            if lacks
+            else f"No per_step is for chain {prompt.name!r}, whose steps are {', '.join(steps)}."
+        )
+    return found
+
+
+def _strangers(prompts: Sequence[Prompt], answering: Sequence[Answering]) -> Iterable[str]:
+    chains = [prompt for prompt in prompts if prompt.steps]
+    for one in answering:
+        if one.whole is not None or any(
+            set(one.steps) == {step.name for step in chain.steps} for chain in chains
+        ):
+            continue
+        if not chains:
+            yield (
+                "per_step says who answers the steps of a chain, and no prompt is one: "
+                "lk.Chain('reply', lk.Step(…), …)."
+            )
+            continue
+        known = {step.name for chain in chains for step in chain.steps}
+        for name in one.steps:
+            if name not in known:
+                there = nearest.listed(name, known)
+                yield f"per_step names step {name!r}, which no chain has; steps, the likest first: {there}."
+
+
+def _chain_faults(prompt: Prompt, samples: Dataset) -> Iterable[str]:
+    """A step's name is not to be a column too: which of both would be meant?"""
+    for step in prompt.steps:
+        if step.name in samples.columns:
+            yield (
+                f"Step {step.name!r} of chain {prompt.name!r} has the name of a column, so"
+                f" {{{{ {step.name} }}}} would mean both. Rename the step."
+            )
+        if isinstance(step.read, read.Lost):
+            yield (
+                f"Step {step.name!r} of chain {prompt.name!r} was read by {step.read.name}, of which the lab"
+                " keeps only the name: give the chain again, with its read=."
+            )
+
+
 def _each(given: Any, what: str, make: Callable[[Any], T], faults: Faults) -> list[T]:
-    alone = isinstance(given, str | Prompt | Model | Path) or not isinstance(given, Iterable)
+    alone = isinstance(given, str | Prompt | Model | PerStep | Path) or not isinstance(given, Iterable)
     listed: Iterable[Any] = [given] if alone else given
     made = [found for one in listed if (found := faults.trying(lambda one=one: make(one))) is not None]  # type: ignore[misc]
     if not made and not faults._raised:
@@ -159,13 +267,15 @@ def _prompt(given: Any, library: Library, context: Sequence[Block]) -> Prompt:
     if isinstance(given, Prompt):
         prompt = given
     elif isinstance(given, Path) or (isinstance(given, str) and given.endswith(".md")):
-        prompt = Prompt.load(given)
+        prompt = load_file(given)
     elif isinstance(given, str):
         prompt = library[given] if is_ref(given) else Prompt.of(given)
     else:
         kind = f"{type(given).__name__} {quoted(given)}"
-        raise DefinitionError(f"A prompt is a text, a saved name, an lk.Prompt or a .md file; got {kind}.")
-    return prompt.replace(blocks=(*listed(context), *prompt.blocks)) if context else prompt
+        raise DefinitionError(
+            f"A prompt is a text, a saved name, an lk.Prompt, an lk.Chain or a .md file; got {kind}."
+        )
+    return prompt.within(listed(context)) if context else prompt
 
 
 def _model(given: Any, catalog: Catalog) -> Model:
@@ -174,7 +284,8 @@ def _model(given: Any, catalog: Catalog) -> Model:
     if isinstance(given, str):
         return catalog.get(given)
     raise DefinitionError(
-        f"A model is an id, an alias or an lk.Model; got {type(given).__name__} {quoted(given)}."
+        f"A model is an id, an alias, an lk.Model or lk.per_step(…); got {type(given).__name__}"
+        f" {quoted(given)}."
     )
 
 

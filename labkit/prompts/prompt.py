@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit import images
 from labkit.errors import DefinitionError
@@ -22,6 +22,9 @@ from labkit.prompts.names import name_faults, name_for, twin_faults
 from labkit.prompts.template import Template, text_faults
 from labkit.records import Message
 from labkit.visible import quoted, shown
+
+if TYPE_CHECKING:
+    from labkit.prompts.chain import Step
 
 MOST_MARKS = 4
 """Beginnings that Anthropic keeps of one request."""
@@ -105,13 +108,12 @@ class Prompt:
 
         Raises `DefinitionError` naming all that is wrong in it.
         """
-        from labkit.prompts.files import read
+        from labkit.prompts.files import load
 
-        given = read(path)
-        try:
-            return cls(**given)
-        except DefinitionError as error:
-            raise DefinitionError(f"{fault} (file {os.fspath(path)!r})" for fault in error.faults) from None
+        found = load(path)
+        if found.steps:
+            raise DefinitionError(f"The file {os.fspath(path)!r} is a chain: use lk.Chain.load.")
+        return found
 
     def render(self, fields: Mapping[str, Any]) -> list[Message]:
         """The messages for one sample's fields: the system part if it is not blank, then one user turn.
@@ -148,6 +150,16 @@ class Prompt:
         return self._user.constants | (self._system.constants if self._system else frozenset())
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """A chain's; a prompt has none."""
+        return ()
+
+    @property
+    def images(self) -> frozenset[str]:
+        """What it takes for images: the names of variables, "" for what it makes of them itself."""
+        return self._user.images | (self._system.images if self._system else frozenset())
+
+    @property
     def takes_row(self) -> bool:
         """Whether it uses the row as a whole."""
         return self._user.takes_row or (self._system is not None and self._system.takes_row)
@@ -155,6 +167,10 @@ class Prompt:
     def replace(self, **changes: Any) -> Prompt:
         """The same prompt with some fields changed."""
         return replace(self, **changes)
+
+    def within(self, blocks: Sequence[Block]) -> Prompt:
+        """The same prompt with `blocks` in front of its own."""
+        return self.replace(blocks=(*blocks, *self.blocks)) if blocks else self
 
     @property
     def is_plain(self) -> bool:
@@ -192,7 +208,11 @@ class Prompt:
         return f"Prompt({self.name + version!r}{needs})"
 
     def _repr_html_(self) -> str:
-        parts = [f"<strong>{escape(shown(repr(self)))}</strong>"]
+        return self.html(repr(self))
+
+    def html(self, head: str) -> str:
+        """Its texts as HTML, under `head`."""
+        parts = [f"<strong>{escape(shown(head))}</strong>"]
         if self.description:
             parts.append(f"<div>{escape(shown(self.description))}</div>")
         told = [(f"block {block.name}", block.text) for block in self.blocks]

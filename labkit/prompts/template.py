@@ -54,6 +54,8 @@ class Template:
         """Whether it uses the row as a whole, so that any column may be in it."""
         self.constants = frozenset(_constants(tree))
         """What it prints of itself in braces, as text: a column of that name is not meant."""
+        self.images = frozenset(_images(tree))
+        """What it takes for images: the names of variables, "" for what it makes of them itself."""
         optional = _guarded(tree)
         self.required = tuple(name for name in self.variables if name not in optional)
         self._printed = frozenset(_printed(tree)) - optional
@@ -239,6 +241,16 @@ def _constants(tree: nodes.Template) -> Iterable[str]:
             # Jinja has them in small letters too.
             if node.value is None or isinstance(node.value, bool):
                 yield str(node.value).lower()
+
+
+def _images(tree: nodes.Template) -> Iterator[str]:
+    outside = meta.find_undeclared_variables(tree)
+    for node in tree.find_all(nodes.Filter):
+        if node.name == "image":
+            name = _variable(node.node)
+            yield (
+                name if name is not None and (name in outside or isinstance(node.node, nodes.Filter)) else ""
+            )
 
 
 def _image_within(tree: nodes.Template) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 from labkit.arguments import check, text
 from labkit.errors import DefinitionError
 from labkit.paths import as_path
+from labkit.run import plan_cells
 from labkit.run.run_frames import RunFrames
 from labkit.store.filters import listed
 from labkit.summary.compact_frame import FIGURES
@@ -151,26 +152,18 @@ class Conclusions(RunFrames):
         return differences(self.generations(), score=score, by=by, rows=rows)
 
     def design(self) -> pd.DataFrame:
-        """The cells that were planned, as the lab has them: one row each, without answers.
+        """The cells that were planned, as the lab has them: one row for each request, without answers.
 
-        Columns: `prompt`, `prompt_version`, `model`, `sample_id`, `repeat`, `request_id`, `draw`, and
-        `prompt_hash`, by which the prompt's text is found in `lab.sql("from prompts")`.
+        Columns: `prompt`, `prompt_version`, `step` (of a chain, its name), `model`, `sample_id`, `repeat`,
+        `request_id`, `draw`, `prompt_hash`, by which the prompt's text is found in `lab.sql("from prompts")`,
+        `generation_id`, and of a later step `parent_id`, the cell of the step before it.
         """
-        from labkit.run.report_material import DESIGN
-
-        cells: pd.DataFrame = self._services.store.table(DESIGN, [self.run_id]).to_pandas()
-        return cells
+        return plan_cells.cells(self._services.store, self.run_id)
 
     def plan_id(self, design: pd.DataFrame | None = None) -> str:
         """The plan's id, computed from its cells as the lab has them; it equals the stored one."""
-        from labkit.design import plan_hash
-        from labkit.run.report_material import CELL
-
-        row = self._services.store.run_row(self.run_id)
-        if row is None:
-            raise DefinitionError(f"This lab has no run '{self.run_id}'.")
-        cells = (self.design() if design is None else design)[list(CELL)].astype(str)
-        return plan_hash(row["experiment"], row["workspace"], cells.itertuples(index=False, name=None))
+        store = self._services.store
+        return plan_cells.plan_id(store, self.run_id, self.design() if design is None else design)
 
     def prices(self) -> dict[str, dict[str, float]]:
         """USD per million tokens as listed when the run was made: model → `input`, `output`, `cache_read`…"""

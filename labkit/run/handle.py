@@ -25,7 +25,7 @@ from labkit.design import Design, Place
 from labkit.engine import event_loop
 from labkit.errors import DefinitionError, LabkitError
 from labkit.nearest import listed
-from labkit.run import unasked
+from labkit.run import panels, unasked
 from labkit.run.conclusions import Conclusions
 from labkit.run.extend import Extendable
 from labkit.run.lab_services import LabServices
@@ -121,6 +121,9 @@ class Run(Conclusions, Extendable, RunControl):
                 rates=_output_rates(design, services),
                 samples={sample.id: sample.fields for sample in design.dataset.samples},
                 prompts=[prompt.name for prompt in design.prompts],
+                lines=panels.lines(design, run_id),
+                contenders=panels.contenders(design, stored.missing) if design.has_chains else None,
+                answered=panels.answered(stored),
             )
             launch = Launch(
                 design,

@@ -11,10 +11,14 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from labkit import provenance
 from labkit.arguments import check, number, switch
@@ -28,6 +32,7 @@ from labkit.errors import StoreError
 from labkit.keys import Key
 from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
 from labkit.run import replaying, save_definitions, score_answers, unasked
+from labkit.run.chains import Asked, Chains
 from labkit.run.earlier import NO_LIMIT
 from labkit.run.lab_services import LabServices
 from labkit.run.launch_commands import LaunchCommands
@@ -72,7 +77,7 @@ class Settings:
         if budget_usd != math.inf and not allow_unpriced:
             check(unasked.unpriced(design, stored.unanswered(design), services))
         held_usd = None if budget_usd == math.inf else budget_usd
-        return replace(self, budget_usd=held_usd, allow_unpriced=allow_unpriced)
+        return changed(self, budget_usd=held_usd, allow_unpriced=allow_unpriced)
 
 
 class Ended(NamedTuple):
@@ -121,11 +126,14 @@ class Launch(LaunchCommands):
         cells = self._missing()
         self._begin(writer)
         try:
+            chains = self._chains(writer, cells)
             known = self._stored.answers
-            asked = cells if known is None else self._replay(writer, cells, known)
-            first, sharing = replaying.share(asked) if self.design.share else (asked, [])
-            stopped = self._ask(writer, first)
-            self._copy(writer, sharing)
+            asked = chains.ready(cells if known is None else self._replay(writer, chains, cells, known))
+            stopped = False
+            while asked:
+                first, sharing = replaying.share(asked) if self.design.share else (asked, [])
+                stopped |= self._ask(writer, chains, first)
+                asked = self._copy(writer, chains, sharing)
             writer.flush()
         except BaseException as error:
             self._tell(writer, "failed", error=f"{type(error).__name__}: {error}")
@@ -137,7 +145,7 @@ class Launch(LaunchCommands):
             notes = score_answers.mark(self.run_id, self.scorers, store, told=self._watcher.scored)
             # A process that ends has no time for the lab: who reads it later counts (see `unasked.last`).
             if (stopped or self.stopped) and not self.aborted:
-                left = unasked.reason(store, self.run_id, self.design, self._pricers(), first)
+                left = unasked.reason(store, self.run_id, self.design, self._pricers(), cells)
         except StoreError as hindered:
             # Every answer is safe in the journal; only what reads the tables has to wait.
             if self.scorers:
@@ -174,7 +182,7 @@ class Launch(LaunchCommands):
             writer,
             "resumed" if self.resumed else "started",
             prompts=[prompt.name for prompt in self.design.prompts],
-            models=[model.id for model in self.design.models],
+            models=list(self.design.contenders),
             budget_usd=NO_LIMIT if self.settings.budget_usd is None else self.settings.budget_usd,
             allow_unpriced=self.settings.allow_unpriced or None,
             scorers=[recipe.kept(scorer) for scorer in self.scorers],
@@ -214,26 +222,36 @@ class Launch(LaunchCommands):
         self._watcher.planned(total, {model: count - missing[model] for model, count in total.items()})
         return cells
 
+    def _chains(self, writer: Writer, cells: list[tuple[Place, Cell]]) -> Chains:
+        chains = Chains(self.design, cells, run_id=self.run_id, put=partial(self._put, writer))
+        chains.rows.update(self._stored.steps)
+        chains.sum_up(self._stored.summed)
+        return chains
+
     def _replay(
-        self, writer: Writer, cells: list[tuple[Place, Cell]], known: replaying.Answers
+        self, writer: Writer, chains: Chains, cells: list[tuple[Place, Cell]], known: replaying.Answers
     ) -> list[tuple[Place, Cell]]:
         """Write the answers the lab has; return the cells it has none for."""
         found, unfounded = replaying.answers(known)
         if unfounded:
             self._tell(writer, "unfounded", requests=unfounded)
+        chains.originals.update(known.chains)
         missing = []
         for place, cell in cells:
-            row = found.get((cell.request_id, cell.draw))
-            if row is None or self.design.endpoints[place.model] is None:
+            told = known.told(place)
+            row = found.get((told.request_id, told.draw))
+            # A step whose answers before it are others now is not what was looked up.
+            if row is None or self.design.endpoints[place.model] is None or chains.waits(place):
                 missing.append((place, cell))
             else:
-                self._put(writer, replaying.replay(row, cell))
+                replayed = replaying.replay(row, replace(cell, request_id=told.request_id, draw=told.draw))
+                self._put(writer, replayed)
+                chains.known(replayed)
         return missing
 
-    def _ask(self, writer: Writer, cells: list[tuple[Place, Cell]]) -> bool:
-        """Ask the cells, once all that tells of the run is on disk; whether some were stopped."""
-        if not cells:
-            return False
+    def _ask(self, writer: Writer, chains: Chains, cells: list[Asked]) -> bool:
+        """Ask the cells, once all that tells of the run is on disk, and what follows their answers; whether
+        some were stopped."""
         writer.flush()
         shuffled = list(cells)
         Random(self.settings.seed).shuffle(shuffled)  # noqa: S311 - an order, not a secret
@@ -249,24 +267,54 @@ class Launch(LaunchCommands):
             seed=self.settings.seed,
         )
         self.control(executor)
-        event_loop.run(executor.execute(self._jobs(writer, shuffled))).result()
+        pricers = self._pricers()
+
+        def jobs(asked: Sequence[Asked]) -> Iterator[Job]:
+            for one in asked:
+                job = unasked.job(self.design, one.place, one.cell, pricers, messages=one.messages)
+                writer.put(job.request)
+                yield job
+
+        def follow(row: Generation) -> Sequence[Job]:
+            return list(jobs(chains.heard(row)))
+
+        following = follow if self.design.has_chains else None
+        # On labkit's loop the watcher hears of steps, so there it is to hear of what follows from them.
+        chains.put = partial(self._put_at_once, writer)
+        try:
+            event_loop.run(executor.execute(jobs(shuffled), follow=following)).result()
+        finally:
+            chains.put = partial(self._put, writer)
         return executor.stopped > 0
 
-    def _jobs(self, writer: Writer, cells: Sequence[tuple[Place, Cell]]) -> Iterator[Job]:
-        pricers = self._pricers()
-        for place, cell in cells:
-            job = unasked.job(self.design, place, cell, pricers)
-            writer.put(job.request)
-            yield job
-
-    def _copy(self, writer: Writer, sharing: list[tuple[Place, Cell]]) -> None:
-        """Give cells that share a request the answer the first of them got."""
-        if not sharing:
-            return
-        writer.flush()
-        known = replaying.look_up(self._services.store, self.design, [place for place, _ in sharing])
-        for _, cell in self._replay(writer, sharing, known):
-            self._put(writer, replaying.unshared(cell))
+    def _copy(self, writer: Writer, chains: Chains, sharing: Sequence[Asked]) -> list[Asked]:
+        """Give cells that share a request the answer the first of them got, and what follows them the answers
+        that followed that; what of it is to be asked all the same."""
+        to_ask: list[Asked] = []
+        first = True
+        while sharing:
+            writer.flush()
+            places = [one.place for one in sharing]
+            known = replaying.look_up(self._services.store, self.design, places, done=chains.rows)
+            left = self._replay(writer, chains, [(one.place, one.cell) for one in sharing], known)
+            lacking = {cell.generation_id for _, cell in left}
+            for one in sharing:
+                if one.cell.generation_id in lacking and first:
+                    row = replaying.unshared(one.cell)
+                    self._put(writer, row)
+                    chains.heard(row)
+                elif one.cell.generation_id in lacking:
+                    to_ask.append(one)
+            copied = (one.place for one in sharing if one.cell.generation_id not in lacking)
+            sharing, first = chains.ready(pair for place in copied for pair in chains.after(place)), False
+        return to_ask
 
     def _put(self, writer: Writer, generation: Generation) -> None:
         writer.generation(generation, lambda: self._watcher.ended(generation))
+
+    def _put_at_once(self, writer: Writer, generation: Generation) -> None:
+        writer.put(generation)
+        try:
+            self._watcher.ended(generation)
+        except Exception:
+            log.exception("the watcher of run %s was not told of a chain; the run goes on", self.run_id)

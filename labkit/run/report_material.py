@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from labkit.verdict.ablation import Ablation
     from labkit.verdict.differences import Differences
 
-DESIGN = """
-    select g.prompt, g.prompt_version, g.model, g.sample_id, g.repeat, g.request_id, g.draw,
-        p.hash as prompt_hash
-    from generations g left join prompts p on p.name = g.prompt and p.version = g.prompt_version
-    where g.run_id = ? order by g.repeat, g.prompt, g.sample_id, g.model
-"""
-CELL = ("prompt", "prompt_hash", "model", "sample_id", "repeat", "request_id", "draw")
 PROMPTS = """
     select distinct p.name, p.version, p.hash, p.system, p.text
     from (select distinct prompt, prompt_version from generations where run_id = ?) g
@@ -36,7 +29,7 @@ MODELS = """
         list_sort(list(distinct g.response_model) filter (where g.response_model is not null))
             as response_models,
         list_sort(list(distinct g.price_id) filter (where g.price_id is not null)) as price_ids
-    from generations g left join requests r using (request_id)
+    from steps g left join requests r using (request_id)
     left join (select * from log.models where run_id = ?) m on m.model = g.model
     where g.run_id = ? group by g.model order by g.model
 """

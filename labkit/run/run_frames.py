@@ -40,7 +40,8 @@ GROWN = """
 """
 MAYBE_PAID = """
     select
-        generation_id, prompt, model, sample_id, "repeat", m.attempt, m.sent_at, m.reserved_usd, m.why
+        generation_id, prompt, step_name as step, model, sample_id, "repeat", m.attempt, m.sent_at,
+        m.reserved_usd, m.why
     from (
         select generation_id, attempt, sent_at, reserved_usd,
             'sent, and its process ended before it told how that went' as why
@@ -49,7 +50,7 @@ MAYBE_PAID = """
         select generation_id, attempt, sent_at, null, coalesce(error_message, error_type)
         from attempts where run_id = $run and maybe_paid
     ) as m
-    left join generations as g using (generation_id)
+    left join steps as g using (generation_id)
     order by m.sent_at
 """
 
@@ -61,8 +62,12 @@ class RunFrames:
     progress: Progress | None
     _services: LabServices
 
-    def generations(self, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """One row per cell: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`.
+    def generations(self, *, columns: Sequence[str] | None = None, steps: bool = False) -> pd.DataFrame:
+        """One row per answer: the columns of `lab.generations()`, plus `sample.<column>` and `score.<name>`.
+
+        The row of a chain has its last step's text, cost and clocks of all its steps together, and where one
+        failed its name as `failed_step`. `steps=True` gives one row per request: of a chain each step, with
+        its own clocks and cost, `step` from 1 up, `step_name`, and in `parent_id` the step before it.
 
         Rows stand as they were planned, by sample, repeat, prompt and model, whatever was answered first.
 
@@ -76,7 +81,7 @@ class RunFrames:
         """
         store = self._services.store
         with store.one_opening():
-            frame = store.generations(run=self.run_id, columns=columns)
+            frame = store.generations(run=self.run_id, columns=columns, steps=steps)
             (told,) = store.table(GROWN, [self.run_id]).to_pylist()
             grown = {name: int(told[name]) for name in ("rows", "others")}
             frame.attrs |= {"labels": store.labels(), "grown": grown, "resumed": int(told["resumed"])}
@@ -89,9 +94,9 @@ class RunFrames:
     def maybe_paid(self) -> pd.DataFrame:
         """What may have been paid for without giving an answer: one row per request, in the order of sending.
 
-        Columns: `generation_id`; `prompt`, `model`, `sample_id`, `repeat` of its cell (missing until the cell
-        has a row); `attempt`; `sent_at`; `reserved_usd`, what it may have cost at most where its process was
-        killed; `why`. While the run goes, what is in flight is in it too.
+        Columns: `generation_id`; `prompt`, `step`, `model`, `sample_id`, `repeat` of its cell (missing until
+        the cell has a row); `attempt`; `sent_at`; `reserved_usd`, what it may have cost at most where its
+        process was killed; `why`. While the run goes, what is in flight is in it too.
 
         >>> len(run.maybe_paid())           # doctest: +SKIP
         16
@@ -155,7 +160,7 @@ class RunFrames:
 
         if kind not in charts.__all__:
             raise DefinitionError(f"There is no chart {quoted(kind)}; there are {', '.join(charts.__all__)}.")
-        chosen = {} if kind in ("scores", "block_effects") else {"by": by}
+        chosen = {} if kind in ("scores", "block_effects", "step_costs") else {"by": by}
         figure: go.Figure = getattr(charts, kind)(self, **chosen)
         return figure
 

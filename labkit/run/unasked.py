@@ -1,4 +1,5 @@
-"""What a run left unasked: how many cells, why, and what asking them would cost.
+"""What a run is to ask as jobs, each with the most it can cost; and what it left unasked: how many cells,
+why, and what asking them would cost.
 
 Reads the run's own rows. It asks nothing, and does not know how a run is driven.
 """
@@ -13,20 +14,21 @@ from labkit.catalog.prices import Pricer
 from labkit.design import Design, Place
 from labkit.dollars import at_most, usd
 from labkit.engine.job import Job, bound_usd, output_bound_tokens, worst_usd
-from labkit.records import Cell
+from labkit.records import Cell, Message
 from labkit.run.lab_services import LabServices
 
 _WHY = """
-    select error_message as why from generations
-    where run_id = ? and status = 'stopped' group by error_message order by count(*) desc limit 1
+    select error_message as why from steps
+    where run_id = ? and status = 'stopped' and error_type is distinct from 'StepFailed'
+    group by error_message order by count(*) desc limit 1
 """
 _NOT_ASKED = "not asked"
 _STOPPED = """
-    select generation_id, coalesce(error_type = 'BudgetExhausted', false) as lacks_money from generations
-    where run_id = ? and status = 'stopped'
+    select generation_id, coalesce(error_type = 'BudgetExhausted', false) as lacks_money from steps
+    where run_id = ? and status = 'stopped' and error_type is distinct from 'StepFailed'
 """
 _SO_FAR = """
-    select model, avg(cost_usd) as mean_usd from generations
+    select model, avg(cost_usd) as mean_usd from steps
     where run_id = ? and status = 'done' and replayed_from is null group by model
 """
 _SAID = """
@@ -35,15 +37,46 @@ _SAID = """
 """
 
 
-def job(design: Design, place: Place, cell: Cell, pricers: Sequence[Pricer]) -> Job:
-    """What the engine is given for one cell of a design; `pricers` are those of its models, in order."""
-    request = design.request(place)
+def job(
+    design: Design,
+    place: Place,
+    cell: Cell,
+    pricers: Sequence[Pricer],
+    *,
+    messages: Sequence[Message] | None = None,
+) -> Job:
+    """What the engine is given for one cell of a design; `pricers` are those of its models, in order, and
+    `messages` what a later step of a chain sends, where that is known already."""
+    known = messages is not None or place.before is None
+    request = design.request(place, messages if known else ())
+    bound = tokens.bound(request.messages, params=request.params) if known else _input_bound(design, place)
     return Job(
         cell=cell,
         request=request,
         pricer=pricers[place.model],
-        input_bound_tokens=tokens.bound(request.messages, params=request.params),
+        input_bound_tokens=bound,
+        later_usd=tuple(_later_usd(design, one, pricers) for one in design.later(place)),
     )
+
+
+def _later_usd(design: Design, place: Place, pricers: Sequence[Pricer]) -> float:
+    """The most that a later step is taken to cost, before it is known what it sends; 0 where nobody knows."""
+    request, model = design.request(place, ()), design.models[place.model]
+    return bound_usd(request, model, pricers[place.model], _input_bound(design, place)) or 0.0
+
+
+def _input_bound(design: Design, place: Place) -> int:
+    """The most input tokens that a cell is taken to have. Of a later step: what is known of its text, and for
+    each time it puts in an answer the longest that may be, by bytes as all bounds are. Once the answer is
+    there, the bound goes by what it says."""
+    total = tokens.bound(design.outline(place), params=design.params[place.model])
+    for m, times in design.inserted(place).items():
+        longest = output_bound_tokens(design.request(place._replace(model=m), ()), design.models[m]) or 0
+        total += longest * tokens.BYTES_PER_TOKEN * times
+    if place.before is not None:
+        step = design.prompts[place.prompt].steps[len(place.line) - 1]
+        total += tokens.BOUND_IMAGE_TOKENS * len(step.prompt.images)
+    return total
 
 
 def unpriced(design: Design, to_ask: Sequence[Place], services: LabServices) -> list[str]:
@@ -51,9 +84,9 @@ def unpriced(design: Design, to_ask: Sequence[Place], services: LabServices) -> 
     nobody knows what."""
     faults = []
     for m, place in sorted({place.model: place for place in to_ask}.items()):
-        model, request = design.models[m], design.request(place)
+        model, request = design.models[m], design.request(place, ())
         pricer = services.pricer(model, design.params[m])
-        if bound_usd(request, model, pricer, tokens.bound(request.messages, params=request.params)) is None:
+        if bound_usd(request, model, pricer, _input_bound(design, place)) is None:
             if pricer.price_id.startswith("unknown"):
                 lacks, gives = "its price", "Give prices="
             elif output_bound_tokens(request, model) is None:

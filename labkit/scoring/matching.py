@@ -29,7 +29,12 @@ class NothingToCompare(Exception):
 
 @built_in
 def exact(
-    target: str = "target", *, ignore_case: bool = False, strip: bool = True, name: str = "exact"
+    target: str = "target",
+    *,
+    ignore_case: bool = False,
+    strip: bool = True,
+    name: str = "exact",
+    step: str | None = None,
 ) -> Scorer:
     """1 where the answer equals the sample's column `target`, else 0.
 
@@ -44,12 +49,17 @@ def exact(
         answer = _shaped(answer_text(generation), ignore_case, strip)
         return answer in {_shaped(text, ignore_case, strip) for text in target_texts(sample, target)}
 
-    return Scorer(name, explained(compare), (target,), low=0, high=1, step=1)
+    return Scorer(name, explained(compare), (target,), low=0, high=1, step=1, of_step=step)
 
 
 @built_in
 def contains(
-    target: str = "target", *, parts: bool = False, ignore_case: bool = True, name: str | None = None
+    target: str = "target",
+    *,
+    parts: bool = False,
+    ignore_case: bool = True,
+    name: str | None = None,
+    step: str | None = None,
 ) -> Scorer:
     """1 where the column `target` (or any entry of its list) occurs in the answer as whole words, else 0.
 
@@ -71,12 +81,17 @@ def contains(
             raise NothingToCompare(f"sample {sample.id} has an empty {target!r}, which every text contains")
         return any(text in answer if parts else occurs(text, answer) for text in wanted)
 
-    return Scorer(called, explained(compare), (target,), low=0, high=1, step=1)
+    return Scorer(called, explained(compare), (target,), low=0, high=1, step=1, of_step=step)
 
 
 @built_in
 def regex(
-    pattern: str, *, target: str | None = None, ignore_case: bool = False, name: str = "regex"
+    pattern: str,
+    *,
+    target: str | None = None,
+    ignore_case: bool = False,
+    name: str = "regex",
+    step: str | None = None,
 ) -> Scorer:
     """1 where `pattern` is found in the answer, else 0.
 
@@ -120,7 +135,7 @@ def regex(
         return text in {_shaped(one, ignore_case, True) for one in wanted}
 
     columns = () if target is None else (target,)
-    return Scorer(name, explained(compare), columns, low=0, high=1, step=1)
+    return Scorer(name, explained(compare), columns, low=0, high=1, step=1, of_step=step)
 
 
 def answer_text(generation: Generation) -> str:

@@ -99,6 +99,7 @@ def numeric(
     pick: Pick = "only",
     unreadable: float | None = None,
     name: str = "numeric",
+    step: str | None = None,
 ) -> Scorer:
     """1 where the answer's number lies within `tolerance` + `relative` × |target| of the target, else 0.
 
@@ -150,7 +151,7 @@ def numeric(
             for other in ([reading.number] if found.is_percent else _meanings(reading))
         )
 
-    return zero_or_one(name, explained(compare), (target,), unreadable)
+    return zero_or_one(name, explained(compare), (target,), unreadable, step)
 
 
 def the_number(text: str, *, pick: Pick = "only") -> Decimal:

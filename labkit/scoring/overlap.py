@@ -37,7 +37,9 @@ def words(text: str, *, articles: bool = True) -> list[str]:
 
 
 @built_in
-def normalised(target: str = "target", *, articles: bool = False, name: str = "normalised") -> Scorer:
+def normalised(
+    target: str = "target", *, articles: bool = False, name: str = "normalised", step: str | None = None
+) -> Scorer:
     """1 where answer and target have the same words in the same order, else 0.
 
     Case, punctuation, spacing and English articles (unless `articles`) do not count.
@@ -45,21 +47,25 @@ def normalised(target: str = "target", *, articles: bool = False, name: str = "n
     >>> normalised("label").columns
     ('label',)
     """
-    return _compared(name, target, articles, lambda one, two: float(one == two))
+    return _compared(name, target, articles, lambda one, two: float(one == two), step)
 
 
 @built_in
-def token_f1(target: str = "target", *, articles: bool = False, name: str = "token_f1") -> Scorer:
+def token_f1(
+    target: str = "target", *, articles: bool = False, name: str = "token_f1", step: str | None = None
+) -> Scorer:
     """The F1 of shared words (SQuAD's; Rajpurkar et al. 2016), from 0 to 1; the best of several targets.
 
     >>> token_f1()
     Scorer('token_f1')
     """
-    return _compared(name, target, articles, f1)
+    return _compared(name, target, articles, f1, step)
 
 
 @built_in
-def rouge_l(target: str = "target", *, articles: bool = True, name: str = "rouge_l") -> Scorer:
+def rouge_l(
+    target: str = "target", *, articles: bool = True, name: str = "rouge_l", step: str | None = None
+) -> Scorer:
     """ROUGE-L's F measure (Lin 2004), from 0 to 1: the longest common subsequence of words, no stemming.
 
     >>> rouge_l()
@@ -69,7 +75,7 @@ def rouge_l(target: str = "target", *, articles: bool = True, name: str = "rouge
     def measure(one: list[str], two: list[str]) -> float:
         return _harmonic(longest_common(one, two), len(one), len(two))
 
-    return _compared(name, target, articles, measure)
+    return _compared(name, target, articles, measure, step)
 
 
 def f1(one: list[str], two: list[str]) -> float:
@@ -103,7 +109,11 @@ def _harmonic(shared: int, one: int, two: int) -> float:
 
 
 def _compared(
-    name: str, target: str, articles: bool, measure: Callable[[list[str], list[str]], float]
+    name: str,
+    target: str,
+    articles: bool,
+    measure: Callable[[list[str], list[str]], float],
+    step: str | None,
 ) -> Scorer:
     def compare(generation: Generation, sample: Sample) -> Value:
         answer = answer_text(generation)
@@ -117,4 +127,4 @@ def _compared(
         said = words(answer, articles=articles)
         return max(measure(said, one) for one in wanted)
 
-    return Scorer(name, explained(compare), (target,), low=0, high=1)
+    return Scorer(name, explained(compare), (target,), low=0, high=1, of_step=step)

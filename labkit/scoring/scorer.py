@@ -43,6 +43,8 @@ class Scorer:
     `high` and `step` declare its values: ratings from 1 to 5 have `low=1, high=5, step=1`. Then a value that
     does not fit is an error of that score, and what is said of the scores uses the bounds: intervals that
     hold where hardly any scatter is seen, the worst case of missing answers, studies that may be watched.
+    `of_step` names a step of a chain: then the function is given what that step answered instead of the last
+    one, and the score is called `facts.exact`, after both.
     A function that says `-> bool` declares `low=0, high=1, step=1` by that. Raises DefinitionError for what
     is no function of two arguments, and for columns and bounds that are none.
 
@@ -58,6 +60,7 @@ class Scorer:
     low: float | None = field(default=None, kw_only=True)
     high: float | None = field(default=None, kw_only=True)
     step: float | None = field(default=None, kw_only=True)
+    of_step: str | None = field(default=None, kw_only=True)
     recipe: Mapping[str, Any] | None = field(default=None, kw_only=True, compare=False)
     """How a built-in one was made: see `labkit.scoring.recipe`."""
 
@@ -72,12 +75,15 @@ class Scorer:
         check(
             function_faults(what, self.fn),
             *(text(f"a column of {what}", column) for column in columns),
+            text(f"of_step of {what}", self.of_step, or_none=True),
             *(
                 number(name, value, or_none=True)
                 for name, value in zip(("low", "high", "step"), given, strict=True)
             ),
         )
         object.__setattr__(self, "columns", columns)
+        if self.of_step and not self.name.startswith(f"{self.of_step}."):
+            object.__setattr__(self, "name", f"{self.of_step}.{self.name}")
         if faults := self.scale.faults():
             raise DefinitionError([f"{what}: {fault}" for fault in faults])
 
@@ -99,7 +105,9 @@ def _true_or_false(fn: object) -> bool:
     return gives in (bool, bool | None) or gives in ("bool", "bool | None", "None | bool", "Optional[bool]")
 
 
-def zero_or_one(name: str, fn: Function, columns: tuple[str, ...], unreadable: float | None) -> Scorer:
+def zero_or_one(
+    name: str, fn: Function, columns: tuple[str, ...], unreadable: float | None, of_step: str | None = None
+) -> Scorer:
     """A scorer of 0 and 1 that gives `unreadable` for what it cannot read.
 
     >>> zero_or_one("label", lambda generation, sample: 1, (), -1).scale
@@ -107,7 +115,7 @@ def zero_or_one(name: str, fn: Function, columns: tuple[str, ...], unreadable: f
     """
     other = 0.0 if unreadable is None else unreadable
     step = 1 if float(other).is_integer() else None
-    return Scorer(name, fn, columns, low=min(0.0, other), high=max(1.0, other), step=step)
+    return Scorer(name, fn, columns, low=min(0.0, other), high=max(1.0, other), step=step, of_step=of_step)
 
 
 def scorers(given: Iterable[Scorer | Function] | Scorer | Function) -> tuple[Scorer, ...]:

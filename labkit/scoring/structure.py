@@ -7,30 +7,24 @@ with Python's `re`, so write none that can run away on long texts.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from labkit.errors import DefinitionError
+from labkit.read import NoJson, read_json
 from labkit.records import Generation, Sample
 from labkit.scoring.matching import answer_text, explained, target_value
 from labkit.scoring.recipe import built_in
 from labkit.scoring.scorer import Scorer, Value, zero_or_one
 
-MAX_CHARACTERS = 1_000_000
 STRUCTURE = "structure"
 
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,15})\.[0-9]{1,15}")
-_FENCE = re.compile(r"\s*```[a-zA-Z]{0,12}[ \t]*\n(?P<inside>.*?)\n?```\s*", re.DOTALL)
-
-
-class NoJson(ValueError):
-    """Why a text is not one JSON document."""
 
 
 @built_in
-def json_schema(schema: Mapping[str, Any], *, name: str = "json_schema") -> Scorer:
+def json_schema(schema: Mapping[str, Any], *, name: str = "json_schema", step: str | None = None) -> Scorer:
     """1 where the answer is JSON that fits `schema` (JSON Schema, 2020-12 unless it says otherwise), else 0.
 
     The explanation says where it first does not fit. Raises DefinitionError where the schema is none
@@ -40,9 +34,8 @@ def json_schema(schema: Mapping[str, Any], *, name: str = "json_schema") -> Scor
     Scorer('json_schema')
     """
     validator = _validator(schema, f"scorer {name!r}")
-    return Scorer(
-        name, explained(lambda generation, sample: _fits(validator, generation)), low=0, high=1, step=1
-    )
+    fits = explained(lambda generation, sample: _fits(validator, generation))
+    return Scorer(name, fits, low=0, high=1, step=1, of_step=step)
 
 
 def as_asked(schemas: Mapping[str, Mapping[str, Any]]) -> Scorer:
@@ -106,6 +99,7 @@ def json_field(
     ignore_case: bool = False,
     unreadable: float | None = 0.0,
     name: str | None = None,
+    step: str | None = None,
 ) -> Scorer:
     """1 where the field at `path` of a JSON answer equals the sample's column `target`, else 0.
 
@@ -127,37 +121,7 @@ def json_field(
             return {"value": unreadable, "explanation": str(why)}
         return float(found == wanted or (isinstance(wanted, list) and found in wanted))
 
-    return zero_or_one(name or path, explained(compare), (column,), unreadable)
-
-
-def read_json(text: str) -> Any:
-    """The one JSON document in `text`, which may stand in one code fence. Raises NoJson.
-
-    >>> read_json('```json\\n{"a": 1}\\n```')
-    {'a': 1}
-    """
-    if len(text) > MAX_CHARACTERS:
-        raise NoJson(f"the answer has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read")
-    fenced = _FENCE.fullmatch(text)
-    try:
-        return json.loads(
-            fenced["inside"] if fenced else text, parse_constant=_refused, object_pairs_hook=_once
-        )
-    except RecursionError:
-        raise NoJson("not read as JSON: nested too deeply") from None
-    except ValueError as error:
-        raise NoJson(f"no JSON: {error}") from None
-
-
-def _refused(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON value")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key is given twice")
-    return found
+    return zero_or_one(name or path, explained(compare), (column,), unreadable, step)
 
 
 def _at(document: Any, path: str) -> Any:

@@ -30,7 +30,12 @@ _REFUSALS = re.compile(
 
 
 @built_in
-def length(unit: Literal["words", "characters", "lines"] = "words", *, name: str | None = None) -> Scorer:
+def length(
+    unit: Literal["words", "characters", "lines"] = "words",
+    *,
+    name: str | None = None,
+    step: str | None = None,
+) -> Scorer:
     """How many words (runs without blanks), characters or lines the answer has. Raises DefinitionError.
 
     >>> length("characters").name
@@ -47,11 +52,11 @@ def length(unit: Literal["words", "characters", "lines"] = "words", *, name: str
     def count(generation: Generation, sample: Sample) -> Value:
         return float(counts[unit](answer_text(generation)))
 
-    return Scorer(name or f"length_{unit}", explained(count))
+    return Scorer(name or f"length_{unit}", explained(count), of_step=step)
 
 
 @built_in
-def refusal(*, name: str = "refusal") -> Scorer:
+def refusal(*, name: str = "refusal", step: str | None = None) -> Scorer:
     """1 where the answer is a refusal, else 0.
 
     The provider's word decides where it gives one (stop reason `refusal` or `content_filter`); else
@@ -68,4 +73,4 @@ def refusal(*, name: str = "refusal") -> Scorer:
         found = _REFUSALS.search(answer_text(generation)[:OPENING_CHARACTERS].replace("’", "'"))
         return {"value": 1, "explanation": f"it says {found.group()!r}"} if found else 0.0
 
-    return Scorer(name, explained(decide), low=0, high=1, step=1)
+    return Scorer(name, explained(decide), low=0, high=1, step=1, of_step=step)

@@ -26,6 +26,9 @@ class PromptRecord(Record, frozen=True, kw_only=True):
     description: str | None
     created_at: datetime
     user: str | None = None
+    steps: list[dict[str, Any]] | None = None
+    """Of a chain, in order: `name`, `text`, `system`, `blocks`, `defaults` of each, and `read`, how its
+    answer is read. `text` above then has all of them, for people."""
 
 
 class BlockRecord(Record, frozen=True, kw_only=True):

@@ -43,12 +43,14 @@ class Frames(ABC):
         until: Any = None,
         limit: int | None = None,
         columns: Sequence[str] | None = None,
+        steps: bool = False,
     ) -> pd.DataFrame:
-        """One row per generation, the columns of `labkit.records.Generation` in their order, then
-        `sample.<column>` for the dataset's own columns, then, where some are replays, `first.generation_id`
-        and `first.latency_s`, `first.ttft_s`, `first.in_flight`, the clocks of each row's first asking,
-        wherever that was (its own where it is no replay), then `score.<scorer>` (float64, NaN: not scored),
-        those of one `run`'s plan first and in its order, else as they scored first.
+        """One row per answer of a prompt or a whole chain (`steps`: per request, so one per step), the
+        columns of `labkit.records.Generation` in their order, then `sample.<column>` for the dataset's own
+        columns, then, where some are replays, `first.generation_id` and `first.latency_s`, `first.ttft_s`,
+        `first.in_flight`, the clocks of each row's first asking, wherever that was (its own where it is no
+        replay), then `score.<scorer>` (float64, NaN: not scored), those of one `run`'s plan first and in its
+        order, else as they scored first.
 
         Filters take a text or several. `since` (from) and `until` (before) are compared with
         `started_at`, or with when the row was written if it was never asked; a plain date as `until` means
@@ -77,6 +79,7 @@ class Frames(ABC):
             until=until,
             limit=limit,
             columns=columns,
+            steps=steps,
         )
 
     def runs(

@@ -24,7 +24,7 @@ _KNOWN = """
 select {columns} from log.generations where rowid in (
     select max_by(g.rowid, epoch_us(g.written_at))
     from log.generations as g semi join labkit_keys using (request_id, draw)
-    where g.status = 'done' and g.replayed_from is null
+    where g.status = 'done' and g.replayed_from is null and g.steps is null
         and ($workspaces is null or list_contains($workspaces, g.workspace))
     group by g.request_id, g.draw
 )
@@ -66,7 +66,8 @@ with
     )
 select
     coalesce((
-        select sum(cost_usd) from log.generations where run_id = $run and replayed_from is null
+        select sum(cost_usd) from log.generations
+        where run_id = $run and replayed_from is null and steps is null
     ), 0)
     + coalesce((
         select sum(reserved_usd)
@@ -122,7 +123,9 @@ def requests_of(connection: duckdb.DuckDBPyConnection, keys: pa.Table) -> list[s
 def settled(connection: duckdb.DuckDBPyConnection, run_id: str) -> frozenset[str]:
     """The run's generations that are done."""
     rows = connection.execute(
-        "select distinct generation_id from log.generations where run_id = ? and status = 'done'", [run_id]
+        "select distinct generation_id from log.generations "
+        "where run_id = ? and status = 'done' and steps is null",
+        [run_id],
     ).fetchall()
     return frozenset(generation_id for (generation_id,) in rows)
 

@@ -29,7 +29,7 @@ _SAMPLES = """
 select sample_id from log.samples where dataset in (select dataset from log.runs where run_id = ?)
 group by sample_id order by min("position"), sample_id
 """
-COLUMNS = ("prompt", "prompt_version", "sample_id", "repeat", "model")
+COLUMNS = ("prompt", "prompt_version", "sample_id", "repeat", "step", "model")
 """What `places` reads of the rows themselves."""
 
 
@@ -48,12 +48,12 @@ def places(
     prompts: Sequence[str],
     models: Sequence[str],
 ) -> NDArray[np.intp]:
-    """The places of the rows of `table` (with `COLUMNS`), by sample, repeat, prompt and model."""
+    """The places of the rows of `table` (with `COLUMNS`), by sample, repeat, prompt, step and model."""
     import numpy as np
 
     samples = connection.execute(_SAMPLES, [run_id]).to_arrow_table()["sample_id"].combine_chunks()
     known = {"sample_id": samples, "prompt": prompts, "model": models}
-    keys = ("sample_id", "repeat", "prompt", "prompt_version", "model")
+    keys = ("sample_id", "repeat", "prompt", "prompt_version", "step", "model")
     found: NDArray[np.intp] = np.lexsort([_ranks(table[key], known.get(key, ())) for key in reversed(keys)])
     return found
 

@@ -6,12 +6,13 @@ each number once. It does not know runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from labkit.read import kept_as, name_of
 from labkit.records import Sample
 from labkit.store.definition_records import BlockRecord, PromptRecord, SampleRecord
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from labkit.datasets import Dataset
-    from labkit.prompts import Prompt
+    from labkit.prompts import Block, Prompt, Step
     from labkit.store.access import Access
     from labkit.store.writer import Writer
 
@@ -75,44 +76,80 @@ def _numbered(
                 hash=prompt.hash,
                 system=prompt.system,
                 text=prompt.text,
-                blocks=[
-                    {"name": block.name, "hash": block.hash} | ({"cache": True} if block.cache else {})
-                    for block in prompt.blocks
-                ],
+                blocks=_listed(prompt.blocks),
                 defaults=dict(prompt.defaults),
                 description=prompt.description,
                 created_at=now,
                 user=user,
+                steps=[_step(step) for step in prompt.steps] or None,
             )
         )
     return made
 
 
+def _listed(blocks: Sequence[Block]) -> list[dict[str, Any]]:
+    return [
+        {"name": block.name, "hash": block.hash} | ({"cache": True} if block.cache else {})
+        for block in blocks
+    ]
+
+
+def _step(step: Step) -> dict[str, Any]:
+    prompt = step.prompt
+    return {
+        "name": step.name,
+        "text": prompt.text,
+        "system": prompt.system,
+        "blocks": _listed(prompt.blocks),
+        "defaults": dict(prompt.defaults),
+        "read": None if step.read is None else name_of(step.read),
+    }
+
+
 def saved(connection: duckdb.DuckDBPyConnection, name: str | None = None) -> list[Prompt]:
-    """The prompts in the lab, or the versions of one, oldest first."""
-    from labkit.prompts import Block, Prompt
+    """The prompts and chains in the lab, or the versions of one, oldest first."""
+    from labkit.prompts import Block, Chain, Prompt, Step
 
     texts = dict(connection.execute("select hash, text from blocks").fetchall())
     rows = connection.execute(
-        'select "name", version, text, system, blocks, defaults, description from prompts '
+        'select "name", version, text, system, blocks, defaults, description, steps from prompts '
         'where $name is null or "name" = $name order by created_at, version',
         {"name": name},
     ).fetchall()
-    return [
-        Prompt(
-            name,
-            text,
-            system=system,
-            blocks=[
-                Block(block["name"], texts[block["hash"]], cache=block.get("cache", False))
-                for block in msgspec.json.decode(blocks)
-            ],
-            defaults=msgspec.json.decode(defaults),
-            description=description,
-            version=version,
-        )
-        for name, version, text, system, blocks, defaults, description in rows
-    ]
+
+    def blocks_of(listed: Sequence[Mapping[str, Any]]) -> list[Block]:
+        return [
+            Block(block["name"], texts[block["hash"]], cache=block.get("cache", False)) for block in listed
+        ]
+
+    found: list[Prompt] = []
+    for name, version, text, system, blocks, defaults, description, steps in rows:
+        if (listed := msgspec.json.decode(steps or "null")) is not None:
+            made = [
+                Step(
+                    step["name"],
+                    step["text"],
+                    system=step["system"],
+                    blocks=blocks_of(step["blocks"]),
+                    defaults=step["defaults"],
+                    read=None if step["read"] is None else kept_as(step["read"]),
+                )
+                for step in listed
+            ]
+            found.append(Chain(name, *made, description=description, version=version))
+        else:
+            found.append(
+                Prompt(
+                    name,
+                    text,
+                    system=system,
+                    blocks=blocks_of(msgspec.json.decode(blocks)),
+                    defaults=msgspec.json.decode(defaults),
+                    description=description,
+                    version=version,
+                )
+            )
+    return found
 
 
 def sample_records(dataset: Dataset) -> list[SampleRecord]:

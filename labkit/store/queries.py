@@ -67,8 +67,9 @@ def generations(
     until: Any = None,
     limit: int | None = None,
     columns: Sequence[str] | None = None,
+    steps: bool = False,
 ) -> pd.DataFrame:
-    """One row per generation: see `Store.generations`."""
+    """One row per generation, or per step: see `Store.generations`."""
     known = (*GENERATION_COLUMNS, *DERIVED)
     wanted = filters.columns(columns, known=known, prefixes=PREFIXES)
     # These never change within a generation, so they may cut the rows before the latest is looked for.
@@ -84,7 +85,7 @@ def generations(
     }
     # Of a million rows the identities alone take longer to read than all numbers.
     identities = ["run_id", "sample_id"] if "sample." in joined else []
-    before = " and ".join(fixed) or "true"
+    before = " and ".join([*fixed, "steps is null" if steps else "coalesce(step, 0) = 0"])
     one_run = isinstance(run, str) and bool(filters.texts({"run_id": run})["run_id"])
     in_plan = one_run and most is None
     latest = f"select max_by(rowid, {_RANK}) from log.generations where {before} group by generation_id"  # noqa: S608

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labkit.store.filters import matching
+from labkit.summary.contender_table import OTHERS
 from labkit.summary.cut_answers import of_frame
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 READ = (
     "prompt", "model", "provider", "sample_id", "repeat", "status", "latency_s", "ttft_s", "input_tokens",
     "output_tokens", "cost_usd", "maybe_paid", "attempts", "replayed_from", "started_at", "in_flight",
-    "first.*",
+    "steps", "first.*",
 )  # fmt: skip
 
 WHOLE = ("stop_reason", "empty")
@@ -39,7 +40,7 @@ def compact(frame: pd.DataFrame, *also: str | None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    wanted = matching([name for name in (*READ, *WHOLE, *also) if name is not None], frame.columns)
+    wanted = matching([name for name in (*READ, *WHOLE, OTHERS, *also) if name is not None], frame.columns)
     cut = frame[[name for name in wanted if name in frame.columns]].reset_index(drop=True)
     changed: dict[str, Any] = {}
     for name in ("prompt", "model", "provider", "status"):

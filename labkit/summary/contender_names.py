@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from labkit.contender import joined, steps_of
 from labkit.summary.contender_table import BETWEEN
 from labkit.visible import visible
 
@@ -21,7 +22,7 @@ def whole_labels(ids: Sequence[str], labels: Mapping[str, str]) -> dict[str, str
     >>> whole_labels(["a", "b", "c"], {"a": "Gemma (base)", "b": "GPT", "c": "GPT"})
     {'a': 'Gemma (base)', 'b': 'b', 'c': 'c'}
     """
-    return _told_apart([{name: labels.get(name) or name for name in ids}, {name: name for name in ids}])
+    return _told_apart([{name: _called(name, labels) for name in ids}, {name: name for name in ids}])
 
 
 def short_labels(ids: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
@@ -36,11 +37,20 @@ def short_labels(ids: Sequence[str], labels: Mapping[str, str]) -> dict[str, str
     >>> short_labels(["a", "b"], {"a": "GPT", "b": "GPT"})
     {'a': 'a', 'b': 'b'}
     """
-    whole = {name: labels.get(name) or name for name in ids}
-    short = {
-        name: _ASIDE.sub("", label) or label if name in labels else label for name, label in whole.items()
-    }
+    whole = {name: _called(name, labels) for name in ids}
+    brief = {name: _ASIDE.sub("", label) or label for name, label in labels.items()}
+    short = {name: _called(name, brief) for name in ids}
     return _told_apart([short, whole, {name: name for name in ids}])
+
+
+def _called(name: str, labels: Mapping[str, str]) -> str:
+    """A contender by its label, or by those of the models that answer its steps, which are several and
+    brief."""
+    if name in labels or not (steps := steps_of(name)):
+        return labels.get(name) or name
+    brief = {model: _ASIDE.sub("", labels.get(model) or "") or model for model in steps.values()}
+    alike = len(set(brief.values())) < len(brief)
+    return joined((step, model if alike else brief[model]) for step, model in steps.items())
 
 
 def _told_apart(candidates: Sequence[Mapping[str, str]]) -> dict[str, str]:

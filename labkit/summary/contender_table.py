@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FACTORS = ("prompt", "model")
+OTHERS = "other step"
+"""The column of who answered the other steps, where chains are compared by the model of one."""
+OVER = (*FACTORS, OTHERS)
+"""What is held equal where it is not compared."""
 BETWEEN = " · "
 """Stands between the prompt and the model in a contender's name."""
 
@@ -194,7 +198,7 @@ def _cells(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], tuple[str, ...]]:
     sample = codes(frame["sample_id"])
     cell, over = sample, []
-    for name in FACTORS:
+    for name in OVER:
         if name in keys or name not in frame.columns:
             continue
         code, levels = _factorized(frame[name])

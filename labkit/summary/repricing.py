@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 GRAINS = (
     "run_id", "experiment", "workspace", "prompt", "prompt_version", "model", "provider", "sample_id",
-    "repeat", "generation_id", "user",
+    "repeat", "generation_id", "user", "step_name",
 )  # fmt: skip
 """What costs can be added up by."""
 
@@ -55,7 +55,7 @@ PAID = f"""
             ]) as asked
             from log.requests group by request_id
         ) as r using (request_id)
-        where g.replayed_from is null
+        where g.replayed_from is null and g.steps is null
             and (
                 coalesce(g.cost_usd, g.input_tokens, g.output_tokens) is not null or g.status = 'done'
                 or (g.status = 'partial' and g.attempts > 0) or g.maybe_paid > 0

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from labkit.summary import cut_answers, unscored
+from labkit.summary.contender_names import whole_labels
 from labkit.summary.cut_answers import KINDS
 from labkit.visible import visible
 
@@ -101,10 +101,9 @@ def _cells(
     keys = [str(name) for name in summary.columns[: summary.columns.get_loc("n")]]
     columns: dict[str, list[str]] = {}
     for key in keys:
-        # Where labels are alike the ids tell models apart.
-        told = Counter((labels or {}).get(one, one) for one in {row[key] for row in rows})
-        names = {one: label for one, label in (labels or {}).items() if key == "model" and told[label] == 1}
-        columns[visible(key, limit=40)] = [visible(names.get(row[key], row[key]), limit=48) for row in rows]
+        told = [row[key] for row in rows]
+        names = whole_labels(list(dict.fromkeys(told)), labels or {}) if key == "model" else {}
+        columns[visible(key, limit=40)] = _told_apart([names.get(one, one) for one in told])
     columns["n"] = [f"{row['n']:,}" for row in rows]
     for name in ("failed", "partial", "stopped", *KINDS, "replayed", "maybe_paid"):
         # Failures are always told; the rarer counts where there are any.
@@ -128,6 +127,13 @@ def _cells(
     columns[f"tokens\nper s{_mark(summary)}"] = [three_digits(row["tokens_per_s"]) for row in rows]
     lines = [list(line) for line in zip(*columns.values(), strict=True)]
     return list(columns), lines, {visible(key, limit=40) for key in keys}
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Names as they stand in cells: cut where they are long, but where that makes two look the same."""
+    cut = [visible(name, limit=48) for name in names]
+    alike = len(set(cut)) < len(set(names))
+    return [visible(name, limit=400) for name in names] if alike else cut
 
 
 def _mark(summary: pd.DataFrame) -> str:

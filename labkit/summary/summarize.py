@@ -11,9 +11,9 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import DefinitionError
-from labkit.store.filters import listed
 from labkit.summary.cut_answers import KINDS, of_frame
 from labkit.summary.first_asking import FirstAskings, first_askings
+from labkit.summary.of_step import of_step
 from labkit.summary.score_columns import score_columns
 from labkit.summary.scores import Bounds, codes, floats, score_names
 from labkit.visible import quoted
@@ -100,7 +100,7 @@ def summarize(
 
     from labkit.summary.summary_frame import as_summary
 
-    keys = listed(by)
+    frame, keys = of_step(frame, by)
     _check(frame, keys)
     scores = score_columns(
         frame, score, level=level, bounds=bounds, step=step, clusters=clusters, watched=watched

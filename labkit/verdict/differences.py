@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import check, text, whole
 from labkit.errors import DefinitionError
-from labkit.store.filters import listed
 from labkit.summary.contender_names import names as called
-from labkit.summary.contender_table import BETWEEN, FACTORS
+from labkit.summary.contender_table import BETWEEN, FACTORS, OVER
+from labkit.summary.of_step import of_step
 from labkit.visible import quoted, visible
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ def differences(
     from labkit.summary import score_column
 
     check(whole("rows", rows))
-    keys = tuple(listed(by))
+    frame, told = of_step(frame, by)
+    keys = tuple(told)
     if not keys or any(key not in FACTORS for key in keys) or len(set(keys)) < len(keys):
         raise DefinitionError(f"by={quoted(list(keys))}: compare by 'model', 'prompt' or ['prompt', 'model']")
     missing = [name for name in (*keys, "sample_id", "status", "text") if name not in frame.columns]
@@ -143,7 +144,7 @@ def _wide(frame: pd.DataFrame, keys: tuple[str, ...], column: str | None) -> tup
 
     over = [
         name
-        for name in FACTORS
+        for name in OVER
         if name not in keys and name in frame.columns and frame[name].astype(str).nunique() > 1
     ]
     contender = frame[keys[0]].astype(str)
@@ -227,7 +228,7 @@ def _picked(every: pd.DataFrame, rows: int) -> pd.DataFrame:
 def html(picked: pd.DataFrame, names: Mapping[str, str], title: str, *, most: int = 40) -> str:
     """The picked rows as an escaped HTML table, one column per contender."""
     samples = [str(name) for name in picked.columns if str(name).startswith("sample.")]
-    extra = [name for name in FACTORS if name in picked.columns]
+    extra = [name for name in OVER if name in picked.columns]
     heads = ["why", *extra, *(name.removeprefix("sample.") for name in samples or ["sample_id"])]
     heads += names.values()
     head = "".join(

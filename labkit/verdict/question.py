@@ -13,6 +13,7 @@ from labkit.arguments import check, number, text
 from labkit.errors import DefinitionError
 from labkit.summary.compact_frame import compact
 from labkit.summary.contender_table import ContenderTable, contender_table
+from labkit.summary.of_step import of_step, step_named
 from labkit.summary.scores import Basis, Bounds, basis, score_column, score_names, scores_of
 from labkit.visible import quoted
 
@@ -37,6 +38,8 @@ class Question:
     """Scores of the frame that nobody asked for, where no score was named."""
     one_of_several: bool = False
     """Whether the frame has other scores, so that it is to be said which one is spoken of."""
+    of_step: str = ""
+    """The step of a chain whose models are compared."""
 
 
 def question(
@@ -56,6 +59,8 @@ def question(
     check(text("clusters", clusters, or_none=True), number("margin", margin, above=0, or_none=True))
     if better not in ("higher", "lower"):
         raise DefinitionError(f"better={quoted(better)} is to be 'higher' or 'lower'")
+    step_of = step_named(by)
+    frame, by = of_step(frame, by)
     column = score_column(frame, score)
     beside = [name for name in score_names(frame) if f"score.{name}" != column]
     others = beside if score is None else []
@@ -66,7 +71,9 @@ def question(
     study = basis(frame, column, level=level, watched=watched, **scale)
     turned = found if better == "higher" else found.turned()
     settings = scale | {"score": score, "level": level, "watched": watched}
-    return Question(frame, found, turned, study, margin, better, settings, tuple(others), bool(beside))
+    return Question(
+        frame, found, turned, study, margin, better, settings, tuple(others), bool(beside), step_of
+    )
 
 
 def questions(

@@ -254,7 +254,10 @@ def _concluded(
         samples=int(told["samples"].iloc[0]) if alike else None,
     )
     contenders = ranks.with_ranks(contenders, pairs, turned)
-    by_score = f"By {terms.scorer}: " if asked.one_of_several else ""
+    under = [f"by {terms.scorer}"] if asked.one_of_several else []
+    under += [f"for step {visible(asked.of_step, limit=40)}"] if asked.of_step else []
+    lead = ", ".join(under)
+    by_score = f"{lead[0].upper()}{lead[1:]}: " if lead else ""
     said = nothing_compared(asked.frame, found, contenders, pairs, shown, terms) or headline(
         contenders, pairs, shown, terms, found.by
     )

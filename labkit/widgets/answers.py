@@ -1,4 +1,5 @@
-"""Answers side by side: what each scored, and in what its words differ from another's.
+"""Answers side by side: what each scored, in what its words differ from another's, and of chains what the
+steps before said.
 
 A frame of generations in, an HTML table out; everything from data is escaped. It calculates nothing
 about the answers but their differences, and scores nothing.
@@ -10,8 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from labkit.dollars import usd
 from labkit.visible import cut
 from labkit.widgets import forms
 from labkit.widgets.score_mark import SYMBOLS, of_value
@@ -32,11 +34,43 @@ FEWEST_ALIKE = 0.5
 RULE = "Words are marked where two answers have at least four each and share half of them or more."
 READ = (
     "run_id", "prompt", "model", "sample_id", "repeat", "status", "text", "error_type", "error_message",
-    "sample.*", "score.*",
+    "parent_id", "steps", "sample.*", "score.*",
 )  # fmt: skip
 """The columns it reads."""
+OF_STEPS = ("generation_id", "parent_id", "step_name", "step", "status", "text", "latency_s", "cost_usd")
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 STYLES = {"right": "lk-good", "wrong": "lk-bad"}
+
+
+class Readable(Protocol):
+    """A run as its answers are read."""
+
+    def generations(self, *, columns: Sequence[str] | None = None, steps: bool = False) -> pd.DataFrame: ...
+
+
+def read(run: Readable, columns: Sequence[str] | None = READ) -> pd.DataFrame:
+    """A run's answers; where it has chains, a column `earlier` has what their steps before the last said: of
+    each its name, what it took, and its text."""
+    frame = run.generations(columns=columns)
+    if not frame["steps"].notna().any():
+        return frame
+    steps = run.generations(columns=OF_STEPS, steps=True)
+    rows = {row["generation_id"]: row for row in steps[steps["step"] > 0].to_dict("records")}
+    earlier: list[Any] = [list(_before(rows, last)) for last in frame["parent_id"]]
+    return frame.assign(earlier=earlier)
+
+
+def _before(rows: Mapping[str, Any], last: str) -> Iterator[tuple[str, str, str]]:
+    """What the steps before the `last` of a line said, in order."""
+    line = []
+    while (row := rows.get(last)) is not None:
+        line.append(row)
+        last = row["parent_id"]
+    for row in line[:0:-1]:
+        if isinstance(row["text"], str):
+            took = "" if row["latency_s"] != row["latency_s"] else f"{row['latency_s']:.2f} s"
+            cost = "" if row["cost_usd"] != row["cost_usd"] else f"USD {usd(row['cost_usd'])}"
+            yield row["step_name"], " · ".join(filter(None, (took, cost))), row["text"]
 
 
 def pages(frame: pd.DataFrame) -> int:
@@ -153,6 +187,20 @@ def _differs(found: list[Any]) -> bool:
 def _cell(row: Any, base: Any, scores: Mapping[str, Sequence[float | None] | None]) -> str:
     if row is None:
         return "<span class='lk-soft'>no answer</span>"
+    earlier = row.get("earlier")
+    return _folded(earlier if isinstance(earlier, list) else []) + _answer(row, base, scores)
+
+
+def _folded(earlier: Sequence[tuple[str, str, str]]) -> str:
+    heads = [(" · ".join(filter(None, (name, took))), text.strip()) for name, took, text in earlier]
+    return "".join(
+        f"<details><summary class='lk-soft'>{forms.text(head, limit=120)}</summary>"
+        f"{forms.text(text, limit=SHOWN_CHARS)}</details>"
+        for head, text in heads
+    )
+
+
+def _answer(row: Any, base: Any, scores: Mapping[str, Sequence[float | None] | None]) -> str:
     text = row["text"].strip() if isinstance(row["text"], str) else ""
     if row["status"] != "done":
         why = f"{row['error_type']}: {row['error_message']}" if isinstance(row["error_type"], str) else ""

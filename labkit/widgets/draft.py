@@ -1,18 +1,19 @@
 """A prompt being written: its text, its variables as they are found, values to try it with, its next version.
 
-State only; it does not know how it is drawn or where prompts are kept.
+With steps named it is a chain, whose text has each step under a heading of its name. State only; it does not
+know how it is drawn or where prompts are kept.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.errors import DefinitionError
-from labkit.prompts import Block, Prompt
+from labkit.prompts import Block, Chain, Prompt
 from labkit.records import Message
+from labkit.widgets import chain_text
 
 
 @dataclass
@@ -27,6 +28,10 @@ class Draft:
     values: dict[str, str] = field(default_factory=dict)
     defaults: dict[str, Any] = field(default_factory=dict)
     description: str | None = None
+    steps: str = ""
+    """The names of a chain's steps in their order, with commas; empty: a prompt."""
+    origin: Chain | None = None
+    """The chain that it began as a copy of: what its text does not show is kept of it."""
 
     @classmethod
     def of(cls, prompt: Prompt) -> Draft:
@@ -38,6 +43,8 @@ class Draft:
             tuple(prompt.blocks),
             defaults=dict(prompt.defaults),
             description=prompt.description,
+            steps=", ".join(step.name for step in prompt.steps),
+            origin=prompt if isinstance(prompt, Chain) else None,
         )
 
     @property
@@ -51,6 +58,17 @@ class Draft:
         """
         system = self.system if self.system.strip() else None
         name = self.name.strip() or Prompt.of(self.text).name
+        if steps := chain_text.names(self.steps):
+            return chain_text.chain(
+                name,
+                self.text,
+                steps,
+                origin=self.origin,
+                system=system,
+                blocks=self.blocks,
+                defaults=self.defaults,
+                description=self.description,
+            )
         bare = Prompt(name, self.text, system=system, blocks=self.blocks, description=self.description)
         used = {name: value for name, value in self.defaults.items() if name in bare.variables}
         return bare.replace(defaults=used) if used else bare
@@ -74,38 +92,18 @@ class Draft:
         return {name: self.values.get(name, self.defaults.get(name, "")) for name in self.variables}
 
     def messages(self) -> list[Message]:
-        """What would be sent with the tried values. Raises `DefinitionError`."""
+        """What would be sent with the tried values, of a chain by its first step. Raises
+        `DefinitionError`."""
         return self.prompt().render(self.fields())
 
     def code(self) -> str:
         """The Python that makes this prompt."""
-        prompt = self.prompt()
-        parts = [repr(prompt.name), repr(prompt.text)]
-        if prompt.system is not None:
-            parts.append(f"system={prompt.system!r}")
-        if prompt.blocks:
-            blocks = ", ".join(
-                f"lk.Block({block.name!r}, {block.text!r}{', cache=True' if block.cache else ''})"
-                for block in prompt.blocks
-            )
-            parts.append(f"blocks=[{blocks}]")
-        if prompt.defaults:
-            parts.append(f"defaults={dict(prompt.defaults)!r}")
-        return f"lk.Prompt({', '.join(parts)})"
+        return chain_text.code(self.prompt())
 
 
 def difference(old: Prompt | None, new: Prompt) -> list[tuple[str, str]]:
     """Line by line what changed: pairs of `+`, `-` or a blank, and the line. Empty where nothing did."""
-    before, after = _lines(old), _lines(new)
+    before, after = chain_text.lines(old) if old is not None else [], chain_text.lines(new)
     if before == after:
         return []
     return [(line[:1], line[2:]) for line in difflib.ndiff(before, after) if not line.startswith("?")]
-
-
-def _lines(prompt: Prompt | None) -> Sequence[str]:
-    if prompt is None:
-        return []
-    parts = [f"[block {block.name}]\n{block.text}" for block in prompt.blocks]
-    parts += [f"[system]\n{prompt.system}"] if prompt.system is not None else []
-    parts += [f"[default {name}]\n{value}" for name, value in prompt.defaults.items()]
-    return "\n".join([*parts, prompt.text]).split("\n")

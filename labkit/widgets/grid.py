@@ -40,6 +40,10 @@ class Watchable(Readable, Protocol):
 class LiveGrid(anywidget.AnyWidget):
     """A column per model, a row per sample and prompt; tokens arrive together.
 
+    Of a chain a panel shows the step it is in, with the earlier ones folded above it, and in the end its
+    answer. Where the models of its steps differ a column is who answers them, and what each model was asked
+    stands above.
+
     Rows of short answers are lines, others are cards. With many cells it shows those in flight and the
     latest, and pages through the rest. Above it: progress, cost against the budget, time left, failures, and
     the buttons *Pause* and *Stop*, one of them per model. When the run is over it folds to that line, with
@@ -140,8 +144,8 @@ class LiveGrid(anywidget.AnyWidget):
             self._heard_hello = True
             self._whole()
         elif asked == "stop":
-            column = content.get("column")
-            self._live.stop(model=None if column is None else list(self._live.tallies)[int(column)])
+            model = content.get("model")
+            self._live.stop(model=None if model is None else list(self._live.tallies)[int(model)])
         elif asked == "pause":
             self._live.pause(bool(content.get("on")))
         elif asked == "page":

@@ -1,4 +1,4 @@
-"""A row of the live grid: one prompt with one sample, its panel per model, and what it is called.
+"""A row of the live grid: one prompt with one sample, its panel per contender, and what it is called.
 
 It does not know when it is shown.
 """
@@ -22,7 +22,7 @@ class Key(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """The panels of one row, by model."""
+    """The panels of one row, by contender: by model, or of a chain by line."""
 
     number: int
     key: Key

@@ -14,6 +14,7 @@ from labkit.arguments import able, check
 from labkit.dollars import usd
 from labkit.errors import DefinitionError
 from labkit.store.filters import times
+from labkit.widgets import answers
 from labkit.widgets.model_progress import duration
 from labkit.widgets.selector import Choice, Selector
 
@@ -32,7 +33,7 @@ with
     of_run as materialized (
         select
             generation_id, run_id, concat(prompt, '@' || prompt_version) as prompt, model, sample_id,
-            "repeat", request_id
+            "repeat", request_id, steps
         from generations
     ),
     made as (
@@ -41,9 +42,11 @@ with
             list(distinct model order by model) as models,
             list(distinct prompt order by prompt) as prompts,
             count(distinct sample_id) as samples,
-            max("repeat") + 1 as repeats
+            max("repeat") + 1 as repeats,
+            bool_or(steps is not null) as has_chains
         from of_run group by run_id
     ),
+    sent_to as (select run_id, list(distinct model order by model) as ids from steps group by run_id),
     asked as (
         select run_id, list(distinct params::varchar) as params
         from (select distinct run_id, request_id from of_run) join requests using (request_id)
@@ -60,7 +63,7 @@ with
         select run_id, list({'scorer': scorer, 'low': low, 'high': high} order by scorer) as scores
         from ranges group by run_id
     )
-from made left join asked using (run_id) left join scored using (run_id)
+from made left join sent_to using (run_id) left join asked using (run_id) left join scored using (run_id)
 """
 """What each run was made of, and between which means of its prompts and models each scorer lies."""
 
@@ -131,10 +134,11 @@ class History(Selector):
 
     def answers(self) -> pd.DataFrame:
         """The answers of the two chosen runs to the samples that both have, and of their prompts and models
-        those that both have, if there are any; `run` says whose: `A` or `B`."""
+        those that both have, if there are any; `run` says whose: `A` or `B`, and of chains `earlier` what
+        their steps before the last said."""
         import pandas as pd
 
-        parts = [self._lab.run(run_id).generations() for run_id in self._two()]
+        parts = [answers.read(self._lab.run(run_id), None) for run_id in self._two()]
         ids = [set(part["sample_id"]) for part in parts]
         by = [set(zip(part["prompt"], part["model"], strict=True)) for part in parts]
         both: pd.DataFrame = pd.concat(
@@ -210,18 +214,19 @@ def _as_day(since: date | None) -> date | None:
 
 
 def _choice(row: Mapping[Any, Any], made: Mapping[Any, Any]) -> Choice:
-    models, prompts = _names(made.get("models")), _names(made.get("prompts"))
+    models, prompts, ids = (_names(made.get(name)) for name in ("models", "prompts", "ids"))
     began: datetime = row["started_at"]
     failed = f", {row['failed']:,} failed" if row["failed"] else ""
-    answers = f"{row['done']:,} of {row['cells']:,}{failed} · {_cost(row)}{_took(row)}{_size(made)}"
+    asks = " requests" if made.get("has_chains") is True else ""
+    counts = f"{row['done']:,} of {row['cells']:,}{asks}{failed} · {_cost(row)}{_took(row)}{_size(made)}"
     name = f"{began:%Y-%m-%d %H:%M:%S} {row['experiment']}"
-    tags = {f"workspace:{row['workspace']}", f"status:{row['status']}", *(f"model:{one}" for one in models)}
+    tags = {f"workspace:{row['workspace']}", f"status:{row['status']}", *(f"model:{one}" for one in ids)}
     facts = (
         str(row["status"]),
-        answers,
+        counts,
         _scores(made.get("scores")),
         ", ".join(prompts),
-        ", ".join(models) + _params(made.get("params")),
+        ("; " if asks else ", ").join(models) + _params(made.get("params")),
         str(row["workspace"]),
     )
     return Choice(str(row["run_id"]), name, facts, frozenset(tags))

@@ -1,5 +1,8 @@
 """A run while it goes, as something to look at: panels in rows and columns, and counts per model.
 
+A column is a contender: a model or, where chains are asked, who answers its steps. Counts are of requests,
+each once, however many lines of a chain begin with it.
+
 It hears a run as a `Watcher` and changes nothing. It does not know widgets, notebooks or how a run is
 driven; whoever may stop the run is given to it as `controls`, for its views' buttons. What is heard and what
 views read is one state under one set of counts, and stands together.
@@ -16,6 +19,7 @@ from typing import Any, Protocol
 from labkit.records import Cell, Generation, Score
 from labkit.summary import cut_answers
 from labkit.widgets.asking_clock import AskingClock
+from labkit.widgets.chain_line import FAILED, Line, Lines
 from labkit.widgets.grid_row import Key, Row
 from labkit.widgets.model_progress import Before, ModelProgress
 from labkit.widgets.panel import Finished, Panel
@@ -39,7 +43,9 @@ class Controls(Protocol):
 class LiveRun:
     """The state of one run. `title` may be what words it once it is shown. `rates` are USD per output token
     by model, for the cost of what still streams; `samples` are the fields of the samples by id, and `prompts`
-    the names of the prompts, in the order they are to be read in."""
+    the names of the prompts, in the order they are to be read in. Where chains are asked, `lines` says which
+    a step belongs to, `contenders` how many answers are wanted of each and how many are there, and `answered`
+    what an earlier launch has of lines that go on."""
 
     def __init__(
         self,
@@ -51,6 +57,9 @@ class LiveRun:
         rates: Mapping[str, float] | None = None,
         samples: Mapping[str, Mapping[str, Any]] | None = None,
         prompts: Sequence[str] = (),
+        lines: Lines | None = None,
+        contenders: Mapping[str, tuple[int, int]] | None = None,
+        answered: Iterable[Generation] = (),
         keep_text: bool = True,
     ) -> None:
         self._title = title
@@ -62,7 +71,15 @@ class LiveRun:
         self.rates = dict(rates or {})
         self.samples = samples or {}
         self.prompts = prompts
+        self.lines = lines or {}
         self.tallies: dict[str, ModelProgress] = {}
+        """By model, its requests."""
+        self.contenders = {
+            name: ModelProgress(total=total, settled=settled)
+            for name, (total, settled) in (contenders or {}).items()
+        }
+        """By contender, its answers, each with the cost of all its steps; empty where the contenders are the
+        models."""
         self.rows: dict[Key, Row] = {}
         self.order: list[Row] = []
         self.active: dict[int, Row] = {}
@@ -90,9 +107,12 @@ class LiveRun:
         self._told: Sequence[str] = ()
         self._hearing: list[Callable[[], None]] = []
         self._finished = Finished()
+        self._unreached = 0
         self._panels = 0
         self._sorted: list[Row] = []
         self._places: list[dict[str, int]] = []
+        for step in answered:
+            self._end(self._place(step)[1], step)
 
     @property
     def title(self) -> str:
@@ -112,10 +132,10 @@ class LiveRun:
         notes: Sequence[str] = (),
         **given: Any,
     ) -> LiveRun:
-        """What a run that is over looks like, from its rows, its models in the order of these. `left` and
-        `notes` are as for `close`."""
+        """What a run that is over looks like, from its rows, its models in the order of these: of a chain its
+        steps, then the whole. `left` and `notes` are as for `close`."""
         live, listed = cls(**given), list(generations)
-        live.planned(Counter(generation.model for generation in listed), {})
+        live.planned(Counter(generation.model for generation in listed if not generation.steps), {})
         for generation in listed:
             live.ended(generation)
         for score in scores:
@@ -164,24 +184,38 @@ class LiveRun:
         self._rest()
 
     def ended(self, generation: Generation) -> None:
+        if generation.steps and generation.generation_id not in self._by_id:
+            return  # all its steps were answered in an earlier launch
         row, panel = self._place(generation)
         if panel.over:
             return
-        self._tally(generation.model).end(generation, waited=panel.state == "waiting")
-        panel.end(generation)
-        if generation.status == "stopped" and generation.error_type not in BUTTONS:
-            self.left = f"{generation.model}: {panel.note}"
-        elif generation.status in ("failed", "partial"):
-            self.last_failure = f"{generation.model}: {panel.note}"
+        if not generation.steps:
+            self._tally(generation.model).end(generation, waited=panel.state == "waiting")
+        if not generation.step and generation.model in self.contenders:
+            self.contenders[generation.model].end(generation, waited=False)
+        self._end(panel, generation)
+        if not generation.steps:  # a whole has no news that its steps had not
+            self._tell_lack(generation, panel.note)
         row.touched = monotonic()
         if not any(panel.going for panel in row.panels.values()):
             self.active.pop(row.number, None)
         if row not in self.latest:
             self.latest.append(row)
+        self._rest()
+
+    def _end(self, panel: Panel, generation: Generation) -> None:
+        panel.end(generation)
         if not self.keeps_text:
             panel.begin_anew([])
         self._finished.keep(panel)
-        self._rest()
+
+    def _tell_lack(self, generation: Generation, why: str) -> None:
+        if generation.status == "stopped" and generation.error_type == FAILED:
+            self._unreached += 1
+        elif generation.status == "stopped" and generation.error_type not in BUTTONS:
+            self.left = f"{generation.model}: {why}"
+        elif generation.status in ("failed", "partial"):
+            self.last_failure = f"{generation.model}: {why}"
 
     def scored(self, score: Score) -> None:
         """An answer has a value."""
@@ -235,8 +269,8 @@ class LiveRun:
 
     @property
     def unasked(self) -> int:
-        """Cells that were not asked."""
-        return sum(tally.stopped for tally in list(self.tallies.values()))
+        """Cells that were not asked, and not for a failure before them."""
+        return sum(tally.stopped for tally in list(self.tallies.values())) - self._unreached
 
     def _rest(self) -> None:
         if self.paused and not any(tally.in_flight for tally in self.tallies.values()):
@@ -264,6 +298,11 @@ class LiveRun:
         self.rested(paused)
 
     # -- reading ---------------------------------------------------------------------------------
+
+    @property
+    def columns(self) -> list[str]:
+        """Who has a column."""
+        return list(self.contenders or self.tallies)
 
     @property
     def notes(self) -> list[str]:
@@ -309,9 +348,25 @@ class LiveRun:
         if row is None:
             row = self.rows[key] = Row(len(self.order), key)
             self.order.append(row)
-        panel = Panel(self._panels, cell.model)
-        self._panels += 1
-        # Readers go through `panels` at any moment: a new dict in place of the old never surprises them.
-        row.panels = {**row.panels, cell.model: panel}
+        panel = Panel(self._count(), cell.model)
+        if cell.step:
+            self._join(row, cell, panel)
+        else:
+            # Readers go through `panels` at any moment: a new dict in place of the old never surprises them.
+            row.panels = {**row.panels, cell.model: panel}
         found = self._by_id[cell.generation_id] = row, panel
         return found
+
+    def _join(self, row: Row, cell: Cell | Generation, panel: Panel) -> None:
+        """Put the panel of a step into all lines that it is of."""
+        for of in self.lines.get(cell.generation_id, ()):
+            line = row.panels.get(of.contender)
+            if not isinstance(line, Line):
+                line = Line(self._count(), of.contender, names=of.steps)
+                row.panels = {**row.panels, of.contender: line}
+                self._by_id[of.chain_id] = row, line
+            line.put(cell.step, panel)
+
+    def _count(self) -> int:
+        self._panels += 1
+        return self._panels - 1

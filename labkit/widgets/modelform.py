@@ -9,6 +9,7 @@ from typing import Any
 
 import ipywidgets
 
+from labkit.catalog.per_step import PerStep
 from labkit.visible import visible
 from labkit.widgets import forms, pulling
 from labkit.widgets.forms import WIDE, WRAPPED, Status, button, framed
@@ -29,6 +30,7 @@ class ModelForm:
         self._status = Status()
         self._pulls: dict[str, ipywidgets.Button] = {}
         self._fields: dict[str, ipywidgets.Widget] = {}
+        self._ticks: dict[PerStep, ipywidgets.Checkbox] = {}
         providers = sorted(
             {tag[9:] for c in selector.choices for tag in c.tags if tag.startswith("provider:")}
         )
@@ -50,6 +52,7 @@ class ModelForm:
         self._accordion = ipywidgets.Accordion(
             [self._params], titles=["Params of the chosen models"], selected_index=None, layout=WIDE
         )
+        self._per_step = ipywidgets.VBox(layout=WIDE)
         self._code = ipywidgets.HTML(layout=WIDE)
         self._show = button(
             "Show code",
@@ -59,6 +62,7 @@ class ModelForm:
         self.widget = framed(
             [
                 self._list.widget,
+                self._per_step,
                 self._accordion,
                 ipywidgets.HBox([self._show, self._status.widget]),
                 self._code,
@@ -75,8 +79,22 @@ class ModelForm:
     def _refresh(self) -> None:
         if self._code.value:
             self._code.value = forms.code(self._selector.code)
+        self._per_step.children = [self._tick(given) for given in self._selector.per_step]
         none = ipywidgets.HTML("<span class='lk-soft'>Choose a model first.</span>")
         self._params.children = [self._fields_of(id) for id in self._selector.chosen] or [none]
+
+    def _tick(self, given: PerStep) -> ipywidgets.Checkbox:
+        if given not in self._ticks:
+            words = visible(repr(given), limit=300)
+            box = self._ticks[given] = ipywidgets.Checkbox(
+                description=words, tooltip=words, indent=False, layout=WIDE
+            )
+            box.observe(
+                self._status.guarded(lambda change: self._selector.use_per_step(given, change["new"])),
+                "value",
+            )
+        self._ticks[given].value = self._selector.uses(given)
+        return self._ticks[given]
 
     def _show_code(self) -> None:
         self._code.value = "" if self._code.value else forms.code(self._selector.code)

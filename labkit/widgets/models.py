@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from labkit.arguments import able, check, mapping
+from labkit.catalog.per_step import PerStep
 from labkit.errors import DefinitionError
 from labkit.store.filters import listed
 from labkit.visible import quoted
+from labkit.widgets import sources
 from labkit.widgets.pulling import weights_here
 from labkit.widgets.selector import Choice, Selector
 
@@ -34,8 +36,9 @@ class ModelSelector(Selector):
     """The lab's models to choose from, with search, filters, and params for each.
 
     `.value` is a tuple: ids, and where params were set, models that carry them. Without `value=` every
-    local model whose weights are here is chosen, so *Run All* works without a key. `params` maps a
-    model's id to its params. Raises `DefinitionError` naming what the lab does not list.
+    local model whose weights are here is chosen, so *Run All* works without a key. `lk.per_step(…)` in
+    `value=` stands below the list with a tick of its own. `params` maps a model's id to its params. Raises
+    `DefinitionError` naming what the lab does not list.
 
     >>> models = ModelSelector(lab)             # doctest: +SKIP
     >>> plan = lab.plan(prompts=["{{ text }}"], models=models.value)   # doctest: +SKIP
@@ -47,12 +50,12 @@ class ModelSelector(Selector):
         self,
         lab: HasModels,
         *,
-        value: Sequence[str] | None = None,
+        value: str | PerStep | Sequence[str | PerStep] | None = None,
         params: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         check(able("lab", lab, "models", like="a lab: lk.Lab(…)"))
         self._catalog = lab.models
-        wanted = [self._id(one) for one in ([] if value is None else listed(value))]
+        wanted = self._split(value)
         rows: list[dict[Any, Any]] = lab.models.frame().to_dict("records")
         here = weights_here() if any(row["provider"] == "local" for row in rows) else frozenset()
         choices = [_choice(row, here) for row in rows if _is_none(row["retired"]) or row["id"] in wanted]
@@ -71,18 +74,35 @@ class ModelSelector(Selector):
             self.set_params(self._id(model), **given)
 
     @property
-    def value(self) -> tuple[str | Model, ...]:
-        """The chosen models in the list's order: ids, or models with the params set here."""
-        return tuple(
-            self._catalog[id].replace(params={**self._catalog[id].params, **self._params[id]})
-            if self._params.get(id)
-            else id
-            for id in self.chosen
-        )
+    def value(self) -> tuple[str | Model | PerStep, ...]:
+        """The chosen models in the list's order: ids, or models with the params set here; then those per
+        step."""
+        return (*map(self._asked, self.chosen), *map(self._asked_per_step, self._ticked))
 
     @value.setter
-    def value(self, chosen: Sequence[str]) -> None:
-        self.choose([self._id(one) for one in listed(chosen)])
+    def value(self, chosen: str | PerStep | Sequence[str | PerStep]) -> None:
+        self.choose(self._split(chosen))
+
+    @property
+    def per_step(self) -> tuple[PerStep, ...]:
+        """Models given per step, ticked or not."""
+        return tuple(self._per_step)
+
+    def uses(self, given: PerStep) -> bool:
+        """Whether one of `per_step` is ticked."""
+        return self._per_step.get(given, False)
+
+    def use_per_step(self, given: PerStep, on: bool) -> None:
+        """Count one of `per_step` among the chosen, or no longer."""
+        if given not in self._per_step:
+            raise DefinitionError(f"lk.ModelSelector was not given {quoted(given)}.")
+        self._per_step[given] = on
+        self.changed()
+
+    @property
+    def beside(self) -> str:
+        """What is ticked below the list."""
+        return " and those per step below" if self._ticked else ""
 
     def params(self, model: str) -> dict[str, Any]:
         """The params set here for one model."""
@@ -106,19 +126,68 @@ class ModelSelector(Selector):
     @property
     def code(self) -> str:
         """The Python that makes this choice."""
-        own = {id: self.params(id) for id in self.chosen if self.params(id)}
+        own = {id: given for id in self._params if (given := self.params(id)) and self._matters(id)}
         params = f", params={own!r}" if own else ""
-        return f"{self._call}(lab, value={list(self.chosen)!r}{params})"
+        per_step = [_code(given, repr) for given in self._ticked]
+        return f"{self._call}(lab, value=[{', '.join([*map(repr, self.chosen), *per_step])}]{params})"
 
     @property
     def value_code(self) -> list[str]:
         """One Python expression per chosen model, as `lab.plan(models=[…])` takes them."""
-        return [
-            f"lab.models[{id!r}].replace(params={ {**self._catalog[id].params, **self._params[id]}!r})"
-            if self._params.get(id)
-            else repr(id)
-            for id in self.chosen
-        ]
+        per_step = [_code(given, self._one_code) for given in self._ticked]
+        return [*map(self._one_code, self.chosen), *per_step]
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [*super()._rows(), *((repr(given), *[""] * len(FACTS)) for given in self._ticked)]
+
+    @property
+    def _ticked(self) -> list[PerStep]:
+        return [given for given in self.per_step if self.uses(given)]
+
+    def _matters(self, id: str) -> bool:
+        return id in self.chosen or any(id in some for one in self._ticked for some in one.models.values())
+
+    def _asked(self, id: str) -> str | Model:
+        own = self._params.get(id)
+        if not own:
+            return id
+        model: Model = self._catalog[id]
+        return model.replace(params={**model.params, **own})
+
+    def _asked_per_step(self, given: PerStep) -> PerStep:
+        return PerStep(
+            {
+                step: tuple(self._asked(one) if isinstance(one, str) else one for one in some)
+                for step, some in given.models.items()
+            }
+        )
+
+    def _one_code(self, id: str) -> str:
+        own = self._params.get(id)
+        if not own:
+            return repr(id)
+        return f"lab.models[{id!r}].replace(params={ {**self._catalog[id].params, **own}!r})"
+
+    def _split(self, given: Any) -> list[str]:
+        """The ids of the models; those per step are kept apart, and are all ticked."""
+        several = [] if given is None else listed(given)
+        per_step = [one for one in several if isinstance(one, PerStep)]
+        self._per_step: dict[PerStep, bool] = dict.fromkeys(map(self._known, per_step), True)
+        return [self._id(one) for one in several if not isinstance(one, PerStep)]
+
+    def _known(self, given: PerStep) -> PerStep:
+        """The same with ids for aliases. Raises `DefinitionError` naming what the lab does not list."""
+        names = [one for some in given.models.values() for one in some if isinstance(one, str)]
+        if strangers := [name for name in dict.fromkeys(names) if name not in self._catalog]:
+            raise DefinitionError(
+                f"lk.ModelSelector does not list {', '.join(map(quoted, strangers))}, named per step."
+            )
+        return PerStep(
+            {
+                step: tuple(self._id(one) if isinstance(one, str) else one for one in some)
+                for step, some in given.models.items()
+            }
+        )
 
     def _of(self, model: str) -> str:
         if not self._lists(model):
@@ -128,6 +197,18 @@ class ModelSelector(Selector):
     def _id(self, name: str) -> str:
         """The id behind an alias; what is unknown stays as it is, to be named in the error."""
         return str(self._catalog[name].id) if name in self._catalog else name
+
+
+def _code(given: PerStep, one_code: Callable[[str], str]) -> str:
+    """The Python of models per step; a model that was given as one by the notebook's name for it."""
+
+    def code(model: str | Model) -> str:
+        if isinstance(model, str):
+            return one_code(model)
+        return sources.name_of(model, sources.notebook_names()) or repr(model.id)
+
+    steps = (f"{step}=[{', '.join(map(code, some))}]" for step, some in given.models.items())
+    return f"lk.per_step({', '.join(steps)})"
 
 
 def _choice(row: Mapping[Any, Any], here: frozenset[str]) -> Choice:

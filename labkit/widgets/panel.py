@@ -1,4 +1,4 @@
-"""One cell of a run while it goes: its state in a word, its text so far, its clocks.
+"""One request of a run while it goes: its state in a word, its text so far, its clocks.
 
 A panel is written by one thread (the one that tells what happens to its cell) and read by any number of
 views without a lock: text is only ever appended, and a new `take` says that it began anew. It does not
@@ -55,6 +55,21 @@ class Panel:
     def going(self) -> bool:
         """It was asked and is not over."""
         return self.state in ("asking", "streaming", "waiting")
+
+    @property
+    def now(self) -> Panel:
+        """What is to be shown of it; of a chain's line, the step it is in."""
+        return self
+
+    @property
+    def place(self) -> str:
+        """Where it is; only a chain's line is somewhere."""
+        return ""
+
+    @property
+    def earlier(self) -> list[tuple[str, Panel]]:
+        """What was answered before it, by name; only in a chain's line is something."""
+        return []
 
     @property
     def text(self) -> str:

@@ -11,14 +11,14 @@ import html
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
 from labkit.errors import DefinitionError
 from labkit.visible import cut, quoted, shown
 from labkit.widgets.live_run import LiveRun
-from labkit.widgets.model_progress import Before, cost_words
+from labkit.widgets.model_progress import cost_words
 from labkit.widgets.view_updates import line, state
 
 LINES_EVERY_S = 5.0
@@ -34,26 +34,12 @@ class Progress(LiveRun):
         *,
         title: str | Callable[[], str],
         style: str | None = None,
-        budget_usd: float | None = None,
-        spent_usd: float = 0.0,
-        before: Mapping[str, Before] | None = None,
-        rates: Mapping[str, float] | None = None,
-        samples: Mapping[str, Mapping[str, Any]] | None = None,
-        prompts: Sequence[str] = (),
+        **given: Any,
     ) -> None:
         self.style = style or os.environ.get("LABKIT_PROGRESS") or ("grid" if in_notebook() else "lines")
         if self.style not in STYLES:
             raise DefinitionError(f"progress is {quoted(self.style)}; it can be {', '.join(STYLES)}.")
-        super().__init__(
-            title=title,
-            budget_usd=budget_usd,
-            spent_usd=spent_usd,
-            before=before,
-            rates=rates,
-            samples=samples,
-            prompts=prompts,
-            keep_text=self.style == "grid" or in_notebook(),
-        )
+        super().__init__(title=title, keep_text=self.style == "grid" or in_notebook(), **given)
         self._thread: threading.Thread | None = None
         self._grid: Any = None
         self._shown_in: int | None = None
@@ -137,7 +123,8 @@ class Progress(LiveRun):
             f"<td style='text-align:left'>{_text(t.waiting_why if t.waiting else '')}</td></tr>"
             for model, t in list(self.tallies.items())
         )
-        names = ("model", "", "ended", "failed", "in flight", "TTFT p50 (s)", "tokens/s", "cost", "")
+        ended = "requests ended" if self.lines else "ended"
+        names = ("model", "", ended, "failed", "in flight", "TTFT p50 (s)", "tokens/s", "cost", "")
         heads = "".join(f"<th scope='col'>{name}</th>" for name in names)
         said = "".join(f"<div>{_text(told, 600)}</div>" for told in (self.left, *self.notes) if told)
         line = _text(f"{state(self)} · {self.line()}", 600)

@@ -15,7 +15,6 @@ import ipywidgets
 
 from labkit.catalog.model import Model
 from labkit.errors import DefinitionError
-from labkit.messages import shown
 from labkit.prompts import Block, Prompt
 from labkit.providers import local
 from labkit.records import Message
@@ -24,6 +23,7 @@ from labkit.widgets import forms
 from labkit.widgets.draft import Draft, difference
 from labkit.widgets.forms import REST, SNUG, WIDE, WRAPPED, Status, button, framed
 from labkit.widgets.listbox import Listbox
+from labkit.widgets.preview import preview
 from labkit.widgets.prompts import FACTS, PromptSelector
 from labkit.widgets.selector import Choice
 
@@ -52,6 +52,9 @@ class PromptForm:
         self._system = _typed(
             ipywidgets.Textarea, "System", "optional: who the model is, how to answer", rows=2
         )
+        self._steps = _typed(
+            ipywidgets.Text, "Steps", "only of a chain: facts, reply; each under ## its name"
+        )
         self._text = _typed(ipywidgets.Textarea, "Prompt", "Classify in one word: {{ text }}", rows=6)
         self._found = ipywidgets.HTML(layout=WIDE)
         self._values = ipywidgets.VBox(layout=WIDE)
@@ -66,10 +69,13 @@ class PromptForm:
         self._show = button(
             "Show code", guarded(lambda _: self._show_code()), tip="the Python that makes this choice"
         )
-        for box in (self._name, self._system, self._text):
+        for box in (self._name, self._system, self._steps, self._text):
             box.observe(guarded(lambda _: self._type()), "value")
         self._use.observe(guarded(self._used), "value")
-        left = [self._name, self._system, self._text, self._blocks, ipywidgets.HBox([self._use, self._save])]
+        left = [
+            *(self._name, self._system, self._steps, self._text),
+            *(self._blocks, ipywidgets.HBox([self._use, self._save])),
+        ]
         writing = ipywidgets.HBox(
             [
                 ipywidgets.VBox(left, layout=HALF),
@@ -110,6 +116,7 @@ class PromptForm:
             for box, words in (
                 (self._name, draft.name),
                 (self._system, draft.system),
+                (self._steps, draft.steps),
                 (self._text, draft.text),
             ):
                 if box.value != words:
@@ -139,16 +146,15 @@ class PromptForm:
     def _previewed(self, draft: Draft) -> str:
         try:
             prompt = draft.prompt()
-            messages = draft.messages()
+            messages, sent = draft.messages(), preview(prompt, draft.fields())
         except DefinitionError as error:
             return f"<pre class='lk-box lk-bad'>{forms.text(error, limit=2000)}</pre>"
-        sent = "\n\n".join(f"[{message['role']}]\n{shown(message['content'])}" for message in messages)
-        preview = (
+        told = (
             f"<div class='lk-soft'>What is sent</div><pre class='lk-box'>{forms.text(sent, limit=6000)}</pre>"
         )
-        preview += "".join(map(self._read_by, self._selector.models, repeat(messages)))
+        told += "".join(map(self._read_by, self._selector.models, repeat(messages)))
         last = self._selector.last()
-        return preview if last is None else preview + _difference(last, prompt)
+        return told if last is None else told + _difference(last, prompt)
 
     @staticmethod
     def _read_by(model: Model, messages: Sequence[Message]) -> str:
@@ -197,7 +203,8 @@ class PromptForm:
         if self._drawing:
             return
         draft = self._selector.draft
-        draft.name, draft.system, draft.text = self._name.value, self._system.value, self._text.value
+        draft.name, draft.system = self._name.value, self._system.value
+        draft.steps, draft.text = self._steps.value, self._text.value
         if self._selector.uses_draft and draft.faults:
             self._selector.use_draft(False)
         elif self._selector.uses_draft:

@@ -49,7 +49,8 @@ class PromptSelector(Selector):
     prompt as an `lk.Prompt` where it is used. `.draft` is what is typed; `.values` are its variables'
     values, to be given as `dataset=`. Without `value=` the files in `data/prompts` are chosen, or where
     there are none the saved prompts: all of them when they are at most four, else the first. `blocks`
-    can be ticked beside those of the lab's prompts.
+    can be ticked beside those of the lab's prompts. Chains are prompts: one is shown and edited as its text,
+    with each step under a heading of its name.
 
     >>> prompts = PromptSelector(lab)            # doctest: +SKIP
     >>> plan = lab.plan(prompts=prompts.value, models=["gpt-4o"])   # doctest: +SKIP

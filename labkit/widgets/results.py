@@ -51,7 +51,7 @@ class Readable(Protocol):
     @property
     def status(self) -> str: ...
 
-    def generations(self, *, columns: Sequence[str] | None = None) -> pd.DataFrame: ...
+    def generations(self, *, columns: Sequence[str] | None = None, steps: bool = False) -> pd.DataFrame: ...
 
     def summary(self) -> pd.DataFrame: ...
 
@@ -146,7 +146,7 @@ class Results:
             draw[self.tabs.selected_index or 0](self._run)
 
     def _draw_answers(self, run: Readable) -> None:
-        frame = run.generations(columns=answers.READ)
+        frame = answers.read(run)
         heads = [" · ".join(head) for head in answers.columns(frame)]
         options = [(forms.plain(head, limit=80), i) for i, head in enumerate(heads)]
         if tuple(options) != tuple(self._against.options):

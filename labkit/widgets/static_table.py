@@ -14,8 +14,9 @@ from labkit.visible import cut, shown
 from labkit.widgets.grid_row import row_name
 from labkit.widgets.live_run import LiveRun
 from labkit.widgets.panel import Panel
+from labkit.widgets.panel_words import folded, note, state_words
 from labkit.widgets.score_mark import mark
-from labkit.widgets.view_updates import STATES, folds, line, note, state
+from labkit.widgets.view_updates import folds, line, state
 
 CUT_CHARS = 200
 MOST_BYTES = 100_000
@@ -33,14 +34,14 @@ _STYLE = (
 
 
 def table(live: LiveRun) -> str:
-    """The live run as HTML: a line, then a column per model and a row per prompt and sample."""
-    models = list(live.tallies)
-    heads = "".join(f"<th scope='col' {_LEFT}>{_text(model, 80)}</th>" for model in ("", *models))
+    """The live run as HTML: a line, then a column per contender and a row per prompt and sample."""
+    columns = live.columns
+    heads = "".join(f"<th scope='col' {_LEFT}>{_text(name, 80)}</th>" for name in ("", *columns))
     body = [f"<table class='lk-still' style='{_TABLE}'><thead><tr>{heads}</tr></thead><tbody>"]
     size = len(heads)
     shown_rows = 0
     for row in live.in_order():
-        cells = "".join(f"<td {_LEFT}>{_cell(row.panels.get(model))}</td>" for model in models)
+        cells = "".join(f"<td {_LEFT}>{_cell(row.panels.get(name))}</td>" for name in columns)
         drawn = f"<tr><th scope='row' {_LEFT}>{_text(row_name(row), 120)}</th>{cells}</tr>"
         size += len(drawn.encode(errors="replace"))
         if size > MOST_BYTES and shown_rows:
@@ -61,11 +62,11 @@ def table(live: LiveRun) -> str:
 
 def rows(live: LiveRun, *, most_bytes: int = 70_000) -> dict[str, Any]:
     """The same as plain values, for a live view that finds no kernel: it is saved with the widget."""
-    models = list(live.tallies)
+    columns = live.columns
     kept: list[dict[str, Any]] = []
     size = 0
     for row in live.in_order():
-        panels = [_values(row.panels.get(model)) for model in models]
+        panels = [_values(row.panels.get(name)) for name in columns]
         drawn = {"name": _plain(row_name(row), 120), "panels": panels}
         size += len(str(drawn).encode(errors="replace"))
         if size > most_bytes and kept:
@@ -78,7 +79,7 @@ def rows(live: LiveRun, *, most_bytes: int = 70_000) -> dict[str, Any]:
         "notes": [_plain(note, 600) for note in live.notes],
         "over": live.over.is_set(),
         "folds": folds(live),
-        "models": [_plain(model, 80) for model in models],
+        "columns": [_plain(name, 80) for name in columns],
         "rows": kept,
         "left": len(live.order) - len(kept),
     }
@@ -87,23 +88,38 @@ def rows(live: LiveRun, *, most_bytes: int = 70_000) -> dict[str, Any]:
 def _cell(panel: Panel | None) -> str:
     if panel is None:
         return ""
-    text, (said, _, why) = _text(panel.text.strip(), CUT_CHARS), _said(panel)
+    text, (said, _, why) = _text(panel.now.text.strip(), CUT_CHARS), _said(panel)
+    before = _earlier(panel)
     if panel.state == "done" and not panel.scores and not why:
-        return text
-    return f"{text}<div><i>{_text(said, 120)}{f': {_text(why, CUT_CHARS)}' if why else ''}</i></div>"
+        return before + text
+    return f"{before}{text}<div><i>{_text(said, 120)}{f': {_text(why, CUT_CHARS)}' if why else ''}</i></div>"
 
 
-def _values(panel: Panel | None) -> list[str]:
-    """State, text, note, and what is said of the state or the score, with its mark."""
+def _earlier(panel: Panel) -> str:
+    """The earlier steps of a chain, folded."""
+    if not panel.earlier:
+        return ""
+    told = folded(panel, limit=CUT_CHARS)
+    steps = "".join(
+        f"<div>{f'<i>{escape(head)}</i> ' if head else ''}{escape(text)}</div>"
+        for head, text in told["steps"]
+    )
+    return f"<details><summary>{escape(told['line'])}</summary>{steps}</details>"
+
+
+def _values(panel: Panel | None) -> list[Any]:
+    """State, text, note, what is said of the state or the score, with its mark, and of a chain its earlier
+    steps."""
     if panel is None:
         return [""] * 5
-    text, (said, kind, why) = panel.text.strip(), _said(panel)
-    return [panel.state, _plain(text, CUT_CHARS), _plain(why, CUT_CHARS), _plain(said, 120), kind]
+    text, (said, kind, why) = panel.now.text.strip(), _said(panel)
+    told = [panel.now.state, _plain(text, CUT_CHARS), _plain(why, CUT_CHARS), _plain(said, 120), kind]
+    return [*told, folded(panel, limit=CUT_CHARS)] if panel.earlier else told
 
 
 def _said(panel: Panel) -> tuple[str, str, str]:
     scored = mark(panel.scores)
-    return scored.words or STATES[panel.state], scored.kind, note(panel)
+    return scored.words or state_words(panel), scored.kind, note(panel.now)
 
 
 def _plain(text: str, limit: int) -> str:

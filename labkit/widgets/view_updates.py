@@ -9,29 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from labkit.dollars import usd
 from labkit.summary.cut_answers import KINDS
 from labkit.visible import cut, shown
+from labkit.widgets.chain_line import Line
 from labkit.widgets.grid_row import Row, prompt_name, row_name, sample_name
 from labkit.widgets.live_run import LiveRun
 from labkit.widgets.model_progress import ModelProgress, cost_words, duration
-from labkit.widgets.panel import SHOWN_CHARS, Panel
-from labkit.widgets.score_mark import mark
+from labkit.widgets.panel import Panel
+from labkit.widgets.panel_words import Words, folded, note, words_of
 from labkit.widgets.window import Window
 
-STATES = {
-    "queued": "queued",
-    "waiting": "waiting",
-    "asking": "asked, no text yet",
-    "streaming": "streaming",
-    "done": "done",
-    "known": "known, not asked again",
-    "failed": "failed",
-    "partial": "broken off",
-    "stopped": "not asked",
-}
 CLOCKS_EVERY_S = 0.5
 """How often the words of a panel that streams are brought up to date; its text is with every message."""
 LINE_CHARS = 30
@@ -63,7 +53,7 @@ class ViewUpdates:
         """What is new since the last call: `head`, `rows` and `panels`, each only where it changed."""
         rows = self.window.rows()
         found: dict[str, Any] = {}
-        columns = {model: str(number) for number, model in enumerate(self.live.tallies)}
+        columns = {name: str(number) for number, name in enumerate(self.live.columns)}
         slim = [self._slim(row) for row in rows]
         layout = [
             _placed(row, self.live, columns) | {"slim": one} for row, one in zip(rows, slim, strict=True)
@@ -81,7 +71,8 @@ class ViewUpdates:
         return found
 
     def head(self) -> dict[str, Any]:
-        """The line above the grid, its bar, the columns' heads, the place in the pages."""
+        """The line above the grid, its bar, what each model did, the columns' heads where those are others,
+        the place in the pages."""
         live, tallies = self.live, list(self.live.tallies.items())
         window, over = self.window, self.live.over.is_set()
         return {
@@ -93,7 +84,8 @@ class ViewUpdates:
             "trouble": shown(cut(live.last_failure, limit=600)),
             "bar": [sum(getattr(t, name) for _, t in tallies) for name in _BAR],
             "total": sum(tally.total for _, tally in tallies),
-            "models": [_column(number, *pair) for number, pair in enumerate(tallies)],
+            "models": [_column(n, *pair, _asks(live)) for n, pair in enumerate(tallies)],
+            "columns": [_column(n, *pair, "answer") for n, pair in enumerate(live.contenders.items())],
             "rows": shown(cut(_only_prompt(live) or "", limit=80)),
             "where": window.words,
             "page": window.page,
@@ -105,8 +97,11 @@ class ViewUpdates:
         }
 
     def _slim(self, row: Row) -> bool:
-        """Whether the row is one line: its answers are short and, where they still come, all were so far."""
+        """Whether the row is one line: its answers are short and, where they still come, all were so far. A
+        chain has its steps behind it, and so is none."""
         panels = list(row.panels.values())
+        if any(isinstance(panel, Line) for panel in panels):
+            return False
         if not all(_is_short(panel) for panel in panels):
             self._long = True
             return False
@@ -114,38 +109,42 @@ class ViewUpdates:
 
     def _draw(self, panel: Panel) -> dict[str, Any] | None:
         told = self._told.get(panel.number)
-        take = panel.take  # before the text: see Panel.begin_anew
+        shows = panel.now
+        take = shows.number, shows.take  # before the text: see Panel.begin_anew
         now = monotonic()
-        stale = told is not None and panel.state == "streaming" and now - told.at_s >= CLOCKS_EVERY_S
-        if told is not None and told.version == panel.version and not stale:
+        stale = told is not None and shows.state == "streaming" and now - told.at_s >= CLOCKS_EVERY_S
+        version = shows.number, shows.version, panel.version
+        if told is not None and told.version == version and not stale:
             return None
         # Leading blanks are the model's, and are kept in the lab; here they only push the answer aside.
-        version, text = panel.version, panel.text.lstrip()
+        text = shows.text.lstrip()
         change: dict[str, Any] = {"i": panel.number}
         if told is None or told.take != take:
             change["t"] = shown(text)
         elif len(text) > told.chars:
             change["+"] = shown(text[told.chars :])
-        words = _words(panel, self.live.rates.get(panel.model))
+        words = words_of(panel, self.live.rates.get(shows.model))
         ticking = told is not None and told.words[0] == words[0] == "streaming" and not stale
         if told is None or (words != told.words and not ticking):
             change |= dict(zip("swamfcn", words, strict=True))
         else:
             words, now = told.words, told.at_s
-        self._told[panel.number] = _Told(version, take, len(text), words, now)
+        steps = [(name, one, one.version) for name, one in panel.earlier]
+        if steps != (told.steps if told is not None else []):
+            change["e"] = folded(panel)
+        self._told[panel.number] = _Told(version, take, len(text), words, now, steps)
         return change if len(change) > 1 else None
 
 
-_Words = tuple[str, str, str, str, str, str, str]
-
-
-class _Told:
+class _Told(NamedTuple):
     """What the views know of one panel."""
 
-    __slots__ = ("at_s", "chars", "take", "version", "words")
-
-    def __init__(self, version: int, take: int, chars: int, words: _Words, at_s: float) -> None:
-        self.version, self.take, self.chars, self.words, self.at_s = version, take, chars, words, at_s
+    version: tuple[int, int, int]
+    take: tuple[int, int]
+    chars: int
+    words: Words
+    at_s: float
+    steps: list[tuple[str, Panel, int]]
 
 
 _BAR = ("settled", "replayed", "answered", "failed")
@@ -154,7 +153,8 @@ _BAR = ("settled", "replayed", "answered", "failed")
 def line(live: LiveRun) -> str:
     """The whole run in one line: progress, what is not as it should be, cost, speed, time left."""
     tallies = list(live.tallies.values())
-    parts = [f"{sum(t.ended for t in tallies):,} of {sum(t.total for t in tallies):,}"]
+    asks = _asks(live)
+    parts = [_counts(sum(t.ended for t in tallies), sum(t.total for t in tallies), asks)]
     for name, word in (
         ("failed", "failed"),
         ("stopped", "not asked"),
@@ -178,13 +178,23 @@ def line(live: LiveRun) -> str:
     over = live.over.is_set()
     asked, asking_s = sum(t.answered + t.failed for t in tallies), live.asking.seconds or live.took_s or 0.0
     if asked and asking_s > 0.5:
-        parts.append(f"{asked / asking_s:.1f} answers/s")
+        parts.append(f"{asked / asking_s:.1f} {asks or 'answer'}s/s")
         if (left := sum(t.left for t in tallies)) and not over and not live.paused:
             parts.append(f"about {duration(left * asking_s / asked)} left")
     if over and live.took_s:
         parts.append(f"{'took' if live.before is None else 'this launch took'} {duration(live.took_s)}")
     parts += [f"{model} waits: {t.waiting_why}" for model, t in list(live.tallies.items()) if t.waiting > 0]
     return " · ".join(parts)
+
+
+def _asks(live: LiveRun) -> str:
+    """What is counted of a model, where that is not what the rows show."""
+    return "request" if live.lines else ""
+
+
+def _counts(ended: int, total: int, what: str) -> str:
+    several = "" if total == 1 or not what else "s"
+    return f"{ended:,} of {total:,} {what}{several}".rstrip()
 
 
 def state(live: LiveRun) -> str:
@@ -208,15 +218,15 @@ def _only_prompt(live: LiveRun) -> str | None:
     return prompt_name(live.order[0].key) if len(live.prompts) == 1 and live.order else None
 
 
-def _column(number: int, model: str, tally: ModelProgress) -> dict[str, Any]:
-    counts = f"{tally.ended:,} of {tally.total:,}"
+def _column(number: int, name: str, tally: ModelProgress, counted: str) -> dict[str, Any]:
+    counts = _counts(tally.ended, tally.total, counted)
     for count, word in ((tally.failed, "failed"), (tally.stopped, "not asked")):
         if count:
             counts += f" · {count:,} {word}"
     over = bool(tally.total) and tally.left <= 0
     return {
         "id": str(number),
-        "name": shown(cut(model, limit=80)),
+        "name": shown(cut(name, limit=80)),
         "counts": counts,
         "words": shown(cut(tally.words, limit=200)),
         "state": "ended" if over else "stopping" if tally.stopping else "",
@@ -242,51 +252,3 @@ def _is_short(panel: Panel) -> bool:
         return False
     text = panel.text.strip()
     return len(shown(text)) + len(note(panel)) <= LINE_CHARS and not re.search(r"[\n\r\u2028\u2029]", text)
-
-
-def note(panel: Panel) -> str:
-    """What is to be said of an answer beside its text and its state."""
-    said = panel.note
-    if panel.over and panel.length > SHOWN_CHARS:
-        return f"{said} cut here: {panel.length - SHOWN_CHARS:,} more characters are in the lab".strip()
-    if panel.stop_reason not in ("", "stop", "stop_sequence"):
-        said = f"{said} ended by {panel.stop_reason}".strip()
-    if panel.state in ("done", "known") and not panel.text.strip():
-        return f"empty answer · {said}" if said else "empty answer"
-    return said
-
-
-def _words(panel: Panel, rate_usd: float | None) -> _Words:
-    """State, the state or the scores in words, these aloud, their mark, clocks, cost, and a note."""
-    scored = mark(panel.scores)
-    word = scored.words or STATES[panel.state]
-    if scored.words and panel.state == "known":
-        word += " · known"
-    if panel.attempt > 1:
-        word += f" (attempt {panel.attempt})"
-    clocks, said = " · ".join(_clocks(panel)), shown(cut(note(panel), limit=400))
-    aloud = shown(scored.aloud)
-    return panel.state, shown(word), aloud, scored.kind, clocks, _cost(panel, rate_usd), said
-
-
-def _clocks(panel: Panel) -> list[str]:
-    clocks = []
-    if panel.ttft_s is not None:
-        clocks.append(f"TTFT {panel.ttft_s:.2f} s")
-    if panel.state == "streaming":
-        passed_s = monotonic() - panel.first_at
-        if passed_s > 0.3 and len(panel.pieces) > 2:
-            clocks.append(f"≈ {len(panel.pieces) / passed_s:.0f} tokens/s")
-    elif panel.latency_s and panel.output_tokens:
-        clocks.append(f"{panel.output_tokens / panel.latency_s:.0f} tokens/s")
-        clocks.append(f"{panel.output_tokens:,} token{'' if panel.output_tokens == 1 else 's'}")
-    return clocks
-
-
-def _cost(panel: Panel, rate_usd: float | None) -> str:
-    """What it cost, or, while it streams, what its pieces so far would cost."""
-    if panel.cost_usd is not None and panel.state != "known":
-        return f"USD {usd(panel.cost_usd)}"
-    if panel.state == "streaming" and rate_usd and len(panel.pieces) > 2:
-        return f"≈ USD {usd(len(panel.pieces) * rate_usd)}"
-    return ""

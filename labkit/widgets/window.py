@@ -36,7 +36,7 @@ class Window:
 
     @property
     def size(self) -> int:
-        return max(FEWEST_ROWS, PANELS // max(1, len(self._live.tallies)))
+        return max(FEWEST_ROWS, PANELS // max(1, len(self._live.columns)))
 
     @property
     def pages(self) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from labkit import scoring
+from labkit.catalog.per_step import PerStep
 from labkit.errors import DefinitionError
 from labkit.prompts import Block, Prompt
 from labkit.store.filters import listed
@@ -50,7 +51,8 @@ class HasPlans(Protocol):
 class Workbench(State):
     """Choose, see what it will cost, run, watch, and read, in one widget.
 
-    What is given here is chosen at first: `prompts` and `models` as for the selectors, `dataset` a path,
+    What is given here is chosen at first: `prompts` and `models` as for the selectors (chains among the
+    prompts, `lk.per_step(…)` among the models), `dataset` a path,
     a frame or None (then values for the prompts' variables are typed), `rows` so many samples of it
     (0: all), `repeats`, `budget_usd`, `score` one of `no score`, `contains the target`,
     `equals the target`, `is the target's number`, `measure` the names of blocks whose worth is to be told
@@ -68,7 +70,7 @@ class Workbench(State):
         lab: HasPlans,
         *,
         prompts: Sequence[str | Prompt] | None = None,
-        models: Sequence[str] | None = None,
+        models: str | PerStep | Sequence[str | PerStep] | None = None,
         dataset: Any = None,
         rows: int = 0,
         repeats: int = 1,
@@ -221,6 +223,7 @@ class Workbench(State):
     def __repr__(self) -> str:
         counts = {"prompt": len(self.prompts.value), "model": len(self.models.chosen)}
         chosen = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in counts.items())
+        chosen += "".join(f", {given}" for given in self.models.per_step if self.models.uses(given))
         return f"Workbench({chosen}, {visible(self._source.name, limit=60)}, repeats={self.repeats})"
 
     def _repr_html_(self) -> str:
@@ -240,7 +243,7 @@ class Workbench(State):
             drawn = str(self.run._repr_html_())
             if not is_over:
                 return drawn
-            drawn += answers.still(self.run.generations(columns=answers.READ))
+            drawn += answers.still(answers.read(self.run))
             self._read = self.run, drawn + (blocks_html(self.run) if self.measures else "")
         return self._read[1]
 

@@ -421,3 +421,49 @@ def test_an_interrupted_run_says_stopped(open_notebook: Open) -> None:
     assert int(asked) + int(unasked.removesuffix(" not asked")) == int(of) == 16
     assert page.locator(".lk-counts").inner_text() == f"{asked} of 16 · {unasked}"
     assert page.locator(".lk-left").inner_text() == eval(notebook.outputs(2)[0]["data"]["text/plain"])
+
+
+CHAIN = """
+import labkit as lk
+HOSTILE = "<img src=x onerror=alert(1)> {{ 7 * 7 }}"
+def model(name):
+    said = lambda request: f"{name} heard {request.messages[-1]['content']}"
+    return lk.Model(f"scripted/{name}", client=lk.Script(said, version="1", first_token_s=0.2, delay_s=1.0))
+a, b = model("a"), model("b")
+chain = lk.Chain("reply", lk.Step("facts", "facts of {{ text }}"), lk.Step("reply", "reply to {{ facts }}"))
+lab = lk.Lab("chained.duckdb", models=[a, b])
+plan = lab.plan(
+    prompts=[chain], models=lk.per_step(facts=[a, b], reply=[b]), dataset=[{"id": "t1", "text": HOSTILE}]
+)
+"""
+
+
+def test_a_chain_shows_its_steps(open_notebook: Open) -> None:
+    """A panel says which step it is in; in the end the answer stands there, and the step before it, folded,
+    opens and closes by the keyboard, as text whatever it says."""
+    notebook = open_notebook([CHAIN, "run = plan.start()"])
+    notebook.run(0)
+    notebook.run(1)
+    page = notebook.page
+    for step in ("facts, 1 of 2", "reply, 2 of 2"):
+        page.wait_for_function(
+            "(step) => [...document.querySelectorAll('.lk-state')].some((one) => one.textContent === step)",
+            arg=step,
+        )
+    until(notebook, "finished · 4 of 4 requests")
+    hostile = "<img src=x onerror=alert(1)> {{ 7 * 7 }}"
+    assert texts(notebook) == {
+        "facts: scripted/a, reply: scripted/b, reply@1 · t1": f"b heard reply to a heard facts of {hostile}",
+        "scripted/b, reply@1 · t1": f"b heard reply to b heard facts of {hostile}",
+    }
+    folded = page.locator(".lk-panel .lk-earlier")
+    assert folded.evaluate_all("(all) => all.map((one) => one.open)") == [False, False]
+    page.locator(".lk-panel").first.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    said = page.locator(".lk-panel .lk-said").first
+    assert said.is_visible()
+    assert said.text_content() in {f"{name} heard facts of {hostile}" for name in "ab"}
+    assert page.locator(".lk-panel").first.get_attribute("class") == "lk-panel"
+    page.keyboard.press(" ")
+    assert not said.is_visible()

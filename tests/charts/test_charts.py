@@ -47,6 +47,7 @@ def test_the_names_are_complete():
         "scores",
         "slices",
         "speed",
+        "step_costs",
         "tokens_cost",
         "ttft",
     ]

@@ -177,6 +177,7 @@ def ask() -> Callable[..., Ran]:
         memory: Memory | None = None,
         before: Callable[[Executor], None] | None = None,
         keys: dict[str, Any] | None = None,
+        follow: Callable[[Generation], Sequence[Job]] | None = None,
         timeout_s: float = 60,
         **settings: Any,
     ) -> Ran:
@@ -192,7 +193,7 @@ def ask() -> Callable[..., Ran]:
         )
         if before is not None:
             before(executor)
-        event_loop.run(executor.execute(jobs)).result(timeout_s)
+        event_loop.run(executor.execute(jobs, follow=follow)).result(timeout_s)
         return Ran(executor, sink, memory)
 
     return run

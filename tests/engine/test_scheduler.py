@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -69,6 +71,25 @@ def test_endpoints_and_keys_share_a_limit() -> None:
     assert len({id(limiter) for limiter in limiters.values()}) == 6
     assert [limiters[name].ceiling for name in ("openai/a", "openai/d", "local/f")] == [32, 3, 2]
     assert limiters["local/f"].limit == 2
+
+
+def test_slow_jobs_do_not_hold_up_the_loop(kit: Any) -> None:
+    """Where making jobs takes long, a few are taken at a time, and all in the end."""
+    model = Model("scripted/a", concurrency=300)
+    road = Road(model)
+
+    def slowly() -> Iterator[Any]:
+        for job in kit.jobs_for([model], 20):
+            time.sleep(0.004)  # what it stands for: to work out what a job can cost
+            yield job
+
+    road.begin(slowly())
+    pulls = 1
+    while road.scheduler.pull():
+        pulls += 1
+    (queue,) = road.scheduler.queues.values()
+    assert len(queue.queued) == 20
+    assert pulls >= 5
 
 
 def test_it_sends_as_many_as_there_are_places(kit: Any) -> None:

@@ -1,8 +1,8 @@
 """Forks processes that ask a plan until they are killed, and mark in shared memory what they are in.
 
-Started by `test_kills.py`, with the folder of the marks as its argument. Reads one command a line, a JSON
-list: launch, home, address, whether its labkit is a newer one; answers with the child's process id. Not a
-test itself.
+Started by `test_kills.py` and `test_chains.py`, with the folder of the marks as its argument. Reads one
+command a line, a JSON list: launch, home, address, whether its labkit is a newer one, and whether it asks a
+chain; answers with the child's process id. Not a test itself.
 """
 
 from __future__ import annotations
@@ -36,6 +36,13 @@ from labkit.store.database import Opened, connect
 
 PHASES = ("asking", "journaling", "folding", "checkpointing", "migrating")
 ROWS = [{"n": str(number)} for number in range(48)]
+CHAIN = lk.Chain(
+    "told",
+    lk.Step("facts", "A {{ n }}"),
+    lk.Step("draft", "B {{ n }} {{ facts }}"),
+    lk.Step("told", "C {{ n }} {{ draft }} {{ facts }}"),
+)
+CHAIN_ROWS = [{"n": str(number)} for number in range(200)]
 CONCURRENCY = 8
 NOW = len(migrate.steps())
 NEWER = (
@@ -152,7 +159,7 @@ def watch(marks: Marks, acks: int) -> None:
     fold.BATCH_LINES = 10
 
 
-def ask(folder: Path, launch: str, home: str, address: str, newer: bool) -> None:
+def ask(folder: Path, launch: str, home: str, address: str, newer: bool, chained: bool = False) -> None:
     """Run the plan once, to its end if nobody kills it."""
     os.environ["LAUNCH_KEY"] = f"sk-{launch}"
     os.chdir(home)
@@ -164,7 +171,8 @@ def ask(folder: Path, launch: str, home: str, address: str, newer: bool) -> None
     lab = lk.Lab("lab.duckdb", user="tester")
     lab.store._shared.background.period_s = 0.1
     model = lk.Model("faulty/m", base_url=address, key_env="LAUNCH_KEY", concurrency=CONCURRENCY)
-    plan = lab.plan(prompts=["Say {{ n }}."], models=[model], dataset=ROWS, scorers=[lk.contains("n")])
+    prompt, rows = (CHAIN, CHAIN_ROWS) if chained else ("Say {{ n }}.", ROWS)
+    plan = lab.plan(prompts=[prompt], models=[model], dataset=rows, scorers=[lk.contains("n")])
     plan.run(policy=POLICY, allow_unpriced=True, progress="none")
     lab.store.close()  # as a process that ends does: it leaves its lab checkpointed
 

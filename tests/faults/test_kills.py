@@ -80,12 +80,17 @@ class Nursery:
         moment = time.perf_counter() + chance.random() * (0.2 if phase == "asking" else 0.002)
         while time.perf_counter() < moment:
             pass
+        lived = self.kill(pid)
+        found = [name for number, name in enumerate(self.phases) if self.marks[number]]
+        return (found or ["elsewhere"]) if lived else []
+
+    def kill(self, pid: int) -> bool:
+        """Kill it; whether it had not ended before."""
         lived = self.lives(pid)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         self.gone(pid)
-        found = [name for number, name in enumerate(self.phases) if self.marks[number]]
-        return (found or ["elsewhere"]) if lived else []
+        return lived
 
     def in_flight(self) -> int:
         """Requests that were out when the last one ended, and those whose end it had not on disk."""

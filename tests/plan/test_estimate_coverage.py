@@ -52,7 +52,7 @@ def test_a_limit_taken_for_less_would_be_noticed(monkeypatch: pytest.MonkeyPatch
     4,096 tokens hold in fewer than half of the studies: the short form sees that."""
     from labkit.plan import forecast
 
-    monkeypatch.setattr(forecast, "_output_limit", lambda model, params: (90, "max_tokens", True))
+    monkeypatch.setattr(forecast, "output_limit", lambda model, params: (90, "max_tokens", True))
     cells = [simulated.Cell("labels of 3, 1% run away", 4096, pilot, 200) for pilot in (5, 20)]
     assert sum(simulated.count(cell, 100).held for cell in cells) / 2 < 0.5
 

@@ -86,7 +86,7 @@ def test_low_never_exceeds_high(limit: int, rows: int) -> None:
 @given(LENGTHS, st.integers(1, 40), st.integers(1, 3))
 def test_history_gives_ordered_ends_within_the_limit(lengths: list[int], rows: int, repeats: int) -> None:
     """Low ≤ likely ≤ high, all between one token and max_tokens each, whatever was seen."""
-    found = forecasted(design(rows, repeats=repeats, max_tokens=200), past={(0, 0): seen(lengths)})
+    found = forecasted(design(rows, repeats=repeats, max_tokens=200), past={(0, 0, 0): seen(lengths)})
     (part,) = found.parts
     cells = rows * repeats
     assert cells <= part.output_low_tokens + 1
@@ -107,7 +107,7 @@ def test_history_narrows_the_range_and_tells_the_time() -> None:
     """What the lab saw of the same prompt and model replaces the guess, and gives a duration."""
     made = design(4, max_tokens=100)
     wide = forecasted(made)
-    narrow = forecasted(made, past={(0, 0): seen([8, 9, 10, 11, 12] * 4, latency_s=3.0)})
+    narrow = forecasted(made, past={(0, 0, 0): seen([8, 9, 10, 11, 12] * 4, latency_s=3.0)})
     assert 4 < narrow.parts[0].output_low_tokens < 40 < narrow.parts[0].output_high_tokens < 400
     assert narrow.cost_low_usd > wide.cost_low_usd
     assert narrow.cost_high_usd < wide.cost_high_usd
@@ -117,7 +117,7 @@ def test_history_narrows_the_range_and_tells_the_time() -> None:
 
 def test_the_words_say_what_was_used() -> None:
     """The assumptions name the answers, their mean, the reasoning in it, the range and what is unseen."""
-    past = {(0, 0): seen([30, 32] * 10, reasoning_tokens=12.0)}
+    past = {(0, 0, 0): seen([30, 32] * 10, reasoning_tokens=12.0)}
     (words,) = [
         one for one in forecasted(design(40, max_tokens=64), past=past).assumptions if "output" in one
     ]
@@ -126,7 +126,7 @@ def test_the_words_say_what_was_used() -> None:
     )
     assert "with 90% confidence" in words
     assert "at the upper end 16% run to 64 tokens (max_tokens)" in words
-    past = {(0, 0): seen([30, 32] * 10, own=False)}
+    past = {(0, 0, 0): seen([30, 32] * 10, own=False)}
     assert any("to other samples" in one for one in forecasted(design(40), past=past).assumptions)
 
 
@@ -151,14 +151,14 @@ def test_what_is_the_same_for_all_prompts_is_said_once() -> None:
         "input estimated at 4 bytes a token",
         "output between 1 and 50 tokens (max_tokens); plan.pilot(10) narrows it",
     )
-    (part,) = forecasted(made, past={(0, 0): seen([5] * 10)}).parts
+    (part,) = forecasted(made, past={(0, 0, 0): seen([5] * 10)}).parts
     assert any(words.startswith("prompts 'b' and 'c': output between 1 and 50") for words in part.assumptions)
 
 
 def test_prompts_are_told_apart() -> None:
     """With two prompts of which one was answered, each has its own words, and the whole is not likely."""
     made = design(5, prompts=[Prompt("a", "Say {{ n }}"), Prompt("b", "Shout {{ n }}")], max_tokens=50)
-    found = forecasted(made, past={(0, 0): seen([5] * 10, latency_s=1.0)})
+    found = forecasted(made, past={(0, 0, 0): seen([5] * 10, latency_s=1.0)})
     assert any("prompt 'a': output from 10 answers" in words for words in found.assumptions)
     assert any("prompt 'b': output between 1 and 50" in words for words in found.assumptions)
     assert found.cost_likely_usd is None
@@ -167,12 +167,12 @@ def test_prompts_are_told_apart() -> None:
 
 def test_repeats_of_a_sample_do_not_count_as_samples() -> None:
     """The range of 10 samples asked 20 times each is that of 10 samples, since repeats may be alike."""
-    past = {(0, 0): seen([5, 100] * 10)}
+    past = {(0, 0, 0): seen([5, 100] * 10)}
     once, often = (
         forecasted(design(10, repeats=repeats, max_tokens=200), past=past).parts[0] for repeats in (1, 20)
     )
     assert often.output_low_tokens == pytest.approx(20 * once.output_low_tokens, rel=0.05)
-    apart = {(0, 0): seen([5, 100] * 10, by_sample=False)}
+    apart = {(0, 0, 0): seen([5, 100] * 10, by_sample=False)}
     assert (
         forecasted(design(10, repeats=20, max_tokens=200), past=apart).parts[0].output_low_tokens
         > often.output_low_tokens
@@ -181,7 +181,7 @@ def test_repeats_of_a_sample_do_not_count_as_samples() -> None:
 
 def test_an_unknown_price_is_no_cost() -> None:
     """Where the price is not known the part has no cost at all, and the assumptions say so."""
-    found = forecasted(design(max_tokens=5), pricer=UNPRICED, past={(0, 0): seen([5] * 9)})
+    found = forecasted(design(max_tokens=5), pricer=UNPRICED, past={(0, 0, 0): seen([5] * 9)})
     (part,) = found.parts
     assert (part.cost_low_usd, part.cost_likely_usd, part.cost_high_usd) == (None, None, None)
     assert any("price not known" in words for words in found.assumptions)
@@ -272,7 +272,7 @@ def test_models_of_one_endpoint_share_its_time() -> None:
     """Models that share a queue take as long as both together; in queues of their own, as the slower."""
     other = Model("scripted/n", client=lk.Script(["x"], version="1"))
     made = design(10, models=[SCRIPTED, other], max_tokens=5)
-    past = {(0, m): seen([3] * 9, latency_s=2.0) for m in (0, 1)}
+    past = {(0, 0, m): seen([3] * 9, latency_s=2.0) for m in (0, 1)}
     assert forecasted(made, past=past, queues=[("e", 4), ("e", 4)]).seconds == pytest.approx(20 * 2 / 4)
     assert forecasted(made, past=past, queues=[("e", 4), ("f", 4)]).seconds == pytest.approx(10 * 2 / 4)
     assert forecasted(made, past=past, queues=[("e", 32), ("f", 32)]).seconds == pytest.approx(2.0)

@@ -33,7 +33,8 @@ def made(rows: int = 20, model: Model = SCRIPTED) -> Any:
 
 def counted(past: Seen | None, *, rows: int = 20) -> Counts:
     """Counts for the second half of the samples."""
-    return Counts(made(rows), 0, 0, samples=range(rows // 2, rows), past=past)
+    design = made(rows)
+    return Counts(design, design.places[rows // 2 :], past=past)
 
 
 def told(factor: float, samples: int, *, spread: float = 0.0) -> Seen:
@@ -117,7 +118,7 @@ def test_an_exact_count_is_left_alone() -> None:
     def exact(model: Model, messages: Any) -> tuple[int, int, str]:
         return 7, 7, "its own tokenizer"
 
-    counts = Counts(made(), 0, 0, samples=range(10, 20), counter=exact, past=told(2.0, 10))
+    counts = Counts(made(), made().places[10:], counter=exact, past=told(2.0, 10))
     assert counts.of(15) == (7, 7, 7)
     assert counts.ways == {"its own tokenizer"}
 
@@ -130,6 +131,6 @@ def test_each_sample_is_counted_once() -> None:
         calls.append(messages)
         return count(model, messages)
 
-    counts = Counts(made(), 0, 0, samples=range(10, 20), counter=counting)
+    counts = Counts(made(), made().places[10:], counter=counting)
     assert counts.of(3) == counts.of(3)
     assert len(calls) == 1

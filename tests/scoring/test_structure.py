@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from labkit.errors import DefinitionError
 from labkit.identity import canonical_json
+from labkit.read import NoJson, read_json
 from labkit.scoring import json_field, json_schema, score
-from labkit.scoring.structure import NoJson, read_json
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SCHEMA = {

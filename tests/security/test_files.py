@@ -22,7 +22,7 @@ import labkit as lk
 from labkit.engine.retry import Policy
 from labkit.errors import DefinitionError, LabkitError
 from labkit.providers import wire
-from labkit.scoring.structure import NoJson, read_json
+from labkit.read import NoJson, read_json
 from labkit.store import journal_line
 
 PACKAGE = Path(__file__).parents[2] / "labkit"

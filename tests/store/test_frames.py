@@ -26,6 +26,7 @@ MAYBE = {
     "cache_write_tokens",
     "output_tokens",
     "reasoning_tokens",
+    "steps",
 }
 
 
@@ -77,7 +78,10 @@ def test_every_value_comes_back(store: Store, put: Put, make: Any) -> None:
         raw="{}",
         draw=1,
         parent_id="p",
-        step=2,
+        step=0,
+        step_name="facts",
+        steps=2,
+        failed_step="facts",
         user="u",
         started_at=datetime(2026, 1, 1, 3, tzinfo=UTC),
     )
@@ -279,6 +283,7 @@ def test_plain_duckdb_reads_it_all(store: Store, put: Put, make: Any, path: Path
         assert row == (make.moment.replace(tzinfo=None), "hello")
         for view in (
             "runs",
+            "steps",
             "attempts",
             "scores",
             "samples",
@@ -290,7 +295,7 @@ def test_plain_duckdb_reads_it_all(store: Store, put: Put, make: Any, path: Path
         ):
             plain.sql(f"from {view}").fetchall()
         assert plain.sql("select fields->>'a' from samples").fetchone() == ("1",)
-        assert plain.sql("select count(*) from (show tables)").fetchone() == (11,)
+        assert plain.sql("select count(*) from (show tables)").fetchone() == (12,)
 
 
 def test_an_empty_frame_can_be_worked_with(store: Store) -> None:

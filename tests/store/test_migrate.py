@@ -72,20 +72,56 @@ def test_an_older_lab_is_copied_and_upgraded(
     assert len(list(path.parent.glob("lab.before-*"))) == 1
 
 
-def test_a_lab_from_before_scales_opens_and_its_scores_have_none(
-    path: Path, monkeypatch: pytest.MonkeyPatch, make: Any
-) -> None:
-    """A lab of the first schema is upgraded: its scores stay, undeclared, and new ones bring their scale."""
+def a_lab_of_the_first_schema(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One with an answer, `a`, to prompt `p`, and its score."""
     with monkeypatch.context() as patched:
         with_steps(patched, REAL[0])
         first = Store(path)
-        first.writer().put(make.generation("a"))
+        first.check_writable()
+        first.writer()
         first.checkpoint()
         first.close()
     with duckdb.connect(str(path)) as plain:
         plain.sql(
+            "insert into log.generations (generation_id, run_id, prompt, status, text, cost_usd, step, draw,"
+            " repeat, attempts, maybe_paid, written_at) values ('a', 'r', 'p', 'done', 'Hi', 0.5, 0, 0, 0, 1,"
+            " 0, now())"
+        )
+        plain.sql(
+            "insert into log.runs (run_id, cells, fresh, started_at, written_at)"
+            " values ('r', 1, false, now(), now())"
+        )
+        plain.sql(
+            "insert into log.prompts (name, version, hash, text, blocks, defaults, written_at)"
+            " values ('p', 1, 'p1:x', 'Say hi', '[]', '{}', now())"
+        )
+        plain.sql(
             "insert into log.scores (generation_id, scorer, value, written_at) values ('a', 'ok', 1, now())"
         )
+
+
+def test_a_lab_from_before_chains_opens_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answers are answers and requests both, none is a step; its prompts are no chains."""
+    a_lab_of_the_first_schema(path, monkeypatch)
+    store = Store(path)
+    try:
+        for steps in (False, True):
+            frame = store.generations(steps=steps)
+            assert frame[["text", "step"]].to_numpy().tolist() == [["Hi", 0]]
+            assert frame[["step_name", "steps", "failed_step"]].isna().all(axis=None)
+        assert [prompt.steps for prompt in store.saved_prompts()] == [()]
+        row = store.run_row("r")
+        assert row is not None
+        assert (row["done"], row["status"], row["cost_usd"]) == (1, "finished", 0.5)
+    finally:
+        store.close()
+
+
+def test_a_lab_from_before_scales_opens_and_its_scores_have_none(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lab of the first schema is upgraded: its scores stay, undeclared, and new ones bring their scale."""
+    a_lab_of_the_first_schema(path, monkeypatch)
     store = Store(path)
     try:
         assert store.generations()["score.ok"].tolist() == [1.0]

@@ -77,7 +77,7 @@ def test_buttons(live: Callable[..., LiveRun], controls: Any, closing: Any) -> N
     found.steer(controls)
     grid = Told(found)
     grid.hear(kind="pause", on=True)
-    grid.hear(kind="stop", column="0")
+    grid.hear(kind="stop", model="0")
     grid.hear(kind="stop")
     assert controls.heard == ["pause", ("stop", "m/one"), ("stop", None)]
     grid.hear(kind="hello")

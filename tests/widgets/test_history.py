@@ -207,3 +207,16 @@ def test_what_is_asked_again_is_scored_again(here: Path, echo: Callable[..., Any
     assert found.generations()["score.exact"].notna().all()
     assert "score.short" not in found.generations()
     assert "not scored by 'short', of which only the name is kept: run.score(…)" in found.progress.title
+
+
+def test_a_run_of_chains_is_listed_by_who_answered(lab: Any, echo: Callable[..., Any]) -> None:
+    """Its contenders are told apart, its counts are of requests, and it is found by each model it asked."""
+    chain = lk.Chain("reply", lk.Step("facts", "List tea"), lk.Step("reply", "{{ facts }}"))
+    x, y = echo("x"), echo("y")
+    lab.plan(prompts=[chain], models=lk.per_step(facts=[x, y], reply=[x])).run()
+    history = History(lab)
+    choice = history.choices[0]
+    assert choice.facts[1].startswith("4 of 4 requests · ")
+    assert choice.facts[4] == "facts: scripted/y, reply: scripted/x; scripted/x"
+    assert {"model:scripted/x", "model:scripted/y"} <= choice.tags
+    assert not any("facts" in tag for tag in choice.tags)

@@ -99,3 +99,18 @@ def test_show_code_follows_the_choice(selector: ModelSelector) -> None:
     assert "openai/gpt-4o" in form._code.value
     form._show.click()
     assert form._code.value == ""
+
+
+def test_models_per_step_have_a_tick(selector: ModelSelector) -> None:
+    """What was given per step stands below the list; its tick is the choice, and follows it."""
+    given = lk.per_step(facts=["scripted/one"], reply=["scripted/one"])
+    form = selector.form
+    selector.value = given
+    (tick,) = form._per_step.children
+    assert (tick.description, tick.value) == (repr(given), True)
+    tick.value = False
+    assert selector.value == ()
+    selector.use_per_step(given, True)
+    assert tick.value
+    selector.value = ["scripted/one"]
+    assert form._per_step.children == ()

@@ -102,3 +102,20 @@ def test_no_key_is_held(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     said = selector._repr_html_() + repr(vars(selector)) + str(selector.form.widget.get_state())
     assert "key found" in said
     assert "canary" not in said
+
+
+def test_models_per_step_go_where_models_go(lab: Any) -> None:
+    """What is given per step is chosen, can be left out, and stands in the code; its ids are checked."""
+    first, second = (choice.value for choice in ModelSelector(lab, value=[]).choices[:2])
+    given = lk.per_step(facts=[first, second], reply=second)
+    models = ModelSelector(lab, value=[first, given])
+    assert models.value == (first, given)
+    assert eval(models.code, {"lk": lk, "lab": lab}).value == models.value
+    models.use_per_step(given, False)
+    assert (models.value, models.per_step) == ((first,), (given,))
+    models.value = given
+    models.set_params(second, temperature=0.5)
+    assert [eval(code, {"lk": lk, "lab": lab}) for code in models.value_code] == list(models.value)
+    assert models.value[0].models["reply"][0].params["temperature"] == 0.5
+    with pytest.raises(DefinitionError, match="'nobody', named per step"):
+        ModelSelector(lab, value=lk.per_step(facts="nobody"))

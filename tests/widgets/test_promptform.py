@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +131,23 @@ def test_the_preview_shows_what_a_base_model_reads(here: Any) -> None:
     assert "Question: What is the capital of Italy?" in shown
     assert "Question: Say &lt;b&gt;\nAnswer:" in shown
     assert "smollm2" not in shown
+
+
+def test_a_chain_is_previewed_step_by_step(here: Path) -> None:
+    """Each step's messages are shown, with a mark where an answer will stand; it is edited as its text."""
+    lab = lk.Lab(here / "lab.duckdb")
+    steps = lk.Step("facts", "List {{ text }}", read=lk.read.json()), lk.Step("plan", "Plan {{ facts.all }}")
+    lab.prompts.save(lk.Chain("chained", *steps, lk.Step("reply", "<b> {{ plan }}", system="Short")))
+    form = PromptSelector(lab).form
+    form._edit("chained")
+    assert form._steps.value == "facts, plan, reply"
+    for told in (
+        "[facts, user]\nList", "[plan, as written]\nPlan {{ facts.all }}",
+        "[reply, system]\nShort", "[reply, user]\n&lt;b&gt; «what plan answered»", "the same as @1",
+    ):  # fmt: skip
+        assert told in form._preview.value
+    form._text.value += " now"
+    assert form._save.disabled is False
+    form._saved()
+    assert lab.prompts["chained"].steps[2].prompt.text == "<b> {{ plan }} now"
+    assert lab.prompts["chained@2"].steps[0] == steps[0]

@@ -77,7 +77,7 @@ def test_left_out_rows_are_counted(cell: Callable[..., Any], generation: Callabl
 def test_rows_are_the_same_as_plain_values(cell: Callable[..., Any], generation: Callable[..., Any]) -> None:
     """What is saved with the widget is what the table shows: names, states, texts."""
     found = static_table.rows(finished(generation, cell, ["a", "b"]))
-    assert found["models"] == ["m"]
+    assert found["columns"] == ["m"]
     assert [row["panels"][0][:2] for row in found["rows"]] == [["done", "a"], ["done", "b"]]
     assert found["left"] == 0
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labkit.visible import shown
-from labkit.widgets import asking_clock, live_run, view_updates
+from labkit.widgets import asking_clock, live_run, panel_words, view_updates
 from labkit.widgets.live_run import LiveRun
 from labkit.widgets.view_updates import ViewUpdates, line
 
@@ -150,8 +150,8 @@ def test_running_cost_is_marked_as_a_guess(cell: Callable[..., Any], live: Calla
         found.text(cell("m/one", "s0"), "word ")
     panel = found.order[0].panels["m/one"]
     panel.first_at -= 1.0
-    assert view_updates._cost(panel, 0.01) == "≈ USD 0.10"
-    assert view_updates._cost(panel, None) == ""
+    assert panel_words.cost_of(panel, 0.01) == "≈ USD 0.10"
+    assert panel_words.cost_of(panel, None) == ""
 
 
 def test_what_was_not_asked_is_in_no_fraction(

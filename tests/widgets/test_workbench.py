@@ -191,3 +191,23 @@ def test_a_misspelt_param_is_told_with_the_one_that_was_meant(lab: Any) -> None:
     bench.form._draw_estimate()
     assert "Did you mean temperature" in bench.form._estimate.value
     assert bench.form._run.disabled
+
+
+def test_a_chain_and_models_per_step(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A saved chain and a typed one are asked by models per step; the code that is shown asks the same."""
+    steps = lk.Step("facts", "List {{ word }}"), lk.Step("reply", "Answer {{ facts }}", read=None)
+    lab.prompts.save(lk.Chain("saved", *steps))
+    typed = lk.Chain("typed", lk.Step("facts", "{{ word }}", read=lk.read.lines()), steps[1])
+    names: dict[str, Any] = {"lab": lab}
+    monkeypatch.setattr(sources, "notebook_names", lambda: names)
+    per_step = lk.per_step(facts=["scripted/one", "scripted/two"], reply="scripted/one")
+    bench = Workbench(lab, prompts=["saved", typed], models=per_step)
+    assert bench.variables == ("word",)
+    assert repr(per_step) in repr(bench)
+    bench.values["word"] = "tea"
+    run = bench.start().wait()
+    assert len(run.generations()) == 4
+    again = run_code(bench.code, dict(names))
+    assert sorted(again.generations()["text"]) == sorted(run.generations()["text"])
+    assert bench.plan().frame()["known"].all()
+    assert "<summary class='lk-soft'>facts · " in bench._repr_html_()

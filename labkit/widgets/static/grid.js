@@ -36,7 +36,8 @@ class Grid {
     this.model = model;
     this.number = null;
     this.columns = [];
-    this.heads = new Map();
+    this.heads = [];
+    this.tallies = [];
     this.rows = new Map();
     this.panels = new Map();
     this.pending = [];
@@ -68,6 +69,7 @@ class Grid {
     steering.append(this.pause, this.stop, this.fold);
     const head = make("div", "lk-head");
     head.append(words, steering);
+    this.asked = make("div", "lk-asked", { role: "group", "aria-label": "models" });
     this.table = make("div", "lk-table");
     this.table.tabIndex = -1;
     this.columnsHead = make("div", "lk-columns");
@@ -81,7 +83,7 @@ class Grid {
     this.foot = make("nav", "lk-foot", { "aria-label": "rows of the run" });
     this.foot.append(this.earlier, this.where, this.later, this.latest);
     this.answers = make("div", "lk-all");
-    this.answers.append(this.bar, this.table, this.foot);
+    this.answers.append(this.bar, this.asked, this.table, this.foot);
     this.root.append(head, this.answers);
     // Who reads or turns pages when the run ends does not want it folded under their hands.
     for (const sign of ["pointerdown", "keydown", "focusin"]) {
@@ -131,16 +133,22 @@ class Grid {
     const facts = make("div", "lk-clocks");
     const cost = make("span", "lk-cost");
     bar.append(glyph, state, cost);
+    const earlier = make("details", "lk-earlier");
+    const folded = make("summary", "lk-folded");
+    const steps = make("div", "lk-steps");
+    earlier.append(folded, steps);
+    earlier.hidden = true;
     const scroller = make("div", "lk-text");
     scroller.tabIndex = -1; // the panel is the one stop; its arrows scroll
     const text = document.createTextNode("");
     scroller.append(text);
     const note = make("div", "lk-note");
-    root.append(bar, scroller, note, facts);
+    root.append(bar, earlier, scroller, note, facts);
     // A screen reader hears the one panel it is on, not forty-eight at once.
     root.addEventListener("focus", () => root.setAttribute("aria-live", "polite"));
     root.addEventListener("blur", () => root.setAttribute("aria-live", "off"));
     root.addEventListener("keydown", (event) => {
+      if (event.target === folded) return; // Enter and blank open it, as everywhere
       if (event.key === "Enter") root.classList.toggle("lk-tall");
       else if (event.key === "ArrowDown") scroller.scrollTop += 40;
       else if (event.key === "ArrowUp") scroller.scrollTop -= 40;
@@ -148,25 +156,30 @@ class Grid {
       event.preventDefault();
       event.stopPropagation();
     });
-    root.addEventListener("dblclick", () => root.classList.toggle("lk-tall"));
-    const panel = { root, glyph, state, cost, facts, scroller, text, note };
+    root.addEventListener("dblclick", (event) => {
+      if (event.target !== folded) root.classList.toggle("lk-tall");
+    });
+    const panel = { root, glyph, state, cost, facts, earlier, folded, steps, scroller, text, note };
     this.panels.set(number, panel);
     return root;
   }
 
-  column(one) {
+  column(one, steers) {
     const root = make("div", "lk-column");
     const name = make("div", "lk-model");
     name.append(one.name);
     name.title = one.name;
-    const stop = button("Stop", `Stop ${one.name}`, () => this.send({ kind: "stop", column: one.id }));
     const counts = make("div", "lk-counts");
     const words = make("div", "lk-clocks");
     const top = make("div", "lk-top");
-    top.append(name, stop);
+    top.append(name);
+    const told = { counts, words };
+    if (steers) {
+      told.stop = button("Stop", `Stop ${one.name}`, () => this.send({ kind: "stop", model: one.id }));
+      top.append(told.stop);
+    }
     root.append(top, counts, words);
-    this.heads.set(one.id, { stop, counts, words });
-    return root;
+    return [root, told];
   }
 
   // -- hearing ------------------------------------------------------------------------------------
@@ -225,7 +238,7 @@ class Grid {
     let head = null;
     for (const message of messages) {
       if (message.head) head = message.head;
-      if (message.head) this.shapeOf(message.head.models);
+      if (message.head) this.shapeOf(message.head.models, message.head.columns);
       if (message.rows) this.place(message.rows);
       for (const change of message.panels || []) this.gather(changes, change);
     }
@@ -252,12 +265,14 @@ class Grid {
     if (change.t !== undefined) { sum.text = change.t; sum.more = ""; }
     if (change["+"] !== undefined) sum.more += change["+"];
     if (change.s !== undefined) sum.words = change;
+    if (change.e !== undefined) sum.earlier = change.e;
     changes.set(change.i, sum);
   }
 
   write(panel, change) {
     if (change.text !== undefined) panel.text.data = change.text + change.more;
     else if (change.more) panel.text.appendData(change.more);
+    if (change.earlier) this.stack(panel, change.earlier);
     if (!change.words) return;
     const { s, w, a, m, f, c, n } = change.words;
     panel.ends = OVER.has(s) && !OVER.has(panel.root.dataset.state);
@@ -277,14 +292,43 @@ class Grid {
     say(panel.note, n);
   }
 
-  shapeOf(models) {
-    const shape = JSON.stringify(models.map(({ id }) => id));
+  stack(panel, { line, steps }) {
+    // The steps behind a chain's panel; whether it is open stays as it was.
+    panel.earlier.hidden = !steps.length;
+    say(panel.folded, line);
+    panel.steps.replaceChildren(...steps.map(([head, text]) => {
+      const step = make("div", "lk-step");
+      if (head) {
+        const said = make("div", "lk-clocks");
+        said.append(head);
+        step.append(said);
+      }
+      const body = make("div", "lk-said");
+      body.append(text);
+      step.append(body);
+      return step;
+    }));
+  }
+
+  shapeOf(models, columns) {
+    // Where contenders are no models, these stand above, with what each was asked and a button to stop it.
+    const apart = columns.length > 0;
+    const shape = JSON.stringify([models.length, columns.length]);
     if (shape === this.shape) return;
     this.shape = shape;
-    this.columns = models;
-    this.heads.clear();
-    this.columnsHead.replaceChildren(this.corner, ...models.map((one) => this.column(one)));
-    this.root.style.setProperty("--lk-columns", String(Math.max(1, models.length)));
+    this.columns = apart ? columns : models;
+    this.heads = [];
+    this.tallies = [];
+    const draw = (one, steers, into) => {
+      const [root, told] = this.column(one, steers);
+      into.push(told);
+      return root;
+    };
+    this.columnsHead.replaceChildren(this.corner, ...this.columns.map((one) => draw(one, !apart, this.heads)));
+    this.asked.replaceChildren(...(apart ? models.map((one) => draw(one, true, this.tallies)) : []));
+    this.asked.hidden = !apart;
+    this.columnsHead.classList.toggle("lk-apart", apart);
+    this.root.style.setProperty("--lk-columns", String(Math.max(1, this.columns.length)));
   }
 
   place(rows) {
@@ -339,15 +383,21 @@ class Grid {
     this.segments.forEach((segment, i) => {
       segment.style.width = head.total ? `${(100 * head.bar[i]) / head.total}%` : "0";
     });
-    for (const one of head.models) {
-      const { stop, counts, words } = this.heads.get(one.id);
-      say(counts, one.state === "stopping" ? `${one.counts} · stopping` : one.counts);
-      say(words, one.words);
-      stop.hidden = !head.steers || one.state !== "";
-    }
+    const apart = head.columns.length > 0;
+    this.sayCounts(this.heads, apart ? head.columns : head.models, head.steers);
+    if (apart) this.sayCounts(this.tallies, head.models, head.steers);
     say(this.where, head.where);
     this.steer(head);
     this.folding(head);
+  }
+
+  sayCounts(heads, told, steers) {
+    told.forEach((one, i) => {
+      const { stop, counts, words } = heads[i];
+      say(counts, one.state === "stopping" ? `${one.counts} · stopping` : one.counts);
+      say(words, one.words);
+      if (stop) stop.hidden = !steers || one.state !== "";
+    });
   }
 
   // -- folding ------------------------------------------------------------------------------------
@@ -388,24 +438,22 @@ class Grid {
   // -- without a kernel ---------------------------------------------------------------------------
 
   drawStill(still) {
-    if (!still || !still.models || this.number !== null) return;
-    const models = still.models.map((name, i) => ({ id: String(i), name }));
-    this.shapeOf(models);
+    if (!still || !still.columns || this.number !== null) return;
+    this.shapeOf([], still.columns.map((name, i) => ({ id: String(i), name })));
     let number = -1;
     const panels = [];
     const rows = still.rows.map((row, id) => {
       const numbers = {};
-      row.panels.forEach(([s, text, note, said, mark], column) => {
+      row.panels.forEach(([s, text, note, said, mark, earlier], column) => {
         if (!s) return;
         numbers[String(column)] = number;
-        panels.push({ i: number, t: text, s, w: said, m: mark, f: "", c: "", n: note });
+        panels.push({ i: number, t: text, s, w: said, m: mark, f: "", c: "", n: note, earlier });
         number -= 1;
       });
       return { id: -1 - id, name: row.name, label: row.name, sample: "", panels: numbers };
     });
     this.place(rows);
-    for (const change of panels) this.write(this.panels.get(change.i), { text: change.t, more: "", words: change });
-    for (const { stop } of this.heads.values()) stop.hidden = true;
+    for (const change of panels) this.write(this.panels.get(change.i), { text: change.t, more: "", words: change, earlier: change.earlier });
     say(this.title, still.title);
     const left = still.left ? ` · ${still.left} more rows are in the lab` : "";
     say(this.line, `as saved, answers cut at 200 characters · ${still.line}${left}`);

@@ -1,0 +1,77 @@
+"""labkit.summary.of_step: chains compared by the model of one step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labkit.contender import joined
+from labkit.errors import DefinitionError
+from labkit.summary.of_step import of_step
+from labkit.verdict import verdict
+
+STEPS = ("facts", "reply")
+
+
+def crossed(effect: tuple[float, float], *, samples: int, seed: int) -> pd.DataFrame:
+    """Every combination of models a and b on two steps; b is right so much more often, step by step."""
+    rng = np.random.default_rng(seed)
+    hard = rng.normal(size=samples)
+    rows = []
+    for first in "ab":
+        for second in "ab":
+            chance = 0.5 + 0.1 * hard + (first == "b") * effect[0] + (second == "b") * effect[1]
+            right = rng.random(samples) < chance
+            models = dict(zip(STEPS, (first, second), strict=True))
+            name = first if first == second else joined(models.items())
+            rows += [(name, str(sample), float(one)) for sample, one in enumerate(right)]
+    frame = pd.DataFrame(rows, columns=["model", "sample_id", "score.ok"])
+    return frame.assign(prompt="p", status="done", repeat=0, steps=2)
+
+
+def main_effect(frame: pd.DataFrame, step: str) -> tuple[float, float, float]:
+    """What the verdict says of b against a on one step: difference and interval."""
+    (row,) = verdict(frame, by=f"step:{step}", bounds=(0, 1), step=1).frame().to_dict("records")
+    sign = 1 if row["first"] == "b" else -1
+    ends = sorted((sign * row["low"], sign * row["high"]))
+    return sign * row["difference"], ends[0], ends[1]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.integers(5, 40))
+def test_a_main_effect_is_a_difference_of_means(seed: int, samples: int) -> None:
+    """On a balanced table it is the mean of all lines with one model less that of all with the other."""
+    frame = crossed((0.1, -0.1), samples=samples, seed=seed)
+    first = frame["model"].map(lambda name: name.split("facts: ")[-1][0])
+    by_hand = frame.groupby(first)["score.ok"].mean()
+    assert main_effect(frame, "facts")[0] == pytest.approx(by_hand["b"] - by_hand["a"], abs=1e-12)
+
+
+@pytest.mark.parametrize("studies", [100, pytest.param(4_000, marks=pytest.mark.soak)])
+def test_the_interval_of_a_main_effect_holds(studies: int) -> None:
+    """The 95 % interval has the true effect in it as often as it says: within 2 points and what chance
+    allows."""
+    held = 0
+    for seed in range(studies):
+        _, low, high = main_effect(crossed((0.1, 0.05), samples=60, seed=seed), "facts")
+        held += low <= 0.1 <= high
+    by_chance = 3 * (0.95 * 0.05 / studies) ** 0.5
+    assert abs(held / studies - 0.95) <= 0.02 + by_chance
+
+
+@pytest.mark.parametrize("by", ["step:tone", ["step:facts", "prompt"], ["step:facts", "step:reply"]])
+def test_what_is_no_step_is_refused(by: str | list[str]) -> None:
+    """A step that no chain has, and more than one thing, cannot be compared."""
+    with pytest.raises(DefinitionError, match="by="):
+        of_step(crossed((0, 0), samples=2, seed=0), by)
+
+
+def test_prompts_and_models_are_left_as_they_are() -> None:
+    """Without a step nothing is changed."""
+    frame = crossed((0, 0), samples=2, seed=0)
+    same, keys = of_step(frame, "model")
+    assert same is frame
+    assert keys == ["model"]
