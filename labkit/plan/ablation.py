@@ -149,7 +149,8 @@ def _block_faults(prompt: Prompt, chosen: Sequence[Block], kind: str) -> Iterato
 
 def _named_in(prompt: Prompt, name: str) -> str:
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
-    parts = (("text", prompt.text), ("system part", prompt.system or ""))
+    systems = [part.system or "" for part in (prompt, *(step.prompt for step in prompt.steps))]
+    parts = (("text", prompt.text), ("system part", "\n".join(systems)))
     return next((what for what, text in parts if word.search(text)), "")
 
 
@@ -181,8 +182,7 @@ def _variants(
     made = {}
     for name, cell in zip(called, cells, strict=True):
         out = {one for one, is_in in zip(names, cell, strict=True) if not is_in}
-        kept = [block for block in prompt.blocks if block.name not in out]
-        made[name] = prompt if not out else prompt.replace(name=name, blocks=kept, version=None)
+        made[name] = prompt.without(out).replace(name=name, version=None) if out else prompt
     return made
 
 
@@ -213,9 +213,9 @@ def _check_names(names: Sequence[str]) -> None:
 def _planned(plan: S, variants: Mapping[str, Mapping[str, Prompt]]) -> S:
     """The plan over all variants, with the cells that it had of each prompt."""
     design = plan.design
-    of = {p: prompt.name for p, prompt in enumerate(design.prompts)}
-    had = {(of[place.prompt], *place[1:4]) for place in design.places}
-    whose = [name for name, made in variants.items() for _ in made]
+    position = {prompt.name: p for p, prompt in enumerate(design.prompts)}
+    whose = [position[name] for name, made in variants.items() for _ in made]
+    had = {place.where for place in design.places}
     wide = build(
         experiment=design.experiment,
         workspace=design.workspace,
@@ -225,7 +225,10 @@ def _planned(plan: S, variants: Mapping[str, Mapping[str, Prompt]]) -> S:
         dataset=design.dataset,
         repeats=design.repeats,
         share=design.share,
+        lines=[design.lines[p] for p in whose],
     )
     vision.check(wide)
-    kept = wide.keep(at for at, place in enumerate(wide.places) if (whose[place.prompt], *place[1:4]) in had)
+    kept = wide.keep(
+        at for at, place in enumerate(wide.places) if (whose[place.prompt], *place.where[1:]) in had
+    )
     return replace(plan, design=replace(kept, notes=design.notes))

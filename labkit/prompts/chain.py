@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from types import MappingProxyType
@@ -214,6 +214,11 @@ class Chain(Prompt):
     def within(self, blocks: Sequence[Block]) -> Chain:
         """The same chain with `blocks` in front of those of each step."""
         steps = [_step(step.name, step.prompt.within(blocks), step.read) for step in self.steps]
+        return self.replace(steps=steps)
+
+    def without(self, names: Collection[str]) -> Chain:
+        """The same chain, each step without its blocks of these names."""
+        steps = [_step(step.name, step.prompt.without(names), step.read) for step in self.steps]
         return self.replace(steps=steps)
 
     def __eq__(self, other: object) -> bool:
