@@ -2,7 +2,7 @@
 
 Each part decides its own: `scheduler` who is sent next, `attempt` sends, `after_attempt` says what follows,
 `timers` looks after what cannot go yet, `delivery` brings rows to the sink. Everything here runs on one
-loop; threads are the executor's matter.
+loop; threads are the executor's matter. What follows what is one order, so it stands in one place.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Who is sent next: jobs become calls, calls wait in their queues, and leave when everything permits.
 
 What permits it: a place at the endpoint, no pause, tokens in the buckets, money in the budget. It holds
-what waits; sending, and what follows an answer, is the runner's.
+what waits; sending, and what follows an answer, is the runner's. Queues and money are taken from at once, or
+a request would be sent that the budget does not hold: so both stand together.
 """
 
 from __future__ import annotations

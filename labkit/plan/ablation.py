@@ -149,7 +149,8 @@ def _block_faults(prompt: Prompt, chosen: Sequence[Block], kind: str) -> Iterato
 
 def _named_in(prompt: Prompt, name: str) -> str:
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
-    parts = (("text", prompt.text), ("system part", prompt.system or ""))
+    systems = [part.system or "" for part in (prompt, *(step.prompt for step in prompt.steps))]
+    parts = (("text", prompt.text), ("system part", "\n".join(systems)))
     return next((what for what, text in parts if word.search(text)), "")
 
 
@@ -212,9 +213,9 @@ def _check_names(names: Sequence[str]) -> None:
 def _planned(plan: S, variants: Mapping[str, Mapping[str, Prompt]]) -> S:
     """The plan over all variants, with the cells that it had of each prompt."""
     design = plan.design
-    of = {prompt.name: p for p, prompt in enumerate(design.prompts)}
+    position = {prompt.name: p for p, prompt in enumerate(design.prompts)}
+    whose = [position[name] for name, made in variants.items() for _ in made]
     had = {place.where for place in design.places}
-    whose = [of[name] for name, made in variants.items() for _ in made]
     wide = build(
         experiment=design.experiment,
         workspace=design.workspace,

@@ -1,7 +1,7 @@
 """From what a person writes to a checked design: prompts, models, dataset, params, names.
 
 Everything is looked at before anything is refused, so one message tells all that is wrong. It reads
-files and saved prompts, and contacts nobody.
+files and saved prompts, and contacts nobody. It is long since all faults are gathered before one is raised.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ and of those that a lab has kept. It knows no design and no answers.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,19 +52,13 @@ def block_sets(prompts: Iterable[tuple[str, Hashable, Sequence[BlockId]]]) -> li
 def of_prompts(prompts: Iterable[Prompt]) -> list[BlockSets]:
     """The sets among prompts."""
     return block_sets(
-        (prompt.name, beside_blocks(prompt.text, prompt.system, prompt.defaults), ids(prompt))
+        (
+            prompt.name,
+            prompt.without({block.name for block in prompt.blocks}).hash,
+            [(block.name, block.hash) for block in prompt.blocks],
+        )
         for prompt in prompts
     )
-
-
-def ids(prompt: Prompt) -> list[BlockId]:
-    """A prompt's blocks by name and hash."""
-    return [(block.name, block.hash) for block in prompt.blocks]
-
-
-def beside_blocks(text: str, system: str | None, defaults: Mapping[str, object]) -> Hashable:
-    """All of a prompt that is no block."""
-    return text, system, json.dumps(dict(defaults), sort_keys=True)
 
 
 def _sets(prompts: Mapping[tuple[BlockId, ...], str]) -> Iterator[BlockSets]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 import os
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from types import MappingProxyType
@@ -216,11 +216,10 @@ class Chain(Prompt):
         steps = [_step(step.name, step.prompt.within(blocks), step.read) for step in self.steps]
         return self.replace(steps=steps)
 
-    def without(self, names: Container[str]) -> Chain:
-        """The same chain, none of whose steps has the blocks of these names."""
-        return self.replace(
-            steps=[_step(step.name, step.prompt.without(names), step.read) for step in self.steps]
-        )
+    def without(self, names: Collection[str]) -> Chain:
+        """The same chain, each step without its blocks of these names."""
+        steps = [_step(step.name, step.prompt.without(names), step.read) for step in self.steps]
+        return self.replace(steps=steps)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Chain) and (other.name, other.steps) == (self.name, self.steps)

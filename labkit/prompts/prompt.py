@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from types import MappingProxyType
@@ -172,7 +172,7 @@ class Prompt:
         """The same prompt with `blocks` in front of its own."""
         return self.replace(blocks=(*blocks, *self.blocks)) if blocks else self
 
-    def without(self, names: Container[str]) -> Prompt:
+    def without(self, names: Collection[str]) -> Prompt:
         """The same prompt without its blocks of these names."""
         return self.replace(blocks=[block for block in self.blocks if block.name not in names])
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_ROWS = 30
-"""Rows of a comparison of two runs."""
+"""Rows of a comparison of two runs, or of blocks."""
 FOLDED_ABOVE = 12
 """More sentences than these stand folded."""
 _LINE = "var(--jp-border-color1,var(--vscode-panel-border,#8888))"
@@ -67,7 +67,7 @@ def _list(sentences: Sequence[str]) -> str:
 
 
 def listing(title: str, sentences: Sequence[str], notes: Sequence[str], rows: pd.DataFrame) -> str:
-    """A title, sentences, a plain table of `rows`, notes."""
+    """A title, sentences, a plain table of `rows`, at most thirty of them, notes."""
     told = "<br>".join(escape(note) for note in notes)
     style = f'style="{_CELL};text-align:left"'
     head = "".join(f'<th scope="col" {style}>{escape(str(name))}</th>' for name in rows.columns)
@@ -75,10 +75,12 @@ def listing(title: str, sentences: Sequence[str], notes: Sequence[str], rows: pd
         "<tr>" + "".join(f"<td {style}>{escape(_plain(value))}</td>" for value in row) + "</tr>"
         for row in rows.head(MOST_ROWS).itertuples(index=False)
     )
+    more = len(rows) - MOST_ROWS
+    rest = f'<div style="{_MUTED}">and {more:,} more rows, in .frame()</div>' if more > 0 else ""
     return (
         f'<div class="labkit-verdict"><p><strong>{escape(visible(title))}</strong></p>{_list(sentences)}'
         f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr>{head}</tr></thead>'
-        f'<tbody>{body}</tbody></table></div><div style="{_MUTED}">{told}</div></div>'
+        f'<tbody>{body}</tbody></table>{rest}</div><div style="{_MUTED}">{told}</div></div>'
     )
 
 

@@ -212,3 +212,27 @@ def test_a_plan_without_cells_has_nothing_to_measure_on(planned, lab, echo):
     assert "no cells left" in fault
     with pytest.raises(DefinitionError, match="no rows"):
         lab.plan(prompts=["Answer {{ n }}"], models=[echo()], dataset=[], context=BLOCKS[:2])
+
+
+def test_a_chain_is_measured_step_by_step(lab, echo):
+    """A block stands in the steps in which it stood, and nowhere else; cut cells and models of steps stay."""
+    chain = lk.Chain(
+        "c",
+        lk.Step("notes", "List {{ n }}", blocks=BLOCKS[:2]),
+        lk.Step("reply", "Answer {{ notes }}", blocks=BLOCKS[1:3]),
+    )
+    one, two = echo("a"), echo("b")
+    models = lk.per_step(notes=[one, two], reply=[two])
+    plan = lab.plan(prompts=[chain], models=models, dataset=ROWS).head(2)
+    made = plan.ablate()
+    assert len(made) == 8 * len(plan)
+    found = {prompt.name: prompt for prompt in made.design.prompts}
+    blocks = [[block.name for block in step.prompt.blocks] for step in found["c without style"].steps]
+    assert blocks == [["examples"], ["policy"]]
+    named = lk.Chain(
+        "d",
+        lk.Step("notes", "List {{ n }}", system="Mind the policy.", blocks=BLOCKS[:3]),
+        lk.Step("reply", "Answer {{ notes }}"),
+    )
+    (fault,) = refused(lab.plan(prompts=[named], models=[echo()], dataset=ROWS))
+    assert "names its block 'policy' in its system part" in fault

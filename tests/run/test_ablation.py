@@ -213,3 +213,25 @@ def right_of_chain(request):
     """As `right`, in the last step."""
     text = request.messages[-1]["content"]
     return right(request) if "Answer" in text else "facts"
+
+
+def test_chains_are_told_of_like_prompts(lab, echo):
+    """Now and from history, with tokens of all steps; chains that differ in more than blocks are apart."""
+    chain = lk.Chain(
+        "c", lk.Step("notes", "Take {{ n }}", blocks=BLOCKS[:2]), lk.Step("reply", "Answer {{ notes }}")
+    )
+    other = lk.Chain(
+        "other", lk.Step("notes", "Take {{ n }}"), lk.Step("reply", "Answer {{ notes }}", system="Be kind.")
+    )
+    plan = lab.plan(
+        prompts=[chain, other],
+        models=[echo(answers=lambda request: "yes")],
+        dataset=ROWS[:10],
+        scorers=[lk.exact("label")],
+    )
+    run = plan.ablate().run(progress="none")
+    found = lab.run(run.run_id).ablation()
+    assert found.effects["block"].tolist() == ["examples", "style"]
+    assert len(found.sets) == 4
+    counted = [len(block.rendered.split()) for block in BLOCKS[:2]]
+    assert found.effects["input_tokens"].tolist() == pytest.approx(counted)

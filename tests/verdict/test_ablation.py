@@ -213,6 +213,13 @@ def test_hostile_names_are_shown_as_text():
     assert html.count("<tr>") == 5
 
 
+def test_a_table_of_many_blocks_says_how_many_more_there_are():
+    """Of three models and twelve blocks thirty rows are shown."""
+    html = told(*asked(12, 20, models=("x/a", "x/b", "x/c")))._repr_html_()
+    assert html.count("<tr>") == 31
+    assert "and 6 more rows, in .frame()" in html
+
+
 def test_what_cannot_be_told_is_refused():
     """No sets, no scores, a wrong direction, margin or column."""
     frame, sets = asked(2, 20)
