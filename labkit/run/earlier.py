@@ -42,14 +42,14 @@ _COSTS = """
     select
         model, coalesce(sum(cost_usd) filter (where replayed_from is null), 0) as cost_usd,
         count(*) filter (where cost_usd is null and status = 'done' and replayed_from is null) as cost_unknown
-    from log.generations where run_id = ? group by model
+    from log.generations where run_id = ? and steps is null group by model
 """
 _KINDS = f"""
     select
         model, count(*) filter (where stop_reason = 'max_tokens') as cut,
         count(*) filter (where {DERIVED["empty"]}) as empty,
         count(*) filter (where list_contains(?, stop_reason)) as refused
-    from generations where run_id = ? and status = 'done' group by model
+    from steps where run_id = ? and status = 'done' group by model
 """  # noqa: S608 - labkit's own text
 
 
