@@ -150,7 +150,7 @@ class Counts:
         from labkit import stats
 
         values = [true - counted for counted, true in pairs]
-        highest = max(high - low for low, high in map(self._count, samples))
+        highest: float = max(high - low for low, high in map(self._count, samples))
         if max(values) > highest:  # answers count more here than where they come from
             highest = UNSEEN_LONGEST * max(values)
         found = stats.total_interval(
