@@ -40,7 +40,7 @@ def test_a_negative_count_is_refused() -> None:
 
 
 def test_generation_has_the_designs_columns_first() -> None:
-    """The fields of a generation are the documented columns, in their order, and four that follow."""
+    """The fields of a generation are the documented columns, in their order, and those that follow."""
     # fmt: off
     documented = [
         "generation_id", "run_id", "experiment", "workspace", "prompt", "prompt_version", "model",
@@ -51,7 +51,8 @@ def test_generation_has_the_designs_columns_first() -> None:
         "response_model", "response_id", "request_id", "raw",
     ]
     # fmt: on
-    assert list(Generation.__struct_fields__) == [*documented, "draw", "parent_id", "step", "user"]
+    follow = ["draw", "parent_id", "step", "user", "step_name", "steps", "failed_step"]
+    assert list(Generation.__struct_fields__) == [*documented, *follow]
 
 
 WORDS = st.text(min_size=1, max_size=12)

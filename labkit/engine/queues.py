@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from asyncio import TimerHandle
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from random import Random
 from typing import Any
@@ -18,7 +18,7 @@ from labkit.engine import shared_usage_file
 from labkit.engine.budget import Overrun
 from labkit.engine.call import Call, Stopped
 from labkit.engine.circuit_breaker import CircuitBreaker
-from labkit.engine.concurrency import ConcurrencyLimiter
+from labkit.engine.concurrency import REMOTE, ConcurrencyLimiter
 from labkit.engine.rate_limiter import RateLimiter
 from labkit.engine.token_buckets import TokenBuckets, used_up
 from labkit.errors import ProviderError
@@ -53,7 +53,7 @@ class ModelQueue:
         """Whether something was learnt that the other runs should know soon."""
         self.stopped: Stopped | None = None
         self.costs = False
-        """Whether any of its cells may cost something."""
+        """Whether any of its own answers may cost something."""
         self.overrun = Overrun()
         self.refused_alike = ("", 0)
         """Of which kind the last refused requests were, and how many in a row."""
@@ -61,6 +61,17 @@ class ModelQueue:
         """Whether one of its requests was ever answered."""
         self._used_up_at: int | None = None
         """How many had left when one was refused because a limit was used up; None: one was taken since."""
+
+    @property
+    def idle(self) -> list[Call]:
+        """The calls that are not out."""
+        return [*self.waiting, *self.queued]
+
+    def drop(self, calls: Sequence[Call]) -> None:
+        """Forget these idle calls."""
+        gone = set(calls)
+        self.waiting -= gone
+        self.queued = deque(call for call in self.queued if call not in gone)
 
     def ready(self, now: float, *, money: bool) -> bool:
         """Whether the first call may be sent now; `money` False: only one that costs nothing."""
@@ -71,6 +82,20 @@ class ModelQueue:
             (money or call.has_money)
             and self.rate.wait_s(now) == 0
             and self.buckets.wait_s(call.tokens, now) == 0
+        )
+
+    def bound_usd(self, call: Call) -> float:
+        """The most that it is taken to cost, by what this model billed so far."""
+        return 0.0 if call.worst_usd is None else self.overrun.bound_usd(call.worst_usd)
+
+    @property
+    def overrun_in_words(self) -> str:
+        """That it billed more than it could, if so: a sentence to follow another."""
+        if not self.overrun.more_usd:
+            return ""
+        return (
+            f" {self.model.id} billed up to {self.overrun.times:,.1f} times the most that its request could"
+            " cost by its length and max_tokens; as much is set aside for each of its requests since."
         )
 
     def opens_in_s(self, now: float) -> float | None:
@@ -173,3 +198,21 @@ class Endpoint:
             if queue.ready(now, money=money):
                 return queue
         return None
+
+
+def grouped(queues: Mapping[str, ModelQueue], keys: Mapping[str, Any], random: Random) -> list[Endpoint]:
+    """Queues of one endpoint and key share its limiter; a model with a concurrency of its own has its own."""
+    endpoints: dict[Any, Endpoint] = {}
+    for name, queue in queues.items():
+        model, key = queue.model, keys.get(name)
+        apart = model.concurrency is not None or model.dialect in LOCAL
+        # By the key itself, which neither prints nor pickles, not by its text: a traceback shows variables.
+        where = (model.dialect, model.provider, model.base_url, key, id(model.client))
+        place = name if apart else where
+        if place not in endpoints:
+            ceiling = model.concurrency or (model.weights.slots if model.weights else REMOTE)
+            adaptive = model.dialect not in LOCAL
+            limiter = ConcurrencyLimiter(ceiling, adaptive=adaptive, random=random)
+            endpoints[place] = Endpoint(model.base_url or model.provider, limiter)
+        endpoints[place].add(queue)
+    return list(endpoints.values())

@@ -8,7 +8,7 @@ a request would be sent that the budget does not hold: so both stand together.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, takewhile
 from random import Random
 from time import perf_counter
@@ -17,9 +17,8 @@ from typing import Any
 from labkit.catalog.model import Model
 from labkit.engine.budget import Budget
 from labkit.engine.call import Call, Stopped
-from labkit.engine.concurrency import REMOTE, ConcurrencyLimiter
 from labkit.engine.job import Job
-from labkit.engine.queues import LOCAL, Endpoint, ModelQueue
+from labkit.engine.queues import Endpoint, ModelQueue, grouped
 
 log = logging.getLogger("labkit.engine")
 
@@ -44,7 +43,7 @@ class Scheduler:
         random: Random,
     ) -> None:
         self.queues = {name: ModelQueue(model, random) for name, model in models.items()}
-        self.endpoints = _grouped(self.queues, keys, random)
+        self.endpoints = grouped(self.queues, keys, random)
         self.more = True
         """Whether jobs may still come."""
         self._budget = budget
@@ -54,6 +53,8 @@ class Scheduler:
         self._send: Callable[[ModelQueue, Call], None]
         self._end: Callable[[Call, Stopped], None]
         self._short: ModelQueue | None = None
+        self._spent_up: Stopped | None = None
+        """Why nothing is sent any more that costs money, or whose followers do."""
 
     @property
     def in_flight(self) -> int:
@@ -124,8 +125,8 @@ class Scheduler:
             raise ValueError(f"a job for {job.cell.model}, which is none of this run's models")
         call = Call(job, queue.model, now)
         self._entered(job)
-        queue.costs = queue.costs or not call.is_free
-        refused = queue.stopped or self._unpriced(call)
+        queue.costs = queue.costs or call.worst_usd != 0
+        refused = queue.stopped or self._unpriced(call) or (None if call.is_free else self._spent_up)
         if refused is not None:
             self._end(call, refused)
         elif first:
@@ -199,7 +200,7 @@ class Scheduler:
         return late
 
     def _reserve(self, queue: ModelQueue, call: Call) -> bool:
-        worst_usd = _bound_usd(queue, call)
+        worst_usd = queue.bound_usd(call)
         later_usd = call.job.later_usd if call.holds_usd is None else ()
         if not self._budget.reserve(worst_usd, *later_usd):
             return False
@@ -230,9 +231,9 @@ class Scheduler:
 
     def raise_bounds(self, queue: ModelQueue) -> None:
         """An answer cost more than it could: expect as much of what is out and of what waits."""
-        log.warning("%s", _overrun_in_words(queue).strip())
+        log.warning("%s", queue.overrun_in_words.strip())
         for call in queue.asking:
-            bound_usd = _bound_usd(queue, call)
+            bound_usd = queue.bound_usd(call)
             self._budget.replace(call.reserved_usd, bound_usd)
             call.reserved_usd = bound_usd
         for call in queue.queued:
@@ -249,26 +250,26 @@ class Scheduler:
         elif not self._budget.in_flight:
             stopped = Stopped(
                 "BudgetExhausted",
-                f"{self._budget.lacking(_needs_usd(queue, queue.queued[0]))}{_overrun_in_words(queue)}",
+                f"{self._budget.lacking(_needs_usd(queue, queue.queued[0]))}{queue.overrun_in_words}",
             )
-            self._short = None
-            for costly in [queue for queue in self.queues.values() if queue.costs]:
-                self.stop(costly, stopped)
+            self._short, self._spent_up = None, stopped
+            for one in self.queues.values():
+                if one.costs:
+                    self.stop(one, stopped)
+                else:
+                    self._end_idle(one, stopped, [call for call in one.idle if not call.is_free])
 
     def _finds_money(self, queue: ModelQueue, call: Call) -> bool:
         return self._reserve(queue, call) or (self._idle_gives_back() and self._reserve(queue, call))
 
     def _idle_gives_back(self) -> bool:
-        """Where nothing is out, take back what calls that wait hold for what follows them: nobody else will
-        free any. They set it aside anew before they are sent. Whether there was some."""
-        if self.in_flight:
+        """Where nothing is out that money is set aside for, take back what calls that wait hold for what
+        follows them: nobody else will free any. They set it aside anew before they are sent. Whether there
+        was some."""
+        if any(call.reserved_usd or call.holds_usd for call in self.asked()):
             return False
-        idle = [
-            call
-            for queue in self.queues.values()
-            for call in (*queue.queued, *queue.waiting)
-            if call.holds_usd and not call.has_money
-        ]
+        waiting = (call for queue in self.queues.values() for call in queue.idle)
+        idle = [call for call in waiting if call.holds_usd and not call.has_money]
         for call in idle:
             self._budget.free(*call.holds_usd or ())
             call.holds_usd = None
@@ -281,10 +282,11 @@ class Scheduler:
         if queue.stopped is not None:
             return
         queue.stopped = stopped
-        idle = [*queue.waiting, *queue.queued]
-        queue.waiting.clear()
-        queue.queued.clear()
-        for call in idle:
+        self._end_idle(queue, stopped, queue.idle)
+
+    def _end_idle(self, queue: ModelQueue, stopped: Stopped, calls: Sequence[Call]) -> None:
+        queue.drop(calls)
+        for call in calls:
             if call.timer is not None:
                 call.timer.cancel()
                 call.timer = None
@@ -292,37 +294,6 @@ class Scheduler:
             self._end(call, stopped)
 
 
-def _bound_usd(queue: ModelQueue, call: Call) -> float:
-    return 0.0 if call.worst_usd is None else queue.overrun.bound_usd(call.worst_usd)
-
-
 def _needs_usd(queue: ModelQueue, call: Call) -> float:
     """What has to be set aside before it can be sent."""
-    return _bound_usd(queue, call) + (sum(call.job.later_usd) if call.holds_usd is None else 0.0)
-
-
-def _overrun_in_words(queue: ModelQueue) -> str:
-    if not queue.overrun.more_usd:
-        return ""
-    return (
-        f" {queue.model.id} billed up to {queue.overrun.times:,.1f} times the most that its request could"
-        " cost by its length and max_tokens; as much is set aside for each of its requests since."
-    )
-
-
-def _grouped(queues: Mapping[str, ModelQueue], keys: Mapping[str, Any], random: Random) -> list[Endpoint]:
-    """Queues of one endpoint and key share its limiter; a model with a concurrency of its own has its own."""
-    endpoints: dict[Any, Endpoint] = {}
-    for name, queue in queues.items():
-        model, key = queue.model, keys.get(name)
-        apart = model.concurrency is not None or model.dialect in LOCAL
-        # By the key itself, which neither prints nor pickles, not by its text: a traceback shows variables.
-        where = (model.dialect, model.provider, model.base_url, key, id(model.client))
-        place = name if apart else where
-        if place not in endpoints:
-            ceiling = model.concurrency or (model.weights.slots if model.weights else REMOTE)
-            adaptive = model.dialect not in LOCAL
-            limiter = ConcurrencyLimiter(ceiling, adaptive=adaptive, random=random)
-            endpoints[place] = Endpoint(model.base_url or model.provider, limiter)
-        endpoints[place].add(queue)
-    return list(endpoints.values())
+    return queue.bound_usd(call) + (sum(call.job.later_usd) if call.holds_usd is None else 0.0)

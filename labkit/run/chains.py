@@ -168,6 +168,8 @@ class Chains(Steps):
         unknown = [row.price_id for row in rows if row.cost_usd is None and row.price_id]
         totals = {name: _total([getattr(row, name) for row in rows]) for name in _TOTALS}
         totals |= {name: totals[name] or 0 for name in ("attempts", "maybe_paid")}
+        totals["cost_usd"] = _cost(rows)
+        prices = [row.price_id for row in rows if row.price_id]
         return replace(
             last,
             generation_id=self._design.chain_id(place, self._run_id),
@@ -180,7 +182,7 @@ class Chains(Steps):
             ttft_s=_plus(behind, last.ttft_s),
             in_flight=max((row.in_flight for row in rows if row.in_flight), default=None),
             **totals,
-            price_id=unknown[0] if unknown else last.price_id,
+            price_id=[*unknown, *reversed(prices), None][0],
             replayed_from=self._original(rows) if done else None,
             # What later steps send follows from answers: only the first tells whether the same was asked.
             request_id=first.request_id,
@@ -203,6 +205,16 @@ def _status(last: Generation) -> Any:
     if last.status == "stopped" and last.error_type == FAILED:
         return "failed"
     return last.status
+
+
+def _cost(rows: Sequence[Generation]) -> float | None:
+    """What was paid for a line, also where a step of it has no answer: that one cost nothing, unless it may
+    have been paid for."""
+    known = [row.cost_usd for row in rows if row.cost_usd is not None]
+    for row in rows:
+        if row.cost_usd is None and (row.maybe_paid or row.status == "done" or row.status == "partial"):
+            return None
+    return sum(known) if known else None
 
 
 def _total(values: Sequence[Any]) -> Any:

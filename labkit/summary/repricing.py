@@ -38,7 +38,8 @@ GRAINS = (
 _ASKED = ("service_tier", "speed", "inference_geo", "web_search_options")
 """What of the params decides a price, beside the types of the tools and whether a cache is kept an hour."""
 
-# Every row that was or may have been charged for, also those a later one took the place of: as in `runs`.
+# Every row that was or may have been charged for, also those a later one took the place of: as in `runs`; of
+# chains their steps.
 # `asked` is what of the params decides its price, `told` what its answer says of how it was served.
 PAID = f"""
     select *, {FACTS} as told,

@@ -134,6 +134,31 @@ def test_what_has_money_waits_for_nobody(kit: Any, ask: Callable[..., Any]) -> N
     assert ran.executor.budget.reserved_usd == 0
 
 
+def test_what_is_free_goes_on_without_money(kit: Any, ask: Callable[..., Any]) -> None:
+    """Of a free model, an empty budget stops what something dear follows, and nothing else."""
+    free, dear = model(name="free"), model(name="dear")
+    jobs = kit.jobs_for([free], 40)
+    followed = jobs[::2]
+    (last,) = kit.jobs_for([dear], 1, usd=USD)
+
+    def follow(row: Generation) -> list[Job]:
+        first = [job for job in followed if job.cell.generation_id == row.generation_id]
+        if row.status != "done" or not first:
+            return []
+        cell = replace(
+            last.cell, generation_id=f"{row.generation_id}~", sample_id=f"{row.sample_id}~", step=2
+        )
+        return [changed(last, cell=cell)]
+
+    asked = [changed(job, later_usd=(2.0,)) if job in followed else job for job in jobs]
+    ran = ask([free, dear], asked, follow=follow, budget_usd=7.0, timeout_s=10)
+    done = {row.generation_id for row in ran.sink.generations if row.status == "done"}
+    assert {job.cell.generation_id for job in jobs[1::2]} <= done
+    assert len(done) == 20 + 3 + 3
+    assert ran.sink.statuses() == {"done": 26, "stopped": 17}
+    assert ran.executor.budget.reserved_usd == 0
+
+
 def test_money_of_what_does_not_follow_is_free(kit: Any, ask: Callable[..., Any]) -> None:
     """Where an answer fails, what was set aside for what follows it is free for others."""
     a = model(lambda request: InvalidRequest("no") if "question 0" in str(request.messages) else "yes")

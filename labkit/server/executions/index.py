@@ -36,7 +36,7 @@ with
     latest as (
         select max_by(rowid, if(status = 'done', 1152921504606846976, 0) + epoch_us(written_at)) as place
         from log.generations
-        where {chosen} and coalesce(step, 0) = 0
+        where coalesce(step, 0) = 0 and {chosen}
         group by generation_id
     ),
     asked as (
