@@ -2,7 +2,9 @@
 
 Input is counted (`token_counts`). Output lies between one token and `max_tokens` each; where the same prompt
 was answered by the same model before, its total is told from those answers (`labkit.stats.total_interval`).
-It does not know failures and retries, and takes the samples to come to be like those seen.
+It does not know failures and retries, and takes the samples to come to be like those seen. Each step of a
+chain is taken by itself, and the ends added up, which is on the safe side: after ten samples the range held
+in 96 to 100 % of studies of two and three steps (`tests/plan/test_chain_coverage.py`).
 
 A few answers do not show that no other runs to `max_tokens`, so the upper end allows for as many that do as
 might have been missed: after ten answers 28 %. With a limit that is kept to, given or the model's own, the

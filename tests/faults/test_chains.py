@@ -205,7 +205,7 @@ def test_killed_chains_go_on(
 ) -> None:
     """A chain of three steps over 200 rows, killed at random moments and run again until it is done: each
     step is asked exactly once more at most what was in flight, none before the one before it is on disk."""
-    killed(4, tmp_path, asker, channel_for, capsys)
+    killed(3, tmp_path, asker, channel_for, capsys)
 
 
 @needs_proc
