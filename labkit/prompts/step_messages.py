@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from labkit.errors import DefinitionError
+from labkit.errors import DefinitionError, MissingVariables
 from labkit.prompts.chain import Chain
 from labkit.records import Message, Sample
 
@@ -35,10 +35,14 @@ def following(
     Raises `StepFailed` where an answer cannot be read, put into the template, or hashed.
     """
     step = chain.steps[position]
-    given = _values(chain, position, answers)
+    values = {**sample.values, **_values(chain, position, answers)}
     try:
-        messages = step.prompt.render({**sample.values, **given})
+        messages = step.prompt.render(values)
         return messages, request_id(messages)
+    except MissingVariables:  # columns were looked at when it was planned, so it is answers
+        lacking = " and ".join(step.prompt.missing(values))
+        told = f"step {step.name!r} cannot be asked: {lacking} was read as nothing (None)"
+        raise StepFailed(step.name, told) from None
     except Exception as error:  # noqa: BLE001 - what a function of the user's made may raise anything
         told = str(error) if isinstance(error, DefinitionError) else _told(error)
         raise StepFailed(step.name, f"step {step.name!r} cannot be asked: {told}") from None

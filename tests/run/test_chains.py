@@ -165,6 +165,11 @@ def test_a_failed_step_stops_those_after_it(lab: lk.Lab, models: Models, asked: 
         (lk.read.json(), "R {{ facts }}", "step 'facts' cannot be read: NoJson: no JSON"),
         (lambda text: 1 / 0, "R {{ facts }}", "step 'facts' cannot be read: ZeroDivisionError"),
         (lk.read.lines(), "R {{ facts[9] }}", "step 'reply' cannot be asked"),
+        (
+            lambda text: None,
+            "R {{ facts }}",
+            "step 'reply' cannot be asked: facts was read as nothing (None)",
+        ),
     ],
 )
 def test_an_answer_that_cannot_be_read_stops_the_chain(
