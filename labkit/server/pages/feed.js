@@ -44,9 +44,9 @@ export class Feed {
 
   get() { return undefined; }
 
-  send({ kind, column }) {
+  send({ kind, model }) {
     if (kind === "hello") this.tellAll();
-    if (kind === "stop") this.stop(column === undefined ? null : [...this.answers.keys()][Number(column)]);
+    if (kind === "stop") this.stop(model === undefined ? null : [...this.answers.keys()][Number(model)]);
   }
 
   // -- what happens -------------------------------------------------------------------------------
@@ -191,6 +191,7 @@ export class Feed {
         state: OVER.has(state) ? "ended" : stopping ? "stopping" : "",
       })),
       rows: "", where: "", page: null, pages: 1, over: this.over, folds: false,
+      columns: [],
       steers: this.stop !== null && !this.over, pauses: false,
     };
   }
