@@ -44,7 +44,7 @@ def together(lab: Path, seconds: float) -> tuple[list[dict[str, Any]], list[dict
 
 @pytest.mark.parametrize(
     ("seconds", "worst_s"),
-    [pytest.param(5.0, 3.0), pytest.param(60.0, 1.0, marks=[pytest.mark.soak, pytest.mark.timeout(300)])],
+    [pytest.param(15.0, 3.0), pytest.param(60.0, 1.0, marks=[pytest.mark.soak, pytest.mark.timeout(300)])],
 )
 def test_nobody_starves(
     seconds: float, worst_s: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
