@@ -1,5 +1,6 @@
 """notebooks/05_chains_and_blocks.ipynb: a chain, models per step and three blocks, on the real local
-models."""
+models.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What each step of a chain costs and takes, one upon the other, per contender.
 
 It puts the steps of a frame together into lines; the means are over samples. It does not know what a step
-asks."""
+asks.
+"""
 
 from __future__ import annotations
 

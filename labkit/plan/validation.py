@@ -186,7 +186,7 @@ def _answering(given: Any, catalog: Catalog) -> Answering:
         return Answering(_model(given, catalog), {})
     faults, steps = Faults(), {}
     for step, some in given.models.items():
-        found = [faults.trying(lambda one=one: _model(one, catalog)) for one in some]  # type: ignore[misc]
+        found = [faults.trying(partial(_model, one, catalog)) for one in some]
         steps[step] = [model for model in found if model is not None]
     faults.raise_all()
     return Answering(None, steps)

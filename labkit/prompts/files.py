@@ -28,7 +28,8 @@ A chain lists its steps, and each has its text under a heading of its name. Othe
     Answer politely. Facts: {{ facts }}
 
 A step is its name, or a mapping of `name`, and where wanted `system`, `defaults` and `read` (`json`,
-`lines`). It does not know the lab's saved prompts."""
+`lines`). It does not know the lab's saved prompts.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 It is told each row once it is there, whether asked now, replayed or of an earlier launch, and says what can
 be asked then. Rows it makes itself: of steps that are not asked since one before them failed, and of whole
-chains. It does not know how a step is asked, and decides nothing about money."""
+chains. It does not know how a step is asked, and decides nothing about money.
+"""
 
 from __future__ import annotations
 

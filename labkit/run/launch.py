@@ -2,7 +2,8 @@
 
 It runs in a thread of its own and blocks there; only the asking is on labkit's loop. It does not know
 notebooks, and decides nothing about what to ask: that is the design's. Its steps are read in their order,
-from the first row to the last, and share what the launch has: so they stand together."""
+from the first row to the last, and share what the launch has: so they stand together.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What a run's grid is to know of a design with chains: which lines a step is of, how many answers each
 contender owes, and what steps of the lines that go on have answered already.
 
-It shows nothing, and decides nothing about what is asked."""
+It shows nothing, and decides nothing about what is asked.
+"""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def plan_id(store: Store, run_id: str, design: pd.DataFrame) -> str:
     row = store.run_row(run_id)
     if row is None:
         raise DefinitionError(f"This lab has no run '{run_id}'.")
-    rows: list[dict[str, Any]] = [dict(one) for one in design.to_dict("records")]  # type: ignore[arg-type]
+    rows = [{str(name): value for name, value in one.items()} for one in design.to_dict("records")]
     if any(isinstance(one["parent_id"], str) for one in rows):
         rows = _planned(store, run_id, rows)
     lines = ([str(one[name]) for name in _CELL] for one in rows)

@@ -2,7 +2,8 @@
 
 Each answer of a chain then stands under the model that answered that step. Who answered its other steps is
 held equal, as prompts are where models are compared, and samples stay the units: the difference is the main
-effect of that step's model. It computes nothing."""
+effect of that step's model. It computes nothing.
+"""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class Line:
             pid = self.launch(nursery)
             if self.kills < kills:
                 while nursery.lives(pid) and not nursery.marks[nursery.phases.index("asking")]:
-                    time.sleep(0.001)
+                    time.sleep(0.001)  # another process can only be polled
                 time.sleep(chance.random() * 0.5)  # the moment is to be any
                 killed = nursery.kill(pid)
             else:
@@ -104,9 +104,7 @@ class Line:
         assert [path.read_text() for path in nursery.folder.glob("error-*")] == []
         lab = lk.Lab(self.home / "lab.duckdb")
         while any(one["ended"] is None for one in self.channel.seen()):
-            time.sleep(
-                0.005
-            )  # until the server has noticed that the killed one is gone: it can only be polled
+            time.sleep(0.005)  # the server can only be polled, until it notices that the killed one is gone
         seen = self.channel.seen()
         latest = {
             text_of(one) for one in seen if one["headers"]["authorization"].endswith(f"-{self.launches}")

@@ -7,7 +7,7 @@ import pytest
 import labkit as lk
 from labkit.errors import DefinitionError
 
-WORDS = (
+WORDS = [
     "examples",
     "style",
     "policy",
@@ -20,7 +20,7 @@ WORDS = (
     "limits",
     "faq",
     "laws",
-)
+]
 BLOCKS = [lk.Block(name, f"All about {name}.") for name in (*WORDS, "more")]
 ROWS = [{"n": number} for number in range(6)]
 

@@ -1,5 +1,6 @@
 """What chains cost is told once, wherever it is told: each request counts once, and a chain is the sum of its
-line."""
+line.
+"""
 
 from __future__ import annotations
 

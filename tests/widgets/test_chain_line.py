@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -47,7 +47,7 @@ def two_lines() -> LiveRun:
 
 def shared(live: LiveRun) -> list[Line]:
     """The lines of the one row."""
-    return [live.order[0].panels[name] for name in CONTENDERS]  # type: ignore[misc]
+    return [cast("Line", live.order[0].panels[name]) for name in CONTENDERS]
 
 
 def test_a_shared_step_is_in_all_its_lines(two_lines: LiveRun, cell: Any, generation: Any) -> None:
