@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 import time
@@ -17,6 +18,7 @@ import pytest
 
 import labkit as lk
 from labkit.engine.retry import Policy
+from tests.faults.test_clocks import sdk_s
 from tests.faults.test_kills import Nursery
 from tests.faults.test_kills import asker as asker  # a fixture
 
@@ -410,25 +412,45 @@ def test_a_budget_holds_for_chains(
     assert [executor.budget.reserved_usd for executor in ran] == [0, 0]
 
 
-@pytest.mark.alone
-def test_a_chain_takes_as_long_as_its_line(channel_for: Callable[[str], Any], lab: lk.Lab) -> None:
-    """A chain's latency is the sum of its requests' by the server's clock, within 10 ms or 5 %; what is
-    replayed has none."""
-    channel = channel_for("openai")
+def apart(channel: Any, lab: lk.Lab, name: str) -> list[float]:
+    """By how much of what is allowed (10 ms, 5 %, or what a stopwatch around the SDK differs for three
+    requests) the latency of each chain differs from the server's clock, sorted."""
+    allowed_s = max(0.010, STEPS * asyncio.run(sdk_s(channel)))
     channel.script(then={"text": "yes", "first_s": [0.05, 0.4], "gap_s": 0.01})
     model = channel.model(key_env="", concurrency=4)
-    plan = lab.plan(prompts=[chain_of(3)], models=[model], dataset=rows(24))
+    plan = lab.plan(prompts=[chain_of(STEPS, name=name)], models=[model], dataset=rows(24))
     frame = plan.run(progress="none", policy=QUICK).generations()
     took: Counter[str] = Counter()
     for one in channel.seen():
         took[text_of(one).split()[-1]] += one["ended"] - one["at"]
-    names = [sample.fields["n"] for sample in plan.design.dataset.samples]
-    by_id = dict(zip([sample.id for sample in plan.design.dataset.samples], names, strict=True))
-    for row in frame.itertuples():
-        true_s = took[by_id[row.sample_id]]
-        assert row.latency_s == pytest.approx(true_s, rel=0.05, abs=0.01)
-        assert row.queue_s >= 0
-        assert row.retry_s == 0
+    names = {sample.id: sample.fields["n"] for sample in plan.design.dataset.samples}
+    true_s = [took[names[row.sample_id]] for row in frame.itertuples()]
+    return sorted(
+        abs(mine - true) / max(allowed_s, 0.05 * true)
+        for mine, true in zip(frame["latency_s"], true_s, strict=True)
+    )
+
+
+@pytest.mark.alone
+def test_a_chain_takes_as_long_as_its_line(channel_for: Callable[[str], Any], lab: lk.Lab) -> None:
+    """A chain's latency is the server's for its three requests, for four rows in five and in one of three
+    rounds, as for single requests (`test_clocks`): machines have slow minutes."""
+    rounds = (apart(channel_for("openai"), lab, f"told-{number}") for number in range(3))
+    assert any(shares[len(shares) * 4 // 5] <= 1 for shares in rounds)
+
+
+def test_a_chain_s_latency_is_the_sum_of_its_requests(channel: Any, lab: lk.Lab) -> None:
+    """A chain's latency adds up its steps' own; what is replayed has none, nor has a chain with a replayed
+    step."""
+    channel.script(then={"text": "yes", "first_s": [0.01, 0.05]})
+    model = channel.model(key_env="", concurrency=4)
+    plan = lab.plan(prompts=[chain_of(STEPS)], models=[model], dataset=rows(24))
+    run = plan.run(progress="none", policy=QUICK)
+    frame, steps = run.generations(), run.generations(steps=True)
+    summed = steps.groupby("sample_id")["latency_s"].sum()
+    assert frame.set_index("sample_id")["latency_s"].to_dict() == pytest.approx(summed.to_dict(), rel=1e-12)
+    assert (frame["queue_s"] >= 0).all()
+    assert (frame["retry_s"] == 0).all()
     again = plan.run(progress="none").generations()
     assert pd.isna(again["latency_s"]).all()
     chain = chain_of(3).replace(steps=[*chain_of(3).steps[:2], lk.Step("c", "C again {{ b }} {{ n }}")])
