@@ -50,11 +50,24 @@ def test_a_main_effect_is_a_difference_of_means(seed: int, samples: int) -> None
     assert main_effect(frame, "facts")[0] == pytest.approx(by_hand["b"] - by_hand["a"], abs=1e-12)
 
 
-@pytest.mark.parametrize("studies", [100, pytest.param(4_000, marks=pytest.mark.soak)])
-def test_the_interval_of_a_main_effect_holds(studies: int) -> None:
-    """The 95 % interval has the true effect in it as often as it says: within 2 points and what chance
-    allows."""
-    held = 0
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 10_000), st.integers(5, 40))
+def test_other_steps_are_held_equal_as_prompts_are(seed: int, samples: int) -> None:
+    """Who answered the other steps is to a step's models what the prompt is to models: the verdict is the
+    same in every figure."""
+    frame = crossed((0.1, -0.1), samples=samples, seed=seed)
+    facts, reply = (
+        frame["model"].map(lambda name, step=step: name.split(f"{step}: ")[-1][0]) for step in STEPS
+    )
+    of_models = verdict(frame.assign(model=facts, prompt=reply), by="model", bounds=(0, 1), step=1)
+    of_steps = verdict(frame, by="step:facts", bounds=(0, 1), step=1)
+    pd.testing.assert_frame_equal(of_steps.frame(), of_models.frame(), check_exact=True)
+
+
+@pytest.mark.soak
+def test_the_interval_of_a_main_effect_holds() -> None:
+    """The 95 % interval has the true effect in it within 2 points of that, and of what chance allows."""
+    studies, held = 4_000, 0
     for seed in range(studies):
         _, low, high = main_effect(crossed((0.1, 0.05), samples=60, seed=seed), "facts")
         held += low <= 0.1 <= high
