@@ -6,6 +6,7 @@ answered, nor what is made of the value.
 
 from __future__ import annotations
 
+import inspect
 import json as _json
 import re
 from collections.abc import Callable
@@ -78,6 +79,21 @@ def name_of(reader: Reader) -> str:
         if reader is built_in:
             return name
     return reader.name if isinstance(reader, Lost) else f"{getattr(reader, '__name__', 'function')}()"
+
+
+def takes_text(reader: Reader) -> bool:
+    """Whether it can be called with an answer.
+
+    >>> takes_text(lines()), takes_text(lines), takes_text(int)
+    (True, False, True)
+    """
+    try:
+        inspect.signature(reader).bind("")
+    except TypeError:
+        return False
+    except ValueError:  # what is written in C may not say what it takes
+        return True
+    return True
 
 
 def kept_as(name: str) -> Reader:

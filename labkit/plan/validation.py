@@ -212,7 +212,8 @@ def _lines(prompt: Prompt, answering: Sequence[Answering], models: Sequence[Mode
             )
         lacks = [step for step in steps if step not in given[0]] if given else steps
         raise DefinitionError(
-            f"per_step gives no model for step {' and '.join(map(repr, lacks))} of chain {prompt.name!r}."
+            f"per_step gives no model for {'steps' if len(lacks) > 1 else 'step'}"
+            f" {' and '.join(map(repr, lacks))} of chain {prompt.name!r}."
             if lacks
             else f"No per_step is for chain {prompt.name!r}, whose steps are {', '.join(steps)}."
         )

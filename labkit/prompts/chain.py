@@ -20,7 +20,7 @@ from labkit.identity import content_hash
 from labkit.prompts.block import Block
 from labkit.prompts.names import name_faults, twin_faults
 from labkit.prompts.prompt import Prompt
-from labkit.read import Reader, name_of
+from labkit.read import Reader, name_of, takes_text
 from labkit.records import Message
 from labkit.visible import quoted, shown
 
@@ -68,8 +68,9 @@ class Step:
             )
         except DefinitionError as error:
             faults += [fault.replace("prompt", "step") for fault in error.faults]
-        if read is not None and not callable(read):
-            faults.append(f"read of step {quoted(name)} is {quoted(read)}; use lk.read.json() or a function.")
+        if read is not None and not takes_text(read):
+            called = f"{name_of(read)}, which takes no text" if callable(read) else quoted(read)
+            faults.append(f"read of step {quoted(name)} is {called}; use lk.read.json() or a function.")
         if faults:
             raise DefinitionError(faults)
         for attribute, value in {"name": name, "prompt": prompt, "read": read}.items():

@@ -57,8 +57,7 @@ def of_step(frame: pd.DataFrame, by: str | Sequence[str]) -> tuple[pd.DataFrame,
         raise DefinitionError([f"the frame has no column {name!r}" for name in missing])
     steps = _steps(frame)
     if step not in steps:
-        there = f"steps: {nearest.listed(step, steps)}" if steps else "no prompt is a chain of several models"
-        raise DefinitionError(f"by='{OF_STEP}{step}': no chain of this run has a step {step!r}; {there}.")
+        raise DefinitionError(f"by='{OF_STEP}{step}': {_why_none(frame, step, steps)}.")
     chains = frame[frame["steps"].notna().to_numpy(dtype=bool)].reset_index(drop=True)
     lines = {name: _line(str(name), steps) for name in chains["model"].unique()}
     others = {
@@ -68,8 +67,21 @@ def of_step(frame: pd.DataFrame, by: str | Sequence[str]) -> tuple[pd.DataFrame,
     chains[OTHERS] = [others[name] for name in chains["model"]]
     chains["model"] = [lines[name].get(step) for name in chains["model"]]
     found = chains[chains["model"].notna().to_numpy(dtype=bool)].reset_index(drop=True)
-    found.attrs = dict(frame.attrs)
+    models = {other: {line.get(other) for line in lines.values()} for other in steps if other != step}
+    several = [other for other, named in models.items() if len(named - {None}) > 1]
+    found.attrs = {**frame.attrs, OTHERS: several}
     return found, ["model"]
+
+
+def _why_none(frame: pd.DataFrame, step: str, steps: Sequence[str]) -> str:
+    if steps:
+        return f"no chain of this run has a step {step!r}; steps: {nearest.listed(step, steps)}"
+    if frame["steps"].isna().all():
+        return "no prompt of this run is a chain"
+    return (
+        "one model answered all steps of a chain here, so compare by='model'; to ask combinations of models,"
+        f" give lk.per_step({step}=[…], …) as models="
+    )
 
 
 def _steps(frame: pd.DataFrame) -> list[str]:

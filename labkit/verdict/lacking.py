@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from labkit.summary import cut_answers
-from labkit.summary.contender_table import FACTORS, ContenderTable
+from labkit.summary.contender_table import FACTORS, OTHERS, ContenderTable
+from labkit.summary.of_step import OF_STEP
 from labkit.summary.unscored import failures, why_none
 from labkit.verdict.amounts import listed
 from labkit.verdict.overall import mean_score
@@ -43,7 +44,7 @@ def nothing_compared(
         name = shown[contenders["name"].iloc[0]]
         return (
             f"Only one {noun} was asked, {name}: {mean_score(scored.iloc[0], terms)}. "
-            f"There is nothing to compare; {_other_ways(found)}."
+            f"There is nothing to compare; {_other_ways(frame, found)}."
         )
     if len(scored) == 1:
         name, told = shown[scored["name"].iloc[0]], mean_score(scored.iloc[0], terms)
@@ -55,10 +56,11 @@ def nothing_compared(
     return None
 
 
-def _other_ways(found: ContenderTable) -> str:
-    if found.over:
-        (other,) = found.over[:1]
-        return f"its {other}s can be compared: by={other!r}"
+def _other_ways(frame: pd.DataFrame, found: ContenderTable) -> str:
+    for other in found.over:
+        keys = [f"{OF_STEP}{step}" for step in frame.attrs[OTHERS]] if other == OTHERS else [other]
+        if keys:
+            return f"its {other}s can be compared: by={keys[0]!r}"
     return f"ask another {' or '.join(name for name in FACTORS if name in found.by)} beside it"
 
 

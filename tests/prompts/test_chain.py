@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,6 +110,18 @@ def test_a_steps_name_is_a_word(name: str) -> None:
     """Later steps write it in braces, so it is a word that means nothing else there."""
     with pytest.raises(DefinitionError, match="step name"):
         lk.Step(name, "x")
+
+
+@pytest.mark.parametrize("read", [lk.read.json, lk.read.lines, lambda: None, lambda text, more: None])
+def test_a_read_takes_the_answer(read: Any) -> None:
+    """A function that cannot be called with one text is refused before anything is asked."""
+    with pytest.raises(DefinitionError, match=r"takes no text; use lk\.read\.json\(\) or a function"):
+        lk.Step("a", "x", read=read)
+
+
+def test_what_does_not_say_what_it_takes_is_a_read() -> None:
+    """Types are called with a text, and some that are written in C do not tell."""
+    assert lk.Step("a", "x", read=int).value("12") == 12
 
 
 def test_a_column_may_be_an_image_in_a_step_that_sees_answers() -> None:

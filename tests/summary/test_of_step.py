@@ -82,6 +82,25 @@ def test_what_is_no_step_is_refused(by: str | list[str]) -> None:
         of_step(crossed((0, 0), samples=2, seed=0), by)
 
 
+def test_whole_chains_are_not_compared_by_a_step() -> None:
+    """Where one model answered all steps, the message says by what to compare and how to ask others."""
+    frame = crossed((0, 0), samples=2, seed=0)
+    whole = frame[frame["model"].isin(["a", "b"])]
+    with pytest.raises(DefinitionError, match=r"by='model'.*lk\.per_step\(facts="):
+        of_step(whole, "step:facts")
+    with pytest.raises(DefinitionError, match="no prompt of this run is a chain"):
+        of_step(whole.assign(steps=None), "step:facts")
+
+
+def test_a_step_of_one_model_names_the_step_to_compare() -> None:
+    """What the headline tells to write is a step that several models answered, and it can be written so."""
+    frame = crossed((0, 0), samples=20, seed=0)
+    second_alike = frame[frame["model"].isin(["b", joined([("facts", "a"), ("reply", "b")])])]
+    headline = verdict(second_alike, by="step:reply", bounds=(0, 1), step=1).headline
+    assert headline.endswith("its other steps can be compared: by='step:facts'.")
+    assert verdict(second_alike, by="step:facts", bounds=(0, 1), step=1).frame().shape[0] == 1
+
+
 def test_prompts_and_models_are_left_as_they_are() -> None:
     """Without a step nothing is changed."""
     frame = crossed((0, 0), samples=2, seed=0)
