@@ -3,7 +3,8 @@
 Messages are rendered once per prompt and sample, hashed once per model. Of a chain, each step is a cell:
 those that several lines begin with are one, so a chain is a tree, whose later cells are told what they send
 once the step before them has answered. A design knows no store, no price and no clock: what is known already,
-what it costs and how it went are told elsewhere.
+what it costs and how it went are told elsewhere. The cells, the tree they make and what each of them sends
+are one value, and stand together.
 """
 
 from __future__ import annotations

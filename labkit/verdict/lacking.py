@@ -58,7 +58,7 @@ def nothing_compared(
 
 def _other_ways(frame: pd.DataFrame, found: ContenderTable) -> str:
     for other in found.over:
-        keys = [f"{OF_STEP}{step}" for step in frame.attrs[OTHERS]] if other == OTHERS else [other]
+        keys = [f"{OF_STEP}{step}" for step in frame.attrs.get(OTHERS, ())] if other == OTHERS else [other]
         if keys:
             return f"its {other}s can be compared: by={keys[0]!r}"
     return f"ask another {' or '.join(name for name in FACTORS if name in found.by)} beside it"
