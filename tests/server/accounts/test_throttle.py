@@ -18,6 +18,13 @@ from labkit.server.state.tables import Throttle
 HERE, THERE = "192.0.2.1", "198.51.100.7"
 
 
+@pytest.fixture(autouse=True)
+def _still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands still, however slow the day: only `later` moves it."""
+    now = throttle.now_us()
+    monkeypatch.setattr(throttle, "now_us", lambda: now)
+
+
 def wait_s(state: State, name: str, address: str) -> int:
     """Try once and fail; how long one would have to wait before the next."""
     throttle.count(state, name, address)
@@ -111,12 +118,8 @@ def test_a_right_password_ends_the_names_waits(state: State) -> None:
     assert wait_s(state, "ada", "203.0.113.9") == 0
 
 
-def test_many_at_once_are_no_more_than_one_after_another(
-    state: State, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_at_once_are_no_more_than_one_after_another(state: State) -> None:
     """Of 40 tries by threads at one moment five are let through."""
-    now = throttle.now_us()
-    monkeypatch.setattr(throttle, "now_us", lambda: now)  # however long the threads take
     start, through = threading.Barrier(40), []
 
     def one() -> None:
