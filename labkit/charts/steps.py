@@ -56,7 +56,9 @@ def step_costs(x: Generations | pd.DataFrame, *, labels: Mapping[str, str] | Non
     if not bars:
         why = "No prompt is a chain." if not (frame["step"] > 0).any() else "No chain is finished."
         return without_data("Cost and latency by step, n = 0 answers", why)
-    heading = f"Cost and latency by step of {counted(len(bars), 'chain')}, n = {counted(answers, 'answer')}"
+    heading = (
+        f"Cost and latency by step of {counted(len(bars), 'contender')}, n = {counted(answers, 'answer')}"
+    )
     unknown = [bar.style.label for bar in bars if any(map(math.isnan, bar.usd))]
     said = f"cost not known: {', '.join(unknown[:3])}{' …' if len(unknown) > 3 else ''}" if unknown else ""
     grid = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.06)

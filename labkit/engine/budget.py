@@ -58,15 +58,16 @@ class Budget:
         """Whether anything is set aside that may still be freed."""
         return self._reserved > 0
 
-    def lacking(self, usd: float) -> str:
-        """Why a request that may cost so much does not fit, in words.
+    def lacking(self, usd: float, *, follows: bool = False) -> str:
+        """Why a request that may cost so much does not fit, in words; `follows`: with what follows it.
 
         >>> Budget(0.001, spent_usd=0.0006).lacking(0.0021)
         'The next request may cost up to USD 0.0021, and USD 0.0004 of the budget of USD 0.001 are left.'
         """
         assert self._budget is not None
+        what = "The next request, with all that follows it," if follows else "The next request"
         return (
-            f"The next request may cost up to USD {at_most(usd)}, and USD {at_least(self.left_usd or 0.0)}"
+            f"{what} may cost up to USD {at_most(usd)}, and USD {at_least(self.left_usd or 0.0)}"
             f" of the budget of USD {written(self._budget / PUSD)} are left."
         )
 

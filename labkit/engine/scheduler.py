@@ -248,10 +248,10 @@ class Scheduler:
         if not queue.queued or queue.queued[0].reserved_usd or self._finds_money(queue, queue.queued[0]):
             self._short = None
         elif not self._budget.in_flight:
-            stopped = Stopped(
-                "BudgetExhausted",
-                f"{self._budget.lacking(_needs_usd(queue, queue.queued[0]))}{queue.overrun_in_words}",
-            )
+            call = queue.queued[0]
+            needs_usd = _needs_usd(queue, call)
+            lacking = self._budget.lacking(needs_usd, follows=needs_usd > queue.bound_usd(call))
+            stopped = Stopped("BudgetExhausted", f"{lacking}{queue.overrun_in_words}")
             self._short, self._spent_up = None, stopped
             for one in self.queues.values():
                 if one.costs:

@@ -7,6 +7,7 @@ says of them in `block_notes`. All that is wrong is told at once, before anythin
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from labkit.design import build
 from labkit.errors import DefinitionError
 from labkit.nearest import listed as nearest
 from labkit.plan import vision
+from labkit.plan.block_notes import asked_sets
 from labkit.plan.study import Study
 from labkit.prompts import Block, Prompt, name_faults
 from labkit.store.filters import listed
@@ -25,6 +27,8 @@ S = TypeVar("S", bound=Study)
 
 KINDS = ("auto", "each", "full")
 FEWEST = 2
+_CODE = re.compile(r"{{.*?}}|{%.*?%}", re.DOTALL)
+"""Of a template what is no text: a name in it is that of a column or a step."""
 
 
 def ablate(plan: S, blocks: Sequence[str | Block] | None, kind: str, needs: Mapping[str, Any] | None) -> S:
@@ -38,8 +42,13 @@ def ablate(plan: S, blocks: Sequence[str | Block] | None, kind: str, needs: Mapp
             "No prompt of the plan has blocks, so there is nothing to measure: give them by "
             "context=[lk.Block(…), lk.Block(…)] or lk.Prompt(…, blocks=[…])."
         )
+    faults += [
+        f"The plan measures the blocks of {quoted(sets.prompt)} already, in {len(sets.cells)} sets: call "
+        "ablate once, on the plan of the prompts as they are written."
+        for sets in asked_sets(plan.design)
+    ]
     have = list(dict.fromkeys(block.name for prompt in prompts for block in prompt.blocks))
-    wanted, wrong = _wanted(blocks, have)
+    wanted, wrong = _wanted(blocks, have, [block for prompt in prompts for block in prompt.blocks])
     required, bad = _required(needs, have if wanted is None else wanted)
     faults += wrong + bad
     measured = {}
@@ -60,7 +69,7 @@ def ablate(plan: S, blocks: Sequence[str | Block] | None, kind: str, needs: Mapp
     return _planned(plan, variants)
 
 
-def _wanted(blocks: Any, have: Sequence[str]) -> tuple[list[str] | None, list[str]]:
+def _wanted(blocks: Any, have: Sequence[str], written: Sequence[Block]) -> tuple[list[str] | None, list[str]]:
     if blocks is None:
         return None, []
     named = [_called(block) for block in listed(blocks)]
@@ -68,6 +77,11 @@ def _wanted(blocks: Any, have: Sequence[str]) -> tuple[list[str] | None, list[st
         f"blocks= names {quoted(name)}, which no prompt of the plan has; the nearest: {nearest(name, have)}."
         for name in named
         if have and name not in have
+    ]
+    faults += [
+        f"blocks= has a block {quoted(block.name)} of another text than the plan's; give its name alone."
+        for block in listed(blocks)
+        if isinstance(block, Block) and block.name in have and block not in written
     ]
     faults += [f"blocks= names {name!r} twice." for name in have if named.count(name) > 1]
     if not named:
@@ -115,7 +129,8 @@ def _circle(needs: Mapping[Any, Sequence[Any]]) -> list[Any]:
 def _block_faults(prompt: Prompt, chosen: Sequence[Block], kind: str) -> Iterator[str]:
     from labkit.stats.factorial import MOST, MOST_FULL
 
-    whose = f"of prompt {quoted(prompt.name)}"
+    kind_of = "chain" if prompt.steps else "prompt"
+    whose = f"of {kind_of} {quoted(prompt.name)}"
     most = MOST_FULL if kind == "full" else MOST
     if len(chosen) < FEWEST:
         told = f"one block {whose}, {quoted(chosen[0].name)}" if chosen else f"no block {whose}"
@@ -130,6 +145,9 @@ def _block_faults(prompt: Prompt, chosen: Sequence[Block], kind: str) -> Iterato
             "Name fewer in blocks=, or put some together."
         )
     texts: dict[str, str] = {}
+    names = Counter(block.name for block in chosen)
+    for name in (name for name, times in names.items() if times > 1):
+        yield f"The blocks {name!r} {whose} have {names[name]} texts; give each its own name."
     for block in chosen:
         first = texts.setdefault(" ".join(block.text.split()), block.name)
         if first != block.name:
@@ -141,7 +159,7 @@ def _block_faults(prompt: Prompt, chosen: Sequence[Block], kind: str) -> Iterato
             )
         elif where := _named_in(prompt, block.name):
             yield (
-                f"The prompt {quoted(prompt.name)} names its block {block.name!r} in its {where}: without "
+                f"The {kind_of} {quoted(prompt.name)} names its block {block.name!r} in its {where}: without "
                 "the block that would point at nothing. Say it otherwise, give the block another name, or "
                 "leave it out of blocks=."
             )
@@ -149,9 +167,11 @@ def _block_faults(prompt: Prompt, chosen: Sequence[Block], kind: str) -> Iterato
 
 def _named_in(prompt: Prompt, name: str) -> str:
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
-    systems = [part.system or "" for part in (prompt, *(step.prompt for step in prompt.steps))]
-    parts = (("text", prompt.text), ("system part", "\n".join(systems)))
-    return next((what for what, text in parts if word.search(text)), "")
+    asked = [step.prompt for step in prompt.steps] or [prompt]
+    parts = (("text", [one.text for one in asked]), ("system part", [one.system or "" for one in asked]))
+    return next(
+        (what for what, texts in parts if any(word.search(_CODE.sub("", text)) for text in texts)), ""
+    )
 
 
 def _variants(

@@ -6,6 +6,7 @@ It reads the prompts and models of a design, so it says the same of a plan that 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -104,8 +105,9 @@ def _pairs(design: Factorial, names: Sequence[str]) -> Iterator[str]:
     mixed = [pairs for pairs in design.strings if len(pairs) > 1]
     told = {pair for pairs in design.strings for pair in pairs}
     count = design.k * (design.k - 1) // 2
-    for pairs in mixed:
-        yield f"effects of pairs not told apart: {' = '.join(_pair(pair, names) for pair in pairs)}"
+    if mixed:
+        strings = [" = ".join(_pair(pair, names) for pair in pairs) for pairs in mixed]
+        yield f"effects of pairs not told apart: {'; '.join(strings)}"
     if not told:
         yield "effects of pairs are not told"
     elif len(told) < count:
@@ -122,16 +124,16 @@ def _pair(pair: Pair, names: Sequence[str]) -> str:
 
 
 def _tokens(sets: BlockSets, design: Design) -> str:
-    """What each block adds to the input, by the tokenizers of the models: several where they differ."""
-    texts = {
-        (block.name, block.hash): f"{block.rendered}\n\n"
-        for prompt in design.prompts
-        for block in prompt.blocks
-    }
+    """What each block adds to the input, by the tokenizers of the models: several where they differ. In a
+    chain it is in each step that has it."""
+    whole = next(prompt for prompt in design.prompts if prompt.name == sets.prompt)
+    texts = {(block.name, block.hash): f"{block.rendered}\n\n" for block in whole.blocks}
+    asked = [step.prompt for step in whole.steps] or [whole]
+    times = Counter((block.name, block.hash) for one in asked for block in one.blocks)
     counted: dict[tuple[str, ...], list[str]] = {}
     for model in design.models:
-        counts = [tokens.estimate(model, texts[block]) for block in sets.blocks]
-        told = [f"{'' if one.exact else '~'}{one.tokens:,}" for one in counts]
+        counts = [(tokens.estimate(model, texts[block]), times[block]) for block in sets.blocks]
+        told = [f"{'' if one.exact else '~'}{one.tokens * times:,}" for one, times in counts]
         counted.setdefault(tuple(told), []).append(model.id)
     parts = []
     for each, ids in counted.items():

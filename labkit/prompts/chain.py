@@ -244,13 +244,15 @@ class Chain(Prompt):
 def _name_faults(name: object) -> list[str]:
     faults = name_faults(name, what="step")
     if isinstance(name, str) and not faults:
-        if not name.isidentifier() or keyword.iskeyword(name):
+        if not name.isidentifier():
             faults.append(
                 f"The step name {quoted(name)} is no word: later steps write it as {{{{ facts }}}}. Use "
                 "letters, digits and _."
             )
-        elif name.lower() in _TAKEN:
-            faults.append(f"The step name {quoted(name)} means something else in a template; choose another.")
+        elif keyword.iskeyword(name) or name.lower() in _TAKEN:
+            faults.append(
+                f"The step name {quoted(name)} is a word of Python or of templates; choose another."
+            )
     return faults
 
 

@@ -48,19 +48,19 @@ def check(prompt: Prompt, samples: Sequence[Sample]) -> list[str]:
         if bare:
             break  # what it becomes is the same for every sample
     faults = [
-        f"Prompt {prompt.name!r} needs {' and '.join(names)}, which {_rows(ids, 'does', 'do')} not have. "
-        f"{_spelled(names, columns) or _instead(names, columns)}"
+        f"{_named(prompt)} needs {' and '.join(names)}, which {_rows(ids, 'does', 'do')} not have. "
+        f"{_step_meant(prompt, names) or _spelled(names, columns) or _instead(names, columns)}"
         for names, ids in lacking.items()
         if names
     ]
     faults += [
-        f"Prompt {prompt.name!r} needs {' and '.join(names)}, which {_rows(ids, 'leaves', 'leave')} empty "
+        f"{_named(prompt)} needs {' and '.join(names)}, which {_rows(ids, 'leaves', 'leave')} empty "
         f"(None). Fill it in, or say what stands there then: {_or_nothing(names[0])}."
         for names, ids in empty.items()
         if names
     ]
     faults += [
-        f"Prompt {prompt.name!r} prints {name} itself, not the column {name!r}. Write {in_row(name)}."
+        f"{_named(prompt)} prints {name} itself, not the column {name!r}. Write {in_row(name)}."
         for name in sorted(unmeant)
     ]
     if bare and len(samples) > 1:
@@ -73,10 +73,21 @@ def _unread(prompt: Prompt, samples: Sequence[Sample]) -> list[str]:
     if not found:
         return []
     return [
-        f"Prompt {prompt.name!r} uses no column, so all {len(samples):,} samples would be asked the same: "
+        f"{_named(prompt)} uses no column, so all {len(samples):,} samples would be asked the same: "
         f"{' and '.join(map(repr, found))} would be sent as it stands. "
         f"Did you mean {' and '.join(dict.fromkeys(found.values()))}?"
     ]
+
+
+def _named(prompt: Prompt) -> str:
+    return f"{'Chain' if prompt.steps else 'Prompt'} {prompt.name!r}"
+
+
+def _step_meant(prompt: Prompt, names: Sequence[str]) -> str:
+    """Which step of a chain one of these names is a slip of."""
+    steps = [step.name for step in prompt.steps]
+    found = next((step for name in names if (step := nearest.meant(name, steps, likeness=0.75))), None)
+    return f"The answer of step {found!r} is written {written(found)}." if found else ""
 
 
 def _spelled(names: Sequence[str], columns: Collection[str]) -> str:

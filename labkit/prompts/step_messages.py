@@ -45,6 +45,11 @@ def following(
         raise StepFailed(step.name, told) from None
     except Exception as error:  # noqa: BLE001 - what a function of the user's made may raise anything
         told = str(error) if isinstance(error, DefinitionError) else _told(error)
+        unread = [
+            one.name for one in chain.steps[:position] if one.name in chain.sees(position) and not one.read
+        ]
+        if unread and not step.prompt.is_plain:
+            told += f" It sees {' and '.join(map(repr, unread))} as text; read= makes a value of it."
         raise StepFailed(step.name, f"step {step.name!r} cannot be asked: {told}") from None
 
 

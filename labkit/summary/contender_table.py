@@ -157,7 +157,10 @@ def by_faults(keys: Sequence[Any]) -> list[str]:
     """What is wrong with what is to be compared: nothing where it is one or both of FACTORS."""
     if keys and all(key in FACTORS for key in keys) and len(set(keys)) == len(keys):
         return []
-    return [f"by={quoted(list(keys))}: compare by 'model', 'prompt' or ['prompt', 'model']"]
+    return [
+        f"by={quoted(list(keys))}: compare by 'model', 'prompt' or ['prompt', 'model'], or of chains by a "
+        "step: 'step:NAME'"
+    ]
 
 
 def _checked(frame: pd.DataFrame, keys: tuple[str, ...], score: str | None, clusters: str | None) -> str:

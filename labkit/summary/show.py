@@ -240,13 +240,15 @@ def _cost(row: Mapping[Any, Any]) -> str:
 def three_digits(value: float) -> str:
     """Three significant digits, never an exponent.
 
-    >>> [three_digits(x) for x in (0.0, 0.00001234, 0.5, 12.345, 12345.6)]
-    ['0', '0.0000123', '0.500', '12.3', '12,346']
+    >>> [three_digits(x) for x in (0.0, 0.00001234, 0.5, 12.345, 12345.6, 0.1125, 0.1125 - 3e-17)]
+    ['0', '0.0000123', '0.500', '12.3', '12,346', '0.113', '0.113']
     """
     if math.isnan(value):
         return NONE
     if value == 0:
         return "0"
+    # What comes after twelve digits is left over from adding, and differs between processors.
+    value = float(f"{value:.12g}")
     digits = 2 - math.floor(math.log10(abs(value)))
     return f"{value:,.{min(12, max(0, digits))}f}"
 

@@ -48,8 +48,10 @@ def why_none(frame: pd.DataFrame, column: str | None) -> str:
     done = int(counts.get("done", 0))
     if not done:
         kinds = ", ".join(f"{count:,} {status}" for status, count in counts.items())
+        chains = "steps" in frame.columns and bool(frame["steps"].notna().all())
+        noun, ended = ("chain", "came to an end") if chains else ("request", "got an answer")
         return (
-            f"none of {len(frame):,} request{'' if len(frame) == 1 else 's'} got an answer ({kinds}; "
+            f"none of {len(frame):,} {noun}{'' if len(frame) == 1 else 's'} {ended} ({kinds}; "
             'run.generations()["error_message"] tells why)'
         )
     if column is None:

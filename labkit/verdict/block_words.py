@@ -51,8 +51,9 @@ def pair_sentences(
         inside, outside = (_state(states, at, is_in) for is_in in (True, False))
         if inside is None or outside is None:
             continue
+        said = _depends(block, other, inside, outside, terms, where)
         price = _for(effects[block]) if block in effects else ""
-        found.append(f"{_depends(block, other, inside, outside, terms, where)}{price}.")
+        found.append(f"{said}{',' if price and said.endswith(')') else ''}{price}.")
     return found
 
 
@@ -180,16 +181,14 @@ def _slower(row: Row) -> str:
 def _depends(block: str, other: str, inside: Row, outside: Row, terms: Terms, where: str) -> str:
     this, that = f"Block {named(block)}", named(other)
     told, rest = _range(inside, terms), _range(outside, terms)
-    verbs = ("helps", "harms") if terms.better == "higher" else ("lowers the score", "raises the score")
     if inside["decided"] and outside["decided"]:
         with_it, alone = _moves(inside, terms), _moves(outside, terms)
         return f"{this} {with_it} beside {that}, and {alone} without it{where}"
+    no_more = "and is not shown to matter"
     if inside["decided"]:
-        verb = verbs[inside["effect"] < 0]
-        return f"{this} {verb} only beside {that}{where} ({told}; without it {rest})"
+        return f"{this} {_moves(inside, terms)} beside {that} {no_more} without it{where} ({rest})"
     if outside["decided"]:
-        verb = verbs[outside["effect"] < 0]
-        return f"{this} {verb} only without {that}{where} ({rest}; beside it {told})"
+        return f"{this} {_moves(outside, terms)} without {that} {no_more} beside it{where} ({told})"
     ends = f"beside it {told}; without it {rest}"
     return f"What block {named(block)} adds may depend on {that}{where} ({ends})"
 

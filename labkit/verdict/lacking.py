@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from labkit.summary import cut_answers
 from labkit.summary.contender_table import FACTORS, OTHERS, ContenderTable
 from labkit.summary.of_step import OF_STEP
@@ -87,3 +89,19 @@ def lacking_notes(contenders: pd.DataFrame, shown: Mapping[str, str]) -> list[st
     scorers = set(contenders["scorer"]) if (contenders["score_n"] > 0).any() else set()
     failed = failures(contenders.attrs.get("failures"), sorted(scorers))
     return [*(["; ".join(told)] if told else []), *failed]
+
+
+def alone_notes(found: ContenderTable, shown: Mapping[str, str]) -> list[str]:
+    """A note on answers that no pair could use: nobody else was asked that sample with the same of what is
+    held equal."""
+    asked = found.asked
+    shares = (asked & (asked.sum(axis=1, keepdims=True) == 1)).sum(axis=0) / np.maximum(asked.sum(axis=0), 1)
+    told = [
+        f"{share * 100:.0f} % of {shown[name]}"
+        for name, share in zip(found.names, shares, strict=True)
+        if share >= 0.005
+    ]
+    if not (found.over and told and shares.min() < 1):
+        return []
+    same = " and ".join(["sample", *found.over])
+    return [f"answers not compared, for lack of others with the same {same}: {listed(told, most=3)}"]

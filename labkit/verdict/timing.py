@@ -50,8 +50,7 @@ def time_sentence(
     if not together(first, second):
         since = f"Since {apart}, their" if apart and not _replays(first, second) else "Their"
         return (
-            f"{since} latencies come from different times ({_spell(first)} against {_spell(second)}) "
-            "and are not compared."
+            f"{since} latencies come from different times ({_against(first, second)}) and are not compared."
         )
     if not _has_ratio(row):
         if not row["latency_serial"]:
@@ -150,7 +149,7 @@ def conditions(first: Clock, second: Clock) -> list[str]:
     """How the conditions differ under which two contenders were timed; empty where they do not."""
     found = []
     if not together(first, second):
-        found.append(f"{_spell(first)} against {_spell(second)}")
+        found.append(_against(first, second))
     if first.in_flight and second.in_flight:
         least, most = sorted((first.in_flight, second.in_flight))
         if most > ALIKE_FLIGHTS * least:
@@ -236,12 +235,20 @@ def _on(days: Sequence[str]) -> str:
     return f"on {days[0]} (UTC)" if len(days) == 1 else f"from {days[0]} to {days[-1]} (UTC)"
 
 
-def _spell(clock: Clock) -> str:
+def _against(first: Clock, second: Clock) -> str:
+    """When the two were asked; to the second where the minutes are the same."""
+    told = [_spell(clock) for clock in (first, second)]
+    if told[0] == told[1]:
+        told = [_spell(clock, minute="%H:%M:%S") for clock in (first, second)]
+    return " against ".join(told)
+
+
+def _spell(clock: Clock, minute: str = "%H:%M") -> str:
     """From when to when it was asked, to the minute: 2026-11-23 14:02 to 14:05 UTC."""
     if not len(clock.asked_at):
         return "times not known"
     began, ended = (datetime.fromtimestamp(at, UTC) for at in (clock.asked_at[0], clock.ended_at.max()))
-    day, minute = "%Y-%m-%d %H:%M", "%H:%M"
+    day = f"%Y-%m-%d {minute}"
     if began.strftime(day) == ended.strftime(day):
         return f"{began.strftime(day)} UTC"
     until = ended.strftime(minute if began.date() == ended.date() else day)

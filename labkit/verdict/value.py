@@ -20,7 +20,7 @@ from labkit.summary.pairwise import compare_pairs, p_values
 from labkit.summary.scores import Bounds
 from labkit.verdict import ranks, show
 from labkit.verdict.conclusion import conclusion
-from labkit.verdict.lacking import lacking_notes, nothing_compared
+from labkit.verdict.lacking import alone_notes, lacking_notes, nothing_compared
 from labkit.verdict.overall import assurance, headline, notes
 from labkit.verdict.question import Question, question, questions
 from labkit.verdict.several import Verdicts
@@ -177,16 +177,17 @@ def verdict(
 ) -> Verdict | Verdicts:
     """Compare models, prompts, or prompts on models, by a score, with price and speed beside it.
 
-    `frame` is one of generations, with a column `score.<name>` per scorer; `score` names one, by default
-    the first. `by` is `"model"`, `"prompt"` or `["prompt", "model"]`; the other of the two is held
-    equal. `margin` is the difference that would not matter (0.02: 2 points); with it labkit can say
-    that two are equal. `against` compares only with one contender. `clusters` names a column of samples
-    that belong together (`sample.author`). `better="lower"` turns the score round. `bounds` (lowest,
-    highest) and `step` say what the scorer gives, where the frame does not (`attrs["scales"]`): without
-    bounds a score is told in its own unit, nothing is said of the worst case of missing answers, and answers
-    without any scatter decide nothing. `watched` says that the study was looked at while it grew; by
-    default where it was grown after it could be looked at (`attrs["grown"]`; see
-    `labkit.summary.scores.basis`). `labels` gives other names to models.
+    `frame` is one of generations, with a column `score.<name>` per scorer; `score` names one, by default the
+    first. `by` is `"model"`, `"prompt"` or `["prompt", "model"]`; the other of the two is held equal. Of
+    chains `"step:facts"` compares the models of step `facts`, those of other steps held equal. `margin` is
+    the difference that would not matter (0.02: 2 points); with it labkit can say that two are equal.
+    `against` compares only with one contender. `clusters` names a column of samples that belong together
+    (`sample.author`). `better="lower"` turns the score round. `bounds` (lowest, highest) and `step` say what
+    the scorer gives, where the frame does not (`attrs["scales"]`): without bounds a score is told in its own
+    unit, nothing is said of the worst case of missing answers, and answers without any scatter decide
+    nothing. `watched` says that the study was looked at while it grew; by default where it was grown after it
+    could be looked at (`attrs["grown"]`; see `labkit.summary.scores.basis`). `labels` gives other names to
+    models.
 
     Samples are the units; repeats and the levels of what is not compared stay within them. A pair is
     decided by Holm's correction over all pairs; ranges in sentences hold together for all pairs at
@@ -284,10 +285,11 @@ def _concluded(
                 pairs,
                 shown,
                 terms,
-                lacking=lacking_notes(contenders, shown),
+                lacking=[*lacking_notes(contenders, shown), *alone_notes(found, shown)],
                 others=asked.others,
             ),
             *ranks.notes(contenders, pairs, study.level, found.by),
+            *(["prices and times are those of whole chains"] if asked.of_step else []),
         ),
         contenders=contenders,
         pairs=pairs,

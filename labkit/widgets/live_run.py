@@ -107,7 +107,8 @@ class LiveRun:
         self._told: Sequence[str] = ()
         self._hearing: list[Callable[[], None]] = []
         self._finished = Finished()
-        self._unreached = 0
+        self.unreached = 0
+        """Cells that were not asked since a step before them failed."""
         self._panels = 0
         self._sorted: list[Row] = []
         self._places: list[dict[str, int]] = []
@@ -211,7 +212,9 @@ class LiveRun:
 
     def _tell_lack(self, generation: Generation, why: str) -> None:
         if generation.status == "stopped" and generation.error_type == FAILED:
-            self._unreached += 1
+            self.unreached += 1
+            # Where no request failed, an answer came that cannot be read.
+            self.last_failure = self.last_failure or f"{generation.model}: {why}"
         elif generation.status == "stopped" and generation.error_type not in BUTTONS:
             self.left = f"{generation.model}: {why}"
         elif generation.status in ("failed", "partial"):
@@ -270,7 +273,7 @@ class LiveRun:
     @property
     def unasked(self) -> int:
         """Cells that were not asked, and not for a failure before them."""
-        return sum(tally.stopped for tally in list(self.tallies.values())) - self._unreached
+        return sum(tally.stopped for tally in list(self.tallies.values())) - self.unreached
 
     def _rest(self) -> None:
         if self.paused and not any(tally.in_flight for tally in self.tallies.values()):

@@ -163,7 +163,10 @@ def line(live: LiveRun) -> str:
         ("waiting", "waiting"),
     ):
         if count := sum(getattr(t, name) for t in tallies):
-            parts.append(f"{count:,} {word}")
+            after = (
+                f" ({live.unreached:,} after a failed step)" if name == "stopped" and live.unreached else ""
+            )
+            parts.append(f"{count:,} {word}{after}")
     for kind in KINDS:
         if count := sum(t.lacks[kind] for t in tallies):
             parts.append(f"{count:,} {kind}")

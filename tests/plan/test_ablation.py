@@ -205,6 +205,33 @@ def test_wrong_arguments_are_refused_before_anything_is_asked(planned, echo, wan
     assert not model.client.asked
 
 
+def test_a_plan_of_sets_is_not_measured_again(planned):
+    """Sets of sets would be none of anything that was written."""
+    (fault, *_) = refused(planned().ablate())
+    assert fault.startswith("The plan measures the blocks of 'reply' already, in 8 sets")
+
+
+def test_a_block_of_another_text_than_the_plan_s_is_refused(planned):
+    """A block given as a value is that block, not any of its name."""
+    (fault,) = refused(planned(), [lk.Block("style", "Be long."), BLOCKS[0]])
+    assert "'style' of another text" in fault
+    assert len(planned().ablate(BLOCKS[:2])) == len(planned().ablate(WORDS[:2]))
+
+
+def test_a_chain_may_have_blocks_named_as_its_steps(lab, echo):
+    """Its headings and placeholders are not its words; one name for two texts is refused."""
+    facts = lk.Block("facts", "All that is known.")
+
+    def plan(first, second):
+        steps = lk.Step("facts", "List {{ n }}", blocks=first), lk.Step("reply", "{{ facts }}", blocks=second)
+        return lab.plan(prompts=[lk.Chain("c", *steps)], models=[echo()], dataset=ROWS)
+
+    assert len(plan([BLOCKS[0], lk.Block("reply", "Briefly.")], []).ablate().design.prompts) == 4
+    assert len(plan([facts], [BLOCKS[0]]).ablate().design.prompts) == 4
+    (fault,) = refused(plan([facts], [lk.Block("facts", "Nothing."), BLOCKS[0]]))
+    assert fault == "The blocks 'facts' of chain 'c' have 2 texts; give each its own name."
+
+
 def test_a_plan_without_cells_has_nothing_to_measure_on(planned, lab, echo):
     """An empty dataset is refused by the plan, and a plan that was cut to nothing by the ablation."""
     plan = planned()

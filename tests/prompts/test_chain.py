@@ -185,7 +185,7 @@ def test_a_file_lists_the_steps_of_a_chain(tmp_path: Path) -> None:
         ("steps: [{name: a, red: json}]", "## a\nx", "Did you mean 'read'"),
         ("steps: [{name: a, read: xml}, b]", "## a\nx\n## b\n{{ a }}", "json or lines"),
         ("steps: [a]\nsystem: You", "## a\nx", "belong to a step"),
-        ("steps: [if]", "## if\nx", "is no word"),
+        ("steps: [if]", "## if\nx", "is a word of Python"),
     ],
 )
 def test_a_file_that_is_no_chain_is_refused(tmp_path: Path, front: str, body: str, told: str) -> None:

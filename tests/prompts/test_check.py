@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labkit.errors import MissingVariables
-from labkit.prompts import Prompt, check, missing_variables
+from labkit.prompts import Chain, Prompt, Step, check, missing_variables
 from labkit.records import Sample
 
 
@@ -17,6 +17,16 @@ def test_prompts_that_can_be_asked_have_no_faults():
     """Where every row has every value there is nothing to say, extra columns or not."""
     assert check(Prompt("p", "{{ a }}"), samples({"a": "x", "b": None}, {"a": 0})) == []
     assert check(Prompt("p", "no variables"), samples({}, {})) == []
+
+
+def test_a_slip_in_a_step_s_name_is_told():
+    """A chain's column that is not there may have been meant for an earlier answer."""
+    chain = Chain("c", Step("facts", "F {{ text }}"), Step("reply", "R {{ fact }}"))
+    (fault,) = check(chain, samples({"text": "x"}))
+    assert fault == (
+        "Chain 'c' needs fact, which sample 'r0' does not have. "
+        "The answer of step 'facts' is written {{ facts }}."
+    )
 
 
 def test_missing_values_are_named_with_prompt_variables_and_rows():

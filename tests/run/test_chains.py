@@ -165,6 +165,7 @@ def test_a_failed_step_stops_those_after_it(lab: lk.Lab, models: Models, asked: 
         (lk.read.json(), "R {{ facts }}", "step 'facts' cannot be read: NoJson: no JSON"),
         (lambda text: 1 / 0, "R {{ facts }}", "step 'facts' cannot be read: ZeroDivisionError"),
         (lk.read.lines(), "R {{ facts[9] }}", "step 'reply' cannot be asked"),
+        (None, "R {{ facts.name }}", "It sees 'facts' as text; read= makes a value of it."),
         (
             lambda text: None,
             "R {{ facts }}",
@@ -184,7 +185,9 @@ def test_an_answer_that_cannot_be_read_stops_the_chain(
     assert (first.status, second.status) == ("done", "stopped")
     assert told in second.error_message
     (whole,) = run.generations().itertuples()
-    assert (whole.status, whole.failed_step) == ("failed", told.split("'")[1])
+    assert (whole.status, whole.failed_step) == ("failed", "reply" if read is None else told.split("'")[1])
+    assert "1 not asked (1 after a failed step)" in run.progress.line()
+    assert told in run.progress.last_failure
 
 
 def test_what_was_cut_or_refused_goes_on_and_is_flagged(lab: lk.Lab, models: Models) -> None:
@@ -230,7 +233,7 @@ def test_the_worst_case_of_all_steps_is_set_aside_before_the_first(
     run = plan.run(budget_usd=0.15)
     assert asked == []
     assert run.left is not None
-    assert "2 cells were not asked" in run.left
+    assert "2 cells were not asked: The next request, with all that follows it, may cost up to" in run.left
     assert run.generations()["status"].tolist() == ["stopped"]
     run = run.resume(budget_usd=1)
     assert (run.status, len(asked)) == ("finished", 2)

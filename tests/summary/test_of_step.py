@@ -101,6 +101,23 @@ def test_a_step_of_one_model_names_the_step_to_compare() -> None:
     assert verdict(second_alike, by="step:facts", bounds=(0, 1), step=1).frame().shape[0] == 1
 
 
+def test_prices_and_times_of_a_step_are_said_to_be_those_of_chains() -> None:
+    """Of whose steps are compared the rest is in them too."""
+    frame, note = crossed((0, 0), samples=20, seed=0), "prices and times are those of whole chains"
+    assert note in verdict(frame, by="step:facts", bounds=(0, 1), step=1).notes
+    assert note not in verdict(frame, by="model", bounds=(0, 1), step=1).notes
+
+
+def test_what_is_asked_of_one_prompt_alone_is_told() -> None:
+    """Models that only one of two prompts was asked with tell nothing of these, and it is said how many."""
+    frame = crossed((0, 0), samples=20, seed=0)
+    single = frame[frame["model"] == "a"].assign(prompt="q", steps=None)
+    notes = verdict(pd.concat([frame, single]), by="prompt", bounds=(0, 1), step=1).notes
+    assert "answers not compared, for lack of others with the same sample and model: 75 % of p" in notes
+    whole = verdict(frame, by="model", bounds=(0, 1), step=1).notes
+    assert not any("lack of others" in note for note in whole)
+
+
 def test_prompts_and_models_are_left_as_they_are() -> None:
     """Without a step nothing is changed."""
     frame = crossed((0, 0), samples=2, seed=0)

@@ -30,6 +30,12 @@ def test_each_reason_has_its_words(
     assert words in unscored.why_none(frame, column)
 
 
+def test_of_chains_it_is_the_chains_that_did_not_end() -> None:
+    """Their steps may all have been answered."""
+    frame = pd.DataFrame({"status": ["failed", "failed"], "steps": 2})
+    assert "none of 2 chains came to an end (2 failed; " in unscored.why_none(frame, "score.x")
+
+
 def test_what_a_scorer_says_is_one_line_in_which_all_can_be_seen() -> None:
     """Control characters of the message, and of the scorer's name, come as their codes."""
     said = unscored.failure("a\x1b", answers=1, failed=1, reason="E: \x1b[31m\n\u202e", reasons=1)

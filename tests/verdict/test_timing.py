@@ -28,6 +28,14 @@ def test_other_days_are_not_compared(frame, scores):
     assert "took" not in found.sentences[0]
 
 
+def test_other_seconds_are_told_apart_by_seconds(frame, scores):
+    """Where the minute is the same, as of two parts of a run that lasted 10 s."""
+    given = frame(scores, latency_s={A: 1, B: 0.4}, spread=0.01)
+    given["started_at"] = pd.Timestamp("2026-11-23 04:26:00", tz="UTC")
+    given.loc[given["model"] == A, "started_at"] += pd.Timedelta(seconds=9)
+    assert "(2026-11-23 04:26:00 UTC against 2026-11-23 04:26:09 to 04:26:10 UTC)" in str(verdict(given))
+
+
 @pytest.mark.parametrize("several", [False, True])
 def test_that_a_run_was_stopped_or_grown_is_told_as_the_reason(frame, scores, several):
     """Why the answers of one run come from different times, where it says so; not of another run's clocks."""
