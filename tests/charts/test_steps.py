@@ -54,7 +54,7 @@ def test_a_line_has_its_steps_one_upon_the_other() -> None:
     }
     labels = set(found.layout.yaxis.ticktext)
     assert labels == {"m/a", "facts: m/a, reply: m/b"}
-    assert "2 chains, n = 4 answers" in found.layout.title.text
+    assert "2 contenders, n = 4 answers" in found.layout.title.text
 
 
 def test_only_finished_chains_are_drawn() -> None:

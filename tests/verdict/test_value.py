@@ -471,6 +471,9 @@ def test_a_word_that_is_nothing_to_compare_by_is_one_fault() -> None:
     rows = [{"model": m, "sample_id": "1", "status": "done", "score.ok": 1.0} for m in "ab"]
     with pytest.raises(DefinitionError) as raised:
         verdict(pd.DataFrame(rows), by="prompts")
-    assert raised.value.faults == ("by=['prompts']: compare by 'model', 'prompt' or ['prompt', 'model']",)
+    assert raised.value.faults == (
+        "by=['prompts']: compare by 'model', 'prompt' or ['prompt', 'model'], or of chains by a step: "
+        "'step:NAME'",
+    )
     with pytest.raises(DefinitionError, match="the frame has no column 'prompt'"):
         verdict(pd.DataFrame(rows), by="prompt")
