@@ -145,9 +145,9 @@ def _block_faults(prompt: Prompt, chosen: Sequence[Block], kind: str) -> Iterato
             "Name fewer in blocks=, or put some together."
         )
     texts: dict[str, str] = {}
-    names = Counter(block.name for block in chosen)
-    for name in (name for name, times in names.items() if times > 1):
-        yield f"The blocks {name!r} {whose} have {names[name]} texts; give each its own name."
+    for name, count in Counter(block.name for block in chosen).items():
+        if count > 1:
+            yield f"The blocks {name!r} {whose} have {count} texts; give each its own name."
     for block in chosen:
         first = texts.setdefault(" ".join(block.text.split()), block.name)
         if first != block.name:

@@ -184,11 +184,11 @@ def _depends(block: str, other: str, inside: Row, outside: Row, terms: Terms, wh
     if inside["decided"] and outside["decided"]:
         with_it, alone = _moves(inside, terms), _moves(outside, terms)
         return f"{this} {with_it} beside {that}, and {alone} without it{where}"
-    no_more = "and is not shown to matter"
+    unshown = "and is not shown to matter"
     if inside["decided"]:
-        return f"{this} {_moves(inside, terms)} beside {that} {no_more} without it{where} ({rest})"
+        return f"{this} {_moves(inside, terms)} beside {that} {unshown} without it{where} ({rest})"
     if outside["decided"]:
-        return f"{this} {_moves(outside, terms)} without {that} {no_more} beside it{where} ({told})"
+        return f"{this} {_moves(outside, terms)} without {that} {unshown} beside it{where} ({told})"
     ends = f"beside it {told}; without it {rest}"
     return f"What block {named(block)} adds may depend on {that}{where} ({ends})"
 

@@ -1,5 +1,6 @@
 """What keeps contenders from being compared, and what may bend a comparison: no score, no second contender,
-no sample in common; scorers that failed, answers cut, empty or refused more often for one than for another.
+no sample in common; scorers that failed, answers cut, empty or refused more often for one than for another,
+or asked of one alone.
 
 It finds the words; what is counted was counted by the summary.
 """

@@ -111,6 +111,17 @@ def test_a_plan_without_blocks_says_nothing_of_them(lab, echo):
     assert plan.remarks() == []
 
 
+def test_a_block_of_a_chain_is_counted_in_each_step_that_has_it(lab, echo):
+    """Its tokens are those of the whole line."""
+    model = echo()
+    facts = lk.Step("facts", "F {{ n }}", blocks=BLOCKS[:2])
+    chain = lk.Chain("c", facts, lk.Step("reply", "{{ facts }}", blocks=BLOCKS[1:2]))
+    plan = lab.plan(prompts=[chain], models=[model], dataset=ROWS).ablate()
+    once, twice = (tokens.estimate(model, f"{block.rendered}\n\n").tokens for block in BLOCKS[:2])
+    told = f"input tokens of the blocks: 'examples' ~{once}, 'style' ~{2 * twice}"
+    assert any(told in remark for remark in plan.remarks())
+
+
 def test_a_run_s_first_line_tells_the_sets_and_not_again_what_they_cannot_tell(told):
     """That was for before it was paid."""
     plan = told(6)
