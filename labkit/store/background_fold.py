@@ -11,11 +11,11 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import random
 import threading
 import time
 import weakref
 from collections.abc import Callable
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError, StoreLocked
@@ -105,7 +105,8 @@ class BackgroundFold:
             del access
 
     def _next(self) -> float:
-        return time.monotonic() + self.period_s * random.uniform(0.7, 1.3)  # noqa: S311 - a pause
+        # The process's own random numbers are the notebook's: it may have seeded them.
+        return time.monotonic() + self.period_s * SystemRandom().uniform(0.7, 1.3)
 
     def once(self, access: Access) -> None:
         """Fold now, if there is need and nobody did within the period; much at once is done in turns."""

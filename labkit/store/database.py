@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import re
 import secrets
 import time
@@ -17,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError, StoreLocked, StoreTooNew
@@ -144,7 +144,7 @@ def _first(path: Path, ways: Sequence[Callable[[], Opened]], wait_s: float) -> O
         if time.monotonic() >= deadline:
             raise locked(path, hindrance, wait_s)
         interrupts.raise_if_heard()
-        time.sleep(POLL_S * random.uniform(0.2, 1.0))  # noqa: S311 - a pause, no secret
+        time.sleep(POLL_S * SystemRandom().uniform(0.2, 1.0))
 
 
 def locked(path: Path, why: str, wait_s: float) -> StoreLocked:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import socket
 import sys
 import threading
@@ -17,6 +16,7 @@ import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 import msgspec
@@ -49,7 +49,7 @@ class FileLock:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 return None
-            time.sleep(min(left_s, POLL_S * random.uniform(0.1, 1.0)))  # noqa: S311 - a pause, no secret
+            time.sleep(min(left_s, POLL_S * SystemRandom().uniform(0.1, 1.0)))
 
     @classmethod
     def _try(cls, path: Path, flags: int = _FLAGS) -> FileLock | None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import random
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
@@ -239,7 +239,7 @@ def _begin_writing(connection: Connection) -> None:
             except OperationalError as error:
                 if "database is locked" not in str(error.orig) or time.monotonic() > until:
                     raise
-            time.sleep(random.uniform(0.0005, 0.002))  # noqa: S311 - so that no two look again together
+            time.sleep(SystemRandom().uniform(0.0005, 0.002))  # so that no two look again together
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_S * 1000}")
 
