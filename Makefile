@@ -1,9 +1,8 @@
 # `make demo`, `make test`, `make lab`: each does all its set-up, once, in .venv, and is safe to run twice.
 #
 # `make test` runs what reads no clock in several processes, then what is marked `browser`, two at a time, and
-# then, one at a time, what is marked `alone`. One that fails is run once more, and the report says so, with its
-# traceback ("rerun test summary info"). Of the first part one that needed it has a bug, or is one: it is mended;
-# of the others one that needed it twice in five runs is mended, or moved to `make soak`.
+# then, one at a time, what is marked `alone`. One of the last two that fails is run once more, and the report
+# says so ("rerun test summary info"): one that needed it twice in five runs is mended, or moved to `make soak`.
 #
 # `make quick` is for every save: the first part without the rooms that start servers, processes or whole runs, and
 # without the files that ask hundreds of studies, of worlds or of figures.
@@ -35,7 +34,7 @@ lab: $(VENV)/.user
 
 test: $(VENV)/.developer lint
 	$(BIN)/labkit pull smollm2-135m gemma-3-270m
-	$(PYTEST) $(TOGETHER) $(AGAIN)
+	$(PYTEST) $(TOGETHER)
 	$(PYTEST) $(PAIRS)
 	$(PYTEST) -m "alone and not soak" $(AGAIN)
 
