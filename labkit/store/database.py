@@ -144,6 +144,8 @@ def _first(path: Path, ways: Sequence[Callable[[], Opened]], wait_s: float) -> O
         if time.monotonic() >= deadline:
             raise locked(path, hindrance, wait_s)
         interrupts.raise_if_heard()
+        # Nobody tells when a file is free. By chance, so that no two look again together, and not by the
+        # process's own, which a notebook may have seeded.
         time.sleep(POLL_S * SystemRandom().uniform(0.2, 1.0))
 
 

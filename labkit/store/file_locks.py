@@ -49,6 +49,8 @@ class FileLock:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 return None
+            # Waiting in the lock itself has no end. By chance, so that no two look again together, and not by
+            # the process's own, which a notebook may have seeded.
             time.sleep(min(left_s, POLL_S * SystemRandom().uniform(0.1, 1.0)))
 
     @classmethod

@@ -239,7 +239,9 @@ def _begin_writing(connection: Connection) -> None:
             except OperationalError as error:
                 if "database is locked" not in str(error.orig) or time.monotonic() > until:
                     raise
-            time.sleep(SystemRandom().uniform(0.0005, 0.002))  # so that no two look again together
+            # SQLite wakes nobody whose turn it is; by chance, so that no two look again together, and not by
+            # the process's own, which a notebook may have seeded.
+            time.sleep(SystemRandom().uniform(0.0005, 0.002))
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_S * 1000}")
 
