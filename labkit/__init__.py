@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from labkit.prompts import Block, Chain, Prompt, Step
     from labkit.providers.script import Script
     from labkit.run import Run
-    from labkit.scoring import Scorer, contains, exact, numeric, regex
+    from labkit.scoring import Scorer, contains, duel, exact, judge, numeric, regex
     from labkit.widgets.grid import LiveGrid
     from labkit.widgets.history import History
     from labkit.widgets.models import ModelSelector
@@ -52,8 +52,10 @@ _HOMES = {
     "Workbench": "labkit.widgets.workbench",
     "charts": "labkit.charts",
     "contains": "labkit.scoring",
+    "duel": "labkit.scoring",
     "errors": "labkit.errors",
     "exact": "labkit.scoring",
+    "judge": "labkit.scoring",
     "numeric": "labkit.scoring",
     "per_step": "labkit.catalog.per_step",
     "read": "labkit.read",
@@ -80,8 +82,10 @@ __all__ = [
     "Workbench",
     "charts",
     "contains",
+    "duel",
     "errors",
     "exact",
+    "judge",
     "numeric",
     "per_step",
     "read",

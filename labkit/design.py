@@ -81,6 +81,8 @@ class Design:
     plan_id: str = ""
     notes: tuple[str, ...] = ()
     """What is to be known of it before it is asked; no part of what it is."""
+    judged: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of what judges are asked, by sample: the generation that is judged."""
 
     def keep(self, chosen: Iterable[int]) -> Design:
         """The same design with only these cells, by position; draws are counted anew. A chain is kept where
@@ -233,7 +235,7 @@ class Design:
             repeat=place.repeat,
             request_id=place.request_id,
             draw=place.draw,
-            parent_id=None
+            parent_id=self.judged.get(self.dataset.samples[place.sample].id)
             if before is None
             else self._id(run_id, place, place.line[:-1], len(place.line) - 1),
             step=len(place.line),

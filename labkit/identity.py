@@ -1,4 +1,4 @@
-"""What makes two things the same: canonical JSON, tagged hashes of content, and `request_id`.
+"""What makes two things the same: canonical JSON, tagged hashes of content, `request_id`; and a run's id.
 
 The forms are a documented contract: answers are found by them for as long as a lab lives. It does not know
 what is hashed.
@@ -7,7 +7,9 @@ what is hashed.
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -59,3 +61,8 @@ class RequestHasher:
         state = self._head.copy()
         state.update(canonical_json(messages))
         return "r1:" + state.hexdigest()
+
+
+def new_run_id() -> str:
+    """A run's id: its start in UTC and six random hex digits, so that ids sort by time."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

@@ -92,7 +92,7 @@ class Cell(Record, frozen=True, kw_only=True):
     request_id: str
     draw: int
     parent_id: str | None = None
-    """Of a chain's step, the generation of the step before it."""
+    """Of a chain's step, the generation of the step before it; of a judge's, the one that is judged."""
     step: int = 0
     """Of a chain's step, which it is, from 1; 0: the cell is no step."""
     step_name: str | None = None
@@ -180,7 +180,7 @@ class Generation(Record, frozen=True, kw_only=True):
     raw: str | None = None
     draw: int = 0
     parent_id: str | None = None
-    """Of a step, the step before it; of a chain, its last step."""
+    """Of a step, the step before it; of a chain, its last step; of a judge's verdict, what is judged."""
     step: int = 0
     """Of a chain's step, which it is, from 1; 0: an answer to a prompt, or of a whole chain."""
     user: str | None = None
@@ -281,6 +281,9 @@ class Sample(Record, frozen=True, kw_only=True):
         return {"id": self.id, "row": self.fields, **self.fields}
 
 
+RunKind = Literal["plan", "judge"]
+
+
 class RunRecord(Record, frozen=True, kw_only=True):
     """One launch of a plan, as it is written when it starts."""
 
@@ -296,6 +299,10 @@ class RunRecord(Record, frozen=True, kw_only=True):
     user: str | None
     provenance: dict[str, Any]
     """Versions of labkit, Python and SDKs, git commit and dirty flag, notebook, host, prices, seed."""
+    kind: RunKind = "plan"
+    """`judge`: what it asks are verdicts on the answers of another run."""
+    parent_run_id: str | None = None
+    """Of a judge's run, the run whose answers it judges."""
 
 
 class RunEvent(Record, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ class Budget:
         self._budget = None if budget_usd is None else pusd_down(budget_usd)
         self._spent = pusd_up(spent_usd)
         self._reserved = 0
+        self._kept = 0
 
     def __repr__(self) -> str:
         limit = "no limit" if self._budget is None else f"of USD {written(self._budget / PUSD)}"
@@ -51,7 +52,8 @@ class Budget:
     @property
     def left_usd(self) -> float | None:
         """What could be set aside now; None: no limit."""
-        return None if self._budget is None else max(0, self._budget - self._spent - self._reserved) / PUSD
+        held = self._spent + self._reserved + self._kept
+        return None if self._budget is None else max(0, self._budget - held) / PUSD
 
     @property
     def in_flight(self) -> bool:
@@ -74,7 +76,8 @@ class Budget:
     def reserve(self, *usd: float) -> bool:
         """Set all of this aside, if that much is left."""
         units = sum(map(pusd_up, usd))
-        if self._budget is not None and units and self._spent + self._reserved + units > self._budget:
+        held = self._spent + self._reserved + self._kept
+        if self._budget is not None and units and held + units > self._budget:
             return False
         self._reserved += units
         return True
@@ -92,6 +95,16 @@ class Budget:
     def free(self, *usd: float) -> None:
         """Set this aside no longer: nothing of it was spent."""
         self._reserved -= sum(map(pusd_up, usd))
+
+    def keep(self, usd: float) -> None:
+        """Keep this to the end for what is asked then, whether or not that much is left.
+
+        >>> budget = Budget(1.0)
+        >>> budget.keep(0.75)
+        >>> budget.reserve(0.5), budget.in_flight
+        (False, False)
+        """
+        self._kept += pusd_up(usd)
 
     def raise_to(self, budget_usd: float | None) -> None:
         """Set another limit, while the run goes."""

@@ -18,7 +18,7 @@ from labkit.engine.budget import Budget
 from labkit.engine.call import Stopped
 from labkit.engine.job import Job
 from labkit.engine.retry import Policy
-from labkit.engine.runner import Follow, Runner
+from labkit.engine.runner import Follow, Keep, Runner
 from labkit.engine.scheduler import Scheduler
 from labkit.records import Sink, Watcher
 
@@ -75,9 +75,12 @@ class Executor:
         """Rows that say `stopped`: their cells are not asked, or not to their end."""
         return 0 if self._runner is None else self._runner.stopped
 
-    async def execute(self, jobs: Iterable[Job], *, follow: Follow | None = None) -> None:
+    async def execute(
+        self, jobs: Iterable[Job], *, follow: Follow | None = None, keep: Keep | None = None
+    ) -> None:
         """Ask all `jobs`; returns when each has its row on disk. `follow` is called on the loop with each row
-        that is, and gives what is then to be asked too; what it raises ends the run."""
+        that is, and gives what is then to be asked too, `keep` what of the budget is to be kept for it to the
+        end; what they raise ends the run."""
         self._runner = Runner(
             self._scheduler,
             self._keys,
@@ -86,6 +89,7 @@ class Executor:
             policy=self.policy,
             random=self._random,
             follow=follow,
+            keep=keep,
         )
         self._runner.held = self._held
         self._loop = asyncio.get_running_loop()

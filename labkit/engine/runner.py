@@ -29,6 +29,8 @@ from labkit.records import Generation, Sink, Watcher
 
 Follow = Callable[[Generation], Sequence[Job]]
 """What is to be asked once this row is on disk."""
+Keep = Callable[[Generation], float]
+"""What is to stay set aside once this row is on disk, for what is asked of it when all else was: USD."""
 _UNSTORED = 8192
 """So many rows not yet on disk, and asking waits for the disk."""
 _ABORT_S = 1.5
@@ -47,6 +49,7 @@ class Runner:
         policy: Policy,
         random: Random,
         follow: Follow | None,
+        keep: Keep | None = None,
     ) -> None:
         self.held = False
         """While True nothing is sent."""
@@ -57,9 +60,12 @@ class Runner:
         self._loop = asyncio.get_running_loop()
         self._over = self._loop.create_future()
         self._what_follows = follow
+        self._what_is_kept = keep
         self._followed: dict[str, Call] = {}
         """The calls whose answers others follow, by generation_id."""
-        self._delivery = Delivery(sink, watcher, self._loop, self._on_stored, follow and self._follow)
+        self._delivery = Delivery(
+            sink, watcher, self._loop, self._on_stored, self._follow if follow or keep else None
+        )
         self._timers = Timers(
             scheduler, self._delivery, policy, dispatch=self._dispatch, stop=self.stop_queue
         )
@@ -193,16 +199,17 @@ class Runner:
 
     def _follow(self, generation: Generation) -> None:
         """A row is on disk: ask what follows it."""
-        assert self._what_follows is not None
         jobs: Sequence[Job] = ()
+        kept_usd = 0.0
         try:
             if self._fault is None:
-                jobs = self._what_follows(generation)
+                jobs = self._what_follows(generation) if self._what_follows is not None else ()
+                kept_usd = self._what_is_kept(generation) if self._what_is_kept is not None else 0.0
         except Exception as error:  # noqa: BLE001 - raised from `execute` once all is stored
             self._break(error)
         except BaseException as error:  # noqa: BLE001 - as it is it would end the loop, which others share
             self._break(LabkitError(f"What follows an answer is not known: {type(error).__name__}."))
-        self._scheduler.follow(self._followed.pop(generation.generation_id, None), jobs)
+        self._scheduler.follow(self._followed.pop(generation.generation_id, None), jobs, kept_usd)
         if jobs or self._scheduler.short:
             self._loop.call_soon(self.advance)
 

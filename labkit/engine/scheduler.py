@@ -110,12 +110,13 @@ class Scheduler:
         stopped = any(queue.stopped for queue in queues) or not queues
         return stopped and sum(len(queue.queued) for queue in queues) < _HELD
 
-    def follow(self, call: Call | None, jobs: Iterable[Job]) -> None:
+    def follow(self, call: Call | None, jobs: Iterable[Job], kept_usd: float = 0.0) -> None:
         """Take the jobs that follow the answer of `call`, ahead of others: what was set aside for them is
-        theirs before anybody else can have it."""
+        theirs before anybody else can have it, and `kept_usd` stays set aside to the end."""
         if call is not None and call.holds_usd is not None:
             self._budget.free(*call.holds_usd)
             call.holds_usd = ()
+        self._budget.keep(kept_usd)
         for job in jobs:
             self._enter(job, perf_counter(), first=True)
 

@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from labkit import keys, nearest, providers, read
+from labkit import keys, nearest, read
 from labkit.arguments import whole
 from labkit.catalog import params as parameters
 from labkit.catalog.catalog import Catalog
@@ -29,6 +29,7 @@ from labkit.plan import vision
 from labkit.prompts import Block, Prompt, missing_variables, name_faults, twin_faults
 from labkit.prompts.files import load as load_file
 from labkit.prompts.names import is_ref
+from labkit.providers.sent_params import sent_params
 from labkit.scoring import Scorer
 from labkit.scoring import scorers as as_scorers
 from labkit.scoring.check import column_faults
@@ -291,10 +292,8 @@ def _model(given: Any, catalog: Catalog) -> Model:
 
 
 def _params(model: Model, given: Mapping[str, Any], faults: Faults) -> Mapping[str, Any]:
-    asked = {**parameters.flat(model.params), **parameters.flat(given)}
-    defaults = providers.load(model.dialect).defaults(model, asked)
-    merged, wrong = parameters.check({**defaults, **asked}, model)
-    faults.add(*parameters.misspelt(given, model), *wrong)
+    merged, wrong = sent_params(model, given)
+    faults.add(*wrong)
     for name, value in merged.items():
         _no_key(value, f"The param {name} of {model.id}", faults)
     return merged

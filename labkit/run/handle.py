@@ -10,30 +10,31 @@ import asyncio
 import atexit
 import html
 import os
-import secrets
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from labkit.arguments import check, number
 from labkit.design import Design, Place
 from labkit.engine import event_loop
 from labkit.errors import DefinitionError, LabkitError
+from labkit.identity import new_run_id
 from labkit.nearest import listed
 from labkit.run import panels, unasked
 from labkit.run.conclusions import Conclusions
 from labkit.run.extend import Extendable
+from labkit.run.judging import Judging
 from labkit.run.lab_services import LabServices
 from labkit.run.launch import Launch, Settings
 from labkit.run.run_control import RunControl
 from labkit.run.stored import Stored
 from labkit.scoring import Scorer
 from labkit.scoring import scorers as as_scorers
+from labkit.scoring.judges import Judge
 from labkit.visible import quoted, shown
 from labkit.widgets.model_progress import ModelProgress, cost_words
 from labkit.widgets.progress import Progress
@@ -94,6 +95,8 @@ class Run(Conclusions, Extendable, RunControl):
         words if it is shown.
         """
         keys = services.find_keys(design.models)
+        judges = [scorer for scorer in scorers if isinstance(scorer, Judge)]
+        judging = Judging(judges, services, contenders=[model.id for model in design.models], design=design)
         event_loop.get()
         with ExitStack() as driving:
             with services.store.one_opening():
@@ -111,6 +114,8 @@ class Run(Conclusions, Extendable, RunControl):
                 to_ask = stored.unanswered(design)
                 earlier, given = stored.earlier, settings.budget_usd
                 settings = settings.after(stored, design, services)
+                if settings.budget_usd is not None and not settings.allow_unpriced:
+                    check(judging.unpriced())
                 told = title(to_ask)
             shown = Progress(
                 title=lambda: "; ".join(filter(None, (told(), earlier.words(given)))),
@@ -135,6 +140,7 @@ class Run(Conclusions, Extendable, RunControl):
                 settings=settings,
                 stored=stored,
                 watcher=shown,
+                judges=judging.shown_by(shown.judged) if judges else None,
             )
             run = cls(run_id, services=services, launch=launch)
             run.progress, run._title = shown, title
@@ -335,8 +341,3 @@ def _output_rates(design: Design, services: LabServices) -> dict[str, float]:
     asked = zip(design.models, design.params, strict=True)
     rates = {model.id: services.pricer(model, params).usd_mtok("output") for model, params in asked}
     return {model: usd / 1e6 for model, usd in rates.items() if usd is not None}
-
-
-def new_run_id() -> str:
-    """A run's id: its start in UTC and six random hex digits, so that ids sort by time."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

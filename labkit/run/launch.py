@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
@@ -31,7 +31,7 @@ from labkit.engine.executor import Executor, Job
 from labkit.engine.retry import Policy
 from labkit.errors import StoreError
 from labkit.keys import Key
-from labkit.records import Cell, Generation, RunEvent, RunRecord, Watcher
+from labkit.records import Cell, Generation, RunEvent, RunRecord, Score, Watcher
 from labkit.run import replaying, save_definitions, score_answers, unasked
 from labkit.run.chains import Asked, Chains
 from labkit.run.earlier import NO_LIMIT
@@ -90,9 +90,22 @@ class Ended(NamedTuple):
     """What its scores lack, and why."""
 
 
+class Judges(Protocol):
+    """Who judges the answers of a launch once they are there; see `labkit.run.judging`."""
+
+    def before_usd(self, place: Place) -> tuple[float, ...]: ...
+
+    def after_usd(self, row: Generation) -> float: ...
+
+    def judge(
+        self, run_id: str, settings: Settings, *, commands: LaunchCommands, told: Callable[[Score], None]
+    ) -> list[str]: ...
+
+
 class Launch(LaunchCommands):
     """One launch of a design. `drive` does it all, and what controls it may be called from any thread.
-    `stored` is what the lab had when it was begun; the `settings` leave nothing open."""
+    `stored` is what the lab had when it was begun; the `settings` leave nothing open. `parent_run_id` is the
+    run whose answers are judged, where that is what is asked; `judges` judge its own."""
 
     def __init__(
         self,
@@ -106,6 +119,8 @@ class Launch(LaunchCommands):
         settings: Settings,
         stored: Stored,
         watcher: Watcher,
+        parent_run_id: str | None = None,
+        judges: Judges | None = None,
     ) -> None:
         super().__init__()
         self.design = design
@@ -117,6 +132,8 @@ class Launch(LaunchCommands):
         self._keys = keys
         self._stored = stored
         self._watcher = watcher
+        self._parent_run_id = parent_run_id
+        self._judges = judges
 
     def drive(self) -> Ended:
         """Do the whole launch; returns when every row is on disk. Raises `StoreError`."""
@@ -144,6 +161,10 @@ class Launch(LaunchCommands):
         left, unscored, notes = None, None, []
         try:
             notes = score_answers.mark(self.run_id, self.scorers, store, told=self._watcher.scored)
+            if self._judges is not None and not self.aborted:
+                notes += self._judges.judge(
+                    self.run_id, self.settings, commands=self, told=self._watcher.scored
+                )
             # A process that ends has no time for the lab: who reads it later counts (see `unasked.last`).
             if (stopped or self.stopped) and not self.aborted:
                 left = unasked.reason(store, self.run_id, self.design, self._pricers(), cells)
@@ -177,6 +198,8 @@ class Launch(LaunchCommands):
                     started_at=datetime.now(UTC),
                     user=self._services.user,
                     provenance=self._provenance(),
+                    kind="plan" if self._parent_run_id is None else "judge",
+                    parent_run_id=self._parent_run_id,
                 )
             )
         self._tell(
@@ -269,10 +292,14 @@ class Launch(LaunchCommands):
         )
         self.control(executor)
         pricers = self._pricers()
+        # Where there is a budget, no answer is paid for that there is no money to judge.
+        judges = self._judges if self.settings.budget_usd is not None else None
 
         def jobs(asked: Sequence[Asked]) -> Iterator[Job]:
             for one in asked:
                 job = unasked.job(self.design, one.place, one.cell, pricers, messages=one.messages)
+                if judges is not None and self.design.is_last(one.place):
+                    job = changed(job, later_usd=(*job.later_usd, *judges.before_usd(one.place)))
                 writer.put(job.request)
                 yield job
 
@@ -283,7 +310,8 @@ class Launch(LaunchCommands):
         # On labkit's loop the watcher hears of steps, so there it is to hear of what follows from them.
         chains.put = partial(self._put_at_once, writer)
         try:
-            event_loop.run(executor.execute(jobs(shuffled), follow=following)).result()
+            keep = None if judges is None else judges.after_usd
+            event_loop.run(executor.execute(jobs(shuffled), follow=following, keep=keep)).result()
         finally:
             chains.put = partial(self._put, writer)
         return executor.stopped > 0

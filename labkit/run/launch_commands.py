@@ -6,7 +6,8 @@ It is passed on to the executor, and kept for it where there is none yet. It doe
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from labkit.engine.executor import Executor
@@ -23,6 +24,7 @@ class LaunchCommands:
         self._halted: list[tuple[str, str, bool]] = []
         self._paused = False
         self._limited: list[tuple[str, int | None, Mapping[str, float]]] = []
+        self._other: LaunchCommands | None = None
         self._lock = threading.Lock()
 
     def stop(self, reason: str) -> None:
@@ -41,7 +43,9 @@ class LaunchCommands:
         """Send nothing for now, or go on."""
         with self._lock:
             self._paused = paused
-            if self._executor is not None:
+            if self._other is not None:
+                self._other.pause(paused)
+            elif self._executor is not None:
                 self._executor.pause() if paused else self._executor.go_on()
 
     def limit(self, model: str, concurrency: int | None, per_minute: Mapping[str, float]) -> None:
@@ -65,6 +69,8 @@ class LaunchCommands:
     def abort(self, reason: str) -> None:
         """Stop, and do not wait for answers in flight."""
         self.aborted = True
+        if (other := self._other) is not None:
+            other.abort(reason)
         self._end(reason, lambda executor: executor.abort())
 
     def control(self, executor: Executor) -> None:
@@ -80,8 +86,24 @@ class LaunchCommands:
             if self.stopped:
                 executor.stop(self.stopped)
 
+    @contextmanager
+    def handed_over(self, other: LaunchCommands) -> Iterator[None]:
+        """While this lasts, whoever stops or pauses this launch stops or pauses `other`."""
+        with self._lock:
+            self._other = other
+            other.pause(self._paused)
+            if self.stopped:
+                other.stop(self.stopped)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._other = None
+
     def _end(self, reason: str, tell: Callable[[Executor], None]) -> None:
         with self._lock:
             self.stopped = self.stopped or reason
-            if self._executor is not None:
+            if self._other is not None:
+                self._other.stop(reason)
+            elif self._executor is not None:
                 tell(self._executor)

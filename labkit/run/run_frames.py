@@ -164,19 +164,37 @@ class RunFrames:
         figure: go.Figure = getattr(charts, kind)(self, **chosen)
         return figure
 
-    def score(self, *scorers: Scorer | Function) -> pd.DataFrame:
-        """Score the run's answers, again or for the first time; asks nobody. Returns `generations()`.
+    def score(
+        self,
+        *scorers: Scorer | Function,
+        budget_usd: float | None = None,
+        allow_unpriced: bool | None = None,
+        fresh: bool | None = None,
+    ) -> pd.DataFrame:
+        """Score the run's answers, again or for the first time. Returns `generations()`.
 
-        A scorer that fails is told in a warning, and stays told under `summary()`. Raises `DefinitionError`
-        for what is no scorer, and for columns that the samples do not have.
+        Judges (`lk.judge`, `lk.duel`) are asked what is not known, in runs of their own; other scorers ask
+        nobody. `budget_usd` is the run's total, its judges' included; None keeps its last, and the others are
+        as for `plan.run`. A scorer that fails is told in a warning, and stays told under `summary()`. Raises
+        `DefinitionError` for what is no scorer, for columns that the samples do not have, and for judges that
+        cannot be asked.
         """
+        from labkit.run.judging import score_by_judges
         from labkit.run.score_answers import mark
 
         store, marking = self._services.store, as_scorers(scorers)
         check(column_faults(marking, list(store.samples(self.run_id).values())))
+        asking = score_by_judges(
+            self.run_id,
+            marking,
+            self._services,
+            budget_usd=budget_usd,
+            allow_unpriced=allow_unpriced,
+            fresh=fresh,
+        )
         self._services.remember(self.run_id, marking)
         made: list[Score] = []
-        for failure in mark(self.run_id, marking, store, told=made.append):
+        for failure in [*mark(self.run_id, marking, store, told=made.append), *asking(made.append)]:
             log.warning("Run %s: %s", self.run_id, failure)
         if self.progress is not None:
             self.progress.rescored(made)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from labkit.records import Generation, Sample, Score
 from labkit.scoring import Scorer, score
+from labkit.scoring.judges import Judge
 from labkit.store import Store
 from labkit.summary.unscored import failure
 
@@ -36,21 +37,22 @@ _LINES = """
 def mark(
     run_id: str, scorers: Sequence[Scorer], store: Store, *, told: Callable[[Score], None] | None = None
 ) -> list[str]:
-    """Give every finished answer of the run a score by each scorer; a sentence for each that failed. `told`
-    hears each score."""
+    """Give every finished answer of the run a score by each scorer that asks nobody; a sentence for each that
+    failed. `told` hears each score."""
+    scorers = [scorer for scorer in scorers if not isinstance(scorer, Judge)]
     if not scorers:
         return []
     writer = store.writer()
     with store.complete_opening():
         samples = store.samples(run_id)
-        answers = _answers(run_id, store)
+        found = _answers(run_id, store)
         steps = {
             name: _steps(run_id, name, store) for scorer in scorers if (name := scorer.of_step) is not None
         }
     reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
     whole = [scorer for scorer in scorers if scorer.of_step is None]
     parts = [(scorer, steps[scorer.of_step]) for scorer in scorers if scorer.of_step is not None]
-    for generation in _each(answers):
+    for generation in _each(found):
         sample, at = (
             samples.get(generation.sample_id, Sample(id=generation.sample_id, fields={})),
             datetime.now(UTC),
@@ -66,7 +68,12 @@ def mark(
             if row.error is not None:
                 reasons[row.scorer][row.error] += 1
     writer.flush()
-    return [_told(name, found, len(answers)) for name, found in reasons.items()]
+    return [_told(name, why, len(found)) for name, why in reasons.items()]
+
+
+def answers(run_id: str, store: Store) -> Iterator[Generation]:
+    """The run's finished answers."""
+    return _each(_answers(run_id, store))
 
 
 def _told(scorer: str, reasons: Counter[str], answers: int) -> str:

@@ -49,7 +49,8 @@ class Stored(NamedTuple):
             steps, summed = _of_chains(design, store, run_id) if resumed and design.has_chains else ({}, ())
             return cls(
                 versions={prompt.name: prompt.version for prompt in prompts if prompt.version is not None},
-                has_samples=store.has_samples(design.dataset),
+                # What a judge is sent is in its request: as samples it would stand there twice.
+                has_samples=bool(design.judged) or store.has_samples(design.dataset),
                 missing=missing,
                 earlier=Earlier.read(store, run_id) if resumed else Earlier(),
                 answers=None if fresh else replaying.look_up(store, design, missing, done=steps),

@@ -5,6 +5,7 @@ A built-in is called (`contains("label")`); a function of your own is given as i
 
 from __future__ import annotations
 
+from labkit.scoring.judges import Judge, duel, judge
 from labkit.scoring.matching import contains, exact, regex
 from labkit.scoring.numbers import numeric
 from labkit.scoring.overlap import normalised, rouge_l, token_f1
@@ -14,12 +15,15 @@ from labkit.scoring.traits import length, refusal
 
 __all__ = [
     "Function",
+    "Judge",
     "Scorer",
     "Value",
     "contains",
+    "duel",
     "exact",
     "json_field",
     "json_schema",
+    "judge",
     "length",
     "normalised",
     "numeric",

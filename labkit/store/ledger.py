@@ -35,6 +35,7 @@ select {columns} from log.generations where rowid in (
 # process, after the intent and before the next intent of the same number.
 _SPENT = """
 with
+    of_run as (select $run::varchar as run_id union select run_id from log.runs where parent_run_id = $run),
     sent as (
         select
             *,
@@ -42,17 +43,17 @@ with
                 partition by written_by, generation_id, attempt order by written_at
             ) as again_at
         from log.intents
-        where run_id = $run
+        where run_id in (from of_run)
     ),
     tried as (
         select i.*, a.written_at as told_at, a.maybe_paid, a.error_type
-        from sent as i asof left join (from log.attempts where run_id = $run) as a
+        from sent as i asof left join (from log.attempts where run_id in (from of_run)) as a
             on a.generation_id = i.generation_id and a.attempt = i.attempt
             and a.written_by = i.written_by and a.written_at > i.written_at
     ),
     ended as (
         select i.*, g.written_at as ended_at, g.cost_usd
-        from tried as i asof left join (from log.generations where run_id = $run) as g
+        from tried as i asof left join (from log.generations where run_id in (from of_run)) as g
             on g.generation_id = i.generation_id
             and g.written_by = i.written_by and g.written_at > i.written_at
     ),
@@ -67,7 +68,7 @@ with
 select
     coalesce((
         select sum(cost_usd) from log.generations
-        where run_id = $run and replayed_from is null and steps is null
+        where run_id in (from of_run) and replayed_from is null and steps is null
     ), 0)
     + coalesce((
         select sum(reserved_usd)
@@ -131,7 +132,8 @@ def settled(connection: duckdb.DuckDBPyConnection, run_id: str) -> frozenset[str
 
 
 def spent_usd(connection: duckdb.DuckDBPyConnection, run_id: str) -> float:
-    """What the run cost so far, over all its launches, and what it may have cost besides."""
+    """What the run cost so far, over all its launches, its judges' included, and what it may have cost
+    besides."""
     row = connection.execute(_SPENT, {"run": run_id}).fetchone()
     assert row is not None
     return float(row[0])

@@ -109,6 +109,8 @@ class LiveRun:
         self._finished = Finished()
         self.unreached = 0
         """Cells that were not asked since a step before them failed."""
+        self.judging = ""
+        """How far judges are with the answers."""
         self._panels = 0
         self._sorted: list[Row] = []
         self._places: list[dict[str, int]] = []
@@ -226,6 +228,11 @@ class LiveRun:
         if found is not None:
             found[1].score(score)
             self.stirred.set()
+
+    def judged(self, words: str) -> None:
+        """Judges are asked about the answers: how far they are."""
+        self.judging = words
+        self.stirred.set()
 
     def on_late_scores(self, heard: Callable[[], None]) -> None:
         """Call `heard` when answers got scores after the end."""

@@ -186,6 +186,7 @@ def line(live: LiveRun) -> str:
             parts.append(f"about {duration(left * asking_s / asked)} left")
     if over and live.took_s:
         parts.append(f"{'took' if live.before is None else 'this launch took'} {duration(live.took_s)}")
+    parts += [live.judging] if live.judging else []
     parts += [f"{model} waits: {t.waiting_why}" for model, t in list(live.tallies.items()) if t.waiting > 0]
     return " · ".join(parts)
 

@@ -21,11 +21,11 @@ from labkit.design import Design, Place
 from labkit.dollars import PUSD, pusd_up
 from labkit.engine.job import worst_usd
 from labkit.errors import MissingKey
+from labkit.identity import new_run_id
 from labkit.plan import Plan
 from labkit.prompts import Block, Prompt
 from labkit.records import Cell, RunRecord
 from labkit.run import replaying, unasked
-from labkit.run.handle import new_run_id
 from labkit.run.lab_services import LabServices
 from labkit.run.stored import Stored
 from labkit.server.accounts import audit

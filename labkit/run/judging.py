@@ -1,0 +1,364 @@
+"""Judging a run's answers: what judges are asked about them, in runs of the kind `judge`, and the scores.
+
+A verdict is a generation like any other, so that replay, limits, budget and journal hold for it; its run has
+the judged one for parent. It does not know how a verdict is put in words, nor how it is read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import permutations
+
+from labkit.arguments import check
+from labkit.datasets import of_samples
+from labkit.design import Design, Place, build
+from labkit.dollars import usd
+from labkit.errors import DefinitionError, MissingKey
+from labkit.identity import new_run_id
+from labkit.prompts import Prompt
+from labkit.records import Cell, Generation, Sample, Score
+from labkit.run import score_answers, unasked
+from labkit.run.earlier import Earlier
+from labkit.run.judge_bounds import JudgeBounds
+from labkit.run.lab_services import LabServices
+from labkit.run.launch import Launch, Settings
+from labkit.run.launch_commands import LaunchCommands
+from labkit.run.stored import Stored
+from labkit.scoring import Scorer
+from labkit.scoring.judge_models import Asked, asked
+from labkit.scoring.judge_scores import duelled, graded
+from labkit.scoring.judges import Judge
+from labkit.scoring.verdict_request import MATERIAL
+from labkit.store import Store
+from labkit.summary.unscored import failure
+
+Told = Callable[[Score], None]
+_PROMPTS = """
+    select distinct prompt, prompt_version from generations
+    where run_id = ? and prompt_version is not null order by all
+"""
+_MODELS = "select distinct model from steps where run_id = ? order by model"
+_VERDICTS = "select {columns} from steps where run_id = ?"
+
+
+class Judging:
+    """The judges of one run: whether they can be asked, what they may cost, and the asking.
+
+    `contenders` are the models that are judged, of which none may judge; `design` is what the run asks, where
+    that is still to come. Raises one `DefinitionError` (`MissingKey`) with all that keeps a judge from being
+    asked.
+    """
+
+    def __init__(
+        self,
+        judges: Sequence[Judge],
+        services: LabServices,
+        *,
+        contenders: Sequence[str],
+        design: Design | None = None,
+    ) -> None:
+        faults, missing = list[str](), list[str]()
+        self._asked: dict[str, Asked] = {}
+        for judge in judges:
+            try:
+                self._asked[judge.name] = found = asked(judge, services.catalog, contenders)
+            except DefinitionError as error:
+                faults += error.faults
+            else:
+                missing += services.missing_keys(found.models)
+        if faults or missing:
+            raise (DefinitionError if faults else MissingKey)(dict.fromkeys([*faults, *missing]))
+        self._judges, self._services = tuple(judges), services
+        self._progress: Callable[[str], None] | None = None
+        self._bounds: JudgeBounds | None = None
+        if design is not None and judges:
+            samples = {sample.id: sample for sample in design.dataset.samples}
+            shown = _shown(design.prompts, samples)
+            self._bounds = JudgeBounds(judges, self._asked, design, services, shown=shown)
+
+    def shown_by(self, progress: Callable[[str], None]) -> Judging:
+        """The same, telling `progress` how far they are."""
+        self._progress = progress
+        return self
+
+    def before_usd(self, place: Place) -> tuple[float, ...]:
+        """The most that each request about the answer to this place can cost, before that is there."""
+        return () if self._bounds is None else self._bounds.before_usd(place)
+
+    def after_usd(self, row: Generation) -> float:
+        """The most that judging this answer can cost."""
+        return 0.0 if self._bounds is None or row.status != "done" else self._bounds.after_usd(row)
+
+    def unpriced(self) -> list[str]:
+        """Why no budget can hold for what the judges are asked: a sentence for each."""
+        found = []
+        for judge in self._judges:
+            blank = Sample(id="", fields={MATERIAL: "-"})
+            design = _built(judge, self._asked[judge.name], [blank], experiment="", workspace="")
+            faults = unasked.unpriced(design, design.places, self._services)
+            found += [f"{judge!r}: {fault}" for fault in faults]
+        return found
+
+    def judge(
+        self,
+        run_id: str,
+        settings: Settings,
+        *,
+        commands: LaunchCommands | None = None,
+        told: Told | None = None,
+    ) -> list[str]:
+        """Ask about every finished answer of the run, and give each its scores; a sentence for each judge
+        that failed, or was not asked to the end. What is known already is not asked again.
+
+        `settings` are the run's: its budget counts what judges cost. `commands` is who may stop it; `told`
+        hears each score. Raises `StoreError`.
+        """
+        store, notes = self._services.store, list[str]()
+        with store.complete_opening():
+            answers = list(score_answers.answers(run_id, store))
+            samples, prompts = store.samples(run_id), prompts_of(run_id, store)
+            row = store.run_row(run_id)
+        if not answers or row is None:
+            return []
+        for judge in self._judges:
+            if commands is not None and commands.stopped:
+                notes.append(f"{judge!r} was not asked: the run was stopped ({commands.stopped})")
+                continue
+            design = judge_design(
+                judge,
+                self._asked[judge.name],
+                answers,
+                samples,
+                prompts,
+                experiment=str(row["experiment"]),
+                workspace=str(row["workspace"]),
+            )
+            if not design.places:
+                continue
+            watcher = _Counting(judge, design, self._progress)
+            verdicts, left = _ask(design, run_id, self._services, settings, commands, watcher)
+            scores = list(_scores(judge, answers, verdicts))
+            _keep(scores, store, told)
+            notes += [f"{judge!r}: {left}"] if left else []
+            notes += _failed(judge, scores)
+        return notes
+
+
+def score_by_judges(
+    run_id: str,
+    scorers: Sequence[Scorer],
+    services: LabServices,
+    *,
+    budget_usd: float | None,
+    allow_unpriced: bool | None,
+    fresh: bool | None,
+) -> Callable[[Told], list[str]]:
+    """What asks those of the scorers that are judges about a run that is over: called, it gives a sentence
+    for each that failed. Raises `DefinitionError` before anything is asked."""
+    judges = [scorer for scorer in scorers if isinstance(scorer, Judge)]
+    if not judges:
+        return lambda told: []
+    with services.store.one_opening():
+        models = services.store.table(_MODELS, [run_id])["model"].to_pylist()
+        earlier = Earlier.read(services.store, run_id)
+    judging = Judging(judges, services, contenders=models)
+    budget_usd = earlier.budget_usd if budget_usd is None else budget_usd
+    settings = Settings(
+        budget_usd=None if budget_usd == math.inf else budget_usd,
+        allow_unpriced=earlier.allow_unpriced if allow_unpriced is None else allow_unpriced,
+        fresh=services.fresh if fresh is None else fresh,
+    )
+    if settings.budget_usd is not None and not settings.allow_unpriced:
+        check(judging.unpriced())
+    return lambda told: judging.judge(run_id, settings, told=told)
+
+
+def prompts_of(run_id: str, store: Store) -> list[Prompt]:
+    """The prompts that the run asked, in the versions that it asked."""
+    return [
+        prompt
+        for row in store.table(_PROMPTS, [run_id]).to_pylist()
+        for prompt in store.saved_prompts(row["prompt"])
+        if prompt.version == row["prompt_version"]
+    ]
+
+
+def judge_design(
+    judge: Judge,
+    who: Asked,
+    answers: Sequence[Generation],
+    samples: Mapping[str, Sample],
+    prompts: Sequence[Prompt],
+    *,
+    experiment: str,
+    workspace: str,
+) -> Design:
+    """What the judge is asked about these answers: a cell for each (of a duel for each two, in both orders)
+    and each of its models. What it is shown of a sample are the columns that the prompts use."""
+    shown = _shown(prompts, samples)
+    cells, judged = list[Sample](), dict[str, str]()
+    for pair in _compared(judge, answers):
+        of, id_ = pair[0], " ".join(answer.generation_id for answer in pair)
+        sample = samples.get(of.sample_id, Sample(id=of.sample_id, fields={}))
+        material = judge.material(sample, shown, *(answer.text or "" for answer in pair))
+        cells.append(Sample(id=id_, fields={MATERIAL: material}))
+        judged[id_] = of.generation_id
+    design = _built(judge, who, cells, experiment=experiment, workspace=workspace)
+    return replace(design, judged=judged)
+
+
+def _built(judge: Judge, who: Asked, cells: Sequence[Sample], *, experiment: str, workspace: str) -> Design:
+    return build(
+        experiment=experiment,
+        workspace=workspace,
+        prompts=[judge.prompt],
+        models=who.models,
+        params=who.params,
+        dataset=of_samples(cells, name=judge.prompt.name),
+        share=True,  # the same text is judged once
+    )
+
+
+def _compared(judge: Judge, answers: Sequence[Generation]) -> Iterator[tuple[Generation, ...]]:
+    """What is shown together: each answer, or each two to a sample and repeat, in both orders."""
+    if not judge.compares:
+        yield from ((answer,) for answer in answers)
+        return
+    for same in _to_one_sample(answers):
+        yield from permutations(same, 2)
+
+
+def _to_one_sample(answers: Sequence[Generation]) -> list[list[Generation]]:
+    groups: defaultdict[tuple[str, int], list[Generation]] = defaultdict(list)
+    for answer in answers:
+        groups[answer.sample_id, answer.repeat].append(answer)
+    return list(groups.values())
+
+
+def _shown(prompts: Sequence[Prompt], samples: Mapping[str, Sample]) -> list[str]:
+    columns = dict.fromkeys(column for sample in samples.values() for column in sample.fields)
+    if any(prompt.takes_row for prompt in prompts):
+        return list(columns)
+    used = dict.fromkeys(name for prompt in prompts for name in prompt.variables)
+    return [name for name in used if name in columns]
+
+
+# -- asking --------------------------------------------------------------------------------------------------
+
+
+def _ask(
+    design: Design,
+    parent_run_id: str,
+    services: LabServices,
+    settings: Settings,
+    commands: LaunchCommands | None,
+    watcher: _Counting,
+) -> tuple[list[Generation], str | None]:
+    """Ask what the lab does not know; every verdict, and why some are lacking."""
+    store = services.store
+    keys = services.find_keys(design.models)
+    with ExitStack() as driving:
+        with store.one_opening():
+            unfinished = store.unfinished(design.plan_id, fresh=settings.fresh)
+            run_id = unfinished or new_run_id()
+            driving.enter_context(store.drive(run_id))
+            stored = Stored.read(
+                design, services, run_id=run_id, resumed=unfinished is not None, fresh=settings.fresh
+            )
+            # One purse: what the judged run and its judges spent so far is spent.
+            spent = stored.earlier._replace(spent_usd=store.spent(parent_run_id))
+        launch = Launch(
+            design,
+            run_id=run_id,
+            resumed=unfinished is not None,
+            services=services,
+            keys=keys,
+            scorers=(),
+            settings=replace(settings, settles=False),
+            stored=stored._replace(earlier=spent),
+            watcher=watcher,
+            parent_run_id=parent_run_id,
+        )
+        with nullcontext() if commands is None else commands.handed_over(launch):
+            ended = launch.drive()
+    columns = ", ".join(f'"{name}"' for name in Generation.__struct_fields__ if name != "raw")
+    with store.complete_opening():
+        rows = store.table(_VERDICTS.format(columns=columns), [run_id]).to_pylist()
+    return [Generation(**row) for row in rows], ended.left
+
+
+class _Counting:
+    """Hears a judge's run, and tells how far it is."""
+
+    keeps_text = False
+
+    def __init__(self, judge: Judge, design: Design, progress: Callable[[str], None] | None) -> None:
+        self._called, self._progress = repr(judge), progress
+        self._total, self._ended, self._usd = len(design.places), 0, 0.0
+
+    def planned(self, total: Mapping[str, int], settled: Mapping[str, int]) -> None:
+        self._ended = sum(settled.values())
+        self._tell()
+
+    def ended(self, generation: Generation) -> None:
+        self._ended += 1
+        self._usd += generation.cost_usd or 0.0 if generation.replayed_from is None else 0.0
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            cost = f", USD {usd(self._usd)}" if self._usd else ""
+            self._progress(f"{self._called}: {self._ended:,} of {self._total:,} verdicts{cost}")
+
+    def queued(self, cell: Cell) -> None: ...
+
+    def sent(self, cell: Cell, attempt: int) -> None: ...
+
+    def text(self, cell: Cell, delta: str) -> None: ...
+
+    def waiting(self, cell: Cell, seconds: float, why: str) -> None: ...
+
+    def scored(self, score: Score) -> None: ...
+
+
+# -- scores --------------------------------------------------------------------------------------------------
+
+
+def _scores(judge: Judge, answers: Sequence[Generation], verdicts: Sequence[Generation]) -> Iterator[Score]:
+    at = datetime.now(UTC)
+    rows: defaultdict[str, list[Generation]] = defaultdict(list)
+    for verdict in verdicts:
+        rows[verdict.sample_id].append(verdict)
+    if not judge.compares:
+        for answer in answers:
+            yield graded(judge, answer.generation_id, rows.get(answer.generation_id, ()), at)
+        return
+    pairs = {(one, other): of for shown, of in rows.items() for one, _, other in [shown.partition(" ")]}
+    for same in _to_one_sample(answers):
+        yield from duelled(judge, [answer.generation_id for answer in same], pairs, at)
+
+
+def _keep(scores: Sequence[Score], store: Store, told: Told | None) -> None:
+    writer = store.writer()
+    for score in scores:
+        writer.put(score)
+        if told is not None:
+            told(score)
+    writer.flush()
+
+
+def _failed(judge: Judge, scores: Sequence[Score]) -> list[str]:
+    reasons = Counter(score.error for score in scores if score.error is not None)
+    if not reasons:
+        return []
+    ((reason, _),) = reasons.most_common(1)
+    return [
+        failure(
+            judge.name, answers=len(scores), failed=reasons.total(), reason=str(reason), reasons=len(reasons)
+        )
+    ]
