@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from labkit.visible import shown
 if TYPE_CHECKING:
     import pandas as pd
 
+RUBRIC = "the judge's rubric changed"
 TOLD_FROM = 2
 """How many times what was seen the upper end may be without a word."""
 
@@ -47,6 +49,16 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JudgePart(Part):
+    """One judge's share: totals over the verdicts that are still to be asked for."""
+
+    known: int
+    """Verdicts that the lab has."""
+    reasons: Mapping[str, int]
+    """Why the others are not known, and how many each."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """A range for what is still to be asked. Costs are USD; `unpriced` names models without a price.
 
@@ -65,40 +77,51 @@ class Estimate:
     requests: int
     known: int
     parts: tuple[Part, ...]
+    judging: tuple[JudgePart, ...] = ()
+    """What judges take; their cost is in the whole."""
+
+    @property
+    def every(self) -> tuple[Part, ...]:
+        """The parts of all that is asked."""
+        return (*self.parts, *self.judging)
 
     @property
     def unpriced(self) -> tuple[str, ...]:
-        return tuple(part.model for part in self.parts if part.cost_high_usd is None)
+        return tuple(part.model for part in self.every if part.cost_high_usd is None)
 
     @property
     def cost_low_usd(self) -> float:
-        return sum(part.cost_low_usd or 0.0 for part in self.parts)
+        return sum(part.cost_low_usd or 0.0 for part in self.every)
 
     @property
     def cost_high_usd(self) -> float:
-        return sum(part.cost_high_usd or 0.0 for part in self.parts)
+        return sum(part.cost_high_usd or 0.0 for part in self.every)
 
     @property
     def cost_likely_usd(self) -> float | None:
         """At the mean lengths seen; None where something was never answered or has no price."""
-        likely = [part.cost_likely_usd for part in self.parts]
+        likely = [part.cost_likely_usd for part in self.every]
         return None if None in likely else sum(usd for usd in likely if usd is not None)
 
     @property
     def cost_seen_high_usd(self) -> float | None:
         """At most, if no answer is longer than the longest seen; None where `cost_likely_usd` is."""
-        highs = [part.cost_seen_high_usd for part in self.parts]
+        highs = [part.cost_seen_high_usd for part in self.every]
         return None if None in highs else sum(usd for usd in highs if usd is not None)
 
     @property
     def seconds(self) -> float | None:
-        """Endpoints run side by side, so the slowest decides; None when any model was never timed."""
+        """Endpoints run side by side, so the slowest decides, and judges one after the other when all
+        answers are there; None when any model was never timed."""
         times = [part.seconds for part in self.parts]
-        return None if None in times else max((t for t in times if t is not None), default=0.0)
+        after = [part.seconds for part in self.judging if part.requests]
+        if None in times or None in after:
+            return None
+        return max((t for t in times if t is not None), default=0.0) + sum(t for t in after if t is not None)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        return tuple(f"{part.model}: {words}" for part in self.parts for words in part.assumptions)
+        return tuple(f"{part.model}: {words}" for part in self.every for words in part.assumptions)
 
     @property
     def cost(self) -> str:
@@ -112,11 +135,31 @@ class Estimate:
         return f"{least}USD {_usd(low)}–{_usd(high)}{middle}{self._unseen}{self._assumed}"
 
     @property
+    def judges(self) -> str:
+        """What judges take, in words; empty where there are none: `; judges: 80 verdicts, 0 known (the
+        judge's rubric changed), USD 0.01–0.05 of it`."""
+        if not self.judging:
+            return ""
+        total = sum(part.requests + part.known for part in self.judging)
+        known = sum(part.known for part in self.judging)
+        changed = any(RUBRIC in part.reasons for part in self.judging)
+        told = f"{plural(total, 'verdict')}, {known:,} known{f' ({RUBRIC})' if changed else ''}"
+        if None in (part.cost_high_usd for part in self.judging):
+            return f"; judges: {told}, at a price that is not known"
+        low, high = (
+            sum(usd or 0.0 for usd in usds)
+            for usds in zip(*((part.cost_low_usd, part.cost_high_usd) for part in self.judging), strict=True)
+        )
+        if not high:
+            return f"; judges: {told}"
+        return f"; judges: {told}, USD {_usd(high) if low == high else f'{_usd(low)}–{_usd(high)}'} of it"
+
+    @property
     def _unseen(self) -> str:
         seen_high = self.cost_seen_high_usd
         if seen_high is None or self.cost_high_usd <= TOLD_FROM * seen_high:
             return ""
-        most = share(max(part.unseen_share for part in self.parts))
+        most = share(max(part.unseen_share for part in self.every))
         return (
             f"; up to {_usd(seen_high)} if none is longer than those seen, "
             f"up to {_usd(self.cost_high_usd)} if {most} run to their token limit"
@@ -125,7 +168,7 @@ class Estimate:
     @property
     def _assumed(self) -> str:
         limits = [
-            part.output_limit_tokens for part in self.parts if part.limit_assumed and part.cost_high_usd
+            part.output_limit_tokens for part in self.every if part.limit_assumed and part.cost_high_usd
         ]
         if not limits:
             return ""
@@ -133,7 +176,7 @@ class Estimate:
 
     def __str__(self) -> str:
         time = "" if not self.seconds else f"; about {duration(self.seconds)}"
-        return f"{plural(self.requests, 'request')}; {self.known} known; {self.cost}{time}"
+        return f"{plural(self.requests, 'request')}; {self.known} known; {self.cost}{self.judges}{time}"
 
     def __repr__(self) -> str:
         return f"Estimate({self})"
@@ -143,11 +186,11 @@ class Estimate:
         not known), assumptions as one text."""
         import pandas as pd
 
-        rows = [{name: getattr(part, name) for name in Part.__dataclass_fields__} for part in self.parts]
+        rows = [{name: getattr(part, name) for name in Part.__dataclass_fields__} for part in self.every]
         amounts = [name for name in Part.__dataclass_fields__ if name.endswith("_usd") or name == "seconds"]
         return (
             pd.DataFrame(rows, columns=list(Part.__dataclass_fields__))
-            .assign(assumptions=["; ".join(part.assumptions) for part in self.parts])
+            .assign(assumptions=["; ".join(part.assumptions) for part in self.every])
             .astype(dict.fromkeys(amounts, "float64"))
         )
 
@@ -157,14 +200,14 @@ class Estimate:
     @property
     def table(self) -> str:
         """HTML: a row per model that is still to be asked; nothing where none is."""
-        if not self.parts:
+        if not self.every:
             return ""
         rows = "".join(
             f"<tr><td style='text-align:left'>{html.escape(shown(part.model))}</td><td>{part.requests}</td>"
             f"<td>{_range(part.input_low_tokens, part.input_high_tokens)}</td>"
             f"<td>{_range(part.output_low_tokens, part.output_high_tokens)}</td><td>{_part_cost(part)}</td>"
             f"<td style='text-align:left'>{html.escape('; '.join(part.assumptions))}</td></tr>"
-            for part in self.parts
+            for part in self.every
         )
         heads = ("model", "to ask", "input tokens", "output tokens", "USD", "assuming")
         head = "".join(f"<th>{name}</th>" for name in heads)

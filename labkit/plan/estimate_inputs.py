@@ -41,11 +41,11 @@ def outlook(
         pricers=[services.pricer(model, params) for model, params in pairs],
         seen=seen,
         counting=counting,
-        queues=[_queue(model) for model in design.models],
+        queues=[queue_of(model) for model in design.models],
     )
 
 
-def _queue(model: Model) -> tuple[Any, int]:
+def queue_of(model: Model) -> tuple[Any, int]:
     """What is the same for models that share an endpoint's places, and how many places there are."""
     if model.concurrency or model.dialect in ("local", "scripted"):
         slots = model.weights.slots if model.weights else REMOTE

@@ -114,10 +114,10 @@ def _part(
             cached = "cache_control" in design.params[m] or _cacheable(
                 model, design.outline(asked[prompt, sample]), enter[1]
             )
-            cost = _cost(pricer, enter, out, cached=cached)
+            cost = cost_usd(pricer, enter, out, cached=cached)
             priced = priced and cost is not None
-            entering, leaving = _add(entering, enter[:2], number), _add(leaving, out[:2], number)
-            usd = _add(usd, cost or NOTHING_USD, number)
+            entering, leaving = add(entering, enter[:2], number), add(leaving, out[:2], number)
+            usd = add(usd, cost or NOTHING_USD, number)
         ways |= counts.ways
         right |= {counts.later, counts.right} - {""}
     known = priced and all(out.likely is not None for out in outs)
@@ -198,7 +198,7 @@ def output(past: Seen | None, model: Model, params: Mapping[str, Any], *, units:
     return Span(low, high, likely, seen_high, limit, not sure, unseen, words)
 
 
-def _cost(pricer: Pricer, enter: Ends, out: Span, *, cached: bool) -> tuple[float, ...] | None:
+def cost_usd(pricer: Pricer, enter: Ends, out: Span, *, cached: bool) -> tuple[float, ...] | None:
     """The ends that `NOTHING_USD` has; None where the price is not known."""
     ends = pricer.bounds_usd(enter[:2], out[:2], cached=cached)
     middle = pricer.bounds_usd((enter[2], enter[2]), (out.likely or 0.0,) * 2, cached=False)
@@ -242,5 +242,6 @@ def _seconds(
     return found
 
 
-def _add(total: tuple[float, ...], one: tuple[float, ...], number: int) -> tuple[float, ...]:
+def add(total: tuple[float, ...], one: tuple[float, ...], number: int) -> tuple[float, ...]:
+    """The ends of a total with so many times one more."""
     return tuple(so_far + number * end for so_far, end in zip(total, one, strict=True))

@@ -26,6 +26,7 @@ from labkit.plan.ablation import ablate
 from labkit.plan.estimate import Estimate
 from labkit.plan.estimate_inputs import outlook
 from labkit.plan.extension import begin
+from labkit.plan.judge_estimate import judge_parts
 from labkit.plan.known import Known
 from labkit.plan.past_answers import history
 from labkit.plan.power import Power
@@ -109,11 +110,14 @@ class Plan(Study):
             fresh: As for `run`: count what is known as to be asked again.
         """
         to_ask: Sequence[Place] = self.design.places
+        asks_again = self.services.fresh if fresh is None else fresh
         with self.services.store.one_opening():
-            if not (self.services.fresh if fresh is None else fresh):
+            if not asks_again:
                 to_ask = [place for place, why in zip(to_ask, self.known.why, strict=True) if why]
             seen = history(self.design, self.services.store) if to_ask else {}
-        return outlook(self.design, to_ask, services=self.services, exact=exact, seen=seen)
+            judging = judge_parts(self.design, self.scorers, self.services, fresh=asks_again)
+        found = outlook(self.design, to_ask, services=self.services, exact=exact, seen=seen)
+        return replace(found, judging=judging)
 
     def power(
         self,

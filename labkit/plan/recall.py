@@ -41,6 +41,12 @@ def recall(run_id: str, *, store: Store, catalog: Catalog, library: Library) -> 
     row = store.run_row(run_id)
     if row is None:
         raise DefinitionError(f"This lab has no run '{run_id}'.")
+    if row["kind"] == "judge":
+        of = row["parent_run_id"]
+        raise DefinitionError(
+            f"Run {run_id} has what a judge said of the answers of run {of}: lab.run({of!r}).score(…) asks it"
+            " again."
+        )
     seen = store.table(CELLS, [run_id]).to_pylist()
     if not seen:
         raise DefinitionError(f"Run {run_id} has no answers yet, so its plan cannot be told. Plan it anew.")

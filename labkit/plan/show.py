@@ -16,7 +16,10 @@ from labkit.visible import cut, shown
 def line(design: Design, estimate: Estimate, remarks: Sequence[str] = ()) -> str:
     """`2 prompts × 1 model × 3 samples × 1 repeat = 6 requests; 0 known; USD 0.28–0.41; about 3 min`."""
     time = "" if not estimate.seconds else f"; about {duration(estimate.seconds)}"
-    told = [f"{product(design)}; {estimate.known} known; {estimate.cost}{time}", *map(shown, remarks)]
+    told = [
+        f"{product(design)}; {estimate.known} known; {estimate.cost}{estimate.judges}{time}",
+        *map(shown, remarks),
+    ]
     return "; ".join(told)
 
 
@@ -31,9 +34,11 @@ def table(
 ) -> str:
     """HTML: the product, missing keys and what is odd, the estimate, what it can show, and why cells are not
     known."""
+    whys = [*known.reasons().items()]
+    whys += [(f"{part.model}: {why}", n) for part in estimate.judging for why, n in part.reasons.items()]
     reasons = "".join(
-        f"<tr><td style='text-align:left'>{html.escape(why)}</td><td>{count}</td></tr>"
-        for why, count in known.reasons().items()
+        f"<tr><td style='text-align:left'>{html.escape(shown(why))}</td><td>{count}</td></tr>"
+        for why, count in whys
     )
     head = "<thead><tr><th>to ask, because</th><th>cells</th></tr></thead>"
     why = f"<table>{head}<tbody>{reasons}</tbody></table>"

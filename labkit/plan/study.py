@@ -6,11 +6,12 @@ It does not know what can be done with it (see `plan`), nor how it grows (see `e
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labkit.design import Design, Place
 from labkit.plan import show
 from labkit.plan.estimate_inputs import outlook
+from labkit.plan.judge_estimate import judge_parts
 from labkit.plan.past_answers import history
 from labkit.plan.remarks import remarks
 from labkit.run import LabServices
@@ -32,9 +33,10 @@ class Study:
         now, while a run has it open; calling what is returned puts it in words."""
         design = self.design
         seen = history(design, self.services.store) if to_ask else {}
+        judging = judge_parts(design, self.scorers, self.services, fresh=self.services.fresh)
         return lambda: show.line(
             design,
-            outlook(design, to_ask, services=self.services, exact=False, seen=seen),
+            replace(outlook(design, to_ask, services=self.services, exact=False, seen=seen), judging=judging),
             remarks(design, self.scorers, short=True),
         )
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from labkit.report import Material
+    from labkit.run.labelling import Labelling
     from labkit.verdict import Verdict, Verdicts
     from labkit.verdict.ablation import Ablation
     from labkit.verdict.differences import Differences
@@ -106,6 +107,49 @@ class Conclusions(RunFrames):
             clusters=clusters,
             better=better,
         )
+
+    def label(
+        self,
+        score: str,
+        labels: pd.DataFrame | None = None,
+        *,
+        n: int | None = None,
+        seed: int = 0,
+        user: str | None = None,
+        grades: Mapping[str, float] | None = None,
+    ) -> Labelling:
+        """Label answers by hand, so that a verdict on a judge's `score` can be corrected by what people say.
+
+        labkit draws `n` samples at random (40 where no frame is given), and shows each answer to them blind,
+        one by one, without what the judge said. In a notebook it is a widget, used by keys. Drawing more
+        later keeps those that were drawn.
+
+        Args:
+            score: The judge's score; or a name of your own, with `grades`.
+            labels: What a person said already: rows with `grade` (or `value`), and columns that name answers:
+                `generation_id`, or some of `sample_id`, `prompt`, `model`, `repeat`, `text`; if you like
+                `user`, `comment`. With `n` those count that labkit drew, and the others are left aside.
+                Without it all are kept, as chosen by hand: a verdict then does not call the judge corrected.
+            n: How many samples are drawn.
+            seed: Decides which, and in which order they are shown.
+            user: Who labels; by default whoever runs.
+            grades: What can be said, and the value of each; by default the judge's.
+
+        Raises one `DefinitionError` naming all that is wrong: grades that are none, rows that this run has
+        no answer for, one answer twice by one person.
+
+        >>> run.label("polite", n=40)                       # doctest: +SKIP
+        >>> run.label("polite", pd.read_csv("labels.csv"), n=40)   # doctest: +SKIP
+        """
+        from labkit.run.labelling import Labelling
+
+        shown = 40 if n is None and labels is None else n
+        labelling = Labelling(
+            self.run_id, score, self._services, n=shown, seed=seed, user=user, grades=grades
+        )
+        if labels is not None:
+            labelling.give(labels, drawn=n is not None)
+        return labelling
 
     def ablation(
         self,

@@ -78,7 +78,7 @@ class Judging:
         self._bounds: JudgeBounds | None = None
         if design is not None and judges:
             samples = {sample.id: sample for sample in design.dataset.samples}
-            shown = _shown(design.prompts, samples)
+            shown = shown_columns(design.prompts, samples)
             self._bounds = JudgeBounds(judges, self._asked, design, services, shown=shown)
 
     def shown_by(self, progress: Callable[[str], None]) -> Judging:
@@ -141,7 +141,7 @@ class Judging:
             if not design.places:
                 continue
             watcher = _Counting(judge, design, self._progress)
-            verdicts, left = _ask(design, run_id, self._services, settings, commands, watcher)
+            verdicts, left = _ask(judge, design, run_id, self._services, settings, commands, watcher)
             scores = list(_scores(judge, answers, verdicts))
             _keep(scores, store, told)
             notes += [f"{judge!r}: {left}"] if left else []
@@ -200,10 +200,10 @@ def judge_design(
 ) -> Design:
     """What the judge is asked about these answers: a cell for each (of a duel for each two, in both orders)
     and each of its models. What it is shown of a sample are the columns that the prompts use."""
-    shown = _shown(prompts, samples)
+    shown = shown_columns(prompts, samples)
     cells, judged = list[Sample](), dict[str, str]()
-    for pair in _compared(judge, answers):
-        of, id_ = pair[0], " ".join(answer.generation_id for answer in pair)
+    for pair in compared(judge, answers):
+        of, id_ = pair[0], cell_id(pair)
         sample = samples.get(of.sample_id, Sample(id=of.sample_id, fields={}))
         material = judge.material(sample, shown, *(answer.text or "" for answer in pair))
         cells.append(Sample(id=id_, fields={MATERIAL: material}))
@@ -224,13 +224,18 @@ def _built(judge: Judge, who: Asked, cells: Sequence[Sample], *, experiment: str
     )
 
 
-def _compared(judge: Judge, answers: Sequence[Generation]) -> Iterator[tuple[Generation, ...]]:
+def compared(judge: Judge, answers: Sequence[Generation]) -> Iterator[tuple[Generation, ...]]:
     """What is shown together: each answer, or each two to a sample and repeat, in both orders."""
     if not judge.compares:
         yield from ((answer,) for answer in answers)
         return
     for same in _to_one_sample(answers):
         yield from permutations(same, 2)
+
+
+def cell_id(pair: Sequence[Generation]) -> str:
+    """How the cell is called in which these answers are judged, in the order in which they are shown."""
+    return " ".join(answer.generation_id for answer in pair)
 
 
 def _to_one_sample(answers: Sequence[Generation]) -> list[list[Generation]]:
@@ -240,7 +245,8 @@ def _to_one_sample(answers: Sequence[Generation]) -> list[list[Generation]]:
     return list(groups.values())
 
 
-def _shown(prompts: Sequence[Prompt], samples: Mapping[str, Sample]) -> list[str]:
+def shown_columns(prompts: Sequence[Prompt], samples: Mapping[str, Sample]) -> list[str]:
+    """What a judge is shown of a sample: the columns that the prompts use."""
     columns = dict.fromkeys(column for sample in samples.values() for column in sample.fields)
     if any(prompt.takes_row for prompt in prompts):
         return list(columns)
@@ -252,6 +258,7 @@ def _shown(prompts: Sequence[Prompt], samples: Mapping[str, Sample]) -> list[str
 
 
 def _ask(
+    judge: Judge,
     design: Design,
     parent_run_id: str,
     services: LabServices,
@@ -278,7 +285,7 @@ def _ask(
             resumed=unfinished is not None,
             services=services,
             keys=keys,
-            scorers=(),
+            scorers=(judge,),
             settings=replace(settings, settles=False),
             stored=stored._replace(earlier=spent),
             watcher=watcher,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.arguments import check, text
 from labkit.errors import DefinitionError
 from labkit.records import Score
+from labkit.run.judge_facts import judge_facts
 from labkit.run.lab_services import LabServices
 from labkit.scoring import Function, Scorer
 from labkit.scoring import scorers as as_scorers
@@ -75,7 +76,8 @@ class RunFrames:
         and `raw`. In `attrs`: `labels`, how tables and charts are to call models, by id; `scales`, what
         scorers declared of their values; `failures`, where scorers failed, and why; `grown`, how often the
         study was made larger after it could be looked at, by `rows` and by `others` (models, repeats);
-        `resumed`, how often it went on after it was stopped;
+        `resumed`, how often it went on after it was stopped; where there are scores of judges `judges` (see
+        `labkit.run.judge_facts`);
         `plan`, its `prompts`, `models` and `scorers` in order. Scores stand in that order too; what `score`
         gave later stands after them.
         """
@@ -85,6 +87,8 @@ class RunFrames:
             (told,) = store.table(GROWN, [self.run_id]).to_pylist()
             grown = {name: int(told[name]) for name in ("rows", "others")}
             frame.attrs |= {"labels": store.labels(), "grown": grown, "resumed": int(told["resumed"])}
+            if judges := judge_facts(self.run_id, store):
+                frame.attrs["judges"] = judges
         return frame
 
     def attempts(self) -> pd.DataFrame:

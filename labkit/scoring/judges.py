@@ -97,19 +97,23 @@ class Judge(Scorer):
         return {**params, **model.params, **self.params}
 
     def material(self, sample: Sample, shown: Sequence[str], *answers: str) -> str:
-        """What is judged: the sample's columns `shown` and those that the question names, the reference, and
-        the answer, or both in their order."""
+        """What is judged: `parts`, and the answer, or both in their order."""
+        headings = ["answer"] if len(answers) == 1 else ["first answer", "second answer"]
+        told = [Part(heading, answer) for heading, answer in zip(headings, answers, strict=True)]
+        return verdict_request.material([*self.parts(sample, shown), *told])
+
+    def parts(self, sample: Sample, shown: Sequence[str]) -> list[Part]:
+        """What it is shown beside answers: the sample's columns `shown`, those that the question names, and
+        the reference."""
         columns = dict.fromkeys([*shown, *verdict_request.variables(self.question)])
         parts = [
-            Part(name, _as_text(sample[name]))
+            Part(name, as_text(sample[name]))
             for name in columns
             if name != self.reference and name in sample and sample[name] is not None
         ]
         if self.reference is not None:
-            parts.append(Part("reference", _as_text(sample[self.reference])))
-        headings = ["answer"] if len(answers) == 1 else ["first answer", "second answer"]
-        parts += [Part(heading, answer) for heading, answer in zip(headings, answers, strict=True)]
-        return verdict_request.material(parts)
+            parts.append(Part("reference", as_text(sample[self.reference])))
+        return parts
 
 
 def can_structure(model: Model) -> bool:
@@ -318,5 +322,6 @@ def _form(reason: str | None) -> str:
     return json.dumps({name: told[name] for name in fields})
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A cell of a sample as a judge or a person reads it."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

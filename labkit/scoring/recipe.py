@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, ParamSpec
 
+from labkit.catalog.model import Model
 from labkit.errors import DefinitionError
 from labkit.scoring.scorer import Scorer, scorers
 
@@ -31,7 +32,7 @@ def built_in(make: Callable[P, Scorer]) -> Callable[P, Scorer]:
     @wraps(make)
     def made(*args: P.args, **kwargs: P.kwargs) -> Scorer:
         scorer = make(*args, **kwargs)
-        given = dict(takes.bind(*args, **kwargs).arguments)
+        given = {name: _by_id(one) for name, one in takes.bind(*args, **kwargs).arguments.items()}
         try:  # through bytes, as the lab keeps it: a copy that nobody changes, of what comes back as it was
             plain = json.loads(json.dumps(given, allow_nan=False, ensure_ascii=False).encode())
         except (TypeError, ValueError, RecursionError):
@@ -40,6 +41,13 @@ def built_in(make: Callable[P, Scorer]) -> Callable[P, Scorer]:
 
     _MAKERS[make.__name__] = made
     return made
+
+
+def _by_id(value: Any) -> Any:
+    """A model is kept by its id: its client and its key are nobody's to keep."""
+    if isinstance(value, list | tuple) and any(isinstance(one, Model) for one in value):
+        return [_by_id(one) for one in value]
+    return value.id if isinstance(value, Model) else value
 
 
 def kept(scorer: Scorer) -> dict[str, Any]:

@@ -80,3 +80,24 @@ class RatingRecord(Record, frozen=True, kw_only=True):
     user: str | None = None
     comment: str | None = None
     workspace: str | None = None
+
+
+class LabelRecord(Record, frozen=True, kw_only=True):
+    """What a person says of an answer, in place of a judge. The table only grows: the latest of one person on
+    one answer holds, and one that is `withdrawn` takes the earlier back."""
+
+    label_id: str
+    generation_id: str
+    scorer: str
+    """The score that it is a value of."""
+    grade: str | None
+    value: float | None
+    """None: the person cannot tell."""
+    labelled_at: datetime
+    user: str | None = None
+    draw: str | None = None
+    """The seed by which labkit drew the sample; None: its row was chosen by hand."""
+    chance: float | None = None
+    """With which the sample was drawn; None: it was chosen."""
+    comment: str | None = None
+    withdrawn: bool = False

@@ -92,9 +92,11 @@ class Frames(ABC):
         since: Any = None,
         until: Any = None,
         limit: int | None = None,
+        kind: Any = "plan",
     ) -> pd.DataFrame:
         """One row per run, oldest first (with `limit` newest first): status, counts of cells, cost_usd
         without replays (`cost_unknown` says for how many rows there is none), provenance (JSON text).
+        Those of judges are of the kind `judge`; `kind=None` gives all.
 
         `status` is `finished`, `stopped`, `failed`, `running` while some process drives it, and else
         `unfinished`.
@@ -102,7 +104,7 @@ class Frames(ABC):
         frame = queries.select(
             self._reading,
             "runs",
-            named={"run_id": run, "experiment": experiment, "workspace": workspace},
+            named={"run_id": run, "experiment": experiment, "workspace": workspace, "kind": kind},
             time="started_at",
             since=since,
             until=until,

@@ -66,6 +66,7 @@ KINDS: tuple[Kind, ...] = (
     _kind("attempt", "attempts", records.Attempt),
     _kind("intent", "intents", records.Intent),
     _kind("score", "scores", records.Score),
+    _kind("label", "labels", definition_records.LabelRecord),
     _kind("rating", "ratings", definition_records.RatingRecord),
     _kind("run", "runs", records.RunRecord),
     _kind("event", "run_events", records.RunEvent),

@@ -31,6 +31,8 @@ _COUNTED = (
     "repeat", "attempts", "maybe_paid", "draw", "step", "cells", "done", "failed", "partial", "stopped",
     "replayed", "cost_unknown", "unsettled", "attempt", "version", "position",
 )  # fmt: skip
+NO_VERDICTS = "run_id not in (select run_id from log.runs where kind = 'judge')"
+"""What is true of answers, and not of what judges said of them."""
 _STARTED = "coalesce(started_at, written_at)"
 # Anything but what Python's `strip` takes away.
 _SHOWS = r"[^\s\p{Z}\x{0B}\x{1C}-\x{1F}\x{85}]"
@@ -51,7 +53,16 @@ _SCORES = """
 select scorer, g.rowid as of_row, "value", low, high, step, error, epoch_us(s.written_at) as written
 from log.scores as s join ({rows}) as g using (generation_id)
 """
-PREFIXES = ("sample.", "score.", "first.")
+_LABELS = """
+select
+    scorer, g.rowid as of_row, avg("value") filter (where chance is not null) as "value",
+    count(*) filter (where chance is not null and "value" is not null) as drawn,
+    count(*) filter (where chance is null and "value" is not null) as chosen,
+    list(distinct "user") as people
+from labels join ({rows}) as g using (generation_id)
+group by scorer, of_row
+"""
+PREFIXES = ("sample.", "score.", "label.", "first.")
 
 
 def generations(
@@ -85,8 +96,9 @@ def generations(
     }
     # Of a million rows the identities alone take longer to read than all numbers.
     identities = ["run_id", "sample_id"] if "sample." in joined else []
-    before = " and ".join([*fixed, "steps is null" if steps else "coalesce(step, 0) = 0"])
     one_run = isinstance(run, str) and bool(filters.texts({"run_id": run})["run_id"])
+    grain = "steps is null" if steps else "coalesce(step, 0) = 0"
+    before = " and ".join([*fixed, grain, *([] if one_run else [NO_VERDICTS])])
     in_plan = one_run and most is None
     latest = f"select max_by(rowid, {_RANK}) from log.generations where {before} group by generation_id"  # noqa: S608
     # Of a hash, which is quicker: two cells that shared one would only be looked at more closely.
@@ -125,6 +137,10 @@ def generations(
             of_rows = rows(("generation_id", "rowid"))
             scores = reading.connection.execute(_SCORES.format(rows=of_rows), params).to_arrow_table()
             parts.append(_score_columns(table, scores, plan["scorers"] if plan is not None else ()))
+        if "label." in joined:
+            of_rows = rows(("generation_id", "rowid"))
+            labels = reading.connection.execute(_LABELS.format(rows=of_rows), params).to_arrow_table()
+            parts.append(_label_columns(table, labels))
         if plan is not None and in_plan:
             names = plan["prompts"], plan["models"]
             places = plan_order.places(reading.connection, run, table, *names)
@@ -134,7 +150,8 @@ def generations(
     import pandas as pd
 
     frame = pd.concat(parts, axis=1) if len(parts) > 1 else parts[0]
-    frame.attrs = dict(parts[-1].attrs) | ({} if plan is None else {"plan": plan})
+    frame.attrs = {name: told for part in parts for name, told in part.attrs.items()}
+    frame.attrs |= {} if plan is None else {"plan": plan}
     if wanted is not None:
         frame = frame.reindex(columns=filters.matching(wanted, frame.columns))
     if not bool((np.diff(places) == 1).all()):  # rows mostly lie in their order: then nothing is moved
@@ -229,6 +246,30 @@ def _score_columns(table: pa.Table, scores: pa.Table, planned: Sequence[str]) ->
             }
     found = pd.DataFrame(columns, index=range(len(table)))
     found.attrs |= {"scales": scales, "failures": failures}
+    return found
+
+
+def _label_columns(table: pa.Table, labels: pa.Table) -> pd.DataFrame:
+    """What people said of each row, by score: the mean over people, of rows that labkit drew. In `attrs`:
+    `labelled`, by score how many answers were `drawn` or `chosen` by hand, and by how many `people`."""
+    import numpy as np
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    told: dict[str, dict[str, Any]] = {}
+    at = row_places.at(table["rowid"].to_numpy(), labels["of_row"].to_numpy())
+    for place, row in zip(at, labels.to_pylist(), strict=True):
+        name = row["scorer"]
+        filled = columns.setdefault(f"label.{name}", np.full(len(table), np.nan))
+        filled[place] = np.nan if row["value"] is None else row["value"]
+        of = told.setdefault(name, {"drawn": 0, "chosen": 0, "people": set()})
+        of["drawn"] += row["drawn"] > 0
+        of["chosen"] += row["drawn"] == 0 and row["chosen"] > 0
+        of["people"].update(row["people"])
+    found = pd.DataFrame(columns, index=range(len(table)))
+    if told:
+        labelled = {name: of | {"people": len(of["people"])} for name, of in told.items()}
+        found.attrs["labelled"] = labelled
     return found
 
 

@@ -23,7 +23,7 @@ READ = (
 WHOLE = ("stop_reason", "empty")
 """By which answers are found that are not whole: charts do without, since `empty` looks at every text."""
 
-FIGURES = (*READ, *WHOLE, "sample.*", "score.*")
+FIGURES = (*READ, *WHOLE, "sample.*", "score.*", "label.*")
 """What to ask a lab for where it is to be summed up or compared: texts take longest to read."""
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.summary import cut_answers, unscored
 from labkit.summary.contender_names import whole_labels
 from labkit.summary.cut_answers import KINDS
+from labkit.summary.judge_notes import judge_notes
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -122,6 +123,10 @@ def _cells(
         columns["chance of\nbeing best"] = [_chance(row["best_chance"]) for row in rows]
     columns["USD per\n1,000"] = [three_digits(row["cost_per_1k_usd"]) for row in rows]
     columns["cost\n(USD)"] = [_cost(row) for row in rows]
+    if "judge_usd" in summary.columns:
+        columns["judges\n(USD)"] = [
+            "unknown" if math.isnan(row["judge_usd"]) else three_digits(row["judge_usd"]) for row in rows
+        ]
     for clock, header in (("latency", "latency (s)"), ("ttft", "TTFT (s)")):
         columns[f"{header}\np50 / p95{_mark(summary)}"] = [_clock(row, clock) for row in rows]
     columns[f"tokens\nper s{_mark(summary)}"] = [three_digits(row["tokens_per_s"]) for row in rows]
@@ -184,9 +189,13 @@ def _signs(summary: pd.DataFrame) -> list[str]:
 
 def lacking(summary: pd.DataFrame) -> list[str]:
     """What the answers and scores of a summary lack, a sentence each: answers cut, empty or refused, scorers
-    that failed."""
+    that failed; and what is to be known of judges."""
     names = [name for name, _ in _scores(summary)]
-    return [*cut_answers.of_summary(summary), *unscored.failures(summary.attrs.get("failures"), names)]
+    return [
+        *cut_answers.of_summary(summary),
+        *unscored.failures(summary.attrs.get("failures"), names),
+        *judge_notes(summary.attrs.get("judges") or {}, names),
+    ]
 
 
 def _scores(summary: pd.DataFrame) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.errors import DefinitionError
 from labkit.summary.cut_answers import KINDS, of_frame
 from labkit.summary.first_asking import FirstAskings, first_askings
+from labkit.summary.judge_notes import judge_usd
 from labkit.summary.of_step import of_step
 from labkit.summary.score_columns import score_columns
 from labkit.summary.scores import Bounds, codes, floats, score_names
@@ -81,6 +82,8 @@ def summarize(
     - `cost_per_1k_usd` (float): cost of 1,000 done answers: the mean over samples of each sample's mean;
       NaN where a cost is not known
     - `maybe_paid` (int): attempts that may have been paid for without giving an answer
+    - `judge_usd` (float), where judges were asked: what their verdicts on these answers cost when they were
+      asked, which is in no other column; NaN where a cost is not known
     - `level` (float); with `baseline` (a rate, or what `baseline()` gives: that for scores from 0 to 1 only)
       and scored answers also `baseline` (float) and `above_baseline` (bool, NA without an interval): whether
       the whole interval lies above it, at a level corrected for the number of rows and scores (Bonferroni):
@@ -115,6 +118,8 @@ def summarize(
         )
     ]
     told = [one.name for one in scores if one.name is not None]
+    # What judges cost is known by prompt and model alone.
+    judges = frame.attrs.get("judges") if set(keys) <= {"prompt", "model"} else None
     rows = []
     for key, part in groups:
         row: dict[str, Any] = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
@@ -123,6 +128,9 @@ def summarize(
         for one in scores:
             row |= one.of(places)
         row |= _clocks(part) | _money(part)
+        if judges:
+            where = zip(keys, key if isinstance(key, tuple) else (key,), strict=True)
+            row["judge_usd"] = judge_usd(judges, dict(where))
         row |= {f"level{one.suffix}": one.interval.given.level for one in scores}
         if rate is not None and held:
             row["baseline"] = float(rate)

@@ -17,7 +17,7 @@ from labkit.summary.show import html, text
 class Summary(pd.DataFrame):
     """What `summarize` gives. In `attrs`: `labels` names models as tables and charts call them, `intervals`
     says by scorer what its intervals are, `clocks` when answers were timed, `failures` where scorers failed,
-    and `others` names scores that are not told of."""
+    `judges` what is to be known of judges, and `others` names scores that are not told of."""
 
     @property
     def _constructor(self) -> Callable[..., pd.DataFrame]:
@@ -40,7 +40,9 @@ def as_summary(
 ) -> Summary:
     """`frame` as a summary of a frame of generations with these `attrs`; `clocks` says when its answers were
     timed."""
-    kept: dict[Hashable, Any] = {name: attrs[name] for name in ("labels", "failures") if attrs.get(name)}
+    kept: dict[Hashable, Any] = {
+        name: attrs[name] for name in ("labels", "failures", "judges") if attrs.get(name)
+    }
     made = Summary(frame)
     made.attrs = {**kept, "intervals": dict(intervals), "clocks": clocks, "others": list(others)}
     return made

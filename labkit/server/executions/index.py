@@ -37,6 +37,7 @@ with
         select max_by(rowid, if(status = 'done', 1152921504606846976, 0) + epoch_us(written_at)) as place
         from log.generations
         where coalesce(step, 0) = 0 and {chosen}
+            and run_id not in (select run_id from log.runs where kind = 'judge')
         group by generation_id
     ),
     asked as (

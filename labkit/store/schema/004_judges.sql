@@ -1,6 +1,19 @@
 -- Judges: what a judge is asked stands in a run of its own, of the kind `judge`, whose parent is the run that it
 -- judges. Its rows are no answers: they are in `judgements`, and in `steps`, which has one row per request.
--- Older runs have no kind: they are plans.
+-- Older runs have no kind: they are plans. Labels are what people say of answers; the latest of one person on
+-- one answer holds, unless it is withdrawn.
+
+create table log.labels (
+    label_id varchar, generation_id varchar, scorer varchar, grade varchar, "value" double,
+    labelled_at timestamp, "user" varchar, draw varchar, chance double, "comment" varchar, withdrawn boolean,
+    written_at timestamp, written_by varchar
+);
+create view labels as
+select label_id, generation_id, scorer, grade, "value", labelled_at, "user", draw, chance, "comment"
+from log.labels
+where not withdrawn and rowid in (
+    select max_by(rowid, epoch_us(written_at)) from log.labels group by generation_id, scorer, "user"
+);
 
 alter table log.runs add column kind varchar;
 alter table log.runs add column parent_run_id varchar;

@@ -1,0 +1,86 @@
+"""What is to be known of the judges of a run beside their scores: who they are, what they cost, which
+verdicts were not read, how often they went by the order.
+
+It reads the lab, and concludes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labkit.scoring.verdict_request import NAMED
+from labkit.store import Store
+
+_ANY = "select 1 from log.runs where parent_run_id = ? limit 1"
+# Of a judge that was asked again, with another rubric or after a stop, the scores are of the latest run.
+_LATEST = """
+    with
+        of_run as (
+            select run_id, any_value(started_at) as began_at from log.runs
+            where parent_run_id = $run group by run_id
+        ),
+        judging as (
+            select distinct run_id, prompt, began_at from log.generations join of_run using (run_id)
+        ),
+        latest as (
+            select prompt as judge, max_by(run_id, began_at) as run_id from judging group by prompt
+        ),
+        -- What the same text was asked once for is paid for once, by all that share it.
+        verdicts as (
+            select
+                j.*,
+                j.cost_usd / count(*) over (
+                    partition by j.judge, coalesce(j.replayed_from, j.generation_id)
+                ) as share_usd
+            from judgements as j join latest using (judge, run_id)
+        )
+"""
+_MODELS = f"""
+    {_LATEST} select judge, list(distinct model order by model) as models from verdicts group by judge
+"""  # noqa: S608 - labkit's own text
+_USD = f"""
+    {_LATEST}
+    select
+        v.judge, g.prompt, g.model, sum(v.share_usd) as usd,
+        count(*) filter (
+            where v.cost_usd is null and (v.status in ('done', 'partial') or v.maybe_paid > 0)
+        ) as unknown
+    from verdicts as v join generations as g on g.generation_id = v.parent_id
+    group by v.judge, g.prompt, g.model
+"""  # noqa: S608 - labkit's own text
+_SCORES = """
+    select
+        s.scorer, g.prompt, g.model, count(*) as answers,
+        count(*) filter (where s.error is not null) as unread,
+        count(*) filter (where s.error is null and s."value" is null) as cannot_tell,
+        coalesce(sum(list_sum(json_extract(s.metadata, '$.duels[*].flips')::bigint[])), 0)::bigint as flips,
+        coalesce(sum(json_array_length(s.metadata, '$.duels')), 0)::bigint as duels
+    from scores as s join generations as g using (generation_id)
+    where g.run_id = $run and s.scorer in (select unnest($scorers::varchar[]))
+    group by s.scorer, g.prompt, g.model
+"""
+
+
+def judge_facts(run_id: str, store: Store) -> dict[str, dict[str, Any]]:
+    """By score of a judge: `models`, who judges; `compares`, whether two answers at a time; and `of`, a list
+    of dicts by `prompt` and `model` of the judged: `answers`, `unread`, `cannot_tell`, `flips`, `duels` (each
+    counted for both answers), `usd` (what its verdicts cost when they were asked) and `unknown`, for how many
+    that is not known. Empty where nobody judged."""
+    with store.one_opening():
+        if not store.table(_ANY, [run_id]).num_rows:
+            return {}
+        models = store.table(_MODELS, {"run": run_id}).to_pylist()
+        usd = store.table(_USD, {"run": run_id}).to_pylist()
+        names = [row["judge"].removeprefix(NAMED) for row in models]
+        scores = store.table(_SCORES, {"run": run_id, "scorers": names}).to_pylist()
+    cost = {(row["judge"].removeprefix(NAMED), row["prompt"], row["model"]): row for row in usd}
+    found: dict[str, dict[str, Any]] = {
+        row["judge"].removeprefix(NAMED): {"models": row["models"], "compares": False, "of": []}
+        for row in models
+    }
+    for row in scores:
+        name, where = row.pop("scorer"), (row["prompt"], row["model"])
+        paid = cost.get((name, *where), {"usd": 0.0, "unknown": 0})
+        found[name]["of"].append(row | {"usd": paid["usd"], "unknown": paid["unknown"]})
+        found[name]["compares"] |= row["duels"] > 0
+    return found
