@@ -66,7 +66,9 @@ class Corrected:
     def joined(parts: Sequence[Corrected]) -> Corrected:
         """The columns of several, one after the other."""
         names = [of.name for of in fields(Corrected) if of.name not in (*_PARTS, "level", "ends")]
-        arrays: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one in parts]) for name in names}
+        arrays: dict[str, Any] = {
+            name: np.concatenate([getattr(one, name) for one in parts]) for name in names
+        }
         arrays |= {name: AdjustedT.joined([getattr(one, name) for one in parts]) for name in _PARTS}
         return replace(parts[0], **arrays)
 

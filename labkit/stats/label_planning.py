@@ -17,9 +17,7 @@ from labkit.stats.intervals import student
 _STEPS, _REST = 20, 1e-6
 
 
-def labels_to_decide(
-    found: Corrected, place: int, *, power: float = 0.8, alpha: float = 0.05
-) -> int | None:
+def labels_to_decide(found: Corrected, place: int, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
     """About how many labels in all would tell the mean of column number `place` from its middle.
 
     If the difference estimated is the true one, so many labels show it (two-sided at `alpha`) with chance

@@ -18,7 +18,7 @@ Share = tuple[float, float]
 """So many of so many."""
 
 
-def rogan_gladen(
+def rogan_gladen_interval(
     passed: Share, *, sensitivity: Share, specificity: Share, level: float = 0.95
 ) -> Interval:
     """The rate of right answers, of which a judge passed some of all.
@@ -32,7 +32,7 @@ def rogan_gladen(
     a coin: where the lower end of the interval of sensitivity + specificity − 1 is 0 or less (Wilson's
     intervals joined as by Newcombe 1998). The estimate divides by that sum.
 
-    >>> found = rogan_gladen((400, 1000), sensitivity=(180, 200), specificity=(140, 200))
+    >>> found = rogan_gladen_interval((400, 1000), sensitivity=(180, 200), specificity=(140, 200))
     >>> round(found.estimate, 3), round(found.low, 3), round(found.high, 3)
     (0.167, 0.056, 0.263)
     """
