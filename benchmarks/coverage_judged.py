@@ -56,7 +56,7 @@ def labels_of(values: np.ndarray, n: int) -> np.ndarray:
 def _rates(
     rng: Generator, n: int, others: int, judge: str, rates: tuple[float, ...], repeats: int = 1
 ) -> list:
-    """Values and verdicts of contenders with these rates, repeats averaged; a kind judge is so to the last."""
+    """Values and verdicts at these rates, repeats averaged; a kind judge is kind to the last."""
     values = answers(rng, n + others, repeats, rates, 0.5, AT_ONCE)
     judges = [judge if judge != "kind" else "fair"] * (len(rates) - 1) + [judge]
     judged = [verdicts(rng, one, of, RIGHT) for one, of in zip(values, judges, strict=True)]

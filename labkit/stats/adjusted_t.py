@@ -113,7 +113,7 @@ def adjusted_t(
     declared `scale` at least √½ of its step, and as large as it is wide where all values are 0. Clusters
     whose values are all alike get imagined clusters as large as they are; the more the values differ
     within clusters, the smaller these are, down to one value. `scale` is that of what the values are
-    differences of. With `like`, of as many values in the same places, the imagined ones are as large as those.
+    differences of. With `like`, which has a value in the same places, the imagined ones are like those.
 
     >>> found = adjusted_t(np.array([[1.0], [2.0], [3.0], [2.0]]))
     >>> found.mean.tolist(), [end.round(2).tolist() for end in found.limits(0.95)]

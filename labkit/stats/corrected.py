@@ -145,7 +145,7 @@ def corrected_difference(
     scale: Scale = UNKNOWN,
     level: float = 0.95,
 ) -> Corrected:
-    """The mean of differences, from the judge's for all samples and people's for some; a column for each pair.
+    """The mean of differences, from a judge's for all samples and people's for some; a column a pair.
 
     `labels` has a row per sample, NaN where people gave no value for both of the pair, and `judged` the same
     differences by the judge. `common` tells which samples count for a column (all, unless told): those that
@@ -183,12 +183,13 @@ def corrected_mean(
     scale: Scale = UNKNOWN,
     level: float = 0.95,
 ) -> Corrected:
-    """The mean score, from the judge's scores of all samples and people's of some; else `corrected_difference`.
+    """The mean of a judge's scores of all samples and people's of some; else `corrected_difference`.
 
     The two imagined samples lie on either side of the middle of the scale, or of the median of the labels
     where no scale was declared. That is where `p_value` asks whether the mean lies.
 
-    >>> found = corrected_mean([1, 0, 1, 1] + [np.nan] * 6, [1, 0, 1, 1, 1, 0, 0, 0, 1, 0], scale=Scale(0, 1, 1))
+    >>> labels, judged = [1, 0, 1, 1] + [np.nan] * 6, [1, 0, 1, 1, 1, 0, 0, 0, 1, 0]
+    >>> found = corrected_mean(labels, judged, scale=Scale(0, 1, 1))
     >>> found.interval(0).n, float(found.estimate[0].round(3))
     (4, 0.539)
     """

@@ -30,7 +30,7 @@ def labels_to_decide(found: Corrected, place: int, *, power: float = 0.8, alpha:
     >>> labels = np.where(np.arange(320) < 24, judged, np.nan)
     >>> labels[[0, 9, 18]] = [0, 1, -1]
     >>> labels_to_decide(corrected_difference(labels, judged), 0)
-    1
+    46
     """
     gap = abs(float(found.t.mean[place]))
     ahead = float(special.ndtri(power))
@@ -45,7 +45,7 @@ def labels_for_width(found: Corrected, place: int, width: float) -> int | None:
     >>> from labkit.stats.corrected import corrected_mean
     >>> found = corrected_mean([1, 0, 1, 1] * 5 + [float("nan")] * 80, [1, 0, 1, 0] * 25)
     >>> labels_for_width(found, 0, 0.3)
-    1
+    41
     """
     if not width > 0:
         raise ValueError(f"width {width} must be above 0")

@@ -43,7 +43,7 @@ def powered(
     for 0/1 answers, whose declared step keeps them from vanishing, as large as what is left of labels less
     predictions.
 
-    >>> labels, predicted = np.array([[1.0], [-1], [1], [np.nan], [np.nan]]), np.array([[1.0], [0], [1], [0], [0]])
+    >>> labels, predicted = np.array([[1.0, -1, 1, np.nan, np.nan], [1, 0, 1, 0, 0]])[:, :, None]
     >>> found = powered(labels, predicted, np.ones((5, 1), dtype=bool), None, scale=Scale())
     >>> float(found.correlation[0].round(3)), found.t.mean.round(3).tolist()
     (1.0, [-0.2])
@@ -51,7 +51,7 @@ def powered(
     labelled = counts & ~np.isnan(labels)
     rest = counts & ~labelled
     n, others = labelled.sum(axis=0), rest.sum(axis=0)
-    units = (by_cluster(rest * 1, clusters) > 0).sum(axis=0)
+    units = (by_cluster(rest.astype(float), clusters) > 0).sum(axis=0)
     ours, theirs = (_around_mean(of, labelled) for of in (labels, predicted))
     every = _around_mean(predicted, counts)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -87,16 +87,17 @@ def _with_others(
     Each part is how far its rows lie from their mean, and which rows those are. What the two share within
     clusters may add to the errors, or take away as much as the others add and no more.
     """
-    moves, widened = [], []
+    moves: list[Floats] = []
+    widened: list[Floats] = []
     for apart, rows in (ours, theirs):
         with np.errstate(divide="ignore", invalid="ignore"):
-            share = by_cluster(rows * 1.0, clusters) / rows.sum(axis=0)
+            share = by_cluster(rows.astype(float), clusters) / rows.sum(axis=0)
             move = np.where(share > 0, by_cluster(apart, clusters) / rows.sum(axis=0), 0.0)
             moves.append(move)
             # Each part's variance by its own leverage, as `clustered.variance_of_mean` has it.
-            widened.append(np.where(move != 0, move / np.sqrt(1 - share), 0.0))
+            widened.append(np.where((move != 0) & (share < 1), move / np.sqrt(1 - share), 0.0))
     added = np.maximum((widened[1] ** 2 + 2 * widened[0] * widened[1]).sum(axis=0), 0.0)
-    both = (by_cluster((ours[1] | theirs[1]) * 1, clusters) > 0).sum(axis=0)
+    both = (by_cluster((ours[1] | theirs[1]).astype(float), clusters) > 0).sum(axis=0)
     units = np.where((moves[1] != 0).any(axis=0), both, t.units)
     # The skewness of all units, told as if of the labelled ones: the correction divides it by their root.
     skew = skewness.skewness_of(moves[0] + moves[1], units) * np.sqrt(t.units / np.maximum(units, 1))
