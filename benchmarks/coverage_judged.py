@@ -2,8 +2,8 @@
 
 n counts labels; *others* are the samples beside them that only the judge has valued. The judge is wrong on
 15 of 100 answers (*fair*), so but kinder by 8 points to all answers, or to those of one side (*kind*), or
-draws its values blindly (*useless*). Grades are 1 to 5, and a fair judge is off by 0.8 of a grade before it
-rounds. A study is a column: what it draws at once are hundreds of them.
+draws its values blindly (*useless*). Of scores that are not right or wrong it is off by 0.7 of their standard
+deviation, and kinder by 8 points of the scale. A study is a column; hundreds are drawn at once.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MANY = 4.0
 """As many times the studies of other cells: 8,000."""
 AT_ONCE = 400
 RIGHT = stats.Scale(0, 1, 1)
-GRADES, SKEWED = "ratings 1 to 5", "ratings, nine in ten a 5"
-KINDER, WRONG = 0.08, 0.15
+GRADES, SKEWED = "ratings 1 to 5", ("ratings, nine in ten a 5", "graded, near 1", "lognormal")
+KINDER, WRONG, OFF = 0.08, 0.15, 0.7
 AHEAD = 0.3
 """How far the better contender's grades lie ahead, in standard deviations."""
 
@@ -42,8 +42,10 @@ def verdicts(rng: Generator, values: np.ndarray, judge: str, scale: stats.Scale)
         return (rng.random(values.shape) < (0.5 if judge == "useless" else passed)) * 1.0
     if judge == "useless":
         return draw(rng, GRADES, values.shape, (0.0,))[0]
-    off = 0.8 * rng.normal(size=values.shape) + kinder * scale.width
-    return np.clip(np.round(values + off), scale.low, scale.high)
+    spread = values.std()
+    width = scale.width if scale.bounded else 4 * spread
+    given = values + OFF * spread * rng.normal(size=values.shape) + kinder * width
+    return np.clip(np.round(given) if scale.step else given, scale.low, scale.high)
 
 
 def labels_of(values: np.ndarray, n: int) -> np.ndarray:
@@ -218,10 +220,11 @@ def _cells_of_units(n: int) -> Iterator[Cell]:
     holds = partial(_silent, n=n, others=300, rate=0.5, repeats=3)
     data = "equal, both 0.5, 3 repeats, kind judge, 300 others"
     yield Cell("test", "corrected_difference", data, n, 0.95, 0.94, holds, MANY)
-    alike = {"n": n, "others": 300, "judge": "kind", "kind": SKEWED}
     by = "kind judge, 300 others"
-    yield interval("corrected_mean", f"{SKEWED}, {by}", holds=partial(_one_grade, **alike))
-    yield interval("corrected_difference", f"{SKEWED}, apart, {by}", holds=partial(_two_grades, **alike))
+    for kind in SKEWED:
+        alike = {"n": n, "others": 300, "judge": "kind", "kind": kind}
+        yield interval("corrected_mean", f"{kind}, {by}", holds=partial(_one_grade, **alike))
+        yield interval("corrected_difference", f"{kind}, apart, {by}", holds=partial(_two_grades, **alike))
     for rate in (0.5, 0.9):
         data = f"rate {rate}, verdicts on wrong answers unread, 300 others"
         yield interval("corrected_mean", data, holds=partial(_unread, n=n, others=300, rate=rate))

@@ -46,7 +46,7 @@ def powered(
     >>> labels, predicted = np.array([[1.0, -1, 1, np.nan, np.nan], [1, 0, 1, 0, 0]])[:, :, None]
     >>> found = powered(labels, predicted, np.ones((5, 1), dtype=bool), None, scale=Scale())
     >>> float(found.correlation[0].round(3)), found.t.mean.round(3).tolist()
-    (1.0, [-0.2])
+    (1.0, [-0.259])
     """
     labelled = counts & ~np.isnan(labels)
     rest = counts & ~labelled

@@ -226,7 +226,7 @@ def test_samples_that_are_not_common_do_not_count():
 
 
 def test_unread_verdicts_that_go_with_the_truth_do_not_move_the_estimate():
-    """Where verdicts on wrong answers are often unread estimates stay true on average; left out they are off."""
+    """Verdicts mostly unread on wrong answers leave estimates true on average; left out they do not."""
     rng = np.random.default_rng(10)
     truth = (rng.random((300, 2000)) < 0.5) * 1.0
     judged = np.where(rng.random(truth.shape) < 0.15, 1 - truth, truth)
