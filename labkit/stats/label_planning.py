@@ -1,7 +1,8 @@
 """How many labels it takes beside a judge to decide or to narrow an interval.
 
 By what labels and judge have said so far, and as uncertain as that; say "about". The samples stay: a
-label more is one of those that only the judge has valued. `planning` is of samples.
+label more is one of those that only the judge has valued. `planning` is of samples. Where samples lie in
+clusters it takes more labels than are told here, unless they lie in as many more clusters.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def labels_to_decide(found: Corrected, place: int, *, power: float = 0.8, alpha:
     """About how many labels in all would tell the mean of column number `place` from its middle.
 
     If the difference estimated is the true one, so many labels show it (two-sided at `alpha`) with chance
-    `power`; at 0.5 the interval would end at 0 if nothing but its width changed. None where there is no
+    `power`; with 0.5 they are those at which the interval, kept where it is, would end at 0. None where there is no
     scatter to go by, or where labels for all samples would not do.
 
     >>> import numpy as np
@@ -64,10 +65,11 @@ def _labels(found: Corrected, place: int, aim: float, reach: Callable[[float], f
     pool = n + others
     square = float(found.saving[place]) * pool / others if others else 0.0
     size = error**2 / ((1 - square) / n + square / pool)
+    clustered = int(found.t.units[place]) < n
     labels = float(n)
     for _ in range(_STEPS):
-        # Degrees of freedom grow as labels do, in clusters as well.
-        room = (aim / reach(max(1.0, (freedom + 1) * labels / n - 1))) ** 2 / size - square / pool
+        # More labels bring more degrees of freedom, but perhaps no more clusters.
+        room = (aim / reach(freedom if clustered else max(1.0, labels - 1))) ** 2 / size - square / pool
         if room <= 0:
             return None
         labels = (1 - square) / room
