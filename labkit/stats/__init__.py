@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "Corrected": "corrected",
     "Interval": "intervals",
     "Margin": "significance",
     "PairedTest": "significance",
@@ -23,7 +24,11 @@ _HOMES = {
     "best_chances": "ranking",
     "bootstrap_interval": "bootstrap",
     "bounded_interval": "intervals",
+    "corrected_difference": "corrected",
+    "corrected_mean": "corrected",
     "holm": "significance",
+    "labels_for_width": "label_planning",
+    "labels_to_decide": "label_planning",
     "mcnemar": "significance",
     "mean_interval": "intervals",
     "paired_difference": "paired",
@@ -33,6 +38,7 @@ _HOMES = {
     "rank_intervals": "ranking",
     "ratio_of_means": "ratios",
     "ratio_of_typical": "ratios",
+    "rogan_gladen_interval": "rogan_gladen",
     "sample_table": "table",
     "score_interval": "intervals",
     "samples_for_width": "planning",
