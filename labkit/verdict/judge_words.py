@@ -76,7 +76,7 @@ def notes(
     if judge is None:
         return said
     said += judge_notes.judge_notes({found.scorer: judge}, [found.scorer], labelled=[found.scorer])
-    said += _unread(judge, found, shown)
+    said += [*_unread(judge, found, shown), *_fooled(judge)]
     if kin := judge_notes.relatives(judge, [row["model"] for row in judge["of"]]):
         said.append(f"the judge is of the family of {listed(kin, most=3)}: it may favour its own kind")
     return said
@@ -99,8 +99,8 @@ def _label_notes(
             said.append(f"fewer than {ADVISED} labelled samples: what labels are worth is known roughly")
         if pairs["labels_needed"].notna().any():
             said.append(
-                "more labels: with so many, a pair is settled with chance 0.8 if its true difference is the one"
-                " seen"
+                "more labels: with so many, a pair is settled with chance 0.8 if its true difference is the "
+                "one seen"
             )
         if corrected["judge_blind"].any():
             said.append("the judge says the same of all answers, and tells none from another")
@@ -123,6 +123,15 @@ def _label_notes(
 def _worth(values: Sequence[float]) -> str:
     low, high = number(min(values)), number(max(values))
     return low if low == high else f"{low} to {high}"
+
+
+def _fooled(judge: Mapping[str, Any]) -> list[str]:
+    """What came of the judge's controls, where it was asked about them."""
+    rows = judge.get("check") or []
+    fooled = [f"“{row['control'].strip('“”')}”" for row in rows if not row["right"]]
+    if not fooled:
+        return [f"the judge gave all {len(rows)} controls what they deserve"] if rows else []
+    return [f"the judge was fooled by {len(fooled)} of {len(rows)} controls: {listed(fooled, most=3)}"]
 
 
 def _unread(judge: Mapping[str, Any], found: ContenderTable, shown: Mapping[str, str]) -> list[str]:
