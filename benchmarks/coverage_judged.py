@@ -223,7 +223,9 @@ def _cells_of_units(n: int) -> Iterator[Cell]:
     by = "kind judge, 300 others"
     for kind in SKEWED:
         alike = {"n": n, "others": 300, "judge": "kind", "kind": kind}
-        yield interval("corrected_mean", f"{kind}, {by}", holds=partial(_one_grade, **alike))
+        # What the docstring names: nothing tells of a tail that few labels have not seen.
+        one = partial(interval, least=0.91) if kind == "lognormal" else interval
+        yield one("corrected_mean", f"{kind}, {by}", holds=partial(_one_grade, **alike))
         yield interval("corrected_difference", f"{kind}, apart, {by}", holds=partial(_two_grades, **alike))
     for rate in (0.5, 0.9):
         data = f"rate {rate}, verdicts on wrong answers unread, 300 others"
