@@ -46,7 +46,7 @@ def labels_for_width(found: Corrected, place: int, width: float) -> int | None:
     >>> from labkit.stats.corrected import corrected_mean
     >>> found = corrected_mean([1, 0, 1, 1] * 5 + [float("nan")] * 80, [1, 0, 1, 0] * 25)
     >>> labels_for_width(found, 0, 0.3)
-    41
+    26
     """
     if not width > 0:
         raise ValueError(f"width {width} must be above 0")
