@@ -1,9 +1,9 @@
 """The mean of what people would say of all samples, from a judge's values and people's values of some.
 
 People label samples that were drawn at random; a judge (a model, a rule) values all. What the judge says of
-the others counts with a weight, and by how much it errs is taken from the labelled ones: PPI++ (Angelopoulos,
-Duchi & Zrnic 2023), with the weight cut to 0…1. A judge that is unfair moves nothing, a useless one gets the
-weight 0. That holds only where chance chose whom to label: of rows chosen by hand nothing here is true.
+the others counts with a weight, and by how much it errs is taken from the labelled ones (`ppi`). So an unfair
+judge is corrected, and a useless one gets a weight of about 0. That holds only where chance chose what to
+label: of rows chosen by hand nothing here is true.
 
 Columns in, arrays out, one column for each thing to estimate. It knows no contender: for a pair the caller
 gives differences. How well the interval holds is simulated in `benchmarks/coverage_judged.py`.
@@ -98,7 +98,11 @@ class Corrected:
 
     @property
     def label_worth(self) -> Floats:
-        """How many labels one is worth with the judge beside it: 1 where the judge is no help."""
+        """How many labels one is worth with the judge beside it: 1 where the judge is no help.
+
+        As uncertain as the correlation: where 1.5 was true, 1.76 was told on average (half the time more than
+        1.55) with 20 labels of 320 samples, 1.6 with 30, 1.5 with 50.
+        """
         return np.asarray(1 / (1 - self.saving))
 
     @property
@@ -159,11 +163,15 @@ def corrected_difference(
 
     The interval is that of `labkit.stats.adjusted_t` for label − weight × judge's value, with the error of
     the judge's mean over the others: Student's with two imagined labelled samples, united with Hall's
-    correction for skewness. Student's alone falls short with few labels: rates of 0.1 and 0.9 are covered
-    in 84 to 88 % with 20 labels and 90 % with 50, since the judge's errors are rare and not seen. With
-    clusters the variance is of sums over clusters of what each sample adds (CR2 for each part).
+    correction for skewness. With clusters the variance is of sums over clusters of what each sample adds (CR2
+    for each part), with Satterthwaite's degrees of freedom of the clusters that hold labels.
 
-    COVERAGE
+    Coverage at 95 % was simulated at 94.5 % and more with 20 to 100 labels beside 100 to 1,000 others, for
+    rates, ratings, graded and lognormal scores, three repeats, clusters, and judges that are fair, kinder to
+    one side and useless; equal contenders were told apart in at most 4.8 %. It is above 97 % with 20 and 30
+    labels of rates near an end and of ratings that nearly all agree, as labels alone are, and in five
+    clusters. Fewer than 20 labels were not simulated. The weight is fitted to the same labels, which with 20
+    of them moved estimates by up to half a point of rate, and with 50 by 0.2.
 
     >>> found = corrected_difference([1, 0, 1, 0] + [np.nan] * 6, [1, 0, 1, 1, 1, 0, 0, 0, 1, 0])
     >>> float(found.estimate[0].round(3)), float(found.weight[0].round(3))
@@ -185,8 +193,15 @@ def corrected_mean(
 ) -> Corrected:
     """The mean of a judge's scores of all samples and people's of some; else `corrected_difference`.
 
-    The two imagined samples lie on either side of the middle of the scale, or of the median of the labels
-    where no scale was declared. That is where `p_value` asks whether the mean lies.
+    The two imagined samples lie on either side of the labels' mean; for right and wrong answers one of each
+    is imagined. `p_value` asks nothing here: it is of a mean of just that `middle`.
+
+    Coverage at 95 % was simulated at 93 % and more, as for differences, but for lognormal scores (sigma 1):
+    91 % with 20 labels, 92 % with 30 and 50. Student's interval around the same estimate covers rates of 0.1
+    and 0.9 in 85 % with 20 labels, 90 % with 50, 93 % with 100, since the judge's errors are rare and not
+    seen. It is above 97 % with 20 and 30 labels of rates near an end, as labels alone are, and for rates in
+    ten clusters or fewer, where it is up to three times as wide as it need be. With 20 labels the fitted
+    weight moved rates near an end by up to 1.6 points towards it, with 50 by 0.6.
 
     >>> labels, judged = [1, 0, 1, 1] + [np.nan] * 6, [1, 0, 1, 1, 1, 0, 0, 0, 1, 0]
     >>> found = corrected_mean(labels, judged, scale=Scale(0, 1, 1))
@@ -195,12 +210,11 @@ def corrected_mean(
     """
     ends = (scale.low, scale.high)
     label, judge, counts, code = _read(labels, judged, common, clusters, ends, level)
-    if scale.bounded:
+    labelled = counts & ~np.isnan(label)
+    if scale.binary:
         middle = np.full(label.shape[1], (scale.low + scale.high) / 2)
     else:
-        # A column without labels has no median, and needs none.
-        some = np.where((counts & ~np.isnan(label)).any(axis=0), np.where(counts, label, np.nan), 0.0)
-        middle = np.nanmedian(some, axis=0) if len(some) else np.zeros(label.shape[1])
+        middle = np.where(labelled, label, 0.0).sum(axis=0) / np.maximum(labelled.sum(axis=0), 1)
     return _corrected(label, judge, counts, code, scale, level, middle, ends)
 
 

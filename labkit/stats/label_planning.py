@@ -19,11 +19,11 @@ _STEPS, _REST = 20, 1e-6
 
 
 def labels_to_decide(found: Corrected, place: int, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
-    """About how many labels in all would tell the mean of column number `place` from its middle.
+    """About how many labels in all would tell the difference of column number `place` from 0.
 
     If the difference estimated is the true one, so many labels show it (two-sided at `alpha`) with chance
-    `power`; with 0.5 they are those at which the interval, kept where it is, would end at 0. None where there is no
-    scatter to go by, or where labels for all samples would not do.
+    `power`; with 0.5 they are those at which the interval, kept where it is, would end at 0. None where there
+    is no scatter to go by, or where labels for all samples would not do.
 
     >>> import numpy as np
     >>> from labkit.stats.corrected import corrected_difference
@@ -46,7 +46,7 @@ def labels_for_width(found: Corrected, place: int, width: float) -> int | None:
     >>> from labkit.stats.corrected import corrected_mean
     >>> found = corrected_mean([1, 0, 1, 1] * 5 + [float("nan")] * 80, [1, 0, 1, 0] * 25)
     >>> labels_for_width(found, 0, 0.3)
-    41
+    26
     """
     if not width > 0:
         raise ValueError(f"width {width} must be above 0")

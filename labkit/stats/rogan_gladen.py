@@ -26,7 +26,8 @@ def rogan_gladen_interval(
     `sensitivity` is how many of the answers that people called right the judge passed, of how many;
     `specificity` how many of those they called wrong it failed. The interval adds a success and a failure to
     each of these and shifts what bias that leaves (Lee, Zeng, Jang, Ye & Ren 2025, arXiv 2511.21140).
-    COVERAGE
+    Coverage at 95 % was simulated at 95 to 97 % for rates of 0.1, 0.5 and 0.9 among 500 answers, with a judge
+    that is wrong on 15 of 100 and 20, 50 and 200 labels each of right and of wrong ones.
 
     Raises ValueError where a count cannot be, and where the judge may tell right from wrong no better than
     a coin: where the lower end of the interval of sensitivity + specificity − 1 is 0 or less (Wilson's
