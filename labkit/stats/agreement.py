@@ -20,8 +20,9 @@ from labkit.stats.scale import Scale
 from labkit.stats.units import Floats, coded
 
 Measure = Literal["nominal", "ordinal", "interval", "ratio"]
-Statistic = Callable[[Floats, Floats], Floats]
-"""Agreement by weights of units (one row each), and by the weight of one more unit rated at random."""
+Statistic = Callable[[Floats, Floats, float], Floats]
+"""Agreement by weights of units (one row each), by the weight of one more unit that is imagined, and by how
+much of the disagreement by chance that one shows."""
 
 _AT_ONCE = 2_000_000
 """So many weights are drawn at once."""
@@ -47,12 +48,14 @@ def krippendorff_alpha(
 ) -> Agreement:
     """Krippendorff's α (2018, chapter 12) of ratings, one entry each; `units` names what was rated.
 
-    `values` are labels for a nominal `measure`, else numbers; NaN and None are left out. The interval holds
-    the bootstrap's BCa one over units, and where one imagined unit rated at random would put it (weights
-    drawn from the exponential distribution, Rubin 1981): that 20 units all agree is no certainty. Where nearly
-    all ratings are of one value, no interval knows how rare the others are: with 20 units and nine in ten
-    ratings alike it was seen to hold the truth in 6 to 9 of 10 studies, while with evenly spread values it
-    held in 91 % and more.
+    `values` are labels for a nominal `measure`, else numbers; NaN and None are left out. The interval is the
+    bootstrap's BCa one over units, united with one from units weighed by the exponential distribution (Rubin
+    1981) and an imagined unit besides: rated at random for the low end, alike for the high one. That 20 units
+    all agree is no certainty.
+
+    Simulated with 20, 50 and 200 units, 2 and 4 raters and a true α of 0, 0.5 and 0.95, it held the truth in 93 %
+    of studies and more where values were spread evenly. Where nine in ten ratings are of one value, units do not
+    tell how rare the other is: then it held in as few as 74 % (20 units), 82 % (50) and 83 % (200).
 
     >>> krippendorff_alpha(["a", "a", "b", "b", "a", "b"], [1, 1, 2, 2, 3, 3]).interval.estimate
     0.4444444444444444
@@ -115,25 +118,28 @@ def _agreement(
     n = len(counts)
     if n == 0 or (counts > 0).any(axis=0).sum() < 2:
         return Agreement(Interval(NAN, NAN, NAN, n, method, level), n > 0)
-    estimate = float(statistic(np.ones((1, n)), np.zeros(1))[0])
+    nothing = np.zeros(1)
+    estimate = float(statistic(np.ones((1, n)), nothing, 0.0)[0])
     if n == 1:
         return Agreement(Interval(estimate, -1.0, 1.0, n, method, level), False)
     rng = np.random.default_rng(seed)
-    drawn, steadied, left_out = [], [], []
+    drawn, lower, higher, left_out = [], [], [], []
     at_once = max(1, _AT_ONCE // n)
     for start in range(0, resamples, at_once):
         size = min(at_once, resamples - start)
-        drawn.append(statistic(rng.multinomial(n, np.full(n, 1 / n), size).astype(float), np.zeros(size)))
-        steadied.append(statistic(rng.standard_exponential((size, n)), rng.standard_exponential(size)))
+        drawn.append(statistic(rng.multinomial(n, np.full(n, 1 / n), size).astype(float), nothing, 0.0))
+        weights, thought = rng.standard_exponential((size, n)), rng.standard_exponential(size)
+        lower.append(statistic(weights, thought, 1.0))
+        higher.append(statistic(weights, thought, 0.0))
     for start in range(0, n, at_once):
         rows = np.arange(start, min(start + at_once, n))
         weights = np.ones((len(rows), n))
         weights[np.arange(len(rows)), rows] = 0.0
-        left_out.append(statistic(weights, np.zeros(len(rows))))
+        left_out.append(statistic(weights, nothing, 0.0))
     low, high = bca_limits(np.concatenate(drawn), estimate, np.concatenate(left_out), level)
-    least, most = np.quantile(np.concatenate(steadied), [(1 - level) / 2, (1 + level) / 2])
-    ends = min(low, float(least), estimate), max(high, float(most), estimate)
-    return Agreement(Interval(estimate, *ends, n, method, level), False)
+    low = min(low, float(np.quantile(np.concatenate(lower), (1 - level) / 2)), estimate)
+    high = max(high, float(np.quantile(np.concatenate(higher), (1 + level) / 2)), estimate)
+    return Agreement(Interval(estimate, low, high, n, method, level), False)
 
 
 def _alpha(counts: Floats, names: NDArray[Any], measure: Measure) -> Statistic:
@@ -143,7 +149,7 @@ def _alpha(counts: Floats, names: NDArray[Any], measure: Measure) -> Statistic:
         """Of each unit: the sum over pairs of its ratings, as α counts them."""
         return np.asarray(((counts @ apart) * counts).sum(axis=1) / (rated - 1))
 
-    def statistic(weights: Floats, at_random: Floats) -> Floats:
+    def statistic(weights: Floats, thought: Floats, by: float) -> Floats:
         of_value = weights @ counts
         total = of_value.sum(axis=1)
         if measure == "ordinal":
@@ -154,8 +160,8 @@ def _alpha(counts: Floats, names: NDArray[Any], measure: Measure) -> Statistic:
             seen = weights @ disagreement(fixed)
             by_chance = ((of_value @ fixed) * of_value).sum(axis=1)
         expected = by_chance / (total * np.maximum(total - 1, 1e-300))
-        more = at_random * rated.mean()
-        return _beyond_chance((seen + more * expected) / (total + more), expected)
+        more = thought * rated.mean()
+        return _beyond_chance((seen + by * more * expected) / (total + more), expected)
 
     fixed = np.zeros((0, 0)) if measure == "ordinal" else _distances(names, measure)
     return statistic
@@ -164,10 +170,10 @@ def _alpha(counts: Floats, names: NDArray[Any], measure: Measure) -> Statistic:
 def _kappa(one: Floats, two: Floats) -> Statistic:
     apart = 1 - (one * two).sum(axis=1)
 
-    def statistic(weights: Floats, at_random: Floats) -> Floats:
+    def statistic(weights: Floats, thought: Floats, by: float) -> Floats:
         total = weights.sum(axis=1)
         expected = 1 - ((weights @ one) * (weights @ two)).sum(axis=1) / total**2
-        return _beyond_chance((weights @ apart + at_random * expected) / (total + at_random), expected)
+        return _beyond_chance((weights @ apart + by * thought * expected) / (total + thought), expected)
 
     return statistic
 

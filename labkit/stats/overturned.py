@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from labkit.stats.preference import Preference, one_fit
+from labkit.stats.preference import Preferences, one_fit
 
 
-def overturned_by(found: Preference, one: int, other: int) -> int | None:
+def overturned_by(found: Preferences, one: int, other: int) -> int | None:
     """How few ratings turned the other way undo that `one` is shown to be preferred over `other`.
 
     Those are turned first, of whichever pair, that move the difference of the two most by one step of
@@ -17,9 +17,9 @@ def overturned_by(found: Preference, one: int, other: int) -> int | None:
     differ. So many suffice; that fewer others would is possible. Ties stay. None where the two are not shown
     to differ.
 
-    >>> from labkit.stats.preference import preference
+    >>> from labkit.stats.preference import preferences
     >>> from labkit.stats.ratings import rated
-    >>> overturned_by(preference(rated(["a"] * 30, ["b"] * 30, [1] * 22 + [0] * 8)), 0, 1)
+    >>> overturned_by(preferences(rated(["a"] * 30, ["b"] * 30, [1] * 22 + [0] * 8)), 0, 1)
     2
     """
     if not found.better[one, other]:

@@ -1,7 +1,7 @@
 """Which contender is preferred over which: shares with intervals, from ratings of pairs.
 
 The share of A over B is the chance that A is preferred to B, a tie counting half for each. Shares come from
-one fit to all pairs (`bradley_terry`), so that what two contenders did against a third counts as well. Nothing
+one fit to all pairs (`strengths`), so that what two contenders did against a third counts as well. Nothing
 is said of ranks: of all pairs together it is told which are shown to differ, and over whom nobody is. How well
 intervals and decisions keep their level is simulated in `benchmarks/coverage_preference.py`. This module knows
 no frame, no rater and no word.
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from labkit.stats.bradley_terry import Strengths, bradley_terry, imagined, laplacian, scatter, variances
-from labkit.stats.davidson import Davidson, davidson
+from labkit.stats.strengths import Strengths, bradley_terry, imagined, laplacian, scatter, variances
+from labkit.stats.strengths_with_ties import Davidson, davidson
 from labkit.stats.intervals import Interval, check_level
 from labkit.stats.ratings import Codes, Ratings
 from labkit.stats.significance import holm
@@ -47,7 +47,7 @@ class Shares:
 
 
 @dataclass(frozen=True)
-class Preference:
+class Preferences:
     """What ratings tell of contenders, by code; pairs are (0, 1), (0, 2), … (1, 2), …"""
 
     ratings: Ratings
@@ -99,7 +99,7 @@ class Preference:
         return np.asarray(decided & ~(agreed & self.better | agreed.T & self.better.T)[self.first, self.second])
 
 
-def preference(ratings: Ratings, *, level: float = 0.95) -> Preference:
+def preferences(ratings: Ratings, *, level: float = 0.95) -> Preferences:
     """The share of each contender over each other and over all, and who is shown to be ahead of whom.
 
     An interval is Wilson's (1927) with as many trials as carry the variance that the share has: Huber's and
@@ -109,7 +109,7 @@ def preference(ratings: Ratings, *, level: float = 0.95) -> Preference:
     one. Raises ValueError for fewer than two contenders.
 
     >>> from labkit.stats.ratings import rated
-    >>> found = preference(rated(["a"] * 40, ["b"] * 40, [1] * 28 + [0.5] * 4 + [0] * 8)).share(0, 1)
+    >>> found = preferences(rated(["a"] * 40, ["b"] * 40, [1] * 28 + [0.5] * 4 + [0] * 8)).share(0, 1)
     >>> round(found.low, 2), found.estimate, round(found.high, 2)
     (0.6, 0.75, 0.86)
     """
@@ -117,7 +117,7 @@ def preference(ratings: Ratings, *, level: float = 0.95) -> Preference:
     return replace(found, second_fit=davidson(ratings)) if found.tied > MANY_TIES else found
 
 
-def one_fit(ratings: Ratings, *, level: float = 0.95) -> Preference:
+def one_fit(ratings: Ratings, *, level: float = 0.95) -> Preferences:
     """The same without Davidson's fit, however many ties there are."""
     check_level(level)
     k = ratings.size
@@ -137,7 +137,7 @@ def one_fit(ratings: Ratings, *, level: float = 0.95) -> Preference:
     )
     slope, (told, mean) = laplacian(uncertain), (_over_all(one.chance) for one in (strengths, steadied))
     variance = ((slope @ covariance) * slope).sum(axis=1) / (k - 1) ** 2
-    return Preference(
+    return Preferences(
         ratings=ratings,
         strengths=strengths,
         first=first,

@@ -126,7 +126,7 @@ def rated(
         raise ValueError("an outcome is 1 (the first was preferred), 0 (the second was) or 0.5 (neither)")
     one, two = (_as_long("contenders", of, keep) for of in (first, second))
     both = np.concatenate([one, two])
-    names, code = coded(both) if contenders is None else (np.asarray(contenders), _places(both, contenders))
+    names, code = coded(both) if contenders is None else (np.asarray(list(contenders)), _places(both, contenders))
     one, two = code[: len(code) // 2], code[len(code) // 2 :]
     if (one == two).any():
         raise ValueError("a rating compares a contender with itself")

@@ -1,6 +1,6 @@
 """Davidson's strengths from ratings of pairs, in which a tie is an outcome of its own.
 
-The second opinion where ties are many: as half wins they draw the strengths of `bradley_terry` together.
+The second opinion where ties are many: as half wins they draw the strengths of `strengths` together.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from labkit.stats.bradley_terry import anchored, imagined, laplacian, reachable, variances
+from labkit.stats.strengths import anchored, imagined, laplacian, reachable, variances
 from labkit.stats.newton import Slope, climb
 from labkit.stats.ratings import Ratings
 from labkit.stats.units import Floats
