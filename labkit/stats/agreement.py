@@ -53,9 +53,10 @@ def krippendorff_alpha(
     1981) and an imagined unit besides: rated at random for the low end, alike for the high one. That 20 units
     all agree is no certainty.
 
-    Simulated with 20, 50 and 200 units, 2 and 4 raters and a true α of 0, 0.5 and 0.95, it held the truth in 93 %
-    of studies and more where values were spread evenly. Where nine in ten ratings are of one value, units do not
-    tell how rare the other is: then it held in as few as 74 % (20 units), 82 % (50) and 83 % (200).
+    Simulated with 20, 50 and 200 units, 2 and 4 raters and a true α of 0, 0.5 and 0.95, it held the truth in
+    93 % of studies and more where no value was much more frequent than all others. Where nine in ten ratings
+    are of one value, few units do not tell how rare the other is: then it held in as few as 74 % of studies
+    with 20 units, 82 % with 50 and 83 % with 200.
 
     >>> krippendorff_alpha(["a", "a", "b", "b", "a", "b"], [1, 1, 2, 2, 3, 3]).interval.estimate
     0.4444444444444444

@@ -1,4 +1,4 @@
-"""Which pair to rate next: mostly the leader and whoever is least separated from it, now and then any pair."""
+"""Which pair to rate next: mostly the leader and whoever is least separated from it, at times any pair."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ class NextPair:
 def draw_pair(fit: Strengths, rng: Generator, *, any_pair: float = ANY) -> NextPair:
     """Draw the pair to rate next; `fit` is that of all ratings so far, with imagined ties.
 
-    With the chance `any_pair` it is one of all pairs, so that none is left out: of 10 pairs each is drawn in 2
-    of 100 draws at least. Otherwise it is the contender that leads with the one whose distance from it, in
-    standard errors, is least. Where several lead alike, or are as near, one of them is drawn.
+    With the chance `any_pair` it is one of all pairs, so that none is left out: of 10 pairs each has a chance
+    of 2 % at least. Otherwise it is the contender that leads with the one whose distance from it, in standard
+    errors, is least. Where several lead alike, or are as near, one of them is drawn.
+
+    BEST
 
     >>> from labkit.stats.strengths import bradley_terry
     >>> from labkit.stats.ratings import rated

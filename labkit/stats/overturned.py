@@ -13,9 +13,9 @@ def overturned_by(found: Preferences, one: int, other: int) -> int | None:
     """How few ratings turned the other way undo that `one` is shown to be preferred over `other`.
 
     Those are turned first, of whichever pair, that move the difference of the two most by one step of
-    Newton's (Broderick, Giordano & Meager 2020), and the fit is made anew until the two are no longer shown to
-    differ. So many suffice; that fewer others would is possible. Ties stay. None where the two are not shown
-    to differ.
+    Newton's (Broderick, Giordano & Meager 2020), and the fit is made anew until the two are no longer shown
+    to differ. So many suffice; that fewer others would is possible. Ties stay. None where `one` is not shown
+    to be preferred.
 
     >>> from labkit.stats.preference import preferences
     >>> from labkit.stats.ratings import rated

@@ -2,9 +2,9 @@
 
 The share of A over B is the chance that A is preferred to B, a tie counting half for each. Shares come from
 one fit to all pairs (`strengths`), so that what two contenders did against a third counts as well. Nothing
-is said of ranks: of all pairs together it is told which are shown to differ, and over whom nobody is. How well
-intervals and decisions keep their level is simulated in `benchmarks/coverage_preference.py`. This module knows
-no frame, no rater and no word.
+is said of ranks: of all pairs together it is told which are shown to differ, and over whom nobody is. How
+well intervals and decisions keep their level is simulated in `benchmarks/coverage_preference.py`. This module
+knows no frame, no rater and no word.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from labkit.stats.strengths import Strengths, bradley_terry, imagined, laplacian, scatter, variances
-from labkit.stats.strengths_with_ties import Davidson, davidson
 from labkit.stats.intervals import Interval, check_level
 from labkit.stats.ratings import Codes, Ratings
 from labkit.stats.significance import holm
+from labkit.stats.strengths import Strengths, bradley_terry, imagined, laplacian, scatter, variances
+from labkit.stats.strengths_with_ties import Davidson, davidson
 from labkit.stats.units import Floats
 
 MANY_TIES = 0.15
@@ -96,7 +96,8 @@ class Preferences:
         error = np.sqrt(variances(self.second_fit.covariance[:-1, :-1]))
         t = (apart / np.where(error > 0, error, np.inf))[self.first, self.second]
         agreed = _shown_better(_two_sided(t, self.pairs.freedom), t > 0, len(error), self.level)
-        return np.asarray(decided & ~(agreed & self.better | agreed.T & self.better.T)[self.first, self.second])
+        both = agreed & self.better
+        return np.asarray(decided & ~(both | both.T)[self.first, self.second])
 
 
 def preferences(ratings: Ratings, *, level: float = 0.95) -> Preferences:
@@ -105,8 +106,12 @@ def preferences(ratings: Ratings, *, level: float = 0.95) -> Preferences:
     An interval is Wilson's (1927) with as many trials as carry the variance that the share has: Huber's and
     White's over clusters, each residual raised by its leverage (MacKinnon & White 1985). That variance is of
     the fit with one imagined tie for each contender, so that one who never lost has one as well. The quantile
-    is Student's, with as many degrees of freedom as the one of the two with fewer has effective clusters, less
-    one. Raises ValueError for fewer than two contenders.
+    is Student's; it has one degree of freedom less than the less often rated of the two has effective
+    clusters. Of two that no chain of ratings joins nothing is told: their interval is from 0 to 1.
+
+    COVERAGE
+
+    Raises ValueError for fewer than two contenders.
 
     >>> from labkit.stats.ratings import rated
     >>> found = preferences(rated(["a"] * 40, ["b"] * 40, [1] * 28 + [0.5] * 4 + [0] * 8)).share(0, 1)
@@ -129,10 +134,12 @@ def one_fit(ratings: Ratings, *, level: float = 0.95) -> Preferences:
     covariance = _covariance(ratings, steadied, uncertain)
     clusters = ratings.effective_clusters()
     first, second = np.triu_indices(k, 1)
+    parts = strengths.parts
+    joined = parts[first] == parts[second]
     pairs = _shares(
         strengths.chance[first, second],
         (uncertain * variances(covariance))[first, second],
-        np.minimum(clusters[first], clusters[second]) - 1,
+        np.where(joined, np.minimum(clusters[first], clusters[second]) - 1, 0.0),
         level,
     )
     slope, (told, mean) = laplacian(uncertain), (_over_all(one.chance) for one in (strengths, steadied))
@@ -144,7 +151,9 @@ def one_fit(ratings: Ratings, *, level: float = 0.95) -> Preferences:
         second=second,
         n=ratings.counts()[first, second],
         pairs=pairs,
-        overall=_shares(told, variance / (mean * (1 - mean)), clusters - 1, level),
+        overall=_shares(
+            told, variance / (mean * (1 - mean)), np.where(joined.all(), clusters - 1, 0.0), level
+        ),
         better=_shown_better(pairs.p_value, pairs.share > 0.5, k, level),
         covariance=covariance,
         tied=float((ratings.outcome == 0.5).mean()) if len(ratings) else float("nan"),

@@ -91,7 +91,8 @@ class Ratings:
     def effective_clusters(self) -> Floats:
         """Kish's effective number of clusters in which each contender was rated.
 
-        >>> rated(["a", "a", "b"], ["b", "b", "c"], [1, 0.5, 1], clusters=[0, 0, 1]).effective_clusters().tolist()
+        >>> ratings = rated(["a", "a", "b"], ["b", "b", "c"], [1, 0.5, 1], clusters=[0, 0, 1])
+        >>> ratings.effective_clusters().tolist()
         [1.0, 1.8, 1.0]
         """
         cell = np.concatenate([self.first, self.second]) * self.clusters + np.tile(self.cluster, 2)
@@ -126,7 +127,9 @@ def rated(
         raise ValueError("an outcome is 1 (the first was preferred), 0 (the second was) or 0.5 (neither)")
     one, two = (_as_long("contenders", of, keep) for of in (first, second))
     both = np.concatenate([one, two])
-    names, code = coded(both) if contenders is None else (np.asarray(list(contenders)), _places(both, contenders))
+    names, code = (
+        coded(both) if contenders is None else (np.asarray(list(contenders)), _places(both, contenders))
+    )
     one, two = code[: len(code) // 2], code[len(code) // 2 :]
     if (one == two).any():
         raise ValueError("a rating compares a contender with itself")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from labkit.stats.strengths import anchored, imagined, laplacian, reachable, variances
 from labkit.stats.newton import Slope, climb
 from labkit.stats.ratings import Ratings
+from labkit.stats.strengths import anchored, imagined, laplacian, reachable, variances
 from labkit.stats.units import Floats
 
 
@@ -50,10 +50,12 @@ class Davidson:
 
 
 def davidson(ratings: Ratings) -> Davidson:
-    """Fit Davidson's model (1970): wins and ties are as strength i : strength j : ν·√(strength i · strength j).
+    """Fit Davidson's model (1970): i wins, j wins, neither does as strength i : strength j : ν·√(i's · j's).
 
-    Where ratings alone would let a strength or ν be infinite or 0, each contender has one imagined rating
-    besides, shared among all others, that is won, lost and tied to a third each.
+    Strengths and ν of greatest likelihood are finite where chains of wins or ties join all contenders both
+    ways, a chain of wins leads from some contender back to itself, and there is a tie. Where one of these is
+    missing, each contender has one imagined rating besides, shared among all others, that is won, lost and
+    tied to a third each.
 
     >>> from labkit.stats.ratings import rated
     >>> found = davidson(rated(["a", "a", "b", "a"], ["b", "b", "a", "b"], [1, 1, 1, 0.5]))
@@ -62,18 +64,34 @@ def davidson(ratings: Ratings) -> Davidson:
     """
     k, wins, ties = ratings.size, ratings.wins(), ratings.ties()
     won = wins - ties / 2
-    needed = not (ties.any() and won.any() and reachable(wins).all())
+    ahead = reachable(won)
+    needed = not (ties.any() and reachable(wins).all() and (ahead & ahead.T).sum() > k)
     if needed:
         won, ties = won + imagined(k) * 2 / 3, ties + imagined(k) * 2 / 3
     slope = _slope(won, ties)
     place, steps, converged = climb(slope, np.zeros(k + 1))
     strength, nu = place[:-1] - place[:-1].mean(), float(np.exp(place[-1]))
-    inverse = np.linalg.inv(slope(place)[2])
+    inverse = np.asarray(np.linalg.inv(slope(place)[2]), dtype=np.float64)
     inverse[:-1, :-1] -= inverse[:-1, :-1].mean()
-    ahead, even = (of[ratings.first, ratings.second] for of in _outcomes(strength, nu))
-    residual = ratings.outcome - ahead - even / 2
-    middle = ratings.summed(ratings.weight * residual, ratings.weight * ((ratings.outcome == 0.5) - even))
+    middle = _scatter(ratings, strength, nu)
+    if needed:
+        middle += _scatter(_thought(ratings), strength, nu)
     return Davidson(strength, nu, inverse @ middle @ inverse, inverse, needed, steps, converged)
+
+
+def _thought(ratings: Ratings) -> Ratings:
+    """The imagined ratings, each a cluster; its score counts by the root of how small a part of one it is."""
+    first, second = (np.tile(of, 3) for of in np.triu_indices(ratings.size, 1))
+    outcome = np.repeat([1.0, 0.0, 0.5], len(first) // 3)
+    weight = np.full(len(first), (3 * (ratings.size - 1)) ** -0.5)
+    return Ratings(ratings.names, first, second, outcome, np.arange(len(first)), len(first), weight)
+
+
+def _scatter(ratings: Ratings, log_strength: Floats, nu: float) -> Floats:
+    """The sum over clusters of their scores' squares."""
+    won, tied = (of[ratings.first, ratings.second] for of in _outcomes(log_strength, nu))
+    residual, even = ratings.outcome - won - tied / 2, (ratings.outcome == 0.5) - tied
+    return ratings.summed(ratings.weight * residual, ratings.weight * even)
 
 
 def _outcomes(log_strength: Floats, nu: float) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""labkit.stats.next_pair: mostly the leader and its nearest, never a pair left out, and the chance is the true one."""
+"""labkit.stats.next_pair: mostly the leader and its nearest, no pair left out, and true chances."""
 
 from __future__ import annotations
 
