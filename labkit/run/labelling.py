@@ -2,7 +2,7 @@
 
 labkit draws samples at random, and shows their answers one by one: blind, in an order of their own, without
 what a judge said. What is said is on disk before the next one shows. It does not know how they are drawn on a
-screen (see `labkit.widgets.labelling`).
+screen (see `labkit.widgets.rating_view`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from labkit.widgets.rating_view import RatingView
 
 _GIVEN = """
     select generation_id, grade from labels
@@ -217,6 +220,18 @@ class Labelling:
         for label in labels:
             writer.put(label)
         writer.flush()
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    @cached_property
+    def _view(self) -> RatingView:
+        from labkit.run.rated_labels import RatedLabels
+        from labkit.widgets.rating_view import RatingView
+
+        return RatingView(RatedLabels(self))
+
+    def _ipython_display_(self) -> None:
+        self._view.show()
 
     def __repr__(self) -> str:
         done = len(self.tasks) - len(self.left)

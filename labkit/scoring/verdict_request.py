@@ -46,6 +46,15 @@ def variables(question: str) -> list[str]:
     return list(dict.fromkeys(_VARIABLE.findall(question)))
 
 
+def in_brackets(question: str) -> str:
+    """A question as it is asked, its columns named in brackets.
+
+    >>> in_brackets("Does it answer {{ text }}?")
+    'Does it answer [text]?'
+    """
+    return _VARIABLE.sub(lambda found: f"[{found[1]}]", question)
+
+
 def question_faults(what: str, question: str) -> list[str]:
     """What keeps a text from being a question: it is plain, but for the columns it names."""
     if re.search(r"\{[{%#]|[%#}]\}", _VARIABLE.sub("", question)):
@@ -56,7 +65,7 @@ def question_faults(what: str, question: str) -> list[str]:
 def prompt(name: str, *, task: str, question: str, verdicts: Mapping[str, str], form: str) -> Prompt:
     """The prompt of a judge: its system part is fixed, its user part is the material alone. `verdicts` has
     what each of them means, "" where its word says it; `form` is the JSON that is asked for."""
-    asked = _VARIABLE.sub(lambda found: f"[{found[1]}]", question)
+    asked = in_brackets(question)
     lines = [
         task,
         f"Question: {asked}",
