@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -25,6 +23,7 @@ from labkit.run import score_answers
 from labkit.run.judging import prompts_of, shown_columns
 from labkit.run.lab_services import LabServices
 from labkit.run.masking import Mask
+from labkit.run.next_shown import Said, Shown, next_shown
 from labkit.scoring.judges import as_text
 from labkit.store import RatingRecord
 from labkit.store.filters import listed
@@ -37,43 +36,14 @@ if TYPE_CHECKING:
 
     from labkit.records import Sample
     from labkit.run.handle import Run
-    from labkit.stats.strengths import Strengths
     from labkit.verdict.preference import Preference
     from labkit.widgets.rating_view import RatingView
 
-AGAIN, TURNED = 0.15, 0.05
-"""The share of a rater's pairs that another rater saw, and that of his own with their sides exchanged."""
-TURNED_AFTER = 5
-"""So many ratings lie between a pair and the same with its sides exchanged."""
 SAID = {"1": "left", "2": "right", "3": "tie", "4": "neither", "0": "skip"}
-_OUTCOME = {"left": 1.0, "right": 0.0, "tie": 0.5, "neither": 0.5}
 _RATINGS = """
     select rating_id, left_id, right_id, preferred, rated_at, "user", drawn
     from ratings where left_id in (select unnest($ids::varchar[])) order by rated_at, rating_id
 """
-
-
-class Said(NamedTuple):
-    """A rating that was given, in contenders: places of the two as they were shown."""
-
-    rating_id: str
-    left: int
-    right: int
-    sample: str
-    preferred: str
-    user: str | None
-    drawn: str | None
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A pair as it is shown: contenders by place, and how it was drawn."""
-
-    left: int
-    right: int
-    sample: str
-    drawn: Literal["rule", "again", "turned"]
-    chance: float
 
 
 class Arena:
@@ -228,7 +198,7 @@ class Arena:
     def now(self) -> Task | None:
         """The pair to be rated; the same until something is said of it, also in another kernel."""
         if self._now is None:
-            shown = self._next()
+            shown = next_shown(self._pairs, self._said, self.user, f"{self.arena_id}/{self.user}")
             if shown is None:
                 return None
             self._now, self._shown_at = (self._task(shown), shown), monotonic()
@@ -244,83 +214,6 @@ class Arena:
         ]
         answers = tuple((side, told) for side, (told, _) in zip(("left", "right"), texts, strict=True))
         return Task(parts, answers, of=sum(count for _, count in texts))
-
-    def _next(self) -> Shown | None:
-        import numpy as np
-
-        mine = [said for said in self._said if said.user == self.user]
-        state = hashlib.blake2b(f"{self.arena_id}/{self.user}/{len(mine)}".encode(), digest_size=8)
-        rng = np.random.default_rng(int.from_bytes(state.digest()))
-        seen = {(*_pair(said.left, said.right), said.sample) for said in mine}
-        turn = float(rng.random())
-        if turn < AGAIN and (
-            others := sorted(
-                {
-                    (*_pair(said.left, said.right), said.sample)
-                    for said in self._said
-                    if said.user != self.user and said.preferred != "skip"
-                }
-                - seen
-            )
-        ):
-            one, other, sample = others[int(rng.integers(len(others)))]
-            return self._sided(one, other, sample, "again", AGAIN / len(others), mine, rng)
-        once = Counter((*_pair(said.left, said.right), said.sample) for said in mine)
-        old = [
-            said
-            for said in mine[:-TURNED_AFTER]
-            if said.preferred != "skip" and once[(*_pair(said.left, said.right), said.sample)] == 1
-        ]
-        if AGAIN <= turn < AGAIN + TURNED and old:
-            said = old[int(rng.integers(len(old)))]
-            return Shown(said.right, said.left, said.sample, "turned", TURNED / len(old))
-        left = {pair: [s for s in samples if (*pair, s) not in seen] for pair, samples in self._pairs.items()}
-        return self._by_rule(left, mine, rng)
-
-    def _by_rule(
-        self, left: dict[tuple[int, int], list[str]], mine: Sequence[Said], rng: Any
-    ) -> Shown | None:
-        import numpy as np
-
-        from labkit.stats.next_pair import pair_chances
-
-        first, second, chances = pair_chances(self._fit())
-        pairs = list(zip(first.tolist(), second.tolist(), strict=True))
-        open_ = np.array([bool(left[pair]) for pair in pairs])
-        if not open_.any():
-            return None
-        # Where the likely pairs are all rated, any that is left.
-        chances = np.where(open_, chances, 0.0)
-        chances = chances / chances.sum() if chances.sum() > 0 else open_ / open_.sum()
-        place = int(rng.choice(len(pairs), p=chances))
-        samples = left[pairs[place]]
-        sample = samples[int(rng.integers(len(samples)))]
-        return self._sided(*pairs[place], sample, "rule", float(chances[place]), mine, rng)
-
-    def _sided(
-        self, one: int, other: int, sample: str, drawn: Any, chance: float, mine: Sequence[Said], rng: Any
-    ) -> Shown:
-        """The pair with the one on the left that was there less often."""
-        counts = Counter(said.left for said in mine if _pair(said.left, said.right) == (one, other))
-        ahead = counts[one] - counts[other]
-        if ahead > 0 or (ahead == 0 and rng.random() < 0.5):
-            one, other = other, one
-        return Shown(one, other, sample, drawn, chance)
-
-    def _fit(self) -> Strengths:
-        from labkit.stats.ratings import rated
-        from labkit.stats.strengths import bradley_terry
-
-        told = [said for said in self._said if said.preferred != "skip" and said.drawn != "turned"]
-        return bradley_terry(
-            rated(
-                [said.left for said in told],
-                [said.right for said in told],
-                [_OUTCOME[said.preferred] for said in told],
-                contenders=range(len(self.contenders)),
-            ),
-            imagine=True,
-        )
 
     # -- what is said ----------------------------------------------------------------------------
 
@@ -405,10 +298,6 @@ class Arena:
 
     def __repr__(self) -> str:
         return f"Arena({len(self.contenders)} {self.by[0]}s, {self.progress().words})"
-
-
-def _pair(one: int, other: int) -> tuple[int, int]:
-    return (one, other) if one < other else (other, one)
 
 
 def _runs_faults(runs: Sequence[Run]) -> list[str]:

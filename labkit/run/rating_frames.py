@@ -62,9 +62,9 @@ def ratings(store: Store, place: Mapping[str, tuple[int, str]], contenders: Sequ
 def judged_pairs(
     store: Store, place: Mapping[str, tuple[int, str]], contenders: Sequence[str]
 ) -> dict[str, pd.DataFrame]:
-    """By judge, what it says of each two of these answers to one sample, as ratings by it: a duel what it said,
-    another judge that it gave the one a higher value. Columns: `sample_id`, `left`, `right`, `preferred`,
-    `user`, `drawn`."""
+    """By judge, what it says of each two of these answers to one sample, as ratings by it: a duel what it
+    said, another judge that it gave the one a higher value. Columns: `sample_id`, `left`, `right`,
+    `preferred`, `user`, `drawn`."""
     import pandas as pd
 
     with store.complete_opening():
@@ -82,9 +82,9 @@ def judged_pairs(
                 apart = 2 * duel["value"] - 1
                 found[row["scorer"]].append(_judged(contenders, sample, contender, other[0], apart))
     for (scorer, sample), values in graded.items():
-        for one, other in combinations(sorted(values), 2):
-            apart = values[one] - values[other]
-            found[scorer].append(_judged(contenders, sample, one, other, apart))
+        for first, second in combinations(sorted(values), 2):
+            apart = values[first] - values[second]
+            found[scorer].append(_judged(contenders, sample, first, second, apart))
     return {scorer: pd.DataFrame(of).assign(user=scorer, drawn="rule") for scorer, of in found.items()}
 
 
