@@ -141,9 +141,8 @@ def _cells_at_random(study: Study) -> Iterator[Cell]:
         if study.raters != 2 and ties != 0.2:
             equal = replace(some, strengths=(0.0,) * study.size)
             holds = partial(_all_unbeaten, study=equal)
-            yield Cell(
-                "test", "preferences, unbeaten", _named(equal, ", equal"), study.ratings, 0.95, 0.94, holds
-            )
+            name = _named(equal, ", equal")
+            yield Cell("test", "preferences, unbeaten", name, study.ratings, 0.95, 0.94, holds, 0.5)
     if study.size > 2 and study.raters == 3:
         some = replace(study, ties=0.2)
         yield _interval("preferences, share over all", some, "", 0.93, partial(_over_all, study=some))
@@ -164,7 +163,7 @@ def _cells_by_rule(study: Study) -> Iterator[Cell]:
 
 
 def _interval(
-    method: str, study: Study, more: str, least: float, holds: partial[bool], part: float = 1.0
+    method: str, study: Study, more: str, least: float, holds: partial[bool], part: float = 0.5
 ) -> Cell:
     return Cell("interval", method, _named(study, more), study.ratings, 0.95, least, holds, part)
 
