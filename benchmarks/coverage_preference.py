@@ -155,7 +155,7 @@ def _cells_by_rule(study: Study) -> Iterator[Cell]:
             "preferences, share", some, "", 0.93, partial(_pair, study=some, best_two=False), 0.15
         )
         holds = partial(_pair, study=some, best_two=True)
-        yield _interval("preferences, share", some, ", the two best", 0.90, holds, 0.15)
+        yield _interval("preferences, share", some, ", the two best", 0.87, holds, 0.15)
         equal = replace(some, strengths=(0.0,) * study.size)
         holds = partial(_all_unbeaten, study=equal)
         name = _named(equal, ", equal")
