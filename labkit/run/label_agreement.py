@@ -36,7 +36,7 @@ _KNOWN = """
 
 
 def label_agreement(run_id: str, score: str | None, store: Store, *, level: float = 0.95) -> pd.DataFrame:
-    """One row for the judge with people and, where several labelled, one for people among themselves. Columns:
+    """One row for the judge with people and, where several labelled, one for people with people. Columns:
 
     - `who` (str); `answers` (int): those that both have valued
     - `same` (float): the share valued alike; `alpha` (float): Krippendorff's α on an interval scale, with its
@@ -53,7 +53,7 @@ def label_agreement(run_id: str, score: str | None, store: Store, *, level: floa
         if name is None or name not in known:
             there = f"labelled are: {listed(str(name), known)}" if known else "nothing is labelled yet"
             raise DefinitionError(
-                f"No answer of run {run_id} is labelled by {quoted(name or score)}; {there}. run.label(…) labels."
+                f"No answer of run {run_id} is labelled by {quoted(name or score)}; {there}. run.label(…) does."
             )
         given: dict[str, Any] = {"run": run_id, "score": name}
         labels = store.table(_LABELS, given).to_pandas()
