@@ -52,9 +52,8 @@ def label_agreement(run_id: str, score: str | None, store: Store, *, level: floa
         name = score or (known[0] if known else None)
         if name is None or name not in known:
             there = f"labelled are: {listed(str(name), known)}" if known else "nothing is labelled yet"
-            raise DefinitionError(
-                f"No answer of run {run_id} is labelled by {quoted(name or score)}; {there}. run.label(…) does."
-            )
+            said = f"No answer of run {run_id} is labelled by {quoted(name or score)}; {there}."
+            raise DefinitionError(f"{said} run.label(…) labels.")
         given: dict[str, Any] = {"run": run_id, "score": name}
         labels = store.table(_LABELS, given).to_pandas()
         scores = store.table(_SCORES, given).to_pandas()
