@@ -86,7 +86,7 @@ def _parts(
             for place in asking.places
             if place.model == m and (place.request_id, place.draw) in have
         }
-        pairs = [pair for pair in compared(judge, rows) if cell_id(pair) not in judged]
+        pairs = [pair for pair in compared(judge, rows, samples) if cell_id(pair) not in judged]
         to_come = sum(any(row.status != "done" for row in pair) for pair in pairs)
         reasons = {TO_COME: to_come, RUBRIC if changed else NEVER: len(pairs) - to_come}
         past = seen.get((0, 0, m))

@@ -33,6 +33,8 @@ from labkit.providers.sent_params import sent_params
 from labkit.scoring import Scorer
 from labkit.scoring import scorers as as_scorers
 from labkit.scoring.check import column_faults
+from labkit.scoring.judge_models import asked, lone_faults
+from labkit.scoring.judges import Judge
 from labkit.scoring.structure import STRUCTURE, as_asked
 from labkit.store.filters import listed
 from labkit.visible import quoted
@@ -124,6 +126,11 @@ def define(
         faults.trying(lambda: missing_variables(chosen_prompts, rows))
         faults.add(*(fault for prompt in chosen_prompts for fault in _chain_faults(prompt, samples)))
         faults.add(*column_faults(marking, rows), *_step_faults(marking, chosen_prompts))
+    judges = [one for one in marking if isinstance(one, Judge)]
+    for judge in judges:
+        faults.trying(partial(asked, judge, catalog, [model.id for model in chosen_models]))
+    if all(lines):  # else it is told already who is lacking
+        faults.add(*lone_faults(judges, sum(len(line or ()) for line in lines)))
     faults.raise_all()
     assert isinstance(samples, Dataset)
     assert isinstance(name, str)

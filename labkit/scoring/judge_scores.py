@@ -17,7 +17,7 @@ from labkit.scoring.judges import Judge
 from labkit.visible import quoted, shown
 
 NOT_ASKED = "the judge was not asked"
-ALONE = "there is no other answer to compare it with"
+ALONE = "not scored: there is no other answer to compare it with"
 _LONGEST = 500
 
 
@@ -102,6 +102,11 @@ def graded(judge: Judge, generation_id: str, rows: Sequence[Generation], at: dat
     )
 
 
+def unjudged(judge: Judge, generation_id: str, why: str, at: datetime) -> Score:
+    """The score of an answer that no judge is asked about: None, and no fault of anybody's."""
+    return _score(judge, generation_id, at, value=None, told=why, error=None, metadata={})
+
+
 class Duel(NamedTuple):
     """Two answers as they were compared by all judges, in both orders."""
 
@@ -150,8 +155,10 @@ def _duel(judge: Judge, one: str, other: str, rows: Mapping[tuple[str, str], Seq
 
 
 def _wins(judge: Judge, answer: str, duels: Sequence[Duel], at: datetime) -> Score:
+    if not duels:
+        return unjudged(judge, answer, ALONE, at)
     known = [duel.value if duel.one == answer else 1 - duel.value for duel in duels if duel.value is not None]
-    unread = [told for duel in duels for told in duel.unread] if duels else [ALONE]
+    unread = [told for duel in duels for told in duel.unread]
     told = [
         {
             "against": duel.other if duel.one == answer else duel.one,

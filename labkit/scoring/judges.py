@@ -22,6 +22,7 @@ from labkit.prompts import Prompt
 from labkit.prompts.names import name_faults
 from labkit.records import Generation, Sample
 from labkit.scoring import verdict_request
+from labkit.scoring.check import is_empty
 from labkit.scoring.recipe import built_in
 from labkit.scoring.scorer import Scorer, Value
 from labkit.scoring.verdict_request import CANNOT_TELL, Part
@@ -113,11 +114,18 @@ class Judge(Scorer):
         parts = [
             Part(name, as_text(sample[name]))
             for name in columns
-            if name != self.reference and name in sample and sample[name] is not None
+            if name != self.reference and name in sample and not is_empty(sample[name])
         ]
         if self.reference is not None:
             parts.append(Part("reference", as_text(sample[self.reference])))
         return parts
+
+    def lacks(self, sample: Sample) -> str | None:
+        """Why answers to this sample are not judged: it has no reference; None where they are."""
+        name = self.reference
+        if name is None or (name in sample and not is_empty(sample[name])):
+            return None
+        return f"not scored: sample {sample.id} has no {name!r}"
 
 
 def can_structure(model: Model) -> bool:

@@ -56,7 +56,9 @@ def question_faults(what: str, question: str) -> list[str]:
 
 def text_faults(what: str, text: str) -> list[str]:
     """What keeps a text from standing in the task as it is: grades and what they mean name no columns."""
-    return [f"{what} is plain text; it is no template, and names no column."] if _TEMPLATE.search(text) else []
+    return (
+        [f"{what} is plain text; it is no template, and names no column."] if _TEMPLATE.search(text) else []
+    )
 
 
 def prompt(name: str, *, task: str, question: str, verdicts: Mapping[str, str], form: str) -> Prompt:
