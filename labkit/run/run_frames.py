@@ -40,7 +40,9 @@ GROWN = """
     from log.run_events where run_id = ?
 """
 MAYBE_PAID = """
-    with of_run as (select $run::varchar as run_id union select run_id from log.runs where parent_run_id = $run)
+    with of_run as (
+        select $run::varchar as run_id union select run_id from log.runs where parent_run_id = $run
+    )
     select
         generation_id, prompt, step_name as step, model, sample_id, "repeat", m.attempt, m.sent_at,
         m.reserved_usd, m.why
