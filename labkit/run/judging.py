@@ -84,6 +84,7 @@ class Judging:
         self._judges, self._services = tuple(judges), services
         self._progress: Callable[[str], None] | None = None
         self._bounds: JudgeBounds | None = None
+        self._steps = {prompt.name: len(prompt.steps) for prompt in design.prompts} if design else {}
         if design is not None and judges:
             samples = {sample.id: sample for sample in design.dataset.samples}
             shown = shown_columns(design.prompts, samples)
@@ -102,8 +103,9 @@ class Judging:
         return () if self._bounds is None else self._bounds.before_usd(place)
 
     def after_usd(self, row: Generation) -> float:
-        """The most that judging this answer can cost."""
-        return 0.0 if self._bounds is None or row.status != "done" else self._bounds.after_usd(row)
+        """The most that judging this answer can cost; of a chain's steps the last alone is judged."""
+        last = row.status == "done" and row.step == self._steps.get(row.prompt, 0)
+        return self._bounds.after_usd(row) if last and self._bounds is not None else 0.0
 
     def owed_usd(self, run_id: str, *, fresh: bool) -> float:
         """The most that judging the answers which the run has by now can cost: what the lab knows costs
