@@ -1,4 +1,4 @@
-"""Labels as something that is rated key by key: 1 to 9 are the grades in their order, 0 is that it cannot be told.
+"""Labels as something that is rated key by key: 1 to 9 are the grades in their order, 0 is "cannot tell".
 
 It does not know how a task is drawn, nor how labels are kept.
 """

@@ -1,8 +1,8 @@
 """Rating answers one task after the other: what is shown of a task, and which press counts.
 
-A view is told nothing of a task but what a person may see, and an opaque token, which is new after each press:
-a press that comes twice, late, or from a view that shows another task does nothing. What is rated, and where
-it is kept, is `Rated`'s matter; how it is drawn `rating_view`'s.
+A view is told nothing of a task but what a person may see, and an opaque token, which is new after each
+press: a press that comes twice, late, or from a view that shows another task does nothing. What is rated, and
+where it is kept, is the matter of a `Rated`; how it is drawn that of `rating_view`.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ class Rating:
             }
 
     def obey(self, content: Any) -> dict[str, Any]:
-        """Do what a view asks for: `{kind: press | undo, task, mark}`, a press with `key` and `note`. Any other
-        is answered with the state."""
+        """Do what a view asks for: `{kind: press | undo, task, mark}`, a press with `key` and `note`. All
+        else is answered with the state."""
         if not isinstance(content, Mapping):
             return self.state()
         with self._lock:

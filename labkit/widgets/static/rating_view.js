@@ -52,7 +52,7 @@ class Rating {
     head.append(this.progress, this.bar);
     this.question = make("div", "lk-question", { role: "heading", "aria-level": "3" });
     this.parts = make("div", "lk-parts");
-    this.answers = make("div", "lk-said-by", { "aria-live": "off" });
+    this.answers = make("div", "lk-side-by-side", { "aria-live": "off" });
     this.choices = make("div", "lk-choices", { role: "group", "aria-label": "What do you say?" });
     this.build_note();
     this.told = make("div", "lk-told", { role: "status" });
