@@ -64,7 +64,8 @@ class RatingView(anywidget.AnyWidget):
                     standing.renew(_lines(still))
 
     def __repr__(self) -> str:
-        return f"RatingView({visible(self._rating.rated.progress().words)})"
+        # Without a count: what a cell shows is saved, and not renewed by a press.
+        return f"RatingView({visible(self._rating.rated.title)})"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         view, metadata = super()._repr_mimebundle_() or ({}, {})

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import labkit as lk
 from hostile import HOSTILE
+
+import labkit as lk
 
 MODELS = ("scripted/kindly", "scripted/gruffly")
 PROMPT = "secret-prompt"
 PRICES = {"input": 7.77131, "output": 31.17177}
 REPLIES = {
-    "scripted/kindly": "Thank you for writing. Your parcel left our warehouse on Monday and should reach you by "
-    "Thursday. If it has not come by then, answer this message and we will send another one.",
+    "scripted/kindly": "Thank you for writing. Your parcel left our warehouse on Monday and should reach you "
+    "by Thursday. If it has not come by then, answer this message and we will send another one.",
     "scripted/gruffly": "It was sent. Wait.",
 }
 ASKED = (

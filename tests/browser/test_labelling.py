@@ -76,14 +76,15 @@ def ready(notebook: Any) -> Any:
 
 
 def test_ten_answers_by_keyboard_alone(open_notebook: Open, server: Any) -> None:
-    """Ten answers, with a note and a label taken back: each press is kept once. Before the last nothing in page,
-    messages, console or saved notebook names who answered."""
+    """Ten answers, with a note and a label taken back: each press is kept once. Nothing in page, messages,
+    console or saved notebook names who answered."""
     notebook = open_notebook(labelling("keyboard"))
     page = notebook.page
     heard: list[str] = []
     page.on("console", lambda message: heard.append(message.text))
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: heard.append(str(frame))))
-    notebook.goto()
+    notebook.save()
+    notebook.goto(reset=False)
     ready(notebook)
     until(notebook, "0 of 10 answers labelled")
     seen = [answer(notebook)]
@@ -131,7 +132,8 @@ def test_no_generation_is_named(open_notebook: Open, server: Any) -> None:
     notebook.page.on(
         "websocket", lambda socket: socket.on("framereceived", lambda frame: heard.append(str(frame)))
     )
-    notebook.goto()
+    notebook.save()
+    notebook.goto(reset=False)
     ready(notebook)
     for number in range(1, 4):
         press(notebook, str(number))
@@ -187,8 +189,7 @@ def test_a_double_press_is_one(open_notebook: Open) -> None:
 
 
 def test_random_keys_touch_no_cell(open_notebook: Open) -> None:
-    """Of 300 random keys none inserts, deletes, converts or runs a cell; what is said to be labelled is in the
-    lab once."""
+    """Of 300 random keys none inserts, deletes, converts or runs a cell; what is labelled is there once."""
     notebook = open_notebook(labelling("random"))
     page = ready(notebook)
     before = cells(notebook)
@@ -230,7 +231,7 @@ def test_random_keys_touch_no_cell(open_notebook: Open) -> None:
         if not page.evaluate("() => document.querySelector('.lk-rating').contains(document.activeElement)"):
             page.evaluate("() => document.querySelector('.lk-rating').focus()")
         page.keyboard.press(chosen.choice(keys))
-    page.wait_for_function("() => document.querySelector('.lk-rating').getAttribute('aria-busy') === 'false'")
+    page.wait_for_selector(".lk-rating[aria-busy=false]")
     assert cells(notebook) == before
     done = page.evaluate(
         "() => document.querySelector('.lk-rating').textContent.match(/(\\d+) (of|answers)/)[1]"
@@ -269,7 +270,7 @@ def test_by_mouse_and_by_screen_reader(open_notebook: Open) -> None:
 
 
 def test_two_views_and_a_reload_agree(open_notebook: Open) -> None:
-    """Two views show the same task, a press in one moves both; a page that is loaded again is where it was."""
+    """Two views show one task, and a press in one moves both; a page that is loaded again is where it was."""
     notebook = open_notebook([*labelling("views"), "labels"])
     ready(notebook)
     until(notebook, "0 of 10 answers", view=1)
@@ -333,7 +334,7 @@ def test_what_cannot_be_written_is_told(open_notebook: Open) -> None:
 
 
 def test_hostile_answers_are_shown_as_text(open_notebook: Open) -> None:
-    """Scripts, turned text, an empty and an endless answer: all text, each in its box, which j and k scroll."""
+    """Scripts, turned text, an empty and an endless answer: all text, in a box that j and k scroll."""
     notebook = open_notebook(labelling("hostile", made="hostile", n=7))
     page = ready(notebook)
     until(notebook, "0 of 14 answers")
@@ -368,7 +369,7 @@ def test_saved_and_reopened_without_a_kernel(open_notebook: Open, server: Any) -
     path: Path = server.work / notebook.name
     outputs = json.loads(path.read_text())["cells"][2]["outputs"]
     assert "1 of 10 answers labelled" in json.dumps(outputs)
-    assert outputs[0]["data"]["text/plain"] == ["RatingView(1 of 10 answers labelled)"]
+    assert outputs[0]["data"]["text/plain"] == ["RatingView(labels of polite)"]
     assert not [one for one in (*REPLIES.values(), ASKED[:20], *MODELS) if one in path.read_text()]
     notebook.restart()
     notebook.goto(reset=False)
@@ -395,6 +396,6 @@ def test_how_it_looks(open_notebook: Open, width: int) -> None:
     page.keyboard.press("Enter")
     until(notebook, "note: friendly")
     inside = page.evaluate(
-        "() => { const root = document.querySelector('.lk-rating'); return root.scrollWidth <= root.clientWidth; }"
+        "() => [document.querySelector('.lk-rating')].every((root) => root.scrollWidth <= root.clientWidth)"
     )
     assert inside

@@ -1,4 +1,4 @@
-"""Labels given key by key: what is on disk after each press, in what words, and that nothing names a writer."""
+"""Labels given key by key: what is on disk after each press, and that nothing names who answered."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def test_what_stands_in_the_saved_notebook(answers: Answers) -> None:
     view = Told(answers)
     view.hear(kind="press", key="1", task=view.hear(kind="hello")["task"])
     data, _ = view._repr_mimebundle_()
-    assert data["text/plain"] == "RatingView(1 of 3 answers labelled)"
+    assert data["text/plain"] == "RatingView(labels of <b>)"
     assert "<b>labels of &lt;b&gt;</b>" in data["text/html"]
     assert "1 of 3 answers labelled" in data["text/html"]
     assert "run this cell again" in data["text/html"]

@@ -16,6 +16,13 @@ function make(tag, className, attributes = {}) {
   return element;
 }
 
+function quiet(element) {
+  // JupyterLab's shortcuts would take the keys from whoever has the focus here. It looks for the mark from the
+  // focused element upwards, and for its own `:focus` at each: so every element that takes focus bears it.
+  element.setAttribute("data-lm-suppress-shortcuts", "true");
+  return element;
+}
+
 function say(element, words) {
   if (element.textContent !== words) element.textContent = words;
 }
@@ -43,8 +50,7 @@ class Rating {
   // -- building -----------------------------------------------------------------------------------
 
   build(el) {
-    // JupyterLab's shortcuts would take the keys from whoever has the focus here.
-    this.root = make("section", "lk-rating lk-alive", { tabindex: "0", "data-lm-suppress-shortcuts": "true" });
+    this.root = quiet(make("section", "lk-rating lk-alive", { tabindex: "0" }));
     this.progress = make("div", "lk-done", { role: "status" });
     this.bar = make("div", "lk-meter", { "aria-hidden": "true" });
     this.filled = this.bar.appendChild(make("span", ""));
@@ -69,10 +75,10 @@ class Rating {
 
   build_note() {
     this.keeping = make("div", "lk-keeping");
-    this.field = make("input", "lk-field", {
+    this.field = quiet(make("input", "lk-field", {
       type: "text", "aria-label": "note on this task", maxlength: "2000", autocomplete: "off",
       placeholder: "a note; Enter keeps it",
-    });
+    }));
     this.field.hidden = true;
     this.remark = make("div", "lk-remark", { role: "status" });
     this.keeping.append(this.field, this.remark);
@@ -111,7 +117,7 @@ class Rating {
   }
 
   button(className, act) {
-    const made = make("button", className, { type: "button" });
+    const made = quiet(make("button", className, { type: "button" }));
     made.addEventListener("click", act);
     return made;
   }
@@ -141,7 +147,7 @@ class Rating {
     const name = make("div", "lk-heading");
     name.append(heading);
     // It has a tab stop, since it may scroll.
-    const body = make("div", "lk-body-text", { tabindex: "0" });
+    const body = quiet(make("div", "lk-body-text", { tabindex: "0" }));
     body.append(text);
     body.classList.toggle("lk-nothing", Boolean(empty));
     made.append(name, body);
