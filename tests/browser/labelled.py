@@ -7,6 +7,8 @@ from typing import Any
 from hostile import HOSTILE
 
 import labkit as lk
+from labkit.widgets.rating import Choice, Progress, Task
+from labkit.widgets.rating_view import RatingView
 
 MODELS = ("scripted/kindly", "scripted/gruffly")
 PROMPT = "secret-prompt"
@@ -38,6 +40,48 @@ def hostile(name: str) -> Any:
     """A run whose answers are hostile, empty, or a million characters long."""
     nasty = [*HOSTILE, "", " \n ", "\u05d0\u05d1\u05d2 123 \u05d3", "word " * 200_000]
     return run(name, rows=7, replies={MODELS[0]: nasty[::2], MODELS[1]: nasty[1::2]})
+
+
+class Pairs:
+    """Two answers side by side, with the arena's keys; `said` is what was pressed."""
+
+    title = "arena"
+    question = "Which answer helps more?"
+    choices = (
+        Choice("1", "left", "The left one helps more, or it is the only one that is true."),
+        Choice("2", "right", "The right one helps more, or it is the only one that is true."),
+        Choice("3", "tie", "Both help, and as much."),
+        Choice("4", "neither", "None of them helps."),
+        Choice("0", "skip"),
+    )
+
+    def __init__(self, count: int = 4) -> None:
+        self.count = count
+        self.said: list[tuple[str, str | None]] = []
+
+    def now(self) -> Task | None:
+        number = len(self.said)
+        if number >= self.count:
+            return None
+        long = "\n\n".join([REPLIES[MODELS[0]]] * (1 + 8 * number))
+        sides = (("left", REPLIES[MODELS[1]]), ("right", long))
+        return Task((("message", ASKED.format(n=number)),), sides, of=number)
+
+    def press(self, task: Task, key: str, note: str | None) -> None:
+        self.said.append((key, note))
+
+    def undo(self) -> bool:
+        return bool(self.said and self.said.pop())
+
+    def progress(self) -> Progress:
+        done = len(self.said)
+        words = f"{done} of {self.count} pairs rated" if done < self.count else "all pairs are rated"
+        return Progress(done, self.count, words)
+
+
+def pairs() -> RatingView:
+    """A view of pairs."""
+    return RatingView(Pairs())
 
 
 def _model(name: str, replies: dict[str, list[str]] | None) -> lk.Model:

@@ -380,6 +380,52 @@ def test_saved_and_reopened_without_a_kernel(open_notebook: Open, server: Any) -
 
 
 @pytest.mark.parametrize("width", [1400, 700])
+def test_two_answers_side_by_side(open_notebook: Open, width: int) -> None:
+    """Two answers and keys of their own: beside each other where there is room, scrolled together."""
+    notebook = open_notebook(["from labelled import pairs", "view = pairs()\nview"], size=(width, 1000))
+    notebook.run_all()
+    until(notebook, "0 of 4 pairs rated")
+    page = notebook.page
+    if width < 1000:
+        page.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
+    page.locator(".lk-question").click()
+    left, right = (page.locator(".lk-answer").nth(n) for n in (0, 1))
+    notebook.pictures(f"pairs-{width}", selector=".lk-rating")
+    press(notebook, "3")
+    until(notebook, "1 of 4 pairs rated")
+    notebook.pictures(f"pairs-long-{width}", selector=".lk-rating")
+    beside = right.bounding_box()["x"] > left.bounding_box()["x"] + 100
+    assert beside == (width > 1000)
+    press(notebook, "j")
+    page.wait_for_function("() => document.querySelectorAll('.lk-body-text')[2].scrollTop > 0")
+    for number, key in enumerate("124", 2):
+        press(notebook, key)
+        until(notebook, f"{number} of 4 pairs rated" if number < 4 else "all pairs are rated")
+    notebook.pictures(f"pairs-done-{width}", selector=".lk-rating")
+    cell = notebook.add("[key for key, note in view._rating.rated.said]")
+    notebook.run(cell)
+    assert notebook.outputs(cell)[0]["data"]["text/plain"] == "['3', '1', '2', '4']"
+
+
+def test_wherever_the_focus_is_here_no_cell_is_touched(open_notebook: Open) -> None:
+    """On the whole, on a text, on a button, in the note: keys that mean much to JupyterLab mean nothing."""
+    notebook = open_notebook(["from labelled import pairs", "view = pairs()\nview"])
+    notebook.run_all()
+    until(notebook, "0 of 4 pairs rated")
+    before = cells(notebook)
+    page = notebook.page
+    for place in (".lk-rating", ".lk-body-text", ".lk-choice", ".lk-plain", ".lk-field"):
+        for key in ("b", "a", "d", "d", "x", "m", "y", "r", "Shift+Enter", "Alt+Enter", "Control+Enter"):
+            page.evaluate("(place) => document.querySelector(place).focus()", place)
+            if place in (".lk-choice", ".lk-plain") and key.endswith("Enter"):
+                continue  # they press the button
+            press(notebook, "n") if place == ".lk-field" else None
+            page.keyboard.press(key)
+    assert cells(notebook) == before
+    until(notebook, "0 of 4 pairs rated")
+
+
+@pytest.mark.parametrize("width", [1400, 700])
 def test_how_it_looks(open_notebook: Open, width: int) -> None:
     """Pictures, wide and narrow, in both themes: in use, with a note, and done."""
     notebook = open_notebook(labelling(f"looks-{width}"), size=(width, 1000))
