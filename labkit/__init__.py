@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from labkit.prompts import Block, Chain, Prompt, Step
     from labkit.providers.script import Script
     from labkit.run import Run
+    from labkit.run.arena import Arena
     from labkit.scoring import Scorer, contains, duel, exact, judge, numeric, regex
     from labkit.widgets.grid import LiveGrid
     from labkit.widgets.history import History
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from labkit.widgets.workbench import Workbench
 
 _HOMES = {
+    "Arena": "labkit.run.arena",
     "Block": "labkit.prompts",
     "Chain": "labkit.prompts",
     "History": "labkit.widgets.history",
@@ -63,6 +65,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Arena",
     "Block",
     "Chain",
     "History",

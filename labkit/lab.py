@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from labkit.catalog.model import Model
+    from labkit.run.judge_check import JudgeCheck
+    from labkit.scoring import Judge
     from labkit.verdict.comparison import Comparison
 
 
@@ -216,6 +218,11 @@ class Lab(Archive):
         if len(every) == len(plan.design.dataset.samples):
             return plan
         return plan.over(of_samples(list(every), name=plan.design.dataset.name))
+
+    def _checked(self, judge: Judge, **given: Any) -> JudgeCheck:
+        from labkit.run.judge_check import check_judge
+
+        return check_judge(judge, self._services, workspace=self.workspace, **given)
 
     def compare(
         self,

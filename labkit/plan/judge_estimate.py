@@ -71,7 +71,8 @@ def _parts(
     samples = {sample.id: sample for sample in design.dataset.samples}
     rows = [_row(design, place, known.get(place)) for place in last]
     there = [row for row in rows if row.status == "done"]
-    asking = judge_design(judge, who, there, samples, design.prompts, experiment="", workspace="")
+    shown = shown_columns(design.prompts, samples)
+    asking = judge_design(judge, who, there, samples, shown, experiment="", workspace="")
     have = set() if fresh else _judged(asking, services)
     changed = bool(asking.places) and _rubric_changed(judge, services)
     limits = {
@@ -79,7 +80,7 @@ def _parts(
         for row, place in zip(rows, last, strict=True)
     }
     seen = history(asking, services.store) if asking.places else {}
-    sizes = _Sizes(judge, samples, shown_columns(design.prompts, samples), limits)
+    sizes = _Sizes(judge, samples, shown, limits)
     for m, model in enumerate(who.models):
         judged = {
             asking.dataset.samples[place.sample].id

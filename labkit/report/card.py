@@ -62,6 +62,16 @@ def as_card(given: Material, settings: Mapping[str, Any]) -> dict[str, Any]:
             "conclusion": list(given.blocks.conclusion),
             "notes": list(given.blocks.notes),
         },
+        "judges": [
+            {
+                "score": name,
+                "models": list(judge["models"]),
+                "compares": judge["compares"],
+                "usd": sum(row["usd"] or 0.0 for row in judge["of"]),
+                "check": judge.get("check"),
+            }
+            for name, judge in given.judges.items()
+        ],
         "summary": _rows(given.summary, _cells(given.summary)),
         "missing": _rows(given.missing, list(given.missing.columns)),
         "provenance": dict(given.provenance),

@@ -94,6 +94,8 @@ class Material:
     """None where no prompt was asked in several sets of its blocks."""
     summary: pd.DataFrame
     differences: Shown | None
+    judges: Mapping[str, Mapping[str, Any]]
+    """By score of a judge what is to be known of it: see `labkit.run.judge_facts`."""
     missing: pd.DataFrame
     """`prompt`, `model`, `status`, `error_type`, `answers`: what is not done."""
     figures: Sequence[tuple[str, go.Figure]] = ()

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from labkit.report import Material
+    from labkit.run.arena import Arena
     from labkit.run.labelling import Labelling
     from labkit.verdict import Verdict, Verdicts
     from labkit.verdict.ablation import Ablation
     from labkit.verdict.differences import Differences
+    from labkit.verdict.preference import Preference
 
 TABLES = ("generations", "attempts", "summary")
 
@@ -150,6 +152,29 @@ class Conclusions(RunFrames):
         if labels is not None:
             labelling.give(labels, drawn=n is not None)
         return labelling
+
+    def ratings(self, *, by: str | Sequence[str] = "model") -> pd.DataFrame:
+        """Blind ratings of pairs of this run's answers, by all raters: one row each, oldest first. `by` says
+        what is compared. See `labkit.run.rating_frames` for the columns.
+
+        >>> run.ratings()[["left", "right", "preferred", "user"]]       # doctest: +SKIP
+        """
+        return self._rated(by).ratings()
+
+    def preference(self, *, by: str | Sequence[str] = "model", level: float = 0.95) -> Preference:
+        """Who was preferred over whom in blind ratings, how sure that is, and how well raters agree.
+
+        See `labkit.verdict.preference`. Raises `DefinitionError` where there are no two to be rated.
+
+        >>> print(run.preference())                                     # doctest: +SKIP
+        b was preferred over a in 58 to 79 of 100 blind comparisons (62 ratings by 2 people, 9 ties).
+        """
+        return self._rated(by).preference(level=level)
+
+    def _rated(self, by: str | Sequence[str]) -> Arena:
+        from labkit.run.arena import Arena
+
+        return Arena(self, by=by)  # type: ignore[arg-type]  # a `Run` is these conclusions
 
     def ablation(
         self,

@@ -6,6 +6,7 @@ It reads the lab, and concludes nothing.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from labkit.scoring.verdict_request import NAMED
@@ -48,6 +49,17 @@ _USD = f"""
     from verdicts as v join generations as g on g.generation_id = v.parent_id
     group by v.judge, g.prompt, g.model
 """  # noqa: S608 - labkit's own text
+_CHECKS = f"""
+    {_LATEST}
+    select any_value(c.judge) as judge, max_by(e.detail->'$.check', e.written_at) as "check"
+    from log.run_events as e join (
+        select distinct j.run_id, j.judge from judgements as j
+        join (select distinct judge, prompt_version, model from verdicts)
+            using (judge, prompt_version, model)
+    ) as c using (run_id)
+    where (e.detail->'$.check') is not null
+    group by c.judge
+"""  # noqa: S608 - labkit's own text
 _SCORES = """
     select
         s.scorer, g.prompt, g.model, count(*) as answers,
@@ -65,12 +77,14 @@ def judge_facts(run_id: str, store: Store) -> dict[str, dict[str, Any]]:
     """By score of a judge: `models`, who judges; `compares`, whether two answers at a time; and `of`, a list
     of dicts by `prompt` and `model` of the judged: `answers`, `unread`, `cannot_tell`, `flips`, `duels` (each
     counted for both answers), `usd` (what its verdicts cost when they were asked) and `unknown`, for how many
-    that is not known. Empty where nobody judged."""
+    that is not known. `check`, where it was asked about its controls: a list of dicts with `control`,
+    `value`, `right`. Empty where nobody judged."""
     with store.one_opening():
         if not store.table(_ANY, [run_id]).num_rows:
             return {}
         models = store.table(_MODELS, {"run": run_id}).to_pylist()
         usd = store.table(_USD, {"run": run_id}).to_pylist()
+        checks = store.table(_CHECKS, {"run": run_id}).to_pylist()
         names = [row["judge"].removeprefix(NAMED) for row in models]
         scores = store.table(_SCORES, {"run": run_id, "scorers": names}).to_pylist()
     cost = {(row["judge"].removeprefix(NAMED), row["prompt"], row["model"]): row for row in usd}
@@ -78,6 +92,8 @@ def judge_facts(run_id: str, store: Store) -> dict[str, dict[str, Any]]:
         row["judge"].removeprefix(NAMED): {"models": row["models"], "compares": False, "of": []}
         for row in models
     }
+    for row in checks:
+        found[row["judge"].removeprefix(NAMED)]["check"] = json.loads(row["check"])
     for row in scores:
         name, where = row.pop("scorer"), (row["prompt"], row["model"])
         paid = cost.get((name, *where), {"usd": 0.0, "unknown": 0})

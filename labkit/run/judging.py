@@ -94,6 +94,10 @@ class Judging:
         """The most that judging this answer can cost."""
         return 0.0 if self._bounds is None or row.status != "done" else self._bounds.after_usd(row)
 
+    def asked(self, judge: Judge) -> Asked:
+        """Whom one of them asks, with which params."""
+        return self._asked[judge.name]
+
     def unpriced(self) -> list[str]:
         """Why no budget can hold for what the judges are asked: a sentence for each."""
         found = []
@@ -134,15 +138,22 @@ class Judging:
                 self._asked[judge.name],
                 answers,
                 samples,
-                prompts,
+                shown_columns(prompts, samples),
                 experiment=str(row["experiment"]),
                 workspace=str(row["workspace"]),
             )
             if not design.places:
                 continue
-            watcher = _Counting(judge, design, self._progress)
-            verdicts, left = _ask(judge, design, run_id, self._services, settings, commands, watcher)
-            scores = list(_scores(judge, answers, verdicts))
+            verdicts, left = ask(
+                judge,
+                design,
+                self._services,
+                settings,
+                parent_run_id=run_id,
+                commands=commands,
+                progress=self._progress,
+            )
+            scores = list(scored(judge, answers, verdicts))
             _keep(scores, store, told)
             notes += [f"{judge!r}: {left}"] if left else []
             notes += _failed(judge, scores)
@@ -193,14 +204,13 @@ def judge_design(
     who: Asked,
     answers: Sequence[Generation],
     samples: Mapping[str, Sample],
-    prompts: Sequence[Prompt],
+    shown: Sequence[str],
     *,
     experiment: str,
     workspace: str,
 ) -> Design:
     """What the judge is asked about these answers: a cell for each (of a duel for each two, in both orders)
-    and each of its models. What it is shown of a sample are the columns that the prompts use."""
-    shown = shown_columns(prompts, samples)
+    and each of its models. `shown` are the columns of samples that it sees."""
     cells, judged = list[Sample](), dict[str, str]()
     for pair in compared(judge, answers):
         of, id_ = pair[0], cell_id(pair)
@@ -257,16 +267,17 @@ def shown_columns(prompts: Sequence[Prompt], samples: Mapping[str, Sample]) -> l
 # -- asking --------------------------------------------------------------------------------------------------
 
 
-def _ask(
+def ask(
     judge: Judge,
     design: Design,
-    parent_run_id: str,
     services: LabServices,
     settings: Settings,
-    commands: LaunchCommands | None,
-    watcher: _Counting,
+    *,
+    parent_run_id: str | None = None,
+    commands: LaunchCommands | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> tuple[list[Generation], str | None]:
-    """Ask what the lab does not know; every verdict, and why some are lacking."""
+    """Ask what the lab does not know of a judge's design; every verdict, and why some are lacking."""
     store = services.store
     keys = services.find_keys(design.models)
     with ExitStack() as driving:
@@ -278,7 +289,7 @@ def _ask(
                 design, services, run_id=run_id, resumed=unfinished is not None, fresh=settings.fresh
             )
             # One purse: what the judged run and its judges spent so far is spent.
-            spent = stored.earlier._replace(spent_usd=store.spent(parent_run_id))
+            spent = stored.earlier._replace(spent_usd=store.spent(parent_run_id or run_id))
         launch = Launch(
             design,
             run_id=run_id,
@@ -288,7 +299,7 @@ def _ask(
             scorers=(judge,),
             settings=replace(settings, settles=False),
             stored=stored._replace(earlier=spent),
-            watcher=watcher,
+            watcher=_Counting(judge, design, progress),
             parent_run_id=parent_run_id,
         )
         with nullcontext() if commands is None else commands.handed_over(launch):
@@ -336,7 +347,8 @@ class _Counting:
 # -- scores --------------------------------------------------------------------------------------------------
 
 
-def _scores(judge: Judge, answers: Sequence[Generation], verdicts: Sequence[Generation]) -> Iterator[Score]:
+def scored(judge: Judge, answers: Sequence[Generation], verdicts: Sequence[Generation]) -> Iterator[Score]:
+    """The score of each answer, by what the judge said."""
     at = datetime.now(UTC)
     rows: defaultdict[str, list[Generation]] = defaultdict(list)
     for verdict in verdicts:

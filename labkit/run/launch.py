@@ -198,7 +198,7 @@ class Launch(LaunchCommands):
                     started_at=datetime.now(UTC),
                     user=self._services.user,
                     provenance=self._provenance(),
-                    kind="plan" if self._parent_run_id is None else "judge",
+                    kind="judge" if self.design.judged else "plan",
                     parent_run_id=self._parent_run_id,
                 )
             )

@@ -77,6 +77,7 @@ def gather(
         blocks=blocks,
         summary=summary,
         differences=differences,
+        judges=frame.attrs.get("judges") or {},
         missing=store.table(MISSING, [run_id]).to_pandas(),
         figures=() if prices is None else _figures(frame, verdict, blocks, settings, prices),
     )

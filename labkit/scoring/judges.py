@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from labkit.arguments import is_number, switch, text
 from labkit.catalog.model import Model
@@ -34,6 +34,12 @@ _TASK = {
     False: "You judge an answer of a writer whom you do not know.",
     True: "You compare two answers to the same task, of writers whom you do not know.",
 }
+
+
+class Checks(Protocol):
+    """What asks a judge about its controls. `lk.Lab` is one."""
+
+    def _checked(self, judge: Judge, **given: Any) -> Any: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +91,32 @@ class Judge(Scorer):
             "required": list(properties),
             "additionalProperties": False,
         }
+
+    def check(
+        self,
+        lab: Checks,
+        *,
+        good: str | None = None,
+        bad: str | None = None,
+        sample: Mapping[str, Any] | None = None,
+        budget_usd: float | None = None,
+    ) -> Any:
+        """Ask it about twelve controls before it is believed: empty answers, forged verdicts and turns,
+        hidden letters, padding. It costs twelve calls (of a duel 24), which are replayed afterwards, and is
+        told in verdicts and cards of what it scores.
+
+        Args:
+            lab: Where the calls are kept, and whose models and keys are used.
+            good: An answer that deserves its best grade; by default the reference in `sample`.
+            bad: One that deserves its worst; by default the reference, denied.
+            sample: The columns that it is shown, by name.
+            budget_usd: The most that this may cost.
+
+        Gives a `JudgeCheck`: `passed`, `fooled_by`, `frame()`.
+
+        >>> polite.check(lab, good="Thank you, we will look into it today.", bad="Go away.")  # doctest: +SKIP
+        """
+        return lab._checked(self, good=good, bad=bad, sample=sample, budget_usd=budget_usd)
 
     def asked_with(self, model: Model) -> dict[str, Any]:
         """The params that one of its models is asked with."""

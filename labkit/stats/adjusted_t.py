@@ -104,14 +104,16 @@ class AdjustedT:
         return np.asarray(special.stdtr(np.maximum(self.freedom, 1e-9), -ratio))
 
 
-def adjusted_t(values: Floats, clusters: Counts | None = None, *, scale: Scale = UNKNOWN) -> AdjustedT:
+def adjusted_t(
+    values: Floats, clusters: Counts | None = None, *, scale: Scale = UNKNOWN, like: Floats | None = None
+) -> AdjustedT:
     """The mean of each column of `values` (rows: samples, NaN: none), clusters of rows taken as wholes.
 
     The imagined values are as large as the values that are not 0 (their root mean square); with a
     declared `scale` at least √½ of its step, and as large as it is wide where all values are 0. Clusters
     whose values are all alike get imagined clusters as large as they are; the more the values differ
     within clusters, the smaller these are, down to one value. `scale` is that of what the values are
-    differences of.
+    differences of. With `like`, which has a value in the same places, the imagined ones are like those.
 
     >>> found = adjusted_t(np.array([[1.0], [2.0], [3.0], [2.0]]))
     >>> found.mean.tolist(), [end.round(2).tolist() for end in found.limits(0.95)]
@@ -121,6 +123,8 @@ def adjusted_t(values: Floats, clusters: Counts | None = None, *, scale: Scale =
     filled = np.where(common, values, 0.0)
     sums, sizes = by_cluster(filled, clusters), by_cluster(common * 1.0, clusters)
     units, rows = (sizes > 0).sum(axis=0), sizes.sum(axis=0)
+    models = filled if like is None else np.where(common, like, 0.0)
+    model_sums = sums if like is None else by_cluster(models, clusters)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Differences that add up to nothing may leave a rest, and that is no mean.
         mean = sums.sum(axis=0) / rows
@@ -134,8 +138,8 @@ def adjusted_t(values: Floats, clusters: Counts | None = None, *, scale: Scale =
         else:
             freedom = clustered.freedom(sizes)
             plain = np.sqrt(clustered.variance_of_mean(sums, sizes))
-            part = _alike(filled, sums, sizes)
-        shrunk, error = _imagined(sums, sizes, part, scale)
+            part = _alike(models, model_sums, sizes)
+        shrunk, error = _imagined(sums, sizes, model_sums, part, scale)
     known = units > 1
     return AdjustedT(
         mean=mean,
@@ -158,11 +162,13 @@ def by_cluster(columns: Floats, clusters: Counts | None) -> Floats:
     return np.asarray(np.add.reduceat(columns[order], starts, axis=0))
 
 
-def _imagined(sums: Floats, sizes: Floats, part: Floats, scale: Scale) -> tuple[Floats, Floats]:
-    """By what two imagined units, `part` as large as the others, draw the mean to 0, and its error then."""
+def _imagined(
+    sums: Floats, sizes: Floats, models: Floats, part: Floats, scale: Scale
+) -> tuple[Floats, Floats]:
+    """By what two imagined units, `part` as large as the models, draw the mean to 0, and its error then."""
     units, rows = (sizes > 0).sum(axis=0), sizes.sum(axis=0)
     size = part * rows / units
-    apart, squares = (sums != 0).sum(axis=0), (sums * sums).sum(axis=0)
+    apart, squares = (models != 0).sum(axis=0), (models * models).sum(axis=0)
     widest = scale.width if scale.bounded else np.inf
     square = np.where(apart > 0, part**2 * squares / np.maximum(apart, 1), (size * widest) ** 2)
     square = np.maximum(square, size**2 * (scale.step or 0.0) ** 2 / 2)
@@ -170,7 +176,8 @@ def _imagined(sums: Floats, sizes: Floats, part: Floats, scale: Scale) -> tuple[
     centre = sums.sum(axis=0) / total
     # Σ (sums − centre · sizes)², for units of one value each without another pass over all of them.
     if (part == 1).all() and (rows == units).all():
-        around = squares - 2 * centre * sums.sum(axis=0) + centre**2 * rows
+        own = squares if models is sums else (sums * sums).sum(axis=0)
+        around = own - 2 * centre * sums.sum(axis=0) + centre**2 * rows
     else:
         around = ((sums - centre * sizes) ** 2).sum(axis=0)
     spread = np.maximum(around, 0.0) + 2 * (square + (centre * size) ** 2)

@@ -70,16 +70,31 @@ class ModelRecord(Record, frozen=True, kw_only=True):
 
 
 class RatingRecord(Record, frozen=True, kw_only=True):
-    """A person's blind preference between two generations, left and right as they were shown."""
+    """A person's blind preference between two generations, left and right as they were shown. The table only
+    grows: the latest row of a rating holds, and one that is `withdrawn` takes it back."""
 
     rating_id: str
     left_id: str
     right_id: str
-    preferred: Literal["left", "right", "tie", "neither"]
+    preferred: Literal["left", "right", "tie", "neither", "skip"]
     rated_at: datetime
     user: str | None = None
     comment: str | None = None
     workspace: str | None = None
+    arena: str | None = None
+    """What was rated together: a hash of the runs, what was compared, and the seed."""
+    drawn: Literal["rule", "again", "turned"] | None = None
+    """By the rule for the next pair; `again`, since another rater saw it; `turned`, the rater's own with its
+    sides exchanged."""
+    chance: float | None = None
+    """With which its two contenders were drawn."""
+    took_s: float | None = None
+    """From when it was shown."""
+    peeked: bool = False
+    """Whether the rater had seen the standing."""
+    masked: int = 0
+    """How many names were masked in the two answers."""
+    withdrawn: bool = False
 
 
 class LabelRecord(Record, frozen=True, kw_only=True):

@@ -28,7 +28,8 @@ FIGURES = (*READ, *WHOLE, "sample.*", "score.*", "label.*")
 
 
 def compact(frame: pd.DataFrame, *also: str | None) -> pd.DataFrame:
-    """The columns that `summarize`, `contender_table` and charts read, and those named in `also`.
+    """The columns that `summarize`, `contender_table` and charts read, and those named in `also`; with a
+    score what people said in its place.
 
     Prompts, models, providers and status become categories and samples whole numbers; of texts it stays
     whether they are `empty`; `attrs` are kept.
@@ -40,7 +41,9 @@ def compact(frame: pd.DataFrame, *also: str | None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    wanted = matching([name for name in (*READ, *WHOLE, OTHERS, *also) if name is not None], frame.columns)
+    labels = [f"label.{name.removeprefix('score.')}" for name in also if name and name.startswith("score.")]
+    named = [name for name in (*READ, *WHOLE, OTHERS, *also, *labels) if name is not None]
+    wanted = matching(named, frame.columns)
     cut = frame[[name for name in wanted if name in frame.columns]].reset_index(drop=True)
     changed: dict[str, Any] = {}
     for name in ("prompt", "model", "provider", "status"):

@@ -66,6 +66,12 @@ class ContenderTable:
     cost_known: NDArray[np.bool_]
     """Whether the cost of each of its done answers is known."""
     clocks: tuple[Clock, ...]
+    answered: NDArray[np.bool_]
+    """Whether this cell has a finished answer of this contender, scored or not."""
+    labels: Table | None = None
+    """What people said in place of a judge, of samples that were drawn; None: nobody said anything."""
+    judged: bool = False
+    """Whether the scores are a judge's."""
     ends: tuple[Floats, Floats] | None = None
     """Mean scores where those that lack are lowest, and where they are highest; None: as wide as the scale,
     since all of a cell lacks."""
@@ -81,8 +87,9 @@ class ContenderTable:
     def turned(self) -> ContenderTable:
         """The same where the lower score is the better one: every score from the other end."""
         scale = self.score.scale
-        means = (scale.low + scale.high if scale.bounded else 0.0) - self.score.means
-        return replace(self, score=replace(self.score, means=means))
+        whole = scale.low + scale.high if scale.bounded else 0.0
+        labels = self.labels and replace(self.labels, means=whole - self.labels.means)
+        return replace(self, score=replace(self.score, means=whole - self.score.means), labels=labels)
 
 
 def contender_table(
@@ -114,9 +121,12 @@ def contender_table(
         cluster = sample
     done = (frame["status"] == "done").to_numpy()
     first = first_askings(frame, keys)
-    cost, value = floats(frame, "cost_usd"), floats(frame, column)
+    cost, value, name = floats(frame, "cost_usd"), floats(frame, column), column.removeprefix("score.")
+    label = floats(frame, f"label.{name}")
     asked = np.zeros((int(cell.max()) + 1, len(names)), dtype=bool)
     asked[cell, contender] = True
+    answered = np.zeros_like(asked)
+    answered[cell[done], contender[done]] = True
     of_cell = np.zeros(len(asked), dtype=np.intp)
     of_cell[cell] = sample
     unknown = np.bincount(contender, weights=done & np.isnan(cost), minlength=len(names)) > 0
@@ -127,10 +137,11 @@ def contender_table(
         _logarithms(first.latency_s, first.timed),
         _logarithms(first.ttft_s, first.timed),
         np.where(first.timed, first.at, np.nan),
+        label,
     )
     try:
-        scores, costs, latencies, ttfts, times = sample_tables(
-            per_row, cell, contender, clusters=cluster, scales=[scale, *[UNKNOWN] * 4]
+        scores, costs, latencies, ttfts, times, labels = sample_tables(
+            per_row, cell, contender, clusters=cluster, scales=[scale, *[UNKNOWN] * 4, scale]
         )
     except ValueError as error:
         raise DefinitionError(f"the rows cannot be compared: {error}") from None
@@ -139,7 +150,7 @@ def contender_table(
         over=over,
         keys=names,
         names=tuple(BETWEEN.join(name) for name in names),
-        scorer=column.removeprefix("score."),
+        scorer=name,
         score=scores,
         cost=costs,
         latency=_typical(latencies),
@@ -150,6 +161,9 @@ def contender_table(
         order=asking_order(frame, sample),
         cost_known=~unknown,
         clocks=clocks(frame, first, contender, names),
+        answered=answered,
+        labels=labels if (labels.counts > 0).any() else None,
+        judged=name in (frame.attrs.get("judges") or {}),
     )
 
 

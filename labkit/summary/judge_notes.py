@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from labkit.visible import quoted, visible
@@ -33,20 +33,21 @@ def judge_usd(judges: Judges, where: Mapping[str, Any]) -> float:
     return float(sum(row["usd"] or 0.0 for row in rows))
 
 
-def judge_notes(judges: Judges, scores: Sequence[str]) -> list[str]:
-    """A sentence for each of the scores that is a judge's: who judged, what it could not tell, and how often
-    it said otherwise when the order was turned.
+def judge_notes(judges: Judges, scores: Sequence[str], *, labelled: Collection[str] = ()) -> list[str]:
+    """A sentence for each of the scores that is a judge's: who judged, whether labels check it (those of the
+    scores `labelled`), what it could not tell, and how often it said otherwise when the order was turned.
 
     >>> of = [{"answers": 40, "unread": 0, "cannot_tell": 2, "flips": 0, "duels": 0}]
     >>> judge_notes({"polite": {"models": ["openai/gpt-4o"], "compares": False, "of": of}}, ["polite"])
-    ["score 'polite' is what openai/gpt-4o says; it could not tell of 2 of 40 answers"]
+    ["score 'polite' is what openai/gpt-4o says, uncorrected; it could not tell of 2 of 40 answers"]
     """
-    return [_note(name, judges[name]) for name in scores if name in judges]
+    return [_note(name, judges[name], name in labelled) for name in scores if name in judges]
 
 
-def _note(name: str, judge: Mapping[str, Any]) -> str:
+def _note(name: str, judge: Mapping[str, Any], labelled: bool) -> str:
     who = " and ".join(visible(model, limit=60) for model in judge["models"])
-    told = [f"score {quoted(name)} is what {who} {'says' if len(judge['models']) == 1 else 'say'}"]
+    says = "says" if len(judge["models"]) == 1 else "say"
+    told = [f"score {quoted(name)} is what {who} {says}{'' if labelled else ', uncorrected'}"]
     if count := total(judge, "cannot_tell"):
         told.append(f"it could not tell of {count:,} of {total(judge, 'answers'):,} answers")
     if judge["compares"]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from labkit.stats import Pairs, pairwise
 from labkit.summary.contender_table import ContenderTable
+from labkit.summary.corrected_pairs import JUDGE
 
 
 def worst(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:
@@ -34,6 +35,26 @@ def worst(given: ContenderTable, pairs: Pairs, level: float) -> dict[str, Any]:
             least[place] = -at_worst.high[at_worst.first == 2 + k + second][0]
             most[place] = -at_best.low[at_best.first == 2 + second][0]
     return {"missing": absent, "worst_low": least, "worst_high": most}
+
+
+def worst_corrected(
+    given: ContenderTable, pairs: Pairs, data: dict[str, Any], basis: NDArray[Any]
+) -> dict[str, Any]:
+    """The same columns of pairs that people labelled: what lacks there are answers, since a verdict that was
+    not read is made up for. The worst of them are as far apart as the scale is wide."""
+    by_labels = basis != JUDGE
+    both = given.asked[:, pairs.first] & given.asked[:, pairs.second]
+    answered = given.answered[:, pairs.first] & given.answered[:, pairs.second]
+    gone, there = (both & ~answered).sum(axis=0), (both & answered).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        share = gone / np.maximum(1, gone + there)
+        far = np.where(gone > 0, share * given.score.scale.width, 0.0)
+        ends = {
+            "worst_low": (1 - share) * data["all_low"] - far,
+            "worst_high": (1 - share) * data["all_high"] + far,
+        }
+    found = {name: np.where(by_labels, end, data[name]) for name, end in ends.items()}
+    return {"missing": np.where(by_labels, gone, data["missing"]), **found}
 
 
 def missing(given: ContenderTable, pairs: Pairs) -> NDArray[np.intp]:

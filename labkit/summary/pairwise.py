@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from labkit.arguments import check, number, sure
 from labkit.errors import DefinitionError
@@ -21,10 +21,13 @@ from labkit.stats import (
     samples_to_decide,
     within_margin,
 )
+from labkit.stats.corrected import Corrected
 from labkit.stats.units import Floats
 from labkit.summary.confidence_sequences import anytime_limits, anytime_worst
 from labkit.summary.contender_table import ContenderTable
-from labkit.summary.missing_scores import worst
+from labkit.summary.corrected_pairs import COLUMNS as LABEL_COLUMNS
+from labkit.summary.corrected_pairs import JUDGE, corrected_pairs, label_columns
+from labkit.summary.missing_scores import worst, worst_corrected
 from labkit.summary.pairwise_ratios import ratios
 from labkit.summary.win_counts import win_counts
 from labkit.visible import quoted
@@ -87,6 +90,18 @@ def compare_pairs(
       `latency_n` (int): the cells they rest on. NaN where a cost or clock is not known, and for clocks
       that come from different times. `latency_serial` (bool): neighbours in time resemble each other
 
+    Where people labelled answers (`given.labels`) a pair goes by these, and there are more columns, after the
+    others:
+
+    - `basis` (str): `corrected`, the judge with at least 20 labelled samples in common
+      (`labkit.stats.corrected`); `labels`, these alone, where they are fewer; `judge`, uncorrected. `n`,
+      `wins` … are by the judge
+    - `labelled` (int): labelled samples in common; `label_worth` (float): how many labels one was worth with
+      the judge beside it; `judged_worth`: which part of a label one judged sample was worth
+    - `judge_difference` (float): the judge's own; `judge_opposite` (bool): it alone decides the opposite;
+      `judge_blind` (bool): it says the same of all
+    - `labels_needed` (Int64): about how many more labels would decide it with chance 0.8; NA as above
+
     `attrs["unit"]` says whether scores were declared from 0 to 1, so that a hundredth is a point.
 
     With `watched` the intervals of differences hold at any moment of stopping (Waudby-Smith & Ramdas
@@ -106,7 +121,9 @@ def compare_pairs(
     check(number("margin", margin, above=0, or_none=True), sure("level", level))
     if watched and not given.score.scale.bounded:
         raise DefinitionError(f"score {quoted(given.scorer)} has no declared bounds, so it cannot be watched")
-    pairs = _pairs(given, level, against).better_first()
+    plain, found, basis = _pairs(given, level, against, watched)
+    turn = np.nan_to_num(plain.difference) < 0
+    pairs = plain.better_first()
     family = np.append(pairs.p_value, beside)
     tests = max(1, int(np.isfinite(family).sum()))
     together = 1 - (1 - level) / tests
@@ -135,9 +152,17 @@ def compare_pairs(
     data |= _margins(pairs, data, margin, 1 - level)
     data |= ratios(given, pairs, together)
     data["samples_needed"] = _needed(data, pairs, margin, (1 - level) / tests, watched)
-    found = pd.DataFrame(data, columns=list(COLUMNS))
-    found.attrs["unit"] = given.score.scale.unit
-    return found
+    columns = list(COLUMNS)
+    if found is not None and basis is not None:
+        data |= label_columns(found, basis, turn, alpha=(1 - level) / tests)
+        data |= worst_corrected(given, pairs, data, basis)
+        # What settles a pair that people labelled is labels.
+        data["samples_needed"] = data["samples_needed"].copy()
+        data["samples_needed"][basis != JUDGE] = pd.NA
+        columns += LABEL_COLUMNS
+    made = pd.DataFrame(data, columns=columns)
+    made.attrs["unit"] = given.score.scale.unit
+    return made
 
 
 def p_values(given: ContenderTable, *, against: str | None = None, watched: bool = False) -> Floats:
@@ -145,15 +170,22 @@ def p_values(given: ContenderTable, *, against: str | None = None, watched: bool
 
     All 1 in a watched study, which no p value decides: its pairs count in a correction, and take nothing.
     """
-    found = _pairs(given, 0.95, against).p_value
+    found = _pairs(given, 0.95, against, watched)[0].p_value
     return np.where(np.isnan(found), np.nan, 1.0) if watched else found
 
 
-def _pairs(given: ContenderTable, level: float, against: str | None) -> Pairs:
+def _pairs(
+    given: ContenderTable, level: float, against: str | None, watched: bool
+) -> tuple[Pairs, Corrected | None, NDArray[Any] | None]:
+    """The pairs; where people labelled, as labels correct them, with what they were worth and what each pair
+    goes by. Of a study that was watched nobody knows how to correct it at any moment."""
     if against is not None and against not in given.names:
         raise DefinitionError(f"against={quoted(against)} is none of {', '.join(map(repr, given.names))}")
     opponent = None if against is None else given.names.index(against)
-    return pairwise(given.score, level=level, against=opponent)
+    pairs = pairwise(given.score, level=level, against=opponent)
+    if given.labels is None or watched or not len(pairs):
+        return pairs, None, None
+    return corrected_pairs(given, pairs)
 
 
 def _margins(pairs: Pairs, data: dict[str, Any], margin: float | None, alpha: float) -> dict[str, Any]:

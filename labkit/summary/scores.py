@@ -7,7 +7,7 @@ compares nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import check, number, sure
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from labkit.stats.scale import Scale
 
 Bounds = tuple[float | None, float | None]
+LEAST_LABELS = 20
+"""With fewer labelled samples a judge is not corrected."""
 
 
 def score_names(frame: pd.DataFrame) -> list[str]:
@@ -225,6 +227,8 @@ class ScoreIntervals:
 
     def __init__(self, frame: pd.DataFrame, column: str | None, given: Basis) -> None:
         self.values = floats(frame, column)
+        self.labels = floats(frame, f"label.{(column or '').removeprefix('score.')}")
+        """What people said in a judge's place."""
         self.given = given
         self.sample = codes(frame["sample_id"])
         self.cluster = None if given.clusters is None else codes(frame[given.clusters])
@@ -242,7 +246,13 @@ class ScoreIntervals:
             count = len(set(self.cluster.tolist()))
             units = f"{count:,} cluster{'' if count == 1 else 's'} ({self.given.clusters}), each counted once"
         always = ", at any moment of stopping" if self.given.watched else ""
-        return f"{self.given.level * 100:g} % intervals{always}, {units}"
+        labels = f", corrected where {LEAST_LABELS} samples or more are labelled" if self._has_labels else ""
+        return f"{self.given.level * 100:g} % intervals{always}, {units}{labels}"
+
+    @property
+    def _has_labels(self) -> bool:
+        # Of a study that was watched nobody knows how to correct it at any moment.
+        return self.rank is None and bool((self.labels == self.labels).any())
 
     def __call__(self, rows: Any, *, tests: int = 1) -> Interval:
         """The interval over `rows` (places, or a mask), one of so many that are to hold together."""
@@ -253,8 +263,36 @@ class ScoreIntervals:
         level = 1 - (1 - self.given.level) / tests
         if self.rank is not None:
             return watched_interval(values, scale, samples=self.rank[samples], level=level)
+        if self._has_labels and (found := self._corrected(rows, level)) is not None:
+            return found
         clusters = None if self.cluster is None else self.cluster[rows]
         try:
             return score_interval(values, scale, samples=samples, clusters=clusters, level=level)
         except ValueError as error:
             raise DefinitionError(f"the scores have no interval: {error}") from None
+
+    def _corrected(self, rows: Any, level: float) -> Interval | None:
+        """The mean that people would give, by a judge whom their labels correct; None where those are few."""
+        from labkit.stats.corrected import corrected_mean
+        from labkit.stats.table import sample_tables
+
+        one = self.sample[rows] * 0
+        clusters = None if self.cluster is None else self.cluster[rows]
+        judged, labels = sample_tables(
+            (self.values[rows], self.labels[rows]),
+            self.sample[rows],
+            one,
+            clusters=clusters,
+            scales=[self.given.scale] * 2,
+        )
+        if (labels.counts > 0).sum() < LEAST_LABELS:
+            return None
+        found = corrected_mean(
+            labels.means,
+            judged.means,
+            common=(judged.counts > 0) | (labels.counts > 0),
+            clusters=judged.clusters,
+            scale=self.given.scale,
+            level=level,
+        )
+        return replace(found.interval(0), n=int((judged.counts > 0).sum()))

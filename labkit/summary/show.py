@@ -194,7 +194,7 @@ def lacking(summary: pd.DataFrame) -> list[str]:
     return [
         *cut_answers.of_summary(summary),
         *unscored.failures(summary.attrs.get("failures"), names),
-        *judge_notes(summary.attrs.get("judges") or {}, names),
+        *judge_notes(summary.attrs.get("judges") or {}, names, labelled=summary.attrs.get("labelled") or ()),
     ]
 
 

@@ -17,7 +17,8 @@ from labkit.summary.show import html, text
 class Summary(pd.DataFrame):
     """What `summarize` gives. In `attrs`: `labels` names models as tables and charts call them, `intervals`
     says by scorer what its intervals are, `clocks` when answers were timed, `failures` where scorers failed,
-    `judges` what is to be known of judges, and `others` names scores that are not told of."""
+    `judges` what is to be known of judges, `labelled` what people labelled, and `others` names scores that
+    are not told of."""
 
     @property
     def _constructor(self) -> Callable[..., pd.DataFrame]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -247,7 +247,8 @@ def _pair(both: pd.DataFrame, column: str, scale: Scale, level: float) -> dict[s
     )
     if given.names != ("after", "before"):
         return dict(_UNSCORED)
-    pair = compare_pairs(given, level=level).iloc[0].to_dict()
+    # Labels are of the answers of one run; what a judge says of both is compared as it is.
+    pair = compare_pairs(replace(given, labels=None), level=level).iloc[0].to_dict()
     means = given.score.means[~np.isnan(given.score.means).any(axis=1)]
     found = _UNSCORED | {name: pair[name] for name in _UNSCORED if name in pair}
     found |= (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.summary.pairwise import FEWEST
 from labkit.verdict.amounts import about
+from labkit.verdict.judge_words import by_labels, labels_settle
 
 if TYPE_CHECKING:
     from labkit.verdict.words import Terms
@@ -21,6 +22,8 @@ HOPELESS = 100_000
 
 def settled_by(row: Row, terms: Terms) -> str:
     """How many more samples may settle an undecided pair, as a sentence; empty where nothing can be said."""
+    if by_labels(row):
+        return labels_settle(row)
     more = more_samples(row)
     if more is None:
         if terms.several:
@@ -59,7 +62,11 @@ def more_samples(row: Row) -> int | None:
 
 def settling_notes(pairs: Sequence[Row], terms: Terms) -> list[str]:
     """What "may settle it" means, and what is said of no number: one note for several pairs."""
-    given = [row for row in pairs if not row["decided"] and row["answer"] != "equal" and row["units"] > 1]
+    given = [
+        row
+        for row in pairs
+        if not by_labels(row) and not row["decided"] and row["answer"] != "equal" and row["units"] > 1
+    ]
     said = []
     if any(more_samples(row) for row in given):
         where = "" if terms.study.clusters is None else ", in more clusters like these"

@@ -18,7 +18,7 @@ from labkit.summary.contender_names import names
 from labkit.summary.contender_table import BETWEEN
 from labkit.summary.pairwise import compare_pairs, p_values
 from labkit.summary.scores import Bounds
-from labkit.verdict import ranks, show
+from labkit.verdict import judge_words, ranks, show
 from labkit.verdict.conclusion import conclusion
 from labkit.verdict.lacking import alone_notes, lacking_notes, nothing_compared
 from labkit.verdict.overall import assurance, headline, notes
@@ -254,8 +254,12 @@ def _concluded(
         apart=why_apart(told_of.get("resumed", 0), (told_of.get("grown") or {}).get("others", 0)),
         samples=int(told["samples"].iloc[0]) if alike else None,
     )
-    contenders = ranks.with_ranks(contenders, pairs, turned)
-    under = [f"by {terms.scorer}"] if asked.one_of_several else []
+    labelled = "basis" in pairs.columns
+    if not labelled:  # a table of judged scores does not know the labels
+        contenders = ranks.with_ranks(contenders, pairs, turned)
+    trust = judge_words.lead(pairs, judged=found.judged)
+    under = [f"by {terms.scorer}"] if asked.one_of_several or trust else []
+    under += [trust] if trust else []
     under += [f"for step {visible(asked.of_step, limit=40)}"] if asked.of_step else []
     lead = ", ".join(under)
     by_score = f"{lead[0].upper()}{lead[1:]}: " if lead else ""
@@ -285,7 +289,11 @@ def _concluded(
                 pairs,
                 shown,
                 terms,
-                lacking=[*lacking_notes(contenders, shown), *alone_notes(found, shown)],
+                lacking=[
+                    *judge_words.notes(asked.frame, found, pairs, shown, watched=study.watched),
+                    *lacking_notes(contenders, shown),
+                    *alone_notes(found, shown),
+                ],
                 others=asked.others,
             ),
             *ranks.notes(contenders, pairs, study.level, found.by),

@@ -15,6 +15,7 @@ from typing import Any
 from labkit.summary.clocks import Clock
 from labkit.summary.scores import Basis
 from labkit.verdict.amounts import counted, number, span
+from labkit.verdict.judge_words import by_labels, opposite, over_labelled
 from labkit.verdict.pricing import at_price, price_sentence
 from labkit.verdict.settling import settled_by
 from labkit.verdict.timing import time_sentence
@@ -81,6 +82,8 @@ class Terms:
 
     def over(self, row: Row) -> str:
         """How many samples a pair has in common, unless a note says it of all."""
+        if by_labels(row):
+            return over_labelled(row)
         return "" if self.samples else f" over {counted(row['samples'], 'sample')}"
 
 
@@ -107,6 +110,7 @@ def sentence(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     short = {"only_shown": terms.several}
     parts = [
         _score(row, terms, names),
+        opposite(row),
         _skewed(row, terms),
         missing(row, terms, names),
         "" if row["decided"] else price_sentence(row, names, terms.unpriced_of(row, names), **short),
@@ -137,7 +141,7 @@ def _score(row: Row, terms: Terms, names: tuple[str, str]) -> str:
     if row["answer"] == "equal":
         said = f"{first} and {second} are equal within {terms.within()}{terms.over(row)}"
         return f"{said} ({between(row, terms, first)})."
-    if row["wins"] == row["losses"] == 0:
+    if row["wins"] == row["losses"] == 0 and not by_labels(row):
         return _level(row, terms, names)
     return _undecided(row, terms, names)
 

@@ -1,7 +1,7 @@
 -- Judges: what a judge is asked stands in a run of its own, of the kind `judge`, whose parent is the run that it
 -- judges. Its rows are no answers: they are in `judgements`, and in `steps`, which has one row per request.
 -- Older runs have no kind: they are plans. Labels are what people say of answers; the latest of one person on
--- one answer holds, unless it is withdrawn.
+-- one answer holds, unless it is withdrawn. Ratings tell how their pair was drawn.
 
 create table log.labels (
     label_id varchar, generation_id varchar, scorer varchar, grade varchar, "value" double,
@@ -17,6 +17,22 @@ where not withdrawn and rowid in (
 
 alter table log.runs add column kind varchar;
 alter table log.runs add column parent_run_id varchar;
+
+alter table log.ratings add column arena varchar;
+alter table log.ratings add column drawn varchar;
+alter table log.ratings add column chance double;
+alter table log.ratings add column took_s double;
+alter table log.ratings add column peeked boolean;
+alter table log.ratings add column masked bigint;
+alter table log.ratings add column withdrawn boolean;
+
+create or replace view ratings as
+select
+    rating_id, left_id, right_id, preferred, rated_at, "user", "comment", workspace, arena, drawn, chance,
+    took_s, peeked, masked
+from log.ratings
+where not coalesce(withdrawn, false)
+    and rowid in (select max_by(rowid, epoch_us(written_at)) from log.ratings group by rating_id);
 
 create or replace view generations as
 select
