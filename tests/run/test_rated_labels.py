@@ -129,6 +129,16 @@ def test_it_is_shown_in_a_notebook(labelling: Labelling, monkeypatch: pytest.Mon
     assert repr(labelling).startswith("Labelling('polite', 0 of 20 answers labelled by ")
 
 
+def test_a_task_stays_until_it_is_labelled(labelling: Labelling) -> None:
+    """Its token is the same in all views until it is labelled, and a new one when it is taken back."""
+    rating = Rating(RatedLabels(labelling))
+    tokens = [rating.state()["task"], rating.obey({"kind": "hello"})["task"]]
+    assert len(set(tokens)) == 1
+    said = rating.obey({"kind": "press", "task": tokens[0], "key": "1"})
+    back = rating.obey({"kind": "undo", "task": said["task"]})
+    assert len({tokens[0], said["task"], back["task"]}) == 3
+
+
 def test_many_grades(lab: Any, labelling: Labelling) -> None:
     """Past the ninth a grade has a button and no key."""
     grades = {f"g{n}": float(n) for n in range(1, 12)}

@@ -203,6 +203,20 @@ def test_what_stands_in_the_saved_notebook(answers: Answers) -> None:
     assert view.still[1] == "1 of 3 answers labelled"
 
 
+def test_a_key_that_says_nothing_leaves_the_task(answers: Answers) -> None:
+    """A key may do something else, as showing a standing: the same task stays, and what was typed with it."""
+
+    class Peeking(Answers):
+        def press(self, task: Task, key: str, note: str | None) -> None:
+            self.question = "seen"
+
+    peeking = Peeking("one", "two")
+    view = Told(peeking)
+    seen = view.hear(kind="hello")
+    after = view.hear(kind="press", key="1", task=seen["task"], mark="a")
+    assert (after["task"], after["question"]) == (seen["task"], "seen")
+
+
 def test_two_threads_press_at_once() -> None:
     """Presses of one task that come at once, from many threads, count once."""
     answers = Answers(*map(str, range(50)))

@@ -301,33 +301,43 @@ class Rating {
       clearTimeout(this.asking);
       this.pending = null;
     }
-    if (other) this.draw(before, message);
+    if (other) this.draw(message);
+    this.sayHead(before, message);
     say(this.told, message.told);
     say(this.trouble, message.trouble);
     this.wait(Boolean(this.pending));
   }
 
-  draw(before, message) {
+  draw(message) {
     const here = this.root.contains(document.activeElement);
     this.kept = "";
     this.field.value = "";
     this.field.hidden = true;
     this.sayNote();
-    this.root.setAttribute("aria-label", message.title);
-    const [done, total, words] = message.progress;
-    say(this.progress, message.over ? "" : words);
-    this.filled.style.width = total ? `${(100 * done) / total}%` : "0";
-    say(this.question, message.over ? words : message.question);
     this.root.classList.toggle("lk-over", message.over);
     this.root.dataset.answers = message.answers.length;
     this.parts.replaceChildren(...message.parts.map(([name, text]) => this.box(name, text, "lk-part")));
     this.answers.replaceChildren(
       ...message.answers.map(([name, text, empty]) => this.box(name, text, "lk-answer", empty)),
     );
+    this.choices.hidden = this.noting.hidden = message.over;
+    this.holdFocus(here);
+  }
+
+  sayHead(before, message) {
+    const here = this.root.contains(document.activeElement);
+    this.root.setAttribute("aria-label", message.title);
+    const [done, total, words] = message.progress;
+    say(this.progress, message.over ? "" : words);
+    this.filled.style.width = total ? `${(100 * done) / total}%` : "0";
+    say(this.question, message.over ? words : message.question);
     if (!before || JSON.stringify(before.choices) !== JSON.stringify(message.choices)) {
       this.choices.replaceChildren(...message.choices.map((one) => this.choice(one)));
     }
-    this.choices.hidden = this.noting.hidden = message.over;
+    this.holdFocus(here);
+  }
+
+  holdFocus(here) {
     // Whoever was on something that is gone has the keys all the same.
     const on = document.activeElement;
     if (here && (!this.root.contains(on) || on.closest("[hidden]"))) this.focus();
