@@ -210,8 +210,8 @@ def test_random_keys_touch_no_cell(open_notebook: Open) -> None:
     page = ready(notebook)
     before = cells(notebook)
     named = (
-        "Enter Shift+Enter Control+Enter Alt+Enter Delete Backspace Escape Space Tab Shift+Tab Home End PageDown"
-        " ArrowUp ArrowDown ArrowLeft ArrowRight Shift+M Shift+J Control+Shift+- Control+z d d x m y"
+        "Enter Shift+Enter Control+Enter Alt+Enter Delete Backspace Escape Space Tab Shift+Tab Home End"
+        " PageDown ArrowUp ArrowDown ArrowLeft ArrowRight Shift+M Shift+J Control+Shift+- Control+z d d x m y"
     )
     keys = [*string.ascii_lowercase, *string.digits, *named.split()]
     chosen = random.Random(7)
