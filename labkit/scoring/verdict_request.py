@@ -89,8 +89,8 @@ def prompt(name: str, *, task: str, question: str, verdicts: Mapping[str, str], 
 def material(parts: Sequence[Part]) -> str:
     """The parts, one below the other, each between fences with one mark.
 
-    >>> material([Part("answer", "Yes.")]).splitlines()
-    ['<<< 948c8183d06aae54 answer', 'Yes.', '>>> 948c8183d06aae54']
+    >>> material([Part("answer", "Yes.")]).split()
+    ['<<<', '...', 'answer', 'Yes.', '>>>', '...']
     """
     texts = [as_shown(part.text) for part in parts]
     headings = [visible(part.heading) for part in parts]
