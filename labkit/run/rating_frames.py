@@ -51,7 +51,7 @@ def ratings(store: Store, place: Mapping[str, tuple[int, str]], contenders: Sequ
     found = []
     for row in rows:
         left, right = place.get(row.pop("left_id")), place.get(row.pop("right_id"))
-        if left is None or right is None or left[1] != right[1]:
+        if left is None or right is None or left[1] != right[1] or left[0] == right[0]:
             continue  # a rating of an answer that does not compete here
         sides = {"left": contenders[left[0]], "right": contenders[right[0]]}
         found.append(row | sides | {"sample_id": left[1], "winner": sides.get(row["preferred"])})
