@@ -196,9 +196,10 @@ class Arena:
 
     def _own(self) -> list[dict[str, Any]]:
         """This rater's ratings in this arena, oldest first."""
-        store = self._services.store
+        store, given = self._services.store, {"arena": self.arena_id, "user": self.user}
         with store.complete_opening():
-            return store.table(_OWN, {"arena": self.arena_id, "user": self.user}).to_pylist()
+            rows: list[dict[str, Any]] = store.table(_OWN, given).to_pylist()
+        return rows
 
     def _put(self, record: RatingRecord) -> None:
         writer = self._services.store.writer()

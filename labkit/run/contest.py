@@ -103,7 +103,7 @@ class Contest:
     def two(self, one: int, other: int, sample: str) -> tuple[Answer, Answer] | None:
         """What two contenders answered to a sample, asked alike; of repeats, the first that both have."""
         first, second = self._answers[one][sample], self._answers[other][sample]
-        place = min(first.keys() & second.keys(), default=None)  # type: ignore[type-var]
+        place = min(first.keys() & second.keys(), default=None)
         return None if place is None else (first[place], second[place])
 
     def _differ(self, pair: Pair, sample: str) -> bool:

@@ -7,7 +7,7 @@ Contenders are numbers here. It knows no texts and no names, and what was said i
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -81,7 +81,7 @@ def next_shown(
     others = {one.where for one in known if one.user != user and one.preferred != "skip"}
     again = sorted(where for where in others - seen.keys() if where[2] in left.get(where[:2], ()))
     old = [one for one in mine[:-TURNED_AFTER] if one.preferred != "skip" and seen[one.where] == 1]
-    likely, chances = _by_rule(left, known), Counter[Pair]()
+    likely, chances = _by_rule(left, known), defaultdict[Pair, float](float)
     by_again, by_turned = AGAIN * bool(again), TURNED * bool(old)
     for wheres, share in ((again, by_again), ([one.where for one in old], by_turned)):
         for where in wheres:
