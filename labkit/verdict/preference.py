@@ -177,18 +177,28 @@ def _sentence(row: Mapping[Any, Any], shown: Mapping[str, str], told: pd.DataFra
         told["left"].isin([row["first"], row["second"]]) & told["right"].isin([row["first"], row["second"]])
     ]
     if not len(between) and row["low"] == 0 and row["high"] == 1:
-        return f"{one} and {other} were not compared, nor with a third that both were."
-    low, high = span(100 * row["low"], 100 * row["high"])
+        return f"{one} and {other} were never compared, not even by way of a third."
+    low, high = _ends(100 * row["low"], 100 * row["high"], above_half=row["decided"])
     ties = int((between["preferred"].isin(["tie", "neither"])).sum())
     people = counted(between["user"].nunique(dropna=False), "person", "people")
     rest = f", {counted(ties, 'tie')}" if ties else ""
-    direct = f"{counted(len(between), 'rating')} by {people}{rest}" if len(between) else "never side by side"
+    direct = f"{counted(len(between), 'rating')} by {people}{rest}"
+    if not len(between):
+        direct = "the two were never side by side"
     often = f"{low} to {high} of 100 blind comparisons ({direct})."
     if not row["decided"]:
         return f"{one} against {other} is undecided: preferred in {often}"
-    few = row["overturned_by"]
+    few, was = row["overturned_by"], "was" if len(between) else "would be"
     undo = "One rating" if few == 1 else f"{few:,} ratings"
-    return f"{one} was preferred over {other} in {often} {undo} the other way would undo this."
+    return f"{one} {was} preferred over {other} in {often} {undo} the other way would undo this."
+
+
+def _ends(low: float, high: float, *, above_half: bool) -> tuple[str, str]:
+    """The limits as words; what is shown to be above 50 does not read as 50."""
+    ends = span(low, high)
+    if above_half and float(ends[0]) <= 50:
+        return (f"{low - 0.05:.1f}" if low >= 50.15 else "just over 50"), ends[1]
+    return ends
 
 
 def _notes(found: Preferences, names: Sequence[str], shown: Mapping[str, str], level: float) -> list[str]:
@@ -212,7 +222,9 @@ def _left_out(rows: pd.DataFrame, equal: int) -> list[str]:
     said = []
     if equal:
         pairs = f"{counted(equal, 'pair')} of equal answers"
-        said.append(f"{pairs} {'was' if equal == 1 else 'were'} never shown and count{'s' * (equal == 1)} nowhere")
+        said.append(
+            f"{pairs} {'was' if equal == 1 else 'were'} never shown and count{'s' * (equal == 1)} nowhere"
+        )
     peeked = int(rows["peeked"].eq(True).sum()) if "peeked" in rows else 0
     if peeked:
         ratings = f"{peeked:,} of {counted(len(rows), 'rating')}"

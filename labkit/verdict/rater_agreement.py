@@ -103,11 +103,12 @@ def agreement_notes(agreement: pd.DataFrame, ratings: pd.DataFrame) -> list[str]
 def _said(row: Mapping[Any, Any]) -> str:
     who = "raters" if row["who"] == PEOPLE else f"{visible(row['who'], limit=40)} and people"
     if row["pairs"] < LEAST:
-        return f"too few pairs were rated by both to say how {who} agree: {row['pairs']:,} of {LEAST}"
+        by = "two raters" if row["who"] == PEOPLE else "both"
+        pairs = counted(row["pairs"], "pair") if row["pairs"] else "no pair"
+        few = f"{pairs} {'were' if row['pairs'] > 1 else 'was'} rated by {by}"
+        return f"too little is known of how {who} agree: {few}, and {LEAST} are needed"
     if row["all_alike"]:
-        return (
-            f"{who} said the same of all {row['pairs']:,} pairs, all alike: that tells nothing of agreement"
-        )
+        return f"{who} said one and the same of all {row['pairs']:,} pairs: that tells nothing of agreement"
     low, high = span(row["low"], row["high"])
     ends = f"(alpha {low} to {high}; {row['same'] * 100:.0f} % alike over {row['pairs']:,} pairs)"
     if row["low"] <= 0:

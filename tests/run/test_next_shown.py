@@ -148,7 +148,9 @@ def test_what_others_say_meanwhile_changes_nothing() -> None:
     said = [one for _, one in session(of, 10)]
     shown = next_shown(of, said, "ada", "0")
     for count in (1, 5, 40):
-        assert next_shown(of, [*said, *(one for _, one in session(of, count, user="bo"))], "ada", "0") == shown
+        assert (
+            next_shown(of, [*said, *(one for _, one in session(of, count, user="bo"))], "ada", "0") == shown
+        )
 
 
 def test_another_rater_has_another_order() -> None:
