@@ -7,8 +7,8 @@ Every cell draws whole studies from a known truth and counts. Data are hard on p
 and .98, repeats that agree (a share `likeness` of samples is always answered alike; that is the
 correlation within samples), lognormal latencies, ties, a third of the answers missing. Here are the cells
 of rates, differences, tests and ranks; beside this file are those of judged answers (`coverage_judged.py`),
-of ratios (`coverage_ratios.py`), of scores that are not right or wrong (`coverage_scores.py`), and of whole
-studies (`coverage_studies.py`).
+of ratings of pairs (`coverage_preference.py`), of ratios (`coverage_ratios.py`), of scores that are not right
+or wrong (`coverage_scores.py`), and of whole studies (`coverage_studies.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import coverage_judged
+import coverage_preference
 import coverage_ratios
 import coverage_scores
 import coverage_studies
@@ -163,7 +164,7 @@ def cells() -> Iterator[Cell]:
         yield from _cells_of_differences(n)
         yield from _cells_of_tests(n)
         yield from _cells_of_ranks(n)
-    for room in (coverage_judged, coverage_ratios, coverage_scores, coverage_studies):
+    for room in (coverage_judged, coverage_preference, coverage_ratios, coverage_scores, coverage_studies):
         yield from room.cells()
 
 

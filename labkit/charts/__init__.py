@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "agreement": "judges",
     "block_effects": "blocks",
     "cost_latency": "money",
     "cost_parts": "cost_breakdown",

@@ -153,6 +153,19 @@ class Conclusions(RunFrames):
             labelling.give(labels, drawn=n is not None)
         return labelling
 
+    def agreement(self, score: str | None = None, *, level: float = 0.95) -> pd.DataFrame:
+        """How far the judge of a score and people agree on single answers, and people among themselves.
+
+        `score` is by default the first that was labelled. See `labkit.run.label_agreement` for the columns;
+        how people and judges agree on pairs tells `run.preference().agreement`. Raises `DefinitionError`
+        where nothing was labelled.
+
+        >>> run.agreement("polite")                         # doctest: +SKIP
+        """
+        from labkit.run.label_agreement import label_agreement
+
+        return label_agreement(self.run_id, score, self._services.store, level=level)
+
     def ratings(self, *, by: str | Sequence[str] = "model") -> pd.DataFrame:
         """Blind ratings of pairs of this run's answers, by all raters: one row each, oldest first. `by` says
         what is compared. See `labkit.run.rating_frames` for the columns.

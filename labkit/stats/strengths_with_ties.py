@@ -75,7 +75,7 @@ def davidson(ratings: Ratings) -> Davidson:
     inverse[:-1, :-1] -= inverse[:-1, :-1].mean()
     middle = _scatter(ratings, strength, nu)
     if needed:
-        middle += _scatter(_thought(ratings), strength, nu)
+        middle = middle + _scatter(_thought(ratings), strength, nu)
     return Davidson(strength, nu, inverse @ middle @ inverse, inverse, needed, steps, converged)
 
 

@@ -59,7 +59,12 @@ def _where(chosen: NDArray[np.bool_], of: AdjustedT, other: AdjustedT) -> Adjust
 
 
 def label_columns(
-    found: Corrected, basis: NDArray[Any], turn: NDArray[np.bool_], *, alpha: float
+    found: Corrected,
+    basis: NDArray[Any],
+    turn: NDArray[np.bool_],
+    *,
+    decided: NDArray[np.bool_],
+    alpha: float,
 ) -> dict[str, Any]:
     """The columns `COLUMNS` of pairs of which some were `turn`ed, in which the first is the better one."""
     import pandas as pd
@@ -68,7 +73,8 @@ def label_columns(
     opposite = (judge.mean < 0) & (judge.p_value() < alpha) & (basis == CORRECTED)
     needed: list[int | None] = []
     for place, name in enumerate(basis):
-        total = labels_to_decide(found, place, alpha=alpha) if name != JUDGE else None
+        open_ = name != JUDGE and not decided[place]
+        total = labels_to_decide(found, place, alpha=alpha) if open_ else None
         needed.append(None if total is None else max(1, total - int(found.n[place])))
     return {
         "basis": basis,

@@ -154,7 +154,7 @@ def compare_pairs(
     data["samples_needed"] = _needed(data, pairs, margin, (1 - level) / tests, watched)
     columns = list(COLUMNS)
     if found is not None and basis is not None:
-        data |= label_columns(found, basis, turn, alpha=(1 - level) / tests)
+        data |= label_columns(found, basis, turn, decided=data["decided"], alpha=(1 - level) / tests)
         data |= worst_corrected(given, pairs, data, basis)
         # What settles a pair that people labelled is labels.
         data["samples_needed"] = data["samples_needed"].copy()

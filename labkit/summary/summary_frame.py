@@ -42,7 +42,7 @@ def as_summary(
     """`frame` as a summary of a frame of generations with these `attrs`; `clocks` says when its answers were
     timed."""
     kept: dict[Hashable, Any] = {
-        name: attrs[name] for name in ("labels", "failures", "judges") if attrs.get(name)
+        name: attrs[name] for name in ("labels", "failures", "judges", "labelled") if attrs.get(name)
     }
     made = Summary(frame)
     made.attrs = {**kept, "intervals": dict(intervals), "clocks": clocks, "others": list(others)}

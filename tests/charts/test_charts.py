@@ -37,6 +37,7 @@ def _texts(found):
 def test_the_names_are_complete():
     """`__all__` lists what there is, and nothing else can be had."""
     assert charts.__all__ == [
+        "agreement",
         "block_effects",
         "cost_latency",
         "cost_parts",
