@@ -1,4 +1,4 @@
-"""Labels as something that is rated key by key: 1 to 9 are the grades in their order, 0 is that it cannot be told.
+"""Labels as something that is rated key by key: 1 to 9 are the grades in their order, 0 is "cannot tell".
 
 It does not know how a task is drawn, nor how labels are kept.
 """
@@ -21,6 +21,7 @@ class RatedLabels:
     def __init__(self, labelling: Labelling) -> None:
         self._labelling = labelling
         self._opened: labels.Task | None = None
+        self._now: Task | None = None
         self.title = f"labels of {labelling.score}"
         self.question = in_brackets(labelling.question)
         said = {str(number): grade for number, grade in enumerate(labelling.grades, 1)} | {"0": CANNOT_TELL}
@@ -33,15 +34,20 @@ class RatedLabels:
     def now(self) -> Task | None:
         left = self._labelling.left
         if not left:
+            self._now = None
             return None
         task = self._opened if self._opened in left else left[0]
-        return Task(tuple(task.parts), (("answer", task.answer),), of=task)
+        if self._now is None or self._now.of is not task:
+            self._now = Task(tuple(task.parts), (("answer", task.answer),), of=task)
+        return self._now
 
     def press(self, task: Task, key: str, note: str | None) -> None:
         self._labelling.say(task.of, self._said[key], note)
+        self._now = None
 
     def undo(self) -> bool:
         self._opened = self._labelling.undo()
+        self._now = None if self._opened else self._now
         return self._opened is not None
 
     def progress(self) -> Progress:

@@ -81,10 +81,8 @@ def prompt(name: str, *, task: str, question: str, verdicts: Mapping[str, str], 
 def material(parts: Sequence[Part]) -> str:
     """The parts, one below the other, each between fences with one mark.
 
-    >>> print(material([Part("answer", "Yes.")]))
-    <<< ... answer
-    Yes.
-    >>> ...
+    >>> material([Part("answer", "Yes.")]).split()
+    ['<<<', '...', 'answer', 'Yes.', '>>>', '...']
     """
     texts = [as_shown(part.text) for part in parts]
     headings = [shown(part.heading) for part in parts]

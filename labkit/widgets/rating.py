@@ -1,8 +1,8 @@
 """Rating answers one task after the other: what is shown of a task, and which press counts.
 
-A view is told nothing of a task but what a person may see, and an opaque token, which is new after each press:
-a press that comes twice, late, or from a view that shows another task does nothing. What is rated, and where
-it is kept, is `Rated`'s matter; how it is drawn `rating_view`'s.
+A view is told nothing of a task but what a person may see, and an opaque token, which is new each time a
+task is shown: a press that comes twice, late, or from a view that shows another task does nothing. What is
+rated, and where it is kept, is the matter of a `Rated`; how it is drawn that of `rating_view`.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ class Rated(Protocol):
     def choices(self) -> Sequence[Choice]: ...
 
     def now(self) -> Task | None:
-        """The task to be shown; the same until something is said. None where nothing is left."""
+        """The task to be shown, the same object until something is said of it. None where nothing is left."""
 
     def press(self, task: Task, key: str, note: str | None) -> None:
         """Say something of the task; it is on disk when this returns. Raises `LabkitError` where it is not:
-        the task then stays."""
+        the task then stays. A key may also do something else; `now` then goes on giving the task."""
 
     def undo(self) -> bool:
         """Take back what was said last, and open its task again; whether there was something."""
@@ -111,8 +111,8 @@ class Rating:
             }
 
     def obey(self, content: Any) -> dict[str, Any]:
-        """Do what a view asks for: `{kind: press | undo, task, mark}`, a press with `key` and `note`. Any other
-        is answered with the state."""
+        """Do what a view asks for: `{kind: press | undo, task, mark}`, a press with `key` and `note`. All
+        else is answered with the state."""
         if not isinstance(content, Mapping):
             return self.state()
         with self._lock:
@@ -127,7 +127,6 @@ class Rating:
             except Exception as error:  # noqa: BLE001 - a callback's exception is shown nowhere else
                 # Its words may name who answered.
                 return self.state(mark=mark, trouble=f"{type(error).__name__}: it was not kept. Press again.")
-            self._turn(anew=True)
             return self.state(mark=mark, told=told)
 
     def _is_new(self, mark: str | None, token: Any) -> bool:
@@ -146,11 +145,14 @@ class Rating:
         return ""
 
     def _undo(self) -> str:
-        return "Taken back: say it again." if self.rated.undo() else "There is nothing to take back."
+        if not self.rated.undo():
+            return "There is nothing to take back."
+        self._turn(anew=True)
+        return "Taken back: say it again."
 
     def _turn(self, *, anew: bool = False) -> None:
         task = self.rated.now()
-        if anew or task != self._task:
+        if anew or task is not self._task:
             self._task, self._token = task, secrets.token_hex(8)
 
 

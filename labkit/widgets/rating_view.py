@@ -43,7 +43,7 @@ class RatingView(anywidget.AnyWidget):
         self._rating = Rating(rated)
         self._telling = threading.Lock()
         self._standing: list[WithFallback] = []
-        super().__init__(still=_still(rated))
+        super().__init__(still=_still(rated.title, rated.progress().words))
         self.layout.width = "100%"
         answer_while_busy(self)
         self.on_msg(self._heard)
@@ -57,23 +57,24 @@ class RatingView(anywidget.AnyWidget):
 
     def _heard(self, _: Any, content: Any, buffers: Any) -> None:
         with self._telling:  # so that messages leave in the order of their numbers
-            self.send(self._rating.obey(content))
-            if (still := _still(self._rating.rated)) != self.still:
+            state = self._rating.obey(content)
+            self.send(state)
+            if (still := _still(state["title"], state["progress"][2])) != self.still:
                 self.still = still
                 for standing in self._standing:
                     standing.renew(_lines(still))
 
     def __repr__(self) -> str:
-        return f"RatingView({visible(self._rating.rated.progress().words)})"
+        # Without a count: what a cell shows is saved, and not renewed by a press.
+        return f"RatingView({visible(self._rating.rated.title)})"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         view, metadata = super()._repr_mimebundle_() or ({}, {})
         return {**view, "text/plain": repr(self), "text/html": _lines(self.still)}, metadata
 
 
-def _still(rated: Rated) -> list[str]:
-    done = visible(rated.progress().words)
-    return [visible(rated.title), done, "It is used in a notebook that runs: run this cell again."]
+def _still(title: str, done: str) -> list[str]:
+    return [visible(title), visible(done), "It is used in a notebook that runs: run this cell again."]
 
 
 def _lines(still: list[str]) -> str:

@@ -25,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
     made = JupyterLab(tmp_path_factory.mktemp("jupyter"))
     shutil.copytree(ROOT / "data", made.work / "data")
     shutil.copytree(ROOT / "notebooks", made.work / "notebooks")
-    for module in ("models.py", "hostile.py"):
+    for module in ("models.py", "hostile.py", "labelled.py"):
         shutil.copy(HERE / module, made.work / module)
     yield made
     made.close()

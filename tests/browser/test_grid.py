@@ -270,6 +270,25 @@ def test_keyboard_only(open_notebook: Open) -> None:
     assert "progressbar" in snapshot
 
 
+def test_keys_in_the_grid_touch_no_cell(open_notebook: Open) -> None:
+    """On a panel, its text or a button the keys that insert, delete or convert cells do nothing."""
+    notebook = open_notebook([setup("keys-off", "a", rows=2, count=5), "run = plan.start()"])
+    notebook.run_all()
+    page = notebook.page
+    until(notebook, "finished")
+    page.wait_for_selector(".lk-panel")
+    cells = (
+        "() => [...jupyterapp.shell.currentWidget.content.model.cells]"
+        ".map((cell) => [cell.type, cell.sharedModel.getSource()])"
+    )
+    before = page.evaluate(cells)
+    for place in (".lk-panel", ".lk-text", ".lk-table", ".lk-steering .lk-button[aria-expanded]"):
+        for key in ("b", "a", "d", "d", "m", "x", "1"):
+            page.evaluate("(place) => document.querySelector(place).focus()", place)
+            page.keyboard.press(key)
+    assert page.evaluate(cells) == before
+
+
 def test_saved_and_reopened_without_a_kernel(open_notebook: Open, server: Any) -> None:
     """The saved notebook holds a readable table, cut and escaped, whether it is opened trusted or not."""
     notebook = open_notebook(

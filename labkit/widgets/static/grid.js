@@ -20,12 +20,19 @@ function make(tag, className, attributes = {}) {
   return element;
 }
 
+function quiet(element) {
+  // JupyterLab's shortcuts would take the keys from whoever has the focus here. It looks for the mark from the
+  // focused element upwards, and for its own `:focus` at each: so every element that takes focus bears it.
+  element.setAttribute("data-lm-suppress-shortcuts", "true");
+  return element;
+}
+
 function say(element, words) {
   if (element.textContent !== words) element.textContent = words;
 }
 
 function button(label, name, act) {
-  const made = make("button", "lk-button", { type: "button", "aria-label": name });
+  const made = quiet(make("button", "lk-button", { type: "button", "aria-label": name }));
   made.append(label);
   made.addEventListener("click", act);
   return made;
@@ -50,8 +57,7 @@ class Grid {
   // -- building -----------------------------------------------------------------------------------
 
   build(el) {
-    // JupyterLab's shortcuts would take Enter and the arrows from whoever has the focus here.
-    this.root = make("section", "lk-grid lk-alive", { "aria-label": "labkit run", "data-lm-suppress-shortcuts": "true" });
+    this.root = quiet(make("section", "lk-grid lk-alive", { "aria-label": "labkit run" }));
     this.title = make("div", "lk-title");
     this.line = make("div", "lk-line", { role: "status" });
     this.left = make("div", "lk-left");
@@ -70,7 +76,7 @@ class Grid {
     const head = make("div", "lk-head");
     head.append(words, steering);
     this.asked = make("div", "lk-asked", { role: "group", "aria-label": "models" });
-    this.table = make("div", "lk-table");
+    this.table = quiet(make("div", "lk-table"));
     this.table.tabIndex = -1;
     this.columnsHead = make("div", "lk-columns");
     this.corner = make("div", "lk-corner");
@@ -122,9 +128,9 @@ class Grid {
 
   panel(number, id, name) {
     const column = this.columns.find((one) => one.id === id);
-    const root = make("div", "lk-panel", {
+    const root = quiet(make("div", "lk-panel", {
       role: "log", "aria-label": `${column.name}, ${name}`, "aria-live": "off",
-    });
+    }));
     root.tabIndex = 0;
     root.dataset.panel = number;
     const bar = make("div", "lk-facts");
@@ -134,11 +140,11 @@ class Grid {
     const cost = make("span", "lk-cost");
     bar.append(glyph, state, cost);
     const earlier = make("details", "lk-earlier");
-    const folded = make("summary", "lk-folded");
+    const folded = quiet(make("summary", "lk-folded"));
     const steps = make("div", "lk-steps");
     earlier.append(folded, steps);
     earlier.hidden = true;
-    const scroller = make("div", "lk-text");
+    const scroller = quiet(make("div", "lk-text"));
     scroller.tabIndex = -1; // the panel is the one stop; its arrows scroll
     const text = document.createTextNode("");
     scroller.append(text);

@@ -16,6 +16,13 @@ function make(tag, className, attributes = {}) {
   return element;
 }
 
+function quiet(element) {
+  // JupyterLab's shortcuts would take the keys from whoever has the focus here. It looks for the mark from the
+  // focused element upwards, and for its own `:focus` at each: so every element that takes focus bears it.
+  element.setAttribute("data-lm-suppress-shortcuts", "true");
+  return element;
+}
+
 function say(element, words) {
   if (element.textContent !== words) element.textContent = words;
 }
@@ -43,8 +50,7 @@ class Rating {
   // -- building -----------------------------------------------------------------------------------
 
   build(el) {
-    // JupyterLab's shortcuts would take the keys from whoever has the focus here.
-    this.root = make("section", "lk-rating lk-alive", { tabindex: "0", "data-lm-suppress-shortcuts": "true" });
+    this.root = quiet(make("section", "lk-rating lk-alive", { tabindex: "0" }));
     this.progress = make("div", "lk-done", { role: "status" });
     this.bar = make("div", "lk-meter", { "aria-hidden": "true" });
     this.filled = this.bar.appendChild(make("span", ""));
@@ -52,7 +58,7 @@ class Rating {
     head.append(this.progress, this.bar);
     this.question = make("div", "lk-question", { role: "heading", "aria-level": "3" });
     this.parts = make("div", "lk-parts");
-    this.answers = make("div", "lk-said-by", { "aria-live": "off" });
+    this.answers = make("div", "lk-side-by-side", { "aria-live": "off" });
     this.choices = make("div", "lk-choices", { role: "group", "aria-label": "What do you say?" });
     this.build_note();
     this.told = make("div", "lk-told", { role: "status" });
@@ -69,10 +75,10 @@ class Rating {
 
   build_note() {
     this.keeping = make("div", "lk-keeping");
-    this.field = make("input", "lk-field", {
+    this.field = quiet(make("input", "lk-field", {
       type: "text", "aria-label": "note on this task", maxlength: "2000", autocomplete: "off",
       placeholder: "a note; Enter keeps it",
-    });
+    }));
     this.field.hidden = true;
     this.remark = make("div", "lk-remark", { role: "status" });
     this.keeping.append(this.field, this.remark);
@@ -111,7 +117,7 @@ class Rating {
   }
 
   button(className, act) {
-    const made = make("button", className, { type: "button" });
+    const made = quiet(make("button", className, { type: "button" }));
     made.addEventListener("click", act);
     return made;
   }
@@ -141,7 +147,7 @@ class Rating {
     const name = make("div", "lk-heading");
     name.append(heading);
     // It has a tab stop, since it may scroll.
-    const body = make("div", "lk-body-text", { tabindex: "0" });
+    const body = quiet(make("div", "lk-body-text", { tabindex: "0" }));
     body.append(text);
     body.classList.toggle("lk-nothing", Boolean(empty));
     made.append(name, body);
@@ -295,33 +301,43 @@ class Rating {
       clearTimeout(this.asking);
       this.pending = null;
     }
-    if (other) this.draw(before, message);
+    if (other) this.draw(message);
+    this.sayHead(before, message);
     say(this.told, message.told);
     say(this.trouble, message.trouble);
     this.wait(Boolean(this.pending));
   }
 
-  draw(before, message) {
+  draw(message) {
     const here = this.root.contains(document.activeElement);
     this.kept = "";
     this.field.value = "";
     this.field.hidden = true;
     this.sayNote();
-    this.root.setAttribute("aria-label", message.title);
-    const [done, total, words] = message.progress;
-    say(this.progress, message.over ? "" : words);
-    this.filled.style.width = total ? `${(100 * done) / total}%` : "0";
-    say(this.question, message.over ? words : message.question);
     this.root.classList.toggle("lk-over", message.over);
     this.root.dataset.answers = message.answers.length;
     this.parts.replaceChildren(...message.parts.map(([name, text]) => this.box(name, text, "lk-part")));
     this.answers.replaceChildren(
       ...message.answers.map(([name, text, empty]) => this.box(name, text, "lk-answer", empty)),
     );
+    this.choices.hidden = this.noting.hidden = message.over;
+    this.holdFocus(here);
+  }
+
+  sayHead(before, message) {
+    const here = this.root.contains(document.activeElement);
+    this.root.setAttribute("aria-label", message.title);
+    const [done, total, words] = message.progress;
+    say(this.progress, message.over ? "" : words);
+    this.filled.style.width = total ? `${(100 * done) / total}%` : "0";
+    say(this.question, message.over ? words : message.question);
     if (!before || JSON.stringify(before.choices) !== JSON.stringify(message.choices)) {
       this.choices.replaceChildren(...message.choices.map((one) => this.choice(one)));
     }
-    this.choices.hidden = this.noting.hidden = message.over;
+    this.holdFocus(here);
+  }
+
+  holdFocus(here) {
     // Whoever was on something that is gone has the keys all the same.
     const on = document.activeElement;
     if (here && (!this.root.contains(on) || on.closest("[hidden]"))) this.focus();
