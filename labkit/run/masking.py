@@ -13,14 +13,17 @@ _LEAST = 3
 """Shorter names are words of any answer."""
 _FAMILIES = (
     "chatgpt", "openai", "anthropic", "claude", "gemini", "gemma", "llama", "mistral", "qwen", "deepseek",
-    "smollm", "phi-", "grok", "gpt-",
+    "smollm", "codellama", "tinyllama", "phi-", "grok", "gpt-",
 )  # fmt: skip
+_BETWEEN = re.compile(r"[\s\-_./:@]+")
 
 
 class Mask:
-    """What hides the names of these models, and the names of families of models, in a text.
+    """What hides these names, and names that begin with a family of models, in a text.
 
-    >>> Mask(["local/smollm2-135m"]).hide("As SmolLM2-135M, by OpenAI, I cannot.")
+    Only whole words are names: `early` is none in `nearly`. What stands between a name's parts may differ.
+
+    >>> Mask(["local/smollm2-135m"]).hide("As SmolLM2 135M, by OpenAI, I cannot.")
     ('As ▮, by ▮, I cannot.', 2)
     """
 
@@ -28,11 +31,16 @@ class Mask:
         found = {part for name in names for part in (name, name.rpartition("/")[2]) if len(part) >= _LEAST}
         self._names: re.Pattern[str] | None = None
         if found:
-            longest_first = sorted({*found, *_FAMILIES}, key=len, reverse=True)
-            self._names = re.compile(
-                rf"(?:{'|'.join(map(re.escape, longest_first))})[\w.:-]*(?<![.:-])", re.IGNORECASE
-            )
+            longest_first = sorted(found, key=lambda name: (-len(name), name))
+            own = "|".join(map(_spelled, longest_first))
+            families = rf"(?:{'|'.join(map(re.escape, _FAMILIES))})(?![^\W\d_]{{2}})[\w.:-]*(?<![.:-])"
+            self._names = re.compile(rf"(?<!\w)(?:(?:{own})(?!\w)|{families})", re.IGNORECASE)
 
     def hide(self, text: str) -> tuple[str, int]:
         """The text with names masked, and how many were."""
         return (text, 0) if self._names is None else self._names.subn(MARK, text)
+
+
+def _spelled(name: str) -> str:
+    """A name with anything, or nothing, between its parts."""
+    return r"[\s\-_./:@]*".join(re.escape(part) for part in _BETWEEN.split(name) if part) or re.escape(name)

@@ -7,7 +7,7 @@ Contenders are numbers here. It knows no texts and no names, and what was said i
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from labkit.stats.strengths import Strengths
 
 AGAIN, TURNED = 0.15, 0.05
-"""The share of a rater's pairs that another rater saw, and that of his own with their sides exchanged."""
+"""The share of a rater's pairs that another rater saw, and that of the rater's own, sides exchanged."""
 TURNED_AFTER = 5
 """So many ratings lie between a pair and the same with its sides exchanged."""
-_OUTCOME = {"left": 1.0, "right": 0.0, "tie": 0.5, "neither": 0.5}
+OUTCOME = {"left": 1.0, "right": 0.0, "tie": 0.5, "neither": 0.5}
 Pair = tuple[int, int]
 """Two contenders, the lesser first."""
 
@@ -50,13 +50,16 @@ class Shown:
     sample: str
     drawn: Literal["rule", "again", "turned"]
     chance: float
+    """With which these two contenders came next, in whatever way."""
 
 
 def next_shown(
     pairs: Mapping[Pair, Sequence[str]], said: Sequence[Said], user: str | None, seed: str
 ) -> Shown | None:
-    """What `user` is shown next; None where all is rated. `pairs` has for each two contenders the samples that
-    they answered differently, `said` all ratings so far, of all raters.
+    """What `user` is shown next; None where nothing is left. `pairs` has for each two contenders the samples
+    that they answered differently, `said` all ratings so far, of all raters, oldest first.
+
+    What others said after the user's last rating decides nothing: whatever they do meanwhile, the pair stays.
 
     >>> shown = next_shown({(0, 1): ["x"]}, [], "ada", "0")
     >>> {shown.left, shown.right}, shown.sample, shown.chance
@@ -64,61 +67,60 @@ def next_shown(
     """
     import numpy as np
 
-    mine = [one for one in said if one.user == user]
-    digest = hashlib.blake2b(f"{seed}/{len(mine)}".encode(), digest_size=8).digest()
-    rng = np.random.default_rng(int.from_bytes(digest))
+    last = max((place for place, one in enumerate(said) if one.user == user), default=-1)
+    known = said[: last + 1]
+    mine = [one for one in known if one.user == user]
     seen = Counter(one.where for one in mine)
-    turn = float(rng.random())
-    others = {one.where for one in said if one.user != user and one.preferred != "skip"}
-    if turn < AGAIN and (again := sorted(others - set(seen))):
-        one, other, sample = again[int(rng.integers(len(again)))]
-        return _sided(one, other, sample, "again", AGAIN / len(again), mine, rng)
-    old = [one for one in mine[:-TURNED_AFTER] if one.preferred != "skip" and seen[one.where] == 1]
-    if AGAIN <= turn < AGAIN + TURNED and old:
-        last = old[int(rng.integers(len(old)))]
-        return Shown(last.right, last.left, last.sample, "turned", TURNED / len(old))
     left = {
         pair: [sample for sample in samples if (*pair, sample) not in seen] for pair, samples in pairs.items()
     }
-    return _by_rule(left, said, mine, rng)
+    if not any(left.values()):
+        return None
+    digest = hashlib.blake2b(f"{seed}/{len(mine)}".encode(), digest_size=8).digest()
+    rng = np.random.default_rng(int.from_bytes(digest))
+    others = {one.where for one in known if one.user != user and one.preferred != "skip"}
+    again = sorted(where for where in others - seen.keys() if where[2] in left.get(where[:2], ()))
+    old = [one for one in mine[:-TURNED_AFTER] if one.preferred != "skip" and seen[one.where] == 1]
+    likely, chances = _by_rule(left, known), defaultdict[Pair, float](float)
+    by_again, by_turned = AGAIN * bool(again), TURNED * bool(old)
+    for wheres, share in ((again, by_again), ([one.where for one in old], by_turned)):
+        for where in wheres:
+            chances[where[:2]] += share / len(wheres)
+    for pair, chance in likely.items():
+        chances[pair] += (1 - by_again - by_turned) * chance
+    turn = float(rng.random())
+    if turn < by_turned:
+        one = old[int(rng.integers(len(old)))]
+        return Shown(one.right, one.left, one.sample, "turned", chances[one.where[:2]])
+    if turn < by_turned + by_again:
+        *of, sample = again[int(rng.integers(len(again)))]
+        pair = (of[0], of[1])
+    else:
+        pair = list(likely)[int(rng.choice(len(likely), p=list(likely.values())))]
+        sample = left[pair][int(rng.integers(len(left[pair])))]
+    one_left, one_right = _sided(pair, mine, rng)
+    way: Literal["rule", "again"] = "again" if turn < by_turned + by_again else "rule"
+    return Shown(one_left, one_right, sample, way, chances[pair])
 
 
-def _by_rule(
-    left: Mapping[Pair, Sequence[str]], said: Sequence[Said], mine: Sequence[Said], rng: Any
-) -> Shown | None:
-    import numpy as np
-
+def _by_rule(left: Mapping[Pair, Sequence[str]], said: Sequence[Said]) -> dict[Pair, float]:
+    """The chance of each pair that has samples left; where none of the likely has, of any that has."""
     from labkit.stats.next_pair import pair_chances
 
     first, second, chances = pair_chances(_fit(said, size=1 + max(other for _, other in left)))
-    pairs = list(zip(first.tolist(), second.tolist(), strict=True))
-    open_ = np.array([bool(left[pair]) for pair in pairs])
-    if not open_.any():
-        return None
-    # Where the likely pairs are all rated, any that is left.
-    likely = np.where(open_, chances, 0.0)
-    likely = likely / likely.sum() if likely.sum() > 0 else open_ / open_.sum()
-    place = int(rng.choice(len(pairs), p=likely))
-    samples = left[pairs[place]]
-    sample = samples[int(rng.integers(len(samples)))]
-    return _sided(*pairs[place], sample, "rule", float(likely[place]), mine, rng)
+    pairs = zip(zip(first.tolist(), second.tolist(), strict=True), chances.tolist(), strict=True)
+    open_ = {pair: chance for pair, chance in pairs if left.get(pair)}
+    total = sum(open_.values())
+    return {pair: chance / total if total > 0 else 1 / len(open_) for pair, chance in open_.items()}
 
 
-def _sided(
-    one: int,
-    other: int,
-    sample: str,
-    drawn: Literal["rule", "again"],
-    chance: float,
-    mine: Sequence[Said],
-    rng: Any,
-) -> Shown:
-    """The pair with the one on the left that was there less often."""
-    counts = Counter(said.left for said in mine if said.where[:2] == (one, other))
-    ahead = counts[one] - counts[other]
+def _sided(pair: Pair, mine: Sequence[Said], rng: Any) -> Pair:
+    """The two with the one on the left that was there less often."""
+    counts = Counter(said.left for said in mine if said.where[:2] == pair)
+    ahead = counts[pair[0]] - counts[pair[1]]
     if ahead > 0 or (ahead == 0 and rng.random() < 0.5):
-        one, other = other, one
-    return Shown(one, other, sample, drawn, chance)
+        return pair[1], pair[0]
+    return pair
 
 
 def _fit(said: Sequence[Said], *, size: int) -> Strengths:
@@ -130,7 +132,7 @@ def _fit(said: Sequence[Said], *, size: int) -> Strengths:
         rated(
             [one.left for one in told],
             [one.right for one in told],
-            [_OUTCOME[one.preferred] for one in told],
+            [OUTCOME[one.preferred] for one in told],
             contenders=range(size),
         ),
         imagine=True,

@@ -27,6 +27,7 @@ _JUDGED = """
     where generation_id in (select unnest($ids::varchar[])) and "value" is not null
         and ((metadata->'$.duels') is not null or (metadata->'$.verdicts') is not null)
 """
+PREFERRED = ("left", "right", "tie", "neither", "skip")
 COLUMNS = (
     "rating_id", "sample_id", "left", "right", "preferred", "winner", "user", "rated_at", "drawn", "chance",
     "took_s", "peeked", "masked", "comment",
@@ -44,19 +45,25 @@ def ratings(store: Store, place: Mapping[str, tuple[int, str]], contenders: Sequ
       exchanged); `chance` (float): with which it was drawn; `peeked` (bool): whether the rater had seen the
       standing; `masked` (Int64): names masked in the two answers
     """
-    import pandas as pd
+    import pyarrow as pa
+
+    from labkit.store.arrow_to_pandas import to_frame
 
     with store.complete_opening():
         rows = store.table(_READ, {"ids": list(place)}).to_pylist()
     found = []
     for row in rows:
         left, right = place.get(row.pop("left_id")), place.get(row.pop("right_id"))
-        if left is None or right is None or left[1] != right[1]:
+        if left is None or right is None or left[1] != right[1] or left[0] == right[0]:
             continue  # a rating of an answer that does not compete here
+        if row["preferred"] not in PREFERRED:
+            continue  # written by something that knows other words
         sides = {"left": contenders[left[0]], "right": contenders[right[0]]}
         found.append(row | sides | {"sample_id": left[1], "winner": sides.get(row["preferred"])})
-    frame = pd.DataFrame(found, columns=list(COLUMNS))
-    return frame.astype({"chance": float, "took_s": float, "peeked": "boolean", "masked": "Int64"})
+    types = {"rated_at": pa.timestamp("us"), "chance": pa.float64(), "took_s": pa.float64()}
+    types |= {"peeked": pa.bool_(), "masked": pa.int64()}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
+    return to_frame(pa.Table.from_pylist(found, schema=schema))
 
 
 def judged_pairs(

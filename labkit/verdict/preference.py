@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.verdict import show
 from labkit.verdict.amounts import counted, listed, span
-from labkit.verdict.rater_agreement import agreement_frame, agreement_notes
+from labkit.verdict.rater_agreement import agreement_frame, agreement_notes, first_ratings
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Preference:
     headline: str
     """Over whom nobody is shown to be preferred."""
     sentences: tuple[str, ...]
-    """One per pair, the one preferred more often first."""
+    """One per pair, the one preferred more often first; none before ten ratings."""
     notes: tuple[str, ...]
     pairs: pd.DataFrame
     contenders: pd.DataFrame
@@ -45,7 +45,8 @@ class Preference:
     def frame(self) -> pd.DataFrame:
         """One row per pair: `first`, `second` (str), `ratings` of the two (int), `share` of the first over
         the second with `low`, `high` (float, from all ratings), `decided` (bool, Holm's correction over all
-        pairs), `overturned_by` (Int64): how few ratings the other way would undo that."""
+        pairs; nothing is before ten ratings), `overturned_by` (Int64): how few ratings the other way would
+        undo that."""
         return self.pairs.copy()
 
     def __str__(self) -> str:
@@ -72,20 +73,22 @@ def preference(
     """Who is preferred over whom by `ratings` (`sample_id`, `left`, `right`, `preferred`, `user`, `drawn`).
 
     Shares are of one Bradley–Terry fit to all pairs, a tie counting half for each, with errors by samples
-    (`labkit.stats.preferences`); pairs a rater saw twice count once. `equal` pairs of answers were the same,
-    and never shown. `judged` has by judge what it says of pairs, to be held beside what people say.
+    (`labkit.stats.preferences`); of a pair that one rater saw twice the first rating counts. `equal` pairs of
+    answers were the same, and never shown. `judged` has by judge what it says of pairs, to be held beside
+    what people say.
 
     >>> import pandas as pd
     >>> rows = [{"sample_id": str(n), "left": "a", "right": "b", "preferred": "right" if n % 5 else "left",
     ...          "user": "ada", "drawn": "rule"} for n in range(60)]
     >>> print(preference(pd.DataFrame(rows), contenders=["a", "b"]).sentences[0])
-    b was preferred over a in 68 to 89 of 100 blind comparisons (60 ratings by 1 person). ...
+    b was preferred over a in 67 to 89 of 100 blind comparisons (60 ratings by 1 person). ...
     """
     from labkit.stats.preference import preferences
     from labkit.stats.ratings import rated
 
     told = ratings[ratings["preferred"].isin(list(OUTCOME))]
-    counted_rows = told[told["drawn"].fillna("") != "turned"]
+    counted_rows = first_ratings(told)
+    enough = len(counted_rows) >= FEW
     found = preferences(
         rated(
             counted_rows["left"].to_numpy(dtype=object),
@@ -97,20 +100,24 @@ def preference(
         level=level,
     )
     shown = {name: visible(name, limit=60) for name in contenders}
-    pairs = _pairs(found, contenders)
+    pairs = _pairs(found, contenders, enough=enough)
     agreement = agreement_frame(told, judged or {}, level=level)
+    sentences = [_sentence(row, shown, counted_rows) for row in pairs.to_dict("records")] if enough else []
     return Preference(
         headline=_headline(found, contenders, shown, len(counted_rows)),
-        sentences=tuple(_sentence(row, shown, counted_rows, level) for row in pairs.to_dict("records")),
-        notes=tuple(_notes(found, told, counted_rows, contenders, shown, equal, level))
-        + tuple(agreement_notes(agreement, told)),
+        sentences=tuple(sentences),
+        notes=(
+            *(_notes(found, contenders, shown, level) if enough else ()),
+            *_left_out(counted_rows, equal),
+            *agreement_notes(agreement, told),
+        ),
         pairs=pairs,
         contenders=_contenders(found, contenders),
         agreement=agreement,
     )
 
 
-def _pairs(found: Preferences, names: Sequence[str]) -> pd.DataFrame:
+def _pairs(found: Preferences, names: Sequence[str], *, enough: bool) -> pd.DataFrame:
     import pandas as pd
 
     from labkit.stats.overturned import overturned_by
@@ -128,8 +135,8 @@ def _pairs(found: Preferences, names: Sequence[str]) -> pd.DataFrame:
                 "share": share.estimate,
                 "low": share.low,
                 "high": share.high,
-                "decided": bool(found.better[one, other]),
-                "overturned_by": overturned_by(found, one, other),
+                "decided": enough and bool(found.better[one, other]),
+                "overturned_by": overturned_by(found, one, other) if enough else None,
             }
         )
     frame = pd.DataFrame(rows, columns=list(_COLUMNS)).astype({"overturned_by": "Int64"})
@@ -157,61 +164,69 @@ def _contenders(found: Preferences, names: Sequence[str]) -> pd.DataFrame:
 
 def _headline(found: Preferences, names: Sequence[str], shown: Mapping[str, str], ratings: int) -> str:
     if ratings < FEW:
-        more = f"{ratings:,} ratings so far" if ratings != 1 else "1 rating so far"
-        return f"Nothing is said before {FEW} ratings: {more if ratings else 'none so far'}."
+        return f"Nothing is said before {FEW} ratings: {f'{ratings:,}' if ratings else 'none'} so far."
     unbeaten = [shown[names[place]] for place in found.unbeaten]
     if len(unbeaten) == len(names):
         return "Nobody is shown to be preferred over another."
     return f"Nobody is shown to beat {listed(unbeaten, most=4, joint='or')}."
 
 
-def _sentence(row: Mapping[Any, Any], shown: Mapping[str, str], told: pd.DataFrame, level: float) -> str:
+def _sentence(row: Mapping[Any, Any], shown: Mapping[str, str], told: pd.DataFrame) -> str:
     one, other = shown[row["first"]], shown[row["second"]]
     between = told[
         told["left"].isin([row["first"], row["second"]]) & told["right"].isin([row["first"], row["second"]])
     ]
     if not len(between) and row["low"] == 0 and row["high"] == 1:
-        return f"{one} and {other} were not compared, nor with a third that both were."
-    low, high = span(100 * row["low"], 100 * row["high"])
+        return f"{one} and {other} were never compared, not even by way of a third."
+    low, high = _ends(100 * row["low"], 100 * row["high"], above_half=row["decided"])
     ties = int((between["preferred"].isin(["tie", "neither"])).sum())
     people = counted(between["user"].nunique(dropna=False), "person", "people")
     rest = f", {counted(ties, 'tie')}" if ties else ""
-    direct = f"{counted(len(between), 'rating')} by {people}{rest}" if len(between) else "never side by side"
-    said = f"{one} was preferred over {other} in {low} to {high} of 100 blind comparisons ({direct})."
+    direct = f"{counted(len(between), 'rating')} by {people}{rest}"
+    if not len(between):
+        direct = "the two were never side by side"
+    often = f"{low} to {high} of 100 blind comparisons ({direct})."
     if not row["decided"]:
-        return said.replace(" was preferred over ", " against ", 1).replace(
-            " in ", " is undecided: preferred in ", 1
-        )
-    few = row["overturned_by"]
-    if few is None or str(few) == "<NA>":
-        return said
+        return f"{one} against {other} is undecided: preferred in {often}"
+    few, was = row["overturned_by"], "was" if len(between) else "would be"
     undo = "One rating" if few == 1 else f"{few:,} ratings"
-    return f"{said} {undo} the other way would undo this."
+    return f"{one} {was} preferred over {other} in {often} {undo} the other way would undo this."
 
 
-def _notes(
-    found: Preferences,
-    told: pd.DataFrame,
-    rows: pd.DataFrame,
-    names: Sequence[str],
-    shown: Mapping[str, str],
-    equal: int,
-    level: float,
-) -> list[str]:
+def _ends(low: float, high: float, *, above_half: bool) -> tuple[str, str]:
+    """The limits as words; what is shown to be above 50 does not read as 50."""
+    ends = span(low, high)
+    if above_half and float(ends[0]) <= 50:
+        return (f"{low - 0.05:.1f}" if low >= 50.15 else "just over 50"), ends[1]
+    return ends
+
+
+def _notes(found: Preferences, names: Sequence[str], shown: Mapping[str, str], level: float) -> list[str]:
+    import numpy as np
+
     said = []
     if len(names) > 2:
         said.append(
             "decided by Holm's correction over all pairs; shares are of one fit to all ratings, each range a "
             f"{level * 100:g} % interval for its pair alone"
         )
+    for place in np.flatnonzero(found.strengths.never_lost).tolist():
+        said.append(f"{shown[names[place]]} never lost: how far it is ahead has no upper end")
+    if disputed := int(found.disputed.sum()):
+        pairs = f"{disputed:,} of {counted(int(found.better.sum()), 'decided pair')}"
+        said.append(f"a fit that knows ties (Davidson's) leaves {pairs} undecided")
+    return said
+
+
+def _left_out(rows: pd.DataFrame, equal: int) -> list[str]:
+    said = []
     if equal:
-        said.append(f"{counted(equal, 'pair')} of equal answers were never shown and count nowhere")
-    for place in range(len(names)):
-        wins = found.ratings.wins()
-        if found.ratings.counts()[place].sum() and wins[:, place].sum() == 0:
-            said.append(f"{shown[names[place]]} never lost: how far it is ahead has no upper end")
-    if found.disputed.any():
-        said.append("where ties are many another fit (Davidson) does not decide all of these pairs")
-    if (peeked := int(rows.get("peeked", rows["user"].isna() & False).fillna(False).sum())) > 0:
-        said.append(f"{peeked:,} of {len(rows):,} ratings were given after a look at the standing")
+        pairs = f"{counted(equal, 'pair')} of equal answers"
+        said.append(
+            f"{pairs} {'was' if equal == 1 else 'were'} never shown and count{'s' * (equal == 1)} nowhere"
+        )
+    peeked = int(rows["peeked"].eq(True).sum()) if "peeked" in rows else 0
+    if peeked:
+        ratings = f"{peeked:,} of {counted(len(rows), 'rating')}"
+        said.append(f"{ratings} {'was' if peeked == 1 else 'were'} given after a look at the standing")
     return said

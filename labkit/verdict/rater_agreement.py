@@ -1,7 +1,8 @@
 """How raters agree with one another, with themselves, and with judges; and who prefers a side.
 
 Agreement is Krippendorff's α over first, second, tie and neither, in the order of contenders and not of
-sides. It knows ratings as a frame, and says in words what a figure means no further than its interval goes.
+sides. It knows ratings as a frame. A word says what the estimate means, and its interval stands beside it;
+where that reaches 0 no agreement is claimed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.verdict.amounts import number
+from labkit.verdict.amounts import counted, span
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 LEAST = 20
 """With fewer shared pairs nothing is said of agreement."""
 PEOPLE = "people with people"
+SURE = 0.99
+"""How sure it must be that a rater prefers a side: one is named wrongly in a hundred at most."""
 _WORDS = ((0.8, "well"), (0.4, "moderately"), (0.0, "little"))
+_PAIR = ["one", "other", "sample_id", "user"]
 
 
 def agreement_frame(
@@ -51,19 +55,28 @@ def agreement_frame(
     return pd.DataFrame(rows)
 
 
+def first_ratings(ratings: pd.DataFrame) -> pd.DataFrame:
+    """Each rater's first rating of each pair of answers, whatever their sides were."""
+    return _by_pair(ratings).drop_duplicates(_PAIR).drop(columns=["one", "other"])
+
+
+def _by_pair(ratings: pd.DataFrame) -> pd.DataFrame:
+    """Ratings with their two contenders in the order of names, without those that were shown turned."""
+    once = ratings[ratings["drawn"].fillna("") != "turned"]
+    one = once["left"].where(once["left"] <= once["right"], once["right"])
+    return once.assign(one=one, other=once["right"].where(once["left"] <= once["right"], once["left"]))
+
+
 def _in_order(ratings: pd.DataFrame) -> pd.DataFrame:
     """Each rater's first rating of each pair of answers, in the order of contenders."""
-    once = ratings[ratings["drawn"].fillna("") != "turned"].copy()
-    swapped = once["left"] > once["right"]
-    turned = {"left": "second", "right": "first"}
-    straight = {"left": "first", "right": "second"}
-    once["value"] = [
-        (turned if swap else straight).get(said, said)
-        for swap, said in zip(swapped, once["preferred"], strict=True)
-    ]
-    pair = [tuple(sorted(both)) for both in zip(once["left"], once["right"], strict=True)]
-    once["unit"] = ["\0".join((*both, sample)) for both, sample in zip(pair, once["sample_id"], strict=True)]
-    return once.drop_duplicates(["unit", "user"])
+    once = _by_pair(ratings).drop_duplicates(_PAIR)
+    rows = zip(once["one"], once["other"], once["sample_id"], once["left"], once["preferred"], strict=True)
+    values, units = [], []
+    for one, other, sample, left, said in rows:
+        sides = ("first", "second") if left == one else ("second", "first")
+        values.append(dict(zip(("left", "right"), sides, strict=True)).get(said, said))
+        units.append("\0".join((one, other, str(sample))))
+    return once.assign(value=values, unit=units)
 
 
 def _with_judge(told: pd.DataFrame, judge: pd.DataFrame) -> pd.DataFrame:
@@ -90,30 +103,32 @@ def agreement_notes(agreement: pd.DataFrame, ratings: pd.DataFrame) -> list[str]
 def _said(row: Mapping[Any, Any]) -> str:
     who = "raters" if row["who"] == PEOPLE else f"{visible(row['who'], limit=40)} and people"
     if row["pairs"] < LEAST:
-        return f"too few pairs were rated by both to say how {who} agree: {row['pairs']:,} of {LEAST}"
+        by = "two raters" if row["who"] == PEOPLE else "both"
+        pairs = counted(row["pairs"], "pair") if row["pairs"] else "no pair"
+        few = f"{pairs} {'were' if row['pairs'] > 1 else 'was'} rated by {by}"
+        return f"too little is known of how {who} agree: {few}, and {LEAST} are needed"
     if row["all_alike"]:
-        return (
-            f"{who} said the same of all {row['pairs']:,} pairs, all alike: that tells nothing of agreement"
-        )
-    word = next((word for least, word in _WORDS if row["alpha"] >= least), "no better than by chance")
-    ends = f"alpha {number(row['low'])} to {number(row['high'])}"
-    return f"{who} agreed {word} ({ends}; {row['same'] * 100:.0f} % alike over {row['pairs']:,} pairs)"
+        return f"{who} said one and the same of all {row['pairs']:,} pairs: that tells nothing of agreement"
+    low, high = span(row["low"], row["high"])
+    ends = f"(alpha {low} to {high}; {row['same'] * 100:.0f} % alike over {row['pairs']:,} pairs)"
+    if row["low"] <= 0:
+        return f"{who} are not shown to agree more than by chance {ends}"
+    return f"{who} agreed {next(word for least, word in _WORDS if row['alpha'] >= least)} {ends}"
 
 
 def _self_agreement(ratings: pd.DataFrame) -> list[str]:
-    again = ratings[ratings["drawn"].fillna("") == "turned"]
-    if again.empty:
+    again = ratings[ratings["drawn"].fillna("") == "turned"].to_dict("records")
+    first = {_what(row): _winner(row) for row in first_ratings(ratings).to_dict("records")}
+    # What was said first may have been taken back.
+    same = [first[_what(row)] == _winner(row) for row in again if _what(row) in first]
+    if not same:
         return []
-    first = {
-        (row["user"], frozenset((row["left"], row["right"])), row["sample_id"]): _winner(row)
-        for row in ratings[ratings["drawn"].fillna("") != "turned"].to_dict("records")
-    }
-    same = [
-        first.get((row["user"], frozenset((row["left"], row["right"])), row["sample_id"])) == _winner(row)
-        for row in again.to_dict("records")
-    ]
-    pairs = f"{sum(same):,} of {len(same):,} pairs"
-    return [f"raters said the same of {pairs} that they saw again with sides exchanged"]
+    pairs = f"{sum(same):,} of {counted(len(same), 'pair')}"
+    return [f"{pairs} seen again with sides exchanged {'was' if sum(same) == 1 else 'were'} rated the same"]
+
+
+def _what(row: Mapping[Any, Any]) -> tuple[Any, ...]:
+    return str(row["user"]), frozenset((row["left"], row["right"])), row["sample_id"]
 
 
 def _winner(row: Mapping[Any, Any]) -> Any:
@@ -121,17 +136,18 @@ def _winner(row: Mapping[Any, Any]) -> Any:
 
 
 def _sides(ratings: pd.DataFrame) -> list[str]:
-    from labkit.stats.intervals import wilson
+    from labkit.stats.significance import sign_p_values
 
     said = []
     decided = ratings[ratings["preferred"].isin(["left", "right"])]
     for user, mine in decided.groupby("user", dropna=False):
         left = int((mine["preferred"] == "left").sum())
-        found = wilson(left, len(mine))
-        if found.excludes(0.5):
-            side = "left" if found.estimate > 0.5 else "right"
-            said.append(
-                f"{visible(user, limit=40)} said {side} in {max(left, len(mine) - left):,} of {len(mine):,} "
-                "decided pairs: sides are drawn by chance, so that is a liking of the side"
-            )
+        if float(sign_p_values(left, len(mine) - left)) >= 1 - SURE:
+            continue
+        side, often = ("left", left) if 2 * left > len(mine) else ("right", len(mine) - left)
+        who = visible(user, limit=40) if isinstance(user, str) else "somebody unnamed"
+        said.append(
+            f"{who} preferred the {side} side in {often:,} of {len(mine):,} pairs: sides are drawn by "
+            "chance, so that is likely a liking of the side"
+        )
     return said
