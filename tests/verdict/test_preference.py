@@ -50,7 +50,7 @@ def test_an_undecided_pair() -> None:
 def test_a_limit_above_half_does_not_read_as_half() -> None:
     """Of a decided pair the range stays above 50 of 100, however near."""
     for won in range(16, 60):
-        for lost in range(0, 45):
+        for lost in range(45):
             low = between("a", "b", won=won, lost=lost) if abs(won - lost * 1.6) < 3 else None
             if low is None:
                 continue
