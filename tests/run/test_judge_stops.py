@@ -1,4 +1,4 @@
-"""Judging that is broken off: by stop, by Ctrl-C, by a kill, by a lock or a full disk. Nothing is lost or asked
+"""Judging that is broken off: by stop, by Ctrl-C, by a kill, by a full disk. Nothing is lost or asked
 twice, and the run says what is lacking."""
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ JUDGE = """
 import sys
 import labkit as lk
 
-judge = lk.Model(
-    "faulty/judge", base_url=sys.argv[1], key_env="MY_KEY", concurrency=2, prices={"input": 1.0, "output": 1.0}
-)
-writer = lk.Model("scripted/w", client=lk.Script(lambda request: request.messages[-1]["content"], version="1"))
+prices = {"input": 1.0, "output": 1.0}
+judge = lk.Model("faulty/judge", base_url=sys.argv[1], key_env="MY_KEY", concurrency=2, prices=prices)
+script = lk.Script(lambda request: request.messages[-1]["content"], version="1")
+writer = lk.Model("scripted/w", client=script)
 polite = lk.judge("polite", "Is it polite?", model=judge, grades={"no": 0, "yes": 1})
 lab = lk.Lab("lab.duckdb", models=[judge, writer])
 rows = [{"n": f"{n}."} for n in range(24)]
