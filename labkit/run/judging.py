@@ -50,6 +50,7 @@ _MOST = """
         where run_id = ? and status = 'done' group by sample_id, "repeat"
     )
 """
+_RUNS = "select distinct run_id from log.runs where parent_run_id = ?"
 _VERDICTS = "select {columns} from steps where run_id = ?"
 
 
@@ -109,7 +110,7 @@ class Judging:
 
     def owed_usd(self, run_id: str, *, fresh: bool) -> float:
         """The most that judging the answers which the run has by now can cost: what the lab knows costs
-        nothing, unless it is asked afresh."""
+        nothing; of a run that asks afresh, what its own judges said."""
         if self._bounds is None:
             return 0.0
         store = self._services.store
@@ -117,10 +118,11 @@ class Judging:
             answers = list(score_answers.answers(run_id, store))
             samples, prompts = store.samples(run_id), prompts_of(run_id, store)
             known = defaultdict[str, Counter[tuple[str, int]]](Counter)
-            for judge in () if fresh or not answers else self._judges:
+            for judge in self._judges if answers else ():
                 who = self._asked[judge.name]
                 design = judge_design(judge, who, answers, samples, prompts, experiment="", workspace="")
-                have = replaying.look_up(store, design, design.places).matching()
+                found = replaying.look_up(store, design, design.places)
+                have = (_of_its_own(found, run_id, store) if fresh else found).matching()
                 for place in design.places:
                     if (place.request_id, place.draw) in have:
                         judged = design.judged[design.dataset.samples[place.sample].id]
@@ -144,12 +146,14 @@ class Judging:
         *,
         commands: LaunchCommands,
         told: Told,
+        anew: bool = False,
     ) -> list[str]:
         """Ask about every finished answer of the run, and give each its scores; a sentence for each judge
         that failed, or was not asked to the end. What is known already is not asked again.
 
-        `settings` are the run's: its budget counts what judges cost. `commands` is who may stop it; `told`
-        hears each score. Raises `StoreError`.
+        `settings` are the run's: its budget counts what judges cost. Where they ask afresh, what its own
+        judges said still holds, unless it is to be asked `anew`. `commands` is who may stop it; `told` hears
+        each score. Raises `StoreError`.
         """
         store, notes = self._services.store, list[str]()
         with store.complete_opening():
@@ -175,7 +179,9 @@ class Judging:
                 continue
             watcher = _Counting(judge, design, self._progress)
             try:
-                verdicts, left = _ask(judge, design, run_id, self._services, settings, commands, watcher)
+                verdicts, left = _ask(
+                    judge, design, run_id, self._services, settings, commands, watcher, anew=anew
+                )
             except RunBusy as busy:
                 notes.append(f"{judge!r} was not asked: {busy}")
                 continue
@@ -225,7 +231,7 @@ def score_by_judges(
     if settings.budget_usd is not None and not settings.allow_unpriced:
         check(judging.unpriced())
     return lambda told: in_foreground(
-        lambda commands: judging.judge(run_id, settings, commands=commands, told=told)
+        lambda commands: judging.judge(run_id, settings, commands=commands, told=told, anew=settings.fresh)
     )
 
 
@@ -325,6 +331,8 @@ def _ask(
     settings: Settings,
     commands: LaunchCommands,
     watcher: _Counting,
+    *,
+    anew: bool,
 ) -> tuple[list[Generation], str | None]:
     """Ask what the lab does not know; every verdict, and why some are lacking."""
     store = services.store
@@ -336,9 +344,10 @@ def _ask(
             unfinished = store.unfinished(design.plan_id, fresh=settings.fresh)
             run_id = unfinished or new_run_id()
             driving.enter_context(store.drive(run_id))
-            stored = Stored.read(
-                design, services, run_id=run_id, resumed=unfinished is not None, fresh=settings.fresh
-            )
+            stored = Stored.read(design, services, run_id=run_id, resumed=unfinished is not None, fresh=anew)
+            if settings.fresh and stored.answers is not None:
+                own = _of_its_own(stored.answers, parent_run_id, store)
+                stored = stored._replace(answers=own)
             # One purse: what the judged run and its judges spent so far is spent.
             spent = stored.earlier._replace(spent_usd=store.spent(parent_run_id))
         launch = Launch(
@@ -359,6 +368,13 @@ def _ask(
     with store.complete_opening():
         rows = store.table(_VERDICTS.format(columns=columns), [run_id]).to_pylist()
     return [Generation(**row) for row in rows], ended.left
+
+
+def _of_its_own(found: replaying.Answers, run_id: str, store: Store) -> replaying.Answers:
+    """Those of the verdicts that were asked for this run."""
+    runs = set(store.table(_RUNS, [run_id])["run_id"].to_pylist())
+    mine = [one in runs for one in found.rows["run_id"].to_pylist()]
+    return found._replace(rows=found.rows.filter(mine))
 
 
 def _lone(judges: Sequence[Judge], design: Design | None) -> list[str]:
