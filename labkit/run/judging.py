@@ -175,13 +175,13 @@ class Judging:
                 experiment=str(row["experiment"]),
                 workspace=str(row["workspace"]),
             )
-            if not design.places:
-                continue
             watcher = _Counting(judge, design, self._progress)
+            verdicts, left = list[Generation](), None
             try:
-                verdicts, left = _ask(
-                    judge, design, run_id, self._services, settings, commands, watcher, anew=anew
-                )
+                if design.places:
+                    verdicts, left = _ask(
+                        judge, design, run_id, self._services, settings, commands, watcher, anew=anew
+                    )
             except RunBusy as busy:
                 notes.append(f"{judge!r} was not asked: {busy}")
                 continue
