@@ -21,7 +21,7 @@ from labkit.plan.past_answers import Seen, history
 from labkit.plan.token_counts import Ends, count, output_limit
 from labkit.records import Generation, Sample
 from labkit.run import LabServices, replaying
-from labkit.run.judging import cell_id, compared, judge_design, shown_columns
+from labkit.run.judge_design import cell_id, compared, judge_design, shown_columns
 from labkit.scoring import Scorer
 from labkit.scoring.judge_models import asked
 from labkit.scoring.judges import Judge

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from labkit.arguments import check
 from labkit.run import score_answers
-from labkit.run.judging import prompts_of, shown_columns
+from labkit.run.judge_design import prompts_of, shown_columns
 from labkit.run.masking import Mask
 from labkit.run.next_shown import OUTCOME, Pair, Said
 from labkit.scoring.judges import as_text

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from labkit.arguments import check, text
 from labkit.errors import DefinitionError
 from labkit.records import Generation, RunEvent, Sample, Score
-from labkit.run.judging import Judging, ask, judge_design, scored
+from labkit.run.ask_judge import ask
+from labkit.run.judge_design import judge_design
+from labkit.run.judging import Judging, scored
 from labkit.run.lab_services import LabServices
 from labkit.run.launch import Settings
 from labkit.run.launch_commands import LaunchCommands

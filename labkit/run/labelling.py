@@ -23,7 +23,7 @@ from labkit.errors import DefinitionError
 from labkit.nearest import listed
 from labkit.records import Generation, Sample
 from labkit.run import score_answers
-from labkit.run.judging import prompts_of, shown_columns
+from labkit.run.judge_design import prompts_of, shown_columns
 from labkit.run.lab_services import LabServices
 from labkit.scoring.judges import Judge, as_text
 from labkit.scoring.recipe import made_again

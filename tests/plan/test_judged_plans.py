@@ -83,7 +83,7 @@ def test_the_plan_counts_the_verdicts_of_judges_juries_and_duels(lab: lk.Lab) ->
     judge, other = Judged("yes"), Judged("yes", "other")
     made = lab.plan(
         prompts=["Say {{ n }}"],
-        models=[writer("a"), writer("b"), writer("c")],
+        models=[writer("a"), writer("b", str.lower), writer("c", str.title)],
         dataset=ROWS,
         scorers=[
             polite([judge.model, other.model]),

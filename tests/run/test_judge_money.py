@@ -159,6 +159,19 @@ def test_answers_that_are_there_have_their_verdicts_money_kept(lab: lk.Lab) -> N
     assert peak(lab) <= 3.6 + 3 * ANSWER_USD + 1e-9
 
 
+def test_a_run_that_asks_afresh_pays_its_judge_once_over_all_its_launches(lab: lk.Lab) -> None:
+    """Verdicts of other runs are asked again, its own are not."""
+    judge = judging(100)
+    made = plan(lab, scorers=[polite(judge, params={"max_tokens": 100})])
+    made.run()
+    run = made.run(fresh=True, budget_usd=3)
+    first = len(judge.asked) - 6
+    assert 0 < first < 6
+    run = run.resume(budget_usd=100)
+    assert len(judge.asked) == 12
+    assert run.generations()["score.polite"].notna().all()
+
+
 def test_a_judge_that_costs_more_than_it_may_ends_the_purse_and_no_more(lab: lk.Lab) -> None:
     """Ten times what its limit allows: the run stops judging when the money is gone."""
     judge = judging(1000, concurrency=1)

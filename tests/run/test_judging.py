@@ -380,3 +380,15 @@ def test_a_part_of_a_plan_in_which_nobody_competes_is_no_duel(lab: lk.Lab) -> No
     with pytest.raises(DefinitionError, match=r"duel\('helps'\) compares two answers"):
         alone.run()
     assert lab.runs(kind=None).empty
+
+
+def test_where_nothing_can_be_compared_nothing_is_asked_and_each_answer_says_so(lab: lk.Lab) -> None:
+    """One of two contenders gave no answer at all."""
+    judge = Judged("first")
+    script = lk.Script(lambda request: InvalidRequest("no"), version="1")
+    run = plan(lab, writer("a"), lk.Model("scripted/silent", client=script), scorers=[helps(judge)]).run()
+    assert not judge.asked
+    assert run.generations()["score.helps"].isna().all()
+    told = lab.sql("select distinct explanation, error from scores")
+    assert told["explanation"].tolist() == ["not scored: there is no other answer to compare it with"]
+    assert told["error"].isna().all()
