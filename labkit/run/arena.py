@@ -110,6 +110,7 @@ class Arena:
         self._standing = False
         self._said = self._contest.said()
         self._open: Task | None = None
+        self._note: str | None = None
         self._shown_at = monotonic()
 
     @property
@@ -162,7 +163,8 @@ class Arena:
         if key == "standing":
             self._standing = not self._standing
             self._peeked = True
-            self._open = self._task(shown)
+            # To a view this is another task: what was noted on it is kept for it.
+            self._open, self._note = self._task(shown), note or self._note
             return
         two = self._contest.two(shown.left, shown.right, shown.sample)
         assert two is not None
@@ -174,7 +176,7 @@ class Arena:
             preferred=SAID[key],  # type: ignore[arg-type]
             rated_at=datetime.now(UTC),
             user=self.user,
-            comment=note,
+            comment=note or self._note,
             arena=self.arena_id,
             drawn=shown.drawn,
             chance=shown.chance,
@@ -205,7 +207,7 @@ class Arena:
         writer = self._services.store.writer()
         writer.put(record)
         writer.flush()
-        self._open, self._said = None, self._contest.said()
+        self._open, self._note, self._said = None, None, self._contest.said()
 
     # -- what it amounts to ----------------------------------------------------------------------
 
