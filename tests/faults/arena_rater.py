@@ -5,11 +5,15 @@ It imports everything once and forks a rater for each line that it is given: `us
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
 
 import labkit as lk
+
+for needed in ("duckdb", "numpy", "pandas", "pyarrow", "labkit.run.arena", "labkit.stats.next_pair"):
+    importlib.import_module(needed)
 
 KEYS = "1203142"
 

@@ -24,7 +24,7 @@ def test_every_acknowledged_rating_is_there_once(here: Path) -> None:
     """Of 200 key presses and more, with a kill -9 at a random moment after a few of them each time: what was
     acknowledged is in the lab once; what was not is there once or not at all; each rater goes on."""
     chance = random.Random(7)
-    ran = run(lk.Lab(here / "lab.duckdb"), rows=120)
+    ran = run(lk.Lab(here / "lab.duckdb"), rows=40)
     root = str(RATER.parents[2])
     nursery = subprocess.Popen(
         [sys.executable, str(RATER)],
