@@ -42,13 +42,15 @@ _CHOICES = (
     Choice("4", "neither", "neither is any good"),
     Choice("0", "skip", "show another pair"),
 )
-_SHOW = Choice("standing", "show the standing", "each rating after it is marked")
+_SHOW = Choice("standing", "show the standing", "ratings after it are marked")
 _HIDE = Choice("standing", "hide the standing", "ratings stay marked")
 _OWN = """
     select
         rating_id, left_id, right_id, preferred, rated_at, "user", "comment", workspace, arena, drawn, chance,
         took_s, peeked, masked
-    from ratings where arena = $arena and "user" is not distinct from $user order by rated_at, rating_id
+    from ratings
+    where arena = $arena and "user" is not distinct from $user and left_id in (select unnest($ids::varchar[]))
+    order by rated_at, rating_id
 """
 
 
@@ -101,11 +103,13 @@ class Arena:
         self.question, self.user, self.seed = question, user or services.user, seed
         self.by = tuple(keys)
         self._services = services
-        self._workspace = (services.store.run_row(runs[0].run_id) or {}).get("workspace")
+        run_row = services.store.run_row(runs[0].run_id) or {}
+        self._workspace = run_row.get("workspace")
         of = {run.run_id: run for run in runs}
         self._contest = Contest(list(of.values()), keys, services.store, mask=mask)
-        told = "/".join([*sorted(of), *keys, str(seed)])
-        self.arena_id = "n1:" + hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+        # Not of the runs' ids: a plan that runs again, and replays its answers, has the same arena.
+        told = [str(run_row.get("dataset")), *keys, *self.contenders, str(seed)]
+        self.arena_id = "n1:" + hashlib.blake2b("\0".join(told).encode(), digest_size=8).hexdigest()
         self._peeked = any(row["peeked"] for row in self._own())
         self._standing = False
         self._said = self._contest.said()
@@ -198,7 +202,8 @@ class Arena:
 
     def _own(self) -> list[dict[str, Any]]:
         """This rater's ratings in this arena, oldest first."""
-        store, given = self._services.store, {"arena": self.arena_id, "user": self.user}
+        store = self._services.store
+        given = {"arena": self.arena_id, "user": self.user, "ids": list(self._contest.place)}
         with store.complete_opening():
             rows: list[dict[str, Any]] = store.table(_OWN, given).to_pylist()
         return rows

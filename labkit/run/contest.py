@@ -33,6 +33,9 @@ class Answer(NamedTuple):
     """An answer as a rater sees it."""
 
     generation_id: str
+    """Of the run that asked for it, where this one had it replayed: a plan that runs again keeps its ratings."""
+    replay: str
+    """Of this run."""
     text: str
     masked: int
     """How many names in it are masked."""
@@ -74,15 +77,16 @@ class Contest:
             others = (row.prompt, row.prompt_version or 0) if "prompt" not in self._by else ()
             place = (*others, row.model if "model" not in self._by else "", row.repeat)
             text, masked = mask.hide(row.text or "")
-            told = Answer(row.generation_id, text, masked)
+            told = Answer(row.replayed_from or row.generation_id, row.generation_id, text, masked)
             found.setdefault(key, {}).setdefault(row.sample_id, {}).setdefault(place, told)
         self.contenders = tuple(BETWEEN.join(key) for key in sorted(found))
         self._answers = [found[key] for key in sorted(found)]
         self.place = {
-            answer.generation_id: (place, sample)
+            one: (place, sample)
             for place, samples in enumerate(self._answers)
             for sample, answers in samples.items()
             for answer in answers.values()
+            for one in (answer.generation_id, answer.replay)
         }
         """By generation_id the contender and the sample."""
         both = {

@@ -128,7 +128,7 @@ def test_fifty_pairs_by_keyboard_alone(open_notebook: Open, server: Any) -> None
     everything = "\n".join([saved, page.evaluate("() => document.documentElement.outerHTML"), *heard])
     assert [name for name in SECRETS if name in everything.lower()] == []
     by_tab(notebook)
-    while not page.evaluate("() => document.activeElement.textContent.includes('show the standing')"):
+    while not page.evaluate("() => /^show the standing/.test(document.activeElement.textContent)"):
         page.keyboard.press("Tab")
     press(notebook, "Enter")
     until(notebook, "Nobody is shown")

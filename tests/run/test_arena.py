@@ -360,6 +360,30 @@ def test_a_restarted_kernel_shows_the_same_pair(lab: Any, ran: Any, script: Scri
         assert [[*map(tuple, parts)], [*map(tuple, answers)]] == [list(shown.parts), list(shown.answers)]  # type: ignore[union-attr]
 
 
+def test_a_plan_that_runs_again_keeps_its_ratings(lab: Any) -> None:
+    """A notebook run again from the top has a new run, which replays the answers: the arena is where it was,
+    also of chains, and its ratings count for both runs; answers asked afresh have none."""
+    chain = lk.Chain(
+        "talk", lk.Step("first", "Think of {{ message }}"), lk.Step("last", "Say {{ first }} again")
+    )
+    for prompt in (lk.Prompt("secret-prompt", "Reply to {{ message }}"), chain):
+        first = run(lab, prompts=[prompt])
+        arena = lk.Arena(first, user="ada")
+        tasks = rate(arena, 4)
+        again = run(lab, prompts=[prompt])
+        assert again.run_id != first.run_id
+        other = lk.Arena(again, user="ada")
+        assert other.arena_id == arena.arena_id
+        assert seen(other.now()) == seen(arena.now())
+        assert len(first.ratings()) == len(again.ratings()) == 4
+        assert other.undo()
+        assert seen(other.now()) == seen(tasks[-1])
+        assert len(first.ratings()) == 3
+        fresh = lk.Arena(run(lab, prompts=[prompt], fresh=True), user="ada")
+        assert fresh.ratings().empty
+        assert not fresh.undo()
+
+
 RATER = """
 import sys, labkit as lk
 from tests.run.arena_runs import rate

@@ -133,6 +133,7 @@ def test_a_rater_without_a_liking_is_rarely_named() -> None:
     ("count", "same", "line"),
     [(4, 4, "4 of 4 pairs seen again with sides exchanged were rated the same"),
      (1, 1, "1 of 1 pair seen again with sides exchanged was rated the same"),
+     (1, 0, "0 of 1 pair seen again with sides exchanged was rated the same"),
      (6, 0, "0 of 6 pairs seen again with sides exchanged were rated the same")],
 )  # fmt: skip
 def test_self_agreement(count: int, same: int, line: str) -> None:
