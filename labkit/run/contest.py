@@ -33,7 +33,7 @@ class Answer(NamedTuple):
     """An answer as a rater sees it."""
 
     generation_id: str
-    """Of the run that asked for it, where this one had it replayed: a plan that runs again keeps its ratings."""
+    """Of the run that asked for it, if this one replays it: a plan that runs again keeps its ratings."""
     replay: str
     """Of this run."""
     text: str

@@ -13,14 +13,14 @@ NAMES = ("kindly-7b", "gruffly-2", "oddly-xl")
 PROMPT = "secret-prompt"
 PRICES = {"input": 7.77131, "output": 31.17177}
 REPLIES = {
-    "kindly-7b": "Thank you for writing. Your parcel left our warehouse on Monday and should reach you by Thursday. "
-    "If it has not come by then, answer this message and we will send another one.\n\nKindly-7B, at your service",
+    "kindly-7b": "Thank you for writing. Your parcel left our warehouse on Monday and should reach you by "
+    "Thursday. If it has not come by then, answer this message and we will send another one.\n\n"
+    "Kindly-7B, at your service",
     "gruffly-2": "It was sent. Wait.",
-    "oddly-xl": "Parcels are like rivers: they arrive. As oddly-xl I cannot see yours, but most come within a week.",
+    "oddly-xl": "Parcels are like rivers: they arrive. As oddly-xl I cannot see yours, but most do."
+    " Wait a week.",
 }
-ASKED = (
-    "Hello,\nI ordered a lamp two weeks ago (number {n}) and it has not come. Where is it?\nKind regards, Ada"
-)
+ASKED = "Hello,\nI ordered a lamp two weeks ago (number {n}) and it has not come. Where is it?\nAda"
 
 
 def arena(

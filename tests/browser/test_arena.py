@@ -1,4 +1,4 @@
-"""The arena in a real JupyterLab: pairs rated by keyboard alone, blind, each kept once, and no cell touched."""
+"""The arena in a real JupyterLab: pairs rated by keyboard alone, blind, each once, and no cell touched."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
 SECRETS = ["kindly", "gruffly", "oddly", "secret-prompt", "7.77131", "31.17177"]
 KEPT = (
-    "arena._services.store.table('select preferred, \"comment\", peeked, drawn, left_id, right_id from ratings '\n"
-    "    'order by rated_at', []).to_pylist()"
+    "arena._services.store.table('select preferred, \"comment\", peeked, drawn, left_id, right_id '\n"
+    "    'from ratings order by rated_at', []).to_pylist()"
 )
 PAUSE_S = 0.21
 """Longer than two presses that are one."""
@@ -188,7 +188,7 @@ def test_random_keys_touch_no_cell(open_notebook: Open) -> None:
 
 
 def test_a_restarted_kernel_shows_the_same_pair(open_notebook: Open) -> None:
-    """After a restart the same two answers are on the same sides, and what was said last can be taken back."""
+    """After a restart the same answers are on the same sides, and what was said last can be taken back."""
     notebook = open_notebook(rating("restarted"))
     notebook.run_all()
     until(notebook, "0 ratings by ada")
@@ -209,7 +209,7 @@ def test_a_restarted_kernel_shows_the_same_pair(open_notebook: Open) -> None:
 
 
 def test_hostile_answers_are_text(open_notebook: Open) -> None:
-    """Scripts, pictures, styles, marks that turn text, a million characters, and nothing are shown as text."""
+    """Scripts, pictures, styles, marks that turn text, a million characters, nothing: all shown as text."""
     notebook = open_notebook(rating("hostile", made="hostile"))
     notebook.run_all()
     until(notebook, "0 ratings by ada")

@@ -131,7 +131,8 @@ def test_by_prompt_and_model(lab: Any) -> None:
         rate(arena, 6, "1")
         rows = lab.sql(
             f"select a.{alike} as one, b.{alike} as other from ratings r "
-            "join generations a on a.generation_id = left_id join generations b on b.generation_id = right_id "
+            "join generations a on a.generation_id = left_id "
+            "join generations b on b.generation_id = right_id "
             f"where arena = '{arena.arena_id}'"
         )
         assert len(rows) == 6
@@ -232,7 +233,8 @@ READER = """
 import json, sys, labkit as lk
 lab = lk.Lab("lab.duckdb")
 for line in sys.stdin:
-    print(json.dumps(lab.sql("select preferred from ratings order by rated_at")["preferred"].tolist()), flush=True)
+    said = lab.sql("select preferred from ratings order by rated_at")["preferred"]
+    print(json.dumps(said.tolist()), flush=True)
 """
 
 
@@ -251,7 +253,7 @@ def test_a_rating_is_on_disk_before_the_next_pair(lab: Any, ran: Any, script: Sc
 
 
 def test_what_is_kept_with_a_rating(lab: Any, ran: Any) -> None:
-    """Who, when, how long, the note, how its pair was drawn and with which chance, the arena, the workspace."""
+    """Who, when, how long, the note, how its pair was drawn, with which chance, the arena, the workspace."""
     arena = lk.Arena(ran, user="ada", seed=7)
     task = arena.now()
     assert task is not None
@@ -440,9 +442,9 @@ def test_rows_of_other_answers_are_left_alone(lab: Any, ran: Any) -> None:
 # -- what is told --------------------------------------------------------------------------------------------
 
 TYPES = {
-    "rating_id": "str", "sample_id": "str", "left": "str", "right": "str", "preferred": "str", "winner": "str",
-    "user": "str", "rated_at": "datetime64[us, UTC]", "drawn": "str", "chance": "float64", "took_s": "float64",
-    "peeked": "boolean", "masked": "Int64", "comment": "str",
+    "rating_id": "str", "sample_id": "str", "left": "str", "right": "str", "preferred": "str",
+    "winner": "str", "user": "str", "rated_at": "datetime64[us, UTC]", "drawn": "str", "chance": "float64",
+    "took_s": "float64", "peeked": "boolean", "masked": "Int64", "comment": "str",
 }  # fmt: skip
 
 
