@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import able, check, switch, text
 from labkit.arguments import seed as seeds
+from labkit.errors import StoreError
 from labkit.run.contest import Contest
 from labkit.run.lab_services import LabServices
 from labkit.run.next_shown import Shown, next_shown
@@ -90,7 +91,7 @@ class Arena:
         keys = listed(by)
         faults = [] if runs else ["An arena is of a run: lk.Arena(run)."]
         for run in runs:
-            faults += able("run", run, "run_id", "generations", like="a run: plan.run()")
+            faults += able("run", run, "run_id", "_services", like="a run: plan.run()")
         check(
             faults or _runs_faults(runs),
             by_faults(keys),
@@ -115,6 +116,7 @@ class Arena:
         self._said = self._contest.said()
         self._open: Task | None = None
         self._note: str | None = None
+        self._rating_id: str | None = None
         self._shown_at = monotonic()
 
     @property
@@ -173,8 +175,10 @@ class Arena:
         two = self._contest.two(shown.left, shown.right, shown.sample)
         assert two is not None
         left, right = two
+        # Pressed again after it could not be written it is the same rating, should both get to the disk.
+        self._rating_id = self._rating_id or f"v-{secrets.token_hex(8)}"
         record = RatingRecord(
-            rating_id=f"v-{secrets.token_hex(8)}",
+            rating_id=self._rating_id,
             left_id=left.generation_id,
             right_id=right.generation_id,
             preferred=SAID[key],  # type: ignore[arg-type]
@@ -212,7 +216,11 @@ class Arena:
         writer = self._services.store.writer()
         writer.put(record)
         writer.flush()
-        self._open, self._note, self._said = None, None, self._contest.said()
+        self._open, self._note, self._rating_id = None, None, None
+        try:
+            self._said = self._contest.said()
+        except StoreError:  # it is kept all the same; what others say is read after the next press
+            self._said = self._contest.with_record(self._said, record)
 
     # -- what it amounts to ----------------------------------------------------------------------
 
@@ -221,11 +229,11 @@ class Arena:
         mine = [said for said in self._said if said.user == self.user]
         skipped = sum(said.preferred == "skip" for said in mine)
         others = sum(said.user != self.user and said.preferred != "skip" for said in self._said)
-        words = f"{counted(len(mine) - skipped, 'rating')} by {self.user or 'you'}"
+        words = f"{counted(len(mine) - skipped, 'rating')} by {visible(self.user or 'you', limit=40)}"
         words += f", {skipped:,} skipped" if skipped else ""
         words += f", {others:,} by others" if others else ""
         if self.now() is None:
-            words = f"Nothing is left to rate: {words}"
+            words = f"Nothing is left to rate: {words}. arena.preference() says what they amount to"
         done = len({said.where for said in mine})
         return Progress(done, sum(map(len, self._contest.pairs.values())), words)
 
@@ -266,7 +274,7 @@ class Arena:
         self._view.show()
 
     def __repr__(self) -> str:
-        return f"Arena({counted(len(self.contenders), self.by[0])}, {visible(self.progress().words)})"
+        return f"Arena({counted(len(self.contenders), self.by[0])}, {self.progress().words})"
 
 
 def _in_utc(time: datetime) -> datetime:

@@ -6,7 +6,7 @@ shown next.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +21,7 @@ from labkit.summary.contender_table import BETWEEN
 if TYPE_CHECKING:
     from labkit.records import Generation, Sample
     from labkit.run.handle import Run
-    from labkit.store import Store
+    from labkit.store import RatingRecord, Store
 
 _RATINGS = """
     select rating_id, left_id, right_id, preferred, rated_at, "user", drawn
@@ -58,16 +58,17 @@ class Contest:
                 rows += score_answers.answers(run.run_id, store)
             labels = store.labels()
         self._columns = tuple(dict.fromkeys(columns))
-        names = self._named(rows, labels.values())
+        names = self._named(rows, labels)
         self._read(rows, Mask(names if mask else ()))
         check(self._faults())
 
     @staticmethod
-    def _named(rows: Sequence[Generation], labels: Iterable[str]) -> set[str]:
+    def _named(rows: Sequence[Generation], labels: Mapping[str, str]) -> set[str]:
         """What an answer may not name: models, and prompts whose name is not a word of any answer."""
         prompts = {row.prompt for row in rows}
         models = {name for row in rows for name in (row.model, row.response_model or "")}
-        return {*models, *labels, *(name for name in prompts if not name.isalpha())}
+        models |= {labels[name] for name in models & labels.keys()}
+        return {*models, *(name for name in prompts if not name.isalpha())}
 
     def _read(self, rows: Sequence[Generation], mask: Mask) -> None:
         found: dict[tuple[str, ...], dict[str, dict[tuple[object, ...], Answer]]] = {}
@@ -146,3 +147,12 @@ class Contest:
                 told = (row["preferred"], row["user"], row["drawn"])
                 found.append(Said(row["rating_id"], left[0], right[0], left[1], *told))
         return found
+
+    def with_record(self, said: Sequence[Said], record: RatingRecord) -> list[Said]:
+        """The same ratings with one that was just written, or taken back, without a look into the lab."""
+        others = [one for one in said if one.rating_id != record.rating_id]
+        if record.withdrawn:
+            return others
+        (left, sample), (right, _) = self.place[record.left_id], self.place[record.right_id]
+        told = (record.preferred, record.user, record.drawn)
+        return [*others, Said(record.rating_id, left, right, sample, *told)]

@@ -178,7 +178,9 @@ def test_equal_answers_are_tied_and_never_shown(lab: Any) -> None:
     assert (arena.equal, arena.progress().total) == (5, 1)
     assert {text for _, text in rate(arena, 1)[0].answers} == {"yes", "no"}
     assert arena.now() is None
-    assert arena.progress().words == "Nothing is left to rate: 1 rating by ada"
+    assert arena.progress().words == (
+        "Nothing is left to rate: 1 rating by ada. arena.preference() says what they amount to"
+    )
     assert "(5 pairs of equal answers were never shown and count nowhere)" in str(arena.preference())
 
 
@@ -294,6 +296,31 @@ def test_what_cannot_be_written_is_not_said(lab: Any, ran: Any, monkeypatch: pyt
             arena.press(task, "1", None)
     assert arena.now() is task
     arena.press(task, "2", None)
+    assert kept(lab)["preferred"].tolist() == ["right"]
+
+
+def test_what_is_written_late_after_all_is_there_once(
+    lab: Any, ran: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A press of which it was told that it is not on disk, and that gets there later, is no second rating of
+    its pair: what was pressed again holds. One that is on disk is kept though the lab cannot be read."""
+    arena = lk.Arena(ran)
+    task = arena.now()
+    assert task is not None
+    writer = lab.store.writer()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(writer), "flush", lambda self: (_ for _ in ()).throw(StoreError("too slow")))
+        with pytest.raises(StoreError, match="too slow"):
+            arena.press(task, "1", None)
+    assert arena.now() is task
+    with monkeypatch.context() as patch:
+        patch.setattr(arena._contest, "said", lambda: (_ for _ in ()).throw(StoreError("locked")))
+        arena.press(task, "2", None)
+        assert arena.now() is not task
+        assert arena.progress().done == 1
+        assert arena.undo()
+        assert seen(arena.now()) == seen(task)
+        rate(arena, 1, "2")
     assert kept(lab)["preferred"].tolist() == ["right"]
 
 
@@ -471,7 +498,8 @@ def test_all_rated_is_told(lab: Any, ran: Any) -> None:
     rows = kept(lab)
     skipped = int((rows["preferred"] == "skip").sum())
     assert done == total
-    assert words == f"Nothing is left to rate: {len(rows) - skipped} ratings by ada, {skipped} skipped"
+    said = f"{len(rows) - skipped} ratings by ada, {skipped} skipped"
+    assert words == f"Nothing is left to rate: {said}. arena.preference() says what they amount to"
     assert arena.undo()
     assert arena.now() is not None
 
