@@ -266,7 +266,7 @@ class Lab(Archive):
         until: When = None,
     ) -> pd.DataFrame:
         """What answers would have cost under other prices; no row is changed. Replays cost nothing and are
-        not in it.
+        not in it; verdicts of judges are, in runs and under prompts (`judge <name>`) of their own.
 
         `at`: at the prices of that day (default: now). `prices`: by model, USD per million tokens as in
         `lk.Model`, in place of the catalog's. `batch`: in the provider's batch service. Columns: those of

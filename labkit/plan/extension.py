@@ -33,6 +33,7 @@ from labkit.plan.study import Study
 from labkit.plan.validation import MOST_REPEATS, define
 from labkit.records import RunEvent, RunRecord
 from labkit.run import Run, Settings, unasked
+from labkit.run.judging import judging_of
 from labkit.run.stored import Stored
 from labkit.scoring import scorers as as_scorers
 from labkit.scoring.check import column_faults
@@ -289,7 +290,7 @@ def _launch(
     services, row = plan.services, plan.services.store.run_row(run.run_id)
     if row is None:
         raise DefinitionError(f"This lab has no run '{run.run_id}'.")
-    services.find_keys(plan.design.models)
+    judging = judging_of(plan.design, plan.scorers, services)
     settings = Settings(
         fresh=bool(row["fresh"]),
         budget_usd=budget_usd,
@@ -300,9 +301,9 @@ def _launch(
     with services.store.drive(run.run_id):
         # What would be refused is refused before the run is another. The launch reads all this again, so it
         # is read here only where something may be.
-        if unasked.unpriced(plan.design, plan.design.places, services):
+        if judging.unpriced() or unasked.unpriced(plan.design, plan.design.places, services):
             known = Stored.read(plan.design, services, run_id=run.run_id, resumed=True, fresh=settings.fresh)
-            settings.after(known, plan.design, services)
+            settings.after(known, plan.design, services, also=judging.unpriced)
         _become(plan, run, row)
     _tell(run, {"more": dict(told)} | {key: told[key] for key in ("until",) if key in told})
     return begin(plan, settings, progress=progress, run_id=run.run_id).wait()

@@ -7,7 +7,7 @@ verdicts are is told from those that the lab has of the same judge. It asks nobo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from math import ceil, floor
 
@@ -82,12 +82,13 @@ def _parts(
     seen = history(asking, services.store) if asking.places else {}
     sizes = _Sizes(judge, samples, shown, limits)
     for m, model in enumerate(who.models):
-        judged = {
-            asking.dataset.samples[place.sample].id
+        asked_by = {
+            asking.dataset.samples[place.sample].id: (place.request_id, place.draw)
             for place in asking.places
-            if place.model == m and (place.request_id, place.draw) in have
+            if place.model == m
         }
-        pairs = [pair for pair in compared(judge, rows) if cell_id(pair) not in judged]
+        judged = have & set(asked_by.values())
+        pairs = list(_once(compared(judge, rows, samples), asked_by, judged))
         to_come = sum(any(row.status != "done" for row in pair) for pair in pairs)
         reasons = {TO_COME: to_come, RUBRIC if changed else NEVER: len(pairs) - to_come}
         past = seen.get((0, 0, m))
@@ -116,6 +117,22 @@ def _parts(
             known=len(judged),
             reasons={reason: times for reason, times in reasons.items() if times},
         )
+
+
+def _once(
+    pairs: Iterable[tuple[Generation, ...]],
+    asked_by: Mapping[str, tuple[str, int]],
+    judged: Container[tuple[str, int]],
+) -> Iterator[tuple[Generation, ...]]:
+    """What is still to be judged, where answers are there each text once; `asked_by` has the request and draw
+    of those, by cell."""
+    seen = set[tuple[str, int]]()
+    for pair in pairs:
+        key = asked_by.get(cell_id(pair))
+        if key is None or (key not in judged and key not in seen):
+            yield pair
+        if key is not None:
+            seen.add(key)
 
 
 def _seconds(past: Seen | None, model: Model, verdicts: int) -> float | None:

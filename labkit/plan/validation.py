@@ -33,6 +33,8 @@ from labkit.providers.sent_params import sent_params
 from labkit.scoring import Scorer
 from labkit.scoring import scorers as as_scorers
 from labkit.scoring.check import column_faults
+from labkit.scoring.judge_models import asked, lone_faults
+from labkit.scoring.judges import Judge
 from labkit.scoring.structure import STRUCTURE, as_asked
 from labkit.store.filters import listed
 from labkit.visible import quoted
@@ -124,6 +126,7 @@ def define(
         faults.trying(lambda: missing_variables(chosen_prompts, rows))
         faults.add(*(fault for prompt in chosen_prompts for fault in _chain_faults(prompt, samples)))
         faults.add(*column_faults(marking, rows), *_step_faults(marking, chosen_prompts))
+    _check_judges([one for one in marking if isinstance(one, Judge)], catalog, chosen_models, lines, faults)
     faults.raise_all()
     assert isinstance(samples, Dataset)
     assert isinstance(name, str)
@@ -150,6 +153,20 @@ def _step_faults(scorers: Sequence[Scorer], prompts: Sequence[Prompt]) -> Iterab
         if scorer.of_step is not None and scorer.of_step not in steps:
             there = f"its steps: {nearest.listed(scorer.of_step, steps)}" if steps else "no prompt is a chain"
             yield f"scorer {scorer.name!r} is of step {scorer.of_step!r}, which no chain has; {there}."
+
+
+def _check_judges(
+    judges: Sequence[Judge],
+    catalog: Catalog,
+    models: Sequence[Model],
+    lines: Sequence[Sequence[tuple[int, ...]] | None],
+    faults: Faults,
+) -> None:
+    """Whether the judges can be asked about the answers of these models."""
+    for judge in judges:
+        faults.trying(partial(asked, judge, catalog, [model.id for model in models]))
+    if lines and all(lines):  # else it is told already who is lacking
+        faults.add(*lone_faults(judges, sum(len(line or ()) for line in lines)))
 
 
 def _with_structure(design: Design, scorers: Sequence[Scorer]) -> tuple[Scorer, ...]:

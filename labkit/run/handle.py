@@ -27,14 +27,13 @@ from labkit.nearest import listed
 from labkit.run import panels, unasked
 from labkit.run.conclusions import Conclusions
 from labkit.run.extend import Extendable
-from labkit.run.judging import Judging
+from labkit.run.judging import judging_of
 from labkit.run.lab_services import LabServices
 from labkit.run.launch import Launch, Settings
 from labkit.run.run_control import RunControl
 from labkit.run.stored import Stored
 from labkit.scoring import Scorer
 from labkit.scoring import scorers as as_scorers
-from labkit.scoring.judges import Judge
 from labkit.visible import quoted, shown
 from labkit.widgets.model_progress import ModelProgress, cost_words
 from labkit.widgets.progress import Progress
@@ -94,9 +93,8 @@ class Run(Conclusions, Extendable, RunControl):
         `title` looks up what the run's first line tells of what is to be asked, and gives what puts it in
         words if it is shown.
         """
+        judging = judging_of(design, scorers, services)
         keys = services.find_keys(design.models)
-        judges = [scorer for scorer in scorers if isinstance(scorer, Judge)]
-        judging = Judging(judges, services, contenders=[model.id for model in design.models], design=design)
         event_loop.get()
         with ExitStack() as driving:
             with services.store.one_opening():
@@ -113,9 +111,7 @@ class Run(Conclusions, Extendable, RunControl):
                 )
                 to_ask = stored.unanswered(design)
                 earlier, given = stored.earlier, settings.budget_usd
-                settings = settings.after(stored, design, services)
-                if settings.budget_usd is not None and not settings.allow_unpriced:
-                    check(judging.unpriced())
+                settings = settings.after(stored, design, services, also=judging.unpriced)
                 told = title(to_ask)
             shown = Progress(
                 title=lambda: "; ".join(filter(None, (told(), earlier.words(given)))),
@@ -140,7 +136,7 @@ class Run(Conclusions, Extendable, RunControl):
                 settings=settings,
                 stored=stored,
                 watcher=shown,
-                judges=judging.shown_by(shown.judged) if judges else None,
+                judges=judging.shown_by(shown.judged) if judging else None,
             )
             run = cls(run_id, services=services, launch=launch)
             run.progress, run._title = shown, title

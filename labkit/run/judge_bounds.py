@@ -20,8 +20,12 @@ from labkit.scoring.judge_models import Asked
 from labkit.scoring.judges import Judge
 from labkit.scoring.verdict_request import LONGEST_PART, MATERIAL, as_shown
 
-LONGEST_BYTES = 4 * LONGEST_PART
-"""Of one part as a judge is shown it, in UTF-8."""
+LONGEST_BYTES = 4 * (LONGEST_PART + 50)
+"""Of one part as a judge is shown it, in UTF-8, with what tells that it is cut."""
+
+Known = Mapping[str, Mapping[tuple[str, int], int]]
+"""How many verdicts on an answer the lab has, by its generation_id, then by the judge's name and the position
+of its model; of two that are compared it is the one shown first."""
 
 
 class JudgeBounds:
@@ -53,26 +57,33 @@ class JudgeBounds:
     def before_usd(self, place: Place) -> tuple[float, ...]:
         """Of each request about the answer to this place; 0 where nobody knows."""
         sample = self._design.dataset.samples[place.sample].id
-        return tuple(self._each(sample, place.repeat, self._bytes(place)))
+        return tuple(self._each(sample, place.repeat, self._bytes(place), {}))
 
-    def after_usd(self, row: Generation) -> float:
-        """Of all requests about this answer."""
+    def after_usd(self, row: Generation, known: Known | None = None) -> float:
+        """Of all requests about this answer but the verdicts that are `known`."""
         size = len(as_shown(row.text or "").encode("utf-8", "surrogatepass"))
-        return sum(self._each(row.sample_id, row.repeat, size))
+        of = {} if known is None else known.get(row.generation_id, {})
+        return sum(self._each(row.sample_id, row.repeat, size, of))
 
     def _bytes(self, place: Place) -> int:
         """Of an answer that is to come, as a judge is shown it."""
         limit = output_bound_tokens(self._design.request(place, ()), self._design.models[place.model])
         return LONGEST_BYTES if limit is None else min(limit * tokens.BYTES_PER_TOKEN, LONGEST_BYTES)
 
-    def _each(self, sample: str, repeat: int, size: int) -> Iterator[float]:
+    def _each(
+        self, sample: str, repeat: int, size: int, known: Mapping[tuple[str, int], int]
+    ) -> Iterator[float]:
+        of = self._samples.get(sample, Sample(id=sample, fields={}))
         for judge in self._judges:
+            if judge.lacks(of) is not None:
+                continue
             others = self._others[sample, repeat] - 1
             for m, (model, params, pricer) in enumerate(self._priced[judge.name]):
-                known = self._tokens(judge, m, sample)
-                total = known + size + (self._longest if judge.compares else 0)
+                without = self._tokens(judge, m, sample)
+                total = without + size + (self._longest if judge.compares else 0)
                 usd = bound_usd(_request(model, params), model, pricer, total) or 0.0
-                yield from (usd,) * (others if judge.compares else 1)
+                asked = others if judge.compares else 1
+                yield from (usd,) * (asked - known.get((judge.name, m), 0))
 
     def _without_answers(self, judge: Judge, m: int, sample: str) -> int:
         of = self._samples.get(sample, Sample(id=sample, fields={}))

@@ -18,6 +18,7 @@ from labkit.records import Generation, RunEvent, Sample, Score
 from labkit.run.judging import Judging, ask, judge_design, scored
 from labkit.run.lab_services import LabServices
 from labkit.run.launch import Settings
+from labkit.run.launch_commands import LaunchCommands
 from labkit.scoring.judge_controls import Control, best_verdict, controls
 from labkit.scoring.judges import Judge
 from labkit.visible import cut, quoted, visible
@@ -99,19 +100,21 @@ def check_judge(
     answers = [_answer(f"control-{n}", control.answer, n) for n, control in enumerate(told, 1)]
     if judge.compares:  # each against a good answer, in a repeat of its own
         answers += [_answer(f"good-{n}", str(good), n) for n in range(1, len(told) + 1)]
+    samples = {SAMPLE: Sample(id=SAMPLE, fields=fields)}
     design = judge_design(
         judge,
         judging.asked(judge),
         answers,
-        {SAMPLE: Sample(id=SAMPLE, fields=fields)},
+        samples,
         [name for name in fields if name != judge.reference],
         experiment="controls",
         workspace=workspace,
     )
-    verdicts, left = ask(judge, design, services, Settings(budget_usd=budget_usd, fresh=False))
+    settings = Settings(budget_usd=budget_usd, fresh=False)
+    verdicts, left = ask(judge, design, services, settings, LaunchCommands())
     if left:
         raise DefinitionError(f"{judge!r} was not asked about all controls: {left}")
-    scores = {score.generation_id: score for score in scored(judge, answers, verdicts)}
+    scores = {score.generation_id: score for score in scored(judge, answers, samples, verdicts)}
     rows = [_row(judge, control, scores[f"control-{n}"]) for n, control in enumerate(told, 1)]
     _keep(rows, verdicts[0].run_id, services)
     return JudgeCheck(repr(judge), tuple(rows))

@@ -63,10 +63,20 @@ _CHECKS = f"""
 _SCORES = """
     select
         s.scorer, g.prompt, g.model, count(*) as answers,
-        count(*) filter (where s.error is not null) as unread,
-        count(*) filter (where s.error is null and s."value" is null) as cannot_tell,
+        count(*) filter (
+            where s.error is not null
+                or list_sum(json_extract(s.metadata, '$.duels[*].unread')::bigint[]) > 0
+        ) as unread,
+        -- What nobody was asked about has no verdicts.
+        count(*) filter (
+            where s.error is null and s."value" is null
+                and coalesce(
+                    json_array_length(s.metadata, '$.judgements'), json_array_length(s.metadata, '$.duels')
+                ) > 0
+        ) as cannot_tell,
         coalesce(sum(list_sum(json_extract(s.metadata, '$.duels[*].flips')::bigint[])), 0)::bigint as flips,
-        coalesce(sum(json_array_length(s.metadata, '$.duels')), 0)::bigint as duels
+        coalesce(sum(list_sum(json_extract(s.metadata, '$.duels[*].turned')::bigint[])), 0)::bigint as duels,
+        coalesce(bool_or(json_array_length(s.metadata, '$.duels') > 0), false) as compares
     from scores as s join generations as g using (generation_id)
     where g.run_id = $run and s.scorer in (select unnest($scorers::varchar[]))
     group by s.scorer, g.prompt, g.model
@@ -75,10 +85,11 @@ _SCORES = """
 
 def judge_facts(run_id: str, store: Store) -> dict[str, dict[str, Any]]:
     """By score of a judge: `models`, who judges; `compares`, whether two answers at a time; and `of`, a list
-    of dicts by `prompt` and `model` of the judged: `answers`, `unread`, `cannot_tell`, `flips`, `duels` (each
-    counted for both answers), `usd` (what its verdicts cost when they were asked) and `unknown`, for how many
-    that is not known. `check`, where it was asked about its controls: a list of dicts with `control`,
-    `value`, `right`. Empty where nobody judged."""
+    of dicts by `prompt` and `model` of the judged: `answers`, `unread` (also where other duels give a value),
+    `cannot_tell`, `duels` (in which a judge said which is better in both orders) and `flips` (in which it did
+    not say the same), both counted for each of the two answers, `usd` (what its verdicts cost when they were
+    asked) and `unknown`, for how many that is not known. `check`, where it was asked about its controls: a
+    list of dicts with `control`, `value`, `right`. Empty where nobody judged."""
     with store.one_opening():
         if not store.table(_ANY, [run_id]).num_rows:
             return {}
@@ -97,6 +108,6 @@ def judge_facts(run_id: str, store: Store) -> dict[str, dict[str, Any]]:
     for row in scores:
         name, where = row.pop("scorer"), (row["prompt"], row["model"])
         paid = cost.get((name, *where), {"usd": 0.0, "unknown": 0})
+        found[name]["compares"] |= row.pop("compares")
         found[name]["of"].append(row | {"usd": paid["usd"], "unknown": paid["unknown"]})
-        found[name]["compares"] |= row["duels"] > 0
     return found

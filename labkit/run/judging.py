@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import permutations
@@ -18,20 +18,21 @@ from labkit.arguments import check
 from labkit.datasets import of_samples
 from labkit.design import Design, Place, build
 from labkit.dollars import usd
-from labkit.errors import DefinitionError, MissingKey
+from labkit.errors import DefinitionError, MissingKey, RunBusy
 from labkit.identity import new_run_id
 from labkit.prompts import Prompt
 from labkit.records import Cell, Generation, Sample, Score
-from labkit.run import score_answers, unasked
+from labkit.run import replaying, score_answers, unasked
 from labkit.run.earlier import Earlier
+from labkit.run.in_foreground import in_foreground
 from labkit.run.judge_bounds import JudgeBounds
 from labkit.run.lab_services import LabServices
 from labkit.run.launch import Launch, Settings
 from labkit.run.launch_commands import LaunchCommands
 from labkit.run.stored import Stored
 from labkit.scoring import Scorer
-from labkit.scoring.judge_models import Asked, asked
-from labkit.scoring.judge_scores import duelled, graded
+from labkit.scoring.judge_models import Asked, asked, lone_faults
+from labkit.scoring.judge_scores import duelled, graded, unjudged
 from labkit.scoring.judges import Judge
 from labkit.scoring.verdict_request import MATERIAL
 from labkit.store import Store
@@ -43,6 +44,12 @@ _PROMPTS = """
     where run_id = ? and prompt_version is not null order by all
 """
 _MODELS = "select distinct model from steps where run_id = ? order by model"
+_MOST = """
+    select max(answers) as answers from (
+        select count(*) as answers from generations
+        where run_id = ? and status = 'done' group by sample_id, "repeat"
+    )
+"""
 _VERDICTS = "select {columns} from steps where run_id = ?"
 
 
@@ -50,8 +57,8 @@ class Judging:
     """The judges of one run: whether they can be asked, what they may cost, and the asking.
 
     `contenders` are the models that are judged, of which none may judge; `design` is what the run asks, where
-    that is still to come. Raises one `DefinitionError` (`MissingKey`) with all that keeps a judge from being
-    asked.
+    that is still to come. Raises one `DefinitionError` (`MissingKey`) with all that keeps a judge, or the
+    design, from being asked.
     """
 
     def __init__(
@@ -62,7 +69,8 @@ class Judging:
         contenders: Sequence[str],
         design: Design | None = None,
     ) -> None:
-        faults, missing = list[str](), list[str]()
+        faults = _lone(judges, design)
+        missing = list(services.missing_keys(() if design is None else design.models))
         self._asked: dict[str, Asked] = {}
         for judge in judges:
             try:
@@ -76,10 +84,14 @@ class Judging:
         self._judges, self._services = tuple(judges), services
         self._progress: Callable[[str], None] | None = None
         self._bounds: JudgeBounds | None = None
+        self._steps = {prompt.name: len(prompt.steps) for prompt in design.prompts} if design else {}
         if design is not None and judges:
             samples = {sample.id: sample for sample in design.dataset.samples}
             shown = shown_columns(design.prompts, samples)
             self._bounds = JudgeBounds(judges, self._asked, design, services, shown=shown)
+
+    def __bool__(self) -> bool:
+        return bool(self._judges)
 
     def shown_by(self, progress: Callable[[str], None]) -> Judging:
         """The same, telling `progress` how far they are."""
@@ -91,8 +103,30 @@ class Judging:
         return () if self._bounds is None else self._bounds.before_usd(place)
 
     def after_usd(self, row: Generation) -> float:
-        """The most that judging this answer can cost."""
-        return 0.0 if self._bounds is None or row.status != "done" else self._bounds.after_usd(row)
+        """The most that judging this answer can cost; of a chain's steps the last alone is judged."""
+        last = row.status == "done" and row.step == self._steps.get(row.prompt, 0)
+        return self._bounds.after_usd(row) if last and self._bounds is not None else 0.0
+
+    def owed_usd(self, run_id: str, *, fresh: bool) -> float:
+        """The most that judging the answers which the run has by now can cost: what the lab knows costs
+        nothing, unless it is asked afresh."""
+        if self._bounds is None:
+            return 0.0
+        store = self._services.store
+        with store.complete_opening():
+            answers = list(score_answers.answers(run_id, store))
+            samples, prompts = store.samples(run_id), prompts_of(run_id, store)
+            known = defaultdict[str, Counter[tuple[str, int]]](Counter)
+            for judge in () if fresh or not answers else self._judges:
+                who = self._asked[judge.name]
+                shown = shown_columns(prompts, samples)
+                design = judge_design(judge, who, answers, samples, shown, experiment="", workspace="")
+                have = replaying.look_up(store, design, design.places).matching()
+                for place in design.places:
+                    if (place.request_id, place.draw) in have:
+                        judged = design.judged[design.dataset.samples[place.sample].id]
+                        known[judged][judge.name, place.model] += 1
+        return sum(self._bounds.after_usd(row, known) for row in answers)
 
     def asked(self, judge: Judge) -> Asked:
         """Whom one of them asks, with which params."""
@@ -113,8 +147,8 @@ class Judging:
         run_id: str,
         settings: Settings,
         *,
-        commands: LaunchCommands | None = None,
-        told: Told | None = None,
+        commands: LaunchCommands,
+        told: Told,
     ) -> list[str]:
         """Ask about every finished answer of the run, and give each its scores; a sentence for each judge
         that failed, or was not asked to the end. What is known already is not asked again.
@@ -130,7 +164,7 @@ class Judging:
         if not answers or row is None:
             return []
         for judge in self._judges:
-            if commands is not None and commands.stopped:
+            if commands.stopped:
                 notes.append(f"{judge!r} was not asked: the run was stopped ({commands.stopped})")
                 continue
             design = judge_design(
@@ -144,20 +178,30 @@ class Judging:
             )
             if not design.places:
                 continue
-            verdicts, left = ask(
-                judge,
-                design,
-                self._services,
-                settings,
-                parent_run_id=run_id,
-                commands=commands,
-                progress=self._progress,
-            )
-            scores = list(scored(judge, answers, verdicts))
+            try:
+                verdicts, left = ask(
+                    judge,
+                    design,
+                    self._services,
+                    settings,
+                    commands,
+                    parent_run_id=run_id,
+                    progress=self._progress,
+                )
+            except RunBusy as busy:
+                notes.append(f"{judge!r} was not asked: {busy}")
+                continue
+            scores = list(scored(judge, answers, samples, verdicts))
             _keep(scores, store, told)
             notes += [f"{judge!r}: {left}"] if left else []
             notes += _failed(judge, scores)
         return notes
+
+
+def judging_of(design: Design, scorers: Sequence[Scorer], services: LabServices) -> Judging:
+    """Those of the scorers that are judges, for the answers of a design that is to be asked."""
+    judges = [scorer for scorer in scorers if isinstance(scorer, Judge)]
+    return Judging(judges, services, contenders=[model.id for model in design.models], design=design)
 
 
 def score_by_judges(
@@ -177,7 +221,13 @@ def score_by_judges(
     with services.store.one_opening():
         models = services.store.table(_MODELS, [run_id])["model"].to_pylist()
         earlier = Earlier.read(services.store, run_id)
-    judging = Judging(judges, services, contenders=models)
+        most = services.store.table(_MOST, [run_id])["answers"].to_pylist()[0]
+    lone = lone_faults(judges, most or 0)
+    try:
+        judging = Judging(judges, services, contenders=models)
+    except DefinitionError as error:
+        raise (DefinitionError if lone else type(error))([*lone, *error.faults]) from None
+    check(lone)
     budget_usd = earlier.budget_usd if budget_usd is None else budget_usd
     settings = Settings(
         budget_usd=None if budget_usd == math.inf else budget_usd,
@@ -186,7 +236,9 @@ def score_by_judges(
     )
     if settings.budget_usd is not None and not settings.allow_unpriced:
         check(judging.unpriced())
-    return lambda told: judging.judge(run_id, settings, told=told)
+    return lambda told: in_foreground(
+        lambda commands: judging.judge(run_id, settings, commands=commands, told=told)
+    )
 
 
 def prompts_of(run_id: str, store: Store) -> list[Prompt]:
@@ -212,9 +264,9 @@ def judge_design(
     """What the judge is asked about these answers: a cell for each (of a duel for each two, in both orders)
     and each of its models. `shown` are the columns of samples that it sees."""
     cells, judged = list[Sample](), dict[str, str]()
-    for pair in compared(judge, answers):
+    for pair in compared(judge, answers, samples):
         of, id_ = pair[0], cell_id(pair)
-        sample = samples.get(of.sample_id, Sample(id=of.sample_id, fields={}))
+        sample = sample_of(of, samples)
         material = judge.material(sample, shown, *(answer.text or "" for answer in pair))
         cells.append(Sample(id=id_, fields={MATERIAL: material}))
         judged[id_] = of.generation_id
@@ -234,8 +286,17 @@ def _built(judge: Judge, who: Asked, cells: Sequence[Sample], *, experiment: str
     )
 
 
-def compared(judge: Judge, answers: Sequence[Generation]) -> Iterator[tuple[Generation, ...]]:
-    """What is shown together: each answer, or each two to a sample and repeat, in both orders."""
+def sample_of(answer: Generation, samples: Mapping[str, Sample]) -> Sample:
+    """What was answered; one without columns where the lab has it no more."""
+    return samples.get(answer.sample_id, Sample(id=answer.sample_id, fields={}))
+
+
+def compared(
+    judge: Judge, answers: Sequence[Generation], samples: Mapping[str, Sample]
+) -> Iterator[tuple[Generation, ...]]:
+    """What is shown together: each answer, or each two to a sample and repeat, in both orders. Those to
+    samples without a reference, where the judge has one, are not judged."""
+    answers = [answer for answer in answers if judge.lacks(sample_of(answer, samples)) is None]
     if not judge.compares:
         yield from ((answer,) for answer in answers)
         return
@@ -272,9 +333,9 @@ def ask(
     design: Design,
     services: LabServices,
     settings: Settings,
+    commands: LaunchCommands,
     *,
     parent_run_id: str | None = None,
-    commands: LaunchCommands | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[list[Generation], str | None]:
     """Ask what the lab does not know of a judge's design; every verdict, and why some are lacking."""
@@ -282,6 +343,8 @@ def ask(
     keys = services.find_keys(design.models)
     with ExitStack() as driving:
         with store.one_opening():
+            # Two that judge the same answers in one moment would both pay for it.
+            driving.enter_context(store.drive(design.plan_id, called=f"{judge!r} of this run"))
             unfinished = store.unfinished(design.plan_id, fresh=settings.fresh)
             run_id = unfinished or new_run_id()
             driving.enter_context(store.drive(run_id))
@@ -302,12 +365,21 @@ def ask(
             watcher=_Counting(judge, design, progress),
             parent_run_id=parent_run_id,
         )
-        with nullcontext() if commands is None else commands.handed_over(launch):
+        with commands.handed_over(launch):
             ended = launch.drive()
     columns = ", ".join(f'"{name}"' for name in Generation.__struct_fields__ if name != "raw")
     with store.complete_opening():
         rows = store.table(_VERDICTS.format(columns=columns), [run_id]).to_pylist()
     return [Generation(**row) for row in rows], ended.left
+
+
+def _lone(judges: Sequence[Judge], design: Design | None) -> list[str]:
+    """Duels for which the design has no two answers."""
+    if design is None:
+        return []
+    last = (place for place in design.places if design.is_last(place))
+    counts = Counter((place.sample, place.repeat) for place in last)
+    return lone_faults(judges, max(counts.values(), default=0))
 
 
 class _Counting:
@@ -347,27 +419,37 @@ class _Counting:
 # -- scores --------------------------------------------------------------------------------------------------
 
 
-def scored(judge: Judge, answers: Sequence[Generation], verdicts: Sequence[Generation]) -> Iterator[Score]:
+def scored(
+    judge: Judge,
+    answers: Sequence[Generation],
+    samples: Mapping[str, Sample],
+    verdicts: Sequence[Generation],
+) -> Iterator[Score]:
     """The score of each answer, by what the judge said."""
     at = datetime.now(UTC)
+    judged = list[Generation]()
+    for answer in answers:
+        if (why := judge.lacks(sample_of(answer, samples))) is None:
+            judged.append(answer)
+        else:
+            yield unjudged(judge, answer.generation_id, why, at)
     rows: defaultdict[str, list[Generation]] = defaultdict(list)
     for verdict in verdicts:
         rows[verdict.sample_id].append(verdict)
     if not judge.compares:
-        for answer in answers:
+        for answer in judged:
             yield graded(judge, answer.generation_id, rows.get(answer.generation_id, ()), at)
         return
     pairs = {(one, other): of for shown, of in rows.items() for one, _, other in [shown.partition(" ")]}
-    for same in _to_one_sample(answers):
+    for same in _to_one_sample(judged):
         yield from duelled(judge, [answer.generation_id for answer in same], pairs, at)
 
 
-def _keep(scores: Sequence[Score], store: Store, told: Told | None) -> None:
+def _keep(scores: Sequence[Score], store: Store, told: Told) -> None:
     writer = store.writer()
     for score in scores:
         writer.put(score)
-        if told is not None:
-            told(score)
+        told(score)
     writer.flush()
 
 

@@ -36,7 +36,7 @@ _KNOWN = """
 
 
 def label_agreement(run_id: str, score: str | None, store: Store, *, level: float = 0.95) -> pd.DataFrame:
-    """One row for the judge with people and, where several labelled, one for people among themselves. Columns:
+    """One row for the judge with people and, where several labelled, one for people with people. Columns:
 
     - `who` (str); `answers` (int): those that both have valued
     - `same` (float): the share valued alike; `alpha` (float): Krippendorff's α on an interval scale, with its
@@ -52,9 +52,8 @@ def label_agreement(run_id: str, score: str | None, store: Store, *, level: floa
         name = score or (known[0] if known else None)
         if name is None or name not in known:
             there = f"labelled are: {listed(str(name), known)}" if known else "nothing is labelled yet"
-            raise DefinitionError(
-                f"No answer of run {run_id} is labelled by {quoted(name or score)}; {there}. run.label(…) labels."
-            )
+            said = f"No answer of run {run_id} is labelled by {quoted(name or score)}; {there}."
+            raise DefinitionError(f"{said} run.label(…) labels.")
         given: dict[str, Any] = {"run": run_id, "score": name}
         labels = store.table(_LABELS, given).to_pandas()
         scores = store.table(_SCORES, given).to_pandas()

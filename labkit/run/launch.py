@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from random import Random
 from typing import Any, NamedTuple, Protocol
 
@@ -67,16 +68,19 @@ class Settings:
             switch("allow_unpriced", self.allow_unpriced),
         )
 
-    def after(self, stored: Stored, design: Design, services: LabServices) -> Settings:
+    def after(
+        self, stored: Stored, design: Design, services: LabServices, *, also: Callable[[], Sequence[str]]
+    ) -> Settings:
         """These, and where they give no budget, the run's last and what that allowed; no budget is None.
 
-        Raises `DefinitionError` where a budget could not hold for what is to be asked.
+        Raises `DefinitionError` where a budget could not hold for what is to be asked; `also` tells it of
+        what is asked besides.
         """
         earlier, given = stored.earlier, self.budget_usd
         budget_usd = earlier.budget_usd if given is None else given
         allow_unpriced = self.allow_unpriced or (given is None and earlier.allow_unpriced)
         if budget_usd != math.inf and not allow_unpriced:
-            check(unasked.unpriced(design, stored.unanswered(design), services))
+            check(unasked.unpriced(design, stored.unanswered(design), services), also())
         held_usd = None if budget_usd == math.inf else budget_usd
         return changed(self, budget_usd=held_usd, allow_unpriced=allow_unpriced)
 
@@ -96,6 +100,8 @@ class Judges(Protocol):
     def before_usd(self, place: Place) -> tuple[float, ...]: ...
 
     def after_usd(self, row: Generation) -> float: ...
+
+    def owed_usd(self, run_id: str, *, fresh: bool) -> float: ...
 
     def judge(
         self, run_id: str, settings: Settings, *, commands: LaunchCommands, told: Callable[[Score], None]
@@ -277,6 +283,9 @@ class Launch(LaunchCommands):
         """Ask the cells, once all that tells of the run is on disk, and what follows their answers; whether
         some were stopped."""
         writer.flush()
+        # Where there is a budget, no answer is paid for that there is no money to judge.
+        judges = self._judges if self.settings.budget_usd is not None else None
+        owed_usd = 0.0 if judges is None else judges.owed_usd(self.run_id, fresh=self.settings.fresh)
         shuffled = list(cells)
         Random(self.settings.seed).shuffle(shuffled)  # noqa: S311 - an order, not a secret
         executor = Executor(
@@ -286,20 +295,22 @@ class Launch(LaunchCommands):
             watcher=self._watcher,
             policy=self.settings.policy,
             budget_usd=self.settings.budget_usd,
-            spent_usd=self._stored.earlier.spent_usd,
+            # What this launch asked so far is counted where it was asked.
+            spent_usd=self.spent_usd if self.has_asked else self._stored.earlier.spent_usd,
             allow_unpriced=self.settings.allow_unpriced,
             seed=self.settings.seed,
         )
+        executor.budget.keep(owed_usd)
         self.control(executor)
         pricers = self._pricers()
-        # Where there is a budget, no answer is paid for that there is no money to judge.
-        judges = self._judges if self.settings.budget_usd is not None else None
 
         def jobs(asked: Sequence[Asked]) -> Iterator[Job]:
             for one in asked:
                 job = unasked.job(self.design, one.place, one.cell, pricers, messages=one.messages)
-                if judges is not None and self.design.is_last(one.place):
-                    job = changed(job, later_usd=(*job.later_usd, *judges.before_usd(one.place)))
+                if judges is not None:
+                    after = (one.place, *self.design.later(one.place))
+                    judged = (judges.before_usd(place) for place in after if self.design.is_last(place))
+                    job = changed(job, later_usd=(*job.later_usd, *chain.from_iterable(judged)))
                 writer.put(job.request)
                 yield job
 

@@ -25,6 +25,8 @@ class LaunchCommands:
         self._paused = False
         self._limited: list[tuple[str, int | None, Mapping[str, float]]] = []
         self._other: LaunchCommands | None = None
+        self._followed: LaunchCommands | None = None
+        """The last that was handed over to and asked something."""
         self._lock = threading.Lock()
 
     def stop(self, reason: str) -> None:
@@ -56,9 +58,15 @@ class LaunchCommands:
                 self._executor.limit(model, concurrency=concurrency, per_minute=per_minute)
 
     @property
+    def has_asked(self) -> bool:
+        """Whether there was an executor."""
+        return self._executor is not None
+
+    @property
     def spent_usd(self) -> float:
-        """What it spent, with the worst case of what may have been paid for at a cost that is not known."""
-        executor = self._executor
+        """What it and what was handed over spent, with the worst case of what may have been paid for at a
+        cost that is not known."""
+        executor = self._executor if self._followed is None else self._followed._executor
         return 0.0 if executor is None else executor.budget.spent_usd
 
     def limits(self) -> list[dict[str, Any]]:
@@ -99,6 +107,8 @@ class LaunchCommands:
         finally:
             with self._lock:
                 self._other = None
+                if other.has_asked:  # which began with what had been spent before
+                    self._followed = other
 
     def _end(self, reason: str, tell: Callable[[Executor], None]) -> None:
         with self._lock:

@@ -40,16 +40,19 @@ GROWN = """
     from log.run_events where run_id = ?
 """
 MAYBE_PAID = """
+    with of_run as (
+        select $run::varchar as run_id union select run_id from log.runs where parent_run_id = $run
+    )
     select
         generation_id, prompt, step_name as step, model, sample_id, "repeat", m.attempt, m.sent_at,
         m.reserved_usd, m.why
     from (
         select generation_id, attempt, sent_at, reserved_usd,
             'sent, and its process ended before it told how that went' as why
-        from unsettled where run_id = $run
+        from unsettled where run_id in (from of_run)
         union all
         select generation_id, attempt, sent_at, null, coalesce(error_message, error_type)
-        from attempts where run_id = $run and maybe_paid
+        from attempts where run_id in (from of_run) and maybe_paid
     ) as m
     left join steps as g using (generation_id)
     order by m.sent_at
@@ -96,7 +99,9 @@ class RunFrames:
         return self._services.store.attempts(run=self.run_id)
 
     def maybe_paid(self) -> pd.DataFrame:
-        """What may have been paid for without giving an answer: one row per request, in the order of sending.
+        """What may have been paid for without giving an answer: one row per request, in the order of sending,
+        those to the run's judges among them: their `prompt` is `judge <name>`, their `sample_id` the
+        generation_ids that are judged.
 
         Columns: `generation_id`; `prompt`, `step`, `model`, `sample_id`, `repeat` of its cell (missing until
         the cell has a row); `attempt`; `sent_at`; `reserved_usd`, what it may have cost at most where its
@@ -187,15 +192,19 @@ class RunFrames:
         from labkit.run.score_answers import mark
 
         store, marking = self._services.store, as_scorers(scorers)
-        check(column_faults(marking, list(store.samples(self.run_id).values())))
-        asking = score_by_judges(
-            self.run_id,
-            marking,
-            self._services,
-            budget_usd=budget_usd,
-            allow_unpriced=allow_unpriced,
-            fresh=fresh,
-        )
+        lacking = column_faults(marking, list(store.samples(self.run_id).values()))
+        try:
+            asking = score_by_judges(
+                self.run_id,
+                marking,
+                self._services,
+                budget_usd=budget_usd,
+                allow_unpriced=allow_unpriced,
+                fresh=fresh,
+            )
+        except DefinitionError as error:
+            raise (DefinitionError if lacking else type(error))([*lacking, *error.faults]) from None
+        check(lacking)
         self._services.remember(self.run_id, marking)
         made: list[Score] = []
         for failure in [*mark(self.run_id, marking, store, told=made.append), *asking(made.append)]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from labkit import keys
 from labkit.catalog.catalog import Catalog
 from labkit.catalog.model import Model
 from labkit.errors import DefinitionError
+from labkit.identity import canonical_json
 from labkit.providers.sent_params import sent_params
 from labkit.scoring.judges import Judge, can_structure
 from labkit.visible import quoted
@@ -21,6 +23,16 @@ class Asked(NamedTuple):
 
     models: tuple[Model, ...]
     params: tuple[dict[str, Any], ...]
+
+
+def lone_faults(judges: Iterable[Judge], most: int) -> list[str]:
+    """Duels that have nothing to compare, where a sample has at `most` so many answers in each repeat."""
+    return [
+        f"{judge!r} compares two answers to the same sample, and here each has one. Give another model or"
+        " prompt, or let lk.judge(…) look at each answer by itself."
+        for judge in judges
+        if judge.compares and most < 2
+    ]
 
 
 def asked(judge: Judge, catalog: Catalog, contenders: Iterable[str] = ()) -> Asked:
@@ -43,6 +55,12 @@ def asked(judge: Judge, catalog: Catalog, contenders: Iterable[str] = ()) -> Ask
             )
         sent, wrong = sent_params(model, judge.asked_with(model))
         faults += [f"{what}: {fault}" for fault in wrong]
+        faults += [
+            f"{what}: the param {name} looks like a key, and would be stored. Keep keys in the environment or"
+            " in .env."
+            for name, value in sent.items()
+            if keys.resembles_key(value if isinstance(value, str) else canonical_json(value).decode())
+        ]
         models.append(model)
         params.append(sent)
     judged = set(contenders)

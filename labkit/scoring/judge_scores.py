@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 from labkit.read import NoJson, read_json
 from labkit.records import Generation, Score
 from labkit.scoring.judges import Judge
-from labkit.visible import quoted
+from labkit.visible import quoted, shown
 
+NOT_ASKED = "the judge was not asked"
+ALONE = "not scored: there is no other answer to compare it with"
 _LONGEST = 500
 
 
@@ -73,7 +75,7 @@ def read(judge: Judge, row: Generation) -> Verdict:
         cut = ", cut at max_tokens" if row.stop_reason == "max_tokens" else ""
         told = f"the verdict of {row.model}{cut} cannot be read: {why}"
         return Verdict(row.model, None, None, told, row.generation_id, False)
-    told = word if reason is None else f"{word}: {reason}"
+    told = word if reason is None else f"{word}: {shown(reason)}"
     return Verdict(row.model, word, judge.verdicts[word], told, row.generation_id, True)
 
 
@@ -81,7 +83,7 @@ def graded(judge: Judge, generation_id: str, rows: Sequence[Generation], at: dat
     """The score of one answer from its verdicts, one of each judge: their mean, None where one of them is
     none."""
     verdicts = [read(judge, row) for row in rows]
-    unread = [verdict.told for verdict in verdicts if not verdict.read]
+    unread = [verdict.told for verdict in verdicts if not verdict.read] if verdicts else [NOT_ASKED]
     values = [verdict.value for verdict in verdicts if verdict.value is not None]
     whole = bool(values) and len(values) == len(verdicts)
     several = len(judge.models) > 1
@@ -100,6 +102,11 @@ def graded(judge: Judge, generation_id: str, rows: Sequence[Generation], at: dat
     )
 
 
+def unjudged(judge: Judge, generation_id: str, why: str, at: datetime) -> Score:
+    """The score of an answer that no judge is asked about: None, and no fault of anybody's."""
+    return _score(judge, generation_id, at, value=None, told=why, error=None, metadata={})
+
+
 class Duel(NamedTuple):
     """Two answers as they were compared by all judges, in both orders."""
 
@@ -109,11 +116,15 @@ class Duel(NamedTuple):
     """Of the one: 1 it is better, 0 the other is, ½ neither; of several judges the mean."""
     flips: int
     """How many judges said otherwise when the order was turned."""
+    turned: int
+    """How many of them said which is better in both orders."""
     verdicts: tuple[Verdict, ...]
 
     @property
     def unread(self) -> list[str]:
         """Why verdicts are none."""
+        if not self.verdicts:
+            return [NOT_ASKED]
         return [verdict.told for verdict in self.verdicts if not verdict.read]
 
 
@@ -127,28 +138,25 @@ def duelled(
 
 
 def _duel(judge: Judge, one: str, other: str, rows: Mapping[tuple[str, str], Sequence[Generation]]) -> Duel:
-    shown = [read(judge, row) for row in rows.get((one, other), ())]
-    turned = [read(judge, row) for row in rows.get((other, one), ())]
-    values: list[float | None] = []
+    in_order = {row.model: read(judge, row) for row in rows.get((one, other), ())}
+    turned = {row.model: read(judge, row) for row in rows.get((other, one), ())}
+    values: list[float] = []
     flips = 0
-    for first, second in zip(_by_model(shown), _by_model(turned), strict=True):
-        if first.value is None or second.value is None:
-            values.append(None)
-        elif first.value == 1 - second.value:
-            values.append(first.value)
-        else:
-            flips += 1
-            values.append(0.5)
-    known = [value for value in values if value is not None]
-    whole = bool(known) and len(known) == len(values)
-    return Duel(one, other, fmean(known) if whole else None, flips, (*shown, *turned))
-
-
-def _by_model(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    return sorted(verdicts, key=lambda verdict: verdict.model)
+    asked = sorted({*in_order, *turned})
+    for model in asked:
+        first, second = (said[model].value if model in said else None for said in (in_order, turned))
+        if first is None or second is None:
+            continue
+        flips += first != 1 - second
+        values.append(first if first == 1 - second else 0.5)
+    whole = bool(values) and len(values) == len(asked)
+    verdicts = (*in_order.values(), *turned.values())
+    return Duel(one, other, fmean(values) if whole else None, flips, len(values), verdicts)
 
 
 def _wins(judge: Judge, answer: str, duels: Sequence[Duel], at: datetime) -> Score:
+    if not duels:
+        return unjudged(judge, answer, ALONE, at)
     known = [duel.value if duel.one == answer else 1 - duel.value for duel in duels if duel.value is not None]
     unread = [told for duel in duels for told in duel.unread]
     told = [
@@ -156,6 +164,8 @@ def _wins(judge: Judge, answer: str, duels: Sequence[Duel], at: datetime) -> Sco
             "against": duel.other if duel.one == answer else duel.one,
             "value": None if duel.value is None else duel.value if duel.one == answer else 1 - duel.value,
             "flips": duel.flips,
+            "turned": duel.turned,
+            "unread": len(duel.unread),
             "judgements": [verdict.generation_id for verdict in duel.verdicts],
         }
         for duel in duels

@@ -16,15 +16,17 @@ from typing import Any, Protocol
 
 from labkit.arguments import is_number, switch, text
 from labkit.catalog.model import Model
+from labkit.catalog.params import OUTPUT_LIMITS
 from labkit.errors import DefinitionError, LabkitError
 from labkit.prompts import Prompt
 from labkit.prompts.names import name_faults
 from labkit.records import Generation, Sample
 from labkit.scoring import verdict_request
+from labkit.scoring.check import is_empty
 from labkit.scoring.recipe import built_in
 from labkit.scoring.scorer import Scorer, Value
 from labkit.scoring.verdict_request import CANNOT_TELL, Part
-from labkit.visible import quoted
+from labkit.visible import quoted, visible
 
 FIRST, SECOND, TIE = "first", "second", "tie"
 REASONS = ("before", "after", None)
@@ -126,7 +128,10 @@ class Judge(Scorer):
         if self.structured is not False and can_structure(model):
             named = {"name": "verdict", "strict": True, "schema": self.schema}
             params["response_format"] = {"type": "json_schema", "json_schema": named}
-        return {**params, **model.params, **self.params}
+        given = {**model.params, **self.params}
+        if any(name in given for name in OUTPUT_LIMITS):
+            params.pop("max_tokens")
+        return {**params, **given}
 
     def material(self, sample: Sample, shown: Sequence[str], *answers: str) -> str:
         """What is judged: `parts`, and the answer, or both in their order."""
@@ -141,11 +146,18 @@ class Judge(Scorer):
         parts = [
             Part(name, as_text(sample[name]))
             for name in columns
-            if name != self.reference and name in sample and sample[name] is not None
+            if name != self.reference and name in sample and not is_empty(sample[name])
         ]
         if self.reference is not None:
             parts.append(Part("reference", as_text(sample[self.reference])))
         return parts
+
+    def lacks(self, sample: Sample) -> str | None:
+        """Why answers to this sample are not judged: it has no reference; None where they are."""
+        name = self.reference
+        if name is None or (name in sample and not is_empty(sample[name])):
+            return None
+        return f"not scored: sample {sample.id} has no {name!r}"
 
 
 def can_structure(model: Model) -> bool:
@@ -280,15 +292,19 @@ def _grades(what: str, given: object) -> tuple[dict[str, float], list[str]]:
         called = f"grade {quoted(grade)} of {what}"
         if not isinstance(grade, str) or not grade.strip() or grade == CANNOT_TELL:
             faults.append(f"{called} is no word; give text, other than {CANNOT_TELL!r}")
-        elif not is_number(value):
-            faults.append(f"{called} has the value {quoted(value)}, which is no number")
-        else:
-            faults += verdict_request.question_faults(called, grade)
+            continue
+        if visible(grade, limit=len(grade)) != grade:
+            faults.append(f"{called} holds characters that cannot be seen; give a word")
+        faults += verdict_request.text_faults(called, grade)
+        if is_number(value) and math.isfinite(value):
             values[grade] = float(value)
-    if not faults and len(set(values.values())) < len(values):
+        else:
+            faults.append(f"{called} has the value {quoted(value)}, which is no number")
+    if len(set(values.values())) < len(values):
         faults.append(f"two grades of {what} have one value: {quoted(values)}; give each its own")
-    if not faults and len({grade.strip().casefold() for grade in values}) < len(values):
-        faults.append(f"two grades of {what} differ only in how they are written: {quoted(list(values))}")
+    words = [grade for grade in given if isinstance(grade, str)]
+    if len({grade.strip().casefold() for grade in words}) < len(words):
+        faults.append(f"two grades of {what} differ only in how they are written: {quoted(words)}")
     return values, faults
 
 
@@ -303,7 +319,7 @@ def _meaning_faults(what: str, given: object, grades: Mapping[str, float]) -> li
         if grade not in (*grades, CANNOT_TELL)
     ]
     for grade, told in given.items():
-        faults += verdict_request.question_faults(f"what {quoted(grade)} of {what} means", told)
+        faults += verdict_request.text_faults(f"what {quoted(grade)} of {what} means", told)
     return faults
 
 
@@ -316,7 +332,8 @@ def _faults(
     params: object,
     structured: object,
 ) -> list[str]:
-    faults = name_faults(name, what="judge")
+    # Its prompt's name is a little longer.
+    faults = name_faults(name, what="judge") or name_faults(f"{verdict_request.NAMED}{name}", what="judge")
     faults += text(f"the question of {what}", question)
     if isinstance(question, str):
         faults += verdict_request.question_faults(f"the question of {what}", question)
@@ -327,7 +344,7 @@ def _faults(
         faults.append(f"reason of {what} is {quoted(reason)}; use 'before', 'after' or None")
     if not isinstance(params, Mapping | None):
         faults.append(f"params of {what} is {quoted(params)}; use a mapping such as {{'max_tokens': 256}}")
-    if structured not in (True, False, None):
+    if not any(structured is one for one in (True, False, None)):
         faults.append(f"structured of {what} is {quoted(structured)}; use True, False or None")
     return faults
 

@@ -50,14 +50,16 @@ def _note(name: str, judge: Mapping[str, Any], labelled: bool) -> str:
     told = [f"score {quoted(name)} is what {who} {says}{'' if labelled else ', uncorrected'}"]
     if count := total(judge, "cannot_tell"):
         told.append(f"it could not tell of {count:,} of {total(judge, 'answers'):,} answers")
-    if judge["compares"]:
+    if count := total(judge, "unread"):
+        told.append(f"verdicts on {count:,} of {total(judge, 'answers'):,} answers are lacking")
+    if judge["compares"] and total(judge, "duels"):
         told.append(flips(judge))
     return "; ".join(told)
 
 
 def flips(judge: Mapping[str, Any]) -> str:
     """How often a duel's judge said otherwise when the order of the two was turned."""
-    pairs = total(judge, "duels") // 2 * len(judge["models"])
+    pairs = total(judge, "duels") // 2
     turned = total(judge, "flips") // 2
     if not turned:
         return f"it said the same of all {pairs:,} pairs when the order was turned"

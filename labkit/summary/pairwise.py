@@ -26,7 +26,7 @@ from labkit.stats.units import Floats
 from labkit.summary.confidence_sequences import anytime_limits, anytime_worst
 from labkit.summary.contender_table import ContenderTable
 from labkit.summary.corrected_pairs import COLUMNS as LABEL_COLUMNS
-from labkit.summary.corrected_pairs import JUDGE, corrected_pairs, label_columns
+from labkit.summary.corrected_pairs import CORRECTED, JUDGE, corrected_pairs, label_columns
 from labkit.summary.missing_scores import worst, worst_corrected
 from labkit.summary.pairwise_ratios import ratios
 from labkit.summary.win_counts import win_counts
@@ -156,6 +156,8 @@ def compare_pairs(
     if found is not None and basis is not None:
         data |= label_columns(found, basis, turn, decided=data["decided"], alpha=(1 - level) / tests)
         data |= worst_corrected(given, pairs, data, basis)
+        if not given.over:  # a verdict that was not read takes no sample away
+            data["samples"] = np.where(basis == CORRECTED, found.n + found.others, data["samples"])
         # What settles a pair that people labelled is labels.
         data["samples_needed"] = data["samples_needed"].copy()
         data["samples_needed"][basis != JUDGE] = pd.NA

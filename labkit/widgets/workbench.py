@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,7 +56,8 @@ class Workbench(State):
     prompts, `lk.per_step(…)` among the models), `dataset` a path,
     a frame or None (then values for the prompts' variables are typed), `rows` so many samples of it
     (0: all), `repeats`, `budget_usd`, `score` one of `no score`, `contains the target`,
-    `equals the target`, `is the target's number`, `measure` the names of blocks whose worth is to be told
+    `equals the target`, `is the target's number`, or the name of one of your own `scorers`, such as a judge,
+    of which the first is chosen; `measure` the names of blocks whose worth is to be told
     (see `plan.ablate`). `plan()` and `start()` work headless; `run` is the latest run. Raises
     `DefinitionError`.
 
@@ -79,6 +81,7 @@ class Workbench(State):
         experiment: str = EXPERIMENT,
         blocks: Sequence[Block] = (),
         measure: Sequence[str] = (),
+        scorers: Sequence[scoring.Scorer | scoring.Function] = (),
     ) -> None:
         super().__init__()
         self.lab = lab
@@ -95,8 +98,11 @@ class Workbench(State):
         """Whether the latest run measures blocks."""
         self._read: tuple[Any, str] | None = None
         self._source = TYPED if dataset is None else self._named(dataset)
+        own = scoring.scorers(scorers)
+        self.scorers = SCORERS | {one.name: (_code(one), partial(_itself, one)) for one in own}
+        """By what they are called here: their code, and what makes them."""
         self._score = "no score"
-        self.set(score=score)
+        self.set(score=own[0].name if own and score == "no score" else score)
         self.prompts.on_change(self.changed)
         self.models.on_change(self.changed)
 
@@ -120,8 +126,10 @@ class Workbench(State):
 
     def set(self, **changes: Any) -> None:
         """Change `source`, `score`, `rows`, `repeats`, `budget_usd` or `experiment`."""
-        if "score" in changes and changes["score"] not in list(SCORERS):
-            raise DefinitionError(f"score is {quoted(changes['score'])}; it can be {', '.join(SCORERS)}.")
+        if "score" in changes and changes["score"] not in list(self.scorers):
+            raise DefinitionError(
+                f"score is {quoted(changes['score'])}; it can be {', '.join(self.scorers)}."
+            )
         for name, value in changes.items():
             setattr(self, f"_{name}" if name in ("source", "score") else name, value)
         self.changed()
@@ -140,7 +148,7 @@ class Workbench(State):
     def plan(self) -> Any:
         """The plan of the present choice; what is shown here follows its runs, whoever starts them. Raises
         `DefinitionError` naming all that is wrong."""
-        make = SCORERS[self._score][1]
+        make = self.scorers[self._score][1]
         faults = [
             f"{visible(name)} has no value. Type one under Samples, choose a table there, or give the prompt "
             "a default."
@@ -187,7 +195,7 @@ class Workbench(State):
             "models": _listed(self.models.value_code),
             "dataset": self._source.code or (repr(self._dataset()) if self.variables else ""),
             "repeats": "" if self.repeats == 1 else repr(self.repeats),
-            "scorers": _listed([code]) if (code := SCORERS[self._score][0]) else "",
+            "scorers": _listed([code]) if (code := self.scorers[self._score][0]) else "",
             "experiment": repr(self.experiment),
         }
         lines += ["plan = lab.plan("]
@@ -246,6 +254,19 @@ class Workbench(State):
             drawn += answers.still(answers.read(self.run))
             self._read = self.run, drawn + (blocks_html(self.run) if self.measures else "")
         return self._read[1]
+
+
+def _itself(scorer: scoring.Scorer) -> scoring.Scorer:
+    return scorer
+
+
+def _code(scorer: scoring.Scorer) -> str:
+    """How a scorer is written: as the notebook calls it, else as it was made."""
+    name = sources.name_of(scorer, sources.notebook_names())
+    if name is not None or scorer.recipe is None:
+        return name or scorer.name
+    given = ", ".join(f"{key}={value!r}" for key, value in scorer.recipe["given"].items())
+    return f"lk.{scorer.recipe['make']}({given})"
 
 
 def blocks_html(run: Any) -> str:

@@ -17,7 +17,7 @@ from labkit.widgets.forms import WIDE, WRAPPED, Status, button, framed, heading
 from labkit.widgets.model_progress import duration
 from labkit.widgets.results import Blocks, Results
 from labkit.widgets.sources import TYPED
-from labkit.widgets.workbench import SCORERS, Workbench, blocks_html
+from labkit.widgets.workbench import Workbench, blocks_html
 
 SETTLE_S = 0.3
 
@@ -88,7 +88,9 @@ class WorkForm:
             self._number("repeats", "Repeats", "1", int),
             self._number("budget_usd", "Budget (USD)", "none", float),
         ]
-        score = ipywidgets.Dropdown(description="Score", options=list(SCORERS), value=workbench.score)
+        score = ipywidgets.Dropdown(
+            description="Score", options=list(workbench.scorers), value=workbench.score
+        )
         score.observe(guarded(lambda change: workbench.set(score=change["new"])), "value")
         self._source.observe(guarded(self._chosen), "value")
         return ipywidgets.VBox(

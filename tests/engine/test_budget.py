@@ -96,6 +96,45 @@ def test_a_raised_budget_goes_on() -> None:
     assert "0.50 set aside" in repr(budget)
 
 
+def test_what_is_kept_is_nobodys_until_the_end() -> None:
+    """It is neither spent nor in flight, takes from what is left, and may be more than there is."""
+    budget = Budget(1.0, spent_usd=0.25)
+    budget.keep(0.5)
+    assert (budget.spent_usd, budget.reserved_usd, budget.left_usd, budget.in_flight) == (
+        0.25,
+        0.0,
+        0.25,
+        False,
+    )
+    assert not budget.reserve(0.3)
+    assert budget.reserve(0.25)
+    budget.settle(0.25, 0.1)
+    assert budget.left_usd == 0.15
+    budget.keep(5.0)
+    assert budget.left_usd == 0.0
+    assert budget.reserve(0.0)
+    assert not budget.reserve(1e-12)
+    assert "USD 0.00 of the budget of USD 1.00 are left" in budget.lacking(1.0)
+    budget.raise_to(10.0)
+    assert budget.reserve(4.0)
+
+
+@given(st.lists(st.tuples(usd, usd), max_size=30))
+def test_what_is_kept_and_what_is_spent_are_no_more_than_the_budget(asked: list[tuple[float, float]]) -> None:
+    """Where each answer sets aside what judging it costs at most, and then keeps no more than that."""
+    budget, kept = Budget(20.0), 0.0
+    for cost, later in asked:
+        if budget.reserve(cost, later):
+            budget.settle(cost, cost / 2)
+            budget.free(later)
+            budget.keep(later / 2)
+            kept += later / 2
+    assert budget.spent_usd + kept <= 20.0 + 1e-9
+    assert not budget.in_flight
+    assert budget.left_usd is not None
+    assert abs(budget.left_usd - (20.0 - budget.spent_usd - kept)) < 1e-6
+
+
 def test_a_huge_budget_is_one() -> None:
     """As large as a number can be."""
     budget = Budget(1e300, spent_usd=1.0)

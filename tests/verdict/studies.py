@@ -19,7 +19,7 @@ from labkit.stats.factorial import design
 from labkit.verdict import Verdict, verdict
 from labkit.verdict.ablation import Ablation
 from labkit.verdict.comparison import Comparison, compare
-from tests.verdict import blocks
+from tests.verdict import blocks, judged
 from tests.verdict.frames import frame, ones
 
 SENTENCES = Path(__file__).with_name("sentences.md")
@@ -1056,6 +1056,146 @@ def blocks_failing() -> Ablation:
 @study("Missing answers of blocks", "Style holds at the worst; of policy the worst is told.")
 def blocks_missing() -> Ablation:
     return blocks.told(*blocks.asked(3, 300, effects={"style": 0.3}, base=0.3, missing=0.02))
+
+
+@study("A judge that nobody checked", "Uncorrected; 40 labels are proposed.")
+def judged_alone() -> Verdict:
+    return verdict(judged.asked())
+
+
+@study("An unfair judge that nobody checked", "It says the opposite of what is so: it says uncorrected, too.")
+def judged_unfair_alone() -> Verdict:
+    return verdict(judged.asked(kinder=0.7))
+
+
+@study("An unfair judge and 60 labels", "x/a is better by 20 points; the judge alone says the opposite.")
+def judged_unfair() -> Verdict:
+    return verdict(judged.asked(labelled=60, kinder=0.9, right=0.95))
+
+
+@study("A fair judge and 60 labels", "x/a is better by 20 points.")
+def judged_fair() -> Verdict:
+    return verdict(judged.asked(labelled=60))
+
+
+@study("A useless judge and 60 labels", "Labels alone would say as much.")
+def judged_useless() -> Verdict:
+    return verdict(judged.asked(labelled=60, right=0.5, seed=3))
+
+
+@study("A judge that says the same of all, and 60 labels", "It tells none from another.")
+def judged_blind() -> Verdict:
+    return verdict(judged.asked(labelled=60, blind=True))
+
+
+@study("A judge and 12 labels", "Labels alone.")
+def judged_few() -> Verdict:
+    return verdict(judged.asked(labelled=12))
+
+
+@study("A judge and one label", "As good as none: uncorrected.")
+def judged_one() -> Verdict:
+    return verdict(judged.asked(labelled=1))
+
+
+@study("A judge and 25 labels", "Corrected, with a note on how few they are.")
+def judged_twenty_five() -> Verdict:
+    return verdict(judged.asked(labelled=25))
+
+
+@study("Two equal models, a judge and 40 labels", "Undecided, whatever the judge says.")
+def judged_equal() -> Verdict:
+    return verdict(judged.asked(labelled=40, rates=(0.7, 0.7), kinder=0.4))
+
+
+@study("A small difference, a judge and 40 labels", "Undecided; about so many more labels.")
+def judged_undecided() -> Verdict:
+    return verdict(judged.asked(labelled=40, rates=(0.75, 0.6), seed=4))
+
+
+@study("Equal within a margin, by a judge and 200 labels", "Within 15 points, and not better.")
+def judged_margin() -> Verdict:
+    return verdict(judged.asked(600, 200, rates=(0.9, 0.9), right=0.97), margin=0.15)
+
+
+@study("Labels that were chosen by hand", "The judge is not corrected.")
+def judged_chosen() -> Verdict:
+    return verdict(judged.asked(labelled=60, chosen=True))
+
+
+@study("Three models, a judge, 60 labels of two people", "x/a beats both.")
+def judged_three() -> Verdict:
+    return verdict(judged.asked(labelled=60, rates=(0.9, 0.6, 0.55), people=2))
+
+
+@study("Seven models, a judge and 60 labels", "No ranks: the judge's table does not know the labels.")
+def judged_seven() -> Verdict:
+    return verdict(judged.asked(labelled=60, rates=(0.9, 0.6, 0.55, 0.5, 0.5, 0.5, 0.45)))
+
+
+@study("A judge of a contender's family", "It may favour its own kind.")
+def judged_kin() -> Verdict:
+    return verdict(judged.asked(labelled=60, judge="z/a-large"))
+
+
+@study("Verdicts that were not read, of one more than of the other", "Whose they are is told.")
+def judged_unread() -> Verdict:
+    return verdict(judged.asked(labelled=60, unread=(0.02, 0.3)))
+
+
+@study("A judge that cannot tell at times", "It is counted.")
+def judged_cannot_tell() -> Verdict:
+    return verdict(judged.asked(labelled=60, cannot_tell=7))
+
+
+@study("A duel with flips", "How often it changed its mind.")
+def judged_flips() -> Verdict:
+    return verdict(judged.asked(labelled=60, flips=42))
+
+
+@study("A duel without a flip", "It said the same of all pairs.")
+def judged_no_flips() -> Verdict:
+    return verdict(judged.asked(flips=0))
+
+
+@study("A judge that was fooled by two of four controls", "Which they were.")
+def judged_fooled() -> Verdict:
+    return verdict(judged.asked(labelled=60, fooled=2))
+
+
+@study("A judge that passed its controls", "All of them.")
+def judged_passed() -> Verdict:
+    return verdict(judged.asked(labelled=60, fooled=0))
+
+
+@study("A judge and labels, three repeats", "Samples count, not repeats.")
+def judged_repeats() -> Verdict:
+    return verdict(judged.asked(100, 40, repeats=3))
+
+
+@study("A judge and labels, and answers that failed", "The worst case is that of the missing answers.")
+def judged_failed() -> Verdict:
+    return verdict(judged.asked(labelled=60, failed=0.1, rates=(0.95, 0.5)))
+
+
+@study("A judge and labels, in a study that grew", "It was watched: labels cannot allow for that.")
+def judged_grown() -> Verdict:
+    return verdict(judged.asked(labelled=60, grown=True))
+
+
+@study("A judge and labels, lower is better", "x/b is better.")
+def judged_lower() -> Verdict:
+    return verdict(judged.asked(labelled=60), better="lower")
+
+
+@study("Every row labelled", "Labels alone, and called corrected.")
+def judged_whole() -> Verdict:
+    return verdict(judged.asked(120, 120))
+
+
+@study("A judge, 300 labels, and a difference of a few points", "Nearly settled.")
+def judged_many() -> Verdict:
+    return verdict(judged.asked(1000, 300, rates=(0.75, 0.7), right=0.95))
 
 
 if __name__ == "__main__":

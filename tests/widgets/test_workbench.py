@@ -42,6 +42,23 @@ def test_a_file_and_its_first_rows(lab: Any, here: Path) -> None:
     assert run.generations()["score.contains"].tolist() == [1.0, 1.0]
 
 
+def test_scorers_of_ones_own_can_be_chosen(lab: Any) -> None:
+    """A judge is chosen at first, the others beside it; the code writes it as it was made."""
+    script = lk.Script(lambda request: '{"verdict": "yes"}', version="1")
+    lab.models.add(lk.Model("scripted/judge", client=script))
+    grades = {"no": 0, "yes": 1}
+    polite = lk.judge("polite", "Is it polite?", model="scripted/judge", grades=grades, reason=None)
+    bench = Workbench(lab, models=["scripted/one"], scorers=[polite])
+    bench.values["word"] = "hi"
+    assert bench.start().wait().generations()["score.polite"].tolist() == [1.0]
+    written = f"lk.judge(name='polite', question='Is it polite?', model='scripted/judge', grades={grades}"
+    assert written in bench.code
+    bench.set(score="no score")
+    assert bench.plan().scorers == ()
+    with pytest.raises(DefinitionError, match="polite"):
+        bench.set(score="impolite")
+
+
 def test_wrong_choices_are_refused_together(lab: Any) -> None:
     """What cannot run is said by the plan with all its reasons, before anything is asked."""
     bench = Workbench(lab, models=[], repeats=0)

@@ -4,6 +4,7 @@
 
 const TWICE_MS = 200; // two presses within it are one
 const AGAIN_MS = 1500;
+const STILL_MS = 700; // so long a view waits for a kernel before it shows what was saved
 const SLOW_TRIES = 2;
 const MOST_TRIES = 100;
 const SCROLL_PX = 80;
@@ -301,6 +302,7 @@ class Rating {
       clearTimeout(this.asking);
       this.pending = null;
     }
+    clearTimeout(this.stillness);
     if (other) this.draw(message);
     this.sayHead(before, message);
     say(this.told, message.told);
@@ -321,6 +323,7 @@ class Rating {
       ...message.answers.map(([name, text, empty]) => this.box(name, text, "lk-answer", empty)),
     );
     this.choices.hidden = this.noting.hidden = message.over;
+    this.undoing.hidden = false;
     this.holdFocus(here);
   }
 
@@ -343,12 +346,8 @@ class Rating {
     if (here && (!this.root.contains(on) || on.closest("[hidden]"))) this.focus();
   }
 
-  drawStill(still) {
-    if (!still || !still.length) return;
-    const [title, done, how] = still;
+  drawStill([title, done, how]) {
     this.root.setAttribute("aria-label", title);
-    this.root.classList.add("lk-over");
-    this.choices.hidden = this.noting.hidden = true;
     say(this.question, title);
     say(this.progress, done);
     say(this.told, how);
@@ -357,12 +356,16 @@ class Rating {
   begin() {
     this.listener = (message) => this.hear(message);
     this.model.on("msg:custom", this.listener);
-    this.drawStill(this.model.get("still"));
+    // Until a kernel answers there is nothing to press.
+    this.root.classList.add("lk-over");
+    this.noting.hidden = this.undoing.hidden = true;
+    this.stillness = setTimeout(() => this.drawStill(this.model.get("still")), STILL_MS);
     this.hello();
   }
 
   end() {
     clearTimeout(this.asking);
+    clearTimeout(this.stillness);
     this.pending = null;
     this.model.off("msg:custom", this.listener);
   }
