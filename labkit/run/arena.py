@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import able, check, switch, text
 from labkit.arguments import seed as seeds
+from labkit.errors import StoreError
 from labkit.run.contest import Contest
 from labkit.run.lab_services import LabServices
 from labkit.run.next_shown import Shown, next_shown
@@ -42,13 +43,15 @@ _CHOICES = (
     Choice("4", "neither", "neither is any good"),
     Choice("0", "skip", "show another pair"),
 )
-_SHOW = Choice("standing", "show the standing", "each rating after it is marked")
+_SHOW = Choice("standing", "show the standing", "ratings after it are marked")
 _HIDE = Choice("standing", "hide the standing", "ratings stay marked")
 _OWN = """
     select
         rating_id, left_id, right_id, preferred, rated_at, "user", "comment", workspace, arena, drawn, chance,
         took_s, peeked, masked
-    from ratings where arena = $arena and "user" is not distinct from $user order by rated_at, rating_id
+    from ratings
+    where arena = $arena and "user" is not distinct from $user and left_id in (select unnest($ids::varchar[]))
+    order by rated_at, rating_id
 """
 
 
@@ -88,7 +91,7 @@ class Arena:
         keys = listed(by)
         faults = [] if runs else ["An arena is of a run: lk.Arena(run)."]
         for run in runs:
-            faults += able("run", run, "run_id", "generations", like="a run: plan.run()")
+            faults += able("run", run, "run_id", "_services", like="a run: plan.run()")
         check(
             faults or _runs_faults(runs),
             by_faults(keys),
@@ -101,15 +104,19 @@ class Arena:
         self.question, self.user, self.seed = question, user or services.user, seed
         self.by = tuple(keys)
         self._services = services
-        self._workspace = (services.store.run_row(runs[0].run_id) or {}).get("workspace")
+        run_row = services.store.run_row(runs[0].run_id) or {}
+        self._workspace = run_row.get("workspace")
         of = {run.run_id: run for run in runs}
         self._contest = Contest(list(of.values()), keys, services.store, mask=mask)
-        told = "/".join([*sorted(of), *keys, str(seed)])
-        self.arena_id = "n1:" + hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+        # Not of the runs' ids: a plan that runs again, and replays its answers, has the same arena.
+        told = [str(run_row.get("dataset")), *keys, *self.contenders, str(seed)]
+        self.arena_id = "n1:" + hashlib.blake2b("\0".join(told).encode(), digest_size=8).hexdigest()
         self._peeked = any(row["peeked"] for row in self._own())
         self._standing = False
         self._said = self._contest.said()
         self._open: Task | None = None
+        self._note: str | None = None
+        self._rating_id: str | None = None
         self._shown_at = monotonic()
 
     @property
@@ -162,19 +169,22 @@ class Arena:
         if key == "standing":
             self._standing = not self._standing
             self._peeked = True
-            self._open = self._task(shown)
+            # To a view this is another task: what was noted on it is kept for it.
+            self._open, self._note = self._task(shown), note or self._note
             return
         two = self._contest.two(shown.left, shown.right, shown.sample)
         assert two is not None
         left, right = two
+        # Pressed again after it could not be written it is the same rating, should both get to the disk.
+        self._rating_id = self._rating_id or f"v-{secrets.token_hex(8)}"
         record = RatingRecord(
-            rating_id=f"v-{secrets.token_hex(8)}",
+            rating_id=self._rating_id,
             left_id=left.generation_id,
             right_id=right.generation_id,
             preferred=SAID[key],  # type: ignore[arg-type]
             rated_at=datetime.now(UTC),
             user=self.user,
-            comment=note,
+            comment=note or self._note,
             arena=self.arena_id,
             drawn=shown.drawn,
             chance=shown.chance,
@@ -196,7 +206,8 @@ class Arena:
 
     def _own(self) -> list[dict[str, Any]]:
         """This rater's ratings in this arena, oldest first."""
-        store, given = self._services.store, {"arena": self.arena_id, "user": self.user}
+        store = self._services.store
+        given = {"arena": self.arena_id, "user": self.user, "ids": list(self._contest.place)}
         with store.complete_opening():
             rows: list[dict[str, Any]] = store.table(_OWN, given).to_pylist()
         return rows
@@ -205,7 +216,11 @@ class Arena:
         writer = self._services.store.writer()
         writer.put(record)
         writer.flush()
-        self._open, self._said = None, self._contest.said()
+        self._open, self._note, self._rating_id = None, None, None
+        try:
+            self._said = self._contest.said()
+        except StoreError:  # it is kept all the same; what others say is read after the next press
+            self._said = self._contest.with_record(self._said, record)
 
     # -- what it amounts to ----------------------------------------------------------------------
 
@@ -214,11 +229,11 @@ class Arena:
         mine = [said for said in self._said if said.user == self.user]
         skipped = sum(said.preferred == "skip" for said in mine)
         others = sum(said.user != self.user and said.preferred != "skip" for said in self._said)
-        words = f"{counted(len(mine) - skipped, 'rating')} by {self.user or 'you'}"
+        words = f"{counted(len(mine) - skipped, 'rating')} by {visible(self.user or 'you', limit=40)}"
         words += f", {skipped:,} skipped" if skipped else ""
         words += f", {others:,} by others" if others else ""
         if self.now() is None:
-            words = f"Nothing is left to rate: {words}"
+            words = f"Nothing is left to rate: {words}. arena.preference() says what they amount to"
         done = len({said.where for said in mine})
         return Progress(done, sum(map(len, self._contest.pairs.values())), words)
 
@@ -259,7 +274,7 @@ class Arena:
         self._view.show()
 
     def __repr__(self) -> str:
-        return f"Arena({counted(len(self.contenders), self.by[0])}, {visible(self.progress().words)})"
+        return f"Arena({counted(len(self.contenders), self.by[0])}, {self.progress().words})"
 
 
 def _in_utc(time: datetime) -> datetime:

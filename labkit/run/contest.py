@@ -6,7 +6,7 @@ shown next.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +21,7 @@ from labkit.summary.contender_table import BETWEEN
 if TYPE_CHECKING:
     from labkit.records import Generation, Sample
     from labkit.run.handle import Run
-    from labkit.store import Store
+    from labkit.store import RatingRecord, Store
 
 _RATINGS = """
     select rating_id, left_id, right_id, preferred, rated_at, "user", drawn
@@ -33,6 +33,9 @@ class Answer(NamedTuple):
     """An answer as a rater sees it."""
 
     generation_id: str
+    """Of the run that asked for it, if this one replays it: a plan that runs again keeps its ratings."""
+    replay: str
+    """Of this run."""
     text: str
     masked: int
     """How many names in it are masked."""
@@ -55,16 +58,17 @@ class Contest:
                 rows += score_answers.answers(run.run_id, store)
             labels = store.labels()
         self._columns = tuple(dict.fromkeys(columns))
-        names = self._named(rows, labels.values())
+        names = self._named(rows, labels)
         self._read(rows, Mask(names if mask else ()))
         check(self._faults())
 
     @staticmethod
-    def _named(rows: Sequence[Generation], labels: Iterable[str]) -> set[str]:
+    def _named(rows: Sequence[Generation], labels: Mapping[str, str]) -> set[str]:
         """What an answer may not name: models, and prompts whose name is not a word of any answer."""
         prompts = {row.prompt for row in rows}
         models = {name for row in rows for name in (row.model, row.response_model or "")}
-        return {*models, *labels, *(name for name in prompts if not name.isalpha())}
+        models |= {labels[name] for name in models & labels.keys()}
+        return {*models, *(name for name in prompts if not name.isalpha())}
 
     def _read(self, rows: Sequence[Generation], mask: Mask) -> None:
         found: dict[tuple[str, ...], dict[str, dict[tuple[object, ...], Answer]]] = {}
@@ -74,15 +78,16 @@ class Contest:
             others = (row.prompt, row.prompt_version or 0) if "prompt" not in self._by else ()
             place = (*others, row.model if "model" not in self._by else "", row.repeat)
             text, masked = mask.hide(row.text or "")
-            told = Answer(row.generation_id, text, masked)
+            told = Answer(row.replayed_from or row.generation_id, row.generation_id, text, masked)
             found.setdefault(key, {}).setdefault(row.sample_id, {}).setdefault(place, told)
         self.contenders = tuple(BETWEEN.join(key) for key in sorted(found))
         self._answers = [found[key] for key in sorted(found)]
         self.place = {
-            answer.generation_id: (place, sample)
+            one: (place, sample)
             for place, samples in enumerate(self._answers)
             for sample, answers in samples.items()
             for answer in answers.values()
+            for one in (answer.generation_id, answer.replay)
         }
         """By generation_id the contender and the sample."""
         both = {
@@ -142,3 +147,12 @@ class Contest:
                 told = (row["preferred"], row["user"], row["drawn"])
                 found.append(Said(row["rating_id"], left[0], right[0], left[1], *told))
         return found
+
+    def with_record(self, said: Sequence[Said], record: RatingRecord) -> list[Said]:
+        """The same ratings with one that was just written, or taken back, without a look into the lab."""
+        others = [one for one in said if one.rating_id != record.rating_id]
+        if record.withdrawn:
+            return others
+        (left, sample), (right, _) = self.place[record.left_id], self.place[record.right_id]
+        told = (record.preferred, record.user, record.drawn)
+        return [*others, Said(record.rating_id, left, right, sample, *told)]

@@ -1,5 +1,5 @@
-"""Which pair a rater is shown next, of which sample, on which sides: drawn from a stored seed, so that another
-kernel shows the same.
+"""Which pair a rater is shown next, of which sample, on which sides: a seed decides it, so that
+another kernel shows the same.
 
 Contenders are numbers here. It knows no texts and no names, and what was said it is told.
 """

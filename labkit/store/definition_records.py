@@ -82,7 +82,7 @@ class RatingRecord(Record, frozen=True, kw_only=True):
     comment: str | None = None
     workspace: str | None = None
     arena: str | None = None
-    """What was rated together: a hash of the runs, what was compared, and the seed."""
+    """What was rated together: a hash of the dataset, what was compared, and the seed."""
     drawn: Literal["rule", "again", "turned"] | None = None
     """By the rule for the next pair; `again`, since another rater saw it; `turned`, the rater's own with its
     sides exchanged."""

@@ -124,7 +124,8 @@ def _self_agreement(ratings: pd.DataFrame) -> list[str]:
     if not same:
         return []
     pairs = f"{sum(same):,} of {counted(len(same), 'pair')}"
-    return [f"{pairs} seen again with sides exchanged {'was' if sum(same) == 1 else 'were'} rated the same"]
+    were = "was" if 1 in (sum(same), len(same)) else "were"
+    return [f"{pairs} seen again with sides exchanged {were} rated the same"]
 
 
 def _what(row: Mapping[Any, Any]) -> tuple[Any, ...]:

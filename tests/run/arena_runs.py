@@ -23,6 +23,7 @@ def run(
     *,
     rows: int = 6,
     prompts: Sequence[Any] = (lk.Prompt("secret-prompt", "Reply to {{ message }}"),),
+    fresh: bool = False,
     **given: Any,
 ) -> Any:
     """A finished run: three models that answer differently, or who is given; `rows` samples."""
@@ -33,7 +34,7 @@ def run(
     ]
     dataset = [{"id": f"row-{n:03}", "message": f"message {n}"} for n in range(rows)]
     plan = lab.plan(prompts=list(prompts), models=models, dataset=dataset, **given)
-    return plan.run(progress="none")
+    return plan.run(progress="none", fresh=fresh)
 
 
 def rate(arena: Any, count: int, keys: str = "1233140", note: str | None = None) -> list[Any]:

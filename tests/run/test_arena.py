@@ -131,7 +131,8 @@ def test_by_prompt_and_model(lab: Any) -> None:
         rate(arena, 6, "1")
         rows = lab.sql(
             f"select a.{alike} as one, b.{alike} as other from ratings r "
-            "join generations a on a.generation_id = left_id join generations b on b.generation_id = right_id "
+            "join generations a on a.generation_id = left_id "
+            "join generations b on b.generation_id = right_id "
             f"where arena = '{arena.arena_id}'"
         )
         assert len(rows) == 6
@@ -177,7 +178,9 @@ def test_equal_answers_are_tied_and_never_shown(lab: Any) -> None:
     assert (arena.equal, arena.progress().total) == (5, 1)
     assert {text for _, text in rate(arena, 1)[0].answers} == {"yes", "no"}
     assert arena.now() is None
-    assert arena.progress().words == "Nothing is left to rate: 1 rating by ada"
+    assert arena.progress().words == (
+        "Nothing is left to rate: 1 rating by ada. arena.preference() says what they amount to"
+    )
     assert "(5 pairs of equal answers were never shown and count nowhere)" in str(arena.preference())
 
 
@@ -232,7 +235,8 @@ READER = """
 import json, sys, labkit as lk
 lab = lk.Lab("lab.duckdb")
 for line in sys.stdin:
-    print(json.dumps(lab.sql("select preferred from ratings order by rated_at")["preferred"].tolist()), flush=True)
+    said = lab.sql("select preferred from ratings order by rated_at")["preferred"]
+    print(json.dumps(said.tolist()), flush=True)
 """
 
 
@@ -251,7 +255,7 @@ def test_a_rating_is_on_disk_before_the_next_pair(lab: Any, ran: Any, script: Sc
 
 
 def test_what_is_kept_with_a_rating(lab: Any, ran: Any) -> None:
-    """Who, when, how long, the note, how its pair was drawn and with which chance, the arena, the workspace."""
+    """Who, when, how long, the note, how its pair was drawn, with which chance, the arena, the workspace."""
     arena = lk.Arena(ran, user="ada", seed=7)
     task = arena.now()
     assert task is not None
@@ -292,6 +296,31 @@ def test_what_cannot_be_written_is_not_said(lab: Any, ran: Any, monkeypatch: pyt
             arena.press(task, "1", None)
     assert arena.now() is task
     arena.press(task, "2", None)
+    assert kept(lab)["preferred"].tolist() == ["right"]
+
+
+def test_what_is_written_late_after_all_is_there_once(
+    lab: Any, ran: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A press of which it was told that it is not on disk, and that gets there later, is no second rating of
+    its pair: what was pressed again holds. One that is on disk is kept though the lab cannot be read."""
+    arena = lk.Arena(ran)
+    task = arena.now()
+    assert task is not None
+    writer = lab.store.writer()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(writer), "flush", lambda self: (_ for _ in ()).throw(StoreError("too slow")))
+        with pytest.raises(StoreError, match="too slow"):
+            arena.press(task, "1", None)
+    assert arena.now() is task
+    with monkeypatch.context() as patch:
+        patch.setattr(arena._contest, "said", lambda: (_ for _ in ()).throw(StoreError("locked")))
+        arena.press(task, "2", None)
+        assert arena.now() is not task
+        assert arena.progress().done == 1
+        assert arena.undo()
+        assert seen(arena.now()) == seen(task)
+        rate(arena, 1, "2")
     assert kept(lab)["preferred"].tolist() == ["right"]
 
 
@@ -360,6 +389,30 @@ def test_a_restarted_kernel_shows_the_same_pair(lab: Any, ran: Any, script: Scri
         assert [[*map(tuple, parts)], [*map(tuple, answers)]] == [list(shown.parts), list(shown.answers)]  # type: ignore[union-attr]
 
 
+def test_a_plan_that_runs_again_keeps_its_ratings(lab: Any) -> None:
+    """A notebook run again from the top has a new run, which replays the answers: the arena is where it was,
+    also of chains, and its ratings count for both runs; answers asked afresh have none."""
+    chain = lk.Chain(
+        "talk", lk.Step("first", "Think of {{ message }}"), lk.Step("last", "Say {{ first }} again")
+    )
+    for prompt in (lk.Prompt("secret-prompt", "Reply to {{ message }}"), chain):
+        first = run(lab, prompts=[prompt])
+        arena = lk.Arena(first, user="ada")
+        tasks = rate(arena, 4)
+        again = run(lab, prompts=[prompt])
+        assert again.run_id != first.run_id
+        other = lk.Arena(again, user="ada")
+        assert other.arena_id == arena.arena_id
+        assert seen(other.now()) == seen(arena.now())
+        assert len(first.ratings()) == len(again.ratings()) == 4
+        assert other.undo()
+        assert seen(other.now()) == seen(tasks[-1])
+        assert len(first.ratings()) == 3
+        fresh = lk.Arena(run(lab, prompts=[prompt], fresh=True), user="ada")
+        assert fresh.ratings().empty
+        assert not fresh.undo()
+
+
 RATER = """
 import sys, labkit as lk
 from tests.run.arena_runs import rate
@@ -416,9 +469,9 @@ def test_rows_of_other_answers_are_left_alone(lab: Any, ran: Any) -> None:
 # -- what is told --------------------------------------------------------------------------------------------
 
 TYPES = {
-    "rating_id": "str", "sample_id": "str", "left": "str", "right": "str", "preferred": "str", "winner": "str",
-    "user": "str", "rated_at": "datetime64[us, UTC]", "drawn": "str", "chance": "float64", "took_s": "float64",
-    "peeked": "boolean", "masked": "Int64", "comment": "str",
+    "rating_id": "str", "sample_id": "str", "left": "str", "right": "str", "preferred": "str",
+    "winner": "str", "user": "str", "rated_at": "datetime64[us, UTC]", "drawn": "str", "chance": "float64",
+    "took_s": "float64", "peeked": "boolean", "masked": "Int64", "comment": "str",
 }  # fmt: skip
 
 
@@ -445,7 +498,8 @@ def test_all_rated_is_told(lab: Any, ran: Any) -> None:
     rows = kept(lab)
     skipped = int((rows["preferred"] == "skip").sum())
     assert done == total
-    assert words == f"Nothing is left to rate: {len(rows) - skipped} ratings by ada, {skipped} skipped"
+    said = f"{len(rows) - skipped} ratings by ada, {skipped} skipped"
+    assert words == f"Nothing is left to rate: {said}. arena.preference() says what they amount to"
     assert arena.undo()
     assert arena.now() is not None
 

@@ -124,7 +124,7 @@ def test_equal_answers_are_never_shown() -> None:
 
 
 def test_what_was_skipped_is_not_shown_again() -> None:
-    """Each pair is shown once, skipped or rated, and besides only with its sides exchanged; then it is over."""
+    """Each pair is shown once, skipped or rated, and else only with its sides exchanged; then it is over."""
     of = pairs(3, 6)
     said = list[Said]()
     while (shown := next_shown(of, said, "ada", "4")) is not None:

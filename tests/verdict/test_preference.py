@@ -26,8 +26,8 @@ def test_a_decided_pair() -> None:
     """Who was preferred, in how many of a hundred, by how many, and how few ratings would undo it."""
     assert said(between("a", "b", won=6, lost=45, tied=9)) == [
         "Nobody is shown to beat b.",
-        "b was preferred over a in 72 to 90 of 100 blind comparisons (60 ratings by 1 person, 9 ties). 13 ratings "
-        "the other way would undo this.",
+        "b was preferred over a in 72 to 90 of 100 blind comparisons (60 ratings by 1 person, 9 ties). 13 "
+        "ratings the other way would undo this.",
     ]
 
 
@@ -43,7 +43,8 @@ def test_an_undecided_pair() -> None:
     """No preference is claimed; the range is told, and one tie is one tie."""
     assert said(between("a", "b", won=12, lost=10, tied=1)) == [
         "Nobody is shown to be preferred over another.",
-        "a against b is undecided: preferred in 34 to 74 of 100 blind comparisons (23 ratings by 1 person, 1 tie).",
+        "a against b is undecided: preferred in 34 to 74 of 100 blind comparisons (23 ratings by 1 person, "
+        "1 tie).",
     ]
 
 
@@ -74,8 +75,8 @@ def test_three_contenders() -> None:
         "a was preferred over b",
     ]
     assert (
-        lines[3]
-        == "b against c is undecided: preferred in 36 to 66 of 100 blind comparisons (26 ratings by 1 person)."
+        lines[3] == "b against c is undecided: preferred in 36 to 66 of 100 blind comparisons (26 ratings "
+        "by 1 person)."
     )
     assert lines[4:] == [f"({HOLM})"]
 

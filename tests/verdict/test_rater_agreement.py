@@ -53,7 +53,8 @@ def test_raters_at_random_agree_by_chance() -> None:
 
 @pytest.mark.parametrize(
     ("shared", "few"),
-    [(0, "no pair was rated by two raters"), (1, "1 pair was rated by two raters"), (19, "19 pairs were rated by two raters")],
+    [(0, "no pair was rated by two raters"), (1, "1 pair was rated by two raters"),
+     (19, "19 pairs were rated by two raters")],
 )  # fmt: skip
 def test_too_few_shared_pairs(shared: int, few: str) -> None:
     """Below 20 shared pairs no figure is said; one pair is one."""
@@ -81,7 +82,7 @@ def test_a_single_rater_agrees_with_nobody() -> None:
 
 
 def test_a_judge_beside_people() -> None:
-    """A judge's agreement with people stands beside that of people; what it says of other pairs counts not."""
+    """A judge's agreement with people stands beside that of people; what else it says does not count."""
     ratings = by_two(40, alike=0.8)
     bos = judge(ratings, "bo")
     more = judge(between("a", "c", won=30), "ada")
@@ -111,8 +112,8 @@ def test_a_rater_who_prefers_a_side_is_named(side: str) -> None:
     hers["preferred"] = [side if number % 5 else other for number in range(60)]
     his = between("a", "c", won=30, lost=28, user="bo")
     assert notes(together(hers, his))[1:] == [
-        f"ada preferred the {side} side in 48 of 60 pairs: sides are drawn by chance, so that is likely a liking "
-        "of the side"
+        f"ada preferred the {side} side in 48 of 60 pairs: sides are drawn by chance, so that is likely a "
+        "liking of the side"
     ]
 
 
@@ -133,6 +134,7 @@ def test_a_rater_without_a_liking_is_rarely_named() -> None:
     ("count", "same", "line"),
     [(4, 4, "4 of 4 pairs seen again with sides exchanged were rated the same"),
      (1, 1, "1 of 1 pair seen again with sides exchanged was rated the same"),
+     (1, 0, "0 of 1 pair seen again with sides exchanged was rated the same"),
      (6, 0, "0 of 6 pairs seen again with sides exchanged were rated the same")],
 )  # fmt: skip
 def test_self_agreement(count: int, same: int, line: str) -> None:
