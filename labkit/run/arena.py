@@ -1,8 +1,7 @@
 """The arena: two answers to one sample side by side, blind, and a person who says which is better.
 
-Here is what is compared, what is shown next, and what was said: each rating is on disk before the next pair
-shows. Who answered stays in this process; what leaves it are texts. It does not know how a pair is drawn on a
-screen (see `labkit.widgets.rating_view`), nor what ratings amount to (see `labkit.verdict.preference`).
+Each rating is on disk before the next pair shows. Who answered stays in this process; what leaves it is text.
+It knows no screen (`labkit.widgets.rating_view`), nor what ratings amount to (`labkit.verdict.preference`).
 """
 
 from __future__ import annotations
@@ -257,10 +256,16 @@ class Arena:
         from labkit.run.rating_frames import judged_pairs
         from labkit.verdict.preference import preference
 
-        judged = judged_pairs(self._services.store, self._contest.place, self.contenders)
-        return preference(
-            self._ratings(), contenders=self.contenders, equal=self.equal, level=level, judged=judged
-        )
+        store = self._services.store
+        with store.complete_opening():
+            return preference(
+                self._ratings(),
+                contenders=self.contenders,
+                equal=self.equal,
+                level=level,
+                judged=judged_pairs(store, self._contest.place, self.contenders),
+                labels=store.labels(),
+            )
 
     # -- showing ---------------------------------------------------------------------------------
 

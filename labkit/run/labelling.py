@@ -1,8 +1,7 @@
 """Labels of a run's answers: which rows are drawn, what a person is shown of them, and what he says.
 
-labkit draws samples at random, and shows their answers one by one: blind, in an order of their own, without
-what a judge said. What is said is on disk before the next one shows. It does not know how they are drawn on a
-screen (see `labkit.widgets.rating_view`).
+Samples are drawn at random, and their answers shown one by one: blind, in an order of their own, without what
+a judge said. Each label is on disk before the next shows. It knows no screen (`labkit.widgets.rating_view`).
 """
 
 from __future__ import annotations

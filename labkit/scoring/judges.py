@@ -14,22 +14,21 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Protocol
 
-from labkit.arguments import is_number, switch, text
+from labkit.arguments import switch, text
 from labkit.catalog.model import Model
 from labkit.catalog.params import OUTPUT_LIMITS
 from labkit.errors import DefinitionError, LabkitError
 from labkit.prompts import Prompt
-from labkit.prompts.names import name_faults
 from labkit.records import Generation, Sample
 from labkit.scoring import verdict_request
 from labkit.scoring.check import is_empty
+from labkit.scoring.judge_faults import grades_of, judge_faults, listed, meaning_faults
 from labkit.scoring.recipe import built_in
 from labkit.scoring.scorer import Scorer, Value
 from labkit.scoring.verdict_request import CANNOT_TELL, Part
-from labkit.visible import quoted, visible
+from labkit.visible import quoted
 
 FIRST, SECOND, TIE = "first", "second", "tie"
-REASONS = ("before", "after", None)
 OUTPUT_TOKENS, THINKING_TOKENS = 512, 4096
 """What a verdict may have at most, where `params` says nothing: of a model that thinks beforehand, more."""
 _TASK = {
@@ -77,7 +76,7 @@ class Judge(Scorer):
                 **{verdict: self.meanings.get(verdict, "") for verdict in self.verdicts},
                 CANNOT_TELL: self.meanings.get(CANNOT_TELL, "the material does not say enough"),
             },
-            form=_form(self.reason),
+            form=verdict_request.form(self.reason),
         )
 
     @property
@@ -204,9 +203,9 @@ def judge(
     (judge('polite'), Scale(low=0.0, high=1.0, step=1.0))
     """
     what = f"judge {quoted(name)}"
-    verdicts, faults = _grades(what, grades)
-    faults += _meaning_faults(what, meanings, verdicts)
-    faults += _faults(what, name, question, model, reason, params, structured)
+    verdicts, faults = grades_of(what, grades)
+    faults += meaning_faults(what, meanings, verdicts)
+    faults += judge_faults(what, name, question, model, reason, params, structured)
     faults += text(f"reference of {what}", reference, or_none=True)
     if faults:
         raise DefinitionError(faults)
@@ -217,9 +216,9 @@ def judge(
         columns=_columns(reference, question),
         low=values[0],
         high=values[-1],
-        step=_step(values) if len(_listed(model)) == 1 else None,
+        step=_step(values) if len(listed(model)) == 1 else None,
         question=question,
-        models=_listed(model),
+        models=listed(model),
         verdicts={**verdicts, CANNOT_TELL: None},
         meanings=dict(meanings or {}),
         reference=reference,
@@ -251,7 +250,7 @@ def duel(
     duel('helps')
     """
     what = f"duel {quoted(name)}"
-    faults = _faults(what, name, question, model, reason, params, structured)
+    faults = judge_faults(what, name, question, model, reason, params, structured)
     faults += [*text(f"reference of {what}", reference, or_none=True), *switch(f"ties of {what}", ties)]
     if faults:
         raise DefinitionError(faults)
@@ -263,7 +262,7 @@ def duel(
         low=0,
         high=1,
         question=question,
-        models=_listed(model),
+        models=listed(model),
         verdicts={FIRST: 1.0, SECOND: 0.0, **({TIE: 0.5} if ties else {}), CANNOT_TELL: None},
         meanings=meanings | ({TIE: "both are as good"} if ties else {}),
         reference=reference,
@@ -282,78 +281,6 @@ def _asked_by_runs(generation: Generation, sample: Sample) -> Value:
     raise LabkitError("a judge is asked by a run: scorers=[…] of a plan, or run.score(…)")
 
 
-def _grades(what: str, given: object) -> tuple[dict[str, float], list[str]]:
-    """The value of each grade, and what is wrong with them."""
-    if not isinstance(given, Mapping) or len(given) < 2:
-        return {}, [f"grades of {what} is {quoted(given)}; give two or more: {{'no': 0, 'yes': 1}}"]
-    values: dict[str, float] = {}
-    faults: list[str] = []
-    for grade, value in given.items():
-        called = f"grade {quoted(grade)} of {what}"
-        if not isinstance(grade, str) or not grade.strip() or grade == CANNOT_TELL:
-            faults.append(f"{called} is no word; give text, other than {CANNOT_TELL!r}")
-            continue
-        if visible(grade, limit=len(grade)) != grade:
-            faults.append(f"{called} holds characters that cannot be seen; give a word")
-        faults += verdict_request.text_faults(called, grade)
-        if is_number(value) and math.isfinite(value):
-            values[grade] = float(value)
-        else:
-            faults.append(f"{called} has the value {quoted(value)}, which is no number")
-    if len(set(values.values())) < len(values):
-        faults.append(f"two grades of {what} have one value: {quoted(values)}; give each its own")
-    words = [grade for grade in given if isinstance(grade, str)]
-    if len({grade.strip().casefold() for grade in words}) < len(words):
-        faults.append(f"two grades of {what} differ only in how they are written: {quoted(words)}")
-    return values, faults
-
-
-def _meaning_faults(what: str, given: object, grades: Mapping[str, float]) -> list[str]:
-    if given is None:
-        return []
-    if not isinstance(given, Mapping) or not all(isinstance(told, str) for told in given.values()):
-        return [f"meanings of {what} is {quoted(given)}; use a mapping of grades to sentences"]
-    faults = [
-        f"meanings of {what} explains {quoted(grade)}, which is none of its grades: {', '.join(grades)}"
-        for grade in given
-        if grade not in (*grades, CANNOT_TELL)
-    ]
-    for grade, told in given.items():
-        faults += verdict_request.text_faults(f"what {quoted(grade)} of {what} means", told)
-    return faults
-
-
-def _faults(
-    what: str,
-    name: object,
-    question: object,
-    model: object,
-    reason: object,
-    params: object,
-    structured: object,
-) -> list[str]:
-    # Its prompt's name is a little longer.
-    faults = name_faults(name, what="judge") or name_faults(f"{verdict_request.NAMED}{name}", what="judge")
-    faults += text(f"the question of {what}", question)
-    if isinstance(question, str):
-        faults += verdict_request.question_faults(f"the question of {what}", question)
-    models = _listed(model)
-    if not models or not all(isinstance(one, str | Model) and one for one in models):
-        faults.append(f"model of {what} is {quoted(model)}; give an id, an lk.Model, or several in a list")
-    if reason not in REASONS:
-        faults.append(f"reason of {what} is {quoted(reason)}; use 'before', 'after' or None")
-    if not isinstance(params, Mapping | None):
-        faults.append(f"params of {what} is {quoted(params)}; use a mapping such as {{'max_tokens': 256}}")
-    if not any(structured is one for one in (True, False, None)):
-        faults.append(f"structured of {what} is {quoted(structured)}; use True, False or None")
-    return faults
-
-
-def _listed(model: Any) -> tuple[Any, ...]:
-    several = isinstance(model, Sequence) and not isinstance(model, str)
-    return tuple(model) if several else (model,)
-
-
 def _columns(reference: str | None, question: str) -> tuple[str, ...]:
     named = [*([reference] if reference else []), *verdict_request.variables(question)]
     return tuple(dict.fromkeys(named))
@@ -363,12 +290,6 @@ def _step(values: Sequence[float]) -> float | None:
     """The step between neighbouring values, where it is one for all."""
     steps = [high - low for low, high in pairwise(values)]
     return steps[0] if all(math.isclose(step, steps[0]) for step in steps) else None
-
-
-def _form(reason: str | None) -> str:
-    fields = {"before": ("reason", "verdict"), "after": ("verdict", "reason"), None: ("verdict",)}[reason]
-    told = {"verdict": "one of the verdicts above", "reason": "in one or two sentences"}
-    return json.dumps({name: told[name] for name in fields})
 
 
 def as_text(value: Any) -> str:

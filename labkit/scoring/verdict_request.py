@@ -8,6 +8,7 @@ the same request. Who wrote an answer is never told. It does not know who judges
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -84,6 +85,13 @@ def prompt(name: str, *, task: str, question: str, verdicts: Mapping[str, str], 
         f"Answer with one JSON document and nothing else: {form}",
     ]
     return Prompt(f"{NAMED}{name}", f"{{{{ {MATERIAL} }}}}", system="\n".join(filter(None, lines)))
+
+
+def form(reason: str | None) -> str:
+    """The JSON that is asked for, with a reason before the verdict, after it, or without."""
+    fields = {"before": ("reason", "verdict"), "after": ("verdict", "reason"), None: ("verdict",)}[reason]
+    told = {"verdict": "one of the verdicts above", "reason": "in one or two sentences"}
+    return json.dumps({name: told[name] for name in fields})
 
 
 def material(parts: Sequence[Part]) -> str:

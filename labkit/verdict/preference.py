@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labkit.summary.contender_names import names
+from labkit.summary.contender_table import BETWEEN
 from labkit.verdict import show
 from labkit.verdict.amounts import counted, listed, span
 from labkit.verdict.rater_agreement import agreement_frame, agreement_notes, first_ratings
-from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,13 +70,14 @@ def preference(
     equal: int = 0,
     level: float = 0.95,
     judged: Mapping[str, pd.DataFrame] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Preference:
     """Who is preferred over whom by `ratings` (`sample_id`, `left`, `right`, `preferred`, `user`, `drawn`).
 
     Shares are of one Bradley–Terry fit to all pairs, a tie counting half for each, with errors by samples
     (`labkit.stats.preferences`); of a pair that one rater saw twice the first rating counts. `equal` pairs of
     answers were the same, and never shown. `judged` has by judge what it says of pairs, to be held beside
-    what people say.
+    what people say; `labels` by id what models are called in sentences.
 
     >>> import pandas as pd
     >>> rows = [{"sample_id": str(n), "left": "a", "right": "b", "preferred": "right" if n % 5 else "left",
@@ -99,7 +101,7 @@ def preference(
         ),
         level=level,
     )
-    shown = {name: visible(name, limit=60) for name in contenders}
+    shown = names([tuple(name.split(BETWEEN)) for name in contenders], labels or {})
     pairs = _pairs(found, contenders, enough=enough)
     agreement = agreement_frame(told, judged or {}, level=level)
     sentences = [_sentence(row, shown, counted_rows) for row in pairs.to_dict("records")] if enough else []
@@ -117,7 +119,7 @@ def preference(
     )
 
 
-def _pairs(found: Preferences, names: Sequence[str], *, enough: bool) -> pd.DataFrame:
+def _pairs(found: Preferences, ids: Sequence[str], *, enough: bool) -> pd.DataFrame:
     import pandas as pd
 
     from labkit.stats.overturned import overturned_by
@@ -129,8 +131,8 @@ def _pairs(found: Preferences, names: Sequence[str], *, enough: bool) -> pd.Data
         share = found.share(one, other)
         rows.append(
             {
-                "first": names[one],
-                "second": names[other],
+                "first": ids[one],
+                "second": ids[other],
                 "ratings": int(found.n[place]),
                 "share": share.estimate,
                 "low": share.low,
@@ -143,7 +145,7 @@ def _pairs(found: Preferences, names: Sequence[str], *, enough: bool) -> pd.Data
     return frame.sort_values(["decided", "share"], ascending=False, kind="stable").reset_index(drop=True)
 
 
-def _contenders(found: Preferences, names: Sequence[str]) -> pd.DataFrame:
+def _contenders(found: Preferences, ids: Sequence[str]) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
@@ -151,7 +153,7 @@ def _contenders(found: Preferences, names: Sequence[str]) -> pd.DataFrame:
     counts = found.ratings.counts().sum(axis=1)
     frame = pd.DataFrame(
         {
-            "contender": list(names),
+            "contender": list(ids),
             "ratings": counts,
             "share": found.overall.share,
             "low": found.overall.low,
@@ -162,11 +164,11 @@ def _contenders(found: Preferences, names: Sequence[str]) -> pd.DataFrame:
     return frame.sort_values("share", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def _headline(found: Preferences, names: Sequence[str], shown: Mapping[str, str], ratings: int) -> str:
+def _headline(found: Preferences, ids: Sequence[str], shown: Mapping[str, str], ratings: int) -> str:
     if ratings < FEW:
         return f"Nothing is said before {FEW} ratings: {f'{ratings:,}' if ratings else 'none'} so far."
-    unbeaten = [shown[names[place]] for place in found.unbeaten]
-    if len(unbeaten) == len(names):
+    unbeaten = [shown[ids[place]] for place in found.unbeaten]
+    if len(unbeaten) == len(ids):
         return "Nobody is shown to be preferred over another."
     return f"Nobody is shown to beat {listed(unbeaten, most=4, joint='or')}."
 
@@ -201,17 +203,17 @@ def _ends(low: float, high: float, *, above_half: bool) -> tuple[str, str]:
     return ends
 
 
-def _notes(found: Preferences, names: Sequence[str], shown: Mapping[str, str], level: float) -> list[str]:
+def _notes(found: Preferences, ids: Sequence[str], shown: Mapping[str, str], level: float) -> list[str]:
     import numpy as np
 
     said = []
-    if len(names) > 2:
+    if len(ids) > 2:
         said.append(
             "decided by Holm's correction over all pairs; shares are of one fit to all ratings, each range a "
             f"{level * 100:g} % interval for its pair alone"
         )
     for place in np.flatnonzero(found.strengths.never_lost).tolist():
-        said.append(f"{shown[names[place]]} never lost: how far it is ahead has no upper end")
+        said.append(f"{shown[ids[place]]} never lost: how far it is ahead has no upper end")
     if disputed := int(found.disputed.sum()):
         pairs = f"{disputed:,} of {counted(int(found.better.sum()), 'decided pair')}"
         said.append(f"a fit that knows ties (Davidson's) leaves {pairs} undecided")

@@ -31,6 +31,15 @@ def test_a_decided_pair() -> None:
     ]
 
 
+def test_contenders_are_called_by_their_labels() -> None:
+    """Sentences say labels where there are some, as everywhere; frames keep ids."""
+    ratings = between("a", "b", won=6, lost=45)
+    found = preference(ratings, contenders=["a", "b"], labels={"a": "Ada 1 (base)", "b": "Bo 2"})
+    assert found.headline == "Nobody is shown to beat Bo 2."
+    assert found.sentences[0].startswith("Bo 2 was preferred over Ada 1 in ")
+    assert found.frame()["first"].tolist() == ["b"]
+
+
 def test_one_rating_the_other_way() -> None:
     """What a single rating would undo says so; and it is so."""
     ratings = between("a", "b", won=20, lost=8)
