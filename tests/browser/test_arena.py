@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hostile import HOSTILE
+from rating_keys import PAUSE_S, cells, kept
 
 pytestmark = pytest.mark.browser
 
@@ -20,8 +21,6 @@ KEPT = (
     "arena._services.store.table('select preferred, \"comment\", peeked, drawn, left_id, right_id '\n"
     "    'from ratings order by rated_at', []).to_pylist()"
 )
-PAUSE_S = 0.21
-"""Longer than two presses that are one."""
 
 
 @pytest.fixture(autouse=True)
@@ -53,22 +52,6 @@ def answers(notebook: Any) -> list[str]:
     """The two answers that are shown."""
     found: list[str] = notebook.page.locator(".lk-answer .lk-body-text").all_inner_texts()
     return found
-
-
-def kept(notebook: Any) -> list[dict[str, Any]]:
-    """The ratings that the lab has."""
-    cell = notebook.add(KEPT)
-    notebook.run(cell)
-    found: list[dict[str, Any]] = eval(notebook.outputs(cell)[0]["data"]["text/plain"])
-    return found
-
-
-def cells(notebook: Any) -> Any:
-    """Every cell's kind, source and count."""
-    return notebook.page.evaluate(
-        "() => [...jupyterapp.shell.currentWidget.content.model.cells]"
-        ".map((cell) => [cell.type, cell.sharedModel.getSource(), cell.executionCount])"
-    )
 
 
 def _text(frame: str | bytes) -> str:
@@ -134,7 +117,7 @@ def test_fifty_pairs_by_keyboard_alone(open_notebook: Open, server: Any) -> None
     until(notebook, "Nobody is shown")
     press(notebook, "1")
     until(notebook, "50 ratings by ada, 1 skipped")
-    rows = kept(notebook)
+    rows = kept(notebook, KEPT)
     assert [
         name for name in (row[side] for row in rows for side in ("left_id", "right_id")) if name in everything
     ] == []
@@ -183,7 +166,7 @@ def test_random_keys_touch_no_cell(open_notebook: Open) -> None:
     page.wait_for_selector(".lk-rating[aria-busy=false]")
     assert cells(notebook) == before
     told = page.evaluate("() => document.querySelector('.lk-done').textContent.match(/(\\d+) rating/)[1]")
-    rows = kept(notebook)
+    rows = kept(notebook, KEPT)
     assert sum(row["preferred"] != "skip" for row in rows) == int(told)
 
 
@@ -205,7 +188,7 @@ def test_a_restarted_kernel_shows_the_same_pair(open_notebook: Open) -> None:
     press(notebook, "Backspace")
     until(notebook, "0 ratings by ada")
     assert answers(notebook) == first
-    assert kept(notebook) == []
+    assert kept(notebook, KEPT) == []
 
 
 def test_hostile_answers_are_text(open_notebook: Open) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from labelled import ASKED, GRADES, MODELS, PROMPT, REPLIES
+from rating_keys import PAUSE_S, cells, kept
 
 pytestmark = pytest.mark.browser
 
@@ -23,8 +24,6 @@ KEPT = (
     ".to_pylist()"
 )
 NAMES = [f"row-{n:03}" for n in range(5)] + ["kindly", "gruffly", PROMPT, "7.77131", "31.17177", "openai/"]
-PAUSE_S = 0.21
-"""Longer than two presses that are one."""
 
 
 def labelling(name: str, *, made: str = "run", n: int = 5) -> list[str]:
@@ -53,22 +52,6 @@ def answer(notebook: Any, view: int = 0) -> str:
     """The answer that a view shows."""
     text: str = notebook.page.locator(".lk-rating").nth(view).locator(".lk-answer .lk-body-text").inner_text()
     return text
-
-
-def kept(notebook: Any) -> list[dict[str, Any]]:
-    """The labels that the lab has."""
-    cell = notebook.add(KEPT)
-    notebook.run(cell)
-    found: list[dict[str, Any]] = eval(notebook.outputs(cell)[0]["data"]["text/plain"])
-    return found
-
-
-def cells(notebook: Any) -> Any:
-    """Every cell's kind, source and count; which one is chosen is no matter."""
-    return notebook.page.evaluate(
-        "() => [...jupyterapp.shell.currentWidget.content.model.cells]"
-        ".map((cell) => [cell.type, cell.sharedModel.getSource(), cell.executionCount])"
-    )
 
 
 def ready(notebook: Any) -> Any:
@@ -132,7 +115,7 @@ def test_ten_answers_by_keyboard_alone(open_notebook: Open, server: Any) -> None
     assert "all 10 answers are labelled" in saved
     assert "Thank you for writing" not in saved
     assert any("Thank you for writing" in frame for frame in heard), "the messages were not heard"
-    labels = kept(notebook)
+    labels = kept(notebook, KEPT)
     everything = "\n".join([saved, page.evaluate("() => document.documentElement.outerHTML"), *heard])
     before = everything.replace(str(labels), "")
     assert [name for name in NAMES if name in before] == []
@@ -182,7 +165,7 @@ def test_esc_leaves_and_keys_elsewhere_do_nothing_here(open_notebook: Open) -> N
     page.get_by_role("button", name="go on").click()
     press(notebook, "2")
     until(notebook, "2 of 10 answers")
-    assert [row["grade"] for row in kept(notebook)] == ["no", "partly"]
+    assert [row["grade"] for row in kept(notebook, KEPT)] == ["no", "partly"]
 
 
 def test_a_double_press_is_one(open_notebook: Open) -> None:
@@ -201,7 +184,7 @@ def test_a_double_press_is_one(open_notebook: Open) -> None:
     time.sleep(PAUSE_S)
     page.get_by_role("button", name="yes").dblclick()
     until(notebook, "3 of 10 answers")
-    assert [row["grade"] for row in kept(notebook)] == ["no", "partly", "yes"]
+    assert [row["grade"] for row in kept(notebook, KEPT)] == ["no", "partly", "yes"]
 
 
 def test_random_keys_touch_no_cell(open_notebook: Open) -> None:
@@ -224,7 +207,7 @@ def test_random_keys_touch_no_cell(open_notebook: Open) -> None:
     done = page.evaluate(
         "() => document.querySelector('.lk-rating').textContent.match(/(\\d+) (of|answers)/)[1]"
     )
-    labels = kept(notebook)
+    labels = kept(notebook, KEPT)
     assert len(labels) == len({row["generation_id"] for row in labels}) == int(done)
     cell = notebook.add("labels._store.table('select count(*) as rows from log.labels', []).to_pylist()")
     notebook.run(cell)
@@ -257,7 +240,7 @@ def test_by_mouse_and_by_screen_reader(open_notebook: Open) -> None:
     time.sleep(PAUSE_S)
     page.get_by_role("button", name="take back").click()
     until(notebook, "Taken back")
-    assert [(row["grade"], row["comment"]) for row in kept(notebook)] == [("partly", "by mouse")]
+    assert [(row["grade"], row["comment"]) for row in kept(notebook, KEPT)] == [("partly", "by mouse")]
 
 
 def test_two_views_and_a_reload_agree(open_notebook: Open) -> None:
@@ -277,7 +260,7 @@ def test_two_views_and_a_reload_agree(open_notebook: Open) -> None:
     notebook.page.locator(".lk-question").nth(1).click()
     press(notebook, "2")
     until(notebook, "2 of 10 answers", view=0)
-    assert [row["grade"] for row in kept(notebook)] == ["no", "partly"]
+    assert [row["grade"] for row in kept(notebook, KEPT)] == ["no", "partly"]
 
 
 def test_it_answers_while_a_cell_runs(open_notebook: Open) -> None:
@@ -321,7 +304,7 @@ def test_what_cannot_be_written_is_told(open_notebook: Open) -> None:
     press(notebook, "1")
     until(notebook, "1 of 10 answers")
     assert "No room" not in notebook.page.locator(".lk-rating").inner_text()
-    assert [row["comment"] for row in kept(notebook)] == ["stays"]
+    assert [row["comment"] for row in kept(notebook, KEPT)] == ["stays"]
 
 
 def test_hostile_answers_are_shown_as_text(open_notebook: Open) -> None:

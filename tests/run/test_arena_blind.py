@@ -10,25 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit as lk
-from labkit.widgets.rating_view import RatingView
 from tests.run.arena_runs import MODELS, NAMES, run
+from tests.widgets.told_view import Told
 
 USERS = iter(range(1_000_000))
-
-
-class Told(RatingView):
-    """A view that keeps what it sends."""
-
-    def __init__(self, rated: Any) -> None:
-        self.told: list[dict[str, Any]] = []
-        super().__init__(rated)
-
-    def send(self, content: Any, buffers: Any = None) -> None:
-        self.told.append(content)
-
-    def hear(self, **content: Any) -> dict[str, Any]:
-        self._heard(self, content, [])
-        return self.told[-1]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from labkit.errors import StoreError
 from labkit.widgets.rating import BLANK, EMPTY, Choice, Progress, Rating, Task
-from labkit.widgets.rating_view import RatingView
+from tests.widgets.told_view import Told
 
 SECRETS = ("g-17af", "openai/gpt-4o", "polite@2", "0.0031", "sample-9")
 
@@ -45,21 +45,6 @@ class Answers:
         done, total = len(self.said), len(self.tasks)
         words = f"{done} of {total} answers labelled"
         return Progress(done, total, words if done < total else f"all {total} answers are labelled")
-
-
-class Told(RatingView):
-    """A view that keeps what it sends."""
-
-    def __init__(self, rated: Any) -> None:
-        self.told: list[dict[str, Any]] = []
-        super().__init__(rated)
-
-    def send(self, content: Any, buffers: Any = None) -> None:
-        self.told.append(content)
-
-    def hear(self, **content: Any) -> dict[str, Any]:
-        self._heard(self, content, [])
-        return self.told[-1]
 
 
 @pytest.fixture
