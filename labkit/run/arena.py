@@ -20,7 +20,7 @@ from labkit.errors import StoreError
 from labkit.run.contest import Contest
 from labkit.run.lab_services import LabServices
 from labkit.run.next_shown import Shown, next_shown
-from labkit.store import RatingRecord
+from labkit.store.definition_records import Preferred, RatingRecord
 from labkit.store.filters import listed
 from labkit.summary.contender_table import by_faults
 from labkit.verdict.amounts import counted
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from labkit.verdict.preference import Preference
     from labkit.widgets.rating_view import RatingView
 
-SAID = {"1": "left", "2": "right", "3": "tie", "4": "neither", "0": "skip"}
+SAID: dict[str, Preferred] = {"1": "left", "2": "right", "3": "tie", "4": "neither", "0": "skip"}
 _CHOICES = (
     Choice("1", "left", "the left answer is better"),
     Choice("2", "right", "the right answer is better"),
@@ -180,7 +180,7 @@ class Arena:
             rating_id=self._rating_id,
             left_id=left.generation_id,
             right_id=right.generation_id,
-            preferred=SAID[key],  # type: ignore[arg-type]
+            preferred=SAID[key],
             rated_at=datetime.now(UTC),
             user=self.user,
             comment=note or self._note,

@@ -14,7 +14,8 @@ from labkit.arguments import check
 from labkit.run import score_answers
 from labkit.run.judge_design import prompts_of, shown_columns
 from labkit.run.masking import Mask
-from labkit.run.next_shown import OUTCOME, Pair, Said
+from labkit.run.next_shown import Pair, Said
+from labkit.run.rating_frames import PREFERRED
 from labkit.scoring.judges import as_text
 from labkit.summary.contender_table import BETWEEN
 
@@ -143,7 +144,7 @@ class Contest:
             left, right = self.place.get(row["left_id"]), self.place.get(row["right_id"])
             if left is None or right is None or left[1] != right[1] or left[0] == right[0]:
                 continue  # of answers that do not compete here
-            if row["preferred"] in (*OUTCOME, "skip"):
+            if row["preferred"] in PREFERRED:
                 told = (row["preferred"], row["user"], row["drawn"])
                 found.append(Said(row["rating_id"], left[0], right[0], left[1], *told))
         return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,6 +24,7 @@ from labkit.records import Generation, Sample
 from labkit.run import score_answers
 from labkit.run.judge_design import prompts_of, shown_columns
 from labkit.run.lab_services import LabServices
+from labkit.scoring.judge_faults import grades_of
 from labkit.scoring.judges import Judge, as_text
 from labkit.scoring.recipe import made_again
 from labkit.scoring.verdict_request import CANNOT_TELL, Part
@@ -76,8 +77,8 @@ class Labelling:
         user: str | None,
         grades: Mapping[str, float] | None,
     ) -> None:
-        check(text("score", score), seeds(seed), text("user", user, or_none=True))
-        check([] if n is None else whole("n", n))
+        faults = [*text("score", score), *seeds(seed), *text("user", user, or_none=True)]
+        check(faults, [] if n is None else whole("n", n))
         self.score, self.user = score, user or services.user
         self._store = services.store
         with self._store.complete_opening():
@@ -95,9 +96,9 @@ class Labelling:
         names = sorted({answer.sample_id for answer in answers})
         # One order of all for each seed: who draws more later keeps those that were drawn.
         order = Random(f"{run_id}/{score}/{seed}").sample(names, len(names))  # noqa: S311 - a draw, not a secret
-        drawn = order if n is None else order[:n]
+        drawn = order[:n]
         self.chance, self._draw = len(drawn) / len(names), str(seed)
-        self.tasks = _tasks(answers, samples, columns, judge, drawn, seed)
+        self.tasks = _tasks(answers, samples, columns, judge, set(drawn), seed)
         self._said = {row["generation_id"]: str(row["grade"]) for row in given}
         of = {one: task for task in self.tasks for one in task.of}
         self._done = list(dict.fromkeys(of[one] for one in self._said if one in of))
@@ -165,9 +166,9 @@ class Labelling:
         by_value = {value: grade for grade, value in self.grades.items()}
         found: dict[tuple[str, str | None], tuple[str, str | None]] = {}
         strangers, wrong, twice = list[str](), list[str](), list[str]()
-        for row in labels.to_dict("records"):
+        for row in labels.astype(object).where(labels.notna(), None).to_dict("records"):
             where, said = tuple(str(row[name]) for name in keys), row.get("grade", row.get("value"))
-            if said is None or said != said:
+            if said is None:
                 continue
             called, user = " · ".join(where), str(row["user"]) if row.get("user") else self.user
             grade = by_value.get(said) if is_number(said) else str(said)
@@ -233,8 +234,8 @@ class Labelling:
         self._view.show()
 
     def __repr__(self) -> str:
-        done = len(self.tasks) - len(self.left)
-        return f"Labelling({self.score!r}, {done:,} of {len(self.tasks):,} answers labelled by {self.user})"
+        done, of = len(self.tasks) - len(self.left), len(self.tasks)
+        return f"Labelling({self.score!r}, {done:,} of {of:,} answers labelled by {self.user})"
 
 
 def judge_of(run_id: str, score: str, services: LabServices) -> Judge | None:
@@ -251,7 +252,9 @@ def judge_of(run_id: str, score: str, services: LabServices) -> Judge | None:
 
 def _grades(judge: Judge | None, score: str, given: Mapping[str, float] | None) -> dict[str, float]:
     if given is not None:
-        return {str(grade): float(value) for grade, value in given.items()}
+        values, faults = grades_of(f"label {quoted(score)}", given)
+        check(faults)
+        return values
     if judge is None:
         raise DefinitionError(
             f"No judge of this run is called {quoted(score)}, so its grades are not known. Give them: "
@@ -270,24 +273,22 @@ def _tasks(
     samples: Mapping[str, Sample],
     columns: Sequence[str],
     judge: Judge | None,
-    drawn: Sequence[str],
+    drawn: Collection[str],
     seed: int,
 ) -> list[Task]:
     """What is shown of the drawn samples, each text once: in an order that tells nothing of who answered."""
-    wanted = set(drawn)
     same: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     first: dict[tuple[str, str, str], int] = {}
     for answer in answers:
         # Of repeats the first says as much of the mean as any other.
         contender = answer.sample_id, answer.prompt, answer.model
-        if answer.sample_id in wanted and first.setdefault(contender, answer.repeat) == answer.repeat:
+        if answer.sample_id in drawn and first.setdefault(contender, answer.repeat) == answer.repeat:
             same[answer.sample_id, answer.text or ""].append(answer.generation_id)
     tasks = []
     for (sample_id, said), of in same.items():
         sample = samples.get(sample_id, Sample(id=sample_id, fields={}))
-        parts = [Part(name, as_text(sample[name])) for name in columns if sample.fields.get(name) is not None]
-        if judge is not None:
-            parts = judge.parts(sample, columns)
+        shown = [Part(name, as_text(sample[name])) for name in columns if sample.fields.get(name) is not None]
+        parts = shown if judge is None else judge.parts(sample, columns)
         tasks.append(Task(sample_id, tuple(parts), said, tuple(sorted(of))))
     tasks.sort(key=lambda task: task.of)
     Random(seed).shuffle(tasks)  # noqa: S311 - an order, not a secret
@@ -295,6 +296,5 @@ def _tasks(
 
 
 def _told(said: str, rows: Sequence[str]) -> list[str]:
-    if not rows:
-        return []
-    return [f"The frame of labels {said.format(listed(rows[0], list(dict.fromkeys(rows)), most=3))}."]
+    few = listed(rows[0], list(dict.fromkeys(rows)), most=3) if rows else ""
+    return [f"The frame of labels {said.format(few)}."] if rows else []

@@ -19,7 +19,6 @@ AGAIN, TURNED = 0.15, 0.05
 """The share of a rater's pairs that another rater saw, and that of the rater's own, sides exchanged."""
 TURNED_AFTER = 5
 """So many ratings lie between a pair and the same with its sides exchanged."""
-OUTCOME = {"left": 1.0, "right": 0.0, "tie": 0.5, "neither": 0.5}
 Pair = tuple[int, int]
 """Two contenders, the lesser first."""
 
@@ -126,6 +125,7 @@ def _sided(pair: Pair, mine: Sequence[Said], rng: Any) -> Pair:
 def _fit(said: Sequence[Said], *, size: int) -> Strengths:
     from labkit.stats.ratings import rated
     from labkit.stats.strengths import bradley_terry
+    from labkit.verdict.preference import OUTCOME
 
     told = [one for one in said if one.preferred != "skip" and one.drawn != "turned"]
     return bradley_terry(

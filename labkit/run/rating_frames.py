@@ -9,9 +9,10 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from labkit.store import Store
+from labkit.store.definition_records import Preferred
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ _JUDGED = """
     where generation_id in (select unnest($ids::varchar[])) and "value" is not null
         and ((metadata->'$.duels') is not null or (metadata->'$.verdicts') is not null)
 """
-PREFERRED = ("left", "right", "tie", "neither", "skip")
+PREFERRED: tuple[str, ...] = get_args(Preferred)
 COLUMNS = (
     "rating_id", "sample_id", "left", "right", "preferred", "winner", "user", "rated_at", "drawn", "chance",
     "took_s", "peeked", "masked", "comment",

@@ -69,6 +69,10 @@ class ModelRecord(Record, frozen=True, kw_only=True):
     run_id: str | None = None
 
 
+Preferred = Literal["left", "right", "tie", "neither", "skip"]
+"""What a rater says of a pair."""
+
+
 class RatingRecord(Record, frozen=True, kw_only=True):
     """A person's blind preference between two generations, left and right as they were shown. The table only
     grows: the latest row of a rating holds, and one that is `withdrawn` takes it back."""
@@ -76,7 +80,7 @@ class RatingRecord(Record, frozen=True, kw_only=True):
     rating_id: str
     left_id: str
     right_id: str
-    preferred: Literal["left", "right", "tie", "neither", "skip"]
+    preferred: Preferred
     rated_at: datetime
     user: str | None = None
     comment: str | None = None

@@ -1,6 +1,7 @@
 """The queries behind the frames: filters in, rows out, joined with samples and scores.
 
-It does not open the lab itself, and computes nothing.
+It does not open the lab itself, and computes nothing. Which rows there are and what stands beside each is one
+query, put together in one place.
 """
 
 from __future__ import annotations

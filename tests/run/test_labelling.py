@@ -67,6 +67,32 @@ def test_answers_that_are_alike_are_labelled_once(lab: lk.Lab) -> None:
     assert len(lab.sql("from labels")) == 2
 
 
+@pytest.mark.parametrize(
+    ("grades", "words"),
+    [
+        ({}, "two or more"),
+        (["a"], "two or more"),
+        ({"no": 0, "yes": "x"}, "is no number"),
+        ({"no": 1, "yes": 1}, "one value"),
+    ],
+)
+def test_grades_that_are_none_are_told(run: lk.Run, grades: Any, words: str) -> None:
+    """A score of one's own takes the grades that a judge takes."""
+    with pytest.raises(DefinitionError, match=f"of label 'good' .*{words}"):
+        run.label("good", grades=grades)
+
+
+def test_cells_without_a_value_label_nothing(lab: lk.Lab, run: lk.Run) -> None:
+    """Neither an answer nor a person is read from an empty cell, of whatever type its column is."""
+    frame = run.generations().head(3)[["generation_id"]]
+    values = pd.array([1, None, 0], dtype="Int64")
+    run.label("polite", frame.assign(value=values, user=["ada", "bo", None]))
+    rows = lab.sql('select value, "user" from labels order by value')
+    assert rows["value"].tolist() == [0.0, 1.0]
+    assert rows["user"].tolist()[1] == "ada"
+    assert rows["user"].tolist()[0] not in ("nan", "None")
+
+
 def test_a_label_is_on_disk_when_it_is_said(lab: lk.Lab, run: lk.Run) -> None:
     """Another process reads it: value, person, draw and chance."""
     labelling = run.label("polite", n=5, user="ada")
