@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from labkit.arguments import check, text
+from labkit.arguments import able, check, text
 from labkit.errors import DefinitionError
 from labkit.paths import as_path
 from labkit.run import plan_cells
@@ -145,6 +145,7 @@ class Conclusions(RunFrames):
         """
         from labkit.run.labelling import Labelling
 
+        check([] if labels is None else able("labels", labels, "columns", "to_dict", like="a DataFrame"))
         shown = 40 if n is None and labels is None else n
         labelling = Labelling(
             self.run_id, score, self._services, n=shown, seed=seed, user=user, grades=grades

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from labkit.arguments import check, text
+from labkit.arguments import check, mapping, text
 from labkit.errors import DefinitionError
 from labkit.records import Generation, RunEvent, Sample, Score
 from labkit.run.ask_judge import ask
@@ -88,7 +88,11 @@ def check_judge(
     budget_usd: float | None,
 ) -> JudgeCheck:
     """Ask a judge about its controls; see `Judge.check`."""
-    check(text("good", good, or_none=True), text("bad", bad, or_none=True))
+    check(
+        text("good", good, or_none=True),
+        text("bad", bad, or_none=True),
+        [] if sample is None else mapping("sample", sample, like="{'text': 'It works.'}"),
+    )
     fields = dict(sample or {})
     if judge.reference is not None and judge.reference in fields:
         good = str(fields[judge.reference]) if good is None else good

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Protocol
 
-from labkit.arguments import switch, text
+from labkit.arguments import able, check, switch, text
 from labkit.catalog.model import Model
 from labkit.catalog.params import OUTPUT_LIMITS
 from labkit.errors import DefinitionError, LabkitError
@@ -117,6 +117,7 @@ class Judge(Scorer):
 
         >>> polite.check(lab, good="Thank you, we will look into it today.", bad="Go away.")  # doctest: +SKIP
         """
+        check(able("lab", lab, "_checked", like="a lab: lk.Lab(…)"))
         return lab._checked(self, good=good, bad=bad, sample=sample, budget_usd=budget_usd)
 
     def asked_with(self, model: Model) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labkit.arguments import check, sure
 from labkit.summary.contender_names import names
 from labkit.summary.contender_table import BETWEEN
 from labkit.verdict import show
@@ -77,7 +78,8 @@ def preference(
     Shares are of one Bradley–Terry fit to all pairs, a tie counting half for each, with errors by samples
     (`labkit.stats.preferences`); of a pair that one rater saw twice the first rating counts. `equal` pairs of
     answers were the same, and never shown. `judged` has by judge what it says of pairs, to be held beside
-    what people say; `labels` by id what models are called in sentences.
+    what people say; `labels` by id what models are called in sentences. Raises `DefinitionError` for a
+    `level` that is none.
 
     >>> import pandas as pd
     >>> rows = [{"sample_id": str(n), "left": "a", "right": "b", "preferred": "right" if n % 5 else "left",
@@ -88,6 +90,7 @@ def preference(
     from labkit.stats.preference import preferences
     from labkit.stats.ratings import rated
 
+    check(sure("level", level))
     told = ratings[ratings["preferred"].isin(list(OUTCOME))]
     counted_rows = first_ratings(told)
     enough = len(counted_rows) >= FEW

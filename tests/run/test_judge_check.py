@@ -83,6 +83,15 @@ def test_all_that_is_missing_is_told_at_once(lab: lk.Lab) -> None:
     assert not asked.asked
 
 
+def test_what_is_no_lab_and_no_sample_is_told(lab: lk.Lab) -> None:
+    """Nobody is asked."""
+    polite = lk.judge("polite", "Is it polite?", model="scripted/nobody", grades=GRADES)
+    with pytest.raises(DefinitionError, match="lab is 3; give a lab"):
+        polite.check(3, good=GOOD, bad=BAD)  # type: ignore[arg-type]  # not what it takes
+    with pytest.raises(DefinitionError, match="sample is 3; use a mapping"):
+        polite.check(lab, good=GOOD, bad=BAD, sample=3)  # type: ignore[arg-type]  # not what it takes
+
+
 def test_a_duel_meets_each_control_with_a_good_answer(lab: lk.Lab) -> None:
     """In both orders: one who goes by the order passes none of the bad ones, a lawful one all."""
     first = lk.duel("helps", "Which helps?", model=Judged("first").model)

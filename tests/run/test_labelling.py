@@ -82,6 +82,13 @@ def test_grades_that_are_none_are_told(run: lk.Run, grades: Any, words: str) -> 
         run.label("good", grades=grades)
 
 
+@pytest.mark.parametrize("labels", [3, ["yes"], "labels.csv"])
+def test_what_is_no_frame_is_told(run: lk.Run, labels: Any) -> None:
+    """Nothing is labelled by it."""
+    with pytest.raises(DefinitionError, match=r"labels is .*; give a DataFrame"):
+        run.label("polite", labels)
+
+
 def test_cells_without_a_value_label_nothing(lab: lk.Lab, run: lk.Run) -> None:
     """Neither an answer nor a person is read from an empty cell, of whatever type its column is."""
     frame = run.generations().head(3)[["generation_id"]]

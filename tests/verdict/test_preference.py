@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from labkit.errors import DefinitionError
 from labkit.verdict.preference import FEW, preference
 from tests.verdict.rated_pairs import COLUMNS, between, by_two, together, turned
 
@@ -38,6 +39,13 @@ def test_contenders_are_called_by_their_labels() -> None:
     assert found.headline == "Nobody is shown to beat Bo 2."
     assert found.sentences[0].startswith("Bo 2 was preferred over Ada 1 in ")
     assert found.frame()["first"].tolist() == ["b"]
+
+
+@pytest.mark.parametrize("level", [0, 1, 7, "x", None])
+def test_a_level_that_is_none(level: Any) -> None:
+    """It is told."""
+    with pytest.raises(DefinitionError, match="level is "):
+        said(between("a", "b", won=6, lost=45), level=level)
 
 
 def test_one_rating_the_other_way() -> None:
