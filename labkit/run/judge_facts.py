@@ -12,13 +12,13 @@ from typing import Any
 from labkit.scoring.verdict_request import NAMED
 from labkit.store import Store
 
-_ANY = "select 1 from log.runs where parent_run_id = ? limit 1"
+_ANY = "select 1 from log.runs where parent_run_id = ? and kind = 'judge' limit 1"
 # Of a judge that was asked again, with another rubric or after a stop, the scores are of the latest run.
 _LATEST = """
     with
         of_run as (
             select run_id, any_value(started_at) as began_at from log.runs
-            where parent_run_id = $run group by run_id
+            where parent_run_id = $run and kind = 'judge' group by run_id
         ),
         judging as (
             select distinct run_id, prompt, began_at from log.generations join of_run using (run_id)

@@ -120,3 +120,66 @@ class LabelRecord(Record, frozen=True, kw_only=True):
     """With which the sample was drawn; None: it was chosen."""
     comment: str | None = None
     withdrawn: bool = False
+
+
+Outcome = Literal["worse", "not shown to be worse", "cannot tell"]
+"""What a sentinel says of a night."""
+
+
+class BaselineRecord(Record, frozen=True, kw_only=True):
+    """Answers that somebody accepted as what a sentinel holds later ones against."""
+
+    baseline_id: str
+    sentinel: str
+    workspace: str
+    baseline: str
+    """Its name. The latest of a name holds."""
+    run_ids: list[str]
+    """The runs whose answers it is."""
+    answers_each: int
+    """The fewest answers that a row has on a prompt and model."""
+    forced: bool
+    """Whether it was accepted although its runs were not fresh, not finished or too few."""
+    why: str | None
+    accepted_at: datetime
+    user: str | None = None
+
+
+class CheckRecord(Record, frozen=True, kw_only=True):
+    """What a sentinel found when it checked a run. The latest of a run holds."""
+
+    check_id: str
+    sentinel: str
+    workspace: str
+    run_id: str
+    again_run_id: str | None
+    """The run in which the same rows were asked once more; None: they were not."""
+    baseline_id: str | None
+    baseline: str | None
+    outcome: Outcome
+    sentences: list[str]
+    notes: list[str]
+    findings: list[dict[str, Any]]
+    """One by prompt, model and metric: the fields of `labkit.sentinel.finding.Finding`."""
+    alarms: list[dict[str, Any]]
+    """What stands after it: the fields of `labkit.sentinel.alarms.Alarm`."""
+    settings: dict[str, Any]
+    """Margins, the false-alarm budget, the levels chosen by it."""
+    asked_at: datetime
+    """When the run was started."""
+    checked_at: datetime
+    user: str | None = None
+
+
+class NoticeRecord(Record, frozen=True, kw_only=True):
+    """What somebody was told of a sentinel."""
+
+    notice_id: str
+    sentinel: str
+    workspace: str
+    check_id: str
+    outcome: Outcome
+    channel: Literal["webhook", "command"]
+    error: str | None
+    """Why it was not taken; None: it was."""
+    sent_at: datetime

@@ -75,6 +75,9 @@ KINDS: tuple[Kind, ...] = (
     _kind("block", "blocks", definition_records.BlockRecord),
     _kind("sample", "samples", definition_records.SampleRecord),
     _kind("model", "models", definition_records.ModelRecord),
+    _kind("baseline", "baselines", definition_records.BaselineRecord),
+    _kind("check", "checks", definition_records.CheckRecord),
+    _kind("notice", "notices", definition_records.NoticeRecord),
 )
 BY_TAG = {kind.tag.encode(): kind for kind in KINDS}
 BY_RECORD = {kind.record: kind for kind in KINDS}

@@ -294,10 +294,13 @@ def test_plain_duckdb_reads_it_all(store: Store, put: Put, make: Any, path: Path
             "models",
             "judgements",
             "labels",
+            "baselines",
+            "checks",
+            "notices",
         ):
             plain.sql(f"from {view}").fetchall()
         assert plain.sql("select fields->>'a' from samples").fetchone() == ("1",)
-        assert plain.sql("select count(*) from (show tables)").fetchone() == (14,)
+        assert plain.sql("select count(*) from (show tables)").fetchone() == (17,)
 
 
 def test_an_empty_frame_can_be_worked_with(store: Store) -> None:
