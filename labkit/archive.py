@@ -69,8 +69,8 @@ class Archive:
         """One row per run: status, cells, done, failed, cost_usd, started_at, provenance.
 
         Filters are `run`, `experiment`, `workspace`, `status`, `since`, `until` and `limit`, as for
-        `generations`, and `kind`: `plan` by default, `judge` for what judges were asked (their
-        `parent_run_id` is the run that they judged), None for all.
+        `generations`, and `kind`: `plan` by default, `judge` for what judges were asked, `reask` for what a
+        sentinel asked once more (their `parent_run_id` is the run that they belong to), None for all.
         """
         frame = self.store.runs(**filters)
         named = {name: filters.get(name) for name in ("experiment", "workspace", "status")}

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from labkit.catalog.model import Model
     from labkit.run.judge_check import JudgeCheck
     from labkit.scoring import Judge
+    from labkit.sentinel.sentinel import Sentinel
     from labkit.verdict.comparison import Comparison
 
 
@@ -249,6 +250,70 @@ class Lab(Archive):
         if len(called) != 2 or not all(isinstance(name, str) for name in called):
             raise DefinitionError(f"names is {quoted(names)}; give two texts, such as ('before', 'after').")
         return compare(before, after, score=score, level=level, names=(called[0], called[1]))
+
+    def sentinel(
+        self,
+        name: str,
+        *,
+        baseline: str | None = None,
+        score: str | Sequence[str] | None = None,
+        margin: float | Mapping[str, float] = 0.02,
+        latency: float | None = 1.25,
+        cost: float | None = 1.10,
+        false_alarms_per_year: float = 1,
+        better: str | Mapping[str, str] = "higher",
+        confirm: bool = True,
+        notify: Sequence[str] | None = None,
+        rows: bool = False,
+    ) -> Sentinel:
+        """A named watch over a scheduled run: did quality, price or latency get worse than an accepted
+        baseline?
+
+        `watch.check(run)` is the last cell of the notebook, `watch.accept(run)` makes a baseline. All it
+        knows is in the lab, under its name in this workspace.
+
+        Args:
+            name: What it is called in messages and tables.
+            baseline: The name of the baseline that runs are held against, and that `accept` makes; by default
+                the latest that was accepted.
+            score: The scores that are watched, by name; by default all that the baseline has. margin: The
+            difference of a score that does not matter (0.02: 2 points), or a mapping by score. latency: The
+            ratio of typical latencies that does not matter; None: they are not watched. cost: The same of
+            what an answer costs. false_alarms_per_year: How often chance may call it worse, if it checks one
+            run a day. The levels of
+                its tests are chosen by this (`labkit.stats.false_alarms`).
+            better: `"lower"` for scores that are better when lower, or a mapping by score. confirm: Whether
+            what looks worse is asked once more before it is called worse. Without it, one look
+                decides, at a level that keeps the same number of false alarms: it finds less.
+            notify: A command and its arguments, such as `["mail", "-s", "labkit", "ada@example.org"]`; it
+            gets the
+                message on its input.
+            rows: Whether messages show answers of the three worst rows, not their ids alone.
+
+        Raises one `DefinitionError` naming all that is wrong, also with `LABKIT_WEBHOOK` and
+        `LABKIT_HEARTBEAT`.
+
+        >>> watch = lab.sentinel("nightly", score="exact", margin=0.05)
+        """
+        from labkit.sentinel.definition import define as watched
+
+        return watched(
+            name,
+            services=self._services,
+            workspace=self.workspace,
+            user=self.user,
+            again=self.again,
+            baseline=baseline,
+            score=score,
+            margin=margin,
+            latency=latency,
+            cost=cost,
+            false_alarms_per_year=false_alarms_per_year,
+            better=better,
+            confirm=confirm,
+            notify=notify,
+            rows=rows,
+        )
 
     def reprice(
         self,

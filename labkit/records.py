@@ -281,7 +281,7 @@ class Sample(Record, frozen=True, kw_only=True):
         return {"id": self.id, "row": self.fields, **self.fields}
 
 
-RunKind = Literal["plan", "judge"]
+RunKind = Literal["plan", "judge", "reask"]
 
 
 class RunRecord(Record, frozen=True, kw_only=True):
@@ -300,9 +300,10 @@ class RunRecord(Record, frozen=True, kw_only=True):
     provenance: dict[str, Any]
     """Versions of labkit, Python and SDKs, git commit and dirty flag, notebook, host, prices, seed."""
     kind: RunKind = "plan"
-    """`judge`: what it asks are verdicts on the answers of another run."""
+    """`judge`: what it asks are verdicts on the answers of another run; `reask`: the same as another run,
+    once more, to see whether the answers stay as they are."""
     parent_run_id: str | None = None
-    """Of a judge's run, the run whose answers it judges."""
+    """Of these, the other run."""
 
 
 class RunEvent(Record, frozen=True, kw_only=True):

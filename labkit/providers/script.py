@@ -41,6 +41,10 @@ class Reply:
     usage: Usage | None = None
     first_token_s: float | None = None
     delay_s: float | None = None
+    response_model: str | None = None
+    """What the provider calls the model that answered; None: as it was asked."""
+    raw: str | None = None
+    """The provider's last payload, as JSON text."""
 
 
 Fault = ProviderError | Cut | Stall
@@ -183,7 +187,7 @@ def _reply(row: Mapping[str, Any], speed: float | None) -> Reply:
     counts: dict[str, Any] = {
         name: _count(row.get(name)) for name in Usage.__struct_fields__ if name.endswith("_tokens")
     }
-    clocks: dict[str, float] = {}
+    clocks: dict[str, Any] = {}
     if speed is not None:
         first_s, whole_s = row.get("ttft_s") or 0.0, row.get("latency_s") or 0.0
         clocks = {"first_token_s": first_s / speed, "delay_s": max(0.0, whole_s - first_s) / speed}
@@ -191,6 +195,7 @@ def _reply(row: Mapping[str, Any], speed: float | None) -> Reply:
         row.get("text") or "",
         stop_reason=row.get("stop_reason") or "stop",
         usage=Usage(**counts) if any(count is not None for count in counts.values()) else None,
+        response_model=row.get("response_model") or None,
         **clocks,
     )
 

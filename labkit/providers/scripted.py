@@ -58,7 +58,8 @@ class ScriptedProvider:
         return Answer(
             stop_reason=reply.stop_reason,
             usage=reply.usage or counted,
-            response_model=request.name,
+            response_model=reply.response_model or request.name,
+            raw=reply.raw,
         )
 
     async def count_tokens(self, request: Request) -> int | None:

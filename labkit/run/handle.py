@@ -87,11 +87,12 @@ class Run(Conclusions, Extendable, RunControl):
         progress: str | None,
         title: Callable[[Sequence[Place]], Callable[[], str]],
         run_id: str | None = None,
+        parent_run_id: str | None = None,
     ) -> Run:
         """Check what can be checked before anything is paid for, then begin in a thread of its own.
 
-        `title` looks up what the run's first line tells of what is to be asked, and gives what puts it in
-        words if it is shown.
+        `parent_run_id` is the run whose cells are asked again, where that is so. `title` looks up what the
+        run's first line tells of what is to be asked, and gives what puts it in words if it is shown.
         """
         judging = judging_of(design, scorers, services)
         keys = services.find_keys(design.models)
@@ -136,6 +137,7 @@ class Run(Conclusions, Extendable, RunControl):
                 settings=settings,
                 stored=stored,
                 watcher=shown,
+                parent_run_id=parent_run_id,
                 judges=judging.shown_by(shown.judged) if judging else None,
             )
             run = cls(run_id, services=services, launch=launch)

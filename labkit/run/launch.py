@@ -32,7 +32,7 @@ from labkit.engine.executor import Executor, Job
 from labkit.engine.retry import Policy
 from labkit.errors import StoreError
 from labkit.keys import Key
-from labkit.records import Cell, Generation, RunEvent, RunRecord, Score, Watcher
+from labkit.records import Cell, Generation, RunEvent, RunKind, RunRecord, Score, Watcher
 from labkit.run import replaying, save_definitions, score_answers, unasked
 from labkit.run.chains import Asked, Chains
 from labkit.run.earlier import NO_LIMIT
@@ -111,7 +111,7 @@ class Judges(Protocol):
 class Launch(LaunchCommands):
     """One launch of a design. `drive` does it all, and what controls it may be called from any thread.
     `stored` is what the lab had when it was begun; the `settings` leave nothing open. `parent_run_id` is the
-    run whose answers are judged, where that is what is asked; `judges` judge its own."""
+    run whose answers are judged, or whose cells are asked again; `judges` judge its own."""
 
     def __init__(
         self,
@@ -204,7 +204,7 @@ class Launch(LaunchCommands):
                     started_at=datetime.now(UTC),
                     user=self._services.user,
                     provenance=self._provenance(),
-                    kind="judge" if self.design.judged else "plan",
+                    kind=self._kind(),
                     parent_run_id=self._parent_run_id,
                 )
             )
@@ -217,6 +217,11 @@ class Launch(LaunchCommands):
             allow_unpriced=self.settings.allow_unpriced or None,
             scorers=[recipe.kept(scorer) for scorer in self.scorers],
         )
+
+    def _kind(self) -> RunKind:
+        if self.design.judged:
+            return "judge"
+        return "plan" if self._parent_run_id is None else "reask"
 
     def _provenance(self) -> dict[str, Any]:
         settings = self.settings

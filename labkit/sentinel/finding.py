@@ -30,6 +30,8 @@ class Finding:
     """What raised the alarm; None: there is none, or it stood already (`stands`)."""
     stands: bool = False
     """Whether an alarm of an earlier night still holds."""
+    since: str | None = None
+    """When the night that raised the alarm was checked, as ISO text."""
     samples: int = 0
     """Rows that tonight and the baseline have in common."""
     before: float | None = None
@@ -47,11 +49,13 @@ class Finding:
     """The models that answered tonight, as the provider calls them."""
     causes: Sequence[str] = ()
     """What changed that can explain it."""
+    rows: Sequence[str] = ()
+    """The ids of the rows that became worst, where it is worse."""
     sentence: str = ""
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
-        return asdict(self) | {"resolved": list(self.resolved), "causes": list(self.causes)}
+        return asdict(self) | {name: list(getattr(self, name)) for name in ("resolved", "causes", "rows")}
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Finding:

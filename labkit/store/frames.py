@@ -96,7 +96,8 @@ class Frames(ABC):
     ) -> pd.DataFrame:
         """One row per run, oldest first (with `limit` newest first): status, counts of cells, cost_usd
         without replays (`cost_unknown` says for how many rows there is none), provenance (JSON text).
-        Those of judges are of the kind `judge`; `kind=None` gives all.
+        Those of judges are of the kind `judge`, what was asked once more of the kind `reask`; `kind=None`
+        gives all.
 
         `status` is `finished`, `stopped`, `failed`, `running` while some process drives it, and else
         `unfinished`.

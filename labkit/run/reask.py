@@ -1,0 +1,77 @@
+"""The cells of a run once more: fresh, within what is left of its budget, in a run of the kind `reask`.
+
+There is one for a run at most: asked for again, it is that one, and it goes on where it was broken off. It
+does not know why it is asked, nor what the answers are held against.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+
+from labkit.design import Design
+from labkit.dollars import usd
+from labkit.errors import DefinitionError
+from labkit.run.earlier import Earlier
+from labkit.run.handle import Run
+from labkit.run.launch import Settings
+from labkit.scoring import Scorer
+
+_ASKED = "select run_id from runs where parent_run_id = ? and kind = 'reask' order by started_at limit 1"
+
+
+def reasked(run: Run) -> str | None:
+    """The run in which the cells of `run` were asked once more; None where they were not."""
+    found: list[str] = run._services.store.table(_ASKED, [run.run_id])["run_id"].to_pylist()
+    return found[0] if found else None
+
+
+def reask(
+    run: Run,
+    scorers: Sequence[Scorer],
+    contenders: Collection[tuple[str, str]],
+    planned: Callable[[], Design],
+    *,
+    progress: str | None = None,
+) -> Run:
+    """Ask those cells of `run` once more whose prompt and model are among `contenders`, score them, and wait
+    for the end. What was asked before is not asked a third time. `planned` gives the design of a run that was
+    not launched here.
+
+    Raises `DefinitionError` where nothing of the run's budget is left, and what launching a run raises.
+    """
+    services = run._services
+    earlier = Earlier.read(services.store, run.run_id)
+    have = reasked(run)
+    if have is not None and (row := services.store.run_row(have)) is not None and row["status"] == "finished":
+        return Run.find(have, services)
+    left_usd = earlier.budget_usd - earlier.spent_usd
+    if left_usd <= 0:
+        raise DefinitionError(
+            f"nothing is left of the budget of USD {usd(earlier.budget_usd)}: give the run more, budget_usd="
+        )
+    design = planned() if run._launch is None else run._launch.design
+    # A name of its own: the next night's run of this plan is not to go on with this one.
+    again = replace(design, experiment=f"{run.run_id}, once more")
+    again = again.keep(
+        position
+        for position, place in enumerate(design.places)
+        if design.is_last(place)
+        and (design.prompts[place.prompt].name, design.contender(place)) in contenders
+    )
+    settings = Settings(
+        fresh=True,
+        # One that was broken off keeps what it was given.
+        budget_usd=left_usd if have is None else None,
+        allow_unpriced=earlier.allow_unpriced or left_usd == math.inf,
+    )
+    return Run.start(
+        again,
+        services=services,
+        scorers=scorers,
+        settings=settings,
+        progress=progress,
+        title=lambda _: lambda: f"asked once more: {len(again.places):,} requests",
+        parent_run_id=run.run_id,
+    ).wait()

@@ -1,0 +1,158 @@
+"""The baseline of a sentinel: answers that somebody accepted, by whom, when and why; all that there were,
+kept.
+
+It is accepted, never taken: no run becomes one by being the latest. It does not know what is held against it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from labkit.arguments import check
+from labkit.errors import DefinitionError
+from labkit.identity import new_run_id
+from labkit.run import Run
+from labkit.sentinel.rows import COLUMNS, FEWEST_ROWS, answered_each, contenders, fresh
+from labkit.store import Store
+from labkit.store.definition_records import BaselineRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST_ANSWERS = 3
+"""With fewer of each row, the luck of the baseline counts every night."""
+_ALL = """
+    select baseline_id, baseline, run_ids::varchar as run_ids, answers_each, forced, why, accepted_at, "user",
+        holds
+    from baselines where workspace = ? and sentinel = ?
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """Accepted answers, as a sentinel knows them."""
+
+    baseline_id: str
+    name: str
+    run_ids: tuple[str, ...]
+    answers_each: int
+
+
+def history(store: Store, *, workspace: str, sentinel: str) -> pd.DataFrame:
+    """All baselines that a sentinel had, oldest first: `baseline_id`, `baseline` (its name), `run_ids`
+    (list), `answers_each` (of a row on a prompt and model), `forced`, `why`, `accepted_at` (UTC), `user`,
+    `holds` (False: another took its name)."""
+    frame: pd.DataFrame = store.table(_ALL, [workspace, sentinel]).to_pandas()
+    return frame.assign(run_ids=[json.loads(told) for told in frame["run_ids"]])
+
+
+def current(store: Store, *, workspace: str, sentinel: str, name: str | None) -> Baseline | None:
+    """The baseline of that name that holds, or the latest of any; None where there is none."""
+    rows = store.table(_ALL, [workspace, sentinel]).to_pylist()
+    held = [row for row in rows if row["holds"] and name in (None, row["baseline"])]
+    return _baseline(held[-1]) if held else None
+
+
+def _baseline(row: dict[str, Any]) -> Baseline:
+    return Baseline(
+        baseline_id=row["baseline_id"],
+        name=row["baseline"],
+        run_ids=tuple(json.loads(row["run_ids"])),
+        answers_each=row["answers_each"],
+    )
+
+
+def accept(
+    runs: Sequence[Run],
+    store: Store,
+    *,
+    workspace: str,
+    sentinel: str,
+    name: str | None,
+    user: str | None,
+    why: str | None,
+    force: bool,
+    now: datetime,
+) -> Baseline:
+    """Keep the runs' answers as the baseline of a name, by default the day. The same runs under the same name
+    once more change nothing. Raises `DefinitionError` for runs that are none to hold others against."""
+    if not runs:
+        raise DefinitionError("There is no run to accept; give at least one: watch.accept(run).")
+    named = name or f"{now.astimezone(UTC):%Y-%m-%d}"
+    run_ids = tuple(run.run_id for run in runs)
+    frames = [run.generations(columns=COLUMNS) for run in runs]
+    each = _answers_each(frames)
+    faults = [fault for run, frame in zip(runs, frames, strict=True) for fault in _faults(run, frame)]
+    if each < LEAST_ANSWERS:
+        faults.append(
+            f"its rows have {each} {'answer' if each == 1 else 'answers'} each, and a baseline needs "
+            f"{LEAST_ANSWERS}, better 5 (repeats=5), or several nights: watch.accept(*runs)"
+        )
+    never = _too_few(frames)
+    if (faults and not force) or never:
+        unless = "" if never else " If it is to be one all the same: force=True."
+        raise DefinitionError(
+            [f"{', '.join(run_ids)} is no baseline: {fault}.{unless}" for fault in [*never, *faults]]
+        )
+    have = current(store, workspace=workspace, sentinel=sentinel, name=named)
+    if have is not None and have.run_ids == run_ids:
+        return have
+    record = BaselineRecord(
+        baseline_id=new_run_id(),
+        sentinel=sentinel,
+        workspace=workspace,
+        baseline=named,
+        run_ids=list(run_ids),
+        answers_each=each,
+        forced=bool(faults),
+        why=why,
+        accepted_at=now,
+        user=user,
+    )
+    writer = store.writer()
+    writer.put(record)
+    writer.flush()
+    return Baseline(
+        baseline_id=record.baseline_id, name=named, run_ids=run_ids, answers_each=record.answers_each
+    )
+
+
+def _faults(run: Run, frame: pd.DataFrame) -> list[str]:
+    faults = []
+    if (status := run.status) != "finished":
+        faults.append(f"run {run.run_id} is {status}, not finished")
+    if replays := int(frame["replayed_from"].notna().sum()):
+        faults.append(
+            f"{replays:,} of {len(frame):,} answers of run {run.run_id} are replays; ask fresh=True"
+        )
+    return faults
+
+
+def _too_few(frames: Sequence[pd.DataFrame]) -> list[str]:
+    rows = {sample for frame in frames for sample in frame.loc[frame["status"] == "done", "sample_id"]}
+    if len(rows) >= FEWEST_ROWS:
+        return []
+    return [f"it has answers for {len(rows)} rows, and fewer than {FEWEST_ROWS} show nothing"]
+
+
+def _answers_each(frames: Sequence[pd.DataFrame]) -> int:
+    """Of the prompt and model that has the fewest."""
+    import pandas as pd
+
+    rows = fresh(pd.concat(frames, ignore_index=True))
+    return min((round(answered_each(rows, one)) for one in contenders(rows)), default=0)
+
+
+def joined(runs: Sequence[Run], columns: Sequence[str]) -> pd.DataFrame:
+    """The answers of several runs as repeats of one; `attrs` are the first's."""
+    import pandas as pd
+
+    check([] if runs else ["there is no run"])
+    frames = [run.generations(columns=columns) for run in runs]
+    whole = pd.concat(frames, ignore_index=True)
+    whole.attrs = dict(frames[0].attrs)
+    return whole

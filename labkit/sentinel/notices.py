@@ -1,0 +1,92 @@
+"""Telling people that a sentinel's state changed: once, and once a week while it stays worse.
+
+What they know is what a channel took; one that failed is tried again at the next check. It does not know how
+a state came about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from labkit.identity import new_run_id
+from labkit.run import Run
+from labkit.sentinel.check import Check
+from labkit.sentinel.check_history import keep
+from labkit.sentinel.delivery import deliver
+from labkit.sentinel.message import message
+from labkit.sentinel.night_findings import drop
+from labkit.sentinel.rows import of
+from labkit.store import Store
+from labkit.store.definition_records import CheckRecord, NoticeRecord
+
+REMINDER = timedelta(days=6.5)
+"""After so long of being worse it is said again: once a week, though a night begins a little earlier."""
+_TAKEN = """
+    select outcome, sent_at from notices where workspace = ? and sentinel = ? and error is null
+"""
+
+
+def last_told(store: Store, *, workspace: str, sentinel: str) -> tuple[str, datetime] | None:
+    """The outcome that somebody was last told, and when; None: nobody was told anything."""
+    taken = store.table(_TAKEN, [workspace, sentinel]).to_pylist()
+    return (taken[-1]["outcome"], taken[-1]["sent_at"]) if taken else None
+
+
+def tell(
+    made: Check,
+    record: CheckRecord,
+    rows: Sequence[tuple[str, str | None]],
+    store: Store,
+    *,
+    command: Sequence[str] | None,
+) -> list[str]:
+    """Tell people where the state is another than they know, or worse for a week; what became of it, in
+    words. `rows` are the worst, with their texts where these are wanted."""
+    last = last_told(store, workspace=made.workspace, sentinel=made.sentinel)
+    known = "not shown to be worse" if last is None else last[0]
+    again = last is not None and made.outcome == "worse" and record.checked_at - last[1] >= REMINDER
+    if made.outcome == known and not again:
+        return []
+    body = message(
+        made.sentinel,
+        made.outcome,
+        None if last is None else last[0],
+        made.sentences,
+        made.notes,
+        rows,
+        run_id=made.run_id,
+    )
+    said = []
+    for delivery in deliver(body, command=command):
+        keep(
+            store,
+            NoticeRecord(
+                notice_id=new_run_id(),
+                sentinel=made.sentinel,
+                workspace=made.workspace,
+                check_id=record.check_id,
+                outcome=made.outcome,
+                channel=delivery.channel,
+                error=delivery.error,
+                sent_at=record.checked_at,
+            ),
+        )
+        if delivery.error is None:
+            said.append(f"told by {delivery.channel}")
+        else:
+            said.append(f"the {delivery.channel} was not told: {delivery.error} The next check tries again.")
+            print(f"labkit: {said[-1]}", flush=True)
+    return said
+
+
+def worst_rows(made: Check, run: Run, *, texts: bool) -> list[tuple[str, str | None]]:
+    """The rows of the finding that is worst, with tonight's answers where these are wanted."""
+    worse = sorted((one for one in made.findings if one.said == "worse"), key=drop, reverse=True)
+    if not worse:
+        return []
+    if not texts:
+        return [(row, None) for row in worse[0].rows]
+    frame = run.generations(columns=["prompt", "model", "sample_id", "text"])
+    answers = of(frame, (worse[0].prompt, worse[0].model)).groupby("sample_id")["text"].first()
+    return [(row, str(answers.get(row) or "")) for row in worse[0].rows]

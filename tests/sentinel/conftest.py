@@ -1,0 +1,35 @@
+"""A planted lab, and a clock that tests set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from labkit.sentinel import sentinel
+from tests.sentinel.planted import Plant, Planted
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No hook of the person who runs the tests is called."""
+    for name in ("LABKIT_WEBHOOK", "LABKIT_HEARTBEAT", "LABKIT_CHECKS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Plant:
+    """Make a planted lab in the test's folder."""
+    return lambda **wanted: Planted(tmp_path, **wanted)
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    """Set the clock of sentinels."""
+
+    def at(moment: datetime) -> None:
+        monkeypatch.setattr(sentinel, "now", lambda: moment)
+
+    return at
