@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "AlarmLevels": "false_alarms",
     "Corrected": "corrected",
     "Agreement": "agreement",
     "Interval": "intervals",
@@ -22,6 +23,7 @@ _HOMES = {
     "UNKNOWN": "scale",
     "adjusted_t": "adjusted_t",
     "agreed": "scale",
+    "alarm_levels": "false_alarms",
     "bands": "ranking",
     "benjamini_hochberg": "significance",
     "best_chances": "ranking",
