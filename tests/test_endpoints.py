@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from labkit.endpoints import addresses_of, check_base_url, is_loopback, is_own_host
+from labkit.endpoints import addresses_of, check_base_url, check_hook, is_loopback, is_own_host
 
 
 @pytest.mark.parametrize(
@@ -432,3 +432,39 @@ def test_a_key_in_place_of_an_address_is_not_shown(key: str) -> None:
     assert len(faults) == 1
     assert f"({len(key)} characters, not shown)" in faults[0]
     assert key[:8] not in faults[0]
+
+
+HOOK_PIECES = (
+    "hooks.example.com 127.0.0.1 evil.com / // /T0/B0 ? & = # @ : :443 ; % %2f %40 %0a .. . [::1] [ \\ a=b"
+)
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(st.sampled_from(HOOK_PIECES.split()), max_size=8))
+@example(["hooks.example.com", "?", "@", "evil.com"])
+@example(["hooks.example.com", "/T0/B0", "?", "a=b", "@", "evil.com"])
+def test_every_reader_reads_the_host_of_a_hook_that_was_judged(pieces):
+    """What is taken as a webhook is one host and query to whoever sends it, and its host is a good one."""
+    import httpx2
+    import yarl
+
+    for begin in ("", "https://", "http://127.0.0.1", "https://hooks.example.com/"):
+        url = begin + "".join(pieces)
+        if check_hook(url, called="HOOK"):
+            continue
+        scheme, _, rest = url.partition("://")
+        judged = rest.partition("/")[0]
+        assert check_base_url(f"{scheme}://{judged}")[1] == []
+        here, there = httpx2.URL(url), yarl.URL(url, encoded=True)
+        assert here.host == there.host == judged.removesuffix(":443").strip("[]")
+        assert here.raw_path.decode().partition("?")[2] == there.raw_query_string == url.partition("?")[2]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://user:T0HIDDEN@a.com/x", "https://a.com:T0HIDDEN/x", "https://T0 HIDDEN/"]
+)
+def test_of_a_hook_that_is_refused_nothing_is_shown(url):
+    """A fault of a webhook's address holds nothing of an address whose host cannot be told."""
+    faults = check_hook(url, called="HOOK")
+    assert faults
+    assert "HIDDEN" not in str(faults)

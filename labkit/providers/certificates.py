@@ -21,7 +21,7 @@ _ELSEWHERE = {
     ssl_code: advice
     for ssl_codes, advice in (
         ((9, 10), "It is out of date, or this machine's clock is: whoever runs that address can renew it."),
-        ((62, 63, 64), "It was made out to another name: correct base_url."),
+        ((62, 63, 64), "It was made out to another name: correct {called}."),
     )
     for ssl_code in ssl_codes
 }
@@ -63,9 +63,9 @@ def context() -> ssl.SSLContext:
     return made
 
 
-def advice(error: ssl.SSLCertVerificationError) -> str:
-    """What a person can do about a certificate that was refused."""
-    return _ELSEWHERE.get(getattr(error, "verify_code", 0), _COMPANY)
+def advice(error: ssl.SSLCertVerificationError, *, called: str = "base_url") -> str:
+    """What a person can do about a certificate that was refused; `called` is where its address stands."""
+    return _ELSEWHERE.get(getattr(error, "verify_code", 0), _COMPANY).format(called=called)
 
 
 def _load(made: ssl.SSLContext, place: Path) -> None:

@@ -1,0 +1,106 @@
+"""Brings a text to people: to a chat's webhook, and into a command such as `mail`; pings a heartbeat monitor.
+
+It does not know what the text says or when one is due. A channel that fails is told in words and raises
+nothing; nothing is sent twice. Without an address or a command nothing is contacted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from labkit.endpoints import check_hook
+from labkit.sentinel import command as command_channel
+
+WEBHOOK = "LABKIT_WEBHOOK"
+HEARTBEAT = "LABKIT_HEARTBEAT"
+
+_CALLS = re.compile(r"@(?=(?:everyone|here|channel|all)\b)|(?<!\w)@(?=\w)|<(?=[!@#a-z])", re.IGNORECASE)
+"""What chats read as a call to people or as a link with another text: `@here`, `@ada`, `<!channel>`."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of a text on one channel."""
+
+    channel: Literal["webhook", "command"]
+    error: str | None
+    """Why it was not taken, in words with no secret in them; None: it was."""
+
+
+def deliver(
+    text: str, *, command: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ
+) -> list[Delivery]:
+    """Send `text` once to every channel there is, and say what became of it; empty where there is none.
+
+    The webhook is the address in `LABKIT_WEBHOOK`: it gets one POST of `{"text": …}`, which is what Slack,
+    Mattermost, Google Chat and Discord (at the address with `/slack` after it) take. What would call people
+    there or hide a link, such as `<!channel>`, is broken up by a blank. `command` is a program and its
+    arguments; it gets the text on its input. A webhook has 10 s, a command 30 s. Never raises for a channel.
+
+    >>> deliver("Worse than on Monday.", environment={})
+    []
+    >>> deliver("Worse than on Monday.", environment={"LABKIT_WEBHOOK": "hooks.example.com/T0/B0"})[0].error
+    'LABKIT_WEBHOOK must begin with https:// (or http:// on this machine).'
+    """
+    found: list[Delivery] = []
+    if address := _address(WEBHOOK, environment):
+        from labkit.json_bytes import json_bytes
+
+        # Half of a surrogate pair has no place in UTF-8, and a server would refuse the whole of it.
+        whole = _CALLS.sub(lambda call: call[0] + " ", text).encode("utf-8", "replace").decode()
+        found.append(
+            Delivery("webhook", _request("POST", address, WEBHOOK, environment, json_bytes({"text": whole})))
+        )
+    if command is not None:
+        found.append(Delivery("command", command_channel.run(command, text, environment=environment)))
+    return found
+
+
+def heartbeat(*, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Ping the address in `LABKIT_HEARTBEAT` by one GET, and say why that failed.
+
+    None: it was pinged, or there is no address. Healthchecks.io answers 200 "OK (not found)" where it knows
+    no such check; that is told as a failure too (https://healthchecks.io/docs/http_api/).
+
+    >>> heartbeat(environment={})
+    """
+    address = _address(HEARTBEAT, environment)
+    return _request("GET", address, HEARTBEAT, environment, None) if address else None
+
+
+def channel_faults(
+    command: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ
+) -> list[str]:
+    """What is wrong with the command or the addresses, in words without a secret; contacts nobody.
+
+    >>> channel_faults(["no-such-program-here"], {})
+    ['The command “no-such-program-here” is not found: ...']
+    """
+    faults = [] if command is None else command_channel.faults(command, environment=environment)
+    for called in (WEBHOOK, HEARTBEAT):
+        if address := _address(called, environment):
+            faults += check_hook(address, called=called, allow_host=_allowed(called, environment))
+    return faults
+
+
+def _address(called: str, environment: Mapping[str, str]) -> str:
+    return environment.get(called, "").strip()
+
+
+def _allowed(called: str, environment: Mapping[str, str]) -> str | None:
+    return environment.get(f"{called}_ALLOW_HOST", "").strip() or None
+
+
+def _request(
+    method: str, address: str, called: str, environment: Mapping[str, str], content: bytes | None
+) -> str | None:
+    allow_host = _allowed(called, environment)
+    if faults := check_hook(address, called=called, allow_host=allow_host):
+        return " ".join(faults)
+    from labkit.sentinel import webhook  # brings an HTTP client with it
+
+    return webhook.request(method, address, called=called, allow_host=allow_host, content=content)
