@@ -19,6 +19,7 @@ _HOMES = {
     "forest": "pairs",
     "frontier": "tradeoff",
     "latency": "clocks",
+    "nights": "sentinel_nights",
     "scores": "quality",
     "slices": "score_slices",
     "speed": "throughput",

@@ -3,12 +3,13 @@
 from labkit.report.card import CardFault, as_card, card_path, read_card, write_card
 from labkit.report.export import export
 from labkit.report.markdown import markdown
-from labkit.report.material import Material
+from labkit.report.material import Material, Watched
 from labkit.report.page import page
 
 __all__ = [
     "CardFault",
     "Material",
+    "Watched",
     "as_card",
     "card_path",
     "export",

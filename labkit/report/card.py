@@ -16,6 +16,7 @@ from labkit.errors import DefinitionError
 from labkit.paths import as_path
 from labkit.report.material import Material, scrub
 from labkit.report.methods import paragraph, references
+from labkit.report.tables import moment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +72,21 @@ def as_card(given: Material, settings: Mapping[str, Any]) -> dict[str, Any]:
                 "check": judge.get("check"),
             }
             for name, judge in given.judges.items()
+        ],
+        "sentinels": [
+            {
+                "sentinel": one.sentinel,
+                "workspace": one.workspace,
+                "night": one.night,
+                "outcome": one.outcome,
+                "sentences": list(one.sentences),
+                "notes": list(one.notes),
+                "again_of": one.again_of,
+                "baseline": None
+                if one.baseline is None
+                else {**one.baseline, "accepted_at": moment(one.baseline["accepted_at"])},
+            }
+            for one in given.watched
         ],
         "summary": _rows(given.summary, _cells(given.summary)),
         "missing": _rows(given.missing, list(given.missing.columns)),

@@ -11,7 +11,15 @@ from collections.abc import Iterable, Sequence
 from labkit import summary
 from labkit.report.material import Material, Shown, scrub
 from labkit.report.methods import paragraph, references
-from labkit.report.tables import design_rows, lacking_notes, missing_rows, moment, provenance_rows, summaries
+from labkit.report.tables import (
+    design_rows,
+    lacking_notes,
+    missing_rows,
+    moment,
+    provenance_rows,
+    summaries,
+    watch_notes,
+)
 from labkit.visible import visible
 
 MOST_ROWS = 40
@@ -36,6 +44,15 @@ def _sections(given: Material) -> Iterable[str]:
     run = given.run
     yield f"# {plain(given.question)}\n"
     yield f"Run {plain(run['run_id'])}, {plain(run['status'])}, {plain(moment(run['started_at']))}.\n"
+    if given.watched:
+        yield "## Night watch\n"
+    for one in given.watched:
+        head, *held = watch_notes(one)
+        yield f"**{plain(head, limit=500)}**\n"
+        yield from (f"- {plain(said, limit=1500)}" for said in one.sentences)
+        yield ""
+        yield from (f"*{plain(note, limit=600)}*  " for note in (*one.notes, *held))
+        yield ""
     yield "## Verdict\n"
     if given.verdict is None:
         yield "Nothing was scored, so there is no verdict.\n"

@@ -73,6 +73,24 @@ class Shown(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What a sentinel said of the run."""
+
+    sentinel: str
+    workspace: str
+    night: int
+    outcome: str
+    sentences: Sequence[str]
+    notes: Sequence[str]
+    again_of: str | None
+    """The run that was checked, where this one only asked its rows again; None: this one."""
+    baseline: Mapping[str, Any] | None
+    """`name`, `accepted_by`, `accepted_at`, `why`, `forced`, `run_ids`; None: it was held against none."""
+    figure: go.Figure | None
+    """Its nights up to this one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Material:
     """Everything a report tells of one run."""
 
@@ -99,6 +117,8 @@ class Material:
     missing: pd.DataFrame
     """`prompt`, `model`, `status`, `error_type`, `answers`: what is not done."""
     figures: Sequence[tuple[str, go.Figure]] = ()
+    watched: Sequence[Watched] = ()
+    """By sentinel that checked the run."""
 
 
 # Names end where a path does, at a quote, a bracket or a blank.

@@ -14,9 +14,17 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from labkit import summary
-from labkit.report.material import Material, scrub
+from labkit.report.material import Material, Watched, scrub
 from labkit.report.methods import paragraph, references
-from labkit.report.tables import design_rows, lacking_notes, missing_rows, moment, provenance_rows, summaries
+from labkit.report.tables import (
+    design_rows,
+    lacking_notes,
+    missing_rows,
+    moment,
+    provenance_rows,
+    summaries,
+    watch_notes,
+)
 from labkit.visible import visible
 
 if TYPE_CHECKING:
@@ -58,7 +66,7 @@ def page(given: Material) -> str:
     """The whole page as HTML."""
     from plotly.offline import get_plotlyjs
 
-    scripts = [_UNPACK, get_plotlyjs(), _DRAW] if given.figures else []
+    scripts = [_UNPACK, get_plotlyjs(), _DRAW] if _drawn(given) else []
     policy = (
         f"default-src 'none'; script-src {' '.join(map(_hash, scripts)) or chr(39) + 'none' + chr(39)}; "
         "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
@@ -93,6 +101,9 @@ def _sections(given: Material, title: str) -> Iterable[str]:
         f'<p class="muted">run {_text(run["run_id"])} · {_text(run["status"])} · experiment '
         f"{_text(run['experiment'])} · {_text(moment(run['started_at']))}</p>"
     )
+    if given.watched:
+        yield "<h2>Night watch</h2>"
+        yield from map(_watched, given.watched)
     yield "<h2>Verdict</h2>"
     if given.verdict is None:
         yield "<p>Nothing was scored, so there is no verdict.</p>"
@@ -118,6 +129,18 @@ def _sections(given: Material, title: str) -> Iterable[str]:
     yield f"<h2>Methods</h2><p>{_text(paragraph(given), limit=5000)}</p>"
     if works := references(given):
         yield "<ul>" + "".join(f"<li>{escape(work)}</li>" for work in works) + "</ul>"
+
+
+def _drawn(given: Material) -> bool:
+    return bool(given.figures) or any(one.figure is not None for one in given.watched)
+
+
+def _watched(given: Watched) -> str:
+    head, *held = watch_notes(given)
+    said = "".join(f"<li>{_text(one, limit=1500)}</li>" for one in given.sentences)
+    notes = "".join(f"<p class='muted'>{_text(one, limit=600)}</p>" for one in (*given.notes, *held))
+    drawn = "" if given.figure is None else _chart(f"nights of {given.sentinel}", given.figure)
+    return f"<p><strong>{_text(head, limit=500)}</strong></p><ul>{said}</ul>{notes}{drawn}"
 
 
 def _chart(name: str, figure: go.Figure) -> str:

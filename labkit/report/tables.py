@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.report.material import Material
+from labkit.report.material import Material, Watched
 from labkit.summary import cut_answers, unscored
 
 if TYPE_CHECKING:
@@ -56,6 +56,23 @@ def provenance_rows(given: Material) -> Rows:
     for name, value in found.items():
         rows.append((name, _told(value)))
     return [(name, "–" if value is None else value) for name, value in rows]
+
+
+def watch_notes(given: Watched) -> list[str]:
+    """Whose night it was and what it was held against, in sentences."""
+    night = f"Night {given.night:,} of {given.sentinel}: {given.outcome}."
+    if given.again_of is not None:
+        night = (
+            f"This run was asked to confirm what {given.sentinel} saw in run {given.again_of}, night "
+            f"{given.night:,}: {given.outcome}."
+        )
+    held = given.baseline
+    if held is None:
+        return [night, "It was held against no baseline."]
+    by = f" by {held['accepted_by']}" if held["accepted_by"] else ""
+    forced = ", forced" if held["forced"] else ""
+    why = f": {held['why']}" if held["why"] else ", without a reason given"
+    return [night, f"Baseline {held['name']}, accepted{by} on {moment(held['accepted_at'])}{forced}{why}."]
 
 
 def moment(value: Any) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.report import Material
 from labkit.run.lab_services import LabServices
+from labkit.run.sentinel_checks import watched
 from labkit.store.filters import listed
 from labkit.summary.scores import score_names
 
@@ -79,6 +80,7 @@ def gather(
         differences=differences,
         judges=frame.attrs.get("judges") or {},
         missing=store.table(MISSING, [run_id]).to_pandas(),
+        watched=watched(run_id, store, charts=prices is not None),
         figures=() if prices is None else _figures(frame, verdict, blocks, settings, prices),
     )
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("labkit.run")
 
 KEYS = ["prompt", "model"]
+BY_ITSELF = ("agreement", "block_effects", "nights", "scores", "step_costs")
+"""Charts that know what they tell apart."""
 GROWN = """
     select
         count(*) filter (where coalesce(detail->>'$.more.rows', detail->>'$.until') is not null) as rows,
@@ -114,6 +116,19 @@ class RunFrames:
         frame: pd.DataFrame = table.to_pandas()
         return frame.astype({"repeat": "Int64"})
 
+    def checks(self) -> pd.DataFrame:
+        """What sentinels said of this run and of the nights before it: rows of the view `checks`, one for
+        each night, of every sentinel that checked this run or asked its rows again in it. Empty where none
+        did.
+
+        `night` counts a sentinel's runs; `sentences`, `notes` and `findings` are JSON text.
+
+        >>> run.checks()[["sentinel", "night", "outcome"]]      # doctest: +SKIP
+        """
+        from labkit.run.sentinel_checks import checks
+
+        return checks(self.run_id, self._services.store)
+
     def summary(
         self,
         by: str | Sequence[str] = ("prompt", "model"),
@@ -162,14 +177,14 @@ class RunFrames:
         """A chart of `labkit.charts` of this run by its name: `frontier`, `forest`, `scores`, `latency`, …
 
         `by` says what is told apart, `"model"`, `"prompt"` or both in a list; by default models, and both
-        where there are several prompts. `scores` always shows both, `block_effects` blocks. Raises
-        `DefinitionError` where there is no such chart.
+        where there are several prompts. `scores` always shows both, `block_effects` blocks, `nights` the
+        nights of the sentinel that checked this run. Raises `DefinitionError` where there is no such chart.
         """
         from labkit import charts
 
         if kind not in charts.__all__:
             raise DefinitionError(f"There is no chart {quoted(kind)}; there are {', '.join(charts.__all__)}.")
-        chosen = {} if kind in ("agreement", "scores", "block_effects", "step_costs") else {"by": by}
+        chosen = {} if kind in BY_ITSELF else {"by": by}
         figure: go.Figure = getattr(charts, kind)(self, **chosen)
         return figure
 

@@ -45,6 +45,7 @@ def test_the_names_are_complete():
         "forest",
         "frontier",
         "latency",
+        "nights",
         "scores",
         "slices",
         "speed",

@@ -517,7 +517,7 @@ def test_chains_are_reported_compared_and_drawn(lab: lk.Lab, models: Models, her
         told = CliRunner().invoke(labkit, ["replay", str(card), "--lab", str(lab.path)])
         assert told.exit_code == 0, told.output
     assert run.export(here / "run.csv").stat().st_size
-    for kind in set(lk.charts.__all__) - {"agreement", "block_effects", "forest"}:
+    for kind in set(lk.charts.__all__) - {"agreement", "block_effects", "forest", "nights"}:
         assert run.chart(kind, by="step:reply" if kind not in ("scores", "step_costs") else None).data
     assert "not explained" not in str(lk.charts.cost_parts(run))
     repriced = lab.reprice(run=run.run_id, by="step_name", prices={"scripted/a": {"input": 0, "output": 0}})
