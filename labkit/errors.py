@@ -22,6 +22,7 @@
     │   ├── StoreTooNew          a newer labkit wrote this lab: it can be read, not written
     │   └── StoreDamaged         what is on disk is not what was written
     ├── RunBusy                  another process or cell drives this run
+    ├── SentinelAlarm            a sentinel says that a run is worse, or cannot tell
     ├── WeightsError             a local model's file could not be fetched or checked
     └── MissingPackage           an optional package is needed; names the command that installs it
 
@@ -206,6 +207,10 @@ class StoreDamaged(StoreError):
 
 class RunBusy(LabkitError):
     """Another process or cell drives this run; the message says which."""
+
+
+class SentinelAlarm(LabkitError):
+    """A sentinel says that a run is worse, or cannot tell; raised by `night.raise_for_outcome()`."""
 
 
 class WeightsError(LabkitError):

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 import labkit as lk
 from labkit.cli import kernel
+from labkit.cli.execution import execute
 from labkit.cli.main import labkit
-from labkit.cli.notebook import execute
 
 ROOT = Path(__file__).parents[1]
 NAME = "03_which_model.ipynb"
@@ -26,7 +26,8 @@ def test_it_goes_from_question_to_report(tmp_path: Path, rows: int) -> None:
     (tmp_path / "data").symlink_to(ROOT / "data")
     notebook, out = tmp_path / "notebooks" / NAME, tmp_path / "out.ipynb"
     book, python = kernel.read(notebook), kernel.Kernel("python3", "python")
-    assert execute(book, notebook, out, {"rows": rows}, chosen=python, timeout_s=None, quiet=True) == 0
+    ended = execute(book, notebook, out, {"rows": rows}, chosen=python, timeout_s=None, quiet=True)
+    assert ended.code == 0, ended.details
     run = lk.Lab(tmp_path / "lab.duckdb").run("latest")
     frame = run.generations()
     assert frame["status"].tolist() == ["done"] * rows * 4

@@ -20,6 +20,7 @@ from labkit.cli.notebook import run
 from labkit.cli.output import json_option, show_json
 from labkit.cli.replay import replay
 from labkit.cli.runs import backup, models, runs, show, sql
+from labkit.cli.sentinels import sentinels
 from labkit.cli.serve import serve
 from labkit.cli.terminal import lead_through
 from labkit.errors import LabkitError
@@ -57,7 +58,7 @@ def pull(names: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"tokenizers: {', '.join(tokens.VOCABULARIES)} in {fetched['tokenizers']}")
 
 
-for command in (demo, new, pull, models, runs, show, run, sql, backup, doctor, replay, serve):
+for command in (demo, new, pull, models, runs, show, run, sql, backup, doctor, replay, sentinels, serve):
     labkit.add_command(command)
 
 

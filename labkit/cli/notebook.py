@@ -1,24 +1,25 @@
 """`labkit run NOTEBOOK`: execute a notebook headless, with its output on the terminal as it comes.
 
-It knows papermill and nbconvert, not what the notebook does. Rows are safe in the lab's journal
-whatever happens to the kernel; the notebook executed so far is kept too.
+It knows what a scheduler is told of a night (exit code, JUnit, JSON), not what the notebook does. Rows are
+safe in the lab's journal whatever happens to the kernel; the notebook executed so far is kept too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-import logging
-import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from labkit.cli import kernel
+from labkit.cli import checks, kernel
+from labkit.cli.checks import Checks
+from labkit.cli.execution import Ended, execute
+from labkit.cli.junit import Report
+from labkit.cli.notebook_page import write_page
 from labkit.cli.output import json_option, show_json
 from labkit.cli.parameters import defaults_of, values
 from labkit.errors import DefinitionError
@@ -27,6 +28,10 @@ from labkit.paths import shown
 
 MOST_S = 10**8
 """Three years: more than any cell, and less than what a clock can wait for."""
+_ENDINGS = {
+    "--out": (".ipynb", "What is executed is a notebook"),
+    "--junit": (".xml", "What is reported is XML"),
+}
 _SECRET = re.compile(r"(?i)(api_?key|secret|password|auth_?token|access_?token)$")
 
 
@@ -45,6 +50,11 @@ _SECRET = re.compile(r"(?i)(api_?key|secret|password|auth_?token|access_?token)$
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where the executed notebook goes; by default to build/NOTEBOOK here.",
 )
+@click.option(
+    "--junit",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write what its sentinels found as JUnit XML to this file; a failed cell stands there too.",
+)
 @click.option("--kernel", "kernel_name", metavar="NAME", help="The kernel, in place of the notebook's own.")
 @click.option(
     "--timeout",
@@ -58,18 +68,25 @@ def run(
     notebook: Path,
     parameters: tuple[tuple[str, str], ...],
     out: Path | None,
+    junit: Path | None,
     kernel_name: str | None,
     timeout_s: int | None,
     html: bool,
     as_json: bool,
 ) -> None:
-    """Execute NOTEBOOK headless. The exit code is 1 when a cell fails, 124 when one takes too long."""
+    """Execute NOTEBOOK headless, and tell what its sentinels found.
+
+    The exit code is 0 when nothing is shown to be worse, 1 when a cell fails, 3 when a sentinel says worse, 4
+    when one cannot tell, and 124 when a cell takes too long. A failed cell goes before a sentinel's word,
+    unless it failed by the sentinel's own alarm. Notebook, page and JUnit file are written in every case.
+    """
     _refuse_keys(parameters)
     sys.exit(
         run_notebook(
             notebook,
             parameters,
             out=out,
+            junit=junit,
             kernel_name=kernel_name,
             timeout_s=timeout_s,
             html=html,
@@ -83,6 +100,7 @@ def run_notebook(
     parameters: Sequence[tuple[str, str]] = (),
     *,
     out: Path | None = None,
+    junit: Path | None = None,
     kernel_name: str | None = None,
     timeout_s: int | None = None,
     html: bool = True,
@@ -90,52 +108,86 @@ def run_notebook(
 ) -> int:
     """What `labkit run` does, with its exit code. Raises `DefinitionError`, or `click.UsageError` for
     parameters, before anything runs. Without nbconvert there is no page, and it says so."""
+    report = None if junit is None else Report(_placed(junit, notebook, option="--junit"), notebook.name)
     book = kernel.read(notebook)
     chosen = kernel.choose(book, wanted=kernel_name, file=notebook.name)
     try:
         given = values(parameters, defaults_of(book) if chosen.is_python else None)
     except DefinitionError as error:
         raise click.UsageError(str(error)) from None
-    executed = _free(out, notebook)
+    executed = _in_build(notebook) if out is None else _placed(out, notebook, option="--out")
     if html and importlib.util.find_spec("nbconvert") is None:
         click.echo("There will be no HTML page: it needs pip install 'labkit[notebook]'.", err=True)
         html = False
     if chosen.note:
         click.echo(chosen.note, err=True)
     try:
-        code = execute(book, notebook, executed, given, chosen=chosen, timeout_s=timeout_s, quiet=as_json)
+        with checks.listened() as file:
+            ended = execute(
+                book,
+                notebook,
+                executed,
+                given,
+                chosen=chosen,
+                timeout_s=timeout_s,
+                quiet=as_json,
+                variables={checks.VARIABLE: str(file)},
+            )
+            found = checks.read(file)
+        if report is not None:
+            report.end(ended, found)
+        _tell_failure(notebook.name, ended, found)
         page = write_page(executed) if html and executed.exists() else None
     except OSError as error:
         raise DefinitionError(
             f"{executed} cannot be written: {error.strerror}. Choose another --out."
         ) from None
+    code = checks.exit_code(ended, found)
     if as_json:
-        show_json({"exit_code": code, "notebook": str(executed), "html": str(page) if page else None})
+        written = {"notebook": str(executed), "html": page and str(page), "junit": junit and str(junit)}
+        show_json({"exit_code": code} | written | {"checks": found.lines, "unread": found.faults})
     else:
         click.echo(f"\nexecuted   {executed.resolve()}")
         if page:
             click.echo(f"as a page  {page.resolve()}")
+        for said in found.told():
+            click.echo(said)
     return code
 
 
-def _free(out: Path | None, notebook: Path) -> Path:
-    """Where the executed notebook goes, in a folder that is there. Raises `DefinitionError` for a place where
-    it would replace what it is made from, or be replaced by its page."""
-    if out is None:
-        executed = Path("build") / notebook.name
-        with contextlib.suppress(OSError):  # writing says why it cannot be made
-            executed.parent.mkdir(exist_ok=True)
-    else:
-        executed = out
-        if executed.suffix != ".ipynb":
-            raise DefinitionError(f"What is executed is a notebook: end --out in .ipynb, not {out.name}.")
-        if not executed.parent.exists():
-            raise DefinitionError(
-                f"The folder {shown(out.parent)} does not exist. Make it, or choose another --out."
-            )
-    if executed.exists() and executed.samefile(notebook):
-        raise DefinitionError(f"{shown(notebook)} would be overwritten by its own run. Choose another --out.")
-    return executed
+def _tell_failure(name: str, ended: Ended, found: Checks) -> None:
+    if checks.failed(ended, found):
+        click.echo(f"{name}: {ended.details or ended.message}", err=True)
+    elif ended.by_alarm:
+        click.echo(f"{name}: a sentinel's alarm ended it; what it says stands below.", err=True)
+
+
+def _in_build(notebook: Path) -> Path:
+    executed = Path("build") / notebook.name
+    with contextlib.suppress(OSError):  # writing says why it cannot be made
+        executed.parent.mkdir(exist_ok=True)
+    return _other_than(notebook, executed, option="--out")
+
+
+def _placed(file: Path, notebook: Path, *, option: str) -> Path:
+    """Where what `option` names goes, in a folder that is there. Raises `DefinitionError` for a place where
+    it would replace what it is made from, or be replaced by the notebook's page."""
+    ending, told = _ENDINGS[option]
+    if file.suffix != ending:
+        raise DefinitionError(f"{told}: end {option} in {ending}, not {file.name}.")
+    if not file.parent.exists():
+        raise DefinitionError(
+            f"The folder {shown(file.parent)} does not exist. Make it, or choose another {option}."
+        )
+    return _other_than(notebook, file, option=option)
+
+
+def _other_than(notebook: Path, file: Path, *, option: str) -> Path:
+    if file.exists() and file.samefile(notebook):
+        raise DefinitionError(
+            f"{shown(notebook)} would be overwritten by its own run. Choose another {option}."
+        )
+    return file
 
 
 def _refuse_keys(parameters: tuple[tuple[str, str], ...]) -> None:
@@ -146,121 +198,3 @@ def _refuse_keys(parameters: tuple[tuple[str, str], ...]) -> None:
                 f"The parameter {name} looks like a key, and parameters are written into the notebook. "
                 "Keep keys in the environment or in a file .env, where the notebook finds them by itself."
             )
-
-
-def execute(
-    book: Any,
-    notebook: Path,
-    out: Path,
-    parameters: Mapping[str, Any],
-    *,
-    chosen: kernel.Kernel,
-    timeout_s: int | None,
-    quiet: bool,
-) -> int:
-    """Run the notebook in its own folder; 0, or 1 where a cell failed, or 124 where one took too long."""
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill import PapermillException, PapermillExecutionError, execute_notebook
-
-    logging.getLogger("papermill").addFilter(_not_said_here)
-    os.environ["LABKIT_PROGRESS"] = "lines"
-    os.environ["LABKIT_NOTEBOOK"] = notebook.name
-    try:
-        execute_notebook(
-            book,
-            _literally(out),
-            parameters=dict(parameters),
-            kernel_name=chosen.name,
-            language=chosen.language,
-            cwd=str(notebook.parent),
-            execution_timeout=timeout_s,
-            progress_bar=False,
-            stdout_file=None if quiet else sys.stdout,
-            stderr_file=None if quiet else sys.stderr,
-            # Jupyter ends a kernel with an interrupt, which one that is not yet idle would log as an error.
-            extra_arguments=["--log-level=CRITICAL"],
-        )
-    except CellTimeoutError:
-        click.echo(
-            f"{notebook.name}: a cell took longer than {timeout_s:g} s; what was answered is in the lab.",
-            err=True,
-        )
-        return 124
-    except PapermillExecutionError as error:
-        if not _was_to_raise(error.cell_index, out):
-            click.echo(f"{notebook.name}: {error}", err=True)
-            return 1
-    except (PapermillException, DeadKernelError) as error:
-        click.echo(f"{notebook.name}: {error}", err=True)
-        return 1
-    except RuntimeError as error:  # how Jupyter says that a kernel did not come up
-        click.echo(
-            f"{notebook.name}: the kernel {chosen.name} did not start ({error}). Another: --kernel.", err=True
-        )
-        return 1
-    return 0
-
-
-def _not_said_here(record: logging.LogRecord) -> bool:
-    """Whether labkit does not say it in words of its own."""
-    return not record.getMessage().startswith("Timeout waiting for execute reply")
-
-
-def _was_to_raise(cell: int, out: Path) -> bool:
-    """Whether the last cell that raised was to, as its tag `raises-exception` says. Jupyter then goes on;
-    papermill, when all is done, takes it for a failure all the same and marks the notebook: the marks go."""
-    import nbformat
-    from papermill.execute import remove_error_markers
-
-    book = remove_error_markers(nbformat.read(out, as_version=4))
-    if "raises-exception" not in book.cells[cell].metadata.get("tags", ()):
-        return False
-    nbformat.write(book, out)
-    return True
-
-
-def _literally(path: Path) -> str:
-    """A path in which papermill finds no parameter to put in."""
-    return str(path).replace("{", "{{").replace("}", "}}")
-
-
-def write_page(executed: Path) -> Path:
-    """The executed notebook as one HTML page that fetches nothing: charts carry their own script, once."""
-    import nbformat
-    from nbconvert import HTMLExporter
-
-    book = nbformat.read(executed, as_version=4)
-    _draw_charts(book)
-    _show_fallbacks(book)
-    exporter = HTMLExporter(
-        template_name="lab", mathjax_url="", require_js_url="", jquery_url="", jupyter_widgets_base_url=""
-    )
-    body, _ = exporter.from_notebook_node(book)
-    page = executed.with_suffix(".html")
-    page.write_text(body, encoding="utf-8")
-    return page
-
-
-def _draw_charts(book: object) -> None:
-    import plotly.io
-
-    script: bool | str = True
-    for cell in book.cells:  # type: ignore[attr-defined]
-        for output in cell.get("outputs", ()):
-            figure = output.get("data", {}).get("application/vnd.plotly.v1+json")
-            if figure is not None:
-                kept = {"data": figure["data"], "layout": figure["layout"]}
-                output["data"] = {
-                    "text/html": plotly.io.to_html(
-                        kept, include_plotlyjs=script, full_html=False, validate=False
-                    )
-                }
-                script = False
-
-
-def _show_fallbacks(book: object) -> None:
-    """A page has no kernel: of a widget it shows the table that the widget carries."""
-    for cell in book.cells:  # type: ignore[attr-defined]
-        for output in cell.get("outputs", ()):
-            if "text/html" in output.get("data", {}):
-                output["data"].pop("application/vnd.jupyter.widget-view+json", None)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+WIDTH = 120
+"""Characters in a line of what is said; tables are as wide as they are."""
 _OTHER = re.compile(r"[^\n -~]+")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labkit.cli.output import json_option, show_frame, show_json, show_rows
+from labkit.cli.output import WIDTH, json_option, show_frame, show_json, show_rows
 from labkit.cli.which_lab import existing, lab_option
 from labkit.dollars import usd
 from labkit.errors import DefinitionError
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from labkit.run import Run
     from labkit.verdict import Verdict, Verdicts
-
-WIDTH = 120
-"""Characters in a line of what is said; tables are as wide as they are."""
 
 
 @click.command()

@@ -242,7 +242,14 @@ def test_backup_is_a_lab(call: Call, filled: lk.Lab, here: Path) -> None:
     assert len(lk.Lab(here / "copy.duckdb").generations()) == 2
 
 
-LAB_COMMANDS = [["runs"], ["show"], ["sql", "select 1"], ["backup", "copy.duckdb"], ["replay", "card.json"]]
+LAB_COMMANDS = [
+    ["runs"],
+    ["show"],
+    ["sql", "select 1"],
+    ["backup", "copy.duckdb"],
+    ["replay", "card.json"],
+    ["sentinels", "--check"],
+]
 
 
 def test_every_command_that_reads_a_lab_is_tried_without_one() -> None:
