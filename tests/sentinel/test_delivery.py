@@ -21,6 +21,8 @@ from labkit.sentinel import webhook
 from labkit.sentinel.delivery import Delivery, channel_faults, deliver, heartbeat
 from tests.sentinel.hook_server import PATH, PIECES, HookServer, answer
 
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+
 HOST = "hooks.company.example"
 TAKEN = [Delivery("webhook", None)]
 TEXT = "Worse by 4 to 13 points – “nightly” (100 rows) ✗\nsecond line"
