@@ -28,7 +28,7 @@ from labkit.sentinel import check_history, night_inputs, notices
 from labkit.sentinel.baseline import Baseline
 from labkit.sentinel.check import Check
 from labkit.sentinel.check_history import Earlier
-from labkit.sentinel.delivery import heartbeat
+from labkit.sentinel.channels import heartbeat
 from labkit.sentinel.finding import Finding
 from labkit.sentinel.night import Seen, examine
 from labkit.sentinel.night_inputs import Given

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from labkit.sentinel import command as command_channel
-from labkit.sentinel.delivery import Delivery, channel_faults, deliver
+from labkit.sentinel.channels import Delivery, channel_faults, deliver
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 
