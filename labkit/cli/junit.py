@@ -1,4 +1,4 @@
-"""A night as JUnit XML, which Jenkins and the reporters of GitHub and GitLab read.
+"""A night as JUnit XML, which Jenkins and the reporters of GitHub read.
 
 The elements are those of Jenkins's `junit-10.xsd`; what a case says stands both in `message` and as its text,
 since some readers show the one and some the other. It does not know how a sentinel finds what it says.
