@@ -56,7 +56,8 @@ def deliver(
             Delivery("webhook", _request("POST", address, WEBHOOK, environment, json_bytes({"text": whole})))
         )
     if command is not None:
-        found.append(Delivery("command", command_channel.run(command, text, environment=environment)))
+        # A program reads lines, and the next text may be added to the same file.
+        found.append(Delivery("command", command_channel.run(command, f"{text}\n", environment=environment)))
     return found
 
 
