@@ -33,8 +33,8 @@ def test_the_notebook_runs_and_shows_each_outcome(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: HookServer
 ) -> None:
     """On 20 rows: worse with the resolved model named, cannot tell, dearer, not shown to be worse, a chart.
-    Of the planted nights neither `labkit run` nor a chat hears; the real one gives the exit code and is told to
-    the monitor."""
+    Of the planted nights neither `labkit run` nor a chat hears; the real one gives the exit code and
+    is told to the monitor."""
     for name in ("LABKIT_WEBHOOK", "LABKIT_HEARTBEAT"):
         monkeypatch.setenv(name, hook.address)
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
