@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labkit.errors import DefinitionError
 from labkit.sentinel.finding import COST, LATENCY, SCORE
 from labkit.sentinel.rows import FEWEST_ROWS, Contender, fresh, means, of
 from labkit.stats import Interval, ratio_of_means, ratio_of_typical
@@ -172,7 +173,10 @@ def _scores(
         sides.append(part)
     # Together for all that are watched, also where some cannot be told.
     alone = 1 - (1 - level) * len(able) / family
-    rows = compare(sides[0], sides[1], score=metric.removeprefix(SCORE), level=alone).frame()
+    try:
+        rows = compare(sides[0], sides[1], score=metric.removeprefix(SCORE), level=alone).frame()
+    except DefinitionError as error:  # such as a value outside the bounds that its scorer declares
+        return {one: Measured(contender=one, metric=metric, why_not=str(error)) for one in able}
     found = {}
     for row in rows.to_dict("records"):
         one = (row["prompt"], row["model"])

@@ -26,9 +26,9 @@ from labkit.run.reask import reask, reasked
 from labkit.sentinel import baseline as baselines
 from labkit.sentinel import check_history, night_inputs, notices
 from labkit.sentinel.baseline import Baseline
+from labkit.sentinel.channels import heartbeat
 from labkit.sentinel.check import Check
 from labkit.sentinel.check_history import Earlier
-from labkit.sentinel.delivery import heartbeat
 from labkit.sentinel.finding import Finding
 from labkit.sentinel.night import Seen, examine
 from labkit.sentinel.night_inputs import Given

@@ -77,6 +77,10 @@ def alarm_levels(
     night. Tests may depend on one another: the more they do, the fewer false alarms there are in all, and
     the more of them fall to unlucky baselines, for which the worst case is told.
 
+    Simulated with labkit's test of right or wrong answers, asked for one false alarm a year: .3 to 1.1 came,
+    with 50, 100, 300 rows, baselines of 1, 3, 5 repeats, 1 or 6 tests. With one test a drop of 10 points in
+    100 rows was found within three nights in .41, .79, .87 of watches with baselines of 1, 3, 5.
+
     Raises ValueError where a number is none that can be: a rate or a number of nights of 0 or less, less than
     one test or answer.
 

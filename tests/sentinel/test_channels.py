@@ -1,4 +1,4 @@
-"""labkit.sentinel.delivery by webhook and heartbeat: real sockets on loopback, whose list is the witness."""
+"""labkit.sentinel.channels by webhook and heartbeat: real sockets on loopback, whose list is the witness."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from typing import Any
 import pytest
 
 from labkit.sentinel import webhook
-from labkit.sentinel.delivery import Delivery, channel_faults, deliver, heartbeat
+from labkit.sentinel.channels import Delivery, channel_faults, deliver, heartbeat
 from tests.sentinel.hook_server import PATH, PIECES, HookServer, answer
+
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 
 HOST = "hooks.company.example"
 TAKEN = [Delivery("webhook", None)]
