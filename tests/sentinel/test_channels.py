@@ -502,3 +502,12 @@ def test_both_channels_are_told_by_themselves(serve):
         TEXT, command=["true"], environment={"LABKIT_WEBHOOK": server.address, "PATH": "/usr/bin:/bin"}
     )
     assert [(one.channel, one.error is None) for one in found] == [("webhook", False), ("command", True)]
+
+
+def test_texts_that_a_command_adds_to_one_file_stand_apart(tmp_path):
+    """The input of a command ends its last line, as a program that reads lines expects."""
+    file = tmp_path / "told.txt"
+    for text in ("one", "two"):
+        (only,) = deliver(text, command=["tee", "-a", str(file)], environment={"PATH": "/usr/bin:/bin"})
+        assert only.error is None
+    assert file.read_text() == "one\ntwo\n"
