@@ -340,6 +340,8 @@ def _become(plan: Study, run: Run, row: Mapping[str, Any]) -> None:
             started_at=row["started_at"].replace(tzinfo=UTC),
             user=row["user"],
             provenance=json.loads(provenance) if isinstance(provenance, str) else dict(provenance or {}),
+            kind=row["kind"],
+            parent_run_id=row["parent_run_id"],
         )
     )
     writer.flush()

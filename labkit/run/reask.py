@@ -1,24 +1,34 @@
 """The cells of a run once more: fresh, within what is left of its budget, in a run of the kind `reask`.
 
-There is one for a run at most: asked for again, it is that one, and it goes on where it was broken off. It
-does not know why it is asked, nor what the answers are held against.
+There is one for a run at most: asked for again, it is that one, it goes on where it was broken off, and it
+grows by prompts and models that nobody doubted before. It does not know why it is asked, nor what the answers
+are held against.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from datetime import UTC
+from typing import Any
 
 from labkit.design import Design
 from labkit.dollars import usd
-from labkit.errors import DefinitionError
+from labkit.errors import DefinitionError, RunBusy
+from labkit.records import RunRecord
 from labkit.run.earlier import Earlier
 from labkit.run.handle import Run
+from labkit.run.lab_services import LabServices
 from labkit.run.launch import Settings
 from labkit.scoring import Scorer
 
+LOOK_S = 0.5
+"""How often it is looked whether another process is through with it."""
 _ASKED = "select run_id from runs where parent_run_id = ? and kind = 'reask' order by started_at limit 1"
+_HAS = "select distinct prompt, model from generations where run_id = ?"
 
 
 def reasked(run: Run) -> str | None:
@@ -36,16 +46,35 @@ def reask(
     progress: str | None = None,
 ) -> Run:
     """Ask those cells of `run` once more whose prompt and model are among `contenders`, score them, and wait
-    for the end. What was asked before is not asked a third time. `planned` gives the design of a run that was
-    not launched here.
+    for the end. What was asked before is not asked a third time, and what another process asks is waited for.
+    `planned` gives the design of a run that was not launched here.
 
     Raises `DefinitionError` where nothing of the run's budget is left, and what launching a run raises.
     """
+    store = run._services.store
+    while True:
+        try:
+            with store.drive(f"{run.run_id} once more", called=f"The re-ask of run {run.run_id}"):
+                return _once_more(run, scorers, contenders, planned, progress=progress)
+        except RunBusy:
+            time.sleep(LOOK_S)
+
+
+def _once_more(
+    run: Run,
+    scorers: Sequence[Scorer],
+    contenders: Collection[tuple[str, str]],
+    planned: Callable[[], Design],
+    *,
+    progress: str | None,
+) -> Run:
     services = run._services
-    earlier = Earlier.read(services.store, run.run_id)
     have = reasked(run)
-    if have is not None and (row := services.store.run_row(have)) is not None and row["status"] == "finished":
+    row = None if have is None else services.store.run_row(have)
+    has = {(one["prompt"], one["model"]) for one in services.store.table(_HAS, [have or ""]).to_pylist()}
+    if have is not None and row is not None and row["status"] == "finished" and has.issuperset(contenders):
         return Run.find(have, services)
+    earlier = Earlier.read(services.store, run.run_id)
     left_usd = earlier.budget_usd - earlier.spent_usd
     if left_usd <= 0:
         raise DefinitionError(
@@ -58,11 +87,13 @@ def reask(
         position
         for position, place in enumerate(design.places)
         if design.is_last(place)
-        and (design.prompts[place.prompt].name, design.contender(place)) in contenders
+        and (design.prompts[place.prompt].name, design.contender(place)) in {*contenders, *has}
     )
+    if row is not None and row["plan_id"] != again.plan_id:
+        _grow(row, again, services)
     settings = Settings(
         fresh=True,
-        # One that was broken off keeps what it was given.
+        # One that there is keeps what it was given.
         budget_usd=left_usd if have is None else None,
         allow_unpriced=earlier.allow_unpriced or left_usd == math.inf,
     )
@@ -73,5 +104,29 @@ def reask(
         settings=settings,
         progress=progress,
         title=lambda _: lambda: f"asked once more: {len(again.places):,} requests",
+        run_id=have,
         parent_run_id=run.run_id,
     ).wait()
+
+
+def _grow(row: dict[str, Any], again: Design, services: LabServices) -> None:
+    """It is of these cells now; when it began and where it came from stay as they were."""
+    origin = row["provenance"]
+    writer = services.store.writer()
+    writer.put(
+        RunRecord(
+            run_id=row["run_id"],
+            plan_id=again.plan_id,
+            experiment=again.experiment,
+            workspace=again.workspace,
+            fresh=True,
+            cells=len(again.places),
+            dataset=again.dataset.hash,
+            started_at=row["started_at"].replace(tzinfo=UTC),
+            user=row["user"],
+            provenance=json.loads(origin) if isinstance(origin, str) else dict(origin or {}),
+            kind="reask",
+            parent_run_id=row["parent_run_id"],
+        )
+    )
+    writer.flush()

@@ -82,11 +82,13 @@ def accept(
     once more change nothing. Raises `DefinitionError` for runs that are none to hold others against."""
     if not runs:
         raise DefinitionError("There is no run to accept; give at least one: watch.accept(run).")
+    runs = list({run.run_id: run for run in runs}.values())  # one that is given twice is no second repeat
     named = name or f"{now.astimezone(UTC):%Y-%m-%d}"
     run_ids = tuple(run.run_id for run in runs)
     frames = [run.generations(columns=COLUMNS) for run in runs]
     each = _answers_each(frames)
     faults = [fault for run, frame in zip(runs, frames, strict=True) for fault in _faults(run, frame)]
+    faults += _not_the_same(frames)
     if each < LEAST_ANSWERS:
         faults.append(
             f"its rows have {each} {'answer' if each == 1 else 'answers'} each, and a baseline needs "
@@ -130,6 +132,15 @@ def _faults(run: Run, frame: pd.DataFrame) -> list[str]:
             f"{replays:,} of {len(frame):,} answers of run {run.run_id} are replays; ask fresh=True"
         )
     return faults
+
+
+def _not_the_same(frames: Sequence[pd.DataFrame]) -> list[str]:
+    """Repeats of one are answers to the same."""
+    columns = ["prompt", "model", "prompt_version"]
+    asked = {frozenset(frame[columns].itertuples(index=False, name=None)) for frame in frames}
+    if len(asked) < 2:
+        return []
+    return ["its runs did not ask the same prompts, in the same versions, on the same models"]
 
 
 def _too_few(frames: Sequence[pd.DataFrame]) -> list[str]:

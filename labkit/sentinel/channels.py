@@ -10,28 +10,54 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from labkit.endpoints import check_hook
 from labkit.sentinel import command as command_channel
 
-_CALLS = re.compile(r"@(?=(?:everyone|here|channel|all)\b)|(?<!\w)@(?=\w)|<(?=[!@#a-z])", re.IGNORECASE)
-"""What chats read as a call to people or as a link with another text: `@here`, `@ada`, `<!channel>`."""
+Channel = Literal["webhook", "command"]
+_CALLS = re.compile(
+    r"@(?=(?:everyone|here|channel|all)\b)|(?<!\w)@(?=\w)|<(?=[!@#a-z])|\](?=[(\[])", re.IGNORECASE
+)
+"""What chats read as a call to people, or as a link or a picture with another text: `@here`, `@ada`,
+`<!channel>`, `[text](address)`."""
 
 
 @dataclass(frozen=True)
 class Delivery:
     """What became of a text on one channel."""
 
-    channel: Literal["webhook", "command"]
+    channel: Channel
     error: str | None
     """Why it was not taken, in words with no secret in them; None: it was."""
 
 
+def calls_nobody(text: str) -> str:
+    """`text` in which a chat finds nobody to call and no link with another text.
+
+    >>> calls_nobody("row <!channel>, @here")
+    'row < !channel>, @ here'
+    """
+    return _CALLS.sub(lambda call: call[0] + " ", text)
+
+
+def channels(
+    command: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ
+) -> list[Channel]:
+    """Those that there are."""
+    there = {"webhook": _webhook(environment) is not None, "command": command is not None}
+    return [one for one in get_args(Channel) if there[one]]
+
+
 def deliver(
-    text: str, *, command: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ
+    text: str,
+    *,
+    command: Sequence[str] | None = None,
+    environment: Mapping[str, str] = os.environ,
+    to: Channel | None = None,
 ) -> list[Delivery]:
-    """Send `text` once to every channel there is, and say what became of it; empty where there is none.
+    """Send `text` once to every channel there is, or `to` one, and say what became of it; empty where there
+    is none.
 
     The webhook is the address in `LABKIT_WEBHOOK`: it gets one POST of `{"text": …}`, which is what Slack,
     Mattermost, Google Chat and Discord (at the address with `/slack` after it) take. What would call people
@@ -44,15 +70,15 @@ def deliver(
     'LABKIT_WEBHOOK must begin with https:// (or http:// on this machine).'
     """
     found: list[Delivery] = []
-    if hook := _webhook(environment):
+    wanted = [one for one in channels(command, environment) if to in (None, one)]
+    if "webhook" in wanted and (hook := _webhook(environment)):
         from labkit.json_bytes import json_bytes
 
         # Half of a surrogate pair has no place in UTF-8, and a server would refuse the whole of it.
-        whole = _CALLS.sub(lambda call: call[0] + " ", text).encode("utf-8", "replace").decode()
+        whole = calls_nobody(text).encode("utf-8", "replace").decode()
         found.append(Delivery("webhook", _request("POST", hook, json_bytes({"text": whole}))))
-    if command is not None:
-        # A program reads lines, and the next text may be added to the same file.
-        found.append(Delivery("command", command_channel.run(command, f"{text}\n", environment=environment)))
+    if "command" in wanted and command is not None:
+        found.append(Delivery("command", command_channel.run(command, text, environment=environment)))
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from labkit.sentinel.baseline import Baseline
 from labkit.sentinel.finding import Finding
 from labkit.store import Store
 from labkit.store.definition_records import CheckRecord, NoticeRecord
@@ -72,6 +73,13 @@ def earlier(store: Store, *, workspace: str, sentinel: str) -> list[Earlier]:
         )
         for row in store.table(_CHECKS, [workspace, sentinel]).to_pylist()
     ]
+
+
+def standing(past: Sequence[Earlier], held: Baseline | None) -> Sequence[dict[str, Any]]:
+    """The alarms that stood when a night was last held against this baseline: with another they are over."""
+    if held is None:
+        return ()
+    return next((one.alarms for one in reversed(past) if one.baseline_id == held.baseline_id), ())
 
 
 def keep(store: Store, *records: CheckRecord | NoticeRecord) -> None:

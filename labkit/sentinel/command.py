@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
-from labkit.errors import DefinitionError
-from labkit.keys import Key, scrub
+from labkit.keys import scrub
+from labkit.sentinel.environment_keys import environment_keys
 from labkit.visible import visible
 
 LIMIT_S = 30.0
@@ -32,7 +32,6 @@ _PASSED = re.compile(
     re.IGNORECASE,
 )
 """All others stay here: a model may name any of them for its key."""
-_OF_SECRETS = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|WEBHOOK|HEARTBEAT", re.IGNORECASE)
 _ADDRESS = re.compile(r"\S+://\S+")
 
 
@@ -144,9 +143,5 @@ def _last_line(said: bytes, environment: Mapping[str, str]) -> str:
     lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
     if not lines:
         return ""
-    held = []
-    for name, value in environment.items():
-        if _OF_SECRETS.search(name):
-            with suppress(DefinitionError):
-                held.append(Key(value, source=f"the environment variable {name}"))
-    return visible(scrub(_ADDRESS.sub("<address>", lines[-1]), held), limit=200)
+    said_last = _ADDRESS.sub("<address>", lines[-1])
+    return visible(scrub(said_last, environment_keys(environment)), limit=200)

@@ -6,9 +6,12 @@ taken out. It does not know who is told, nor how.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from labkit.keys import scrub
+from labkit.sentinel.channels import calls_nobody
+from labkit.sentinel.environment_keys import environment_keys
 from labkit.visible import visible
 
 MOST = 1_500
@@ -29,11 +32,17 @@ def message(
     """What is sent when the state changed from `was`, or a week after. `rows` are the worst by id, with their
     texts where these are wanted."""
     changed = f" (it was: {was})" if was is not None and was != outcome else " (as before)" if was else ""
-    head = f"labkit: {visible(name, limit=80)}: {outcome}{changed}"
-    tail = [f"Worst rows: {', '.join(visible(id, limit=40) for id, _ in rows)}"] if rows else []
-    tail += [f"{visible(id, limit=40)}: {visible(text, limit=150)}" for id, text in rows if text is not None]
-    tail.append(f"run {visible(run_id, limit=60)}")
-    said = [visible(one, limit=400) for one in (*sentences, *(f"({note})" for note in notes))]
+    keys = environment_keys(os.environ)
+
+    def safe(text: str, limit: int) -> str:
+        # Before it is cut and its hidden characters are shown, by which a key would be none any more.
+        return calls_nobody(scrub(visible(scrub(text, keys), limit=limit), keys))
+
+    head = f"labkit: {safe(name, 80)}: {outcome}{changed}"
+    tail = [f"Worst rows: {', '.join(safe(id, 40) for id, _ in rows)}"] if rows else []
+    tail += [f"{safe(id, 40)}: {safe(text, 150)}" for id, text in rows if text is not None]
+    tail.append(f"run {safe(run_id, 60)}")
+    said = [safe(one, 400) for one in (*sentences, *(f"({note})" for note in notes))]
     room = MOST - len(head) - sum(len(one) + 1 for one in tail) - 40
     kept: list[str] = []
     for one in said:
@@ -42,4 +51,4 @@ def message(
             break
         room -= len(one) + 1
         kept.append(one)
-    return scrub("\n".join([head, *kept, *tail]), [])[:MOST]
+    return "\n".join([head, *kept, *tail])[:MOST]

@@ -15,7 +15,7 @@ from labkit.run import LabServices, Run
 from labkit.sentinel import alarms
 from labkit.sentinel.alarms import Alarm
 from labkit.sentinel.baseline import Baseline, joined
-from labkit.sentinel.check_history import Earlier
+from labkit.sentinel.check_history import Earlier, standing
 from labkit.sentinel.circumstances import Circumstances, circumstances
 from labkit.sentinel.rows import COLUMNS, Contender
 
@@ -72,7 +72,6 @@ def read(
     if before.empty or tonight.empty:
         raise DefinitionError(f"Run {run.run_id if tonight.empty else held.run_ids[0]} has no answers.")
     usable = [one for one in past if one.baseline_id == held.baseline_id and one.is_usable]
-    stand = past[-1].alarms if past and past[-1].baseline_id == held.baseline_id else ()
 
     def week() -> pd.DataFrame | None:
         if (len(usable) + 1) % alarms.WEEK:
@@ -91,7 +90,7 @@ def read(
         tonight=circumstances([run.run_id], store),
         baseline=held.name,
         answers_each=held.answers_each,
-        alarms=[alarms.of(one) for one in stand],
+        alarms=[alarms.of(one) for one in standing(past, held)],
         at=at,
         ask_again=ask_again,
         week=week,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from labkit.identity import new_run_id
 from labkit.run import Run
-from labkit.sentinel.channels import deliver
+from labkit.sentinel.channels import Channel, channels, deliver
 from labkit.sentinel.check import Check
 from labkit.sentinel.check_history import keep
 from labkit.sentinel.message import message
@@ -23,13 +23,16 @@ from labkit.store.definition_records import CheckRecord, NoticeRecord
 REMINDER = timedelta(days=6.5)
 """After so long of being worse it is said again: once a week, though a night begins a little earlier."""
 _TAKEN = """
-    select outcome, sent_at from notices where workspace = ? and sentinel = ? and error is null
+    select outcome, sent_at from notices
+    where workspace = ? and sentinel = ? and channel = ? and error is null
 """
 
 
-def last_told(store: Store, *, workspace: str, sentinel: str) -> tuple[str, datetime] | None:
-    """The outcome that somebody was last told, and when; None: nobody was told anything."""
-    taken = store.table(_TAKEN, [workspace, sentinel]).to_pylist()
+def last_told(
+    store: Store, *, workspace: str, sentinel: str, channel: Channel
+) -> tuple[str, datetime] | None:
+    """The outcome that a channel last took, and when; None: nobody was told anything by it."""
+    taken = store.table(_TAKEN, [workspace, sentinel, channel]).to_pylist()
     return (taken[-1]["outcome"], taken[-1]["sent_at"]) if taken else None
 
 
@@ -43,22 +46,24 @@ def tell(
 ) -> list[str]:
     """Tell people where the state is another than they know, or worse for a week; what became of it, in
     words. `rows` are the worst, with their texts where these are wanted."""
-    last = last_told(store, workspace=made.workspace, sentinel=made.sentinel)
-    known = "not shown to be worse" if last is None else last[0]
-    again = last is not None and made.outcome == "worse" and record.checked_at - last[1] >= REMINDER
-    if made.outcome == known and not again:
-        return []
-    body = message(
-        made.sentinel,
-        made.outcome,
-        None if last is None else last[0],
-        made.sentences,
-        made.notes,
-        rows,
-        run_id=made.run_id,
-    )
     said = []
-    for delivery in deliver(body, command=command):
+    for channel in channels(command):
+        last = last_told(store, workspace=made.workspace, sentinel=made.sentinel, channel=channel)
+        known = "not shown to be worse" if last is None else last[0]
+        # A clock that was set back by more than that must not silence it.
+        again = last is not None and made.outcome == "worse" and abs(record.checked_at - last[1]) >= REMINDER
+        if made.outcome == known and not again:
+            continue
+        body = message(
+            made.sentinel,
+            made.outcome,
+            None if last is None else last[0],
+            made.sentences,
+            made.notes,
+            rows,
+            run_id=made.run_id,
+        )
+        (delivery,) = deliver(body, command=command, to=channel)
         keep(
             store,
             NoticeRecord(

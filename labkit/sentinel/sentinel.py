@@ -48,6 +48,10 @@ WAIT_S = 60.0
 """How long a check waits for another one of the same sentinel to be written down."""
 
 
+_NO_NIGHTS = {"judge": "holds verdicts on the answers of", "reask": "asked once more what was asked in"}
+"""By kind, what a run is that is neither accepted nor checked."""
+
+
 def now() -> datetime:
     """The time, for tests to set."""
     return datetime.now(UTC)
@@ -132,20 +136,10 @@ class Sentinel:
         """
         check(able("run", run, "generations", "run_id", like="a run: lab.run('latest')"))
         run.wait()
-        store, at = self.services.store, now()
-        with store.one_opening():
-            held, past = self._held(), self._before(run)
-            given, why = self._given(run, held, past, at)
-        seen = None if given is None else examine(given, self.rules)
-        with self._alone():
-            past = self._before(run)  # what others wrote meanwhile
-            made = self._outcome(run, held, seen, why, past, at)
-            record = self._record(made, held, seen, at, run)
-            check_history.keep(store, record)
-            rows = notices.worst_rows(made, run, texts=self.rows) if made.outcome == "worse" else []
-            told = notices.tell(made, record, rows, store, command=self.notify)
-        made = replace(made, told=tuple(told))
-        _hand_on(made, str(store.path))
+        made = None
+        while made is None:
+            made = self._checked(run, now())
+        _hand_on(made, str(self.services.store.path))
         if (failed := heartbeat()) is not None:
             print(f"labkit: the heartbeat failed: {failed}", flush=True)
         return made
@@ -162,10 +156,36 @@ class Sentinel:
 
     # -- within ----------------------------------------------------------------------------------
 
+    def _checked(self, run: Run, at: datetime) -> Check | None:
+        """The check, written down and told; None: another process wrote down another night or baseline
+        meanwhile, by which it has to be judged anew."""
+        store = self.services.store
+        with store.one_opening():
+            held, past = self._held(), self._before(run)
+            given, why = self._given(run, held, past, at)
+        seen = None if given is None else examine(given, self.rules)
+        with self._alone():
+            if (self._held(), self._before(run)) != (held, past):
+                return None
+            made = self._outcome(run, held, seen, why, past, at)
+            record = self._record(made, held, seen, past, at, run)
+            check_history.keep(store, record)
+            if made.night < len(self.checks()):
+                return made  # of a night that others followed, nobody is told any more
+            rows = notices.worst_rows(made, run, texts=self.rows) if made.outcome == "worse" else []
+            told = notices.tell(made, record, rows, store, command=self.notify)
+        return replace(made, told=tuple(told))
+
     def _known(self, *runs: Run) -> None:
-        """Raise `DefinitionError` for runs that this lab does not have."""
+        """Raise `DefinitionError` for runs that this lab does not have, and for those that are no nights."""
         for run in runs:
             Run.find(run.run_id, self.services)
+            row = self.services.store.run_row(run.run_id)
+            if row is not None and row["kind"] in _NO_NIGHTS:
+                raise DefinitionError(
+                    f"Run {run.run_id} {_NO_NIGHTS[row['kind']]} run {row['parent_run_id']}. Give that one: "
+                    f"lab.run({row['parent_run_id']!r})."
+                )
 
     def _before(self, run: Run) -> list[Earlier]:
         """The checks before this run's own."""
@@ -254,10 +274,17 @@ class Sentinel:
         )
 
     def _record(
-        self, made: Check, held: Baseline | None, seen: Seen | None, at: datetime, run: Run
+        self,
+        made: Check,
+        held: Baseline | None,
+        seen: Seen | None,
+        past: Sequence[Earlier],
+        at: datetime,
+        run: Run,
     ) -> CheckRecord:
         row = self.services.store.run_row(run.run_id)
-        stand = () if seen is None else seen.alarms
+        # A night of which nothing can be told changes nothing.
+        stand = check_history.standing(past, held) if seen is None else [one.plain() for one in seen.alarms]
         levels = None if seen is None else seen.levels
         return CheckRecord(
             check_id=new_run_id(),
@@ -271,7 +298,7 @@ class Sentinel:
             sentences=list(made.sentences),
             notes=list(made.notes),
             findings=[one.plain() for one in made.findings],
-            alarms=[one.plain() for one in stand],
+            alarms=[*stand],
             settings={
                 "margin": dict(self.rules.margin),
                 "latency": self.rules.latency,
