@@ -78,7 +78,8 @@ def deliver(
         whole = calls_nobody(text).encode("utf-8", "replace").decode()
         found.append(Delivery("webhook", _request("POST", hook, json_bytes({"text": whole}))))
     if "command" in wanted and command is not None:
-        found.append(Delivery("command", command_channel.run(command, text, environment=environment)))
+        # A program reads lines, and the next text may be added to the same file.
+        found.append(Delivery("command", command_channel.run(command, f"{text}\n", environment=environment)))
     return found
 
 
