@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from labkit.arguments import check
@@ -83,8 +84,8 @@ def accept(
     if not runs:
         raise DefinitionError("There is no run to accept; give at least one: watch.accept(run).")
     runs = list({run.run_id: run for run in runs}.values())  # one that is given twice is no second repeat
-    named = name or f"{now.astimezone(UTC):%Y-%m-%d}"
     run_ids = tuple(run.run_id for run in runs)
+    named = name or _dated(run_ids, store, workspace=workspace, sentinel=sentinel, now=now)
     frames = [run.generations(columns=COLUMNS) for run in runs]
     each = _answers_each(frames)
     faults = [fault for run, frame in zip(runs, frames, strict=True) for fault in _faults(run, frame)]
@@ -120,6 +121,19 @@ def accept(
     writer.flush()
     return Baseline(
         baseline_id=record.baseline_id, name=named, run_ids=run_ids, answers_each=record.answers_each
+    )
+
+
+def _dated(run_ids: Sequence[str], store: Store, *, workspace: str, sentinel: str, now: datetime) -> str:
+    """The day, with a number where other answers have its name already."""
+    day = f"{now.astimezone(UTC):%Y-%m-%d}"
+    taken = {
+        row["baseline"]
+        for row in store.table(_ALL, [workspace, sentinel]).to_pylist()
+        if tuple(json.loads(row["run_ids"])) != run_ids
+    }
+    return next(
+        name for name in chain([day], (f"{day}-{number}" for number in count(2))) if name not in taken
     )
 
 

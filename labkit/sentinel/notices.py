@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from labkit.identity import new_run_id
 from labkit.run import Run
@@ -19,6 +20,7 @@ from labkit.sentinel.night_findings import drop
 from labkit.sentinel.rows import of
 from labkit.store import Store
 from labkit.store.definition_records import CheckRecord, NoticeRecord
+from labkit.visible import visible
 
 REMINDER = timedelta(days=6.5)
 """After so long of being worse it is said again: once a week, though a night begins a little earlier."""
@@ -64,6 +66,7 @@ def tell(
             run_id=made.run_id,
         )
         (delivery,) = deliver(body, command=command, to=channel)
+        called = f"command {visible(Path(command[0]).name)}" if command and channel == "command" else channel
         keep(
             store,
             NoticeRecord(
@@ -78,9 +81,9 @@ def tell(
             ),
         )
         if delivery.error is None:
-            said.append(f"told by {delivery.channel}")
+            said.append(f"told by the {called}")
         else:
-            said.append(f"the {delivery.channel} was not told: {delivery.error} The next check tries again.")
+            said.append(f"the {called} was not told: {delivery.error} The next check tries again.")
             print(f"labkit: {said[-1]}", flush=True)
     return said
 

@@ -134,7 +134,7 @@ def _amount(said: str, given: Told) -> str:
 def _ratio(one: Finding, given: Told) -> str:
     what = ("an answer costs", "as much") if one.metric == COST else ("an answer takes", "as long")
     low, high = one.low or 0.0, math.inf if one.high is None else one.high
-    spread = "throughout" if math.isclose(low, high) else times_span(low, high)
+    spread = "the same for every row" if math.isclose(low, high) else times_span(low, high)
     as_in = f"{what[1]} as in baseline {visible(given.baseline)}"
     figure = f"{what[0]} {times(one.change or math.nan)} {as_in} ({spread})"
     if one.said != "worse":

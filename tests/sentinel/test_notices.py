@@ -142,7 +142,7 @@ def test_a_hook_that_fails_changes_no_exit_code_and_is_tried_again_at_the_next_c
     tried = len(hook.arrived)
     monkeypatch.setenv("LABKIT_WEBHOOK", hook.address)
     hook.behave = OK
-    assert pass_night(world, watch, 0.3).told == ("told by webhook",)
+    assert pass_night(world, watch, 0.3).told == ("told by the webhook",)
     assert pass_night(world, watch, 0.3).told == ()
     assert len(hook.arrived) == tried + 1
 
@@ -158,7 +158,7 @@ def test_a_channel_that_failed_is_tried_again_though_another_took_it(
     assert len(pass_night(world, watch, 0.3).told) == 2
     assert len(hook.arrived) == 1
     hook.behave = OK
-    assert pass_night(world, watch, 0.3).told == ("told by webhook",)
+    assert pass_night(world, watch, 0.3).told == ("told by the webhook",)
     assert len(hook.arrived) == 2
     assert kept.read_text().count("labkit: nightly: worse") == 1
 

@@ -156,7 +156,8 @@ RATIOS = [
             "said": "worse", "by": "certain", "change": 1.5, "low": 1.5, "high": 1.5, "list_factor": 1.5,
             "causes": (LIST,),
         },
-        "worse: an answer costs 1.50× as much as in baseline 2026-11 (throughout), 100 rows, by the price "
+        "worse: an answer costs 1.50× as much as in baseline 2026-11 (the same for every row), 100 rows, "
+        "by the price "
         "list. "
         "Changed: the price list.",
     ),
