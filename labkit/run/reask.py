@@ -29,6 +29,11 @@ LOOK_S = 0.5
 """How often it is looked whether another process is through with it."""
 _ASKED = "select run_id from runs where parent_run_id = ? and kind = 'reask' order by started_at limit 1"
 _HAS = "select distinct prompt, model from generations where run_id = ?"
+_ENDED = """
+    select event = 'finished' and (detail->>'unscored') is null as whole from log.run_events
+    where run_id = ? order by written_at desc limit 1
+"""
+"""Whether it came to its end, with its scores: one that was killed before them has all its answers."""
 
 
 def reasked(run: Run) -> str | None:
@@ -72,7 +77,14 @@ def _once_more(
     have = reasked(run)
     row = None if have is None else services.store.run_row(have)
     has = {(one["prompt"], one["model"]) for one in services.store.table(_HAS, [have or ""]).to_pylist()}
-    if have is not None and row is not None and row["status"] == "finished" and has.issuperset(contenders):
+    ended = services.store.table(_ENDED, [have or ""])["whole"].to_pylist() == [True]
+    if (
+        have is not None
+        and ended
+        and row is not None
+        and row["status"] == "finished"
+        and has >= {*contenders}
+    ):
         return Run.find(have, services)
     earlier = Earlier.read(services.store, run.run_id)
     left_usd = earlier.budget_usd - earlier.spent_usd

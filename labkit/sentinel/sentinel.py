@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from labkit.arguments import able, check, text
+from labkit.arguments import able, check, switch, text
 from labkit.errors import DefinitionError, LabkitError, RunBusy
 from labkit.identity import new_run_id
 from labkit.plan import Plan
@@ -96,6 +96,7 @@ class Sentinel:
         """
         check(
             text("why", why, or_none=True),
+            switch("force", force),
             *(able("run", run, "generations", "run_id", like="a run: lab.run('latest')") for run in runs),
         )
         self._known(*runs)

@@ -1,4 +1,4 @@
-"""A scripted provider whose nights are planted: how often it is right, who answers, how fast, at which price."""
+"""A scripted provider with planted nights: how often it is right, who answers, how fast, at what price."""
 
 from __future__ import annotations
 
