@@ -88,7 +88,7 @@ def _once_more(
         return Run.find(have, services)
     earlier = Earlier.read(services.store, run.run_id)
     left_usd = earlier.budget_usd - earlier.spent_usd
-    if left_usd <= 0:
+    if have is None and left_usd <= 0:
         raise DefinitionError(
             f"nothing is left of the budget of USD {usd(earlier.budget_usd)}: give the run more, budget_usd="
         )
