@@ -276,18 +276,17 @@ class Lab(Archive):
             name: What it is called in messages and tables.
             baseline: The name of the baseline that runs are held against, and that `accept` makes; by default
                 the latest that was accepted.
-            score: The scores that are watched, by name; by default all that the baseline has. margin: The
-            difference of a score that does not matter (0.02: 2 points), or a mapping by score. latency: The
-            ratio of typical latencies that does not matter; None: they are not watched. cost: The same of
-            what an answer costs. false_alarms_per_year: How often chance may call it worse, if it checks one
-            run a day. The levels of
-                its tests are chosen by this (`labkit.stats.false_alarms`).
-            better: `"lower"` for scores that are better when lower, or a mapping by score. confirm: Whether
-            what looks worse is asked once more before it is called worse. Without it, one look
-                decides, at a level that keeps the same number of false alarms: it finds less.
+            score: The scores that are watched, by name; by default all that the baseline has.
+            margin: The difference of a score that does not matter (0.02: 2 points), or a mapping by score.
+            latency: The ratio of typical latencies that does not matter; None: they are not watched.
+            cost: The same of what an answer costs.
+            false_alarms_per_year: How often chance may call it worse, if it checks one run a day. The levels
+                of its tests are chosen by this (`labkit.stats.false_alarms`).
+            better: `"lower"` for scores that are better when lower, or a mapping by score.
+            confirm: Whether what looks worse is asked once more before it is called worse. Without it, one
+                look decides, at a level that keeps the same number of false alarms: it finds less.
             notify: A command and its arguments, such as `["mail", "-s", "labkit", "ada@example.org"]`; it
-            gets the
-                message on its input.
+                gets the message on its input.
             rows: Whether messages show answers of the three worst rows, not their ids alone.
 
         Raises one `DefinitionError` naming all that is wrong, also with `LABKIT_WEBHOOK` and

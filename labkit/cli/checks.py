@@ -25,8 +25,6 @@ from labkit.sentinel.finding import Said
 from labkit.store.definition_records import Outcome
 from labkit.visible import visible
 
-VARIABLE = "LABKIT_CHECKS"
-"""The environment variable that names the file."""
 WORSE, CANNOT_TELL = 3, 4
 """Exit codes."""
 MOST_BYTES = 100_000_000
@@ -94,7 +92,7 @@ class Checks:
 
 @contextlib.contextmanager
 def listened() -> Iterator[Path]:
-    """A new file for the variable to name, for as long as the notebook runs."""
+    """A new file for `LABKIT_CHECKS` to name, for as long as the notebook runs."""
     with tempfile.TemporaryDirectory(prefix="labkit-", ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "checks.jsonl"
         file.touch()
@@ -123,7 +121,7 @@ def read(path: Path) -> Checks:
         lines = read_bytes(path, what="file of checks", limit_bytes=MOST_BYTES).split(b"\n")
     except DefinitionError:
         return Checks(
-            faults=[f"the file that {VARIABLE} names is gone, too large, or no plain file any more."]
+            faults=["the file that LABKIT_CHECKS names is gone, too large, or no plain file any more."]
         )
     holding: dict[tuple[str, ...], tuple[Check, dict[str, Any]]] = {}
     faults: list[str] = []

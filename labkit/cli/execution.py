@@ -42,16 +42,17 @@ def execute(
     chosen: kernel.Kernel,
     timeout_s: int | None,
     quiet: bool,
-    variables: Mapping[str, str] | None = None,
+    checks: Path | None = None,
 ) -> Ended:
-    """Run the notebook in its own folder, with these environment `variables` besides."""
+    """Run the notebook in its own folder. What its sentinels find goes to the file `checks`."""
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill import PapermillException, PapermillExecutionError, execute_notebook
 
     logging.getLogger("papermill").addFilter(_not_said_here)
-    seen = {"LABKIT_PROGRESS": "lines", "LABKIT_NOTEBOOK": notebook.name} | dict(variables or {})
     try:
-        with _environment(seen):
+        with _environment(
+            {"LABKIT_PROGRESS": "lines", "LABKIT_NOTEBOOK": notebook.name, "LABKIT_CHECKS": checks}
+        ):
             execute_notebook(
                 book,
                 _literally(out),
@@ -87,18 +88,21 @@ def execute(
 
 
 @contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """These variables for as long. A kernel has those of who starts it; papermill takes none for it."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+def _environment(variables: Mapping[str, object]) -> Iterator[None]:
+    """These variables for as long, without those that are None. A kernel has the variables of who starts it;
+    papermill takes none for it."""
+    before = os.environ.copy()
+    for name, value in variables.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = str(value)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in variables:
+            os.environ.pop(name, None)
+            if name in before:
+                os.environ[name] = before[name]
 
 
 def _not_said_here(record: logging.LogRecord) -> bool:

@@ -1,4 +1,4 @@
-"""A night as JUnit XML, which Jenkins and the reporters of GitHub and GitLab read.
+"""A night as JUnit XML, which Jenkins and the reporters of GitHub read.
 
 The elements are those of Jenkins's `junit-10.xsd`; what a case says stands both in `message` and as its text,
 since some readers show the one and some the other. It does not know how a sentinel finds what it says.
@@ -16,13 +16,13 @@ from typing import Literal
 from xml.etree import ElementTree
 
 from labkit.cli.checks import MOST_SAID, Check, Checks, Found, failed
-from labkit.cli.execution import Ended
+from labkit.cli.execution import FAILED, Ended
 from labkit.errors import DefinitionError
 from labkit.paths import shown as shown_path
 from labkit.sentinel.finding import COST, SCORE
 from labkit.visible import shown, visible
 
-UNFINISHED = Ended(code=1, message="it did not come to its end; what it printed says why.")
+UNFINISHED = Ended(code=FAILED, message="it did not come to its end; what it printed says why.")
 """What a file says that was written before the notebook ran, and never again."""
 MOST_DETAILS = 20_000
 _KINDS: dict[str, Literal["failure", "error", "skipped"]] = {
@@ -70,7 +70,7 @@ def _of_cells(ended: Ended) -> Case:
     return Case(
         name="every cell ran",
         kind="error",
-        type="a cell failed" if ended.code == 1 else "too long",
+        type="failed" if ended.code == FAILED else "too long",
         message=ended.message,
         details=ended.details,
     )

@@ -131,7 +131,7 @@ def run_notebook(
                 chosen=chosen,
                 timeout_s=timeout_s,
                 quiet=as_json,
-                variables={checks.VARIABLE: str(file)},
+                checks=file,
             )
             found = checks.read(file)
         if report is not None:

@@ -42,8 +42,8 @@ def sentinels(
     """List sentinels: what each said last, since when, and whether it fell silent.
 
     One is silent when it has not checked for 36 hours and for half as long again as it usually takes from one
-    check to the next; so is one that never checked. One whose last check is in the future cannot be told from
-    it.
+    check to the next, and when its baseline is as old and it never checked. A last check in the future counts
+    as silence too: the clock was set back, and nobody can tell.
     """
     store = existing(path).store
     found = listed(store, now=datetime.now(UTC), workspace=workspace)

@@ -8,7 +8,6 @@ larger, and stand together.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import sys
@@ -31,10 +30,11 @@ from labkit.library import Library
 from labkit.plan import vision
 from labkit.plan.study import Study
 from labkit.plan.validation import MOST_REPEATS, define
-from labkit.records import RunEvent, RunRecord
+from labkit.records import RunEvent
 from labkit.run import Run, Settings, unasked
 from labkit.run.judging import judging_of
 from labkit.run.stored import Stored
+from labkit.run.widened import widen
 from labkit.scoring import scorers as as_scorers
 from labkit.scoring.check import column_faults
 from labkit.store import filters
@@ -304,7 +304,7 @@ def _launch(
         if judging.unpriced() or unasked.unpriced(plan.design, plan.design.places, services):
             known = Stored.read(plan.design, services, run_id=run.run_id, resumed=True, fresh=settings.fresh)
             settings.after(known, plan.design, services, also=judging.unpriced)
-        _become(plan, run, row)
+        widen(row, plan.design, services.store)
     _tell(run, {"more": dict(told)} | {key: told[key] for key in ("until",) if key in told})
     return begin(plan, settings, progress=progress, run_id=run.run_id).wait()
 
@@ -322,29 +322,6 @@ def begin(plan: Study, settings: Settings, *, progress: str | None, run_id: str 
     )
     run.grown_by(partial(more, plan))
     return run
-
-
-def _become(plan: Study, run: Run, row: Mapping[str, Any]) -> None:
-    """The run is of the wider plan now; when it began and where it came from stay as they were."""
-    provenance = row["provenance"]
-    writer = plan.services.store.writer()
-    writer.put(
-        RunRecord(
-            run_id=run.run_id,
-            plan_id=plan.design.plan_id,
-            experiment=plan.design.experiment,
-            workspace=plan.design.workspace,
-            fresh=bool(row["fresh"]),
-            cells=len(plan.design.places),
-            dataset=plan.design.dataset.hash,
-            started_at=row["started_at"].replace(tzinfo=UTC),
-            user=row["user"],
-            provenance=json.loads(provenance) if isinstance(provenance, str) else dict(provenance or {}),
-            kind=row["kind"],
-            parent_run_id=row["parent_run_id"],
-        )
-    )
-    writer.flush()
 
 
 def _tell(run: Run, detail: Mapping[str, Any]) -> None:

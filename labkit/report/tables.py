@@ -68,7 +68,7 @@ def watch_notes(given: Watched) -> list[str]:
         )
     held = given.baseline
     if held is None:
-        return [night, "It was held against no baseline."]
+        return [night, "The lab has no baseline that it was held against."]
     by = f" by {held['accepted_by']}" if held["accepted_by"] else ""
     forced = ", forced" if held["forced"] else ""
     why = f": {held['why']}" if held["why"] else ", without a reason given"

@@ -7,22 +7,18 @@ are held against.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import UTC
-from typing import Any
 
 from labkit.design import Design
 from labkit.dollars import usd
 from labkit.errors import DefinitionError, RunBusy
-from labkit.records import RunRecord
 from labkit.run.earlier import Earlier
 from labkit.run.handle import Run
-from labkit.run.lab_services import LabServices
 from labkit.run.launch import Settings
+from labkit.run.widened import widen
 from labkit.scoring import Scorer
 
 LOOK_S = 0.5
@@ -102,7 +98,7 @@ def _once_more(
         and (design.prompts[place.prompt].name, design.contender(place)) in {*contenders, *has}
     )
     if row is not None and row["plan_id"] != again.plan_id:
-        _grow(row, again, services)
+        widen(row, again, services.store)
     settings = Settings(
         fresh=True,
         # One that there is keeps what it was given.
@@ -119,26 +115,3 @@ def _once_more(
         run_id=have,
         parent_run_id=run.run_id,
     ).wait()
-
-
-def _grow(row: dict[str, Any], again: Design, services: LabServices) -> None:
-    """It is of these cells now; when it began and where it came from stay as they were."""
-    origin = row["provenance"]
-    writer = services.store.writer()
-    writer.put(
-        RunRecord(
-            run_id=row["run_id"],
-            plan_id=again.plan_id,
-            experiment=again.experiment,
-            workspace=again.workspace,
-            fresh=True,
-            cells=len(again.places),
-            dataset=again.dataset.hash,
-            started_at=row["started_at"].replace(tzinfo=UTC),
-            user=row["user"],
-            provenance=json.loads(origin) if isinstance(origin, str) else dict(origin or {}),
-            kind="reask",
-            parent_run_id=row["parent_run_id"],
-        )
-    )
-    writer.flush()

@@ -18,6 +18,7 @@ from labkit.visible import visible
 
 LESS_CACHED = 0.1
 """The share of input that has to be read from a cache no more, to be told."""
+PRICE_LIST = "the price list"
 BUSIER = 1.5
 """How many times as many in flight are another concurrency."""
 ELSEWHERE = ("the host", "the concurrency")
@@ -87,11 +88,11 @@ def price_factor(contender: Contender, before: Circumstances, now: Circumstances
 
 def _price_list(contender: Contender, before: Circumstances, now: Circumstances) -> list[Cause]:
     was, is_now = before.of(contender), now.of(contender)
-    if found := _changed("the price list", was.price_ids, is_now.price_ids):
+    if found := _changed(PRICE_LIST, was.price_ids, is_now.price_ids):
         return [replace(one, is_part=True) for one in found]
     # Prices of one's own have no name that changes with them.
     old, new = (rates.get(contender[1]) for rates in (before.rates, now.rates))
-    return [Cause("the price list", is_part=True)] if old and new and old != new else []
+    return [Cause(PRICE_LIST, is_part=True)] if old and new and old != new else []
 
 
 def _usd(asked: Asked, rates: Mapping[str, float]) -> float | None:
@@ -175,5 +176,6 @@ def told(found: Sequence[Cause]) -> str:
     if not found:
         return "Nothing that labkit records changed."
     changed = f"Changed: {', '.join(map(str, found))}."
-    several = [one for one in found if not one.is_part] or found
-    return changed if len(several) == 1 else f"{changed} Which of them did it cannot be told apart."
+    # By how much a price list changed a price is told by itself.
+    several = [one for one in found if not one.is_part] or [one for one in found if one.what != PRICE_LIST]
+    return changed if len(several) <= 1 else f"{changed} Which of them did it cannot be told apart."

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _JSON = ("sentences", "notes", "findings", "alarms", "settings")
 _CHECKS = f"""
     select
-        check_id, night, run_id, again_run_id, baseline_id, baseline, outcome,
+        check_id, sentinel, night, run_id, again_run_id, baseline_id, baseline, outcome,
         {", ".join(f"{name}::varchar as {name}" for name in _JSON)}, asked_at, checked_at, "user"
     from checks where workspace = ? and sentinel = ? order by night
 """  # noqa: S608 - labkit's own text
@@ -49,10 +49,10 @@ class Earlier:
 
 
 def checks(store: Store, *, workspace: str, sentinel: str) -> pd.DataFrame:
-    """One row per run that was checked, in the order of their first checks: `check_id`, `night` (1 for the
-    first), `run_id`, `again_run_id` (in which it was asked once more), `baseline_id`, `baseline`, `outcome`,
-    `sentences`, `notes`, `findings`, `alarms` (lists), `settings` (dict), `asked_at`, `checked_at` (UTC),
-    `user`."""
+    """One row per run that was checked, in the order of their first checks: `check_id`, `sentinel` (its
+    name), `night` (1 for the first), `run_id`, `again_run_id` (in which it was asked once more),
+    `baseline_id`, `baseline`, `outcome`, `sentences`, `notes`, `findings`, `alarms` (lists), `settings`
+    (dict), `asked_at`, `checked_at` (UTC), `user`."""
     frame: pd.DataFrame = store.table(_CHECKS, [workspace, sentinel]).to_pandas()
     return frame.assign(**{name: [json.loads(told) for told in frame[name]] for name in _JSON})
 

@@ -11,7 +11,7 @@ from typing import Any
 from labkit.arguments import check, number, switch, text
 from labkit.plan import Plan
 from labkit.run import LabServices
-from labkit.sentinel.delivery import channel_faults
+from labkit.sentinel.channels import channel_faults
 from labkit.sentinel.finding import SCORE
 from labkit.sentinel.rules import Rules
 from labkit.sentinel.sentinel import Sentinel

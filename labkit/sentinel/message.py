@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 
 from labkit.keys import scrub
-from labkit.sentinel.delivery import calls_nobody
+from labkit.sentinel.channels import calls_nobody
 from labkit.sentinel.environment_keys import environment_keys
 from labkit.visible import visible
 

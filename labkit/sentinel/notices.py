@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from labkit.identity import new_run_id
 from labkit.run import Run
+from labkit.sentinel.channels import Channel, channels, deliver
 from labkit.sentinel.check import Check
 from labkit.sentinel.check_history import keep
-from labkit.sentinel.delivery import Channel, channels, deliver
 from labkit.sentinel.message import message
 from labkit.sentinel.night_findings import drop
 from labkit.sentinel.rows import of

@@ -26,9 +26,9 @@ from labkit.run.reask import reask, reasked
 from labkit.sentinel import baseline as baselines
 from labkit.sentinel import check_history, night_inputs, notices
 from labkit.sentinel.baseline import Baseline
+from labkit.sentinel.channels import heartbeat
 from labkit.sentinel.check import Check
 from labkit.sentinel.check_history import Earlier
-from labkit.sentinel.delivery import heartbeat
 from labkit.sentinel.finding import Finding
 from labkit.sentinel.night import Seen, examine
 from labkit.sentinel.night_inputs import Given
@@ -166,7 +166,8 @@ class Sentinel:
             given, why = self._given(run, held, past, at)
         seen = None if given is None else examine(given, self.rules)
         with self._alone():
-            if (self._held(), self._before(run)) != (held, past):
+            ids = [one.check_id for one in past]
+            if self._held() != held or [one.check_id for one in self._before(run)] != ids:
                 return None
             made = self._outcome(run, held, seen, why, past, at)
             record = self._record(made, held, seen, past, at, run)

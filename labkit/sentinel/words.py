@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from labkit.sentinel.causes import Cause, told
+from labkit.sentinel.causes import PRICE_LIST, Cause, told
 from labkit.sentinel.finding import COST, LATENCY, SCORE, Finding
 from labkit.verdict.amounts import counted, number, span, times, times_span
 from labkit.visible import visible
@@ -151,11 +151,7 @@ def _ratio(one: Finding, given: Told) -> str:
 
 def _by_list(one: Finding, given: Told) -> str:
     if given.list_factor is None:
-        return (
-            ""
-            if any(one.what == "the price list" for one in given.causes)
-            else "The price list did not change."
-        )
+        return "" if any(one.what == PRICE_LIST for one in given.causes) else "The price list did not change."
     return "" if one.by == "certain" else f"The price list alone makes it {times(given.list_factor)}."
 
 

@@ -153,7 +153,7 @@ NIGHTS: dict[str, tuple[int, Sequence[str], dict[str, Any]]] = {
         [CANNOT_TELL, "import time\ntime.sleep(600)"],
         {
             "other": [("check", "error", "No fresh answer.")],
-            "n.ipynb": [(CELLS, "error", "a cell took longer than 5 s")],
+            "n.ipynb": [(CELLS, "error", "a cell took longer than 8 s")],
         },
     ),
 }
@@ -165,7 +165,7 @@ def test_a_night_in_the_shell_of_a_scheduler(here: Path, night: str) -> None:
     its page, the JUnit file and what `--json` prints."""
     code, sources, expected = NIGHTS[night]
     book(here / "n.ipynb", *sources)
-    timeout = "--timeout 5 " if code == 124 else ""
+    timeout = "--timeout 8 " if code == 124 else ""
     script = f"{COMMAND} run n.ipynb --junit night.xml {timeout}--json | tee told.json\ntouch went-on"
     done = subprocess.run(["bash", "-eo", "pipefail", "-c", script], capture_output=True, text=True, cwd=here)
     assert done.returncode == code, done.stderr

@@ -96,7 +96,7 @@ def test_a_run_that_asked_again_says_for_whom(night: Any, here: Path, lab: Any) 
     said = "This run was asked to confirm what triage-nightly saw in run r1, night 1: worse."
     page = night.report(here / "r.html").read_text(encoding="utf-8")
     assert said in page
-    assert "It was held against no baseline." in page
+    assert "The lab has no baseline that it was held against." in page
     (one,) = night.card()["sentinels"]
     assert (one["again_of"], one["baseline"]) == ("r1", None)
 

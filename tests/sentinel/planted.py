@@ -1,4 +1,4 @@
-"""A scripted provider with planted nights: how often it is right, who answers, how fast, at what price."""
+"""A scripted provider whose nights are planted: how often it is right, who answers, how fast, how dear."""
 
 from __future__ import annotations
 

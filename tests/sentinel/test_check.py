@@ -386,6 +386,15 @@ def test_the_checks_are_rows_that_plain_duckdb_reads(plant: Plant) -> None:
     assert world.lab.sql("select baseline, holds from baselines")["holds"].tolist() == [True]
 
 
+def test_its_chart_is_headed_by_the_sentinels_name(plant: Plant) -> None:
+    """Not by a general word: several hang side by side."""
+    world = plant()
+    watch = world.watch()
+    watch.check(world.night())
+    title = watch.chart().layout.title.text
+    assert title == "nightly: not shown to be worse on the last night, n = 1 night"
+
+
 def test_what_labkit_run_reads_has_a_line_for_each_check(
     plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,14 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from labkit.endpoints import check_hook
 from labkit.sentinel import command as command_channel
-
-WEBHOOK = "LABKIT_WEBHOOK"
-HEARTBEAT = "LABKIT_HEARTBEAT"
 
 Channel = Literal["webhook", "command"]
 _CALLS = re.compile(
@@ -48,7 +45,7 @@ def channels(
     command: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ
 ) -> list[Channel]:
     """Those that there are."""
-    there = {"webhook": bool(_address(WEBHOOK, environment)), "command": command is not None}
+    there = {"webhook": _webhook(environment) is not None, "command": command is not None}
     return [one for one in get_args(Channel) if there[one]]
 
 
@@ -74,15 +71,15 @@ def deliver(
     """
     found: list[Delivery] = []
     wanted = [one for one in channels(command, environment) if to in (None, one)]
-    if "webhook" in wanted:
+    if "webhook" in wanted and (hook := _webhook(environment)):
         from labkit.json_bytes import json_bytes
 
         # Half of a surrogate pair has no place in UTF-8, and a server would refuse the whole of it.
-        whole = json_bytes({"text": calls_nobody(text).encode("utf-8", "replace").decode()})
-        address = _address(WEBHOOK, environment)
-        found.append(Delivery("webhook", _request("POST", address, WEBHOOK, environment, whole)))
+        whole = calls_nobody(text).encode("utf-8", "replace").decode()
+        found.append(Delivery("webhook", _request("POST", hook, json_bytes({"text": whole}))))
     if "command" in wanted and command is not None:
-        found.append(Delivery("command", command_channel.run(command, text, environment=environment)))
+        # A program reads lines, and the next text may be added to the same file.
+        found.append(Delivery("command", command_channel.run(command, f"{text}\n", environment=environment)))
     return found
 
 
@@ -94,8 +91,8 @@ def heartbeat(*, environment: Mapping[str, str] = os.environ) -> str | None:
 
     >>> heartbeat(environment={})
     """
-    address = _address(HEARTBEAT, environment)
-    return _request("GET", address, HEARTBEAT, environment, None) if address else None
+    hook = _monitor(environment)
+    return _request("GET", hook, None) if hook else None
 
 
 def channel_faults(
@@ -107,26 +104,40 @@ def channel_faults(
     ['The command “no-such-program-here” is not found: ...']
     """
     faults = [] if command is None else command_channel.faults(command, environment=environment)
-    for called in (WEBHOOK, HEARTBEAT):
-        if address := _address(called, environment):
-            faults += check_hook(address, called=called, allow_host=_allowed(called, environment))
+    for hook in (_webhook(environment), _monitor(environment)):
+        faults += hook.faults() if hook else []
     return faults
 
 
-def _address(called: str, environment: Mapping[str, str]) -> str:
-    return environment.get(called, "").strip()
+@dataclass(frozen=True)
+class _Hook:
+    """An address, and the variable it stands in."""
+
+    called: str
+    address: str = field(repr=False)
+    allow_host: str | None
+
+    def faults(self) -> list[str]:
+        return check_hook(self.address, called=self.called, allow_host=self.allow_host)
 
 
-def _allowed(called: str, environment: Mapping[str, str]) -> str | None:
-    return environment.get(f"{called}_ALLOW_HOST", "").strip() or None
+def _webhook(environment: Mapping[str, str]) -> _Hook | None:
+    address = environment.get("LABKIT_WEBHOOK", "").strip()
+    allowed = environment.get("LABKIT_WEBHOOK_ALLOW_HOST", "").strip()
+    return _Hook("LABKIT_WEBHOOK", address, allowed or None) if address else None
 
 
-def _request(
-    method: str, address: str, called: str, environment: Mapping[str, str], content: bytes | None
-) -> str | None:
-    allow_host = _allowed(called, environment)
-    if faults := check_hook(address, called=called, allow_host=allow_host):
+def _monitor(environment: Mapping[str, str]) -> _Hook | None:
+    address = environment.get("LABKIT_HEARTBEAT", "").strip()
+    allowed = environment.get("LABKIT_HEARTBEAT_ALLOW_HOST", "").strip()
+    return _Hook("LABKIT_HEARTBEAT", address, allowed or None) if address else None
+
+
+def _request(method: str, hook: _Hook, content: bytes | None) -> str | None:
+    if faults := hook.faults():
         return " ".join(faults)
     from labkit.sentinel import webhook  # brings an HTTP client with it
 
-    return webhook.request(method, address, called=called, allow_host=allow_host, content=content)
+    return webhook.request(
+        method, hook.address, called=hook.called, allow_host=hook.allow_host, content=content
+    )

@@ -1,4 +1,4 @@
-"""labkit.sentinel.delivery by webhook and heartbeat: real sockets on loopback, whose list is the witness."""
+"""labkit.sentinel.channels by webhook and heartbeat: real sockets on loopback, whose list is the witness."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from typing import Any
 import pytest
 
 from labkit.sentinel import webhook
-from labkit.sentinel.delivery import Delivery, channel_faults, deliver, heartbeat
+from labkit.sentinel.channels import Delivery, channel_faults, deliver, heartbeat
 from tests.sentinel.hook_server import PATH, PIECES, HookServer, answer
+
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 
 HOST = "hooks.company.example"
 TAKEN = [Delivery("webhook", None)]
@@ -500,3 +502,12 @@ def test_both_channels_are_told_by_themselves(serve):
         TEXT, command=["true"], environment={"LABKIT_WEBHOOK": server.address, "PATH": "/usr/bin:/bin"}
     )
     assert [(one.channel, one.error is None) for one in found] == [("webhook", False), ("command", True)]
+
+
+def test_texts_that_a_command_adds_to_one_file_stand_apart(tmp_path):
+    """The input of a command ends its last line, as a program that reads lines expects."""
+    file = tmp_path / "told.txt"
+    for text in ("one", "two"):
+        (only,) = deliver(text, command=["tee", "-a", str(file)], environment={"PATH": "/usr/bin:/bin"})
+        assert only.error is None
+    assert file.read_text() == "one\ntwo\n"
