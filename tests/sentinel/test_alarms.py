@@ -123,6 +123,22 @@ def test_ratios_are_held_on_the_scale_of_logarithms(metric: str, saw: float) -> 
         assert left.nearer == nearer
 
 
+@given(drops, st.floats(0.1, 0.9), metrics)
+def test_a_quick_alarm_is_held_against_the_least_that_its_range_holds(
+    saw: float, share: float, metric: str
+) -> None:
+    """And where the range reaches to no drop at all, or ends nowhere, against what was seen."""
+    better = BETTER.get(metric, "lower")
+    ends = [measured(metric, saw * share).change, measured(metric, saw * 2).change]
+    shown = measured(metric, saw, low=min(ends), high=max(ends))
+    assert raised(shown, "quick", better, AT).saw == pytest.approx(saw * share)
+    assert raised(shown, "slow", better, AT).saw == pytest.approx(saw)
+    for low, high in ((-math.inf, math.inf), (math.nan, math.nan)):
+        assert raised(measured(metric, saw, low=low, high=high), "quick", better, AT).saw == pytest.approx(
+            saw
+        )
+
+
 def test_what_is_free_now_is_better_without_limit() -> None:
     """The logarithm of nothing is no error."""
     assert loss(Measured(contender=("p", "m"), metric=COST, change=0.0), "lower") == -math.inf
