@@ -158,7 +158,8 @@ class _Night:
         if not suspects:
             return raising, None, unsure
         try:
-            again = self.given.ask_again(sorted({one.contender for one in suspects}))
+            doubted = sorted({one.contender for one in suspects})
+            again = self.given.ask_again(doubted, {one.metric for one in suspects})
         except LabkitError as error:
             return raising, None, unsure | {one.key: f"{UNCONFIRMED}{error}" for one in suspects}
         both = both_askings(self.given.now, again)

@@ -140,6 +140,40 @@ def test_whatever_ids_are_rows_are_found_again(plant: Plant, ids: list[Any]) -> 
     assert (found.said, found.samples, len(found.rows)) == ("worse", 20, 3)
 
 
+def test_a_scorer_that_is_lost_pays_for_no_re_ask_and_is_named(plant: Plant) -> None:
+    """In another process a function of one's own is a name; given again, the night is confirmed."""
+    own = odd(float, low=0, high=1)
+    world = plant(rows=20, score=[own])
+    watch = world.watch(cost=None)
+    world.right = 0.3
+    run = world.night()
+    elsewhere = lk.Lab(world.lab.path, workspace="nightly", models=list(world.plan().design.models))
+    there = elsewhere.sentinel("nightly", latency=None, cost=None)
+    before = world.asked
+    check = there.check(elsewhere.run(run.run_id))
+    assert (check.exit_code, world.asked - before, check.again_run_id) == (4, 0, None)
+    assert "of the scorer 'odd' only the name is kept here" in said(check).sentence
+    elsewhere.run(run.run_id).score(own)
+    assert there.check(elsewhere.run(run.run_id)).outcome == "worse"
+    assert (watch.check(run).outcome, world.asked - before) == ("worse", 20)
+
+
+def test_a_re_ask_that_lacks_a_score_gets_it_and_asks_nobody(plant: Plant) -> None:
+    """One that was asked for another score before is scored anew."""
+    own = odd(float, low=0, high=1)
+    world = plant(rows=20, score=[lk.exact("target"), own])
+    watch = world.watch(cost=None)
+    world.right = 0.3
+    run = world.night()
+    elsewhere = lk.Lab(world.lab.path, workspace="nightly", models=list(world.plan().design.models))
+    before = world.asked
+    check = elsewhere.sentinel("nightly", latency=None, cost=None).check(elsewhere.run(run.run_id))
+    assert (said(check, "score.exact").said, said(check).said) == ("worse", "cannot tell")
+    check = watch.check(run)
+    assert (said(check, "score.exact").said, said(check).said) == ("worse", "worse")
+    assert world.asked - before == 20
+
+
 # -- judges ----------------------------------------------------------------------------------------
 
 
