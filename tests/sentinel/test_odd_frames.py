@@ -15,10 +15,11 @@ import pytest
 import labkit as lk
 from labkit.errors import StoreError
 from labkit.records import Request
-from labkit.sentinel import check_history
+from labkit.store import group_commit, journal_directory
 from tests.run.judging_kit import GRADES, Judged, answers
+from tests.run.test_full_disk import fill, small_disk  # noqa: F401 - a fixture
 from tests.run.test_locked import HOLD
-from tests.sentinel.planted import Plant
+from tests.sentinel.planted import Plant, Planted
 
 
 def said(check: Any, metric: str = "score.odd", model: str | None = None) -> Any:
@@ -282,23 +283,26 @@ def test_a_run_that_grows_after_its_check_is_asked_once_more_no_second_time(plan
 
 
 def test_a_full_disk_is_an_error_and_the_check_is_made_again(
-    plant: Plant, monkeypatch: pytest.MonkeyPatch
+    small_disk: Path,  # noqa: F811 - the fixture
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What could not be written down was told to nobody; with room again it is."""
-    world = plant(rows=20)
+    """What could not be written down was told to nobody and is no night; with room again it is the first."""
+    monkeypatch.setattr(journal_directory, "RESERVE_BYTES", 2**21)
+    monkeypatch.setattr(group_commit, "RETRY_S", 0.05)
+    world = Planted(small_disk, rows=20)
     watch = world.watch(cost=None)
+    world.right = 0.3
     run = world.night()
-    real = check_history.keep
-
-    def full(*_: Any) -> None:
-        raise StoreError("No space left on the disk of lab.duckdb.")
-
-    monkeypatch.setattr(check_history, "keep", full)
-    with pytest.raises(StoreError, match="No space left"):
+    (small_disk / "lab.duckdb.journal" / "reserve").unlink(missing_ok=True)
+    ballast = fill(small_disk, 0)
+    with pytest.raises(StoreError):
         watch.check(run)
-    monkeypatch.setattr(check_history, "keep", real)
-    assert watch.checks().empty
-    assert watch.check(run).night == 1
+    ballast.unlink()
+    check = watch.check(run)
+    assert (check.night, check.outcome) == (1, "worse")
+    assert watch.checks()["night"].tolist() == [1]
+    assert len(world.lab.runs(kind="reask")) == 1
+    world.lab.store.close()
 
 
 def test_another_program_that_holds_the_lab_is_named_and_the_check_is_made_again(
