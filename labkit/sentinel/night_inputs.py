@@ -71,6 +71,10 @@ def read(
             f"The answers of baseline {held.name} are no longer in this lab. Accept another: "
             "watch.accept(run)."
         ) from None
+    if run.run_id in held.run_ids:
+        raise DefinitionError(
+            f"Run {run.run_id} is of baseline {held.name} itself, and against itself nothing is worse."
+        )
     tonight = run.generations(columns=COLUMNS)
     if before.empty or tonight.empty:
         raise DefinitionError(f"Run {run.run_id if tonight.empty else held.run_ids[0]} has no answers.")

@@ -175,6 +175,25 @@ def test_a_re_ask_that_lacks_a_score_gets_it_and_asks_nobody(plant: Plant) -> No
     assert world.asked - before == 20
 
 
+@pytest.mark.parametrize("scores", [["exact", "exakt"], "exakt"])
+def test_a_score_that_nothing_has_cannot_be_told(plant: Plant, scores: Any) -> None:
+    """One that is misspelled never passes quietly."""
+    world = plant(rows=20)
+    check = world.watch(score=scores).check(world.night())
+    assert check.exit_code == 4
+    assert "neither the baseline nor this run has such a score" in said(check, "score.exakt").sentence
+
+
+def test_a_baseline_is_not_held_against_itself(plant: Plant) -> None:
+    """Its own run, checked, is nothing that can be told: nothing differs from itself."""
+    world = plant(rows=20)
+    run = world.night(repeats=3)
+    watch = world.lab.sentinel("nightly", latency=None).accept(run)
+    check = watch.check(run)
+    assert check.exit_code == 4
+    assert f"run {run.run_id} is of baseline {check.baseline} itself" in check.sentences[0]
+
+
 # -- judges ----------------------------------------------------------------------------------------
 
 

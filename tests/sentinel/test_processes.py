@@ -126,21 +126,22 @@ def test_one_sentinel_in_two_processes_numbers_its_nights_once(
     assert heads(hook) == ["labkit: nightly: worse"]
 
 
+@pytest.mark.parametrize("names", [("nightly", "nightly"), ("nightly", "other")])
 def test_one_run_checked_by_two_processes_at_once_is_asked_once_more_once(
-    lab: lk.Lab, tmp_path: Path, hook: HookServer
+    lab: lk.Lab, tmp_path: Path, hook: HookServer, names: tuple[str, str]
 ) -> None:
-    """Both say worse, by one re-ask; it is one night and one message."""
+    """Both say worse, by one re-ask; it is one night and one message of each sentinel."""
     run = checker.night(lab, tmp_path / "asked", right=0.3)
     before = asked(tmp_path)
     found = together(
-        *(Process(tmp_path, name="nightly", runs=[run.run_id], right=0.3, delay_s=0.3) for _ in range(2))
+        *(Process(tmp_path, name=name, runs=[run.run_id], right=0.3, delay_s=0.3) for name in names)
     )
     told = [*found[0], *found[1]]
     assert [one["outcome"] for one in told] == ["worse", "worse"], told
     assert {one["night"] for one in told} == {1}
     assert len({one["again"] for one in told}) == 1
     assert set((asked(tmp_path) - before).values()) == {1}
-    assert heads(hook) == ["labkit: nightly: worse"]
+    assert sorted(heads(hook)) == [f"labkit: {name}: worse" for name in sorted({*names})]
 
 
 def test_an_alarm_that_another_process_raised_meanwhile_stands(plant: Plant) -> None:
