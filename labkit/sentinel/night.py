@@ -89,7 +89,7 @@ def examine(given: Given, rules: Rules) -> Seen:
 
 
 def _named(found: Sequence[Measured], scores: Sequence[str]) -> list[Measured]:
-    """The same; a score that is asked for by name and that nothing has is not absent: it may be misspelled."""
+    """The same; a score asked for by name and that nothing has is not absent: it may be misspelled."""
     there = {one.metric for one in found if not one.absent}
     why_not = "neither the baseline nor this run has such a score; correct score=, or score the runs"
     return [
