@@ -9,6 +9,7 @@ import contextlib
 import json
 import re
 import shutil
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from labkit.errors import DefinitionError, MissingPackage
 
 PYTHON = "python3"
 """The name under which Jupyter has the kernel of the Python that runs it."""
+_OWN = ("python", f"python{sys.version_info[0]}", f"python{sys.version_info[0]}.{sys.version_info[1]}")
+"""Programs in whose place Jupyter starts the Python that runs it, wherever that is."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ def _installed() -> dict[str, str]:
     for name in manager.find_kernel_specs():
         with contextlib.suppress(Exception):  # a spec that cannot be read is a kernel that is not here
             spec = manager.get_kernel_spec(name)
-            # What an environment left behind when it was deleted still stands in the list.
-            if spec.argv and shutil.which(spec.argv[0]):
+            # What an environment left behind when it was deleted still stands in the list. Jupyter's own is
+            # here also where no PATH leads to it, as under cron.
+            if spec.argv and (spec.argv[0] in _OWN or shutil.which(spec.argv[0])):
                 found[name] = spec.language or "python"
     return found

@@ -16,7 +16,7 @@ from labkit.store import Store
 
 
 def widen(row: Mapping[str, Any], design: Design, store: Store) -> None:
-    """Have on disk that the run of this `row` (of `store.run_row`) is of `design` now. Raises `StoreError`."""
+    """Have on disk that the run of this `row` (of `store.run_row`) is of `design` now. Raises StoreError."""
     origin = row["provenance"]
     writer = store.writer()
     writer.put(

@@ -38,10 +38,13 @@ class Check:
     night: int
     """How manieth run it is that this sentinel checked."""
     outcome: Outcome
+    """`worse`, `not shown to be worse` or `cannot tell`."""
     sentences: tuple[str, ...]
     """One per metric of each prompt and model, what is worse first."""
     notes: tuple[str, ...]
+    """What else is to be known: an odd hour, a week that was pooled, a run that did not finish."""
     findings: tuple[Finding, ...]
+    """The figures behind the sentences; as a frame: `frame()`."""
     told: tuple[str, ...] = ()
     """Who was told of it, and who was not and why."""
 

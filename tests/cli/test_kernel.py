@@ -47,6 +47,18 @@ def test_another_language_is_refused_with_what_there_is() -> None:
         kernel.choose(other, wanted=None, file="n.ipynb")
 
 
+def test_it_is_here_under_cron_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jupyter's Python is started without a PATH that leads to it, whatever name of it the list has."""
+    own = book(kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"})
+    for program in ("python", "python3"):
+        spec = tmp_path / "kernels" / "python3"
+        spec.mkdir(parents=True, exist_ok=True)
+        (spec / "kernel.json").write_text(json.dumps({"argv": [program], "language": "python"}))
+        monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+        monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+        assert kernel.choose(own, wanted=None, file="n.ipynb") == kernel.Kernel("python3", "python")
+
+
 def test_a_kernel_whose_program_is_gone_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A deleted environment leaves its kernel in Jupyter's list; it is neither taken nor offered."""
     left = tmp_path / "kernels" / "ds"
