@@ -78,7 +78,8 @@ def of_its_own(found: replaying.Answers, run_id: str, store: Store) -> replaying
     """Those of the verdicts that were asked for this run."""
     runs = set(store.table(_RUNS, [run_id])["run_id"].to_pylist())
     mine = [one in runs for one in found.rows["run_id"].to_pylist()]
-    return found._replace(rows=found.rows.filter(mine))
+    # Of an empty list arrow does not know that it is one of truths.
+    return found._replace(rows=found.rows.filter(mine)) if mine else found
 
 
 class _Counting:

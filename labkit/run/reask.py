@@ -20,11 +20,22 @@ from labkit.run.handle import Run
 from labkit.run.launch import Settings
 from labkit.run.widened import widen
 from labkit.scoring import Scorer
+from labkit.store import Store
 
 LOOK_S = 0.5
 """How often it is looked whether another process is through with it."""
 _ASKED = "select run_id from runs where parent_run_id = ? and kind = 'reask' order by started_at limit 1"
 _HAS = "select distinct prompt, model from generations where run_id = ?"
+_SCORERS = """
+    select distinct scorer->>'name' as name from (
+        select unnest(detail->'$.scorers[*]') as scorer from log.run_events where run_id = ?
+    )
+"""
+_ENDED = """
+    select event = 'finished' and (detail->>'unscored') is null as whole from log.run_events
+    where run_id = ? order by written_at desc limit 1
+"""
+"""Whether it came to its end, with its scores: one that was killed before them has all its answers."""
 
 
 def reasked(run: Run) -> str | None:
@@ -56,6 +67,14 @@ def reask(
             time.sleep(LOOK_S)
 
 
+def _is_scored(run_id: str, scorers: Sequence[Scorer], store: Store) -> bool:
+    """Whether it came to its end with these: it may have been killed before, or lacked one of them."""
+    ended = store.table(_ENDED, [run_id])["whole"].to_pylist() == [True]
+    return ended and {scorer.name for scorer in scorers} <= {
+        *store.table(_SCORERS, [run_id])["name"].to_pylist()
+    }
+
+
 def _once_more(
     run: Run,
     scorers: Sequence[Scorer],
@@ -68,11 +87,12 @@ def _once_more(
     have = reasked(run)
     row = None if have is None else services.store.run_row(have)
     has = {(one["prompt"], one["model"]) for one in services.store.table(_HAS, [have or ""]).to_pylist()}
-    if have is not None and row is not None and row["status"] == "finished" and has.issuperset(contenders):
+    whole = row is not None and row["status"] == "finished" and has >= {*contenders}
+    if have is not None and whole and _is_scored(have, scorers, services.store):
         return Run.find(have, services)
     earlier = Earlier.read(services.store, run.run_id)
     left_usd = earlier.budget_usd - earlier.spent_usd
-    if left_usd <= 0:
+    if have is None and left_usd <= 0:
         raise DefinitionError(
             f"nothing is left of the budget of USD {usd(earlier.budget_usd)}: give the run more, budget_usd="
         )

@@ -86,7 +86,7 @@ def standing(
         slow = alarm.by == "slow"
         looked = (week if slow else tonight) or {}
         found = looked.get(alarm.key)
-        if found is None or not found.tells:
+        if found is None or not found.tells or not math.isfinite(found.change):
             left.append(alarm)
             continue
         near = loss(found, better.get(alarm.metric, "higher")) < alarm.saw / 2

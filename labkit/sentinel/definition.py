@@ -97,6 +97,8 @@ def _scores(given: object) -> tuple[tuple[str, ...] | None, list[str]]:
         or not all(isinstance(one, str) and one for one in names)
     ):
         return None, [f"score is {quoted(given)}; give the name of a score, or a list of names."]
+    if faults := [fault for one in names for fault in text("score", one)]:
+        return None, faults
     return tuple(dict.fromkeys(names)), []
 
 

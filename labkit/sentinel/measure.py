@@ -180,6 +180,10 @@ def _scores(
     found = {}
     for row in rows.to_dict("records"):
         one = (row["prompt"], row["model"])
+        if row["samples"] < FEWEST_ROWS:
+            why = f"{row['samples']} rows can be compared, and fewer than {FEWEST_ROWS} show nothing"
+            found[one] = Measured(contender=one, metric=metric, why_not=why)
+            continue
         worse = row["difference"] > 0 if better == "lower" else row["difference"] < 0
         p_two = row["p_value"] if math.isfinite(row["p_value"]) else 1.0
         found[one] = Measured(

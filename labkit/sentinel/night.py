@@ -48,6 +48,7 @@ def examine(given: Given, rules: Rules) -> Seen:
         scores=names, cost=rules.cost is not None, latency=rules.latency is not None, better=better
     )
     found = [_comparable(given, one) for one in measured(given.before, given.now, wanted, metrics)]
+    found = _named(found, rules.scores or ())
     tonight = {one.key: one for one in found}
     tells = [one for one in found if one.tells]
     if not tells:
@@ -85,6 +86,18 @@ def examine(given: Given, rules: Rules) -> Seen:
         again=again,
         notes=(*pooled_note, *_luck(given, levels)),
     )
+
+
+def _named(found: Sequence[Measured], scores: Sequence[str]) -> list[Measured]:
+    """The same; a score asked for by name and that nothing has is not absent: it may be misspelled."""
+    there = {one.metric for one in found if not one.absent}
+    why_not = "neither the baseline nor this run has such a score; correct score=, or score the runs"
+    return [
+        replace(one, absent=False, why_not=why_not)
+        if one.metric not in there and one.metric.removeprefix(SCORE) in scores
+        else one
+        for one in found
+    ]
 
 
 def _comparable(given: Given, one: Measured) -> Measured:
@@ -158,7 +171,8 @@ class _Night:
         if not suspects:
             return raising, None, unsure
         try:
-            again = self.given.ask_again(sorted({one.contender for one in suspects}))
+            doubted = sorted({one.contender for one in suspects})
+            again = self.given.ask_again(doubted, {one.metric for one in suspects})
         except LabkitError as error:
             return raising, None, unsure | {one.key: f"{UNCONFIRMED}{error}" for one in suspects}
         both = both_askings(self.given.now, again)

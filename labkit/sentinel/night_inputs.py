@@ -6,7 +6,7 @@ It decides nothing. Asking once more is given to it as a function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import pandas as pd
+
+
+AskAgain = Callable[[Sequence[Contender], Collection[str]], "pd.DataFrame"]
+"""Asks these once more, afresh, for the sake of these metrics. Raises `LabkitError` where it cannot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +46,7 @@ class Given:
     alarms: Sequence[Alarm]
     """That stood before."""
     at: datetime
-    ask_again: Callable[[Sequence[Contender]], pd.DataFrame]
-    """Asks these once more, afresh. Raises `LabkitError` where it cannot."""
+    ask_again: AskAgain
     week: Callable[[], pd.DataFrame | None]
     """The last seven nights; None: it is not time for them. Of a prompt and model without the nights on which
     a quick alarm of theirs stood: those were told of."""
@@ -56,7 +59,7 @@ def read(
     services: LabServices,
     *,
     at: datetime,
-    ask_again: Callable[[Sequence[Contender]], pd.DataFrame],
+    ask_again: AskAgain,
 ) -> Given:
     """What is to be known of the night of `run`. Raises `DefinitionError` where it, or the baseline, has no
     answers."""
@@ -68,6 +71,10 @@ def read(
             f"The answers of baseline {held.name} are no longer in this lab. Accept another: "
             "watch.accept(run)."
         ) from None
+    if run.run_id in held.run_ids:
+        raise DefinitionError(
+            f"Run {run.run_id} is of baseline {held.name} itself, and against itself nothing is worse."
+        )
     tonight = run.generations(columns=COLUMNS)
     if before.empty or tonight.empty:
         raise DefinitionError(f"Run {run.run_id if tonight.empty else held.run_ids[0]} has no answers.")

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
-from labkit.arguments import able, check, text
+from labkit.arguments import able, check, switch, text
 from labkit.errors import DefinitionError, LabkitError, RunBusy
 from labkit.identity import new_run_id
 from labkit.plan import Plan
@@ -29,7 +30,7 @@ from labkit.sentinel.baseline import Baseline
 from labkit.sentinel.channels import heartbeat
 from labkit.sentinel.check import Check
 from labkit.sentinel.check_history import Earlier
-from labkit.sentinel.finding import Finding
+from labkit.sentinel.finding import SCORE, Finding
 from labkit.sentinel.night import Seen, examine
 from labkit.sentinel.night_inputs import Given
 from labkit.sentinel.rows import COLUMNS, Contender
@@ -96,6 +97,7 @@ class Sentinel:
         """
         check(
             text("why", why, or_none=True),
+            switch("force", force),
             *(able("run", run, "generations", "run_id", like="a run: lab.run('latest')") for run in runs),
         )
         self._known(*runs)
@@ -165,7 +167,8 @@ class Sentinel:
             given, why = self._given(run, held, past, at)
         seen = None if given is None else examine(given, self.rules)
         with self._alone():
-            if (self._held(), self._before(run)) != (held, past):
+            ids = [one.check_id for one in past]
+            if self._held() != held or [one.check_id for one in self._before(run)] != ids:
                 return None
             made = self._outcome(run, held, seen, why, past, at)
             record = self._record(made, held, seen, past, at, run)
@@ -225,7 +228,7 @@ class Sentinel:
             return None, self._no_baseline()
         try:
             found = night_inputs.read(
-                run, held, past, self.services, at=at, ask_again=lambda wanted: self._ask_again(run, wanted)
+                run, held, past, self.services, at=at, ask_again=partial(self._ask_again, run)
             )
         except DefinitionError as error:
             return None, str(error)
@@ -238,10 +241,16 @@ class Sentinel:
         there = ", ".join(map(quoted, known.unique()[-5:]))
         return f"There is no baseline {quoted(self.baseline)}; there are {there}."
 
-    def _ask_again(self, run: Run, wanted: Sequence[Contender]) -> pd.DataFrame:
-        """The same rows of these once more. Raises `LabkitError`."""
-        scorers = kept_scorers(run.run_id, self.services).scorers
-        found = reask(run, scorers, set(wanted), lambda: self.again(run.run_id).design)
+    def _ask_again(self, run: Run, wanted: Sequence[Contender], metrics: Collection[str]) -> pd.DataFrame:
+        """The same rows of these once more. Raises `LabkitError`, also where that would show nothing."""
+        kept = kept_scorers(run.run_id, self.services)
+        if {*metrics} <= {f"{SCORE}{name}" for name in kept.lost}:
+            lost = ", ".join(map(quoted, kept.lost))
+            raise DefinitionError(
+                f"of the scorer {lost} only the name is kept here. Give it again and check again: "
+                "lab.run(…).score(…)"
+            )
+        found = reask(run, kept.scorers, set(wanted), lambda: self.again(run.run_id).design)
         return found.generations(columns=COLUMNS)
 
     def _outcome(

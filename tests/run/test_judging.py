@@ -237,6 +237,15 @@ def test_the_same_text_is_judged_once(lab: lk.Lab) -> None:
     assert len(judge.asked) == 2
 
 
+def test_the_first_run_of_a_lab_may_be_fresh_and_judged(lab: lk.Lab) -> None:
+    """Where no verdict is known of anything, there is none to leave out."""
+    judge = Judged("yes")
+    run = plan(lab, scorers=[lk.judge("good", "Is it good?", model=judge.model, grades=GRADES)]).run(
+        fresh=True
+    )
+    assert run.generations()["score.good"].tolist() == [1.0] * 6
+
+
 def test_a_word_of_the_rubric_changed_asks_all_again_and_the_plan_says_why(lab: lk.Lab) -> None:
     judge = Judged("yes")
     plan(lab, scorers=[polite(judge)]).run()

@@ -265,6 +265,16 @@ def test_what_no_lab_lets_in_is_harmless_in_a_message_too(hostile_text: str) -> 
     assert text.count("\n") <= 15
 
 
+def test_a_variable_that_holds_no_secret_leaves_the_words_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A short word and the path of a file are no keys, whatever their variable is called."""
+    monkeypatch.setenv("FEATURE_KEY", "nightly")
+    monkeypatch.setenv("SSH_KEY_FILE", "/home/ada/labkit-nightly/id")
+    text = message("labkit-nightly", "worse", None, ["exact: worse."], [], [], run_id="r")
+    assert text == "labkit: labkit-nightly: worse\nexact: worse.\nrun r"
+
+
 def test_the_longest_names_leave_room(plant: Plant, hook: HookServer) -> None:
     """Whatever is in them, a message has 1,500 characters at most, and its outcome and run in it."""
     name = "@a" * 50
