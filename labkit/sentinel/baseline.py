@@ -6,8 +6,9 @@ It is accepted, never taken: no run becomes one by being the latest. It does not
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, count
@@ -17,7 +18,7 @@ from labkit.arguments import check
 from labkit.errors import DefinitionError
 from labkit.identity import new_run_id
 from labkit.run import Run
-from labkit.sentinel.rows import COLUMNS, FEWEST_ROWS, answered_each, contenders, fresh
+from labkit.sentinel.rows import COLUMNS, FEWEST_ROWS, answered_each, contenders, fresh, scores
 from labkit.store import Store
 from labkit.store.definition_records import BaselineRecord
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 LEAST_ANSWERS = 3
 """With fewer of each row, the luck of the baseline counts every night."""
 _ALL = """
-    select baseline_id, baseline, run_ids::varchar as run_ids, answers_each, forced, why, accepted_at, "user",
-        holds
+    select baseline_id, baseline, run_ids::varchar as run_ids, answers_each, content::varchar as content,
+        forced, why, accepted_at, "user", holds
     from baselines where workspace = ? and sentinel = ?
 """
 
@@ -41,6 +42,13 @@ class Baseline:
     name: str
     run_ids: tuple[str, ...]
     answers_each: int
+    content: Mapping[str, str]
+    """Hashes of what was accepted: see `content_of`."""
+
+    def changed(self, rows: pd.DataFrame) -> set[str]:
+        """What of its answers (`answers`) and scores (`score.<name>`) is not as it was accepted."""
+        now = content_of(rows)
+        return {name for name, was in self.content.items() if now.get(name) != was}
 
 
 def history(store: Store, *, workspace: str, sentinel: str) -> pd.DataFrame:
@@ -64,7 +72,21 @@ def _baseline(row: dict[str, Any]) -> Baseline:
         name=row["baseline"],
         run_ids=tuple(json.loads(row["run_ids"])),
         answers_each=row["answers_each"],
+        content=json.loads(row["content"]),
     )
+
+
+def content_of(rows: pd.DataFrame) -> dict[str, str]:
+    """A hash of which answers there are (`answers`), and one of each score (`score.<name>`): a run that grows
+    or is scored anew after it was accepted is another baseline."""
+    ids = rows["generation_id"].astype(str)
+    columns = {"answers": rows["status"], **{name: rows[name] for name in scores(rows)}}
+    return {name: _hash(zip(ids, values, strict=True)) for name, values in columns.items()}
+
+
+def _hash(pairs: Iterable[tuple[str, Any]]) -> str:
+    lines = sorted(f"{generation_id} {value!r}\n" for generation_id, value in pairs)
+    return hashlib.blake2b("".join(lines).encode(), digest_size=16).hexdigest()
 
 
 def accept(
@@ -102,7 +124,7 @@ def accept(
             [f"{', '.join(run_ids)} is no baseline: {fault}.{unless}" for fault in [*never, *faults]]
         )
     have = current(store, workspace=workspace, sentinel=sentinel, name=named)
-    if have is not None and have.run_ids == run_ids:
+    if have is not None and have.run_ids == run_ids and not have.changed(joined(runs, COLUMNS)):
         return have
     record = BaselineRecord(
         baseline_id=new_run_id(),
@@ -111,6 +133,7 @@ def accept(
         baseline=named,
         run_ids=list(run_ids),
         answers_each=each,
+        content=content_of(joined(runs, COLUMNS)),
         forced=bool(faults),
         why=why,
         accepted_at=now,
@@ -120,7 +143,11 @@ def accept(
     writer.put(record)
     writer.flush()
     return Baseline(
-        baseline_id=record.baseline_id, name=named, run_ids=run_ids, answers_each=record.answers_each
+        baseline_id=record.baseline_id,
+        name=named,
+        run_ids=run_ids,
+        answers_each=record.answers_each,
+        content=record.content,
     )
 
 

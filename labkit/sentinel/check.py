@@ -6,12 +6,15 @@ It shows what was found; how it was found is `night`'s.
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labkit.errors import SentinelAlarm
+from labkit.errors import LabkitError, SentinelAlarm
 from labkit.sentinel.finding import Finding
+from labkit.sentinel.words import sentences
 from labkit.store.definition_records import Outcome
 from labkit.verdict import show
 from labkit.visible import visible
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXIT_CODES: dict[Outcome, int] = {"not shown to be worse": 0, "worse": 3, "cannot tell": 4}
+CHECKS = "LABKIT_CHECKS"
+"""The variable that names a file which gets each check as a line of JSON: how `labkit run` hears of them."""
 MOST_SAID = 12
 """Sentences that `str` shows; all are in `sentences`."""
 
@@ -113,3 +118,29 @@ class Check:
         frame = self.frame()
         shown = frame[["prompt", "model", "metric", "said", "samples", "change", "low", "high"]]
         return show.listing(self.headline, self.sentences, (*self.notes, *self.told), shown)
+
+
+def outcome_of(findings: Sequence[Finding]) -> tuple[Outcome, list[str]]:
+    """What all findings come to, and their sentences."""
+    said = {one.said for one in findings}
+    if "worse" in said:
+        return "worse", sentences(findings)
+    if "cannot tell" in said or not said - {"absent"}:
+        return "cannot tell", sentences(findings) or ["Cannot tell: nothing that is watched was measured."]
+    return "not shown to be worse", sentences(findings)
+
+
+def hand_on(made: Check, lab: str) -> None:
+    """Append the check to the file that `labkit run` reads, where there is one. Raises `LabkitError` where
+    that cannot be written: it would else be a night without a word."""
+    if not (path := os.environ.get(CHECKS)):
+        return
+    line = json.dumps({**made.plain(), "lab": lab}, ensure_ascii=False)
+    try:
+        with open(path, "a", encoding="utf-8", errors="replace") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise LabkitError(
+            f"{made.headline} The check is in the lab, but the file that {CHECKS} names cannot be written "
+            f"({error.strerror}), so that whoever reads it does not know."
+        ) from None

@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from labkit.identity import new_run_id
 from labkit.sentinel.baseline import Baseline
 from labkit.sentinel.finding import Finding
+from labkit.sentinel.rules import Rules
 from labkit.store import Store
 from labkit.store.definition_records import CheckRecord, NoticeRecord
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from labkit.sentinel.check import Check
+    from labkit.sentinel.night import Seen
 
 _JSON = ("sentences", "notes", "findings", "alarms", "settings")
 _CHECKS = f"""
@@ -26,6 +31,9 @@ _CHECKS = f"""
         {", ".join(f"{name}::varchar as {name}" for name in _JSON)}, asked_at, checked_at, "user"
     from checks where workspace = ? and sentinel = ? order by night
 """  # noqa: S608 - labkit's own text
+
+
+_NIGHTS = "select max(night) as nights from checks where workspace = ? and sentinel = ?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +88,52 @@ def standing(past: Sequence[Earlier], held: Baseline | None) -> Sequence[dict[st
     if held is None:
         return ()
     return next((one.alarms for one in reversed(past) if one.baseline_id == held.baseline_id), ())
+
+
+def nights(store: Store, *, workspace: str, sentinel: str) -> int:
+    """How many runs it checked."""
+    return store.table(_NIGHTS, [workspace, sentinel])["nights"].to_pylist()[0] or 0
+
+
+def record(
+    made: Check,
+    held: Baseline | None,
+    seen: Seen | None,
+    past: Sequence[Earlier],
+    rules: Rules,
+    store: Store,
+    *,
+    at: datetime,
+    user: str | None,
+) -> CheckRecord:
+    """A check as the lab keeps it. A night of which nothing can be told leaves alarms as they were."""
+    row = store.run_row(made.run_id)
+    levels = None if seen is None else seen.levels
+    return CheckRecord(
+        check_id=new_run_id(),
+        sentinel=made.sentinel,
+        workspace=made.workspace,
+        run_id=made.run_id,
+        again_run_id=made.again_run_id,
+        baseline_id=None if held is None else held.baseline_id,
+        baseline=made.baseline,
+        outcome=made.outcome,
+        sentences=list(made.sentences),
+        notes=list(made.notes),
+        findings=[one.plain() for one in made.findings],
+        alarms=list(standing(past, held)) if seen is None else [one.plain() for one in seen.alarms],
+        settings={
+            "margin": dict(rules.margin),
+            "latency": rules.latency,
+            "cost": rules.cost,
+            "false_alarms_per_year": rules.per_year,
+            "confirm": rules.confirm,
+            "levels": None if levels is None else {"night": levels.night, "week": levels.week},
+        },
+        asked_at=at if row is None else row["started_at"].replace(tzinfo=UTC),
+        checked_at=at,
+        user=user,
+    )
 
 
 def keep(store: Store, *records: CheckRecord | NoticeRecord) -> None:

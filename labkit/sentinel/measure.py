@@ -115,8 +115,8 @@ def lacks(old: pd.DataFrame, now: pd.DataFrame, one: Contender, metric: str) -> 
     had, has = means(of(old, one), metric), means(of(fresh(now), one), metric)
     if not len(had):
         return Lack("the baseline has none", absent=metric in (COST, LATENCY) or not len(has))
-    if metric == COST and had.sum() == 0 and (not len(has) or has.sum() == 0):
-        return Lack("it costs nothing", absent=True)
+    if metric == COST and (free := _free(had, has)) is not None:
+        return free
     gone = had.index.difference(has.index)
     if len(gone) > MOST_LACKING * len(had):
         return Lack(_gone(asked, gone, had, metric))
@@ -126,6 +126,15 @@ def lacks(old: pd.DataFrame, now: pd.DataFrame, one: Contender, metric: str) -> 
             f"it has {common} rows in common with the baseline, and fewer than {FEWEST_ROWS} show nothing"
         )
     return None
+
+
+def _free(had: pd.Series[float], has: pd.Series[float]) -> Lack | None:
+    """Where a price is 0 there is no ratio."""
+    if had.sum() > 0 and (not len(has) or has.sum() > 0):
+        return None
+    if had.sum() == 0 and len(has) and has.sum() > 0:
+        return Lack("it cost nothing in the baseline, and costs something now: accept another baseline")
+    return Lack("it costs nothing", absent=True)
 
 
 def _gone(asked: pd.DataFrame, gone: pd.Index[str], had: pd.Series[float], metric: str) -> str:
@@ -223,7 +232,7 @@ def ratio(old: pd.DataFrame, new: pd.DataFrame, one: Contender, metric: str, *, 
         length_ratio=_length(old, new, one, level),
     )
     if not math.isfinite(found.estimate):
-        return replace(made, why_not="it was free, or is now: there is no ratio")
+        return replace(made, why_not="the rows that both have cost nothing on one side, so there is no ratio")
     return made
 
 

@@ -101,19 +101,24 @@ def _named(found: Sequence[Measured], scores: Sequence[str]) -> list[Measured]:
 
 
 def _comparable(given: Given, one: Measured) -> Measured:
-    """The same, or why it cannot be told although there are rows: other rows, or another scorer."""
+    """The same, or why it cannot be told although there are rows."""
+    return replace(one, why_not=why) if one.tells and (why := _other(given, one.metric)) else one
+
+
+def _other(given: Given, metric: str) -> str:
+    """What is so much another than in the baseline that nothing can be compared: rows, scorer; empty:
+    nothing."""
     rows = [id for id in given.then.samples if id in given.tonight.samples]
     changed = changed_rows(given.then, given.tonight, rows)
-    if one.tells and len(changed) > MOST_LACKING * len(rows):
-        why = f"another dataset: {len(changed):,} of {len(rows):,} rows have other contents"
-        return replace(one, why_not=why)
-    name = one.metric.removeprefix(SCORE)
+    if len(changed) > MOST_LACKING * len(rows):
+        return f"another dataset: {len(changed):,} of {len(rows):,} rows have other contents"
+    name = metric.removeprefix(SCORE)
+    if metric in given.scored_anew:
+        return f"{name} of the baseline was given anew since that was accepted: accept it again"
     made = [found.scorers.get(name) for found in (given.then, given.tonight)]
-    if one.tells and one.metric.startswith(SCORE) and None not in made and made[0] != made[1]:
-        return replace(
-            one, why_not=f"{name} is given by another scorer, judge or rubric than in the baseline"
-        )
-    return one
+    if metric.startswith(SCORE) and None not in made and made[0] != made[1]:
+        return f"{name} is given by another scorer, judge or rubric than in the baseline"
+    return ""
 
 
 def _levels(given: Given, rules: Rules, tells: Sequence[Measured]) -> AlarmLevels:

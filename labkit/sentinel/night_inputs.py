@@ -43,6 +43,8 @@ class Given:
     """Its name."""
     answers_each: int
     """That the baseline has of a row."""
+    scored_anew: Collection[str]
+    """Of the baseline's scores (columns) those that were given anew since it was accepted."""
     alarms: Sequence[Alarm]
     """That stood before."""
     at: datetime
@@ -78,6 +80,12 @@ def read(
     tonight = run.generations(columns=COLUMNS)
     if before.empty or tonight.empty:
         raise DefinitionError(f"Run {run.run_id if tonight.empty else held.run_ids[0]} has no answers.")
+    changed = held.changed(before)
+    if "answers" in changed:
+        raise DefinitionError(
+            f"The answers of baseline {held.name} are not those that were accepted: its run went on since. "
+            "Accept it again: watch.accept(run)."
+        )
     usable = [one for one in past if one.baseline_id == held.baseline_id and one.is_usable]
 
     def week() -> pd.DataFrame | None:
@@ -97,6 +105,7 @@ def read(
         tonight=circumstances([run.run_id], store),
         baseline=held.name,
         answers_each=held.answers_each,
+        scored_anew=changed,
         alarms=[alarms.of(one) for one in standing(past, held)],
         at=at,
         ask_again=ask_again,

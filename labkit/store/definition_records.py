@@ -138,6 +138,8 @@ class BaselineRecord(Record, frozen=True, kw_only=True):
     """The runs whose answers it is."""
     answers_each: int
     """The fewest answers that a row has on a prompt and model."""
+    content: dict[str, str]
+    """Hashes of its answers (under `answers`) and of each of its scores (`score.<name>`)."""
     forced: bool
     """Whether it was accepted although its runs were not fresh, not finished or too few."""
     why: str | None

@@ -32,12 +32,12 @@ def test_all_baselines_are_kept_with_who_why_and_when(plant: Plant, at: At) -> N
     assert frame["run_ids"].tolist() == [[one.run_id], [two.run_id]]
     assert frame["why"].tolist() == ["the first", "the new model"]
     assert frame["user"].tolist() == [world.lab.user, "grace"]
-    assert frame["baseline"].tolist() == ["2026-11-01"] * 2
-    assert frame["holds"].tolist() == [False, True]
+    assert frame["baseline"].tolist() == ["2026-11-01", "2026-11-01-2"]
+    assert frame["holds"].tolist() == [True, True], "each of its name"
     assert frame["answers_each"].tolist() == [3, 4]
     assert [moment.hour for moment in frame["accepted_at"]] == [2, 3]
     assert not frame["forced"].any()
-    assert repr(watch) == "Sentinel('nightly': baseline '2026-11-01', 4 answers a row)"
+    assert repr(watch) == "Sentinel('nightly': baseline '2026-11-01-2', 4 answers a row)"
 
 
 def test_a_name_picks_the_baseline_and_without_one_the_latest_holds(plant: Plant) -> None:

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 import labkit as lk
-from labkit.errors import DefinitionError, SentinelAlarm
+from labkit.errors import DefinitionError, LabkitError, SentinelAlarm
 from tests.sentinel.planted import Plant, Planted
 
 
@@ -308,6 +308,41 @@ def test_a_baseline_whose_answers_are_gone_cannot_be_told(plant: Plant) -> None:
     assert "no longer in this lab" in check.sentences[0]
 
 
+def test_a_baseline_whose_run_went_on_or_was_scored_anew_cannot_be_told(plant: Plant) -> None:
+    """What was accepted is what nights are held against, and nothing that came to it later."""
+    world = plant()
+    watch = world.watch()
+    night = world.night()
+    assert watch.check(night).exit_code == 0
+    base = world.lab.run(watch.baselines()["run_ids"].iloc[0][0])
+    base.score(lk.exact("target"), lk.contains("target"))
+    assert watch.check(night).exit_code == 4, "a score that is new has to be there tonight too"
+    narrow = world.lab.sentinel("nightly", score="exact", latency=None)
+    assert narrow.check(night).exit_code == 0, "the same values"
+    base.score(lk.Scorer("exact", lambda generation, sample: 0.5, low=0, high=1))
+    check = narrow.check(night)
+    assert (check.exit_code, said(check, "cost").said) == (4, "not shown to be worse")
+    assert "given anew since that was accepted" in said(check).sentence
+    other = world.watch("other", accept=False).accept(run := world.night(repeats=3))
+    run.more(repeats=1, progress="none")
+    told = other.check(night)
+    assert told.exit_code == 4
+    assert "not those that were accepted" in told.sentences[0]
+
+
+def test_a_price_that_came_cannot_be_told_and_one_that_went_is_none(plant: Plant) -> None:
+    """There is no ratio to nothing: what was free and costs now is exit code 4, what is free now no worry."""
+    world = plant()
+    watch = world.watch()
+    world.prices = {"input": 0.0, "output": 0.0}
+    assert said(watch.check(world.night()), "cost").said == "absent"
+    free = world.watch("free")
+    world.prices = {"input": 1.0, "output": 4.0}
+    check = free.check(world.night())
+    assert check.exit_code == 4
+    assert "it cost nothing in the baseline" in said(check, "cost").sentence
+
+
 def test_without_money_for_a_re_ask_it_is_not_confirmed(plant: Plant) -> None:
     """Exit code 4, within the budget; with confirm=False one look decides, and nothing is asked."""
     world = plant(right=0.9, text="Say" + " word" * 98 + " {{ n }}")
@@ -407,6 +442,18 @@ def test_what_labkit_run_reads_has_a_line_for_each_check(
     assert told["lab"] == str(world.lab.path)
     assert told["outcome"] == check.outcome
     assert [one["said"] for one in told["findings"]] == [one.said for one in check.findings]
+
+
+def test_a_check_that_labkit_run_cannot_read_is_an_error_and_is_kept(
+    plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a worse night would end with 0."""
+    monkeypatch.setenv("LABKIT_CHECKS", str(tmp_path / "gone" / "checks.jsonl"))
+    world = plant()
+    watch = world.watch()
+    with pytest.raises(LabkitError, match="LABKIT_CHECKS names cannot be written"):
+        watch.check(world.night())
+    assert len(watch.checks()) == 1
 
 
 def test_a_run_of_another_lab_is_refused(plant: Plant, tmp_path: Path) -> None:

@@ -4,12 +4,12 @@
 
 create table log.baselines (
     baseline_id varchar, sentinel varchar, workspace varchar, baseline varchar, run_ids json, answers_each bigint,
-    forced boolean, why varchar, accepted_at timestamp, "user" varchar,
+    content json, forced boolean, why varchar, accepted_at timestamp, "user" varchar,
     written_at timestamp, written_by varchar
 );
 create view baselines as
 select
-    baseline_id, sentinel, workspace, baseline, run_ids, answers_each, forced, why, accepted_at, "user",
+    baseline_id, sentinel, workspace, baseline, run_ids, answers_each, content, forced, why, accepted_at, "user",
     rowid in (select max(rowid) from log.baselines group by workspace, sentinel, baseline) as holds
 from log.baselines
 where rowid in (select min(rowid) from log.baselines group by baseline_id)
