@@ -58,12 +58,15 @@ def reask(
 
     Raises `DefinitionError` where nothing of the run's budget is left, and what launching a run raises.
     """
-    store = run._services.store
+    store, told = run._services.store, False
     while True:
         try:
             with store.drive(f"{run.run_id} once more", called=f"The re-ask of run {run.run_id}"):
                 return _once_more(run, scorers, contenders, planned, progress=progress)
-        except RunBusy:
+        except RunBusy as busy:
+            if not told:
+                print(f"labkit: {busy}", flush=True)
+                told = True
             time.sleep(LOOK_S)
 
 
