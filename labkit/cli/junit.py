@@ -126,7 +126,7 @@ def document(found: Iterable[Suite], *, started_at: datetime, took_s: float) -> 
             ElementTree.SubElement(element, "system-out").text = told
     ElementTree.indent(root)
     written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-    return written
+    return written + b"\n"
 
 
 def _add(suite: ElementTree.Element, case: Case, *, classname: str) -> None:

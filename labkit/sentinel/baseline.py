@@ -18,13 +18,18 @@ from labkit.arguments import check
 from labkit.errors import DefinitionError
 from labkit.identity import new_run_id
 from labkit.run import Run
-from labkit.sentinel.rows import COLUMNS, FEWEST_ROWS, answered_each, contenders, fresh, scores
+from labkit.sentinel.finding import SCORE
+from labkit.sentinel.rows import COLUMNS, FEWEST_ROWS, answered_each, contenders, fresh, means, of, scores
 from labkit.store import Store
 from labkit.store.definition_records import BaselineRecord
+from labkit.summary.show import three_digits
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_TOLD = 12
+"""Prompts and models of which it is told what was accepted."""
 LEAST_ANSWERS = 3
 """With fewer of each row, the luck of the baseline counts every night."""
 _ALL = """
@@ -121,7 +126,7 @@ def accept(
     if (faults and not force) or never:
         unless = "" if never else " If it is to be one all the same: force=True."
         raise DefinitionError(
-            [f"{', '.join(run_ids)} is no baseline: {fault}.{unless}" for fault in [*never, *faults]]
+            [f"{', '.join(run_ids)} cannot be a baseline: {fault}.{unless}" for fault in [*never, *faults]]
         )
     have = current(store, workspace=workspace, sentinel=sentinel, name=named)
     if have is not None and have.run_ids == run_ids and not have.changed(joined(runs, COLUMNS)):
@@ -149,6 +154,22 @@ def accept(
         answers_each=record.answers_each,
         content=record.content,
     )
+
+
+def told(held: Baseline, rows: pd.DataFrame) -> str:
+    """What was accepted, in a few lines: a baseline that nobody looked at is soon a wrong one."""
+    answers = fresh(rows)
+    lines = [f"baseline {visible(held.name)} accepted: {held.answers_each} answers of each row"]
+    for one in contenders(answers)[:MOST_TOLD]:
+        mine = of(answers, one)
+        scored = [
+            f"{name.removeprefix(SCORE)} {three_digits(means(mine, name).mean())}" for name in scores(mine)
+        ]
+        cut = int((mine["stop_reason"] == "max_tokens").sum())
+        said = [*scored, f"{mine['sample_id'].nunique():,} rows"]
+        said += [f"{cut:,} of {len(mine):,} answers ended at max_tokens"] if cut else []
+        lines.append(f"  {visible(' · '.join(one), limit=100)}: {', '.join(said)}")
+    return "\n".join(lines)
 
 
 def _dated(run_ids: Sequence[str], store: Store, *, workspace: str, sentinel: str, now: datetime) -> str:

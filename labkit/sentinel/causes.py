@@ -174,7 +174,7 @@ def told(found: Sequence[Cause]) -> str:
     """As a sentence: what changed, and that it cannot be told which did it where several did. Parts of a
     price or a time are told beside what may have changed them."""
     if not found:
-        return "Nothing that labkit records changed."
+        return "Nothing that labkit records changed since the baseline."
     changed = f"Changed: {', '.join(map(str, found))}."
     # By how much a price list changed a price is told by itself.
     several = [one for one in found if not one.is_part] or [one for one in found if one.what != PRICE_LIST]

@@ -157,7 +157,7 @@ def gap_words(before: Sequence[Earlier], now: datetime) -> list[str]:
             "they came"
         ]
     if passed_s < TWICE_S:
-        return [f"checked {_ago(passed_s)} after the last one: the budget of false alarms is for one a day"]
+        return [f"checked {_ago(passed_s)} after the last one: more than one a day brings more false alarms"]
     if passed_s > MISSED_S:
         return [f"no check for {passed_s / DAY_S:.0f} days before this one"]
     return []

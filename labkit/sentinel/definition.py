@@ -45,8 +45,8 @@ def define(
         [] if baseline is None else _name("baseline", baseline),
         of_scores,
         _margins(margin, scores),
-        number("latency", latency, least=1, or_none=True),
-        number("cost", cost, least=1, or_none=True),
+        _ratio("latency", latency),
+        _ratio("cost", cost),
         number("false_alarms_per_year", false_alarms_per_year, above=0),
         _directions(better, scores),
         switch("confirm", confirm),
@@ -77,6 +77,11 @@ def define(
         services=services,
         again=again,
     )
+
+
+def _ratio(what: str, value: object) -> list[str]:
+    faults = number(what, value, least=1, or_none=True)
+    return [f"{fault} A ratio such as 1.25, or None, which leaves it out." for fault in faults]
 
 
 def _name(what: str, value: object) -> list[str]:

@@ -7,7 +7,7 @@ since the last check, held against the sentinel's own rhythm. It reads what was 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from statistics import median
@@ -24,6 +24,8 @@ LEAST_SILENCE = timedelta(hours=36)
 """Shorter is none: a night that began late, or one sentinel checking twice a night."""
 _CLOCKS_DIFFER = timedelta(minutes=1)
 """By so much the clocks of two machines may differ without anybody having set one."""
+SINCE_ACCEPTED = "not checked since"
+"""The state of a sentinel whose baseline is newer than its last check."""
 NEVER = "never checked"
 """The state of a sentinel that has a baseline and no check."""
 _CHECKS = """
@@ -33,6 +35,10 @@ _CHECKS = """
 _UNCHECKED = """
     select workspace, sentinel, baseline, accepted_at from baselines
     anti join checks using (workspace, sentinel)
+"""
+_LATEST = """
+    select workspace, sentinel, max_by(baseline, accepted_at) as baseline, max(accepted_at) as accepted_at
+    from baselines group by workspace, sentinel
 """
 
 
@@ -87,7 +93,9 @@ def sentinels(store: Store, *, now: datetime, workspace: str | None = None) -> l
     with store.one_opening():
         checks = [Checked(**row) for row in store.table(_CHECKS).to_pylist()]
         unchecked = [Accepted(**row) for row in store.table(_UNCHECKED).to_pylist()]
-    found = [row for row in listed(checks, unchecked, now=now) if workspace in (None, row.workspace)]
+        latest = {_by_name(one): one for one in (Accepted(**row) for row in store.table(_LATEST).to_pylist())}
+    rows = (_by(row, latest.get(_by_name(row))) for row in listed(checks, unchecked, now=now))
+    found = [row for row in rows if workspace in (None, row.workspace)]
     return sorted(found, key=_by_name)
 
 
@@ -105,6 +113,19 @@ def listed(checks: Iterable[Checked], unchecked: Iterable[Accepted] = (), *, now
     checked = [_of(list(nights), now=now) for _, nights in groupby(checks, key=_by_name)]
     latest = {_by_name(one): one for one in unchecked}
     return checked + [_without_check(one, now=now) for one in latest.values()]
+
+
+def _by(row: Listed, accepted: Accepted | None) -> Listed:
+    """The same, by a baseline that was accepted after its last check: what that said is over."""
+    if accepted is None or row.checked_at is None or accepted.accepted_at <= row.checked_at:
+        return row
+    return replace(
+        row,
+        baseline=accepted.baseline,
+        state=SINCE_ACCEPTED,
+        since=accepted.accepted_at,
+        since_night=None,
+    )
 
 
 def _by_name(one: Checked | Accepted | Listed) -> tuple[str, str]:

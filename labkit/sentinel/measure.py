@@ -21,6 +21,7 @@ from labkit.sentinel.rows import FEWEST_ROWS, Contender, fresh, means, of
 from labkit.stats import Interval, ratio_of_means, ratio_of_typical
 from labkit.summary.pairwise_ratios import within_resolution
 from labkit.verdict.comparison import compare
+from labkit.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,20 +141,23 @@ def _free(had: pd.Series[float], has: pd.Series[float]) -> Lack | None:
 def _gone(asked: pd.DataFrame, gone: pd.Index[str], had: pd.Series[float], metric: str) -> str:
     """How many rows lack what is measured, and why most of them do."""
     rows = asked[asked["sample_id"].isin(gone)]
-    head = f"{len(gone):,} of {len(had):,} rows have no fresh answer"
-    if (
-        metric not in (COST, LATENCY)
-        and (rows["status"] == "done").any()
-        and rows["replayed_from"].isna().all()
-    ):
-        head = f"{len(gone):,} of {len(had):,} rows have no score"
     reasons = Counter[str]()
-    reasons["not asked"] = len(gone) - rows["sample_id"].nunique()
-    reasons["replays"] = int((rows["replayed_from"].notna() & (rows["status"] == "done")).sum())
+    reasons[_NOT_ASKED] = len(gone) - rows["sample_id"].nunique()
+    reasons["replays: ask with fresh=True"] = int(
+        (rows["replayed_from"].notna() & (rows["status"] == "done")).sum()
+    )
     failed = rows[rows["status"] != "done"]
     reasons.update(failed["error_type"].fillna(failed["status"]).astype(str))
     (reason, count), *_ = reasons.most_common(1)
-    return f"{head} ({reason}: {count:,})" if count else head
+    of_had = f"{len(gone):,} of {len(had):,} rows of the baseline"
+    if reason == _NOT_ASKED and count == len(gone):
+        return f"{of_had} were not asked, such as {visible(gone[0], limit=40)}: another table?"
+    if not count:
+        return f"{of_had} have no {'fresh answer' if metric in (COST, LATENCY) else 'score'}"
+    return f"{of_had} have no fresh answer ({count:,} of them {reason})"
+
+
+_NOT_ASKED = "not asked"
 
 
 def _lacking(one: Contender, metric: str, lack: Lack | None) -> Measured | None:

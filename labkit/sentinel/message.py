@@ -27,10 +27,10 @@ def message(
     notes: Sequence[str],
     rows: Sequence[tuple[str, str | None]],
     *,
-    run_id: str,
+    where: str,
 ) -> str:
     """What is sent when the state changed from `was`, or a week after. `rows` are the worst by id, with their
-    texts where these are wanted."""
+    texts where these are wanted; `where` says of which run, in which lab, on which machine."""
     changed = f" (it was: {was})" if was is not None and was != outcome else " (as before)" if was else ""
     keys = environment_keys(os.environ)
 
@@ -41,7 +41,7 @@ def message(
     head = f"labkit: {safe(name, 80)}: {outcome}{changed}"
     tail = [f"Worst rows: {', '.join(safe(id, 40) for id, _ in rows)}"] if rows else []
     tail += [f"{safe(id, 40)}: {safe(text, 150)}" for id, text in rows if text is not None]
-    tail.append(f"run {safe(run_id, 60)}")
+    tail.append(safe(where, 200))
     said = [safe(one, 400) for one in (*sentences, *(f"({note})" for note in notes))]
     room = MOST - len(head) - sum(len(one) + 1 for one in tail) - 40
     kept: list[str] = []

@@ -47,17 +47,20 @@ def examine(given: Given, rules: Rules) -> Seen:
     metrics = Metrics(
         scores=names, cost=rules.cost is not None, latency=rules.latency is not None, better=better
     )
-    found = [_comparable(given, one) for one in measured(given.before, given.now, wanted, metrics)]
+    found = [
+        _comparable(given, rules, names, one) for one in measured(given.before, given.now, wanted, metrics)
+    ]
     found = _named(found, rules.scores or ())
     tonight = {one.key: one for one in found}
     tells = [one for one in found if one.tells]
     if not tells:
-        findings = [finding_of(given, rules, one, None, None) for one in found]
+        stand = {alarm.key: alarm for alarm in given.alarms}
+        findings = [finding_of(given, rules, one, stand.get(one.key), None) for one in found]
         return Seen(findings=tuple(findings), alarms=tuple(given.alarms), levels=None, again=None, notes=())
     levels = _levels(given, rules, tells)
     frame = given.week()
     pooled = [] if frame is None else measured(given.before, frame, wanted, metrics)
-    week = {one.key: _comparable(given, one) for one in pooled}
+    week = {one.key: _comparable(given, rules, names, one) for one in pooled}
     kept = {one.key: one for one in standing(given.alarms, tonight, week, better)}
     night = _Night(given=given, rules=rules, levels=levels, metrics=metrics)
     new, again, unsure = night.quick([one for one in tells if one.key not in kept])
@@ -100,9 +103,10 @@ def _named(found: Sequence[Measured], scores: Sequence[str]) -> list[Measured]:
     ]
 
 
-def _comparable(given: Given, one: Measured) -> Measured:
+def _comparable(given: Given, rules: Rules, names: Sequence[str], one: Measured) -> Measured:
     """The same, or why it cannot be told although there are rows."""
-    return replace(one, why_not=why) if one.tells and (why := _other(given, one.metric)) else one
+    why = _other(given, one.metric) or rules.fault(one.metric, given.scale(one.metric), names)
+    return replace(one, why_not=why) if one.tells and why else one
 
 
 def _other(given: Given, metric: str) -> str:

@@ -64,8 +64,9 @@ def finding_of(
         causes=why,
         unsure=unsure or one.why_not,
         list_factor=price_factor(one.contender, given.then, given.tonight) if one.metric == COST else None,
-        unit=_unit(given.before, one.metric),
+        unit=one.metric.startswith(SCORE) and given.scale(one.metric).unit,
         nearer=alarm is not None and alarm.nearer > 0,
+        alarm_since=None if alarm is None or one.tells else alarm.since,
     )
     both = (
         given.now if alarm is None or again is None or alarm.by != "quick" else both_askings(given.now, again)
@@ -103,15 +104,6 @@ def _said(one: Measured, alarm: Alarm | None, unsure: str | None) -> Said:
     if not one.tells or (unsure is not None and unsure != AGAIN_NOT):
         return "cannot tell"
     return "not shown to be worse"
-
-
-def _unit(frame: pd.DataFrame, metric: str) -> bool:
-    """Whether a score is declared from 0 to 1, so that a hundredth is a point."""
-    from labkit.summary.scores import score_scale
-
-    return (
-        metric.startswith(SCORE) and metric in frame.columns and score_scale(frame, metric, None, None).unit
-    )
 
 
 def _finite(value: float) -> float | None:

@@ -18,6 +18,8 @@ from labkit.sentinel.baseline import Baseline, joined
 from labkit.sentinel.check_history import Earlier, standing
 from labkit.sentinel.circumstances import Circumstances, circumstances
 from labkit.sentinel.rows import COLUMNS, Contender
+from labkit.stats.scale import UNKNOWN, Scale
+from labkit.summary.scores import score_scale
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,6 +54,10 @@ class Given:
     week: Callable[[], pd.DataFrame | None]
     """The last seven nights; None: it is not time for them. Of a prompt and model without the nights on which
     a quick alarm of theirs stood: those were told of."""
+
+    def scale(self, metric: str) -> Scale:
+        """What was declared of a score of the baseline."""
+        return score_scale(self.before, metric) if metric in self.before.columns else UNKNOWN
 
 
 def read(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from socket import gethostname
 
 from labkit.identity import new_run_id
 from labkit.run import Run
@@ -63,7 +64,7 @@ def tell(
             made.sentences,
             made.notes,
             rows,
-            run_id=made.run_id,
+            where=f"run {made.run_id}, {'/'.join(store.path.absolute().parts[-2:])} on {gethostname()}",
         )
         (delivery,) = deliver(body, command=command, to=channel)
         called = f"command {visible(Path(command[0]).name)}" if command and channel == "command" else channel
@@ -81,9 +82,9 @@ def tell(
             ),
         )
         if delivery.error is None:
-            said.append(f"told by the {called}")
+            said.append(f"message given to the {called}")
         else:
-            said.append(f"the {called} was not told: {delivery.error} The next check tries again.")
+            said.append(f"message not given to the {called}: {delivery.error} The next check tries again.")
             print(f"labkit: {said[-1]}", flush=True)
     return said
 

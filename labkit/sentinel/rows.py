@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 FEWEST_ROWS = 20
 """Common rows below which nothing is said."""
 COLUMNS = (
-    "run_id", "prompt", "model", "sample_id", "repeat", "status", "error_type", "latency_s", "cost_usd",
-    "input_tokens", "cache_read_tokens", "output_tokens", "replayed_from", "generation_id", "request_id",
-    "prompt_version", "response_model", "price_id", "started_at", "in_flight", "steps", "ttft_s", "attempts",
-    "maybe_paid", "provider", "score.*",
+    "run_id", "prompt", "model", "sample_id", "repeat", "status", "stop_reason", "error_type", "latency_s",
+    "cost_usd", "input_tokens", "cache_read_tokens", "output_tokens", "replayed_from", "generation_id",
+    "request_id", "prompt_version", "response_model", "price_id", "started_at", "in_flight", "steps",
+    "ttft_s", "attempts", "maybe_paid", "provider", "score.*",
 )  # fmt: skip
 """What is read of a run to compare it."""
 

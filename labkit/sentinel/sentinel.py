@@ -18,6 +18,7 @@ from labkit.sentinel import check_history
 from labkit.sentinel.channels import heartbeat
 from labkit.sentinel.check import Check, hand_on
 from labkit.sentinel.checking import Checking
+from labkit.sentinel.rows import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,8 @@ class Sentinel(Checking):
 
     def accept(self, *runs: Run, why: str | None = None, force: bool = False) -> Sentinel:
         """Make the answers of a run, or of several as repeats of one, what later runs are held against.
-        Nothing else does: no run becomes a baseline by itself. Alarms that stand are over with it.
+        Nothing else does: no run becomes a baseline by itself. Alarms that stand are over with it. Prints
+        what was accepted.
 
         The baseline has the sentinel's `baseline=` as its name, else today's date. Who accepted it, when and
         `why` stay in the lab, and so do all baselines before it (`baselines()`).
@@ -59,7 +61,7 @@ class Sentinel(Checking):
             *(able("run", run, "generations", "run_id", like="a run: lab.run('latest')") for run in runs),
         )
         self._known(*runs)
-        baselines.accept(
+        held = baselines.accept(
             runs,
             self.services.store,
             workspace=self.workspace,
@@ -70,6 +72,7 @@ class Sentinel(Checking):
             force=force,
             now=now(),
         )
+        print(baselines.told(held, baselines.joined(runs, COLUMNS)), flush=True)
         return self
 
     def baselines(self) -> pd.DataFrame:

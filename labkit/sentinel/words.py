@@ -12,7 +12,8 @@ from datetime import datetime
 
 from labkit.sentinel.causes import PRICE_LIST, Cause, told
 from labkit.sentinel.finding import COST, LATENCY, SCORE, Finding
-from labkit.verdict.amounts import counted, number, span, times, times_span
+from labkit.summary.show import three_digits
+from labkit.verdict.amounts import counted, span, times, times_span
 from labkit.visible import visible
 
 
@@ -32,6 +33,8 @@ class Told:
     """Whether the score is told in points."""
     nearer: bool
     """Whether an alarm stands, and tonight lies nearer to the baseline than to what it saw."""
+    alarm_since: str | None = None
+    """When the alarm was raised that stands over a night of which nothing can be told, as ISO text."""
 
 
 def named(one: Finding) -> str:
@@ -46,7 +49,8 @@ def sentence(one: Finding, given: Told) -> str:
         return f"{named(one)}: nothing to measure ({given.unsure})."
     if one.said == "cannot tell":
         why = f" {told(given.causes)}" if given.causes else ""
-        return f"{named(one)}: cannot tell: {given.unsure.rstrip('.')}.{why}"
+        stands = f" The alarm of {given.alarm_since[:10]} stands." if given.alarm_since else ""
+        return f"{named(one)}: cannot tell: {given.unsure.rstrip('.')}.{why}{stands}"
     said = _ratio(one, given) if one.metric in (COST, LATENCY) else _score(one, given)
     return f"{named(one)}: {said}"
 
@@ -56,36 +60,46 @@ def sentence(one: Finding, given: Told) -> str:
 
 def _score(one: Finding, given: Told) -> str:
     low, high = _loss(one)
-    rows = counted(one.samples, "row")
     than = f"than baseline {visible(given.baseline)}"
     if one.said == "worse" and low > 0:
-        return f"{_head(one)}{_span(low, high, given)} {than} ({_rests_on(one)}). {told(given.causes)}"
+        rests = f"{_figures(one)}{_rests_on(one)}"
+        return f"{_head(one)}{_span(low, high, given)} {than} ({rests}). {told(given.causes)}"
+    seen = f"({_figures(one)}{counted(one.samples, 'row')})"
     if one.said == "worse":
-        seen = _amount(number(_scaled(abs(one.change or 0.0), given)), given)
-        level = "level with the baseline" if not one.change else f"{seen} {_way(one)}"
-        return f"{_stands(one, given)}; tonight {level} ({rows}). {told(given.causes)}"
+        return " ".join([f"{_stands(one, given)} {seen}.", *_changed(given)])
     again = f" {given.unsure[:1].upper()}{given.unsure[1:]}." if given.unsure else ""
     if not math.isfinite(high):
-        return f"not shown to be worse ({rows}); how far it may have fallen cannot be told.{again}"
+        return f"not shown to be worse {seen}; how far it may have fallen cannot be told.{again}"
     if high <= 0:
-        return f"better{_span(-high, -low, given)} {than} ({rows}).{again}"
+        return f"better{_span(-high, -low, given)} {than} {seen}.{again}"
     far = _amount(span(0, _scaled(high, given))[1], given)
     if high < given.margin:
-        within = _amount(f"{_scaled(given.margin, given):g}", given)
-        less = "worse by less than" if low > 0 else "not worse by"
-        return f"{less} {within} ({rows}); at most by {far}.{again}"
-    return f"not shown to be worse ({rows}); a drop of up to {far} could have gone unseen.{again}"
+        within = f"within the margin of {_amount(f'{_scaled(given.margin, given):g}', given)}"
+        less = f"worse{_span(low, high, given)}, {within}" if low > 0 else f"at most {far} worse, {within}"
+        return f"{less} {seen}.{again}"
+    return f"not shown to be worse {seen}; a drop of up to {far} could have gone unseen.{again}"
 
 
-def _way(one: Finding) -> str:
-    return "lower" if (one.change or 0.0) < 0 else "higher"
+def _changed(given: Told) -> list[str]:
+    return [told(given.causes)] if given.causes else []
+
+
+def _figures(one: Finding) -> str:
+    """What it was and is, over the common rows."""
+    if one.before is None or one.now is None:
+        return ""
+    was, is_now = (three_digits(value) for value in (one.before, one.now))
+    return f"{was} as before, " if was == is_now else f"{was} then, {is_now} now, "
 
 
 def _stands(one: Finding, given: Told) -> str:
-    """Why it is worse although tonight does not show it."""
-    until = "a week's nights do" if one.by == "slow" else "two nights in a row do"
-    nearer = "tonight lies nearer to the baseline" if given.nearer else "tonight does not show it by itself"
-    return f"worse since {_day(one)}: {nearer}, and the alarm stands until {until}"
+    """What is said of an alarm that tonight does not show by itself."""
+    ends = (
+        "the next week that does so ends it" if one.by == "slow" else "one more such night in a row ends it"
+    )
+    if not given.nearer:
+        return f"the alarm of {_day(one)} stands, though tonight alone does not show it"
+    return f"the alarm of {_day(one)} stands; tonight is nearer to the baseline, and {ends}"
 
 
 def _head(one: Finding) -> str:
@@ -142,11 +156,11 @@ def _ratio(one: Finding, given: Told) -> str:
         more = "dearer" if one.metric == COST else "slower"
         shown = "" if high <= given.margin else f"; not shown to be {more} than {times(given.margin)}"
         return f"{figure}{shown}.{again}"
-    worse = f"{_head(one)}: {figure}, {_rests_on(one)}"
-    parts = [f"{_stands(one, given)}; {figure}." if low <= given.margin and one.stands else f"{worse}."]
-    if one.metric == COST:
-        parts.append(_by_list(one, given))
-    return " ".join([*filter(None, parts), told(given.causes)])
+    if one.stands and low <= given.margin:
+        return " ".join([f"{_stands(one, given)}: {figure}.", *_changed(given)])
+    by_list = [_by_list(one, given)] if one.metric == COST else []
+    said = f"{_head(one)}: {figure}, {_rests_on(one)}."
+    return " ".join([said, *filter(None, by_list), told(given.causes)])
 
 
 def _by_list(one: Finding, given: Told) -> str:

@@ -43,7 +43,7 @@ def baseline(**changes: Any) -> BaselineRecord:
     """What the nights are held against."""
     given = {
         "baseline_id": "b1", "sentinel": "triage-nightly", "workspace": "default", "baseline": "2026-10",
-        "run_ids": ["r0"], "answers_each": 5, "forced": False, "why": "the first good week",
+        "run_ids": ["r0"], "answers_each": 5, "content": {}, "forced": False, "why": "the first good week",
         "accepted_at": FIRST - timedelta(days=1), "user": "ada",
     }  # fmt: skip
     return BaselineRecord(**{**given, **changes})

@@ -55,6 +55,7 @@ def accept(lab: lk.Lab, name: str, accepted_at: datetime, **more: Any) -> None:
         "baseline": "2026-10",
         "run_ids": ["r0"],
         "answers_each": 5,
+        "content": {},
         "forced": False,
         "why": None,
         "accepted_at": accepted_at,
@@ -96,6 +97,18 @@ def test_each_sentinel_has_a_row(lab: lk.Lab) -> None:
     assert "silent for 4 days" in told[3]
     assert "None" not in "".join(told)
     assert [row["workspace"] for row in json.loads(call(lab, "--workspace", "w2", "--json").stdout)] == ["w2"]
+
+
+def test_what_was_said_before_a_new_baseline_is_no_state_any_more(lab: lk.Lab) -> None:
+    """Until it is checked, it is not checked since; a baseline that was accepted before changes nothing."""
+    now = datetime.now(UTC)
+    check(lab, WORSE, now - 2 * HOUR, run_id="r1", baseline="2026-10")
+    accept(lab, "nightly", now - HOUR, baseline_id="new", baseline="2026-11")
+    check(lab, WELL, now - 2 * HOUR, name="other", run_id="r2", baseline="2026-10")
+    accept(lab, "other", now - DAY, baseline_id="old")
+    rows = {row["sentinel"]: row for row in json.loads(call(lab, "--json").stdout)}
+    assert (rows["nightly"]["state"], rows["nightly"]["baseline"]) == ("not checked since", "2026-11")
+    assert (rows["other"]["state"], rows["other"]["baseline"]) == (WELL, "2026-10")
 
 
 def test_cron_is_told_of_a_silent_one(lab: lk.Lab) -> None:

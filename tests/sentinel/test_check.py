@@ -42,7 +42,8 @@ def test_a_drop_is_asked_once_more_and_then_called_worse(plant: Plant) -> None:
     assert world.asked - before == 2 * world.rows
     found = said(check)
     assert (found.said, found.by, found.samples) == ("worse", "quick", 60)
-    assert found.sentence.endswith("(60 rows, re-asked and confirmed). Nothing that labkit records changed.")
+    assert "(0.900 then, 0.600 now, 60 rows, re-asked and confirmed)" in found.sentence
+    assert found.sentence.endswith("Nothing that labkit records changed since the baseline.")
     assert len(found.rows) == 3
     assert {int(row) for row in found.rows} <= set(range(36, 54))
     again = world.lab.runs(kind="reask").iloc[0]
@@ -226,7 +227,10 @@ def test_replays_say_nothing_of_tonight(plant: Plant) -> None:
     watch = world.watch()
     check = watch.check(world.night(fresh=False))
     assert check.exit_code == 4
-    assert "60 of 60 rows have no fresh answer (replays: 60)" in said(check).sentence
+    assert (
+        "rows of the baseline have no fresh answer (60 of them replays: ask with fresh=True)"
+        in said(check).sentence
+    )
 
 
 def test_a_provider_that_is_down_or_half_down_is_exit_code_4(plant: Plant) -> None:
@@ -237,7 +241,10 @@ def test_a_provider_that_is_down_or_half_down_is_exit_code_4(plant: Plant) -> No
         world.broken = broken
         check = watch.check(world.night())
         assert check.exit_code == code, check
-    assert "60 of 60 rows have no fresh answer (InvalidRequest: 60)" in said(check).sentence
+    assert (
+        "60 of 60 rows of the baseline have no fresh answer (60 of them InvalidRequest)"
+        in said(check).sentence
+    )
 
 
 def test_an_alarm_is_kept_over_a_night_of_which_nothing_can_be_told(plant: Plant) -> None:
@@ -277,7 +284,7 @@ def test_another_dataset_cannot_be_told(plant: Plant) -> None:
     other_ids = [{**row, "id": f"x{row['n']}"} for row in world.data]
     check = watch.check(world.night(dataset=other_ids))
     assert check.exit_code == 4
-    assert "60 of 60 rows have no fresh answer (not asked: 60)" in said(check).sentence
+    assert "60 of 60 rows of the baseline were not asked, such as 0: another table?" in said(check).sentence
 
 
 def test_a_model_that_was_not_asked_cannot_be_told_while_the_others_can(plant: Plant) -> None:
@@ -395,7 +402,7 @@ def test_a_drop_within_the_margin_is_no_alarm(plant: Plant) -> None:
     world.right = 0.93
     check = watch.check(world.night())
     assert check.outcome == "not shown to be worse"
-    assert "worse by less than 20 points" in said(check).sentence
+    assert "within the margin of 20 points" in said(check).sentence
     assert check.again_run_id is None
 
 
@@ -428,6 +435,31 @@ def test_its_chart_is_headed_by_the_sentinels_name(plant: Plant) -> None:
     watch.check(world.night())
     title = watch.chart().layout.title.text
     assert title == "nightly: not shown to be worse on the last night, n = 1 night"
+
+
+def test_what_is_accepted_is_told(plant: Plant, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its scores, and how many answers were cut: a baseline that nobody looked at is soon a wrong one."""
+    plant(right=0.9).watch()
+    day, row = capsys.readouterr().out.splitlines()
+    assert day.startswith("baseline 2")
+    assert day.endswith("accepted: 3 answers of each row")
+    assert row == "  ask · scripted/m: exact 0.900, 60 rows"
+
+
+def test_rules_that_make_no_sense_for_a_score_cannot_be_told(plant: Plant) -> None:
+    """A margin of 2 for two points, and a name that no score has: what scores are is known by night one."""
+    world = plant()
+    world.watch()
+    night = world.night()
+    wide = world.lab.sentinel("nightly", latency=None, margin=2).check(night)
+    assert wide.exit_code == 4
+    assert (
+        "margin=2 is all of the score, so that nothing could be worse; 2 points are 0.02"
+        in said(wide).sentence
+    )
+    misspelt = world.lab.sentinel("nightly", latency=None, margin={"exakt": 0.1}).check(night)
+    assert misspelt.exit_code == 4
+    assert "names 'exakt', which is none of exact" in said(misspelt).sentence
 
 
 def test_what_labkit_run_reads_has_a_line_for_each_check(

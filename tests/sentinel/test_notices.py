@@ -134,7 +134,7 @@ def test_a_hook_that_fails_changes_no_exit_code_and_is_tried_again_at_the_next_c
     check = pass_night(world, watch, 0.3)
     assert (check.outcome, check.exit_code) == ("worse", 3)
     (told,) = check.told
-    assert told.startswith("the webhook was not told: LABKIT_WEBHOOK (127.0.0.1): ")
+    assert told.startswith("message not given to the webhook: LABKIT_WEBHOOK (127.0.0.1): ")
     assert told.endswith("The next check tries again.")
     assert f"({told})" in str(check)
     assert f"labkit: {told}" in capsys.readouterr().out
@@ -142,7 +142,7 @@ def test_a_hook_that_fails_changes_no_exit_code_and_is_tried_again_at_the_next_c
     tried = len(hook.arrived)
     monkeypatch.setenv("LABKIT_WEBHOOK", hook.address)
     hook.behave = OK
-    assert pass_night(world, watch, 0.3).told == ("told by the webhook",)
+    assert pass_night(world, watch, 0.3).told == ("message given to the webhook",)
     assert pass_night(world, watch, 0.3).told == ()
     assert len(hook.arrived) == tried + 1
 
@@ -158,7 +158,7 @@ def test_a_channel_that_failed_is_tried_again_though_another_took_it(
     assert len(pass_night(world, watch, 0.3).told) == 2
     assert len(hook.arrived) == 1
     hook.behave = OK
-    assert pass_night(world, watch, 0.3).told == ("told by the webhook",)
+    assert pass_night(world, watch, 0.3).told == ("message given to the webhook",)
     assert len(hook.arrived) == 2
     assert kept.read_text().count("labkit: nightly: worse") == 1
 
@@ -258,7 +258,7 @@ def test_what_no_lab_lets_in_is_harmless_in_a_message_too(hostile_text: str) -> 
     """As a name, an id, an answer, a sentence and a note; one line for each of them."""
     rows = [(hostile_text, hostile_text)] * 3
     text = message(
-        hostile_text, "worse", "cannot tell", [hostile_text] * 9, [hostile_text], rows, run_id=hostile_text
+        hostile_text, "worse", "cannot tell", [hostile_text] * 9, [hostile_text], rows, where=hostile_text
     )
     assert acts(text) == []
     assert len(text) <= 1_500
@@ -271,8 +271,8 @@ def test_a_variable_that_holds_no_secret_leaves_the_words_as_they_are(
     """A short word and the path of a file are no keys, whatever their variable is called."""
     monkeypatch.setenv("FEATURE_KEY", "nightly")
     monkeypatch.setenv("SSH_KEY_FILE", "/home/ada/labkit-nightly/id")
-    text = message("labkit-nightly", "worse", None, ["exact: worse."], [], [], run_id="r")
-    assert text == "labkit: labkit-nightly: worse\nexact: worse.\nrun r"
+    text = message("labkit-nightly", "worse", None, ["exact: worse."], [], [], where="r")
+    assert text == "labkit: labkit-nightly: worse\nexact: worse.\nr"
 
 
 def test_the_longest_names_leave_room(plant: Plant, hook: HookServer) -> None:
@@ -285,7 +285,7 @@ def test_the_longest_names_leave_room(plant: Plant, hook: HookServer) -> None:
     (text,) = texts(hook)
     assert len(text) <= 1_500
     assert ": worse" in text.splitlines()[0]
-    assert text.endswith(check.run_id)
+    assert f"\nrun {check.run_id}, " in text
 
 
 def test_nothing_is_contacted_without_an_address(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:

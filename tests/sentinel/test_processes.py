@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import labkit as lk
-from labkit.sentinel import sentinel
+from labkit.sentinel import checking
 from labkit.sentinel.night import examine
 from tests.sentinel import checker
 from tests.sentinel.hook_server import HookServer
@@ -71,7 +71,7 @@ class Process:
         """What its checks came to."""
         out, errors = self.popen.communicate()
         assert self.popen.returncode == 0, errors
-        return [json.loads(line) for line in out.splitlines()]
+        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
 
 def together(*processes: Process) -> list[list[dict[str, Any]]]:
@@ -161,7 +161,7 @@ def test_an_alarm_that_another_process_raised_meanwhile_stands(plant: Plant) -> 
         return seen
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sentinel, "examine", examined)
+        patched.setattr(checking, "examine", examined)
         check = watch.check(quiet)
     assert (check.night, check.outcome) == (2, "worse")
     assert watch.checks()["night"].tolist() == [1, 2]
@@ -252,7 +252,7 @@ def test_odd_hours_are_told_and_leave_alarms_as_they_are(plant: Plant, at: At) -
         (0, ""),
         (24, ""),
         (0, "the clock was set back"),
-        (1, "for one a day"),
+        (1, "more than one a day"),
         (73, "no check for 3 days"),
     ]
     for night, (hour, note) in enumerate(hours, 1):
