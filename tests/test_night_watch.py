@@ -63,7 +63,7 @@ def test_the_notebook_runs_and_shows_each_outcome(
         "re-asked and confirmed). Changed: the resolved model (nimbus-2026-08 → nimbus-2026-11).",
         "planted: cannot tell (night 5).",
         "50 of 100 rows of the baseline have no fresh answer",
-        "the alarm stands until two nights in a row do",
+        "one more such night in a row ends it",
         "The price list did not change. Changed: the length of answers (60 % more tokens).",
         "could have gone unseen",
         "labkit: planted: not shown to be worse (it was: worse)",
