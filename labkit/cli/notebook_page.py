@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 def write_page(executed: Path) -> Path:
@@ -22,11 +23,11 @@ def write_page(executed: Path) -> Path:
     return page
 
 
-def _draw_charts(book: object) -> None:
+def _draw_charts(book: Any) -> None:
     import plotly.io
 
     script: bool | str = True
-    for cell in book.cells:  # type: ignore[attr-defined]
+    for cell in book.cells:
         for output in cell.get("outputs", ()):
             figure = output.get("data", {}).get("application/vnd.plotly.v1+json")
             if figure is not None:
@@ -39,9 +40,9 @@ def _draw_charts(book: object) -> None:
                 script = False
 
 
-def _show_fallbacks(book: object) -> None:
+def _show_fallbacks(book: Any) -> None:
     """A page has no kernel: of a widget it shows the table that the widget carries."""
-    for cell in book.cells:  # type: ignore[attr-defined]
+    for cell in book.cells:
         for output in cell.get("outputs", ()):
             if "text/html" in output.get("data", {}):
                 output["data"].pop("application/vnd.jupyter.widget-view+json", None)

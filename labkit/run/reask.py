@@ -23,7 +23,7 @@ from labkit.scoring import Scorer
 from labkit.store import Store
 
 LOOK_S = 0.5
-"""How often it is looked whether another process is through with it."""
+"""How often it looks whether another process is through: nobody tells who waits for a lock."""
 _ASKED = "select run_id from runs where parent_run_id = ? and kind = 'reask' order by started_at limit 1"
 _HAS = "select distinct prompt, model from generations where run_id = ?"
 _SCORERS = """

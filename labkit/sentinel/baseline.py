@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
-from labkit.arguments import check
 from labkit.errors import DefinitionError
 from labkit.identity import new_run_id
 from labkit.run import Run
@@ -105,16 +104,18 @@ def accept(
     why: str | None,
     force: bool,
     now: datetime,
-) -> Baseline:
-    """Keep the runs' answers as the baseline of a name, by default the day. The same runs under the same name
-    once more change nothing. Raises `DefinitionError` for runs that are none to hold others against."""
+) -> str:
+    """Keep the runs' answers as the baseline of a name, by default the day, and say what was accepted. The
+    same runs under the same name once more change nothing. Raises `DefinitionError` for runs that are none to
+    hold others against."""
     if not runs:
         raise DefinitionError("There is no run to accept; give at least one: watch.accept(run).")
     runs = list({run.run_id: run for run in runs}.values())  # one that is given twice is no second repeat
     run_ids = tuple(run.run_id for run in runs)
     named = name or _dated(run_ids, store, workspace=workspace, sentinel=sentinel, now=now)
-    frames = [run.generations(columns=COLUMNS) for run in runs]
-    each = _answers_each(frames)
+    rows = joined(runs, COLUMNS)
+    frames = [rows[rows["run_id"] == run_id] for run_id in run_ids]
+    each = _answers_each(rows)
     faults = [fault for run, frame in zip(runs, frames, strict=True) for fault in _faults(run, frame)]
     faults += _not_the_same(frames)
     if each < LEAST_ANSWERS:
@@ -129,8 +130,8 @@ def accept(
             [f"{', '.join(run_ids)} cannot be a baseline: {fault}.{unless}" for fault in [*never, *faults]]
         )
     have = current(store, workspace=workspace, sentinel=sentinel, name=named)
-    if have is not None and have.run_ids == run_ids and not have.changed(joined(runs, COLUMNS)):
-        return have
+    if have is not None and have.run_ids == run_ids and not have.changed(rows):
+        return _told(have, rows)
     record = BaselineRecord(
         baseline_id=new_run_id(),
         sentinel=sentinel,
@@ -138,7 +139,7 @@ def accept(
         baseline=named,
         run_ids=list(run_ids),
         answers_each=each,
-        content=content_of(joined(runs, COLUMNS)),
+        content=content_of(rows),
         forced=bool(faults),
         why=why,
         accepted_at=now,
@@ -147,24 +148,24 @@ def accept(
     writer = store.writer()
     writer.put(record)
     writer.flush()
-    return Baseline(
+    held = Baseline(
         baseline_id=record.baseline_id,
         name=named,
         run_ids=run_ids,
         answers_each=record.answers_each,
         content=record.content,
     )
+    return _told(held, rows)
 
 
-def told(held: Baseline, rows: pd.DataFrame) -> str:
+def _told(held: Baseline, rows: pd.DataFrame) -> str:
     """What was accepted, in a few lines: a baseline that nobody looked at is soon a wrong one."""
     answers = fresh(rows)
     lines = [f"baseline {visible(held.name)} accepted: {held.answers_each} answers of each row"]
     for one in contenders(answers)[:MOST_TOLD]:
         mine = of(answers, one)
-        scored = [
-            f"{name.removeprefix(SCORE)} {three_digits(means(mine, name).mean())}" for name in scores(mine)
-        ]
+        average = {name.removeprefix(SCORE): means(mine, name).mean() for name in scores(mine)}
+        scored = [f"{visible(name, limit=40)} {three_digits(mean)}" for name, mean in average.items()]
         cut = int((mine["stop_reason"] == "max_tokens").sum())
         said = [*scored, f"{mine['sample_id'].nunique():,} rows"]
         said += [f"{cut:,} of {len(mine):,} answers ended at max_tokens"] if cut else []
@@ -212,19 +213,16 @@ def _too_few(frames: Sequence[pd.DataFrame]) -> list[str]:
     return [f"it has answers for {len(rows)} rows, and fewer than {FEWEST_ROWS} show nothing"]
 
 
-def _answers_each(frames: Sequence[pd.DataFrame]) -> int:
+def _answers_each(rows: pd.DataFrame) -> int:
     """Of the prompt and model that has the fewest."""
-    import pandas as pd
-
-    rows = fresh(pd.concat(frames, ignore_index=True))
-    return min((round(answered_each(rows, one)) for one in contenders(rows)), default=0)
+    answers = fresh(rows)
+    return min((round(answered_each(answers, one)) for one in contenders(answers)), default=0)
 
 
 def joined(runs: Sequence[Run], columns: Sequence[str]) -> pd.DataFrame:
     """The answers of several runs as repeats of one; `attrs` are the first's."""
     import pandas as pd
 
-    check([] if runs else ["there is no run"])
     frames = [run.generations(columns=columns) for run in runs]
     whole = pd.concat(frames, ignore_index=True)
     whole.attrs = dict(frames[0].attrs)

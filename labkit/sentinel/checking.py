@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 WAIT_S = 60.0
 """How long a check waits for another one of the same sentinel to be written down."""
+LOOK_S = 0.05
+"""How often it looks whether that is so: nobody tells who waits for a lock of another process."""
 _NO_NIGHTS = {"judge": "holds verdicts on the answers of", "reask": "asked once more what was asked in"}
 """By kind, what a run is that is neither accepted nor checked."""
 
@@ -110,7 +112,7 @@ class Checking:
                 except RunBusy:
                     if time.monotonic() > until:
                         raise
-                    time.sleep(0.05)
+                    time.sleep(LOOK_S)
             yield
 
     def _held(self) -> Baseline | None:

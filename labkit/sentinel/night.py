@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from labkit.errors import LabkitError
 from labkit.sentinel.alarms import Alarm, Key, raised, standing
+from labkit.sentinel.baseline import LEAST_ANSWERS
 from labkit.sentinel.causes import Cause, changed_rows, elsewhere, price_factor
 from labkit.sentinel.finding import COST, LATENCY, SCORE, By, Finding
 from labkit.sentinel.measure import MOST_LACKING, Measured, Metrics, measured, ratio
@@ -34,8 +35,6 @@ class Seen:
     alarms: tuple[Alarm, ...]
     levels: AlarmLevels | None
     """None: nothing could be told."""
-    again: pd.DataFrame | None
-    """What was asked once more."""
     notes: tuple[str, ...]
 
 
@@ -56,7 +55,7 @@ def examine(given: Given, rules: Rules) -> Seen:
     if not tells:
         stand = {alarm.key: alarm for alarm in given.alarms}
         findings = [finding_of(given, rules, one, stand.get(one.key), None) for one in found]
-        return Seen(findings=tuple(findings), alarms=tuple(given.alarms), levels=None, again=None, notes=())
+        return Seen(findings=tuple(findings), alarms=tuple(given.alarms), levels=None, notes=())
     levels = _levels(given, rules, tells)
     frame = given.week()
     pooled = [] if frame is None else measured(given.before, frame, wanted, metrics)
@@ -86,7 +85,6 @@ def examine(given: Given, rules: Rules) -> Seen:
         findings=tuple(said),
         alarms=tuple(alarms.values()),
         levels=levels,
-        again=again,
         notes=(*pooled_note, *_luck(given, levels)),
     )
 
@@ -146,9 +144,6 @@ def _luck(given: Given, levels: AlarmLevels) -> tuple[str, ...]:
         f"the baseline has {one} of each row, whose luck counts every night: the unluckiest tenth of such "
         f"baselines raise {levels.unlucky_per_year:.0f} false alarms a year; accept a run with repeats=5",
     )
-
-
-LEAST_ANSWERS = 3
 
 
 @dataclass(frozen=True, kw_only=True)

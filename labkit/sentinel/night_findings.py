@@ -27,6 +27,7 @@ ELSEWHERE = "it looks slower, but was asked under other circumstances: "
 
 
 def both_askings(now: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
+    """Tonight and what was asked once more, as repeats of one."""
     import pandas as pd
 
     both = pd.concat([now, again], ignore_index=True)
@@ -44,6 +45,8 @@ def finding_of(
     stood: bool = False,
     again: pd.DataFrame | None = None,
 ) -> Finding:
+    """All that is said of one metric: `alarm` is what stands, `unsure` why something that looked worse is
+    none, `stood` whether the alarm is of an earlier night, `again` what was asked once more."""
     said = _said(one, alarm, unsure)
     common = [id for id in given.then.samples if id in given.tonight.samples]
     why: list[Cause] = []
@@ -65,6 +68,7 @@ def finding_of(
         unsure=unsure or one.why_not,
         list_factor=price_factor(one.contender, given.then, given.tonight) if one.metric == COST else None,
         unit=one.metric.startswith(SCORE) and given.scale(one.metric).unit,
+        confirmed=rules.confirm,
         nearer=alarm is not None and alarm.nearer > 0,
         alarm_since=None if alarm is None or one.tells else alarm.since,
     )

@@ -18,7 +18,6 @@ from labkit.sentinel import check_history
 from labkit.sentinel.channels import heartbeat
 from labkit.sentinel.check import Check, hand_on
 from labkit.sentinel.checking import Checking
-from labkit.sentinel.rows import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +60,7 @@ class Sentinel(Checking):
             *(able("run", run, "generations", "run_id", like="a run: lab.run('latest')") for run in runs),
         )
         self._known(*runs)
-        held = baselines.accept(
+        told = baselines.accept(
             runs,
             self.services.store,
             workspace=self.workspace,
@@ -72,7 +71,7 @@ class Sentinel(Checking):
             force=force,
             now=now(),
         )
-        print(baselines.told(held, baselines.joined(runs, COLUMNS)), flush=True)
+        print(told, flush=True)
         return self
 
     def baselines(self) -> pd.DataFrame:

@@ -31,6 +31,8 @@ class Told:
     """By how much a price list changed the price; None: it did not."""
     unit: bool
     """Whether the score is told in points."""
+    confirmed: bool
+    """Whether a quick alarm was asked once more before it was one."""
     nearer: bool
     """Whether an alarm stands, and tonight lies nearer to the baseline than to what it saw."""
     alarm_since: str | None = None
@@ -62,7 +64,7 @@ def _score(one: Finding, given: Told) -> str:
     low, high = _loss(one)
     than = f"than baseline {visible(given.baseline)}"
     if one.said == "worse" and low > 0:
-        rests = f"{_figures(one)}{_rests_on(one)}"
+        rests = f"{_figures(one)}{_rests_on(one, given)}"
         return f"{_head(one)}{_span(low, high, given)} {than} ({rests}). {told(given.causes)}"
     seen = f"({_figures(one)}{counted(one.samples, 'row')})"
     if one.said == "worse":
@@ -120,11 +122,12 @@ def _loss(one: Finding) -> tuple[float, float]:
     return (low, high) if one.better == "lower" else (-high, -low)
 
 
-def _rests_on(one: Finding) -> str:
+def _rests_on(one: Finding, given: Told) -> str:
     rows = counted(one.samples, "row")
     if one.stands:
         return f"{rows}, since {_day(one)}"
-    by = {"slow": "seven nights pooled", "quick": "re-asked and confirmed", "certain": "by the price list"}
+    quick = "re-asked and confirmed" if given.confirmed else "not asked once more"
+    by = {"slow": "seven nights pooled", "quick": quick, "certain": "by the price list"}
     return f"{rows}, {by[one.by]}" if one.by else rows
 
 
@@ -159,7 +162,7 @@ def _ratio(one: Finding, given: Told) -> str:
     if one.stands and low <= given.margin:
         return " ".join([f"{_stands(one, given)}: {figure}.", *_changed(given)])
     by_list = [_by_list(one, given)] if one.metric == COST else []
-    said = f"{_head(one)}: {figure}, {_rests_on(one)}."
+    said = f"{_head(one)}: {figure}, {_rests_on(one, given)}."
     return " ".join([said, *filter(None, by_list), told(given.causes)])
 
 

@@ -491,9 +491,10 @@ def test_a_notebook_from_elsewhere_runs(call: Call, here: Path) -> None:
     (here / "a{b}.ipynb").write_text(json.dumps(written | {"nbformat_minor": 4}))
     done = call("run", "a{b}.ipynb", "-p", "dry_run", "False", "-p", "version", "1.10")
     assert done.stdout.startswith("False '1.10'")
-    # A kernel that ends in a bad moment may add what zmq thinks of its closed sockets.
-    (note,) = (line for line in done.stderr.splitlines() if "a{b}.ipynb" in line)
-    assert "names the kernel 'conda-env-ds-py', which is not here" in note
+    note, *noise = done.stderr.splitlines()
+    assert note.startswith("a{b}.ipynb names the kernel 'conda-env-ds-py', which is not here; ")
+    # A kernel that ends in a bad moment may add what zmq thinks of its closed sockets, and nothing else.
+    assert not noise or noise[-1] == "zmq.error.ZMQError: Socket operation on non-socket"
     assert (here / "build" / "a{b}.ipynb").exists()
     assert (here / "build" / "a{b}.html").exists()
 

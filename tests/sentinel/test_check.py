@@ -373,6 +373,7 @@ def test_without_money_for_a_re_ask_it_is_not_confirmed(plant: Plant) -> None:
     bold.accept(world.lab.run(watch.baselines()["run_ids"].iloc[0][0]))
     check = bold.check(run)
     assert (check.exit_code, said(check).by, world.asked) == (3, "quick", before)
+    assert "60 rows, not asked once more)" in said(check).sentence
 
 
 # -- more than one ---------------------------------------------------------------------------------

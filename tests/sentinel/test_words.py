@@ -28,6 +28,7 @@ def told(metric: str, said: str, *, score: bool = True, **given: Any) -> str:
         "list_factor": None,
         "unit": score,
         "nearer": False,
+        "confirmed": True,
     }
     beside |= {name: given.pop(name) for name in list(given) if name in beside and name != "better"}
     if "better" in given:
