@@ -179,7 +179,7 @@ def together() -> Callable[[str, State | str, int], list[str]]:
 
 
 TOGETHER = """
-import multiprocessing, sys
+import contextlib, io, multiprocessing, os, sys
 from labkit.server.executions import budgets, idempotency
 from labkit.server.problems import Problem
 from labkit.server.state import State
@@ -191,7 +191,9 @@ begin = process.Barrier(processes)
 
 def run(number):
     begin.wait()
-    exec(code, globals() | {"number": number})
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(code, globals() | {"number": number})
+    os.write(1, printed.getvalue().encode())  # at once: lines of several processes do not mix on one pipe
 
 started = [process.Process(target=run, args=(number,)) for number in range(processes)]
 for one in started:
