@@ -1,14 +1,15 @@
-"""A planted lab, and a clock that tests set."""
+"""A planted lab, a chat that hears of it, and a clock that tests set."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from labkit.sentinel import sentinel
+from tests.sentinel.hook_server import HookServer
 from tests.sentinel.planted import Plant, Planted
 
 
@@ -17,6 +18,15 @@ def nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """No hook of the person who runs the tests is called."""
     for name in ("LABKIT_WEBHOOK", "LABKIT_HEARTBEAT", "LABKIT_CHECKS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[HookServer]:
+    """A chat that takes what is sent, at the address in LABKIT_WEBHOOK."""
+    server = HookServer()
+    monkeypatch.setenv("LABKIT_WEBHOOK", server.address)
+    yield server
+    server.close()
 
 
 @pytest.fixture

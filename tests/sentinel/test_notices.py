@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,6 @@ HOSTILE = (
     "<at>ada</at>",
     f"row of {KEY}",
 )
-
-
-@pytest.fixture
-def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[HookServer]:
-    """A chat that takes what is sent, at the address in LABKIT_WEBHOOK."""
-    server = HookServer()
-    monkeypatch.setenv("LABKIT_WEBHOOK", server.address)
-    yield server
-    server.close()
 
 
 def texts(hook: HookServer) -> list[str]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,6 @@ from tests.sentinel.planted import Plant
 
 ROOT = Path(__file__).parents[2]
 FIRST = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[HookServer]:
-    """A chat that takes what is sent."""
-    server = HookServer()
-    monkeypatch.setenv("LABKIT_WEBHOOK", server.address)
-    yield server
-    server.close()
 
 
 def heads(hook: HookServer) -> list[str]:
@@ -209,7 +200,8 @@ def test_killed_at_any_moment_a_check_is_done_again_with_the_same_end(
         process.go()
         if kill:
             while kill % 3 and asked(tmp_path) == before:  # two of three not before the re-ask
-                time.sleep(0.002)
+                time.sleep(0.002)  # another process asks, and nobody tells
+            # The fault itself: a kill at any moment.
             time.sleep(chance.uniform(0, length_s / 3 if kill % 3 else length_s))
             process.popen.kill()
             process.popen.communicate()
