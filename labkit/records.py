@@ -108,6 +108,8 @@ class Intent(Record, frozen=True, kw_only=True):
     sent_at: datetime
     reserved_usd: float | None
     """The worst case that the budget holds for it; None where the price is not known."""
+    call_id: int | None = None
+    """What the intents, attempts and answer of one asking of a cell have in common; None in older rows."""
 
 
 class Attempt(Record, frozen=True, kw_only=True):
@@ -128,6 +130,7 @@ class Attempt(Record, frozen=True, kw_only=True):
     """How long labkit then waited before the next attempt; None after the last."""
     maybe_paid: bool
     provider_request_id: str | None
+    call_id: int | None = None
 
 
 class Generation(Record, frozen=True, kw_only=True):
@@ -190,6 +193,10 @@ class Generation(Record, frozen=True, kw_only=True):
     together."""
     failed_step: str | None = None
     """Of a chain, the step that has no answer, or one that cannot be read; None: none failed."""
+    call_id: int | None = None
+    """The asking that it is the answer of, as its intents and attempts have it; None: nothing was asked for it,
+    as of a replay or a whole chain, or it is an older row. However often that answer was collected, it is
+    counted once."""
 
     def __getattr__(self, name: str) -> Any:
         told = f"a generation has no {name!r:.80}"

@@ -37,6 +37,7 @@ async def send(
             attempt=call.attempts,
             sent_at=sent_at,
             reserved_usd=None if call.worst_usd is None else call.reserved_usd,
+            call_id=call.call_id,
         )
     )
     delivery.tell("sent", cell, call.attempts)

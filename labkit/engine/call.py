@@ -6,6 +6,7 @@ Facts in, records out. It sends nothing and decides nothing.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,13 +60,15 @@ class Call:
     """A job with its history. Belongs to one queue; touched only on the loop."""
 
     __slots__ = (
-        "attempts", "cut_off", "entered", "failures", "first_sent", "holds_usd", "job", "last", "maybe_paid",
+        "attempts", "call_id", "cut_off", "entered", "failures", "first_sent", "holds_usd", "job", "last", "maybe_paid",
         "reserved_usd", "slept_s", "streams", "task", "think_tag", "timed_out", "timer", "tokens",
         "worst_usd",
     )  # fmt: skip
 
     def __init__(self, job: Job, model: Model, entered: float) -> None:
         self.job = job
+        # It only has to differ among the askings of one cell, and to stay whole where numbers are floats.
+        self.call_id = int.from_bytes(os.urandom(6))
         self.entered = entered
         self.worst_usd = worst_usd(job, model)
         self.tokens = Tokens(job.input_bound_tokens, output_bound_tokens(job.request, model) or 0)
@@ -124,6 +127,7 @@ class Call:
             wait_s=wait_s,
             maybe_paid=attempted.maybe_paid,
             provider_request_id=next((headers[name] for name in REQUEST_IDS if name in headers), None),
+            call_id=self.call_id,
         )
 
     def answered_row(self, attempted: Attempted) -> Generation:
@@ -172,7 +176,7 @@ class Call:
         cell = self.job.cell
         known = {name: getattr(cell, name) for name in _CELL_FIELDS}
         if attempted is None:
-            return Generation(**known, status=status, **more)
+            return Generation(**known, status=status, call_id=self.call_id, **more)
         listener = attempted.listener
         first_sent = self.first_sent if self.first_sent is not None else listener.sent
         return Generation(
@@ -188,6 +192,7 @@ class Call:
             attempts=self.attempts,
             in_flight=attempted.in_flight,
             maybe_paid=self.maybe_paid,
+            call_id=self.call_id,
             **more,
         )
 

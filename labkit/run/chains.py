@@ -194,6 +194,7 @@ class Chains(Steps):
             step_name=None,
             steps=len(self._design.prompts[place.prompt].steps),
             failed_step=blamed,
+            call_id=None,
         )
 
     def _original(self, rows: Sequence[Generation]) -> str | None:

@@ -143,6 +143,7 @@ def replay(original: Generation, cell: Cell) -> Generation:
         attempts=0,
         maybe_paid=0,
         replayed_from=original.generation_id,
+        call_id=None,
     )
 
 

@@ -220,7 +220,9 @@ class Access:
         if why is None:
             return self._announced(Reading(opened.connection, alone=True))
         reading = Reading(opened.connection, why=why, alone=sealed is None, fault=fault)
-        return self._announced(memory_copy.with_journals(stack, reading, self.path, self.folder))
+        reading = memory_copy.with_journals(stack, reading, self.path, self.folder)
+        self.progress.heed(reading.connection)
+        return self._announced(reading)
 
     def _announced(self, reading: Reading) -> Reading:
         """Say once that rows are shown, or are not, that are not folded."""

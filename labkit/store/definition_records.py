@@ -69,6 +69,17 @@ class ModelRecord(Record, frozen=True, kw_only=True):
     run_id: str | None = None
 
 
+class ReceivedRecord(Record, frozen=True, kw_only=True):
+    """How far the lines of another machine were brought into this lab. The greatest of them holds."""
+
+    sender: str
+    """The identity of the other machine's lab."""
+    workspace: str | None
+    """The workspace whose lines these are; None: lines that are of none."""
+    upto: int
+    """The number of the last of its lines that was looked at."""
+
+
 Preferred = Literal["left", "right", "tie", "neither", "skip"]
 """What a rater says of a pair."""
 

@@ -133,7 +133,9 @@ class Fold:
         after = max(earlier, default=0)
         before = min((other.first for other in stream if other.number > name.number), default=_NEVER)
         closed = before < _NEVER
-        if name.process in self._again:
+        if name.received:
+            after, before = 0, _NEVER
+        elif name.process in self._again:
             after, before = 0, _NEVER
             closed = closed or not name.again
         journal = str(name)
@@ -141,14 +143,17 @@ class Fold:
         upto = None
         for at_byte, raw in self._lines(name, closed=closed):
             upto = at_byte + len(raw)
+            process, text = _received(raw) if name.received else (name.process, raw)
             try:
-                parsed = _whole(raw)
+                parsed = _whole(text)
             except journal_line.BrokenLine as error:
                 self._bad.append(Bad(journal, at_byte, raw, str(error)))
             else:
                 if after < parsed.stamp < before:
                     stamp = max(stamp, parsed.stamp)
-                    self._found.append(Found(journal, at_byte, raw, parsed, name.process))
+                    self._found.append(Found(journal, at_byte, raw, parsed, process))
+                    if name.received:
+                        self._again.add(process)
             self._bytes += len(raw)
             if len(self._found) >= BATCH_LINES or self._bytes >= BATCH_BYTES:
                 self._move(name, Offset(upto, stamp))
@@ -249,6 +254,11 @@ class Fold:
             self._connection.execute("rollback")
         except duckdb.Error as error:
             log.debug("Nothing to roll back: %s", error)
+
+
+def _received(raw: bytes) -> tuple[str, bytes]:
+    process, _, line = raw.partition(b" ")
+    return process.decode("ascii", "replace"), line
 
 
 def _whole(raw: bytes) -> journal_line.Line:

@@ -83,6 +83,7 @@ class FoldProgress:
             self._last = fold.run()
         finally:
             database.make_private(self._lab)
+        self.heed(connection)
         self._folded = fold.done
         foreign = self._last.foreign
         if foreign - self._strangers:
@@ -91,6 +92,12 @@ class FoldProgress:
         if own in foreign:
             raise lab_identity.replaced(self._folder)
         return self._last
+
+    def heed(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """What this process writes from now on is later than all that is in the open lab."""
+        row = connection.execute("select max(stamp) from log.journals").fetchone()
+        if self.writer is not None and row is not None and row[0] is not None:
+            self.writer.heed(row[0])
 
     def fold_all(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fold all there is by now, without giving others their turn. Raises `StoreError`."""

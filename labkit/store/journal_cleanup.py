@@ -65,8 +65,8 @@ def sweep(folder: JournalDirectory, offsets: Mapping[JournalName, Offset], *, ow
 def _remove_locks(folder: JournalDirectory) -> None:
     living = {name.process for name, _ in folder.journals()}
     lab_identity.forget(folder, but=living)
-    for path in folder.path.glob("*-*.lock"):
-        if path.name[0].isdigit() and path.stem not in living:
+    for path in folder.of_processes(".lock"):
+        if path.stem not in living:
             hold = FileLock.take(path)
             if hold is not None:
                 hold.release(remove=True)

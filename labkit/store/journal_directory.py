@@ -18,7 +18,7 @@ from labkit.errors import StoreError
 from labkit.paths import shown
 
 RESERVE_BYTES = 16 * 2**20
-SCHEMA = 2
+SCHEMA = 3
 """The newest schema this labkit writes. It is part of a journal's name, so that an older labkit leaves
 the journals of a newer one alone."""
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -28,16 +28,20 @@ NETWORK_FILE_SYSTEMS = frozenset(
     )
 )  # fmt: skip
 AGAIN = "-again"
-_NAME = re.compile(r"s(\d{3,})-([0-9]+-[0-9a-f]{8})(-intents)?(-again)?-(\d{4,})-(\d+)\.jsonl")
+RECEIVED = "-received"
+_PROCESS = r"[0-9a-f]{32}|[0-9]+-[0-9a-f]{8}"
+"""16 random bytes; in older journals the process's number and 4."""
+_NAME = re.compile(rf"s(\d{{3,}})-({_PROCESS})(-intents|-received)?(-again)?-(\d{{4,}})-(\d+)\.jsonl")
 
 
 @dataclass(frozen=True, order=True)
 class JournalName:
-    """What a journal's name says: `s001-<pid>-<random>[-intents][-again]-<number>-<first stamp>.jsonl`.
+    """What a journal's name says: `s003-<process>[-intents|-received][-again]-<number>-<first stamp>.jsonl`.
 
     `process` is one process's identity; `stream` one sequence of journals in it. A stream's journals share
     out its stamps: each has those from its `first` stamp up to the next one's. One that is written `again`
-    has any: its lines may be in others too.
+    has any: its lines may be in others too. One of what was `received` has other machines' lines, each behind
+    its process and a blank, as they came.
     """
 
     stream: str
@@ -51,13 +55,18 @@ class JournalName:
         found = _NAME.fullmatch(name)
         if found is None:
             return None
-        schema, process, intents, again, number, first = found.groups()
-        return cls(process + (intents or "") + (again or ""), int(number), int(first), int(schema), process)
+        schema, process, suffix, again, number, first = found.groups()
+        return cls(process + (suffix or "") + (again or ""), int(number), int(first), int(schema), process)
 
     @property
     def again(self) -> bool:
         """Whether it holds what was written before, to a journal that another program changed or took."""
         return self.stream.endswith(AGAIN)
+
+    @property
+    def received(self) -> bool:
+        """Whether it holds what processes of other machines wrote."""
+        return self.stream.removesuffix(AGAIN).endswith(RECEIVED)
 
     def __str__(self) -> str:
         return f"s{self.schema:03d}-{self.stream}-{self.number:04d}-{self.first}.jsonl"
@@ -140,6 +149,10 @@ class JournalDirectory:
     def process_lock(self, process: str) -> Path:
         """What a process holds while it may write its journals."""
         return self.path / f"{process}.lock"
+
+    def of_processes(self, suffix: str) -> list[Path]:
+        """The files that processes, by their name, left with this suffix: locks, notes."""
+        return [path for path in self.path.glob(f"*{suffix}") if re.fullmatch(_PROCESS, path.stem)]
 
     def _entries(self) -> list[os.DirEntry[str]]:
         try:

@@ -2,9 +2,9 @@
 
     5f2a91c0 generation 1795418400123456 {"generation_id":"g1:…",…}
 
-The checksum is the CRC-32 of all that follows it up to the newline, in hex. The stamp is the
-microsecond at which the line was queued, and is unique and rising within a process, so it also names
-the line. A line is whole only with its newline and the right checksum. JSON has no bare newline, so
+The checksum is the CRC-32 of all that follows it up to the newline, in hex. The stamp is unique and rising
+within a process, so it also names the line: the microsecond at which it was queued, or one more than that of
+any line its process had read by then. A line is whole only with its newline and the right checksum. JSON has no bare newline, so
 no text can look like the end of a line. This module does no I/O.
 """
 
@@ -20,6 +20,10 @@ from labkit.errors import DefinitionError, StoreError
 from labkit.json_bytes import json_bytes
 from labkit.records import Record
 from labkit.store.line_kinds import BY_RECORD, BY_TAG, Kind
+
+
+MOST_STAMP = 1 << 60
+"""Finished answers are ranked above others by adding so much to their stamp (the year 38,500)."""
 
 
 def _plain(value: Any) -> Any:
@@ -85,6 +89,8 @@ def parse(line: bytes) -> Line:
         number = int(stamp)
     except ValueError:
         raise BrokenLine("it is not of the form: checksum kind stamp json") from None
+    if not 0 <= number < MOST_STAMP:
+        raise BrokenLine("its stamp is no time")
     kind = BY_TAG.get(tag)
     if kind is None:
         raise BrokenLine(f"its kind {tag[:40]!r} is not known")

@@ -44,7 +44,7 @@ def belongs(folder: JournalDirectory, process: str, lab: str) -> bool:
 
 def forget(folder: JournalDirectory, *, but: set[str] | frozenset[str] = frozenset()) -> None:
     """All journals `but` those of some processes become those of the lab that is opened next."""
-    for note in folder.path.glob(f"*-*{_NOTE}"):
+    for note in folder.of_processes(_NOTE):
         if note.stem not in but:
             note.unlink(missing_ok=True)
 

@@ -31,29 +31,32 @@ select {columns} from log.generations where rowid in (
 """
 
 # A reservation stays spent where the attempt may have been paid for, or where it gave an answer whose
-# price is not known, or where nobody told how it ended. What is told of an attempt comes from the same
-# process, after the intent and before the next intent of the same number.
+# price is not known, or where nobody told how it ended. Of older rows, which name no call, what is told of an
+# attempt comes from the same process, after the intent and before the next intent of the same number.
 _SPENT = """
 with
     of_run as (select $run::varchar as run_id union select run_id from log.runs where parent_run_id = $run),
+    intents as (from log.intents where run_id in (from of_run)),
+    attempts as (from log.attempts where run_id in (from of_run)),
+    answers as (select *, rowid from log.generations where run_id in (from of_run)),
     sent as (
         select
             *,
             lead(written_at) over (
                 partition by written_by, generation_id, attempt order by written_at
             ) as again_at
-        from log.intents
-        where run_id in (from of_run)
+        from intents
+        where call_id is null
     ),
     tried as (
         select i.*, a.written_at as told_at, a.maybe_paid, a.error_type
-        from sent as i asof left join (from log.attempts where run_id in (from of_run)) as a
+        from sent as i asof left join attempts as a
             on a.generation_id = i.generation_id and a.attempt = i.attempt
             and a.written_by = i.written_by and a.written_at > i.written_at
     ),
     ended as (
         select i.*, g.written_at as ended_at, g.cost_usd
-        from tried as i asof left join (from log.generations where run_id in (from of_run)) as g
+        from tried as i asof left join answers as g
             on g.generation_id = i.generation_id
             and g.written_by = i.written_by and g.written_at > i.written_at
     ),
@@ -64,11 +67,26 @@ with
             if(told_at < coalesce(again_at, 'infinity'), error_type, null) as error_type,
             if(ended_at < coalesce(again_at, 'infinity'), cost_usd, null) as cost_usd
         from ended
+        union all
+        select reserved_usd, maybe_paid, error_type, cost_usd
+        from (from intents where call_id is not null)
+        left join (
+            select
+                generation_id, call_id, attempt, bool_or(maybe_paid) as maybe_paid,
+                any_value(error_type) as error_type
+            from attempts group by all
+        ) using (generation_id, call_id, attempt)
+        left join (
+            select generation_id, call_id, max(cost_usd) as cost_usd from answers group by all
+        ) using (generation_id, call_id)
     )
 select
     coalesce((
-        select sum(cost_usd) from log.generations
-        where run_id in (from of_run) and replayed_from is null and steps is null
+        select sum(cost_usd) from (
+            select max(cost_usd) as cost_usd from answers
+            where replayed_from is null and steps is null
+            group by generation_id, call_id, if(call_id is null, rowid, null)
+        )
     ), 0)
     + coalesce((
         select sum(reserved_usd)

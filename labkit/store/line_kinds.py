@@ -78,6 +78,7 @@ KINDS: tuple[Kind, ...] = (
     _kind("baseline", "baselines", definition_records.BaselineRecord),
     _kind("check", "checks", definition_records.CheckRecord),
     _kind("notice", "notices", definition_records.NoticeRecord),
+    _kind("received", "received", definition_records.ReceivedRecord),
 )
 BY_TAG = {kind.tag.encode(): kind for kind in KINDS}
 BY_RECORD = {kind.record: kind for kind in KINDS}

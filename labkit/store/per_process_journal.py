@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import secrets
 import threading
 import time
@@ -55,17 +54,26 @@ class ProcessIdentity:
 
     def __init__(self, folder: JournalDirectory) -> None:
         self.folder = folder
-        self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.process = secrets.token_hex(16)
         self._hold: FileLock | None = None
         self._claiming = threading.Lock()
         self._stamping = threading.Lock()
         self._last_stamp = 0
 
     def stamp(self) -> int:
-        """The next stamp: microseconds since 1970, always rising."""
+        """The next stamp: microseconds since 1970, always rising, and beyond all that was `heed`ed.
+
+        So it is no clock alone: what was written by who knew of another row is later than that, whatever the
+        clocks of two machines say (a hybrid logical clock: Kulkarni et al., 2014, "Logical physical clocks").
+        """
         with self._stamping:
             self._last_stamp = max(self._last_stamp + 1, time.time_ns() // 1000)
             return self._last_stamp
+
+    def heed(self, stamp: int) -> None:
+        """A row of this stamp is known: what comes after it is later."""
+        with self._stamping:
+            self._last_stamp = max(self._last_stamp, stamp)
 
     def claim(self) -> None:
         """Make the folder if need be and mark this process as alive, so that no fold removes its

@@ -123,6 +123,10 @@ class Writer:
                     raise
                 self._intents.keep()
 
+    def heed(self, stamp: int) -> None:
+        """Rows up to this stamp are in the lab: all that is put from now on is later than those."""
+        self._identity.heed(stamp)
+
     def remember(self, request_ids: Iterable[str]) -> None:
         """These requests are in the lab already: `put` passes them over."""
         self._requests.update(request_ids)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from labkit.store import Store, fold, journal_line
 from labkit.store.duckdb_instance import Instance
 from labkit.store.file_locks import FileLock
-from labkit.store.journal_directory import JournalDirectory, JournalName
+from labkit.store.journal_directory import SCHEMA, JournalDirectory, JournalName
 from tests.store.tampering import TAMPERINGS
 
 Put = Callable[..., None]
@@ -318,7 +318,7 @@ def test_rows_that_another_program_undid_come_back_once(
 def test_a_newer_labkits_journal_is_left_to_it(store: Store, folder: JournalDirectory, make: Any) -> None:
     """A journal of a newer schema is neither folded nor removed, and the report says why."""
     path = journal(folder, [(1, make.generation("new"))])
-    newer = path.with_name(path.name.replace("s001", "s003"))
+    newer = path.with_name(path.name.replace("s001", f"s{SCHEMA + 1:03d}"))
     path.rename(newer)
     journal(folder, [(1, make.generation("old"))])
     report = store.fold()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -37,9 +37,13 @@ TOLD = ("complete", "error")
 _COLUMNS = ", ".join(f'"{name}"' for name in Generation.__struct_fields__)
 _KNOWN = f"select {_COLUMNS} from generations where run_id = $run"  # noqa: S608 - our own names
 _SENT = """
-select generation_id from unsettled where run_id = $run
-union
-select generation_id from attempts where run_id = $run and maybe_paid
+select generation_id, max(call_id) as call_id
+from (
+    select generation_id, call_id from unsettled where run_id = $run
+    union
+    select generation_id, call_id from attempts where run_id = $run and maybe_paid
+)
+group by generation_id
 """
 """What was sent and of which nothing was told, or all but the answer."""
 
@@ -79,7 +83,7 @@ def _end(service: Service, run: ServedRun) -> None:
     with store.complete_opening():
         of_run = {"run": run.id}
         known = {row["generation_id"]: Generation(**row) for row in store.table(_KNOWN, of_run).to_pylist()}
-        sent = {row["generation_id"] for row in store.table(_SENT, of_run).to_pylist()}
+        sent = {row["generation_id"]: row["call_id"] for row in store.table(_SENT, of_run).to_pylist()}
         is_begun = store.run_row(run.id) is not None
     if not is_begun:
         writer.put(note.run)
@@ -89,7 +93,7 @@ def _end(service: Service, run: ServedRun) -> None:
     for cell in note.cells:
         row = known.get(cell.generation_id)
         if row is None:
-            row = _killed(cell, seen.text(asking.names[cell.model]), sent=cell.generation_id in sent)
+            row = _killed(cell, seen.text(asking.names[cell.model]), sent)
             writer.put(row)
         if asking.names[cell.model] in seen.over:
             told.append(answers.ended(row))
@@ -109,15 +113,16 @@ def _end(service: Service, run: ServedRun) -> None:
     log.warning("Run %s was broken off: its process was killed. Its executions say so.", run.id)
 
 
-def _killed(cell: Cell, text: str, *, sent: bool) -> Generation:
-    """The row of what was not answered; of what was sent nobody knows what it cost."""
+def _killed(cell: Cell, text: str, sent: Mapping[str, int | None]) -> Generation:
+    """The row of what was not answered; of what was `sent` nobody knows what it cost."""
     return Generation(
         **asdict(cell),
         status="failed",
         text=text or None,
         error_type="ServiceKilled",
         error_message=KILLED,
-        maybe_paid=int(sent),
+        maybe_paid=int(cell.generation_id in sent),
+        call_id=sent.get(cell.generation_id),
     )
 
 

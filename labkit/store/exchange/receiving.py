@@ -1,0 +1,133 @@
+"""Brings the lines of other machines into this lab's journals: those of the chosen workspaces, and the requests and
+samples that they name.
+
+They come into a journal of their own, each behind the process that wrote it, and in the same write a line that
+says how far they were brought: the fold takes both in one transaction. What came before comes in once. It does
+not know the fold, nor when to receive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from labkit.store import journal_line
+from labkit.store.definition_records import ReceivedRecord
+from labkit.store.exchange.share_database import InLine, ShareDatabase
+from labkit.store.per_process_journal import PerProcessJournal, QueuedLine
+
+if TYPE_CHECKING:
+    import duckdb
+
+PIECE_BYTES = 4 * 2**20
+MOST_KNOWN = 200_000
+"""So many requests that were brought in are remembered; what is forgotten comes again, and is folded once."""
+_CURSORS = "select sender, workspace, max(upto) from log.received group by all"
+_LACKING = """
+select distinct request_id from log.generations
+where exists (from log.received) and request_id not in (select request_id from log.requests)
+"""
+
+
+class _Names(msgspec.Struct):
+    """What a line says of others that belong to it."""
+
+    request_id: str | None = None
+    dataset: str | None = None
+
+
+class Cursors(NamedTuple):
+    """How far the lab has the lines of others."""
+
+    upto: dict[tuple[str, str | None], int]
+    """By sender and workspace."""
+    lacking: set[str]
+    """The requests that answers name and that are not here."""
+
+
+def cursors(connection: duckdb.DuckDBPyConnection) -> Cursors:
+    """What an open lab says of it."""
+    upto = {(sender, workspace): upto for sender, workspace, upto in connection.execute(_CURSORS).fetchall()}
+    return Cursors(upto, {request for (request,) in connection.execute(_LACKING).fetchall()})
+
+
+class Receiver:
+    """What one process brings in. `stamp` gives this process's next."""
+
+    def __init__(self, process: str, journal: PerProcessJournal, stamp: Callable[[], int], at: Cursors) -> None:
+        self._process = process.encode()
+        self._journal = journal
+        self._stamp = stamp
+        self._upto = at.upto
+        self._lacking = at.lacking
+        self._known: set[str] = set()
+        self._decoder = msgspec.json.Decoder(_Names)
+
+    def behind(self, news: Mapping[str, int], workspaces: Iterable[str]) -> int:
+        """How many lines of others were not looked at, where each sender has sent so many."""
+        return sum(
+            max(0, upto - self._upto.get((sender, workspace), 0))
+            for workspace in workspaces
+            for sender, upto in news.items()
+        )
+
+    def bring(self, database: ShareDatabase, number: int, sender: str, workspace: str, upto: int) -> int:
+        """Bring in the sender's lines of a workspace up to that number; how many came. Raises `StoreError` where
+        the server fails, and `OSError` where the journal cannot be written: then nothing of the last piece is in.
+        """
+        came = 0
+        while (after := self._upto.get((sender, workspace), 0)) < upto:
+            fetched = database.fetch(number, workspace, after, most_bytes=PIECE_BYTES)
+            if fetched.upto <= after:
+                break
+            lines = [*self._belonging(database, fetched.lines), *fetched.lines]
+            self._write(lines, ReceivedRecord(sender=sender, workspace=workspace, upto=fetched.upto))
+            self._upto[sender, workspace] = fetched.upto
+            came += len(lines)
+        return came
+
+    def repair(self, database: ShareDatabase) -> None:
+        """Look once more for requests that were not there when their answers came."""
+        if self._lacking:
+            lines = database.requests(sorted(self._lacking))
+            if lines:
+                self._write(lines, None)
+            self._lacking -= {name for line in lines if (name := self._names(line).request_id)}
+
+    def _belonging(self, database: ShareDatabase, lines: list[InLine]) -> list[InLine]:
+        """The requests and samples that the lines name and that did not come before."""
+        requests, datasets = set(), set()
+        for line in lines:
+            tag = line.body[9:].partition(b" ")[0]
+            if tag == b"generation" and (request := self._names(line).request_id):
+                requests.add(request)
+            elif tag == b"run" and (dataset := self._names(line).dataset):
+                datasets.add(dataset)
+        requests -= self._known
+        found = database.requests(sorted(requests)) if requests else []
+        there = {name for line in found if (name := self._names(line).request_id)}
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()
+        self._known |= there
+        self._lacking |= requests - there
+        return [*found, *(database.samples(sorted(datasets)) if datasets else [])]
+
+    def _names(self, line: InLine) -> _Names:
+        try:
+            return self._decoder.decode(line.body[line.body.index(b"{") :])
+        except (ValueError, msgspec.MsgspecError):
+            return _Names()  # the fold puts it aside
+
+    def _write(self, lines: list[InLine], upto: ReceivedRecord | None) -> None:
+        frames = [b"%s %s\n" % (process.encode("ascii", "replace"), body) for process, body in lines]
+        if upto is not None:
+            line = journal_line.frame(ReceivedRecord, self._stamp(), journal_line.body(upto))
+            frames.append(self._process + b" " + line)
+        try:
+            self._journal.write([QueuedLine(None, b"", frame=frame) for frame in frames])
+            self._journal.sync()
+        except BaseException:
+            self._journal.abandon()
+            raise

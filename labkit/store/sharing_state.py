@@ -1,0 +1,87 @@
+"""What a shared lab's folder says of its sharing: who it is to the server, and which journals that has.
+
+It lies beside the journals as `shared.json`. A journal of a shared lab is kept until the server has shown, for a
+day, that it has all of it: a server that lost its last commits gets them again. It does not know the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import time
+
+import msgspec
+
+from labkit.errors import StoreError
+from labkit.store.journal_directory import JournalDirectory, sync_folder
+
+KEEP_S = 86_400.0
+_FILE = "shared.json"
+
+
+class SharingState(msgspec.Struct, kw_only=True):
+    """One lab on one machine, as it shares with one server."""
+
+    lab: str
+    """The identity of the lab."""
+    server: str
+    """The server's key (`Address.key`), and how people call it, without a password."""
+    shown: str
+    place: str
+    """The machine and the folder: what was copied elsewhere is somebody else to the server."""
+    sender: str = msgspec.field(default_factory=lambda: secrets.token_hex(16))
+    earlier: dict[str, int] = {}
+    """How many rows each table had when sharing began: they are sent from the tables."""
+    sent: dict[str, tuple[int, float]] = {}
+    """How far the server has each journal, and since when it shows that (seconds since 1970)."""
+
+    def has(self, journal: str, size: int) -> bool:
+        """Whether the server has had all of a journal of that size for long enough that it may go."""
+        upto, since_s = self.sent.get(journal, (0, 0.0))
+        return upto >= size and abs(time.time() - since_s) >= KEEP_S
+
+    def note(self, sent: dict[str, int]) -> None:
+        """What the server shows now."""
+        now_s = time.time()
+        self.sent = {
+            journal: before if (before := self.sent.get(journal)) and before[0] == upto else (upto, now_s)
+            for journal, upto in sent.items()
+        }
+
+
+def place_of(folder: JournalDirectory) -> str:
+    """This machine and that folder."""
+    return f"{socket.gethostname()}:{folder.path}"
+
+
+def read(folder: JournalDirectory) -> SharingState | None:
+    """What the folder says; None: the lab is not shared. Raises `StoreError` where it cannot be read."""
+    try:
+        return msgspec.json.decode((folder.path / _FILE).read_bytes(), type=SharingState)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"{folder.path.name}/{_FILE} cannot be read: {error}. Remove it, and all that the lab has is sent again."
+        ) from None
+
+
+def write(folder: JournalDirectory, state: SharingState) -> None:
+    """Put it in place of what is there. Raises `OSError`."""
+    new = folder.path / f".{_FILE}"
+    fd = os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    try:
+        os.write(fd, msgspec.json.encode(state))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.replace(new, folder.path / _FILE)
+    sync_folder(folder.path)
+
+
+def remove(folder: JournalDirectory) -> None:
+    """The lab is not shared any more: its journals may go as those of others."""
+    with contextlib.suppress(FileNotFoundError):
+        (folder.path / _FILE).unlink()
