@@ -19,6 +19,7 @@
     │   └── MalformedAnswer      an answer came that is none: cut, empty, mistyped, without a finish reason
     ├── StoreError               the lab could not be read or written
     │   ├── StoreLocked          somebody else holds the file; says who and what to do
+    │   ├── StoreAway            the server of a shared lab does not take or give lines now; it is tried again
     │   ├── StoreTooNew          a newer labkit wrote this lab: it can be read, not written
     │   └── StoreDamaged         what is on disk is not what was written
     ├── RunBusy                  another process or cell drives this run
@@ -195,6 +196,10 @@ class StoreError(LabkitError):
 
 class StoreLocked(StoreError):
     """Somebody else holds the lab's file. The message says who, and what to do."""
+
+
+class StoreAway(StoreError):
+    """The server of a shared lab does not take or give lines now; it is tried again."""
 
 
 class StoreTooNew(StoreError):

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.postgresql import new_database, postgres_server  # noqa: F401 - fixtures, for every room
+
 KEY_WORDS = ("API_KEY", "TOKEN", "SECRET")
 
 # How long an example takes is no property: several tests share the machine. The same change is judged by the

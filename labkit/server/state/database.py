@@ -40,6 +40,7 @@ BUSY_S = 10
 """How long a transaction waits for others, and for PostgreSQL to answer."""
 SCHEMA = "0001"
 """The newest of the migrations."""
+MIGRATIONS = Path(__file__).parent / "migrations"
 _OURS = (DataError, IntegrityError, ProgrammingError)
 """Errors of what was asked for, not of the database."""
 _WRITING, _MIGRATING = 7205759403792793, 7205759403792794
@@ -147,7 +148,7 @@ class State:
         if found == SCHEMA:
             return
         # Its packages take most of a second to import, and a database needs them once.
-        from labkit.server.state import migration
+        from labkit.store.schema_upgrade import upgrade
 
         with (
             self.engine.connect().execution_options(labkit_writes="full") as connection,
@@ -155,7 +156,7 @@ class State:
         ):
             if not self.is_sqlite:
                 connection.execute(_ALONE, {"wait": f"{BUSY_S}s", "lock": _MIGRATING})
-            if not migration.upgrade(connection, found):
+            if not upgrade(connection, found, migrations=MIGRATIONS):
                 raise StoreError(
                     f"The service's state {self.shown} was written by a newer labkit (schema {found}). "
                     "Install that version, or name another by --database."

@@ -1,0 +1,170 @@
+"""How fast lines go to a shared lab: `python benchmarks/share.py [--lines 40000] [--rounds 3]`.
+
+A PostgreSQL of its own on this machine, with its ordinary settings. Generations of 2.5 kB, alone and with an intent
+and an attempt each, from one process and from four, each beside a bare COPY and `on conflict do nothing` of the
+same lines into one table without columns, in alternation. `CPU` is that of the sending process, per line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import statistics
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from benchmarks.store import generation
+from labkit.records import Attempt, Intent
+from labkit.store import journal_line
+from labkit.store.exchange import Address, OutLine, ShareDatabase
+from tests.postgresql import started
+
+MOST_LINES, MOST_BYTES = 2000, 4_000_000
+"""What goes in one transaction."""
+BARE = "create table bare (process text, stamp bigint, body bytea, primary key (process, stamp))"
+
+
+def lines_of(process: str, generations: int, mixed: bool) -> list[OutLine]:
+    """Lines as a process journals them."""
+    found: list[OutLine] = []
+    now = datetime.now(UTC)
+
+    def add(record: Any) -> None:
+        stamp = 1_795_000_000_000_000 + len(found)
+        body = journal_line.frame(type(record), stamp, journal_line.body(record))[:-1]
+        found.append(OutLine(body[9:].partition(b" ")[0].decode(), process, stamp, body))
+
+    for number in range(generations):
+        row = generation(number, 1)
+        own = {"run_id": row.run_id, "generation_id": row.generation_id, "attempt": 1, "sent_at": now}
+        if mixed:
+            add(Intent(**own, reserved_usd=0.01))
+            told = dict.fromkeys(("error_type", "error_message", "retry_after_s", "wait_s"))
+            add(
+                Attempt(
+                    **own, **told, latency_s=1.5, status_code=200, maybe_paid=False, provider_request_id="r"
+                )
+            )
+        add(row)
+    return found
+
+
+def batches(lines: Sequence[OutLine]) -> list[list[OutLine]]:
+    """As many lines at a time as go in one transaction."""
+    made: list[list[OutLine]] = [[]]
+    size = 0
+    for line in lines:
+        if len(made[-1]) == MOST_LINES or size > MOST_BYTES:
+            made.append([])
+            size = 0
+        made[-1].append(line)
+        size += len(line.body)
+    return made
+
+
+def by_labkit(address: str, lines: Sequence[OutLine]) -> tuple[float, float]:
+    """Seconds and CPU seconds."""
+    share = ShareDatabase(Address.parse(address), machine="benchmark")
+    sender = share.sender(uuid.uuid4().hex, lab="benchmark")
+    begun, cpu = time.perf_counter(), time.process_time()
+    for some in batches(lines):
+        sender = share.send(sender, some, {"journal": sender.upto})
+    took = time.perf_counter() - begun, time.process_time() - cpu
+    share.close()
+    return took
+
+
+def bare(address: str, lines: Sequence[OutLine]) -> tuple[float, float]:
+    """The same by what one would write first."""
+    with psycopg.connect(address) as connection:
+        connection.execute(
+            "create temp table stage (process text, stamp bigint, body bytea) on commit delete rows"
+        )
+        connection.commit()
+        begun, cpu = time.perf_counter(), time.process_time()
+        for some in batches(lines):
+            with connection.cursor() as cursor:
+                with cursor.copy("copy stage from stdin (format binary)") as copy:
+                    copy.set_types(["text", "int8", "bytea"])
+                    for _, process, stamp, body in some:
+                        copy.write_row((process, stamp, body))
+                cursor.execute("insert into bare select * from stage on conflict do nothing")
+            connection.commit()
+        return time.perf_counter() - begun, time.process_time() - cpu
+
+
+def _part(
+    by: Callable[..., tuple[float, float]],
+    address: str,
+    generations: int,
+    mixed: bool,
+    barrier: Any,
+    told: Any,
+) -> None:
+    lines = lines_of(uuid.uuid4().hex, generations, mixed)
+    barrier.wait()
+    begun = time.time()
+    _, cpu = by(address, lines)
+    told.put((begun, time.time(), cpu, len(lines)))
+
+
+def rate(
+    by: Callable[..., tuple[float, float]], address: str, generations: int, mixed: bool, processes: int
+) -> tuple[float, float]:
+    """Lines a second of all together, and CPU microseconds per line of those that send."""
+    context = multiprocessing.get_context("fork")
+    barrier, told = context.Barrier(processes), context.Queue()
+    each = (by, address, generations // processes, mixed, barrier, told)
+    started = [context.Process(target=_part, args=each) for _ in range(processes)]
+    for one in started:
+        one.start()
+    parts = [told.get() for _ in started]
+    for one in started:
+        one.join()
+    lines = sum(part[3] for part in parts)
+    took = max(part[1] for part in parts) - min(part[0] for part in parts)
+    return lines / took, sum(part[2] for part in parts) / lines * 1e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--lines", type=int, default=40_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    with started() as url:
+        address = f"postgresql://postgres@/postgres?host={url.query['host']}"
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(BARE)
+        ShareDatabase(Address.parse(address), machine="benchmark").open()
+        print(
+            f"{'lines':24} {'processes':>9} {'rows/s':>9} {'CPU µs':>7} {'bare rows/s':>12} {'CPU µs':>7} {'ratio':>6}"
+        )
+        for mixed in (False, True):
+            generations = given.lines // (3 if mixed else 1)
+            for processes in (1, 4):
+                pairs = [
+                    [rate(by, address, generations, mixed, processes) for by in (by_labkit, bare)]
+                    for _ in range(given.rounds)
+                ]
+                ours, theirs = zip(*pairs, strict=True)
+                (rows, cpu), (bare_rows, bare_cpu) = (
+                    [statistics.median(column) for column in zip(*some, strict=True)]
+                    for some in (ours, theirs)
+                )
+                ratio = statistics.median(one[0][0] / one[1][0] for one in pairs)
+                name = "intent, attempt, answer" if mixed else "answers of 2.5 kB"
+                print(
+                    f"{name:24} {processes:>9} {rows:>9,.0f} {cpu:>7.1f} {bare_rows:>12,.0f} {bare_cpu:>7.1f}"
+                    f" {ratio:>6.2f}"
+                )
+
+
+if __name__ == "__main__":
+    main()
