@@ -36,6 +36,7 @@ from labkit.run.lab_services import fresh_by_default
 from labkit.scoring import Scorer
 from labkit.scoring.scorer import scorers as as_scorers
 from labkit.store import Store
+from labkit.store.exchange import local_copy
 from labkit.store.filters import listed
 from labkit.visible import quoted
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from labkit.run.judge_check import JudgeCheck
     from labkit.scoring import Judge
     from labkit.sentinel.sentinel import Sentinel
+    from labkit.store.exchange.status import Sharing
     from labkit.verdict.comparison import Comparison
 
 
@@ -55,6 +57,11 @@ class Lab(Archive):
     `path` is by default `$LABKIT_LAB`, else `lab.duckdb` in the working folder. `workspace` separates
     projects in one lab: it is a filter, not a wall. `models` are your own, beside the catalog's: a list
     of `lk.Model`, or a TOML file.
+
+    `share` is the PostgreSQL through which several machines share the lab (default: `$LABKIT_SHARE`), as
+    `postgresql://USER@HOST/DATABASE`: what is written here goes there, what others write in this workspace
+    comes here, and with the server away everything goes on and is made up for later. Such an address as `path`
+    keeps this machine's part in the user's cache.
 
     >>> lab = Lab("notes.duckdb", workspace="tickets")
     >>> lab
@@ -68,13 +75,16 @@ class Lab(Archive):
         workspace: str = "default",
         models: Sequence[Model] | str | os.PathLike[str] = (),
         user: str | None = None,
+        share: str | None = None,
     ) -> None:
         given = path if path is not None else os.environ.get("LABKIT_LAB") or "lab.duckdb"
         if not isinstance(user, str | None):
             raise DefinitionError(f"user is {quoted(user)}; give a name as text.")
         self.workspace = workspace
         self.user = user or provenance.user()
-        self.store = Store(given)
+        given, address = local_copy.place(given, share or os.environ.get("LABKIT_SHARE"))
+        self.store = Store(given, share=address)
+        self.store.include(workspace)
         self.path = self.store.path
         self._own_models = models
 
@@ -87,6 +97,7 @@ class Lab(Archive):
         other = copy.copy(self)
         other.__dict__.pop("_services", None)
         other.workspace, other.user = workspace, user or self.user
+        other.store.include(workspace)
         return other
 
     # -- what there is ---------------------------------------------------------------------------
@@ -105,6 +116,15 @@ class Lab(Archive):
     def prompts(self) -> Library:
         """Saved prompts and those in `data/prompts`: `lab.prompts["triage@2"]`."""
         return Library(self.store, Path.cwd())
+
+    @property
+    def share(self) -> Sharing | None:
+        """How far this lab and the server that it is shared through are alike; None: it is not shared.
+
+        >>> lab.share is None
+        True
+        """
+        return self.store.sharing()
 
     # -- asking ----------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import os
 import stat
+import sys
 from pathlib import Path
 
 from labkit.errors import DefinitionError
@@ -53,6 +54,17 @@ def at_home(path: Path, *, what: str) -> Path:
         raise DefinitionError(
             f"The {what} {_short(str(path))} is in no home folder there is. Give its whole path."
         ) from None
+
+
+def user_cache() -> Path:
+    """labkit's folder in the platform's place for a user's cache. It need not exist yet."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "labkit"
 
 
 def _can_be_named(text: str) -> bool:

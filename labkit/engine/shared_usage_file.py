@@ -18,7 +18,6 @@ import os
 import socket
 import stat
 import struct
-import sys
 import time
 import zlib
 from collections.abc import Mapping
@@ -26,6 +25,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from random import Random
+
+from labkit.paths import user_cache
 
 PLACES = 128
 KINDS = ("requests", "tokens", "input", "output")
@@ -135,14 +136,8 @@ class SharedUsageFile:
 
 
 def folder() -> Path:
-    """The platform's place for a user's cache. It need not exist yet."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "labkit" / "limits"
+    """Where such files are. It need not exist yet."""
+    return user_cache() / "limits"
 
 
 def file_name(endpoint: str, secret: str) -> str:

@@ -97,6 +97,7 @@ class Run(Conclusions, Extendable, RunControl):
         judging = judging_of(design, scorers, services)
         keys = services.find_keys(design.models)
         event_loop.get()
+        services.store.catch_up()
         with ExitStack() as driving:
             with services.store.one_opening():
                 services.store.check_writable()

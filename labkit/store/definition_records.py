@@ -74,8 +74,7 @@ class ReceivedRecord(Record, frozen=True, kw_only=True):
 
     sender: str
     """The identity of the other machine's lab."""
-    workspace: str | None
-    """The workspace whose lines these are; None: lines that are of none."""
+    workspace: str
     upto: int
     """The number of the last of its lines that was looked at."""
 

@@ -3,7 +3,7 @@
 A journal goes only if nobody writes it any more, if the database as it was opened afresh shows all of
 it, and if that fold was a while ago; never on the word of the fold itself. A program that opened the
 lab without our gate can undo a fold: then the rows and the offset are gone together, and the journal,
-which is still here, brings both back.
+which is still here, brings both back. Where the lab is shared, the server must have had it for a day, too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from labkit.store import lab_identity
+from labkit.store import lab_identity, sharing_state
 from labkit.store.file_locks import FileLock, is_held
 from labkit.store.journal_directory import JournalDirectory, JournalName
 from labkit.store.journal_offsets import Offset
@@ -44,6 +44,7 @@ def sweep(folder: JournalDirectory, offsets: Mapping[JournalName, Offset], *, ow
     Those of a process that lives are left to it, so that it misses what others remove: `own` is this one.
     """
     removed = 0
+    sharing = sharing_state.read(folder)
     journals = [name for name, _ in folder.journals()]
     last = {name.stream: name.number for name in journals}
     for name in journals:
@@ -55,7 +56,8 @@ def sweep(folder: JournalDirectory, offsets: Mapping[JournalName, Offset], *, ow
         offset = offsets.get(name, Offset())
         with contextlib.suppress(FileNotFoundError):
             size = path.stat().st_size
-            if size == 0 or (settled(offset) and size <= offset.upto):
+            kept = sharing is not None and not name.received and not sharing.has(str(name), size)
+            if size == 0 or (settled(offset) and size <= offset.upto and not kept):
                 path.unlink()
                 removed += 1
     _remove_locks(folder)

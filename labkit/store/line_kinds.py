@@ -80,5 +80,7 @@ KINDS: tuple[Kind, ...] = (
     _kind("notice", "notices", definition_records.NoticeRecord),
     _kind("received", "received", definition_records.ReceivedRecord),
 )
+SHARED = tuple(kind for kind in KINDS if kind.record is not definition_records.ReceivedRecord)
+"""The kinds that go to the other machines of a shared lab; the rest is of this one alone."""
 BY_TAG = {kind.tag.encode(): kind for kind in KINDS}
 BY_RECORD = {kind.record: kind for kind in KINDS}

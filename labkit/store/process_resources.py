@@ -11,14 +11,19 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from labkit.errors import StoreError, StoreLocked
+from labkit.errors import DefinitionError, StoreError, StoreLocked
 from labkit.paths import shown
 from labkit.store import database, memory_copy
 from labkit.store.access import Access
 from labkit.store.background_fold import BackgroundFold
 from labkit.store.reading import Reading
 from labkit.store.writer import Writer
+
+if TYPE_CHECKING:
+    from labkit.store.exchange.address import Address
+    from labkit.store.exchange.exchange import Exchange
 
 OWN_S = 2.0
 """How long a run that is driven here waits for the lab before it is read from this process's journal."""
@@ -32,7 +37,24 @@ class ProcessResources:
         self.writer = Writer(self.access.folder, settled=self.access.progress.settled_bytes)
         self.access.progress.writer = self.writer
         self.background = BackgroundFold(self.access)
+        self.exchange: Exchange | None = None
+        """What keeps the lab and its server alike, where it is shared."""
         self.driven: set[str] = set()
+
+    def share(self, address: Address) -> Exchange:
+        """Share the lab through that server, from now on. Raises `DefinitionError` where this process shares it
+        through another."""
+        with _all_lock:
+            if self.exchange is None:
+                from labkit.store.exchange.exchange import Exchange
+
+                self.exchange = Exchange(address, self.access, self.writer)
+            elif self.exchange.address != address:
+                raise DefinitionError(
+                    f"{self.access.path.name} is shared through {self.exchange.address.shown} in this kernel, so not"
+                    f" through {address.shown}. Restart the kernel to change that."
+                )
+            return self.exchange
 
     @contextlib.contextmanager
     def reading(self, run_id: str | None, *, wait_s: float) -> Iterator[Reading]:

@@ -42,9 +42,14 @@ if TYPE_CHECKING:
 
     from labkit.datasets import Dataset
     from labkit.prompts import Prompt
+    from labkit.store.exchange.address import Address
+    from labkit.store.exchange.exchange import Exchange
+    from labkit.store.exchange.status import Sharing
 
 log = logging.getLogger("labkit.store")
 
+CATCH_UP_S = 5.0
+"""How long is waited for the server of a shared lab, where it answers."""
 SETTLE_S = 1.0
 """How long the end of a run waits for a lab that somebody else holds."""
 MOST_DRIVEN = 10_000
@@ -66,9 +71,13 @@ class Store(Frames):
     Store('somewhere/lab.duckdb')
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, wait_s: float = WAIT_S) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, wait_s: float = WAIT_S, share: Address | None = None
+    ) -> None:
         self.path = as_path(path, what="lab")
         self.wait_s = wait_s
+        self._share = share
+        self._included: set[str] = set()
         self._place = at_home(self.path, what="lab").absolute()
         try:
             str(self._place).encode()
@@ -82,7 +91,10 @@ class Store(Frames):
 
     @cached_property
     def _shared(self) -> ProcessResources:
-        return resources_of(self._place)
+        shared = resources_of(self._place)
+        if self._share is not None:
+            shared.share(self._share)
+        return shared
 
     def is_there(self) -> bool:
         """Whether there is a lab at the path: its file, or answers that wait to be folded into one. Makes
@@ -98,6 +110,7 @@ class Store(Frames):
     def writer(self) -> Writer:
         """This process's writer for this lab; all stores of one file share it. Folding begins with it."""
         self._shared.background.start()
+        self._exchange()
         return self._shared.writer
 
     def check_writable(self) -> None:
@@ -193,9 +206,30 @@ class Store(Frames):
         not be written."""
         self._shared.background.stop()
         try:
+            self._shared.writer.flush()
+            if self._shared.exchange is not None:
+                self._shared.exchange.stop(CATCH_UP_S)
             self._shared.writer.close()
         finally:
             self._shared.background.checkpoint_now()
+
+    # -- sharing ---------------------------------------------------------------------------------
+
+    def include(self, workspace: str) -> None:
+        """Where the lab is shared, bring in what others write in that workspace, from now on."""
+        self._included.add(workspace)
+
+    def catch_up(self, *, wait_s: float = CATCH_UP_S) -> bool:
+        """Where the lab is shared, wait until it has what others sent by now, and they what it has; False if that
+        cannot be within `wait_s`. What it waits for comes later, and nothing is lost."""
+        exchange = self._exchange()
+        return exchange is None or exchange.catch_up(wait_s)
+
+    def sharing(self) -> Sharing | None:
+        """How far the lab and its server are alike; None: it is not shared."""
+        from labkit.store.exchange.status import sharing
+
+        return sharing(self._shared, self._share)
 
     # -- what is known ---------------------------------------------------------------------------
 
@@ -341,6 +375,13 @@ class Store(Frames):
 
     # -- within ----------------------------------------------------------------------------------
 
+    def _exchange(self) -> Exchange | None:
+        """What keeps the lab and its server alike, begun; None: it is not shared."""
+        exchange = self._shared.exchange
+        if exchange is not None:
+            exchange.start(self._included)
+        return exchange
+
     def _folder(self) -> JournalDirectory:
         return self._shared.access.folder
 
@@ -348,4 +389,6 @@ class Store(Frames):
         return self.wait_s if wait_s is None else wait_s
 
     def _reading(self, run_id: str | None = None) -> AbstractContextManager[Reading]:
+        if (exchange := self._exchange()) is not None:
+            exchange.meet(CATCH_UP_S)
         return self._shared.reading(run_id, wait_s=self.wait_s)

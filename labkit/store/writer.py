@@ -15,7 +15,7 @@ from labkit.errors import StoreError
 from labkit.records import Attempt, Generation, Intent, Record, Request
 from labkit.store import journal_line
 from labkit.store.group_commit import GroupCommit
-from labkit.store.journal_directory import JournalDirectory, JournalName
+from labkit.store.journal_directory import RECEIVED, JournalDirectory, JournalName
 from labkit.store.per_process_journal import PerProcessJournal, ProcessIdentity, QueuedLine
 
 MOST_REQUESTS = 100_000
@@ -122,6 +122,14 @@ class Writer:
                     self._intents.abandon()
                     raise
                 self._intents.keep()
+
+    def stamp(self) -> int:
+        """This process's next stamp."""
+        return self._identity.stamp()
+
+    def received(self) -> PerProcessJournal:
+        """A journal for what other machines wrote; one thread writes it."""
+        return PerProcessJournal(self._identity, RECEIVED, settled=self._settled)
 
     def heed(self, stamp: int) -> None:
         """Rows up to this stamp are in the lab: all that is put from now on is later than those."""

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from labkit.errors import DefinitionError, MissingPackage
 
+SCHEMES = ("postgresql://", "postgres://")
 FORM = "postgresql://USER:PASSWORD@HOST/DATABASE, or postgresql://USER@/DATABASE?host=FOLDER"
 _NOT_UNDERSTOOD = (
     f"The address of the shared lab is not understood. Give {FORM}. In user and password write @ as %40, : as"
@@ -81,7 +82,7 @@ def _parameters(given: Any) -> dict[str, str]:
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:
         raise MissingPackage("A shared lab needs psycopg: pip install 'labkit[postgres]'") from None
-    if isinstance(given, str) and given.startswith(("postgresql://", "postgres://")) and "\0" not in given:
+    if isinstance(given, str) and given.startswith(SCHEMES) and "\0" not in given:
         try:
             return {name: str(value) for name, value in conninfo_to_dict(given).items()}
         except (ProgrammingError, UnicodeError):

@@ -16,24 +16,21 @@ from labkit.json_bytes import json_bytes
 from labkit.store import journal_line
 from labkit.store.exchange.journal_lines import Piece
 from labkit.store.exchange.share_database import OutLine
-from labkit.store.line_kinds import KINDS, Kind
+from labkit.store.exchange.statements import IN_ORDER
+from labkit.store.line_kinds import Kind
 
 if TYPE_CHECKING:
     import duckdb
 
 ROWS = 2_000
 _encoder = msgspec.json.Encoder()
-_SENT_KINDS = sorted(
-    (kind for kind in KINDS if kind.tag != "received"), key=lambda kind: (kind.tag != "run", kind.tag != "generation")
-)
-"""Runs and answers first: by them the server knows of what workspace the others are."""
 
 
 def counted(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """How many rows each table has; those that have none are left out."""
     counts = {
         kind.table: (connection.execute(f"select count(*) from log.{kind.table}").fetchone() or (0,))[0]  # noqa: S608 - a table of ours
-        for kind in _SENT_KINDS
+        for kind in IN_ORDER
     }
     return {table: count for table, count in counts.items() if count}
 
@@ -47,7 +44,7 @@ def next_piece(
     connection: duckdb.DuckDBPyConnection, earlier: Mapping[str, int], sent: Mapping[str, int]
 ) -> Piece | None:
     """The next of the rows to be sent; None: all were."""
-    for kind in _SENT_KINDS:
+    for kind in IN_ORDER:
         first, count = sent.get(_called(kind.table), 0), earlier.get(kind.table, 0)
         if first < count:
             upto = min(first + ROWS, count)

@@ -11,48 +11,57 @@ import atexit
 import contextlib
 import logging
 import os
+import socket
 import threading
 import time
 import weakref
+from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.errors import StoreAway, StoreError, StoreLocked
+from labkit.errors import StoreError, StoreLocked
 from labkit.store import lab_identity, sharing_state
+from labkit.store.access import Access
 from labkit.store.exchange import earlier_rows, journal_lines, receiving
 from labkit.store.exchange.address import Address
 from labkit.store.exchange.receiving import Receiver
 from labkit.store.exchange.share_database import Sender, SenderMoved, ShareDatabase
 from labkit.store.file_locks import FileLock
 from labkit.store.sharing_state import SharingState
+from labkit.store.writer import Writer
 
 if TYPE_CHECKING:
-    from labkit.store.access import Access
-    from labkit.store.writer import Writer
+    import duckdb
 
 log = logging.getLogger("labkit.store")
 
+LOCK, DONE = "exchange.lock", "exchange.done"
+"""Files beside the journals: who holds the first does it, the second was written when it was last done."""
 EVERY_S = 1.0
 MOST_WAIT_S = 15.0
-"""Where the server is away, it is tried again after one second, and ever later up to this."""
+"""Where the server is away, it is tried again after a second, and ever later up to this."""
 EXIT_S = 5.0
 """So long the end of a process waits for what it wrote to be sent."""
 OPEN_S = 2.0
+NOTE_S = 10.0
 REPAIR_S = 60.0
 
 
 class Exchange:
-    """The thread of one lab in this process. `start` may be called often. `workspaces` are those whose lines are
-    brought in; more may be added at any time."""
+    """The thread of one lab in this process. `start` may be called often."""
 
-    def __init__(self, address: Address, access: Access, writer: Writer, *, machine: str) -> None:
+    def __init__(self, address: Address, access: Access, writer: Writer) -> None:
         self.address = address
-        self.workspaces: set[str] = set()
         self.trouble: StoreError | None = None
-        """Why it is not alike now; None: it is, or another process sees to it."""
-        self._machine = machine
-        self._access = weakref.ref(access)
+        """Why the two are not alike now; None: they are, or another process sees to it."""
+        self._wanted: set[str] = set()
+        self._met = True
+        """Whether the lines of all workspaces that this process wants came once."""
+        self._access = access
         self._writer = writer
         self._folder = access.folder
+        self._lock = self._folder.path / LOCK
+        self._done = self._folder.path / DONE
         self._begin()
         _all.add(self)
 
@@ -61,21 +70,25 @@ class Exchange:
         self._stop = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._database = ShareDatabase(self.address, machine=socket.gethostname())
         self._hold: FileLock | None = None
-        self._database: ShareDatabase | None = None
         self._sender: Sender | None = None
         self._state: SharingState | None = None
         self._receiver: Receiver | None = None
-        self._repaired_s = 0.0
-        self._told: str | None = None
+        self._noted_s = self._repaired_s = -REPAIR_S
+        self._told = ""
 
     # -- from outside ----------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Begin, if it is not begun yet."""
+    def start(self, workspaces: Collection[str]) -> None:
+        """Begin, if it is not begun yet; bring in the lines of these workspaces too. Raises `StoreError` where that
+        cannot be noted."""
+        if not self._wanted.issuperset(workspaces):
+            self._include(workspaces)
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
                 self._stop.clear()
+                self._wake.set()
                 thread = threading.Thread(target=self._work, name="labkit-exchange", daemon=True)
                 try:
                     thread.start()
@@ -84,164 +97,218 @@ class Exchange:
                     return
                 self._thread = thread
 
+    def _include(self, workspaces: Collection[str]) -> None:
+        self._folder.make()
+        try:
+            for workspace in workspaces:
+                self._met = not sharing_state.include(self._folder, workspace) and self._met
+        except OSError as error:
+            raise StoreError(f"{self._folder.path.name} cannot be written: {error.strerror}.") from None
+        self._wanted.update(workspaces)
+
     def stop(self, timeout_s: float | None = None) -> None:
-        """End the thread; another process of this machine may take over."""
+        """Send what waits, if that can be done within `timeout_s`, and end the thread: another process of this
+        machine may take over."""
+        if self._thread is None:
+            return
+        if timeout_s is not None and self.trouble is None and self._waits():
+            self.catch_up(timeout_s)
         self._stop.set()
         self._wake.set()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout_s)
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
             self._thread = None
 
+    def meet(self, wait_s: float) -> None:
+        """Where a workspace was never brought in before, wait for what others wrote in it."""
+        if not self._met:
+            self._met = True
+            if not self.catch_up(wait_s) and self.trouble is None:
+                log.warning("%s is still bringing in what others wrote.", self._access.path.name)
+
     def catch_up(self, wait_s: float) -> bool:
-        """Wait until all that is sent and there by now is on both sides; False if it is not by `wait_s`, or if
+        """Wait until what was on either side when this was called is on both; False if it is not by `wait_s`, or
         the server is known to be away."""
         asked_ns = time.time_ns()
-        self.start()
         self._wake.set()
         deadline = time.monotonic() + wait_s
-        while time.monotonic() < deadline:
-            if self._round_ns() >= asked_ns:
-                return True
-            if isinstance(self.trouble, StoreAway):
+        while self._round_ns() < asked_ns:
+            if time.monotonic() >= deadline or self.trouble is not None:
                 return False
-            self._stop.wait(0.01)
-        return False
+            time.sleep(0.01)  # another process may be the one that does it, which tells by a file's time
+        return True
+
+    def _waits(self) -> bool:
+        """Whether there is something to send, and this process does that."""
+        sender = self._sender
+        return sender is not None and bool(journal_lines.waiting(self._folder, sender.sent))
 
     def _round_ns(self) -> int:
         """When the last whole round began, in whatever process."""
         try:
-            return os.stat(self._lock).st_mtime_ns
+            return self._done.stat().st_mtime_ns
         except OSError:
             return 0
 
-    @property
-    def _lock(self) -> str:
-        return str(self._folder.path / "exchange.lock")
 
     # -- in the thread ---------------------------------------------------------------------------
 
     def _work(self) -> None:
-        wait_s = EVERY_S
+        wait_s = 0.0
         while not self._stop.is_set():
             self._wake.wait(wait_s)
             self._wake.clear()
-            try:
-                if self._may():
-                    began_ns = time.time_ns()
-                    self._round()
-                    os.utime(self._lock, ns=(began_ns, began_ns))
-                    self.trouble = self._told = None
-                wait_s = EVERY_S
-            except StoreLocked as error:
-                log.debug("Not shared in this round: %s", error)
-            except (StoreError, OSError) as error:
-                self._tell(error if isinstance(error, StoreError) else StoreError(f"{error.strerror}"))
-                wait_s = min(MOST_WAIT_S, wait_s * 2)
-            except Exception as error:
-                log.exception("The exchange with the shared lab failed; the journals keep everything")
-                self._tell(StoreError(f"The exchange with the shared lab failed: {error}"))
-                wait_s = MOST_WAIT_S
+            wait_s = EVERY_S if self._once() else min(MOST_WAIT_S, max(EVERY_S, 2 * wait_s))
         self._let_go()
 
-    def _may(self) -> bool:
-        """Whether this process is the one that sees to it."""
-        if self._access() is None:
-            self._stop.set()
+    def _once(self) -> bool:
+        """One round, if this process is the one that does them; False if something stands in the way."""
+        try:
+            if self._may():
+                began_ns = time.time_ns()
+                self._round()
+                self._done.touch(0o600)
+                os.utime(self._done, ns=(began_ns, began_ns))
+            self.trouble, self._told = None, ""
+        except (StoreLocked, SenderMoved) as error:
+            log.debug("Not exchanged in this round: %s", error)
+        except (StoreError, OSError) as error:
+            self._tell(error if isinstance(error, StoreError) else StoreError(f"{error.strerror}"))
             return False
+        except Exception as error:
+            log.exception("The exchange with the shared lab failed; the journals keep everything")
+            self._tell(StoreError(f"The exchange with the shared lab failed: {error}"))
+            return False
+        return True
+
+    def _may(self) -> bool:
+        """Whether this process is the one."""
         if self._hold is None or not self._hold.stands:
             self._let_go()
             self._folder.make()
-            self._hold = FileLock.take(self._folder.path / "exchange.lock")
-            if self._hold is not None:
-                self._hold.sign()
-        return self._hold is not None
+            self._hold = FileLock.take(self._lock)
+            if self._hold is None:
+                return False
+            self._hold.sign()
+        return True
 
     def _let_go(self) -> None:
-        if self._database is not None:
-            self._database.close()
-        self._database = self._sender = self._state = self._receiver = None
+        self._database.close()
+        self._sender = self._state = self._receiver = None
         if self._hold is not None:
             self._hold.release()
             self._hold = None
 
     def _round(self) -> None:
         if self._state is None or self._receiver is None:
-            self._read_lab()
-        assert self._state is not None and self._receiver is not None
-        if self._database is None:
-            self._database = ShareDatabase(self.address, machine=self._machine)
-        if self._sender is None:
-            self._sender = self._database.sender(self._state.sender, lab=self._state.lab)
-            self._keep_state()
+            self._state, self._receiver = self._read_lab()
         try:
+            if self._sender is None:
+                self._sender = self._registered(self._state)
             if self._database.writable:
-                self._send(self._database, self._sender)
-            self._receive(self._database, self._receiver)
+                self._send()
+            self._receive(self._sender, self._receiver)
         except BaseException:
             # What became of the last transaction is not known: the server tells.
             self._sender = None
             raise
         if not self._database.writable:
-            raise StoreError(f"Nothing can be sent: {self._database.why_read_only}. It waits in the journals.")
+            raise StoreError(
+                f"Nothing can be sent to {self.address.shown}: {self._database.why_read_only}. It waits in the"
+                " journals."
+            )
 
-    def _read_lab(self) -> None:
+    def _read_lab(self) -> tuple[SharingState, Receiver]:
         """Who this lab is to the server, and how far it has the lines of others."""
-        access = self._access()
-        assert access is not None
-        access.fold(wait_s=OPEN_S, force=True)
-        with access.reading(wait_s=OPEN_S) as reading:
-            reading.check_complete(access.path.name)
+        self._access.fold(wait_s=OPEN_S, force=True)
+        with self._access.reading(wait_s=OPEN_S) as reading:
+            reading.check_complete(self._access.path.name)
             lab = lab_identity.identity(reading.connection)
             at = receiving.cursors(reading.connection)
             state = sharing_state.read(self._folder)
             place = sharing_state.place_of(self._folder)
             if state is None or (state.lab, state.server, state.place) != (lab, self.address.key, place):
-                state = SharingState(lab=lab, server=self.address.key, shown=self.address.shown, place=place)
-                state.earlier = earlier_rows.counted(reading.connection)
-                # From here on no journal goes that the server does not have.
-                sharing_state.write(self._folder, state)
-        self._state = state
-        self._receiver = Receiver(self._writer.process, self._writer.received(), self._writer.stamp, at)
+                state = self._begin_sharing(reading.connection)
+        return state, Receiver(self._writer.process, self._writer.received(), self._writer.stamp, at)
 
-    def _keep_state(self) -> None:
-        assert self._state is not None and self._sender is not None
-        before = self._state.sent
-        self._state.note(dict(self._sender.sent))
-        if self._state.sent != before:
-            sharing_state.write(self._folder, self._state)
+    def _begin_sharing(self, connection: duckdb.DuckDBPyConnection) -> SharingState:
+        """As a sender that the server does not know: all that the lab has is sent."""
+        state = SharingState(
+            lab=lab_identity.identity(connection),
+            server=self.address.key,
+            shown=self.address.shown,
+            place=sharing_state.place_of(self._folder),
+            earlier=earlier_rows.counted(connection),
+        )
+        # From here on no journal goes that the server does not have.
+        sharing_state.write(self._folder, state)
+        return state
 
-    def _send(self, database: ShareDatabase, sender: Sender) -> None:
-        assert self._state is not None
-        sent = sender.sent
-        for piece in journal_lines.pieces(self._folder, sender.sent, lab=self._state.lab):
-            self._sender = sender = database.send(sender, piece.lines, piece.sent)
-            if self._stop.is_set() and not _ending:
-                break
-        while earlier_rows.left(self._state.earlier, sender.sent):
-            access = self._access()
-            if access is None or self._stop.is_set():
-                break
-            with access.reading(wait_s=OPEN_S) as reading:
-                rows = earlier_rows.next_piece(reading.connection, self._state.earlier, sender.sent)
+    def _registered(self, state: SharingState) -> Sender:
+        sender = self._database.sender(state.sender, lab=state.lab)
+        if sender.upto < state.lines:
+            # Journals of what it lost may be gone: the tables have it.
+            log.warning("%s has lost lines of this lab; all are sent again.", self.address.shown)
+            with self._access.reading(wait_s=OPEN_S) as reading:
+                self._state = state = self._begin_sharing(reading.connection)
+            sender = self._database.sender(state.sender, lab=state.lab)
+        self._note(state, sender)
+        return sender
+
+    def _note(self, state: SharingState, sender: Sender) -> None:
+        state.note(sender.upto, sender.sent, [str(name) for name, _ in self._folder.journals()])
+        sharing_state.write(self._folder, state)
+        self._noted_s = time.monotonic()
+
+    def _send(self) -> None:
+        state = self._state
+        assert state is not None and self._sender is not None
+        before = self._sender.upto
+        for piece in journal_lines.pieces(self._folder, self._sender.sent, lab=state.lab):
+            self._sender = self._database.send(self._sender, piece.lines, piece.sent)
+        while not self._stop.is_set() and earlier_rows.left(state.earlier, self._sender.sent):
+            with self._access.reading(wait_s=OPEN_S) as reading:
+                rows = earlier_rows.next_piece(reading.connection, state.earlier, self._sender.sent)
             if rows is None:
                 break
-            self._sender = sender = database.send(sender, rows.lines, rows.sent)
-        if sender.sent != sent:
-            self._keep_state()
+            self._sender = self._database.send(self._sender, rows.lines, rows.sent)
+        if self._sender.upto > state.lines and (
+            self._sender.upto == before or time.monotonic() - self._noted_s >= NOTE_S
+        ):
+            self._note(state, self._sender)
 
-    def _receive(self, database: ShareDatabase, receiver: Receiver) -> None:
-        assert self._sender is not None
-        for other in database.news():
-            if other.number != self._sender.number:
-                for workspace in sorted(self.workspaces):
-                    receiver.bring(database, other.number, other.identity, workspace, other.upto)
+    def _receive(self, own: Sender, receiver: Receiver) -> None:
+        others = [one for one in self._database.news() if one.number != own.number]
+        workspaces = sorted(sharing_state.workspaces(self._folder))
+        for one in others:
+            for workspace in workspaces:
+                receiver.bring(self._database, one, workspace)
         if time.monotonic() - self._repaired_s >= REPAIR_S:
-            receiver.repair(database)
+            receiver.repair(self._database)
             self._repaired_s = time.monotonic()
+        receiver.look()
 
     def _tell(self, error: StoreError) -> None:
         if self._told != str(error):
             log.warning("%s", error)
-        self._told = str(error)
-        self.trouble = error
+        self.trouble, self._told = error, str(error)
+
+
+_all: weakref.WeakSet[Exchange] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    for exchange in list(_all):
+        with contextlib.suppress(StoreError):  # who writes tells of it
+            exchange._writer.flush(timeout_s=EXIT_S)
+        exchange.stop(EXIT_S)
+
+
+def _begin_anew_in_child() -> None:
+    for exchange in list(_all):
+        exchange._begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew_in_child)

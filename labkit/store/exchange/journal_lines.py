@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from labkit.store import lab_identity
 from labkit.store.exchange.share_database import OutLine
+from labkit.store.exchange.statements import PLACES
 from labkit.store.journal_directory import JournalDirectory, JournalName
-from labkit.store.line_kinds import BY_TAG
 
 PIECE_BYTES = 4 * 2**20
 PIECE_LINES = 10_000
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-_NOT_SENT = frozenset((b"received",))
+_TAGS = {tag.encode(): tag for tag in PLACES}
 
 
 class Piece(NamedTuple):
@@ -93,5 +93,6 @@ def _parsed(process: str, block: bytes) -> Iterator[OutLine]:
         rest = line[9:]
         tag, _, behind = rest.partition(b" ")
         stamp = behind[: behind.find(b" ")]
-        if tag in BY_TAG and tag not in _NOT_SENT and stamp.isdigit() and line[:9] == b"%08x " % zlib.crc32(rest):
-            yield OutLine(tag.decode(), process, int(stamp), line)
+        kind = _TAGS.get(tag)
+        if kind and stamp.isdigit() and line[:9] == b"%08x " % zlib.crc32(rest):
+            yield OutLine(kind, process, int(stamp), line)

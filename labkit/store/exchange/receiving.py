@@ -8,14 +8,14 @@ not know the fold, nor when to receive.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from labkit.store import journal_line
 from labkit.store.definition_records import ReceivedRecord
-from labkit.store.exchange.share_database import InLine, ShareDatabase
+from labkit.store.exchange.share_database import InLine, News, ShareDatabase
 from labkit.store.per_process_journal import PerProcessJournal, QueuedLine
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class _Names(msgspec.Struct):
 class Cursors(NamedTuple):
     """How far the lab has the lines of others."""
 
-    upto: dict[tuple[str, str | None], int]
+    upto: dict[tuple[str, str], int]
     """By sender and workspace."""
     lacking: set[str]
     """The requests that answers name and that are not here."""
@@ -53,10 +53,19 @@ def cursors(connection: duckdb.DuckDBPyConnection) -> Cursors:
     return Cursors(upto, {request for (request,) in connection.execute(_LACKING).fetchall()})
 
 
+def behind(upto: Mapping[tuple[str, str], int], news: Iterable[News], workspaces: Collection[str]) -> int:
+    """How many lines of others were not looked at."""
+    return sum(
+        max(0, one.upto - upto.get((one.identity, workspace), 0)) for one in news for workspace in workspaces
+    )
+
+
 class Receiver:
     """What one process brings in. `stamp` gives this process's next."""
 
-    def __init__(self, process: str, journal: PerProcessJournal, stamp: Callable[[], int], at: Cursors) -> None:
+    def __init__(
+        self, process: str, journal: PerProcessJournal, stamp: Callable[[], int], at: Cursors
+    ) -> None:
         self._process = process.encode()
         self._journal = journal
         self._stamp = stamp
@@ -65,26 +74,25 @@ class Receiver:
         self._known: set[str] = set()
         self._decoder = msgspec.json.Decoder(_Names)
 
-    def behind(self, news: Mapping[str, int], workspaces: Iterable[str]) -> int:
-        """How many lines of others were not looked at, where each sender has sent so many."""
-        return sum(
-            max(0, upto - self._upto.get((sender, workspace), 0))
-            for workspace in workspaces
-            for sender, upto in news.items()
-        )
+    def look(self) -> None:
+        """What another program changed or took of what was brought in is written again."""
+        self._journal.look()
+        if self._journal.owed:
+            self._write([], None)
 
-    def bring(self, database: ShareDatabase, number: int, sender: str, workspace: str, upto: int) -> int:
-        """Bring in the sender's lines of a workspace up to that number; how many came. Raises `StoreError` where
-        the server fails, and `OSError` where the journal cannot be written: then nothing of the last piece is in.
-        """
+    def bring(self, database: ShareDatabase, one: News, workspace: str) -> int:
+        """Bring in a sender's lines of a workspace; how many came. Raises `StoreError` where the server fails, and
+        `OSError` where the journal cannot be written: then nothing of the last piece is in."""
         came = 0
-        while (after := self._upto.get((sender, workspace), 0)) < upto:
-            fetched = database.fetch(number, workspace, after, most_bytes=PIECE_BYTES)
+        key = one.identity, workspace
+        while (after := self._upto.get(key, 0)) < one.upto:
+            fetched = database.fetch(one.number, workspace, after, most_bytes=PIECE_BYTES)
             if fetched.upto <= after:
                 break
             lines = [*self._belonging(database, fetched.lines), *fetched.lines]
-            self._write(lines, ReceivedRecord(sender=sender, workspace=workspace, upto=fetched.upto))
-            self._upto[sender, workspace] = fetched.upto
+            upto = ReceivedRecord(sender=one.identity, workspace=workspace, upto=fetched.upto)
+            self._write(lines, upto)
+            self._upto[key] = fetched.upto
             came += len(lines)
         return came
 

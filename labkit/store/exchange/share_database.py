@@ -38,6 +38,15 @@ class InLine(NamedTuple):
     """The whole line, without its newline, byte for byte as it was sent."""
 
 
+class News(NamedTuple):
+    """Who has sent how many lines."""
+
+    number: int
+    identity: str
+    machine: str
+    upto: int
+
+
 class Fetched(NamedTuple):
     """What `fetch` brought."""
 
@@ -149,10 +158,16 @@ class ShareDatabase:
             cursor.execute(statements.NOTE, [sender.number, [*map(_text, sent)], [*sent.values()]])
         return Sender(sender.number, sender.upto + len(lines), {**sender.sent, **sent})
 
-    def news(self) -> dict[int, int]:
-        """How many lines each sender has sent, by its number."""
+    def news(self) -> list[News]:
+        """Who has sent how many lines."""
         with self._transaction() as cursor:
-            return dict(cursor.execute(statements.NEWS).fetchall())
+            return [News(*row) for row in cursor.execute(statements.NEWS).fetchall()]
+
+    def sent(self, identity: str) -> dict[str, int]:
+        """How far each journal of the sender of that identity was sent; none, where it is not known."""
+        with self._transaction() as cursor:
+            found = cursor.execute(statements.KNOWN, [identity]).fetchone()
+            return {} if found is None else dict(cursor.execute(statements.SENT, [found[0]]).fetchall())
 
     def fetch(self, sender: int, workspace: str | None, after: int, *, most_bytes: int) -> Fetched:
         """A sender's lines after that many, in the order in which it sent them, but for requests and samples;

@@ -6,7 +6,7 @@ The server reads the columns out of each line, so that the machine that sends it
 
 from __future__ import annotations
 
-from labkit.store.line_kinds import KINDS, Kind, Shape
+from labkit.store.line_kinds import SHARED, Kind, Shape
 
 _TYPES: dict[Shape, str] = {
     "text": "text",
@@ -21,7 +21,7 @@ _IN_BODY = frozenset({("generations", "raw")})
 _FIRST = ("run", "generation")
 """Others find their workspace in these."""
 IN_ORDER: tuple[Kind, ...] = tuple(
-    sorted(KINDS, key=lambda kind: (_FIRST.index(kind.tag) if kind.tag in _FIRST else len(_FIRST), kind.tag))
+    sorted(SHARED, key=lambda kind: (_FIRST.index(kind.tag) if kind.tag in _FIRST else len(_FIRST), kind.tag))
 )
 """In which lines go in. Whoever sends keeps to it, and within a kind to the order of processes and stamps:
 then no two can wait for each other, also where two copies of a lab send the same lines."""
@@ -127,7 +127,7 @@ union all
     order by seq
 )
 """
-NEWS = "select number, upto from labkit_log.senders"
+NEWS = "select number, identity, machine, upto from labkit_log.senders order by number"
 REQUESTS = (
     "select distinct on (request_id) process, body from labkit_log.requests where request_id = any(%s)"
     " order by request_id, process, stamp"

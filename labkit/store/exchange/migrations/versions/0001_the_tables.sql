@@ -47,7 +47,7 @@ create table labkit_log.generations (
     cache_read_tokens bigint, cache_write_tokens bigint, output_tokens bigint, reasoning_tokens bigint,
     cost_usd double precision, price_id text, maybe_paid bigint, replayed_from text, response_model text,
     response_id text, request_id text, "draw" bigint, parent_id text, "step" bigint, "user" text,
-    step_name text, steps bigint, failed_step text, call bigint, primary key (process, stamp)
+    step_name text, steps bigint, failed_step text, call_id bigint, primary key (process, stamp)
 );
 alter table labkit_log.generations alter column body set storage extended;
 create index on labkit_log.generations (sender, seq);
@@ -83,7 +83,7 @@ comment on column labkit_log.generations."step" is
 comment on column labkit_log.generations.steps is 'Of a chain, how many steps the row sums up.';
 comment on column labkit_log.generations.failed_step is
     'Of a chain, the step that has no answer, or one that cannot be read.';
-comment on column labkit_log.generations.call is
+comment on column labkit_log.generations.call_id is
     'Which of its generation''s calls it belongs to; NULL in older lines.';
 
 create table labkit_log.attempts (
@@ -91,7 +91,7 @@ create table labkit_log.attempts (
     workspace text, body bytea not null,
     run_id text, generation_id text, attempt bigint, sent_at timestamptz, latency_s double precision,
     status_code bigint, error_type text, error_message text, retry_after_s double precision,
-    wait_s double precision, maybe_paid boolean, provider_request_id text, call bigint,
+    wait_s double precision, maybe_paid boolean, provider_request_id text, call_id bigint,
     primary key (process, stamp)
 );
 alter table labkit_log.attempts alter column body set storage extended;
@@ -102,14 +102,14 @@ comment on column labkit_log.attempts.retry_after_s is 'What the provider asked 
 comment on column labkit_log.attempts.wait_s is
     'How long labkit then waited before the next attempt; NULL after the last.';
 comment on column labkit_log.attempts.maybe_paid is 'Whether the provider may have charged for it.';
-comment on column labkit_log.attempts.call is
+comment on column labkit_log.attempts.call_id is
     'Which of its generation''s calls it belongs to; NULL in older lines.';
 
 create table labkit_log.intents (
     process text collate "C" not null, stamp bigint not null, sender integer not null, seq bigint not null,
     workspace text, body bytea not null,
     run_id text, generation_id text, attempt bigint, sent_at timestamptz, reserved_usd double precision,
-    call bigint, primary key (process, stamp)
+    call_id bigint, primary key (process, stamp)
 );
 alter table labkit_log.intents alter column body set storage extended;
 create index on labkit_log.intents (sender, seq);
@@ -117,7 +117,7 @@ comment on table labkit_log.intents is
     'One row per HTTP request, written before it was sent: after a kill it tells what may have been paid for.';
 comment on column labkit_log.intents.reserved_usd is
     'The worst case that the budget holds for it; NULL where the price is not known.';
-comment on column labkit_log.intents.call is
+comment on column labkit_log.intents.call_id is
     'Which of its generation''s calls it belongs to; NULL in older lines.';
 
 create table labkit_log.scores (

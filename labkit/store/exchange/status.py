@@ -1,0 +1,104 @@
+"""How far a lab and the server that it is shared through are alike, for people.
+
+It asks the server for a moment, over a connection of its own, and changes nothing on either side.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING
+
+from labkit.errors import StoreError
+from labkit.store import sharing_state
+from labkit.store.exchange import earlier_rows, journal_lines, receiving
+from labkit.store.exchange.exchange import DONE, LOCK
+from labkit.store.exchange.share_database import ShareDatabase
+from labkit.store.file_locks import holder, is_held
+
+if TYPE_CHECKING:
+    from labkit.store.exchange.address import Address
+    from labkit.store.process_resources import ProcessResources
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """How far a lab and its server are alike, now."""
+
+    server: str
+    """Its address, without a password."""
+    trouble: str | None
+    """Why it cannot be asked; None: it answers."""
+    to_send: int
+    """How many lines of this machine wait to be sent, as far as is known here."""
+    to_receive: int | None
+    """How many lines of others were not looked at; None: it is not known."""
+    workspaces: tuple[str, ...]
+    """Whose lines are brought in."""
+    exchanged_at: datetime | None
+    """When the two were last brought together (UTC)."""
+    by: str | None
+    """Which process of this machine sees to it; None: none does now."""
+
+    def __str__(self) -> str:
+        told = [f"{self.server}: {_lines(self.to_send, 'wait', 'waits')} to be sent"]
+        if self.to_receive is not None:
+            told.append(f"{_lines(self.to_receive, 'are', 'is')} still to come")
+        if self.trouble is not None:
+            told.append(f"the server does not answer: {self.trouble}")
+        elif self.by is None and self.to_send:
+            told.append("no process sends them now: open the lab with share=")
+        return "; ".join(told)
+
+    def __repr__(self) -> str:
+        return f"Sharing({self})"
+
+    def _repr_html_(self) -> str:
+        return f"<div>{escape(str(self))}</div>"
+
+
+def _lines(count: int, many: str, one: str) -> str:
+    return f"1 line {one}" if count == 1 else f"{count:,} lines {many}"
+
+
+def sharing(shared: ProcessResources, address: Address | None) -> Sharing | None:
+    """What is known of a lab's sharing: without an address what its folder says; None: it is not shared."""
+    folder = shared.access.folder
+    state = sharing_state.read(folder)
+    if address is None and state is None:
+        return None
+    workspaces = tuple(sorted(sharing_state.workspaces(folder)))
+    sent = {} if state is None else {journal: upto for journal, (upto, _) in state.sent.items()}
+    to_receive: int | None = None
+    trouble = None
+    if address is not None:
+        database = ShareDatabase(address, machine=socket.gethostname())
+        try:
+            news = database.news()
+            if state is not None:
+                sent = database.sent(state.sender)
+        except StoreError as error:
+            trouble = str(error)
+        else:
+            with shared.access.reading() as reading:
+                upto = receiving.cursors(reading.connection).upto
+            own = None if state is None else state.sender
+            to_receive = receiving.behind(upto, [one for one in news if one.identity != own], workspaces)
+        finally:
+            database.close()
+    lock, done = folder.path / LOCK, folder.path / DONE
+    return Sharing(
+        server=state.shown if address is None and state is not None else address.shown if address else "",
+        trouble=trouble,
+        to_send=journal_lines.count(folder, sent) + (earlier_rows.left(state.earlier, sent) if state else 0),
+        to_receive=to_receive,
+        workspaces=workspaces,
+        exchanged_at=_when(done.stat().st_mtime) if done.exists() else None,
+        by=holder(lock) if is_held(lock) else None,
+    )
+
+
+def _when(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=0)
