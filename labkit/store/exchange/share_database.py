@@ -43,7 +43,8 @@ class Fetched(NamedTuple):
 
     lines: list[InLine]
     upto: int
-    """What to fetch after the next time; where it is the sender's own `upto`, there is nothing more."""
+    """What to fetch after the next time; where it is the sender's own `upto`, there is nothing more. It is less
+    than what was fetched after where the server has lost lines, as one put in place of another has."""
 
 
 @dataclass(frozen=True)
@@ -158,15 +159,14 @@ class ShareDatabase:
         """A sender's lines after that many, in the order in which it sent them, but for requests and samples;
         of one workspace (and those that belong to none, or to none that is known), or of all (None).
 
-        It ends with the line that reaches `most_bytes`, so that a longer one comes too.
+        It ends after so many lines that `most_bytes` are reached, the last one whole; or sooner, where none of
+        those it looked at belong to the workspace. Go on from the `upto` it gives until that is the sender's.
         """
         given = {"sender": sender, "workspace": workspace, "after": after, "most_bytes": most_bytes}
         with self._transaction(binary=True) as cursor:
             rows = cursor.execute(statements.FETCH, given).fetchall()
-        if not rows:  # nobody of that number
-            return Fetched([], after)
         (_, _, upto), *lines = rows
-        return Fetched([InLine(process, body) for process, body, _ in lines], upto)
+        return Fetched([InLine(process, body) for process, body, _ in lines], after if upto is None else upto)
 
     def requests(self, request_ids: Iterable[str]) -> list[InLine]:
         """The lines of these requests, one of each that is there."""
