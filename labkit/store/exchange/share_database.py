@@ -43,8 +43,8 @@ class Fetched(NamedTuple):
 
     lines: list[InLine]
     upto: int
-    """What to fetch after the next time; where it is the sender's own `upto`, there is nothing more. It is less
-    than what was fetched after where the server has lost lines, as one put in place of another has."""
+    """What to fetch after the next time; where it is the sender's own `upto`, there is nothing more. It is
+    less than what was fetched after where the server has lost lines, as one put in place of another has."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,14 @@ class ShareDatabase:
         A transaction of an earlier connection of the same sender that the server still holds is ended. Raises
         the error that `why_read_only` tells where the lab is not writable and does not know the sender.
         """
+        given = {"identity": _text(identity), "machine": _text(self.machine), "lab": _text(lab)}
         with self._transaction() as cursor:
             if self.writable:
-                cursor.execute(statements.OLDER_BACKEND, [identity])
-                given = {"identity": _text(identity), "machine": _text(self.machine), "lab": _text(lab)}
-                found = cursor.execute(statements.REGISTER, given).fetchone()
+                cursor.execute(statements.OLDER_BACKEND, given)
+                cursor.execute(statements.REGISTER, given)
             else:
-                found = cursor.execute(statements.KNOWN, [identity]).fetchone()
+                cursor.execute(statements.KNOWN, given)
+            found = cursor.fetchone()
             if found is None:
                 self._refuse()
             number, upto = found
@@ -159,8 +160,8 @@ class ShareDatabase:
         """A sender's lines after that many, in the order in which it sent them, but for requests and samples;
         of one workspace (and those that belong to none, or to none that is known), or of all (None).
 
-        It ends after so many lines that `most_bytes` are reached, the last one whole; or sooner, where none of
-        those it looked at belong to the workspace. Go on from the `upto` it gives until that is the sender's.
+        It ends after so many lines that `most_bytes` are reached, the last one whole; or sooner, where few of
+        those it looked at are of the workspace. Go on from the `upto` it gives until that is the sender's.
         """
         given = {"sender": sender, "workspace": workspace, "after": after, "most_bytes": most_bytes}
         with self._transaction(binary=True) as cursor:

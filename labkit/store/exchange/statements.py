@@ -110,10 +110,13 @@ with
         select seq, octet_length(body) as size
         from ({_all("seq, body", f"%(after)s + {AT_MOST}")}) as lines
     ),
-    summed as (select seq, sum(size) over (order by seq rows unbounded preceding) - size as size_before from near),
+    summed as (
+        select seq, sum(size) over (order by seq rows unbounded preceding) - size as size_before from near
+    ),
     ends as (
         select case
-            when bool_or(size_before >= %(most_bytes)s) then max(seq) filter (where size_before < %(most_bytes)s)
+            when bool_or(size_before >= %(most_bytes)s)
+            then max(seq) filter (where size_before < %(most_bytes)s)
             else (select least(upto, %(after)s + {AT_MOST}) from labkit_log.senders where number = %(sender)s)
         end as upto
         from summed
@@ -132,8 +135,9 @@ REQUESTS = (
     " order by request_id, process, stamp"
 )
 SAMPLES = (
-    "select process, body from (select distinct on (dataset, sample_id) dataset, position, body"
-    " from labkit_log.samples where dataset = any(%s) order by dataset, sample_id, process, stamp) as one"
+    "select process, body"
+    " from (select distinct on (dataset, sample_id) dataset, position, process, body from labkit_log.samples"
+    " where dataset = any(%s) order by dataset, sample_id, process, stamp) as one"
     " order by dataset, position"
 )
 
@@ -141,7 +145,8 @@ OLDER_BACKEND = """
 select pg_terminate_backend(a.pid)
 from labkit_log.senders s
 join pg_stat_activity a on a.pid = s.backend and a.backend_start = s.backend_start
-where s.identity = %s and a.pid <> pg_backend_pid() and a.xact_start is not null and a.usename = current_user
+where s.identity = %(identity)s and a.pid <> pg_backend_pid() and a.xact_start is not null
+    and a.usename = current_user
 """
 REGISTER = """
 insert into labkit_log.senders (identity, machine, lab, backend, backend_start)
@@ -152,7 +157,7 @@ on conflict (identity) do update set
     backend_start = excluded.backend_start, seen = now()
 returning number, upto
 """
-KNOWN = "select number, upto from labkit_log.senders where identity = %s"
+KNOWN = "select number, upto from labkit_log.senders where identity = %(identity)s"
 SENT = "select journal, upto from labkit_log.sent where sender = %s"
 MOVE = """
 update labkit_log.senders set upto = upto + %s, seen = now() where number = %s and upto = %s returning upto
