@@ -71,6 +71,11 @@ def told_of(error: psycopg.Error, address: Address) -> StoreError:
             f"The shared lab {address.shown} does not allow it: {words}. Ask whoever keeps it for the rights"
             " to read and insert in the schema labkit_log."
         )
+    if code and not code.startswith(("28", "3D")):
+        return StoreError(
+            f"The shared lab {address.shown} is not as labkit made it: {words} ({code}). Look who changed its"
+            " tables, or name an empty database."
+        )
     if code or isinstance(error, psycopg.ProgrammingError) or _REFUSED.search(words):
         return StoreError(
             f"The shared lab {address.shown} refuses: {words}. Look whether address, user, password and"

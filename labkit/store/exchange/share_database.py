@@ -52,7 +52,8 @@ class Fetched(NamedTuple):
 
     lines: list[InLine]
     upto: int
-    """What to fetch after the next time; where it is the sender's own `upto`, there is nothing more."""
+    """What to fetch after the next time; where it is the sender's own `upto`, there is nothing more. It is
+    less than what was fetched after where the server has lost lines, as one put in place of another has."""
 
 
 @dataclass(frozen=True)
@@ -123,13 +124,14 @@ class ShareDatabase:
         A transaction of an earlier connection of the same sender that the server still holds is ended. Raises
         the error that `why_read_only` tells where the lab is not writable and does not know the sender.
         """
+        given = {"identity": _text(identity), "machine": _text(self.machine), "lab": _text(lab)}
         with self._transaction() as cursor:
             if self.writable:
-                cursor.execute(statements.OLDER_BACKEND, [identity])
-                given = {"identity": _text(identity), "machine": _text(self.machine), "lab": _text(lab)}
-                found = cursor.execute(statements.REGISTER, given).fetchone()
+                cursor.execute(statements.OLDER_BACKEND, given)
+                cursor.execute(statements.REGISTER, given)
             else:
-                found = cursor.execute(statements.KNOWN, [identity]).fetchone()
+                cursor.execute(statements.KNOWN, given)
+            found = cursor.fetchone()
             if found is None:
                 self._refuse()
             number, upto = found
@@ -173,15 +175,14 @@ class ShareDatabase:
         """A sender's lines after that many, in the order in which it sent them, but for requests and samples;
         of one workspace (and those that belong to none, or to none that is known), or of all (None).
 
-        It ends with the line that reaches `most_bytes`, so that a longer one comes too.
+        It ends after so many lines that `most_bytes` are reached, the last one whole; or sooner, where few of
+        those it looked at are of the workspace. Go on from the `upto` it gives until that is the sender's.
         """
         given = {"sender": sender, "workspace": workspace, "after": after, "most_bytes": most_bytes}
         with self._transaction(binary=True) as cursor:
             rows = cursor.execute(statements.FETCH, given).fetchall()
-        if not rows:  # nobody of that number
-            return Fetched([], after)
         (_, _, upto), *lines = rows
-        return Fetched([InLine(process, body) for process, body, _ in lines], upto)
+        return Fetched([InLine(process, body) for process, body, _ in lines], after if upto is None else upto)
 
     def requests(self, request_ids: Iterable[str]) -> list[InLine]:
         """The lines of these requests, one of each that is there."""

@@ -88,16 +88,17 @@ def _workspace(kind: Kind) -> str:
 
 
 AT_MOST = 20_000
-"""Lines that one `fetch` brings, however short they are."""
+"""Lines of a sender that one `fetch` looks at, however short they are."""
 _ASKED_FOR = ("requests", "samples")
 """These are brought where they are asked for alone: most of them are of no use elsewhere."""
 
 
 def _all(what: str, upto: str) -> str:
-    # Workspaces of what has none, or none that is known, are all.
+    # What has no workspace, or none that is known, is of all.
     return " union all ".join(
-        f"(select {what} from labkit_log.{kind.table} where sender = %(sender)s and seq > %(after)s{upto}"
-        " and (%(workspace)s::text is null or workspace is null or workspace = %(workspace)s) order by seq)"
+        f"(select {what} from labkit_log.{kind.table}"
+        f" where sender = %(sender)s and seq > %(after)s and seq <= {upto}"
+        " and (%(workspace)s::text is null or workspace is null or workspace = %(workspace)s))"
         for kind in IN_ORDER
         if kind.table not in _ASKED_FOR
     )
@@ -106,24 +107,25 @@ def _all(what: str, upto: str) -> str:
 FETCH = f"""
 with
     near as (
-        select seq, size
-        from ({_all("seq, octet_length(body) as size", "")}) as lines
-        order by seq limit {AT_MOST}
+        select seq, octet_length(body) as size
+        from ({_all("seq, body", f"%(after)s + {AT_MOST}")}) as lines
+    ),
+    summed as (
+        select seq, sum(size) over (order by seq rows unbounded preceding) - size as size_before from near
     ),
     ends as (
-        select
-            coalesce(max(seq) filter (where size_before < %(most_bytes)s), %(after)s) as cut,
-            count(*) < {AT_MOST} and coalesce(bool_and(size_before < %(most_bytes)s), true) as has_all
-        from (
-            select seq, sum(size) over (order by seq rows unbounded preceding) - size as size_before from near
-        ) as summed
+        select case
+            when bool_or(size_before >= %(most_bytes)s)
+            then max(seq) filter (where size_before < %(most_bytes)s)
+            else (select least(upto, %(after)s + {AT_MOST}) from labkit_log.senders where number = %(sender)s)
+        end as upto
+        from summed
     )
-select null::text, null::bytea, case when has_all then greatest(upto, %(after)s) else cut end
-from ends, labkit_log.senders where number = %(sender)s
+select null::text, null::bytea, upto from ends
 union all
 (
     select process, body, null::bigint
-    from ({_all("process, body, seq", " and seq <= (select cut from ends)")}) as lines
+    from ({_all("process, body, seq", "(select upto from ends)")}) as lines
     order by seq
 )
 """
@@ -133,8 +135,9 @@ REQUESTS = (
     " order by request_id, process, stamp"
 )
 SAMPLES = (
-    "select process, body from (select distinct on (dataset, sample_id) dataset, position, process, stamp, body"
-    " from labkit_log.samples where dataset = any(%s) order by dataset, sample_id, process, stamp) as one"
+    "select process, body"
+    " from (select distinct on (dataset, sample_id) dataset, position, process, body from labkit_log.samples"
+    " where dataset = any(%s) order by dataset, sample_id, process, stamp) as one"
     " order by dataset, position"
 )
 
@@ -142,7 +145,8 @@ OLDER_BACKEND = """
 select pg_terminate_backend(a.pid)
 from labkit_log.senders s
 join pg_stat_activity a on a.pid = s.backend and a.backend_start = s.backend_start
-where s.identity = %s and a.pid <> pg_backend_pid() and a.xact_start is not null and a.usename = current_user
+where s.identity = %(identity)s and a.pid <> pg_backend_pid() and a.xact_start is not null
+    and a.usename = current_user
 """
 REGISTER = """
 insert into labkit_log.senders (identity, machine, lab, backend, backend_start)
@@ -153,7 +157,7 @@ on conflict (identity) do update set
     backend_start = excluded.backend_start, seen = now()
 returning number, upto
 """
-KNOWN = "select number, upto from labkit_log.senders where identity = %s"
+KNOWN = "select number, upto from labkit_log.senders where identity = %(identity)s"
 SENT = "select journal, upto from labkit_log.sent where sender = %s"
 MOVE = """
 update labkit_log.senders set upto = upto + %s, seen = now() where number = %s and upto = %s returning upto

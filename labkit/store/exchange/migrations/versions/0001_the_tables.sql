@@ -49,7 +49,7 @@ create table labkit_log.generations (
     response_id text, request_id text, "draw" bigint, parent_id text, "step" bigint, "user" text,
     step_name text, steps bigint, failed_step text, call_id bigint, primary key (process, stamp)
 );
-alter table labkit_log.generations alter column body set storage extended;
+alter table labkit_log.generations alter column body set storage external;
 create index on labkit_log.generations (sender, seq);
 create index on labkit_log.generations (generation_id);
 create index on labkit_log.generations (run_id);
@@ -94,7 +94,7 @@ create table labkit_log.attempts (
     wait_s double precision, maybe_paid boolean, provider_request_id text, call_id bigint,
     primary key (process, stamp)
 );
-alter table labkit_log.attempts alter column body set storage extended;
+alter table labkit_log.attempts alter column body set storage external;
 create index on labkit_log.attempts (sender, seq);
 comment on table labkit_log.attempts is 'One row per HTTP request that was sent for a generation.';
 comment on column labkit_log.attempts.attempt is '1 for the first.';
@@ -111,7 +111,7 @@ create table labkit_log.intents (
     run_id text, generation_id text, attempt bigint, sent_at timestamptz, reserved_usd double precision,
     call_id bigint, primary key (process, stamp)
 );
-alter table labkit_log.intents alter column body set storage extended;
+alter table labkit_log.intents alter column body set storage external;
 create index on labkit_log.intents (sender, seq);
 comment on table labkit_log.intents is
     'One row per HTTP request, written before it was sent: after a kill it tells what may have been paid for.';
@@ -127,7 +127,7 @@ create table labkit_log.scores (
     error text, metadata json, "low" double precision, "high" double precision, "step" double precision,
     primary key (process, stamp)
 );
-alter table labkit_log.scores alter column body set storage extended;
+alter table labkit_log.scores alter column body set storage external;
 create index on labkit_log.scores (sender, seq);
 create index on labkit_log.scores (generation_id);
 comment on table labkit_log.scores is
@@ -143,7 +143,7 @@ create table labkit_log.labels (
     labelled_at timestamptz, "user" text, "draw" text, chance double precision, "comment" text,
     withdrawn boolean, primary key (process, stamp)
 );
-alter table labkit_log.labels alter column body set storage extended;
+alter table labkit_log.labels alter column body set storage external;
 create index on labkit_log.labels (sender, seq);
 comment on table labkit_log.labels is
     'What people say of an answer, in place of a judge. The latest of one person on one answer holds.';
@@ -161,7 +161,7 @@ create table labkit_log.ratings (
     "comment" text, arena text, drawn text, chance double precision, took_s double precision,
     peeked boolean, masked bigint, withdrawn boolean, primary key (process, stamp)
 );
-alter table labkit_log.ratings alter column body set storage extended;
+alter table labkit_log.ratings alter column body set storage external;
 create index on labkit_log.ratings (sender, seq);
 comment on table labkit_log.ratings is
     'People''s blind preferences between two generations. The latest row of a rating holds.';
@@ -181,7 +181,7 @@ create table labkit_log.runs (
     started_at timestamptz, "user" text, provenance json, kind text, parent_run_id text,
     primary key (process, stamp)
 );
-alter table labkit_log.runs alter column body set storage extended;
+alter table labkit_log.runs alter column body set storage external;
 create index on labkit_log.runs (sender, seq);
 create index on labkit_log.runs (run_id);
 comment on table labkit_log.runs is
@@ -199,7 +199,7 @@ create table labkit_log.run_events (
     workspace text, body bytea not null,
     run_id text, event text, at_time timestamptz, detail json, primary key (process, stamp)
 );
-alter table labkit_log.run_events alter column body set storage extended;
+alter table labkit_log.run_events alter column body set storage external;
 create index on labkit_log.run_events (sender, seq);
 create index on labkit_log.run_events (run_id);
 comment on table labkit_log.run_events is
@@ -211,7 +211,7 @@ create table labkit_log.requests (
     request_id text, provider text, dialect text, endpoint text, model text, "name" text, messages json,
     params json, primary key (process, stamp)
 );
-alter table labkit_log.requests alter column body set storage extended;
+alter table labkit_log.requests alter column body set storage external;
 create index on labkit_log.requests (sender, seq);
 create index on labkit_log.requests (request_id);
 comment on table labkit_log.requests is 'Each distinct list of messages that was sent, with its parameters.';
@@ -224,7 +224,7 @@ create table labkit_log.prompts (
     "name" text, version bigint, hash text, system text, "text" text, blocks json, defaults json,
     description text, created_at timestamptz, "user" text, steps json, primary key (process, stamp)
 );
-alter table labkit_log.prompts alter column body set storage extended;
+alter table labkit_log.prompts alter column body set storage external;
 create index on labkit_log.prompts (sender, seq);
 comment on table labkit_log.prompts is 'Versions of prompts.';
 comment on column labkit_log.prompts.version is 'Counts the distinct hashes kept under a name, from 1.';
@@ -238,7 +238,7 @@ create table labkit_log.blocks (
     workspace text, body bytea not null,
     hash text, "name" text, "text" text, created_at timestamptz, primary key (process, stamp)
 );
-alter table labkit_log.blocks alter column body set storage extended;
+alter table labkit_log.blocks alter column body set storage external;
 create index on labkit_log.blocks (sender, seq);
 comment on table labkit_log.blocks is 'Named pieces of context, found by their hash.';
 
@@ -248,7 +248,7 @@ create table labkit_log.samples (
     dataset text, dataset_name text, "position" bigint, sample_id text, fields json,
     primary key (process, stamp)
 );
-alter table labkit_log.samples alter column body set storage extended;
+alter table labkit_log.samples alter column body set storage external;
 create index on labkit_log.samples (sender, seq);
 create index on labkit_log.samples (dataset);
 comment on table labkit_log.samples is 'Rows of datasets.';
@@ -262,7 +262,7 @@ create table labkit_log.models (
     context_window bigint, max_output bigint, capabilities json, prices json, taken_at timestamptz,
     run_id text, primary key (process, stamp)
 );
-alter table labkit_log.models alter column body set storage extended;
+alter table labkit_log.models alter column body set storage external;
 create index on labkit_log.models (sender, seq);
 comment on table labkit_log.models is
     'Models as they were when a run used them: endpoint, limits and prices at that moment.';
@@ -274,7 +274,7 @@ create table labkit_log.baselines (
     baseline_id text, sentinel text, baseline text, run_ids json, answers_each bigint, content json,
     forced boolean, why text, accepted_at timestamptz, "user" text, primary key (process, stamp)
 );
-alter table labkit_log.baselines alter column body set storage extended;
+alter table labkit_log.baselines alter column body set storage external;
 create index on labkit_log.baselines (sender, seq);
 comment on table labkit_log.baselines is
     'Answers that somebody accepted as what a sentinel holds later ones against.';
@@ -290,7 +290,7 @@ create table labkit_log.checks (
     outcome text, sentences json, notes json, findings json, alarms json, settings json,
     asked_at timestamptz, checked_at timestamptz, "user" text, primary key (process, stamp)
 );
-alter table labkit_log.checks alter column body set storage extended;
+alter table labkit_log.checks alter column body set storage external;
 create index on labkit_log.checks (sender, seq);
 comment on table labkit_log.checks is
     'What sentinels found when they checked a run. The latest of a run holds.';
@@ -303,7 +303,7 @@ create table labkit_log.notices (
     notice_id text, sentinel text, check_id text, outcome text, channel text, error text,
     sent_at timestamptz, primary key (process, stamp)
 );
-alter table labkit_log.notices alter column body set storage extended;
+alter table labkit_log.notices alter column body set storage external;
 create index on labkit_log.notices (sender, seq);
 comment on table labkit_log.notices is 'What somebody was told of a sentinel.';
 comment on column labkit_log.notices.error is 'Why it was not taken; NULL: it was.';
