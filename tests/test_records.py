@@ -51,7 +51,7 @@ def test_generation_has_the_designs_columns_first() -> None:
         "response_model", "response_id", "request_id", "raw",
     ]
     # fmt: on
-    follow = ["draw", "parent_id", "step", "user", "step_name", "steps", "failed_step"]
+    follow = ["draw", "parent_id", "step", "user", "step_name", "steps", "failed_step", "call_id"]
     assert list(Generation.__struct_fields__) == [*documented, *follow]
 
 

@@ -27,6 +27,7 @@ MAYBE = {
     "output_tokens",
     "reasoning_tokens",
     "steps",
+    "call_id",
 }
 
 

@@ -48,7 +48,7 @@ def sample(fields: Any) -> SampleRecord:
 
 
 @settings(deadline=None)
-@given(text=ANY_TEXT | st.sampled_from(STRANGE), stamp=st.integers(0, 2**62))
+@given(text=ANY_TEXT | st.sampled_from(STRANGE), stamp=st.integers(0, 2**60 - 1))
 def test_any_text_comes_back(text: str, stamp: int) -> None:
     """Every text is one line, and is read back as it was."""
     score = Score(generation_id="g", scorer="s", value=None, scored_at=datetime.now(UTC), explanation=text)

@@ -157,7 +157,7 @@ def test_a_bound_value_is_only_a_value(value: str, tmp_path_factory: Any, make: 
         assert count["n"].tolist() == [0]
     assert store.generations(columns=["generation_id"])["generation_id"].tolist() == ["g1"]
     assert store.sql("select count(*) as n from duckdb_tables() where schema_name = 'log'")["n"].tolist() == [
-        19
+        20
     ]
 
 

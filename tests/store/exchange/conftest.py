@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import URL
 
 from labkit.records import Record
-from labkit.store import journal_line
+from labkit.store import Store, journal_line, process_resources
 from labkit.store.exchange import Address, OutLine, ShareDatabase
 from tests.proxy import Proxy
 
@@ -24,6 +25,11 @@ def out_line(record: Record, *, process: str = "p1", stamp: int | None = None) -
     number = next(_stamps) if stamp is None else stamp
     body = journal_line.frame(type(record), number, journal_line.body(record))[:-1]
     return OutLine(body.split(b" ")[1].decode(), process, number, body)
+
+
+def sent_by(share: ShareDatabase) -> dict[int, int]:
+    """How many lines each sender has sent, by its number."""
+    return {one.number: one.upto for one in share.news()}
 
 
 @pytest.fixture
@@ -89,3 +95,40 @@ def through(proxy: Proxy, url: str) -> str:
     user, password = given.get("user", "postgres"), given.get("password")
     secret = f":{password}" if password else ""
     return f"postgresql://{user}{secret}@127.0.0.1:{proxy.port}/{given['dbname']}"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, url: str) -> Iterator[Callable[..., Store]]:
+    """A lab of a machine of its own, shared through the server, or another way to it."""
+    made: list[Store] = []
+
+    def make(name: str, *workspaces: str, by: str = url, path: Path | None = None) -> Store:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        store = Store(path or folder / "lab.duckdb", share=Address.parse(by))
+        for workspace in workspaces or ("tests",):
+            store.include(workspace)
+        made.append(store)
+        return store
+
+    yield make
+    for store in made:
+        leave(store)
+
+
+def leave(store: Store) -> None:
+    """The machine ends as by a kill, as far as its lab is concerned: nothing more is sent or received."""
+    shared = store._shared
+    if shared.exchange is not None:
+        shared.exchange.stop()
+    shared.background.stop()
+    shared.writer.close()
+    process_resources._all.pop(store._place.resolve(), None)
+
+
+def put(store: Store, *records: Any) -> None:
+    """Write records, which are on disk then."""
+    writer = store.writer()
+    for record in records:
+        writer.put(record)
+    writer.flush()
