@@ -54,16 +54,16 @@ class Address:
         'postgresql://ada@/lab?host=/run/postgresql'
         """
         found = _parameters(given)
-        host = found.get("host", "")
+        host, ports = found.get("host", ""), found.get("port", "").replace(",", "")
         # An @ in the password would put the rest of it into the host, a / into the database.
         if (
             "@" in found.get("dbname", "")
             or any("@" in one[1:] for one in host.split(","))
-            or not found.get("port", "0").replace(",", "").isdigit()
+            or not (ports or "0").isdigit()
         ):
             raise DefinitionError(_NOT_UNDERSTOOD)
         place = [found.get("service", ""), host or found.get("hostaddr", "") or os.environ.get("PGHOST", "")]
-        place += [found.get("port") or os.environ.get("PGPORT", "5432"), found.get("dbname", "")]
+        place += [found["port"] if ports else os.environ.get("PGPORT", "5432"), found.get("dbname", "")]
         key = blake2b("\0".join(place).encode(), digest_size=8).hexdigest()
         return cls(_shown(found), key, found | _protection(found))
 
@@ -97,7 +97,7 @@ def _shown(found: dict[str, str]) -> str:
     if "/" in host:
         more.append(f"host={quote(host, safe='/,')}")
         host = ""
-    port = f":{found['port']}" if "port" in found else ""
+    port = f":{found['port']}" if found.get("port", "").strip(",") else ""
     if ":" in host:
         host = f"[{host}]"
     shown = f"postgresql://{user}{quote(host, safe='[]:,')}{port}/{quote(found.get('dbname', ''))}"

@@ -15,7 +15,7 @@ from labkit.store.exchange.connection import Connection, connect
 from labkit.store.exchange.failures import SENT_LATER
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest of the migrations."""
 
 

@@ -1,17 +1,20 @@
 -- The tables of a lab that several machines share: one table for each kind of journal line, which only grows.
 --
--- A line is named by the process that wrote it and its stamp. `body` is the line as it stands in the journal, byte
--- for byte, without its newline; all other columns are read from it, for people. `sender` and `seq` tell who
--- brought it, and as the how-manieth. Where a line's values do not fit, its columns are NULL and its body is there.
+-- A line is named by the process that wrote it and its stamp. `body` is the line as it stands in the journal,
+-- byte for byte, without its newline; all other columns are read from it, for people. `sender` and `seq` tell who
+-- brought it, and as the how-manieth. Where a line's values do not fit, its columns are NULL and its body is
+-- there. Bodies are not compressed: that would take the server longer than all else.
 
 create table labkit_log.senders (
-    number integer generated always as identity primary key, identity text not null unique, machine text not null,
-    lab text not null, upto bigint not null default 0, backend integer, backend_start timestamptz,
+    number integer generated always as identity primary key, identity text not null unique,
+    machine text not null, lab text not null, upto bigint not null default 0,
+    backend integer, backend_start timestamptz,
     since timestamptz not null default now(), seen timestamptz not null default now()
 );
 comment on table labkit_log.senders is 'The labs that send lines: one row per lab file on a machine.';
 comment on column labkit_log.senders.upto is 'The seq of the last line it sent.';
-comment on column labkit_log.senders.backend is 'The server process of its last connection, which began at backend_start.';
+comment on column labkit_log.senders.backend is
+    'The server process of its last connection, which began at backend_start.';
 comment on column labkit_log.senders.since is 'When it first came.';
 comment on column labkit_log.senders.seen is 'When it last sent.';
 
