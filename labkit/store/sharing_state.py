@@ -49,7 +49,7 @@ class SharingState(msgspec.Struct, kw_only=True):
         return upto >= size and abs(time.time() - since_s) >= KEEP_S
 
     def note(self, lines: int, sent: Mapping[str, int], here: Iterable[str]) -> None:
-        """What the server shows now, of the journals that are here."""
+        """What the server shows now, of the journals and tables that are here."""
         now_s, before = time.time(), self.sent
         self.lines = lines
         self.sent = {}

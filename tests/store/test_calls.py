@@ -80,7 +80,9 @@ def test_what_is_collected_twice_is_counted_once(
         status = "failed" if paid else "done"
         rows = [
             make.attempt(cell, call_id=number, maybe_paid=paid, error_type="TimedOut" if paid else None),
-            make.generation(cell, call_id=number, status=status, cost_usd=None if paid else cost, maybe_paid=paid),
+            make.generation(
+                cell, call_id=number, status=status, cost_usd=None if paid else cost, maybe_paid=paid
+            ),
         ]
         by[0] += [make.intent(cell, call_id=number), *rows]
         for process in range(1, told):

@@ -37,7 +37,7 @@ def counted(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 def left(earlier: Mapping[str, int], sent: Mapping[str, int]) -> int:
     """How many of them wait to be sent."""
-    return sum(max(0, count - sent.get(_called(table), 0)) for table, count in earlier.items())
+    return sum(max(0, count - sent.get(called(table), 0)) for table, count in earlier.items())
 
 
 def next_piece(
@@ -45,14 +45,15 @@ def next_piece(
 ) -> Piece | None:
     """The next of the rows to be sent; None: all were."""
     for kind in IN_ORDER:
-        first, count = sent.get(_called(kind.table), 0), earlier.get(kind.table, 0)
+        first, count = sent.get(called(kind.table), 0), earlier.get(kind.table, 0)
         if first < count:
             upto = min(first + ROWS, count)
-            return Piece(list(_lines(connection, kind, first, upto)), {_called(kind.table): upto})
+            return Piece(list(_lines(connection, kind, first, upto)), {called(kind.table): upto})
     return None
 
 
-def _called(table: str) -> str:
+def called(table: str) -> str:
+    """The name under which the server notes how much of a table was sent."""
     return f"table {table}"
 
 

@@ -43,7 +43,6 @@ MOST_WAIT_S = 15.0
 EXIT_S = 5.0
 """So long the end of a process waits for what it wrote to be sent."""
 OPEN_S = 2.0
-NOTE_S = 10.0
 REPAIR_S = 60.0
 
 
@@ -75,7 +74,7 @@ class Exchange:
         self._sender: Sender | None = None
         self._state: SharingState | None = None
         self._receiver: Receiver | None = None
-        self._noted_s = self._repaired_s = -REPAIR_S
+        self._repaired_s = -REPAIR_S
         self._told = ""
 
     # -- from outside ----------------------------------------------------------------------------
@@ -150,7 +149,6 @@ class Exchange:
         except OSError:
             return 0
 
-
     # -- in the thread ---------------------------------------------------------------------------
 
     def _work(self) -> None:
@@ -203,11 +201,11 @@ class Exchange:
         if self._state is None or self._receiver is None:
             self._state, self._receiver = self._read_lab()
         try:
-            if self._sender is None:
-                self._sender = self._registered(self._state)
+            self._database.open()
             if self._database.writable:
+                self._sender = self._sender or self._registered(self._state)
                 self._send()
-            self._receive(self._sender, self._receiver)
+            self._receive(self._state.sender, self._receiver)
         except BaseException:
             # What became of the last transaction is not known: the server tells.
             self._sender = None
@@ -256,9 +254,9 @@ class Exchange:
         return sender
 
     def _note(self, state: SharingState, sender: Sender) -> None:
-        state.note(sender.upto, sender.sent, [str(name) for name, _ in self._folder.journals()])
+        journals = [str(name) for name, _ in self._folder.journals()]
+        state.note(sender.upto, sender.sent, [*journals, *map(earlier_rows.called, state.earlier)])
         sharing_state.write(self._folder, state)
-        self._noted_s = time.monotonic()
 
     def _send(self) -> None:
         state = self._state
@@ -272,13 +270,11 @@ class Exchange:
             if rows is None:
                 break
             self._sender = self._database.send(self._sender, rows.lines, rows.sent)
-        if self._sender.upto > state.lines and (
-            self._sender.upto == before or time.monotonic() - self._noted_s >= NOTE_S
-        ):
+        if self._sender.upto > before:
             self._note(state, self._sender)
 
-    def _receive(self, own: Sender, receiver: Receiver) -> None:
-        others = [one for one in self._database.news() if one.number != own.number]
+    def _receive(self, own: str, receiver: Receiver) -> None:
+        others = [one for one in self._database.news() if one.identity != own]
         workspaces = sorted(sharing_state.workspaces(self._folder))
         for one in others:
             for workspace in workspaces:

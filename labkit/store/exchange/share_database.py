@@ -168,7 +168,7 @@ class ShareDatabase:
     def sent(self, identity: str) -> dict[str, int]:
         """How far each journal of the sender of that identity was sent; none, where it is not known."""
         with self._transaction() as cursor:
-            found = cursor.execute(statements.KNOWN, [identity]).fetchone()
+            found = cursor.execute(statements.KNOWN, {"identity": _text(identity)}).fetchone()
             return {} if found is None else dict(cursor.execute(statements.SENT, [found[0]]).fetchall())
 
     def fetch(self, sender: int, workspace: str | None, after: int, *, most_bytes: int) -> Fetched:

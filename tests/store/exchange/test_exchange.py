@@ -211,8 +211,8 @@ def test_a_commit_whose_reply_was_lost_doubles_nothing(
     until(lambda: a.catch_up())
     put(a, make.generation("third"))
     until(lambda: a.catch_up())
-    rows = sql("select generation_id, seq from labkit_log.generations order by seq")
-    assert rows == [("first", 1), ("second", 2), ("third", 3)]
+    rows = sql("select generation_id from labkit_log.generations order by seq")
+    assert rows == [("first",), ("second",), ("third",)]
 
 
 def test_a_lab_begins_without_its_server(machine: Machine, proxy: Proxy, url: str, until: Any) -> None:
@@ -226,7 +226,9 @@ def test_a_lab_begins_without_its_server(machine: Machine, proxy: Proxy, url: st
     until(lambda: a.catch_up() and b.catch_up() and len(texts(b)) == 1, within_s=60)
 
 
-def test_a_server_that_lost_what_it_had_gets_it_again(machine: Machine, url: str, sql: Sql, until: Any) -> None:
+def test_a_server_that_lost_what_it_had_gets_it_again(
+    machine: Machine, url: str, sql: Sql, until: Any
+) -> None:
     """Where the server was made anew, or lost its last commits, all that the lab has is sent again."""
     a, b = machine("a"), machine("b")
     put(a, make.run(), make.generation("kept"), make.generation("lost"))

@@ -14,7 +14,7 @@ from sqlalchemy import URL
 from labkit.errors import StoreAway, StoreError, StoreTooNew
 from labkit.store.exchange import Address, ShareDatabase, schema
 from tests.store.conftest import Make
-from tests.store.exchange.conftest import out_line
+from tests.store.exchange.conftest import out_line, sent_by
 
 Sql = Callable[..., list[Any]]
 make = Make()
@@ -48,7 +48,7 @@ def test_a_newer_schema_is_read_and_not_written(share: ShareDatabase, sql: Sql, 
         older.send(me, [out_line(make.generation("g2"))], {"a": 2})
     with pytest.raises(StoreTooNew, match="schema 9999"):
         older.sender("you", lab="lab")
-    assert older.news() == {me.number: 1}
+    assert sent_by(older) == {me.number: 1}
     sql("update labkit_log.schema_version set version_num = %s", schema.SCHEMA)
     older.open()
     assert older.writable

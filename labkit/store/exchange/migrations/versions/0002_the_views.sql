@@ -12,7 +12,7 @@ select
     t.input_tokens, t.cache_read_tokens, t.cache_write_tokens, t.output_tokens, t.reasoning_tokens,
     t.cost_usd, t.price_id, t.maybe_paid, t.replayed_from, t.response_model, t.response_id, t.request_id,
     labkit_log.json_of(t.body) ->> 'raw' as raw, t."draw", t.parent_id, t."step", t."user", t.step_name,
-    t.steps, t.failed_step, t.call
+    t.steps, t.failed_step, t.call_id
 from labkit_log.generations t
 where
     t.generation_id is not null
@@ -35,7 +35,7 @@ select
     t.input_tokens, t.cache_read_tokens, t.cache_write_tokens, t.output_tokens, t.reasoning_tokens,
     t.cost_usd, t.price_id, t.maybe_paid, t.replayed_from, t.response_model, t.response_id, t.request_id,
     labkit_log.json_of(t.body) ->> 'raw' as raw, t."draw", t.parent_id, t."step", t."user", t.step_name,
-    t.steps, t.failed_step, t.call
+    t.steps, t.failed_step, t.call_id
 from labkit_log.generations t
 where
     t.generation_id is not null
@@ -72,11 +72,11 @@ comment on view labkit.judgements is
 create view labkit.attempts as
 select
     t.run_id, t.generation_id, t.attempt, t.sent_at, t.latency_s, t.status_code, t.error_type,
-    t.error_message, t.retry_after_s, t.wait_s, t.maybe_paid, t.provider_request_id, t.call
+    t.error_message, t.retry_after_s, t.wait_s, t.maybe_paid, t.provider_request_id, t.call_id
 from labkit_log.attempts t;
 comment on view labkit.attempts is 'One row per HTTP request that was sent.';
 
--- Older lines have no call: there an answer settles what the same process sent before it.
+-- Older lines have no call id: there an answer settles what the same process sent before it.
 create view labkit.unsettled as
 select i.run_id, i.generation_id, i.attempt, i.sent_at, i.reserved_usd
 from labkit_log.intents i
@@ -84,13 +84,13 @@ where
     not exists (
         select from labkit_log.attempts a
         where a.generation_id = i.generation_id and a.attempt = i.attempt
-            and a.call is not distinct from i.call
-            and (i.call is not null or (a.process = i.process and a.stamp > i.stamp))
+            and a.call_id is not distinct from i.call_id
+            and (i.call_id is not null or (a.process = i.process and a.stamp > i.stamp))
     )
     and not exists (
         select from labkit_log.generations g
-        where g.generation_id = i.generation_id and g.call is not distinct from i.call
-            and (i.call is not null or (g.process = i.process and g.stamp > i.stamp))
+        where g.generation_id = i.generation_id and g.call_id is not distinct from i.call_id
+            and (i.call_id is not null or (g.process = i.process and g.stamp > i.stamp))
     );
 comment on view labkit.unsettled is
     'Sent, and no end was told: it may have been paid for, or is in flight while its run goes on.';
@@ -311,13 +311,13 @@ with
             not exists (
                 select from labkit_log.attempts a
                 where a.generation_id = i.generation_id and a.attempt = i.attempt
-                    and a.call is not distinct from i.call
-                    and (i.call is not null or (a.process = i.process and a.stamp > i.stamp))
+                    and a.call_id is not distinct from i.call_id
+                    and (i.call_id is not null or (a.process = i.process and a.stamp > i.stamp))
             )
             and not exists (
                 select from labkit_log.generations g
-                where g.generation_id = i.generation_id and g.call is not distinct from i.call
-                    and (i.call is not null or (g.process = i.process and g.stamp > i.stamp))
+                where g.generation_id = i.generation_id and g.call_id is not distinct from i.call_id
+                    and (i.call_id is not null or (g.process = i.process and g.stamp > i.stamp))
             )
         group by i.run_id
     )
