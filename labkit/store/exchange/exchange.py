@@ -80,8 +80,7 @@ class Exchange:
     # -- from outside ----------------------------------------------------------------------------
 
     def start(self, workspaces: Collection[str]) -> None:
-        """Begin, if it is not begun yet; bring in the lines of these workspaces too. Raises `StoreError` where that
-        cannot be noted."""
+        """Begin, if it is not begun yet; bring in the lines of these workspaces too."""
         if not self._wanted.issuperset(workspaces):
             self._include(workspaces)
         with self._starting:
@@ -97,13 +96,22 @@ class Exchange:
                 self._thread = thread
 
     def _include(self, workspaces: Collection[str]) -> None:
-        self._folder.make()
         try:
+            self._folder.make()
             for workspace in workspaces:
                 self._met = not sharing_state.include(self._folder, workspace) and self._met
-        except OSError as error:
-            raise StoreError(f"{self._folder.path.name} cannot be written: {error.strerror}.") from None
-        self._wanted.update(workspaces)
+        except (OSError, StoreError) as error:
+            self._tell(self._unwritable(error))
+        else:
+            self._wanted.update(workspaces)
+
+    def _unwritable(self, error: OSError | StoreError) -> StoreError:
+        if isinstance(error, StoreError):
+            return error
+        return StoreError(
+            f"{self._folder.path.name} cannot be written: {error.strerror}. So nothing is brought in from"
+            f" {self.address.shown}; what is written here stays where it is."
+        )
 
     def stop(self, timeout_s: float | None = None) -> None:
         """Send what waits, if that can be done within `timeout_s`, and end the thread: another process of this
@@ -171,7 +179,7 @@ class Exchange:
         except (StoreLocked, SenderMoved) as error:
             log.debug("Not exchanged in this round: %s", error)
         except (StoreError, OSError) as error:
-            self._tell(error if isinstance(error, StoreError) else StoreError(f"{error.strerror}"))
+            self._tell(self._unwritable(error))
             return False
         except Exception as error:
             log.exception("The exchange with the shared lab failed; the journals keep everything")
@@ -218,7 +226,7 @@ class Exchange:
 
     def _read_lab(self) -> tuple[SharingState, Receiver]:
         """Who this lab is to the server, and how far it has the lines of others."""
-        self._access.fold(wait_s=OPEN_S, force=True)
+        self._access.fold(wait_s=OPEN_S, force=True, joinable=True)
         with self._access.reading(wait_s=OPEN_S) as reading:
             reading.check_complete(self._access.path.name)
             lab = lab_identity.identity(reading.connection)
