@@ -1,4 +1,4 @@
-"""What happens where the server, or the way to it, fails: nothing is lost, nothing comes twice, and it is told."""
+"""Where the server, or the way to it, fails, nothing is lost, nothing comes twice, and it is told."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ make = Make()
 
 
 def test_a_commit_whose_reply_is_lost_is_not_doubled(far: ShareDatabase, proxy: Proxy, sql: Sql) -> None:
-    """Where lines arrived and the reply did not, the same send is refused, and the sender goes on from what is
-    there."""
+    """Where lines arrived and the reply did not, the same send is refused, and the sender goes on from what
+    is there."""
     me = far.sender("me", lab="lab")
     lines = [out_line(make.generation(f"g{number}")) for number in range(4)]
     proxy.lose_the_reply_to(b"COMMIT")
@@ -43,12 +43,12 @@ def test_a_commit_whose_reply_is_lost_is_not_doubled(far: ShareDatabase, proxy: 
 def test_a_connection_that_breaks_midway_leaves_nothing(
     words: bytes, far: ShareDatabase, proxy: Proxy, sql: Sql
 ) -> None:
-    """Whatever was the last that the server heard before the connection broke, but for the commit, all of it is
-    as before, and the same send succeeds after it."""
+    """Whatever was the last that the server heard before the connection broke, but for the commit, all of it
+    is as before, and the same send succeeds after it."""
     me = far.sender("me", lab="lab")
     lines = [out_line(make.generation(f"g{number}")) for number in range(4)]
     proxy.lose_the_reply_to(words)
-    with pytest.raises(StoreAway, match="is away|cannot be reached"):
+    with pytest.raises(StoreAway, match=r"is away|cannot be reached"):
         far.send(me, lines, {"a": 2})
     assert sql("select upto from labkit_log.senders") == [(0,)]
     assert far.send(far.sender("me", lab="lab"), lines, {"a": 2}).upto == 4
@@ -59,7 +59,7 @@ def test_where_nobody_answers_it_is_away_and_comes_back(far: ShareDatabase, prox
     me = far.sender("me", lab="lab")
     proxy.refuse()
     for ask in (far.news, far.open, lambda: far.send(me, [], {}), lambda: far.requests(["r"])):
-        with pytest.raises(StoreAway, match="cannot be reached|is away") as raised:
+        with pytest.raises(StoreAway, match=r"cannot be reached|is away") as raised:
             ask()
         assert "sent when it can be" in str(raised.value)
     proxy.mend()
@@ -118,7 +118,7 @@ def test_an_older_connection_that_hangs_is_ended(share: ShareDatabase, url: str,
     held.execute("update labkit_log.senders set upto = 99")
     again = ShareDatabase(Address.parse(url), machine="lab-1")
     assert again.send(again.sender("me", lab="lab"), [out_line(make.generation())], {}).upto == 1
-    with pytest.raises(StoreAway, match="ending or starting|lost"):
+    with pytest.raises(StoreAway, match=r"ending or starting|lost"):
         share.send(me, [], {})
     again.close()
 
@@ -165,8 +165,8 @@ def test_one_that_holds_a_row_is_not_waited_for_forever(share: ShareDatabase, ur
 def test_what_a_server_says_is_told(
     code: str, error: type[StoreError], why: str, share: ShareDatabase, sql: Sql
 ) -> None:
-    """A full disk, a restart and their like are away, other refusals are not; each says what it is, and nothing
-    of it is kept."""
+    """A full disk, a restart and their like are away, other refusals are not; each says what it is, and
+    nothing of it is kept."""
     me = share.sender("me", lab="lab")
     sql(
         "create function public.fail() returns trigger language plpgsql as"
