@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import threading
 import time
 import traceback
@@ -13,6 +16,7 @@ import pytest
 
 from labkit.errors import StoreAway, StoreError
 from labkit.store.exchange import Address, SenderMoved, ShareDatabase, connection
+from tests.postgresql import started
 from tests.proxy import Proxy
 from tests.store.conftest import Make
 from tests.store.exchange.conftest import out_line, through
@@ -192,6 +196,55 @@ def test_an_error_does_not_hold_the_password(proxy: Proxy, url: str) -> None:
         told = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
         frames = "".join(told.format()).split("  File ")
         assert "pass-word" not in "".join(frame for frame in frames if "test_faults" not in frame)
+
+
+def test_a_server_that_crashes_loses_nothing_that_was_told_as_there() -> None:
+    """Over a server that crashes again and again, a sender that asks after each error how far it came brings
+    every line, once and in order."""
+    with started("-cshared_buffers=16MB") as where:
+        url = where.set(drivername="postgresql").render_as_string(hide_password=False)
+        share = ShareDatabase(Address.parse(url), machine="lab-1")
+        me, crashes = share.sender("me", lab="lab"), 0
+        lines = [out_line(make.generation(f"g{number}", text="x" * 1000)) for number in range(2000)]
+        end = threading.Event()
+        killer = threading.Thread(target=crash, args=(url, end))
+        killer.start()
+        until = time.monotonic() + 120
+        while (me.upto < len(lines) or crashes < 5) and time.monotonic() < until:
+            try:
+                me = share.send(me, lines[me.upto : me.upto + 10], {"a": me.upto + 10})
+            except StoreAway:
+                crashes += 1
+                with contextlib.suppress(StoreAway):
+                    me = share.sender("me", lab="lab")
+            except SenderMoved:
+                me = share.sender("me", lab="lab")
+        end.set()
+        killer.join()
+        assert crashes >= 5
+        found: list[bytes] = []
+        while len(found) < len(lines):
+            some = share.fetch(me.number, None, len(found), most_bytes=10**7)
+            found += [line.body for line in some.lines]
+        assert found == [line.body for line in lines]
+        share.close()
+
+
+def crash(url: str, end: threading.Event) -> None:
+    """Kill a process of the server, which then ends all others and recovers from its log, until it is enough."""
+    while not end.wait(0.3):
+        with contextlib.suppress(psycopg.Error), psycopg.connect(url) as connection:
+            os.kill(connection.info.backend_pid, signal.SIGKILL)
+
+
+def test_a_server_without_encryption_is_refused_where_it_is_asked_for(proxy: Proxy, url: str) -> None:
+    """A server that cannot show a certificate gets no line where one is asked for, and is no server that is
+    away."""
+    address = Address.parse(through(proxy, url) + "?sslmode=verify-full&sslrootcert=system")
+    share = ShareDatabase(address, machine="lab-1")
+    with pytest.raises(StoreError, match="SSL") as raised:
+        share.open()
+    assert type(raised.value) is StoreError
 
 
 def test_ending_it_from_elsewhere_is_told(far: ShareDatabase, proxy: Proxy) -> None:
