@@ -110,8 +110,8 @@ def make() -> Make:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each test of a lab is run with a lab of one machine and with one that is shared through a server, but for
-    those of what a lab is only by itself (`unshared`)."""
+    """Each test of a lab is run with a lab of one machine and with one that is shared through a server, but
+    for those of what a lab is only by itself (`unshared`)."""
     if "sharing" in metafunc.fixturenames:
         alone = next(metafunc.definition.iter_markers("unshared"), None)
         metafunc.parametrize("sharing", ["alone"] if alone else ["alone", "shared"], indirect=True)

@@ -80,6 +80,7 @@ def test_looking_at_nothing_makes_nothing(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+@pytest.mark.unshared("a shared lab is made when it meets its server")
 def test_a_lab_is_made_when_there_is_something_to_keep(store: Store, put: Put, make: Any, path: Path) -> None:
     """Journalled rows make the lab at the first fold."""
     put(make.generation())

@@ -53,6 +53,7 @@ def test_a_living_process_keeps_its_journal(store: Store, put: Put, make: Any, j
     assert store.generations()["generation_id"].tolist() == ["a", "b"]
 
 
+@pytest.mark.unshared("a shared lab keeps its journals for a day")
 @pytest.mark.usefixtures("at_once")
 def test_a_followed_journal_goes_while_its_process_lives(
     store: Store, put: Put, make: Any, journals: Any, monkeypatch: pytest.MonkeyPatch

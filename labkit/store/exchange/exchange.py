@@ -1,8 +1,9 @@
-"""Keeps a lab and the PostgreSQL that it is shared through alike, from a thread, one process for the whole lab.
+"""Keeps a lab and the PostgreSQL that it is shared through alike, from a thread, one process for the whole
+lab.
 
-About once a second it sends what the journals have beyond the server, and brings in what others sent. It never
-stands in the way of asking or reading: where the server is away, slow or full, lines wait in the journals. It does
-not know what the lines say.
+About once a second it sends what the journals have beyond the server, and brings in what others sent. It
+never stands in the way of asking or reading: where the server is away, slow or full, lines wait in the
+journals. It does not know what the lines say.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import threading
 import time
 import weakref
 from collections.abc import Collection
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import StoreError, StoreLocked
@@ -114,8 +114,8 @@ class Exchange:
         )
 
     def stop(self, timeout_s: float | None = None) -> None:
-        """Send what waits, if that can be done within `timeout_s`, and end the thread: another process of this
-        machine may take over."""
+        """Send what waits, if that can be done within `timeout_s`, and end the thread: another process of
+        this machine may take over."""
         if self._thread is None:
             return
         if timeout_s is not None and self.trouble is None and self._waits():
@@ -134,8 +134,8 @@ class Exchange:
                 log.warning("%s is still bringing in what others wrote.", self._access.path.name)
 
     def catch_up(self, wait_s: float) -> bool:
-        """Wait until what was on either side when this was called is on both; False if it is not by `wait_s`, or
-        the server is known to be away."""
+        """Wait until what was on either side when this was called is on both; False if it is not by `wait_s`,
+        or the server is known to be away."""
         asked_ns = time.time_ns()
         self._wake.set()
         deadline = time.monotonic() + wait_s
@@ -220,8 +220,8 @@ class Exchange:
             raise
         if not self._database.writable:
             raise StoreError(
-                f"Nothing can be sent to {self.address.shown}: {self._database.why_read_only}. It waits in the"
-                " journals."
+                f"Nothing can be sent to {self.address.shown}: {self._database.why_read_only}."
+                " It waits in the journals."
             )
 
     def _read_lab(self) -> tuple[SharingState, Receiver]:
@@ -268,7 +268,8 @@ class Exchange:
 
     def _send(self) -> None:
         state = self._state
-        assert state is not None and self._sender is not None
+        assert state is not None
+        assert self._sender is not None
         before = self._sender.upto
         for piece in journal_lines.pieces(self._folder, self._sender.sent, lab=state.lab):
             self._sender = self._database.send(self._sender, piece.lines, piece.sent)

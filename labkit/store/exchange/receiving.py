@@ -1,9 +1,9 @@
-"""Brings the lines of other machines into this lab's journals: those of the chosen workspaces, and the requests and
-samples that they name.
+"""Brings the lines of other machines into this lab's journals: those of the chosen workspaces, and the
+requests and samples that they name.
 
-They come into a journal of their own, each behind the process that wrote it, and in the same write a line that
-says how far they were brought: the fold takes both in one transaction. What came before comes in once. It does
-not know the fold, nor when to receive.
+They come into a journal of their own, each behind the process that wrote it, and in the same write a line
+that says how far they were brought: the fold takes both in one transaction. What came before comes in once.
+It does not know the fold, nor when to receive.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class Receiver:
             self._write([], None)
 
     def bring(self, database: ShareDatabase, one: News, workspace: str) -> int:
-        """Bring in a sender's lines of a workspace; how many came. Raises `StoreError` where the server fails, and
-        `OSError` where the journal cannot be written: then nothing of the last piece is in."""
+        """Bring in a sender's lines of a workspace; how many came. Raises `StoreError` where the server
+        fails, and `OSError` where the journal cannot be written: then nothing of the last piece is in."""
         came = 0
         key = one.identity, workspace
         while (after := self._upto.get(key, 0)) < one.upto:

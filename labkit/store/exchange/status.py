@@ -100,5 +100,17 @@ def sharing(shared: ProcessResources, address: Address | None) -> Sharing | None
     )
 
 
+def stop(shared: ProcessResources) -> int:
+    """Forget that the lab is shared; how many lines were not sent. Raises `StoreError` while a process sees
+    to it, or where it is not shared."""
+    told = sharing(shared, None)
+    if told is None:
+        raise StoreError(f"{shared.access.path.name} is not shared.")
+    if told.by is not None:
+        raise StoreError(f"{told.by} shares this lab now. End it, then stop sharing.")
+    sharing_state.remove(shared.access.folder)
+    return told.to_send
+
+
 def _when(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=0)

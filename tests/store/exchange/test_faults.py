@@ -231,7 +231,8 @@ def test_a_server_that_crashes_loses_nothing_that_was_told_as_there() -> None:
 
 
 def crash(url: str, end: threading.Event) -> None:
-    """Kill a process of the server, which then ends all others and recovers from its log, until it is enough."""
+    """Kill a process of the server, which then ends all others and recovers from its log, until it is
+    enough."""
     while not end.wait(0.3):
         with contextlib.suppress(psycopg.Error), psycopg.connect(url) as connection:
             os.kill(connection.info.backend_pid, signal.SIGKILL)
