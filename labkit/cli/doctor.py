@@ -1,6 +1,7 @@
 """`labkit doctor`: is everything here that an experiment needs?
 
-It contacts nobody but the server of a shared lab, and makes no lab. In one that is there it sets aside what a run would, to see that it can.
+It contacts nobody but the server of a shared lab, and makes no lab. In one that is there it sets aside what a
+run would, to see that it can.
 """
 
 from __future__ import annotations

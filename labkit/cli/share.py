@@ -60,6 +60,5 @@ def stop(path: str | None) -> None:
     others'."""
     lab = existing(path)
     waits = lab.store.stop_sharing()
-    click.echo(
-        "It is shared no more." + (f" {waits:,} lines were not sent; they are in the lab." if waits else "")
-    )
+    unsent = f" {waits:,} lines were not sent; they are in the lab." if waits else ""
+    click.echo(f"It is shared no more.{unsent}")

@@ -43,14 +43,16 @@ class Sharing:
     """Which process of this machine sees to it; None: none does now."""
 
     def __str__(self) -> str:
-        told = [f"{self.server}: {_lines(self.to_send, 'wait', 'waits')} to be sent"]
-        if self.to_receive is not None:
+        told = []
+        if self.to_send:
+            told.append(f"{_lines(self.to_send, 'wait', 'waits')} to be sent")
+        if self.to_receive:
             told.append(f"{_lines(self.to_receive, 'are', 'is')} still to come")
         if self.trouble is not None:
-            told.append(f"the server does not answer: {self.trouble}")
-        elif self.by is None and self.to_send:
-            told.append("no process sends them now: open the lab with share=")
-        return "; ".join(told)
+            told.append(self.trouble.removesuffix("."))
+        elif self.by is None and told:
+            told.append("no process sees to it now: open the lab with share=")
+        return f"{self.server}: {'; '.join(told) or 'nothing waits to be sent or to come'}"
 
     def __repr__(self) -> str:
         return f"Sharing({self})"
