@@ -55,17 +55,19 @@ where
     not exists (
         from log.attempts as a
         where a.generation_id = i.generation_id and a.attempt = i.attempt
-            and if(
-                i.call_id is null, a.written_by = i.written_by and a.written_at > i.written_at,
-                a.call_id = i.call_id
+            and a.call_id is not distinct from i.call_id
+            and (
+                i.call_id is not null
+                or (a.written_by = i.written_by and a.written_at > i.written_at)
             )
     )
     and not exists (
         from log.generations as g
         where g.generation_id = i.generation_id
-            and if(
-                i.call_id is null, g.written_by = i.written_by and g.written_at > i.written_at,
-                g.call_id = i.call_id
+            and g.call_id is not distinct from i.call_id
+            and (
+                i.call_id is not null
+                or (g.written_by = i.written_by and g.written_at > i.written_at)
             )
     );
 
@@ -144,17 +146,19 @@ with
             not exists (
                 from log.attempts as a
                 where a.generation_id = i.generation_id and a.attempt = i.attempt
-                    and if(
-                        i.call_id is null, a.written_by = i.written_by and a.written_at > i.written_at,
-                        a.call_id = i.call_id
+                    and a.call_id is not distinct from i.call_id
+                    and (
+                        i.call_id is not null
+                        or (a.written_by = i.written_by and a.written_at > i.written_at)
                     )
             )
             and not exists (
                 from log.generations as g
                 where g.generation_id = i.generation_id
-                    and if(
-                        i.call_id is null, g.written_by = i.written_by and g.written_at > i.written_at,
-                        g.call_id = i.call_id
+                    and g.call_id is not distinct from i.call_id
+                    and (
+                        i.call_id is not null
+                        or (g.written_by = i.written_by and g.written_at > i.written_at)
                     )
             )
         group by run_id
@@ -190,8 +194,9 @@ left join open using (run_id);
 create or replace view baselines as
 select
     baseline_id, sentinel, workspace, baseline, run_ids, answers_each, content, forced, why, accepted_at, "user",
-    rowid in (
-        select max_by(rowid, epoch_us(written_at)) from log.baselines group by workspace, sentinel, baseline
+    baseline_id in (
+        select max_by(baseline_id, epoch_us(written_at)) from log.baselines
+        group by workspace, sentinel, baseline
     ) as holds
 from log.baselines
 where rowid in (select min_by(rowid, epoch_us(written_at)) from log.baselines group by baseline_id)

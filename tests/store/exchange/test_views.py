@@ -24,15 +24,13 @@ from labkit.store.definition_records import (
     SampleRecord,
 )
 from labkit.store.exchange import OutLine, ShareDatabase
-from labkit.store.line_kinds import BY_TAG
+from labkit.store.line_kinds import SHARED
 from tests.store.conftest import MOMENT, Make
 from tests.store.exchange.conftest import out_line
 
 Sql = Callable[..., list[Any]]
 make = Make()
 HERE_ALONE = {"chains"}
-AHEAD = {"generations": ["call"], "steps": ["call"], "attempts": ["call"]}
-"""Columns that stand here before a lab's own views have them."""
 
 
 def views() -> dict[str, list[str]]:
@@ -58,8 +56,7 @@ def test_the_views_are_those_of_a_lab(share: ShareDatabase, sql: Sql) -> None:
         found.setdefault(name, []).append(column)
     assert found.keys() - HERE_ALONE == VIEWS.keys()
     for name, columns in VIEWS.items():
-        ahead = [column for column in AHEAD.get(name, []) if column not in columns]
-        assert found[name] == columns + ahead
+        assert found[name] == columns
     bare = sql(
         "select relname from pg_class where relnamespace = 'labkit'::regnamespace"
         " and obj_description(oid, 'pg_class') is null"
@@ -104,7 +101,7 @@ def assert_same(records: list[Record], store: Store, share: ShareDatabase, sql: 
 
 
 def is_json(view: str, column: str) -> bool:
-    return any(kind.table == view and kind.columns.get(column) == "json" for kind in BY_TAG.values())
+    return any(kind.table == view and kind.columns.get(column) == "json" for kind in SHARED)
 
 
 def plain(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -211,6 +208,7 @@ def rating(name: str, preferred: Any, withdrawn: bool) -> RatingRecord:
     )
 
 
+CALLS = st.none() | st.integers(1, 2)
 IDS = st.sampled_from(["g1", "g2", "g3", "g4"])
 RUNS = st.sampled_from(["run-1", "run-2", "run-3"])
 SOME = st.none() | st.just("x")
@@ -218,6 +216,7 @@ RECORDS = st.one_of(
     st.builds(
         make.generation,
         IDS,
+        call_id=CALLS,
         run_id=RUNS,
         status=st.sampled_from(["done", "failed", "partial", "stopped"]),
         text=SOME,
@@ -231,8 +230,10 @@ RECORDS = st.one_of(
         steps=st.none() | st.just(2),
         parent_id=st.none() | IDS,
     ),
-    st.builds(make.intent, IDS, run_id=RUNS, attempt=st.integers(1, 2)),
-    st.builds(make.attempt, IDS, run_id=RUNS, attempt=st.integers(1, 2), maybe_paid=st.booleans()),
+    st.builds(make.intent, IDS, run_id=RUNS, attempt=st.integers(1, 2), call_id=CALLS),
+    st.builds(
+        make.attempt, IDS, run_id=RUNS, attempt=st.integers(1, 2), maybe_paid=st.booleans(), call_id=CALLS
+    ),
     st.builds(
         make.run,
         RUNS,
@@ -257,7 +258,7 @@ RECORDS = st.one_of(
 @pytest.fixture
 def emptied(share: ShareDatabase, sql: Sql) -> Callable[[], ShareDatabase]:
     """The shared lab without a line."""
-    tables = ", ".join(f"labkit_log.{kind.table}" for kind in BY_TAG.values())
+    tables = ", ".join(f"labkit_log.{kind.table}" for kind in SHARED)
 
     def empty() -> ShareDatabase:
         share.open()

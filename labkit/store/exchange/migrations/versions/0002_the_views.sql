@@ -73,12 +73,19 @@ create view labkit.attempts as
 select
     t.run_id, t.generation_id, t.attempt, t.sent_at, t.latency_s, t.status_code, t.error_type,
     t.error_message, t.retry_after_s, t.wait_s, t.maybe_paid, t.provider_request_id, t.call_id
-from labkit_log.attempts t;
+from labkit_log.attempts t
+where
+    t.call_id is null
+    or not exists (
+        select from labkit_log.attempts o
+        where o.run_id = t.run_id and o.generation_id = t.generation_id and o.attempt = t.attempt
+            and o.call_id = t.call_id and (o.stamp, o.process) < (t.stamp, t.process)
+    );
 comment on view labkit.attempts is 'One row per HTTP request that was sent.';
 
 -- Older lines have no call id: there an answer settles what the same process sent before it.
 create view labkit.unsettled as
-select i.run_id, i.generation_id, i.attempt, i.sent_at, i.reserved_usd
+select i.run_id, i.generation_id, i.attempt, i.sent_at, i.reserved_usd, i.call_id
 from labkit_log.intents i
 where
     not exists (
@@ -285,8 +292,18 @@ with
                 partition by generation_id
                 order by coalesce(status = 'done', false) desc, stamp desc, process desc
             ) = 1 as holds
-        from labkit_log.generations
-        where steps is null and generation_id is not null
+        from labkit_log.generations t
+        where
+            steps is null and generation_id is not null
+            and (
+                call_id is null
+                or not exists (
+                    select from labkit_log.generations o
+                    where o.generation_id = t.generation_id and o.call_id = t.call_id
+                        and (coalesce(o.status = 'done', false), o.stamp, o.process)
+                            > (coalesce(t.status = 'done', false), t.stamp, t.process)
+                )
+            )
     ),
     counted as (
         select
@@ -303,7 +320,7 @@ with
         from ranked
         group by run_id
     ),
-    tried as (select run_id, count(*) as tried from labkit_log.attempts where maybe_paid group by run_id),
+    tried as (select run_id, count(*) as tried from labkit.attempts where maybe_paid group by run_id),
     open as (
         select i.run_id, count(*) as unsettled
         from labkit_log.intents i
