@@ -210,25 +210,26 @@ def test_a_server_that_crashes_loses_nothing_that_was_told_as_there() -> None:
         me, crashes = share.sender("me", lab="lab"), 0
         lines = [out_line(make.generation(f"g{number}", text="x" * 1000)) for number in range(2000)]
         end = threading.Event()
-        killer = threading.Thread(target=crash, args=(url, end))
+        killer = threading.Thread(target=crash, args=(url, end), daemon=True)
         killer.start()
         until = time.monotonic() + 120
-        while (me.upto < len(lines) or crashes < 5) and time.monotonic() < until:
-            try:
-                me = share.send(me, lines[me.upto : me.upto + 10], {"a": me.upto + 10})
-            except StoreAway:
-                crashes += 1
-                with contextlib.suppress(StoreAway):
-                    me = share.sender("me", lab="lab")
-            except SenderMoved:
-                me = share.sender("me", lab="lab")
-        end.set()
-        killer.join()
+        try:
+            while (me.upto < len(lines) or crashes < 5) and time.monotonic() < until:
+                try:
+                    me = share.send(me, lines[me.upto : me.upto + 10], {"a": me.upto + 10})
+                except (StoreAway, SenderMoved):
+                    crashes += 1
+                    with contextlib.suppress(StoreAway):
+                        me = share.sender("me", lab="lab")
+        finally:
+            end.set()
+            killer.join()
         assert crashes >= 5
         found: list[bytes] = []
-        while len(found) < len(lines):
-            some = share.fetch(me.number, None, len(found), most_bytes=10**7)
-            found += [line.body for line in some.lines]
+        while len(found) < len(lines) and time.monotonic() < until:
+            with contextlib.suppress(StoreAway):  # it may still recover
+                some = share.fetch(me.number, None, len(found), most_bytes=10**7)
+                found += [line.body for line in some.lines]
         assert found == [line.body for line in lines]
         share.close()
 
