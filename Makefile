@@ -52,7 +52,7 @@ soak: $(VENV)/.developer lint
 	$(PYTEST) -m "alone or soak"
 
 bench: $(VENV)/.developer
-	for script in startup interactive planning store arithmetic charts executor grid serve; do \
+	for script in startup interactive planning store share arithmetic charts executor grid serve; do \
 		echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 docs: $(NOTEBOOKS:notebooks/%=build/notebooks/%)

@@ -30,7 +30,7 @@ _AWAY = {
 """By the first letters of the error's code: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 _REFUSED = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry|certificate|does not support SSL"
-    r"|role \"|database \"|definition of service|invalid \w+ value|service file"
+    r"|does not exist|permission denied|not permitted to log in|definition of service|invalid \w+ value"
 )
 """In libpq's words, where there is no code: what does not get better by itself."""
 
@@ -46,9 +46,8 @@ class Told:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> None:
-        error = getattr(
-            error, "orig", error
-        )  # SQLAlchemy, which runs the migrations, has the driver's in its own
+        # SQLAlchemy, which runs the migrations, has the driver's in its own.
+        error = getattr(error, "orig", error)
         if not isinstance(error, psycopg.Error):
             return
         told = told_of(error, self._address)

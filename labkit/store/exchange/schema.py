@@ -7,7 +7,6 @@ A newer one is read and never written. It does not know lines.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from labkit.errors import StoreAway, StoreError, StoreTooNew
 from labkit.store.exchange.address import Address
@@ -18,13 +17,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 SCHEMA = "0002"
 """The newest of the migrations."""
 
-
-class _Versions(NamedTuple):
-    schema: str = "labkit_log"
-    table: str = "schema_version"
-
-
-VERSIONS = _Versions()
+VERSION_SCHEMA, VERSION_TABLE = "labkit_log", "schema_version"
 """Where Alembic notes what was applied."""
 _MIGRATING = 7205759403792795
 _STATE = (
@@ -34,6 +27,7 @@ _STATE = (
 _MAY_WRITE = (
     "select has_table_privilege('labkit_log.generations', 'INSERT')"
     " and has_table_privilege('labkit_log.senders', 'INSERT')"
+    " and has_database_privilege(current_database(), 'TEMP')"
 )
 
 

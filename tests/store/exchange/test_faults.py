@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
+import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -207,32 +210,32 @@ def test_a_server_that_crashes_loses_nothing_that_was_told_as_there() -> None:
         me, crashes = share.sender("me", lab="lab"), 0
         lines = [out_line(make.generation(f"g{number}", text="x" * 1000)) for number in range(2000)]
         end = threading.Event()
-        killer = threading.Thread(target=crash, args=(url, end))
+        killer = threading.Thread(target=crash, args=(url, end), daemon=True)
         killer.start()
         until = time.monotonic() + 120
-        while (me.upto < len(lines) or crashes < 5) and time.monotonic() < until:
-            try:
-                me = share.send(me, lines[me.upto : me.upto + 10], {"a": me.upto + 10})
-            except StoreAway:
-                crashes += 1
-                with contextlib.suppress(StoreAway):
-                    me = share.sender("me", lab="lab")
-            except SenderMoved:
-                me = share.sender("me", lab="lab")
-        end.set()
-        killer.join()
+        try:
+            while (me.upto < len(lines) or crashes < 5) and time.monotonic() < until:
+                try:
+                    me = share.send(me, lines[me.upto : me.upto + 10], {"a": me.upto + 10})
+                except (StoreAway, SenderMoved):
+                    crashes += 1
+                    with contextlib.suppress(StoreAway):
+                        me = share.sender("me", lab="lab")
+        finally:
+            end.set()
+            killer.join()
         assert crashes >= 5
         found: list[bytes] = []
-        while len(found) < len(lines):
-            some = share.fetch(me.number, None, len(found), most_bytes=10**7)
-            found += [line.body for line in some.lines]
+        while len(found) < len(lines) and time.monotonic() < until:
+            with contextlib.suppress(StoreAway):  # it may still recover
+                some = share.fetch(me.number, None, len(found), most_bytes=10**7)
+                found += [line.body for line in some.lines]
         assert found == [line.body for line in lines]
         share.close()
 
 
 def crash(url: str, end: threading.Event) -> None:
-    """Kill a process of the server, which then ends all others and recovers from its log, until it is
-    enough."""
+    """Kill a process of the server, which then ends all others and recovers from its log, until the end."""
     while not end.wait(0.3):
         with contextlib.suppress(psycopg.Error), psycopg.connect(url) as connection:
             os.kill(connection.info.backend_pid, signal.SIGKILL)
@@ -246,6 +249,43 @@ def test_a_server_without_encryption_is_refused_where_it_is_asked_for(proxy: Pro
     with pytest.raises(StoreError, match="SSL") as raised:
         share.open()
     assert type(raised.value) is StoreError
+
+
+ACCESS = "local all postgres trust\nlocal all all scram-sha-256\n"
+
+
+def test_a_wrong_password_is_refused_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A server that wants a password takes the right one; a wrong one, and none, are refused, and stand
+    nowhere."""
+    caplog.set_level(logging.DEBUG)
+    with tempfile.NamedTemporaryFile("w", prefix="labkit-access-") as access:
+        access.write(ACCESS)
+        access.flush()
+        os.chmod(access.name, 0o644)  # the server runs as another user
+        with started(f"-chba_file={access.name}", "-cshared_buffers=16MB") as where:
+            url = where.set(drivername="postgresql")
+            with psycopg.connect(url.render_as_string(), autocommit=True) as person:
+                person.execute("create role ada login password 'right-word'")
+                person.execute("create database lab owner ada")
+            for password in ("wrong-word", None, "right-word"):
+                given = url.set(username="ada", password=password, database="lab")
+                share = ShareDatabase(
+                    Address.parse(given.render_as_string(hide_password=False)), machine="lab-1"
+                )
+                if password == "right-word":
+                    share.open()
+                    assert share.writable
+                    share.close()
+                    continue
+                with pytest.raises(StoreError, match="password") as raised:
+                    share.open()
+                assert type(raised.value) is StoreError
+                told = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
+                frames = "".join(told.format()).split("  File ")
+                assert "wrong-word" not in "".join(one for one in frames if "test_faults" not in one)
+            said = Path(str(where.query["host"]), "log").read_text()
+    assert "-word" not in caplog.text
+    assert "-word" not in said.replace("create role ada login password 'right-word'", "")
 
 
 def test_ending_it_from_elsewhere_is_told(far: ShareDatabase, proxy: Proxy) -> None:

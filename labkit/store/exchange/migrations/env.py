@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from labkit.store.exchange.schema import VERSIONS
+from labkit.store.exchange.schema import VERSION_SCHEMA, VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],
-    version_table=VERSIONS.table,
-    version_table_schema=VERSIONS.schema,
+    version_table_schema=VERSION_SCHEMA,
+    version_table=VERSION_TABLE,
 )
 context.run_migrations()
