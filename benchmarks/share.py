@@ -142,10 +142,10 @@ def fetched(address: str) -> None:
     """Tell how fast all lines of all senders are fetched."""
     share = ShareDatabase(Address.parse(address), machine="benchmark")
     begun, cpu, lines = time.perf_counter(), time.process_time(), 0
-    for sender, there in share.news().items():
+    for sender in share.news():
         upto = 0
-        while upto < there:
-            some = share.fetch(sender, "benchmark", upto, most_bytes=MOST_BYTES)
+        while upto < sender.upto:
+            some = share.fetch(sender.number, "benchmark", upto, most_bytes=MOST_BYTES)
             upto = some.upto
             lines += len(some.lines)
     took, cpu = time.perf_counter() - begun, time.process_time() - cpu

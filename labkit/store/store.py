@@ -206,8 +206,9 @@ class Store(Frames):
         not be written."""
         self._shared.background.stop()
         try:
-            self._shared.writer.flush()
             if self._shared.exchange is not None:
+                with contextlib.suppress(StoreError):  # the writer tells of it when it is closed
+                    self._shared.writer.flush()
                 self._shared.exchange.stop(CATCH_UP_S)
             self._shared.writer.close()
         finally:

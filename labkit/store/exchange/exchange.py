@@ -40,7 +40,8 @@ LOCK, DONE = "exchange.lock", "exchange.done"
 EVERY_S = 1.0
 MOST_WAIT_S = 15.0
 """Where the server is away, it is tried again after a second, and ever later up to this."""
-EXIT_S = 5.0
+EXIT_S = 3.0
+END_S = 2.5
 """So long the end of a process waits for what it wrote to be sent."""
 OPEN_S = 2.0
 REPAIR_S = 60.0
@@ -54,7 +55,7 @@ class Exchange:
         self.trouble: StoreError | None = None
         """Why the two are not alike now; None: they are, or another process sees to it."""
         self._wanted: set[str] = set()
-        self._met = True
+        self._met = False
         """Whether the lines of all workspaces that this process wants came once."""
         self._access = access
         self._writer = writer
@@ -76,6 +77,8 @@ class Exchange:
         self._receiver: Receiver | None = None
         self._repaired_s = -REPAIR_S
         self._told = ""
+        self._tried_ns = 0
+        """When the last round that this process tried began."""
 
     # -- from outside ----------------------------------------------------------------------------
 
@@ -84,8 +87,8 @@ class Exchange:
         if not self._wanted.issuperset(workspaces):
             self._include(workspaces)
         with self._starting:
+            self._stop.clear()
             if self._thread is None or not self._thread.is_alive():
-                self._stop.clear()
                 self._wake.set()
                 thread = threading.Thread(target=self._work, name="labkit-exchange", daemon=True)
                 try:
@@ -113,18 +116,18 @@ class Exchange:
             f" {self.address.shown}; what is written here stays where it is."
         )
 
-    def stop(self, timeout_s: float | None = None) -> None:
-        """Send what waits, if that can be done within `timeout_s`, and end the thread: another process of
+    def stop(self, wait_s: float) -> None:
+        """Send what waits, if the server takes it within that time, and end the thread: another process of
         this machine may take over."""
-        if self._thread is None:
+        thread = self._thread
+        if thread is None:
             return
-        if timeout_s is not None and self.trouble is None and self._waits():
-            self.catch_up(timeout_s)
+        if self.trouble is None and self._waits():
+            self.catch_up(wait_s)
         self._stop.set()
         self._wake.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout_s)
-            self._thread = None
+        if thread is not threading.current_thread():
+            thread.join(END_S)
 
     def meet(self, wait_s: float) -> None:
         """Where a workspace was never brought in before, wait for what others wrote in it."""
@@ -135,12 +138,13 @@ class Exchange:
 
     def catch_up(self, wait_s: float) -> bool:
         """Wait until what was on either side when this was called is on both; False if it is not by `wait_s`,
-        or the server is known to be away."""
+        or this process tried and could not."""
         asked_ns = time.time_ns()
         self._wake.set()
         deadline = time.monotonic() + wait_s
         while self._round_ns() < asked_ns:
-            if time.monotonic() >= deadline or self.trouble is not None:
+            tried = self._tried_ns >= asked_ns and self.trouble is not None
+            if tried or time.monotonic() >= deadline:
                 return False
             time.sleep(0.01)  # another process may be the one that does it, which tells by a file's time
         return True
@@ -169,9 +173,9 @@ class Exchange:
 
     def _once(self) -> bool:
         """One round, if this process is the one that does them; False if something stands in the way."""
+        began_ns = time.time_ns()
         try:
             if self._may():
-                began_ns = time.time_ns()
                 self._round()
                 self._done.touch(0o600)
                 os.utime(self._done, ns=(began_ns, began_ns))
@@ -180,12 +184,11 @@ class Exchange:
             log.debug("Not exchanged in this round: %s", error)
         except (StoreError, OSError) as error:
             self._tell(self._unwritable(error))
-            return False
         except Exception as error:
             log.exception("The exchange with the shared lab failed; the journals keep everything")
             self._tell(StoreError(f"The exchange with the shared lab failed: {error}"))
-            return False
-        return True
+        self._tried_ns = began_ns
+        return self.trouble is None
 
     def _may(self) -> bool:
         """Whether this process is the one."""

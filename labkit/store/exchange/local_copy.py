@@ -1,6 +1,6 @@
 """Where a shared lab lies on this machine: at the path that was given, or as a copy in the user's cache.
 
-It opens and contacts nothing.
+It opens and contacts nothing; the folder in the cache is made.
 """
 
 from __future__ import annotations
@@ -24,5 +24,7 @@ def place(path: str | os.PathLike[str], share: str | None) -> tuple[str | os.Pat
                 " Give one of them."
             )
         address = Address.parse(path)
-        return user_cache() / "labs" / f"{address.key}.duckdb", address
+        folder = user_cache() / "labs"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder / f"{address.key}.duckdb", address
     return path, None if share is None else Address.parse(share)

@@ -1,0 +1,145 @@
+"""A shared lab as people meet it: `lk.Lab(share=…)`, `lab.share`, `labkit share`, `labkit doctor`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import labkit as lk
+from labkit.cli.doctor import examine
+from labkit.cli.main import labkit
+from labkit.errors import DefinitionError
+from labkit.paths import user_cache
+from labkit.store import Store
+from tests.proxy import Proxy
+from tests.store.exchange.conftest import leave, through
+
+NOWHERE = "postgresql://ada:canary@127.0.0.1:1/lab"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Callable[..., lk.Lab]]:
+    """Makes a lab of a machine of its own."""
+    made: list[Store] = []
+
+    def make(path: Any, **given: Any) -> lk.Lab:
+        one = lk.Lab(tmp_path / path if isinstance(path, Path) else path, **given)
+        made.append(one.store)
+        return one
+
+    yield make
+    for store in made:
+        leave(store)
+
+
+def ask(lab: lk.Lab, *words: str) -> lk.Run:
+    echo = lk.Model("scripted/echo", client=lk.Script(lambda messages: "yes", version="1"))
+    rows = [{"word": word} for word in words]
+    return lab.plan(prompts=["Say {{ word }}."], models=[echo], dataset=rows, id=None).run(progress=None)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(labkit, arguments)
+
+
+def test_a_run_of_one_machine_is_replayed_on_the_other(
+    lab: Callable[..., lk.Lab], url: str, tmp_path: Path
+) -> None:
+    """The second machine sees the first one's run when it opens the lab, asks nothing of it again, and pays
+    nothing; what it asks besides is on the first."""
+    a = lab(tmp_path / "a.duckdb", share=url)
+    first = ask(a, "one", "two")
+    assert a.store.catch_up()
+    b = lab(tmp_path / "b.duckdb", share=url)
+    assert b.runs()["run_id"].tolist() == [first.run_id]
+    second = ask(b, "one", "two", "three")
+    assert second.generations()["replayed_from"].notna().sum() == 2
+    assert b.store.catch_up()
+    assert a.store.catch_up()
+    assert set(a.runs()["run_id"]) == {first.run_id, second.run_id}
+    assert len(a.run(second.run_id).generations()) == 3
+
+
+def test_a_lab_may_lie_in_the_cache(
+    lab: Callable[..., lk.Lab], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a server's address in place of a path, this machine's part lies in the user's cache, and the
+    variable shares every lab that names no server."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    here = lab(url)
+    ask(here, "one")
+    assert here.store.catch_up()
+    assert here.path.parent == user_cache() / "labs"
+    assert "labkit_" not in here.path.name
+    monkeypatch.setenv("LABKIT_SHARE", url)
+    assert len(lab(tmp_path / "b.duckdb").runs()) == 1
+
+
+def test_what_is_no_server_is_refused_when_the_lab_is_made() -> None:
+    """An address that is none, and two at once, raise before anything is opened, without their passwords."""
+    for path, share in (("x.duckdb", "mysql://ada:canary@h/d"), (NOWHERE, "postgresql://h/other")):
+        with pytest.raises(DefinitionError) as raised:
+            lk.Lab(path, share=share)
+        assert "canary" not in str(raised.value)
+
+
+def test_a_workspace_is_brought_in_when_it_is_opened(
+    lab: Callable[..., lk.Lab], url: str, tmp_path: Path
+) -> None:
+    """A lab gets the workspace it is opened with, and `within` brings in another."""
+    a = lab(tmp_path / "a.duckdb", share=url, workspace="ours")
+    ask(a, "one")
+    ask(a.within("theirs"), "two", "three")
+    assert a.store.catch_up()
+    b = lab(tmp_path / "b.duckdb", share=url, workspace="ours")
+    assert len(b.generations()) == 1
+    assert len(b.within("theirs").generations()) == 3
+
+
+def test_the_status_tells_how_far_the_two_are_alike(
+    lab: Callable[..., lk.Lab], url: str, tmp_path: Path, proxy: Proxy
+) -> None:
+    """`lab.share`, `labkit share status` and the doctor say what waits on either side, with the server there
+    and away, and `labkit share stop` ends it."""
+    path = str(tmp_path / "a.duckdb")
+    assert "not shared" in run("share", "status", "--lab", path).output
+    assert not [found for found in examine(lk.Lab(path)) if found.what == "shared lab"]
+    far = through(proxy, url)
+    a, b = lab(Path("a.duckdb"), share=far), lab(Path("b.duckdb"), share=url)
+    ask(a, "one")
+    assert a.store.catch_up()
+    assert b.store.catch_up()
+    told = a.share
+    assert told is not None
+    assert (told.to_send, told.to_receive, told.trouble, told.workspaces) == (0, 0, None, ("default",))
+    assert str(told) == f"{told.server}: nothing waits to be sent or to come"
+    assert "this kernel" in str(told.by)
+    (found,) = (found for found in examine(a) if found.what == "shared lab")
+    assert found.state == "ok"
+    refused = run("share", "stop", "--lab", path)
+    assert "shares this lab now" in str(refused.exception)
+    leave(a.store)
+    proxy.refuse()
+    alone = lab(Path("a.duckdb"))
+    ask(alone, "two")
+    ask(b, "three")
+    assert b.store.catch_up()
+    away = run("share", "status", "--json", "--lab", path, "--share", far)
+    assert away.exit_code == 1
+    read = json.loads(away.output)
+    assert read["to_send"] > 0
+    assert "cannot be reached" in read["trouble"]
+    proxy.mend()
+    back = run("share", "status", "--lab", path, "--share", far)
+    assert back.exit_code == 0
+    assert "still to come" in back.output
+    assert f"{read['to_send']} lines wait to be sent" in back.output
+    leave(alone.store)
+    stopped = run("share", "stop", "--lab", path)
+    assert f"{read['to_send']} lines were not sent" in stopped.output
+    assert lk.Lab(path).share is None
