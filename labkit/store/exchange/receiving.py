@@ -16,7 +16,7 @@ import msgspec
 from labkit.store import journal_line
 from labkit.store.definition_records import ReceivedRecord
 from labkit.store.exchange.share_database import InLine, News, ShareDatabase
-from labkit.store.per_process_journal import PerProcessJournal, QueuedLine
+from labkit.store.per_process_journal import KEEP_BYTES, PerProcessJournal, QueuedLine
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,11 +72,13 @@ class Receiver:
         self._upto = at.upto
         self._lacking = at.lacking
         self._known: set[str] = set()
+        self._unlooked_bytes = 0
         self._decoder = msgspec.json.Decoder(_Names)
 
     def look(self) -> None:
         """What another program changed or took of what was brought in is written again."""
         self._journal.look()
+        self._unlooked_bytes = 0
         if self._journal.owed:
             self._write([], None)
 
@@ -136,6 +138,9 @@ class Receiver:
         try:
             self._journal.write([QueuedLine(None, b"", frame=frame) for frame in frames])
             self._journal.sync()
+            self._unlooked_bytes += sum(map(len, frames))
+            if self._unlooked_bytes >= KEEP_BYTES:
+                self.look()
         except BaseException:
             self._journal.abandon()
             raise
