@@ -20,7 +20,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.errors import StoreError, StoreLocked
+from labkit.errors import StoreDamaged, StoreError, StoreLocked
 from labkit.store import lab_identity, sharing_state
 from labkit.store.access import Access
 from labkit.store.exchange import earlier_rows, journal_lines, receiving
@@ -79,6 +79,7 @@ class Exchange:
         self._sender: Sender | None = None
         self._state: SharingState | None = None
         self._receiver: Receiver | None = None
+        self._file = (0, 0)
         self._repaired_s = -REPAIR_S
         self._told = ""
 
@@ -185,6 +186,11 @@ class Exchange:
             self.trouble, self._told = None, ""
         except (StoreLocked, SenderMoved) as error:
             log.debug("Not exchanged in this round: %s", error)
+        except StoreDamaged as error:
+            # The lab is another than this process wrote for: one that begins now may share it.
+            self._let_go()
+            self._tell(error)
+            return False
         except (StoreError, OSError) as error:
             self._tell(error if isinstance(error, StoreError) else StoreError(f"{error.strerror}"))
             return False
@@ -219,8 +225,10 @@ class Exchange:
             self._hold = None
 
     def _round(self) -> None:
-        if self._state is None or self._receiver is None:
-            self._state, self._receiver = self._read_lab()
+        if self._state is None or self._receiver is None or self._is_replaced(self._state):
+            self._sender = self._state = None
+            self._state, receiver = self._read_lab()
+            self._receiver = self._receiver or receiver
         try:
             self._database.open()
             if self._database.writable:
@@ -237,6 +245,16 @@ class Exchange:
                 " journals."
             )
 
+    def _is_replaced(self, state: SharingState) -> bool:
+        """Whether another program put something else in place of the lab, or of what its folder says of sharing:
+        without that, a fold lets journals go which the server lacks."""
+        noted = sharing_state.read(self._folder)
+        return noted is None or noted.sender != state.sender or self._file_of_lab() != self._file
+
+    def _file_of_lab(self) -> tuple[int, int]:
+        status = self._access.path.stat()
+        return status.st_dev, status.st_ino
+
     def _read_lab(self) -> tuple[SharingState, Receiver]:
         """Who this lab is to the server, and how far it has the lines of others."""
         self._access.fold(wait_s=OPEN_S, force=True)
@@ -244,6 +262,7 @@ class Exchange:
             reading.check_complete(self._access.path.name)
             lab = lab_identity.identity(reading.connection)
             at = receiving.cursors(reading.connection)
+            self._file = self._file_of_lab()
             state = sharing_state.read(self._folder)
             place = sharing_state.place_of(self._folder)
             if state is None or (state.lab, state.server, state.place) != (lab, self.address.key, place):

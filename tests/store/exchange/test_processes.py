@@ -15,7 +15,7 @@ import pytest
 
 from labkit.store import Store
 from tests.proxy import Proxy
-from tests.store.exchange.conftest import through
+from tests.store.exchange.conftest import leave, through
 
 Sql = Callable[..., list[Any]]
 Start = Callable[..., subprocess.Popen[str]]
@@ -165,3 +165,23 @@ def test_what_waits_at_the_end_is_sent_by_the_next(
     proxy.mend()
     start(tmp_path / "lab.duckdb", through(proxy, url)).communicate("put next\n")
     assert sent(sql) == ["next", "waits"]
+
+
+def test_a_lab_replaced_under_a_process_that_lives(
+    start: Start, tmp_path: Path, url: str, sql: Sql, until: Any
+) -> None:
+    """Where a lab is put in place of the one that a process writes, a new process shares that, though the first
+    still lives."""
+    lab, other = tmp_path / "lab.duckdb", tmp_path / "other.duckdb"
+    first = start(lab, url)
+    assert tell(first, "put of the first") == "done"
+    assert tell(first, "catch-up") == "True"
+    made = Store(other)
+    made.fold()
+    made.check_writable()
+    leave(made)
+    os.replace(other, lab)
+    lab.with_name("lab.duckdb.wal").unlink(missing_ok=True)
+    second = start(lab, url)
+    assert tell(second, "put of the second") == "done"
+    until(lambda: sent(sql) == ["of the first", "of the second"])
