@@ -1,8 +1,9 @@
 """How fast lines go to a shared lab: `python benchmarks/share.py [--lines 40000] [--rounds 3]`.
 
-A PostgreSQL of its own on this machine, with its ordinary settings. Generations of 2.5 kB, alone and with an intent
-and an attempt each, from one process and from four, each beside a bare COPY and `on conflict do nothing` of the
-same lines into one table without columns, in alternation. `CPU` is that of the sending process, per line.
+A PostgreSQL of its own on this machine, with its ordinary settings. Generations of 2.5 kB, alone and with an
+intent and an attempt each, from one process and from four, beside a bare COPY and `on conflict do nothing` of
+the same lines into one table without columns, in alternation. `CPU` is that of the sending processes, per
+line. Then another machine fetches all.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import statistics
+import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.store import generation
 from labkit.records import Attempt, Intent
@@ -26,6 +31,8 @@ from tests.postgresql import started
 
 MOST_LINES, MOST_BYTES = 2000, 4_000_000
 """What goes in one transaction."""
+HEAD = "{:24} {:>9} {:>9} {:>7} {:>12} {:>7} {:>6}"
+ROW = "{:24} {:>9} {:>9,.0f} {:>7.1f} {:>12,.0f} {:>7.1f} {:>6.2f}"
 BARE = "create table bare (process text, stamp bigint, body bytea, primary key (process, stamp))"
 
 
@@ -131,6 +138,21 @@ def rate(
     return lines / took, sum(part[2] for part in parts) / lines * 1e6
 
 
+def fetched(address: str) -> None:
+    """Tell how fast all lines of all senders are fetched."""
+    share = ShareDatabase(Address.parse(address), machine="benchmark")
+    begun, cpu, lines = time.perf_counter(), time.process_time(), 0
+    for sender, there in share.news().items():
+        upto = 0
+        while upto < there:
+            some = share.fetch(sender, "benchmark", upto, most_bytes=MOST_BYTES)
+            upto = some.upto
+            lines += len(some.lines)
+    took, cpu = time.perf_counter() - begun, time.process_time() - cpu
+    print(f"{lines:,} lines fetched at {lines / took:,.0f} rows/s, {cpu / lines * 1e6:.1f} µs of CPU each")
+    share.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -143,9 +165,7 @@ def main() -> None:
         with psycopg.connect(address, autocommit=True) as connection:
             connection.execute(BARE)
         ShareDatabase(Address.parse(address), machine="benchmark").open()
-        print(
-            f"{'lines':24} {'processes':>9} {'rows/s':>9} {'CPU µs':>7} {'bare rows/s':>12} {'CPU µs':>7} {'ratio':>6}"
-        )
+        print(HEAD.format("lines", "processes", "rows/s", "CPU µs", "bare rows/s", "CPU µs", "ratio"))
         for mixed in (False, True):
             generations = given.lines // (3 if mixed else 1)
             for processes in (1, 4):
@@ -160,10 +180,8 @@ def main() -> None:
                 )
                 ratio = statistics.median(one[0][0] / one[1][0] for one in pairs)
                 name = "intent, attempt, answer" if mixed else "answers of 2.5 kB"
-                print(
-                    f"{name:24} {processes:>9} {rows:>9,.0f} {cpu:>7.1f} {bare_rows:>12,.0f} {bare_cpu:>7.1f}"
-                    f" {ratio:>6.2f}"
-                )
+                print(ROW.format(name, processes, rows, cpu, bare_rows, bare_cpu, ratio))
+        fetched(address)
 
 
 if __name__ == "__main__":

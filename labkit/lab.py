@@ -60,8 +60,8 @@ class Lab(Archive):
 
     `share` is the PostgreSQL through which several machines share the lab (default: `$LABKIT_SHARE`), as
     `postgresql://USER@HOST/DATABASE`: what is written here goes there, what others write in this workspace
-    comes here, and with the server away everything goes on and is made up for later. Such an address as `path`
-    keeps this machine's part in the user's cache.
+    comes here, and with the server away everything goes on and is made up for later. With such an address
+    as `path` this machine's part lies in the user's cache.
 
     >>> lab = Lab("notes.duckdb", workspace="tickets")
     >>> lab

@@ -194,9 +194,9 @@ class Generation(Record, frozen=True, kw_only=True):
     failed_step: str | None = None
     """Of a chain, the step that has no answer, or one that cannot be read; None: none failed."""
     call_id: int | None = None
-    """The asking that it is the answer of, as its intents and attempts have it; None: nothing was asked for it,
-    as of a replay or a whole chain, or it is an older row. However often that answer was collected, it is
-    counted once."""
+    """The asking that it is the answer of, as its intents and attempts have it; None: nothing was asked for
+    it, as of a replay or a whole chain, or it is an older row. However often that answer was collected, it
+    is counted once."""
 
     def __getattr__(self, name: str) -> Any:
         told = f"a generation has no {name!r:.80}"

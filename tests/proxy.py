@@ -1,4 +1,4 @@
-"""A TCP proxy before a server, in threads of this process: it can cut, refuse, freeze, delay, and lose replies.
+"""A TCP proxy before a server, in threads of this process: it cuts, refuses, freezes, delays, loses replies.
 
 It does not know what passes through it.
 """

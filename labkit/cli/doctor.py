@@ -1,6 +1,7 @@
 """`labkit doctor`: is everything here that an experiment needs?
 
-It contacts nobody and makes no lab. In one that is there it sets aside what a run would, to see that it can.
+It contacts nobody but the server of a shared lab, and makes no lab. In one that is there it sets aside what a
+run would, to see that it can.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ def examine(lab: Lab, database: str | None = None) -> Iterator[Finding]:
         yield Finding(package, "ok" if found else "note", found or "not installed")
     yield _lab(lab)
     yield _disk(lab.path)
+    yield from _sharing(lab)
     yield from _keys(lab)
     yield from _weights()
     yield from _service(lab, database)
@@ -95,6 +97,12 @@ def _disk(path: Path) -> Finding:
         "fault",
         f"{kind} is a network file system; file locks fail or lie there. Use a local disk.",
     )
+
+
+def _sharing(lab: Lab) -> Iterator[Finding]:
+    told = lab.share
+    if told is not None:
+        yield Finding("shared lab", "note" if told.trouble or told.to_send else "ok", str(told))
 
 
 def _keys(lab: Lab) -> Iterator[Finding]:

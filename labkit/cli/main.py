@@ -22,6 +22,7 @@ from labkit.cli.replay import replay
 from labkit.cli.runs import backup, models, runs, show, sql
 from labkit.cli.sentinels import sentinels
 from labkit.cli.serve import serve
+from labkit.cli.share import share
 from labkit.cli.terminal import lead_through
 from labkit.errors import LabkitError
 from labkit.paths import shown
@@ -58,7 +59,22 @@ def pull(names: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"tokenizers: {', '.join(tokens.VOCABULARIES)} in {fetched['tokenizers']}")
 
 
-for command in (demo, new, pull, models, runs, show, run, sql, backup, doctor, replay, sentinels, serve):
+for command in (
+    demo,
+    new,
+    pull,
+    models,
+    runs,
+    show,
+    run,
+    sql,
+    backup,
+    doctor,
+    replay,
+    sentinels,
+    serve,
+    share,
+):
     labkit.add_command(command)
 
 

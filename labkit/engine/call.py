@@ -60,9 +60,9 @@ class Call:
     """A job with its history. Belongs to one queue; touched only on the loop."""
 
     __slots__ = (
-        "attempts", "call_id", "cut_off", "entered", "failures", "first_sent", "holds_usd", "job", "last", "maybe_paid",
-        "reserved_usd", "slept_s", "streams", "task", "think_tag", "timed_out", "timer", "tokens",
-        "worst_usd",
+        "attempts", "call_id", "cut_off", "entered", "failures", "first_sent", "holds_usd", "job", "last",
+        "maybe_paid", "reserved_usd", "slept_s", "streams", "task", "think_tag", "timed_out", "timer",
+        "tokens", "worst_usd",
     )  # fmt: skip
 
     def __init__(self, job: Job, model: Model, entered: float) -> None:

@@ -125,19 +125,7 @@ class Fold:
         return self._report
 
     def _fold_journal(self, name: JournalName, stream: set[JournalName]) -> None:
-        # Lines of a journal that was tampered with come again in any place: what is in the tables tells which
-        # are new. Lines that failed to become durable come again in the stream's next journal, under the same
-        # stamps. Those that were taken from an earlier journal nevertheless are passed over here, and
-        # those that a later journal has are left to it.
-        earlier = [self._offsets.get(other, Offset()).stamp for other in stream if other.number < name.number]
-        after = max(earlier, default=0)
-        before = min((other.first for other in stream if other.number > name.number), default=_NEVER)
-        closed = before < _NEVER
-        if name.received:
-            after, before = 0, _NEVER
-        elif name.process in self._again:
-            after, before = 0, _NEVER
-            closed = closed or not name.again
+        after, before, closed = self._stamps(name, stream)
         journal = str(name)
         stamp = self._offsets.get(name, Offset()).stamp
         upto = None
@@ -164,6 +152,23 @@ class Fold:
                     return
         if upto is not None:
             self._move(name, Offset(upto, stamp))
+
+    def _stamps(self, name: JournalName, stream: set[JournalName]) -> tuple[int, int, bool]:
+        """Between which stamps its lines are taken, and whether it is written no more."""
+        # Lines of a journal that was tampered with come again in any place: what is in the tables tells which
+        # are new. Lines that failed to become durable come again in the stream's next journal, under the same
+        # stamps. Those that were taken from an earlier journal nevertheless are passed over here, and
+        # those that a later journal has are left to it.
+        earlier = [self._offsets.get(other, Offset()).stamp for other in stream if other.number < name.number]
+        after = max(earlier, default=0)
+        before = min((other.first for other in stream if other.number > name.number), default=_NEVER)
+        closed = before < _NEVER
+        if name.received:
+            after, before = 0, _NEVER
+        elif name.process in self._again:
+            after, before = 0, _NEVER
+            closed = closed or not name.again
+        return after, before, closed
 
     def _move(self, name: JournalName, offset: Offset) -> None:
         self._moved[name] = self._offsets[name] = offset

@@ -4,9 +4,8 @@
 
 The checksum is the CRC-32 of all that follows it up to the newline, in hex. The stamp is unique and rising
 within a process, so it also names the line: the microsecond at which it was queued, or one more than that of
-any line its process had read by then. A line is whole only with its newline and the right checksum. JSON has no bare newline, so
-no text can look like the end of a line. This module does no I/O.
-"""
+any line its process had read by then. A line is whole only with its newline and the right checksum. JSON has
+no bare newline, so no text can look like the end of a line. This module does no I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +19,6 @@ from labkit.errors import DefinitionError, StoreError
 from labkit.json_bytes import json_bytes
 from labkit.records import Record
 from labkit.store.line_kinds import BY_RECORD, BY_TAG, Kind
-
 
 MOST_STAMP = 1 << 60
 """Finished answers are ranked above others by adding so much to their stamp (the year 38,500)."""

@@ -42,8 +42,8 @@ class ProcessResources:
         self.driven: set[str] = set()
 
     def share(self, address: Address) -> Exchange:
-        """Share the lab through that server, from now on. Raises `DefinitionError` where this process shares it
-        through another."""
+        """Share the lab through that server, from now on. Raises `DefinitionError` where this process shares
+        it through another."""
         with _all_lock:
             if self.exchange is None:
                 from labkit.store.exchange.exchange import Exchange
@@ -51,8 +51,8 @@ class ProcessResources:
                 self.exchange = Exchange(address, self.access, self.writer)
             elif self.exchange.address != address:
                 raise DefinitionError(
-                    f"{self.access.path.name} is shared through {self.exchange.address.shown} in this kernel, so not"
-                    f" through {address.shown}. Restart the kernel to change that."
+                    f"{self.access.path.name} is shared through {self.exchange.address.shown} in this kernel,"
+                    f" so not through {address.shown}. Restart the kernel to change that."
                 )
             return self.exchange
 

@@ -1,7 +1,8 @@
 """What a shared lab's folder says of its sharing: who it is to the server, and which journals that has.
 
-It lies beside the journals as `shared.json`. A journal of a shared lab is kept until the server has shown, for a
-day, that it has all of it: a server that lost its last commits gets them again. It does not know the server.
+It lies beside the journals as `shared.json`. A journal of a shared lab is kept until the server has shown,
+for a day, that it has all of it: a server that lost its last commits gets them again. It does not know the
+server.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def place_of(folder: JournalDirectory) -> str:
 
 
 def read(folder: JournalDirectory) -> SharingState | None:
-    """What the folder says; None: the lab is not shared. What cannot be read is the state of nobody: all that the
-    lab has is kept, and sent again."""
+    """What the folder says; None: the lab is not shared. What cannot be read is the state of nobody: all that
+    the lab has is kept, and sent again."""
     try:
         return msgspec.json.decode((folder.path / _FILE).read_bytes(), type=SharingState)
     except (FileNotFoundError, NotADirectoryError):
@@ -82,23 +83,23 @@ def write(folder: JournalDirectory, state: SharingState) -> None:
     """Put it in place of what is there. Raises `OSError`."""
     new = folder.path / f".{_FILE}"
     fd = os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    try:
-        os.write(fd, msgspec.json.encode(state))
+    with os.fdopen(fd, "wb") as out:  # a disk that is nearly full takes a part of one write
+        out.write(msgspec.json.encode(state))
+        out.flush()
         os.fsync(fd)
-    finally:
-        os.close(fd)
     os.replace(new, folder.path / _FILE)
     sync_folder(folder.path)
 
 
 def remove(folder: JournalDirectory) -> None:
     """The lab is not shared any more: its journals may go as those of others."""
-    with contextlib.suppress(FileNotFoundError):
-        (folder.path / _FILE).unlink()
+    for name in (_FILE, _WORKSPACES):
+        (folder.path / name).unlink(missing_ok=True)
 
 
 def include(folder: JournalDirectory, workspace: str) -> bool:
-    """The lines of that workspace are wanted here, from now on; whether they were not before. Raises `OSError`."""
+    """The lines of that workspace are wanted here, from now on; whether they were not before. Raises
+    `OSError`."""
     if workspace in workspaces(folder):
         return False
     fd = os.open(folder.path / _WORKSPACES, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)

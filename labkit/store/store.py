@@ -220,10 +220,17 @@ class Store(Frames):
         self._included.add(workspace)
 
     def catch_up(self, *, wait_s: float = CATCH_UP_S) -> bool:
-        """Where the lab is shared, wait until it has what others sent by now, and they what it has; False if that
-        cannot be within `wait_s`. What it waits for comes later, and nothing is lost."""
+        """Where the lab is shared, wait until it has what others sent by now, and they what it has; False if
+        that cannot be within `wait_s`. What it waits for comes later, and nothing is lost."""
         exchange = self._exchange()
         return exchange is None or exchange.catch_up(wait_s)
+
+    def stop_sharing(self) -> int:
+        """Share the lab no more, from this machine; how many lines were not sent. Raises `StoreError` while a
+        process shares it."""
+        from labkit.store.exchange.status import stop
+
+        return stop(self._shared)
 
     def sharing(self) -> Sharing | None:
         """How far the lab and its server are alike; None: it is not shared."""

@@ -1,9 +1,9 @@
 """Network namespaces joined to this machine by links that are slow, lose packets, and can be down.
 
 A link is a pair of TUN devices, one here and one in the namespace, between which this process carries the
-packets: so it needs no `netem` in the kernel. Started as a script by `Namespaces`, with how many, the delay of
-one way in seconds, the share that is lost, and a seed; it prints its process id when the links are up, and reads
-`down N` and `up N`. All goes when it ends. It does not know what passes.
+packets: so it needs no `netem` in the kernel. Started as a script by `Namespaces`, with how many, the delay
+of one way in seconds, the share that is lost, and a seed; it prints where the namespaces are when the links
+are up, and reads `down N` and `up N`. All goes when it ends. It does not know what passes.
 """
 
 from __future__ import annotations

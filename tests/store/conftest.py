@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import URL
 
 from labkit.records import Attempt, Generation, Intent, RunEvent, RunRecord, Score
 from labkit.store import Store
+from labkit.store.exchange import Address, ShareDatabase
 
 MOMENT = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
@@ -107,8 +109,57 @@ def make() -> Make:
     return Make()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test of a lab is run with a lab of one machine and with one that is shared through a server, but
+    for those of what a lab is only by itself (`unshared`)."""
+    if "sharing" in metafunc.fixturenames:
+        alone = next(metafunc.definition.iter_markers("unshared"), None)
+        metafunc.parametrize("sharing", ["alone"] if alone else ["alone", "shared"], indirect=True)
+
+
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def sharing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whether stores that a test makes in this process are shared."""
+    if request.param == "alone":
+        yield
+        return
+    address = Address.parse(request.getfixturevalue("shared_database"))
+    made, init = [], Store.__init__
+
+    def shared(self: Store, path: Any, **given: Any) -> None:
+        init(self, path, share=address, **given)
+        self.include("tests")
+        made.append(self)
+
+    monkeypatch.setattr(Store, "__init__", shared)
+    yield
+    for one in made:
+        if (exchange := one._shared.exchange) is not None:
+            exchange.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_tables(new_database: Callable[..., URL]) -> str:
+    """The name of a database with the tables of shared labs."""
+    url = new_database()
+    share = ShareDatabase(Address.parse(_plain(url)), machine="template")
+    share.open()
+    share.close()
+    return str(url.database)
+
+
+@pytest.fixture
+def shared_database(new_database: Callable[..., URL], shared_tables: str) -> str:
+    """The address of a shared lab without a line."""
+    return _plain(new_database(shared_tables))
+
+
+def _plain(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def path(tmp_path: Path, sharing: None) -> Path:
     return tmp_path / "lab.duckdb"
 
 
@@ -117,6 +168,8 @@ def store(path: Path) -> Iterator[Store]:
     """A store of an absent lab; nothing folds in the background, so that a test says when."""
     made = Store(path, wait_s=5.0)
     made._shared.background.start = lambda: None  # type: ignore[method-assign]
+    # Where it is shared, it met its server: from here on that only sends and receives.
+    assert made.catch_up(wait_s=30.0)
     yield made
     made._shared.writer.close()
 

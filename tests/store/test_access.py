@@ -65,6 +65,7 @@ def test_the_gate_is_held_at_every_opening(
     assert not is_held(gate)
 
 
+@pytest.mark.unshared("a shared lab is made where it is looked at")
 def test_looking_at_nothing_makes_nothing(path: Path) -> None:
     """Every reading of a lab that is not there is empty, has its columns, and leaves no file or folder."""
     store = Store(path)
@@ -79,6 +80,7 @@ def test_looking_at_nothing_makes_nothing(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+@pytest.mark.unshared("a shared lab is made when it meets its server")
 def test_a_lab_is_made_when_there_is_something_to_keep(store: Store, put: Put, make: Any, path: Path) -> None:
     """Journalled rows make the lab at the first fold."""
     put(make.generation())
@@ -113,6 +115,7 @@ with passed(JournalDirectory(Path(sys.argv[1])), wait_s=0):
     assert len(store.generations()) == 2
 
 
+@pytest.mark.unshared("it counts each wait of this thread")
 def test_long_folds_let_others_in(
     store: Store, put: Put, make: Any, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -332,6 +335,7 @@ def test_interrupts_in_the_middle_of_folds_leave_the_lab_whole(path: Path, pytho
     assert out == "['KeyboardInterrupt']\n", (out, err)
 
 
+@pytest.mark.unshared("both labs would have all rows")
 def test_a_lab_that_was_replaced_is_not_folded_into(
     store: Store, put: Put, make: Any, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

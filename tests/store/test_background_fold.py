@@ -77,6 +77,7 @@ def test_a_person_may_connect_while_it_folds(
     person.close()
 
 
+@pytest.mark.unshared("a shared lab is made when it meets its server")
 def test_a_taken_gate_is_left_alone(
     store: Store, put: Put, make: Any, path: Path, background: BackgroundFold
 ) -> None:

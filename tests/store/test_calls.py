@@ -41,7 +41,8 @@ def test_an_intent_is_settled_by_whoever_tells_of_its_call(store: Store, put: Pu
 
 
 def test_another_call_of_the_same_cell_settles_nothing(store: Store, put: Put, make: Any) -> None:
-    """What was in flight at a kill stays listed and spent, also where the same process asks the cell again."""
+    """What was in flight at a kill stays listed and spent, also where the same process asks the cell
+    again."""
     put(make.run(), make.intent("a", call_id=1))
     put(make.intent("a", call_id=2), make.attempt("a", call_id=2), make.generation("a", call_id=2))
     assert store.unsettled()["call_id"].tolist() == [1]
@@ -103,7 +104,8 @@ def test_what_is_collected_twice_is_counted_once(
 
 
 def test_newest_trusts_no_clock(store: Store, make: Any) -> None:
-    """What is written by who had read a row is newer than that row, though the other's clock is a year ahead."""
+    """What is written by who had read a row is newer than that row, though the other's clock is a year
+    ahead."""
     year_us = 365 * 86_400 * 10**6
     ahead = ProcessIdentity(JournalDirectory(store.path)).stamp() + year_us
     write_dead(store, OTHER, (ahead, make.generation("a", text="theirs")))

@@ -64,6 +64,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.unshared("nobody waits, and the exchange looks at the file too")
 @pytest.mark.parametrize("what", FOREIGN)
 def test_foreign_files_are_refused_and_left_as_they_are(what: str, path: Path) -> None:
     """What is no lab is named for what it is, before anything is asked, and not one byte of it changes."""

@@ -28,6 +28,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_cleanup, "SETTLED_S", 0.0)
 
 
+@pytest.mark.unshared("a shared lab keeps its journals for a day")
 @pytest.mark.usefixtures("at_once")
 def test_a_fold_does_not_remove_what_it_folded(store: Store, put: Put, make: Any, journals: Any) -> None:
     """A journal outlives the opening that folded it, and goes in the next."""
@@ -52,6 +53,7 @@ def test_a_living_process_keeps_its_journal(store: Store, put: Put, make: Any, j
     assert store.generations()["generation_id"].tolist() == ["a", "b"]
 
 
+@pytest.mark.unshared("a shared lab keeps its journals for a day")
 @pytest.mark.usefixtures("at_once")
 def test_a_followed_journal_goes_while_its_process_lives(
     store: Store, put: Put, make: Any, journals: Any, monkeypatch: pytest.MonkeyPatch
@@ -69,6 +71,7 @@ def test_a_followed_journal_goes_while_its_process_lives(
     assert sorted(store.generations()["generation_id"]) == ["a", "b", "c"]
 
 
+@pytest.mark.unshared("a shared lab keeps its journals for a day")
 @pytest.mark.usefixtures("at_once")
 def test_journals_of_another_process_that_lives_are_left_to_it(
     store: Store, put: Put, make: Any, journals: Any, monkeypatch: pytest.MonkeyPatch, path: Path, python: Any
@@ -106,6 +109,7 @@ def test_a_recent_fold_is_not_trusted_yet(store: Store, put: Put, make: Any, jou
     assert len(journals()) == 1
 
 
+@pytest.mark.unshared("a shared lab keeps its journals for a day")
 @pytest.mark.usefixtures("at_once")
 def test_a_shared_opening_is_not_trusted(
     store: Store, put: Put, make: Any, journals: Any, path: Path
@@ -142,6 +146,7 @@ def test_an_undone_fold_is_noticed_before_its_journal_goes(
     assert len(journals()) == 1
 
 
+@pytest.mark.unshared("a shared lab keeps its journals for a day")
 @pytest.mark.usefixtures("at_once")
 def test_nothing_of_a_dead_process_is_left(store: Store, put: Put, make: Any, path: Path) -> None:
     """After the last journal its process's lock file goes too; only the gate remains."""
@@ -185,6 +190,7 @@ store.run_row("x")
 """
 
 
+@pytest.mark.unshared("a shared lab keeps its journals for a day")
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("moment", ["after the commit", "before it goes", "after it went"])
 def test_a_kill_between_fold_and_removal(

@@ -83,6 +83,7 @@ def test_what_a_dead_process_left_is_shown_as_it_will_be_folded(
     assert len(store.damage()) == (left in ("torn", "broken"))
 
 
+@pytest.mark.unshared("it is said that a read-only lab is not shared")
 def test_what_is_folded_is_read_without_a_copy(
     store: Store,
     put: Put,

@@ -104,6 +104,7 @@ def test_a_failing_block_leaves_nothing_held(store: Store, put: Put, make: Any, 
         assert len(plain.sql("from generations")) == 1
 
 
+@pytest.mark.unshared("a shared lab is made when it meets its server")
 def test_a_lab_that_is_made_in_a_block_is_seen_in_it(store: Store, path: Path) -> None:
     """There was none at its first reading, and it is there once it was checked for writing."""
     with store.one_opening():

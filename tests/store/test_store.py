@@ -23,6 +23,7 @@ def test_making_a_store_touches_nothing(path: Path) -> None:
         Store("a\0b")
 
 
+@pytest.mark.unshared("a shared lab is made when it meets its server")
 def test_a_lab_is_there_from_its_first_line_on(store: Store, path: Path, put: Any, make: Any) -> None:
     """Before anything is written there is none, and asking makes none; a journal alone is one already."""
     assert not store.is_there()
@@ -79,6 +80,7 @@ def test_a_checked_lab_is_ready(store: Store, path: Path) -> None:
     assert "reserve" in names
 
 
+@pytest.mark.unshared("a shared lab is made when it meets its server")
 def test_a_checked_journal_opens_no_lab(store: Store, path: Path) -> None:
     """`check_journal` makes the journal and leaves the lab alone; one that the last fold found may not be
     written is refused."""

@@ -53,7 +53,7 @@ def connect(address: Address, *, machine: str) -> Connection:
         "application_name": f"labkit {machine}",
     }
     # Statements are not prepared: a pool between may have the next transaction in another server process.
-    connection = Connection.connect(make_conninfo(**given), prepare_threshold=None)
+    connection = Connection.connect(make_conninfo(**given), prepare_threshold=None, autocommit=True)
     connection.execute(_SESSION)
-    connection.commit()
+    connection.autocommit = False
     return connection

@@ -58,9 +58,9 @@ def called(table: str) -> str:
 
 
 def _lines(connection: duckdb.DuckDBPyConnection, kind: Kind, first: int, upto: int) -> Iterator[OutLine]:
+    wanted = f"select * replace (epoch_us(written_at) as written_at) from log.{kind.table}"  # noqa: S608 - ours
     rows = connection.execute(
-        f"select * replace (epoch_us(written_at) as written_at) from log.{kind.table} where rowid >= ? and rowid < ? order by rowid",  # noqa: S608 - a table of ours
-        [first, upto],
+        f"{wanted} where rowid >= ? and rowid < ? order by rowid", [first, upto]
     ).to_arrow_table()
     for row in rows.to_pylist():
         stamp, process = row.pop("written_at"), row.pop("written_by")

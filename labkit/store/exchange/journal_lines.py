@@ -31,8 +31,8 @@ class Piece(NamedTuple):
 def waiting(
     folder: JournalDirectory, sent: Mapping[str, int], *, lab: str | None = None
 ) -> list[tuple[JournalName, int, int]]:
-    """The journals that hold more than was sent: from which byte on, and their size. With `lab`, only those for
-    the lab of that identity."""
+    """The journals that hold more than was sent: from which byte on, and their size. With `lab`, only those
+    for the lab of that identity."""
     return [
         (name, sent.get(str(name), 0), status.st_size)
         for name, status in folder.journals()

@@ -20,7 +20,8 @@ def place(path: str | os.PathLike[str], share: str | None) -> tuple[str | os.Pat
     if isinstance(path, str) and path.startswith(SCHEMES):
         if share not in (None, path):
             raise DefinitionError(
-                "The lab's path is a server's address, and `share` (or LABKIT_SHARE) names another. Give one of them."
+                "The lab's path is a server's address, and `share` (or LABKIT_SHARE) names another."
+                " Give one of them."
             )
         address = Address.parse(path)
         return user_cache() / "labs" / f"{address.key}.duckdb", address

@@ -145,19 +145,22 @@ class ShareDatabase:
         that `why_read_only` tells where it is not writable. After any other it may or may not have arrived:
         ask `sender()`.
         """
+        from psycopg import ClientCursor
+
         with self._transaction() as cursor:
             if not self.writable:
                 self._refuse()
-            cursor.execute(statements.MOVE, [len(lines), sender.number, sender.upto])
-            if cursor.fetchone() is None:
+            begun = ClientCursor(cursor.connection)  # takes several statements in one message
+            moved = [len(lines), sender.number, sender.upto]
+            noted = [sender.number, [*map(_text, sent)], [*sent.values()]]
+            if begun.execute(statements.BEGIN, moved + noted).fetchone() is None:
                 raise SenderMoved(
                     f"{self.address.shown} has other lines of sender {sender.number} than the"
                     f" {sender.upto:,} it was thought to have. They are counted again."
                 )
-            kinds = _copy(cursor, lines, sender.upto)
             if lines:
+                kinds = _copy(cursor, lines, sender.upto)
                 _insert(cursor, kinds, sender.number, 0, len(lines) - 1)
-            cursor.execute(statements.NOTE, [sender.number, [*map(_text, sent)], [*sent.values()]])
         return Sender(sender.number, sender.upto + len(lines), {**sender.sent, **sent})
 
     def news(self) -> list[News]:
@@ -241,7 +244,6 @@ def _copy(cursor: Any, lines: Sequence[OutLine], before: int) -> list[tuple[str,
     by_kind: dict[str, list[tuple[str, int, int, bytes]]] = defaultdict(list)
     for seq, (kind, process, stamp, body) in enumerate(lines, before + 1):
         by_kind[kind].append((process, stamp, seq, body))
-    cursor.execute(statements.STAGE)
     kinds: list[tuple[str, int, int]] = []
     place = 0
     with cursor.copy(statements.COPY) as copy:

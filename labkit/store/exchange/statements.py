@@ -27,17 +27,6 @@ IN_ORDER: tuple[Kind, ...] = tuple(
 then no two can wait for each other, also where two copies of a lab send the same lines."""
 PLACES = {kind.tag: place for place, kind in enumerate(IN_ORDER)}
 
-# Made where it lacks: behind a pool, each transaction may be in another server process. What is short enough
-# for a page stays in it, uncompressed.
-STAGE = """
-do $$ begin
-    if to_regclass('pg_temp.labkit_lines') is null then
-        create temp table labkit_lines (place integer, process text, stamp bigint, seq bigint, body bytea)
-            with (toast_tuple_target = 8160) on commit delete rows;
-        alter table pg_temp.labkit_lines alter column body set storage external;
-    end if;
-end $$
-"""
 COPY = "copy pg_temp.labkit_lines from stdin (format binary)"
 COPIED = ["int4", "text", "int8", "int8", "bytea"]
 
@@ -159,11 +148,19 @@ returning number, upto
 """
 KNOWN = "select number, upto from labkit_log.senders where identity = %(identity)s"
 SENT = "select journal, upto from labkit_log.sent where sender = %s"
-MOVE = """
-update labkit_log.senders set upto = upto + %s, seen = now() where number = %s and upto = %s returning upto
-"""
-NOTE = """
+BEGIN = """
+update labkit_log.senders set upto = upto + %s, seen = now() where number = %s and upto = %s returning upto;
 insert into labkit_log.sent (sender, journal, upto)
 select %s, journal, upto from unnest(%s::text[], %s::bigint[]) as noted(journal, upto)
-on conflict (sender, journal) do update set upto = excluded.upto
+on conflict (sender, journal) do update set upto = excluded.upto;
+do $$ begin
+    if to_regclass('pg_temp.labkit_lines') is null then
+        create temp table labkit_lines (place integer, process text, stamp bigint, seq bigint, body bytea)
+            with (toast_tuple_target = 8160) on commit delete rows;
+        alter table pg_temp.labkit_lines alter column body set storage external;
+    end if;
+end $$
 """
+"""Moves a sender on, notes how far its journals were sent, and makes the table for the lines where it lacks:
+behind a pool, each transaction may be in another server process. There, what is short enough for a page stays
+in it, uncompressed."""

@@ -43,14 +43,16 @@ class Sharing:
     """Which process of this machine sees to it; None: none does now."""
 
     def __str__(self) -> str:
-        told = [f"{self.server}: {_lines(self.to_send, 'wait', 'waits')} to be sent"]
-        if self.to_receive is not None:
+        told = []
+        if self.to_send:
+            told.append(f"{_lines(self.to_send, 'wait', 'waits')} to be sent")
+        if self.to_receive:
             told.append(f"{_lines(self.to_receive, 'are', 'is')} still to come")
         if self.trouble is not None:
-            told.append(f"the server does not answer: {self.trouble}")
-        elif self.by is None and self.to_send:
-            told.append("no process sends them now: open the lab with share=")
-        return "; ".join(told)
+            told.append(self.trouble.removesuffix("."))
+        elif self.by is None and told:
+            told.append("no process sees to it now: open the lab with share=")
+        return f"{self.server}: {'; '.join(told) or 'nothing waits to be sent or to come'}"
 
     def __repr__(self) -> str:
         return f"Sharing({self})"
@@ -98,6 +100,18 @@ def sharing(shared: ProcessResources, address: Address | None) -> Sharing | None
         exchanged_at=_when(done.stat().st_mtime) if done.exists() else None,
         by=holder(lock) if is_held(lock) else None,
     )
+
+
+def stop(shared: ProcessResources) -> int:
+    """Forget that the lab is shared; how many lines were not sent. Raises `StoreError` while a process sees
+    to it, or where it is not shared."""
+    told = sharing(shared, None)
+    if told is None:
+        raise StoreError(f"{shared.access.path.name} is not shared.")
+    if told.by is not None:
+        raise StoreError(f"{told.by} shares this lab now. End it, then stop sharing.")
+    sharing_state.remove(shared.access.folder)
+    return told.to_send
 
 
 def _when(seconds: float) -> datetime:

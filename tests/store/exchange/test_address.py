@@ -94,7 +94,7 @@ def test_what_is_no_address_is_told_without_its_password(given: Any) -> None:
     ],
 )
 def test_another_machine_has_to_show_a_certificate(given: str, protected: dict[str, str]) -> None:
-    """Where it is not said otherwise, a host that is not this machine is asked for a certificate by its name."""
+    """Where it is not said otherwise, another machine is asked for a certificate by its name."""
     found = Address.parse(given).parameters
     assert {name: found[name] for name in ("sslmode", "sslrootcert") if name in found} == protected
 

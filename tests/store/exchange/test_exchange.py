@@ -56,7 +56,8 @@ def sample(dataset: str) -> SampleRecord:
 
 
 def test_what_one_machine_writes_the_other_shows(machine: Machine) -> None:
-    """A run with its answers, attempts, scores, requests and samples is on the other machine as it is here."""
+    """A run with its answers, attempts, scores, requests and samples is on the other machine as it is
+    here."""
     a, b = machine("a"), machine("b")
     put(
         a,
@@ -175,8 +176,8 @@ def test_a_line_that_is_broken_goes_nowhere_and_blocks_nothing(machine: Machine)
 def test_with_the_server_away_all_goes_on(
     machine: Machine, proxy: Proxy, url: str, fault: str, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While no server answers, answers are kept and read at once, and it is told how many lines wait; when it is
-    back, they arrive, once."""
+    """While no server answers, answers are kept and read at once, and it is told how many lines wait; when it
+    is back, they arrive, once."""
     monkeypatch.setattr(exchange, "MOST_WAIT_S", 1.0)
     monkeypatch.setattr("labkit.store.exchange.connection.SILENCE_S", 2)
     a, b = machine("a", by=through(proxy, url)), machine("b")
@@ -202,7 +203,8 @@ def test_with_the_server_away_all_goes_on(
 def test_a_commit_whose_reply_was_lost_doubles_nothing(
     machine: Machine, proxy: Proxy, url: str, sql: Sql, until: Any
 ) -> None:
-    """Where the server took lines and its reply did not arrive, they are there once, and the next ones follow."""
+    """Where the server took lines and its reply did not arrive, they are there once, and the next ones
+    follow."""
     a = machine("a", by=through(proxy, url))
     put(a, make.generation("first"))
     assert a.catch_up()
@@ -263,7 +265,8 @@ def test_a_newer_schema_is_read_and_never_written(machine: Machine, sql: Sql, un
 
 
 def test_a_copy_of_a_lab_is_another_machine(machine: Machine, tmp_path: Path) -> None:
-    """A lab copied with its folder is another machine to the server: each gets what the other writes after."""
+    """A lab copied with its folder is another machine to the server: each gets what the other writes
+    after."""
     a = machine("a")
     put(a, make.generation("both"))
     assert a.catch_up()
@@ -283,8 +286,8 @@ def test_a_copy_of_a_lab_is_another_machine(machine: Machine, tmp_path: Path) ->
 def test_journals_are_kept_until_the_server_has_them(
     machine: Machine, proxy: Proxy, url: str, monkeypatch: pytest.MonkeyPatch, until: Any
 ) -> None:
-    """Where a lab is shared, no journal goes that the server does not have, nor for a day after; also by a process
-    that does not share it."""
+    """Where a lab is shared, no journal goes that the server does not have, nor for a day after; also by a
+    process that does not share it."""
     monkeypatch.setattr(journal_cleanup, "SETTLED_S", 0.0)
     a = machine("a", by=through(proxy, url))
     put(a, make.generation("sent"))
@@ -312,7 +315,8 @@ def test_journals_are_kept_until_the_server_has_them(
 
 
 def test_one_kernel_shares_a_lab_through_one_server(machine: Machine, url: str) -> None:
-    """The same file shared through another server in the same process is refused, in words without a password."""
+    """The same file shared through another server in the same process is refused, in words without a
+    password."""
     put(machine("a"), make.generation())
     with pytest.raises(DefinitionError, match="Restart the kernel") as raised:
         machine("a", by="postgresql://ada:canary@127.0.0.1:1/lab").writer()
@@ -323,8 +327,8 @@ def test_one_kernel_shares_a_lab_through_one_server(machine: Machine, url: str) 
 
 
 def test_the_password_is_nowhere(machine: Machine, caplog: Any, tmp_path: Path, until: Any) -> None:
-    """An address with a password that leads nowhere is told of, and neither log, status, files nor rows have the
-    password."""
+    """An address with a password that leads nowhere is told of, and neither log, status, files nor rows have
+    the password."""
     caplog.set_level(logging.DEBUG)
     secret = "canary-pass/w@rd"
     a = machine("a", by="postgresql://ada:canary-pass%2Fw%40rd@127.0.0.1:1/lab?application_name=x")

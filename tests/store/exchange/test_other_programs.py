@@ -1,21 +1,22 @@
-"""What other programs do to a shared lab: its files are copied, changed, held, removed, or put in place of others;
-its server is set back. Nothing is lost but what the last that had it removed, and nothing comes twice."""
+"""What other programs do to a shared lab: its files are copied, changed, held, removed, or put in place of
+others; its server is set back. Nothing is lost, and nothing comes twice."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
-from labkit.store import Store, journal_cleanup, process_resources, sharing_state
+from labkit.records import Request
+from labkit.store import Store, journal_cleanup, sharing_state
 from labkit.store.exchange import exchange
 from labkit.store.journal_directory import JournalDirectory
 from tests.faults.failing_postgresql import small_disk
@@ -39,6 +40,20 @@ def received(store: Store) -> list[Path]:
     """The journals of what others wrote."""
     folder = JournalDirectory(store.path)
     return [folder.path / str(name) for name, _ in folder.journals() if name.received]
+
+
+def request(name: str) -> Request:
+    """What an answer names."""
+    return Request(
+        request_id=name,
+        provider="p",
+        dialect="d",
+        endpoint="e",
+        model="m",
+        name="n",
+        messages=({"role": "user", "content": name},),
+        params={},
+    )
 
 
 def sent(sql: Sql) -> list[str]:
@@ -70,7 +85,9 @@ def test_a_copy_in_the_middle_of_a_line(machine: Machine, tmp_path: Path, torn: 
     put(a, make.generation("before"), make.generation("torn"))
     shutil.copytree(tmp_path / "a", tmp_path / "c")
     (journal,) = [
-        path for path in (tmp_path / "c" / "lab.duckdb.journal").glob("*.jsonl") if "received" not in path.name
+        path
+        for path in (tmp_path / "c" / "lab.duckdb.journal").glob("*.jsonl")
+        if "received" not in path.name
     ]
     os.truncate(journal, journal.stat().st_size - torn)
     (tmp_path / "c" / "lab.duckdb").unlink(missing_ok=True)
@@ -81,8 +98,8 @@ def test_a_copy_in_the_middle_of_a_line(machine: Machine, tmp_path: Path, torn: 
 
 
 def test_another_program_holds_the_file(machine: Machine, tmp_path: Path, until: Any) -> None:
-    """While a program holds the lab's file, others' lines are received and ours are sent; when it lets go, they are
-    there, once."""
+    """While a program holds the lab's file, others' lines are received and ours are sent; when it lets go,
+    they are there, once."""
     a, b = machine("a"), machine("b")
     put(a, make.generation("a0"))
     put(b, make.generation("b0"))
@@ -106,8 +123,8 @@ def test_another_program_holds_the_file(machine: Machine, tmp_path: Path, until:
 
 @pytest.mark.parametrize("how", ["removed", "changed", "cut short", "folded first"])
 def test_what_was_received_and_tampered_with(machine: Machine, how: str, until: Any) -> None:
-    """A journal of received lines that another program changes or removes before or after they are folded costs
-    no line and doubles none."""
+    """A journal of received lines that another program changes or removes, before or after they are folded,
+    costs no line and doubles none."""
     a, b = machine("a"), machine("b")
     put(b, make.generation("own"))
     assert b.catch_up()
@@ -131,7 +148,7 @@ def test_what_was_received_and_tampered_with(machine: Machine, how: str, until: 
 
 
 def test_received_lines_that_are_gone_come_again(machine: Machine, until: Any) -> None:
-    """Where the process that received lines is gone and its journal was removed before a fold, they come again."""
+    """Where the process that received lines is gone and its journal was removed unfolded, they come again."""
     a, b = machine("a"), machine("b")
     put(b, make.generation("own"))
     assert b.catch_up()
@@ -147,8 +164,8 @@ def test_received_lines_that_are_gone_come_again(machine: Machine, until: Any) -
 
 
 def test_another_lab_in_its_place(machine: Machine, tmp_path: Path, until: Any, sql: Sql) -> None:
-    """Where another lab is put in a shared lab's place, that one is shared too; neither takes the other's lines for
-    its own, and the first, put back, goes on."""
+    """Where another lab is put in a shared lab's place, that one is shared too, and the first, put back, goes
+    on."""
     a = machine("a")
     put(a, make.generation("first"))
     assert a.catch_up()
@@ -190,8 +207,8 @@ def test_the_state_of_sharing_is_lost(
     until: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where `shared.json` is removed or made nonsense while lines wait, and folds go on, they are sent all the
-    same, and none twice."""
+    """Where `shared.json` is removed or made nonsense while lines wait, and folds go on, they are sent all
+    the same, and none twice."""
     monkeypatch.setattr(journal_cleanup, "SETTLED_S", 0.0)
     monkeypatch.setattr(exchange, "MOST_WAIT_S", 1.0)
     a = machine("a", by=through(proxy, url))
@@ -221,7 +238,9 @@ def test_the_state_of_sharing_is_lost(
     until(lambda: a.catch_up() and sent(sql) == ["new", "sent", "waits"])
 
 
-def test_a_state_of_another_server(machine: Machine, url: str, sql: Sql, until: Any, new_database: Any) -> None:
+def test_a_state_of_another_server(
+    machine: Machine, url: str, sql: Sql, until: Any, new_database: Any
+) -> None:
     """A lab that was shared through another server is shared whole through this one."""
     elsewhere = new_database().set(drivername="postgresql").render_as_string(hide_password=False)
     a = machine("a", by=elsewhere)
@@ -239,7 +258,7 @@ def test_a_state_of_another_server(machine: Machine, url: str, sql: Sql, until: 
 def test_a_server_set_back_to_an_older_dump(
     machine: Machine, url: str, sql: Sql, until: Any, tmp_path: Path
 ) -> None:
-    """A server restored from a dump of before gets what came since again, from whoever has it, and all go on."""
+    """A server restored from a dump of before gets what came since again, from whoever has it."""
     a, b = machine("a"), machine("b")
     put(a, make.run(), make.generation("a before"))
     put(b, make.generation("b before"))
@@ -248,7 +267,10 @@ def test_a_server_set_back_to_an_older_dump(
     put(a, make.generation("a since"))
     put(b, make.generation("b since"))
     until(lambda: a.catch_up() and b.catch_up() and a.catch_up() and len(names(a)) == len(names(b)) == 4)
-    sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
+    sql(
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()"
+    )
     sql("drop schema labkit_log cascade; drop schema labkit cascade")
     subprocess.run(
         [f"{programs()}/psql", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-q", url],
@@ -271,38 +293,76 @@ def test_a_server_set_back_to_an_older_dump(
 # -- the disk ----------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_while_lines_come(machine: Machine, until: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine whose disk is full others' lines do not come, and what was there stays readable; when there is
-    room, they come, once."""
+@pytest.mark.parametrize("room_bytes", [300_000, 40_000_000])
+def test_a_full_disk_while_lines_come(
+    machine: Machine, room_bytes: int, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine whose disk is nearly full others' lines do not come, also where labkit does not see that
+    beforehand, and its own can be put and are sent; when there is room, they come whole, once."""
     monkeypatch.setattr(exchange, "MOST_WAIT_S", 1.0)
-    with small_disk(64 * 2**20) as disk:
+    if room_bytes < 10**6:
+        monkeypatch.setattr("labkit.store.exchange.receiving.ROOM_BYTES", 0)
+    with small_disk(256 * 2**20) as disk:
         if disk is None:
             pytest.skip("no small disk can be mounted here: it takes root and loop devices")
         a = machine("a")
         b = machine("b", path=disk / "lab.duckdb")
         put(b, make.generation("own"))
         until(lambda: a.catch_up() and b.catch_up())
-        ballast = disk / "ballast"
-        with ballast.open("wb", buffering=0) as file:
-            left = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-            file.write(bytes(max(0, left - 300_000)))
+        fill(disk, room_bytes)
+        put(a, *(request(f"r1:g{number}") for number in range(100)))
         put(a, *(make.generation(f"g{number}", text=f"{number}" * 10_000) for number in range(100)))
         assert a.catch_up()
         until(lambda: b._shared.exchange.trouble is not None)
-        assert "No space left" in str(b._shared.exchange.trouble)
+        assert re.search("No space left|less than 64 MB left", str(b._shared.exchange.trouble))
         put(b, make.generation("put on a full disk"))
-        ballast.unlink()
+        until(lambda: a.catch_up() and "put on a full disk" in names(a))
+        (disk / "ballast").unlink()
         everything = sorted([*(f"g{number}" for number in range(100)), "own", "put on a full disk"])
         until(lambda: b.catch_up() and names(b) == everything)
+        assert len(b.table("from requests")) == 100
         assert a.catch_up()
         assert names(a) == everything
         leave(b)
 
 
+def fill(disk: Path, room_bytes: int) -> None:
+    """Leave so much room on it."""
+    with (disk / "ballast").open("wb", buffering=0) as file:
+        left = os.statvfs(disk)
+        file.write(bytes(max(0, left.f_bavail * left.f_frsize - room_bytes)))
+
+
+# -- what may not be -----------------------------------------------------------------------------------------
+
+
+def test_a_copy_that_calls_itself_the_same(
+    machine: Machine, tmp_path: Path, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two copies of a lab in folders of the same name on machines of the same name, as of an image of a
+    machine, each gets what the other writes all the same."""
+    monkeypatch.setattr(sharing_state, "place_of", lambda folder: "the same")
+    a = machine("a")
+    put(a, make.generation("both"))
+    assert a.catch_up()
+    leave(a)
+    shutil.copytree(tmp_path / "a", tmp_path / "c")
+    a, c = machine("a"), machine("c")
+    until(lambda: a.catch_up() and c.catch_up())
+    for number in range(3):
+        put(a, make.generation(f"a{number}"))
+        until(lambda: a.catch_up())
+    everything = ["a0", "a1", "a2", "both"]
+    until(lambda: a.catch_up() and c.catch_up() and names(c) == everything)
+    put(c, make.generation("c0"))
+    until(lambda: c.catch_up() and a.catch_up() and names(a) == names(c) == [*everything, "c0"])
+
+
 def test_a_frozen_server_and_a_lab_that_is_closed_and_used_again(
     machine: Machine, proxy: Proxy, url: str, sql: Sql, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lab closed while its server says nothing, and written to again, has one thread that exchanges, never two."""
+    """A lab that is closed while its server says nothing, and written to again, has one thread that
+    exchanges, never two."""
     monkeypatch.setattr("labkit.store.store.CATCH_UP_S", 0.2)
     a = machine("a", by=through(proxy, url))
     put(a, make.generation("sent"))
@@ -319,6 +379,5 @@ def test_a_frozen_server_and_a_lab_that_is_closed_and_used_again(
 
 
 def threads() -> int:
-    import threading
-
+    """How many threads of this process exchange."""
     return sum(thread.name == "labkit-exchange" for thread in threading.enumerate())

@@ -211,7 +211,8 @@ def test_any_text_comes_back_byte_for_byte(texts: list[str], one_share: ShareDat
         for text in texts
     ]
     kept = sql(
-        'select text, generation_id, "user" from labkit_log.generations where seq > %s and seq <= %s order by seq',
+        'select text, generation_id, "user" from labkit_log.generations'
+        " where seq > %s and seq <= %s order by seq",
         me.upto,
         then.upto,
     )
@@ -371,7 +372,8 @@ def test_each_kind_has_a_table_with_its_columns(share: ShareDatabase, sql: Sql) 
     for kind in SHARED:
         found = dict(
             sql(
-                "select column_name, data_type from information_schema.columns where table_schema = 'labkit_log' and table_name = %s",
+                "select column_name, data_type from information_schema.columns"
+                " where table_schema = 'labkit_log' and table_name = %s",
                 kind.table,
             )
         )

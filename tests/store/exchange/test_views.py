@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,6 +26,7 @@ from labkit.store.definition_records import (
 from labkit.store.exchange import OutLine, ShareDatabase
 from labkit.store.line_kinds import BY_TAG
 from tests.store.conftest import MOMENT, Make
+from tests.store.exchange.conftest import out_line
 
 Sql = Callable[..., list[Any]]
 make = Make()
@@ -109,47 +111,98 @@ def plain(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return [tuple(comparable(value) for value in row) for row in rows]
 
 
-def baseline(number: int, name: str) -> BaselineRecord:
+def baseline(number: UUID, name: str) -> BaselineRecord:
     return BaselineRecord(
-        baseline_id=f"b{number}", sentinel="s", workspace="tests", baseline=name, run_ids=["run-1"], answers_each=1,
-        content={"answers": "h"}, forced=False, why=None, accepted_at=MOMENT,
-    )  # fmt: skip
+        baseline_id=f"b{number}",
+        sentinel="s",
+        workspace="tests",
+        baseline=name,
+        run_ids=["run-1"],
+        answers_each=1,
+        content={"answers": "h"},
+        forced=False,
+        why=None,
+        accepted_at=MOMENT,
+    )
 
 
 def check(number: int, run: str) -> CheckRecord:
     return CheckRecord(
-        check_id=f"c{number}", sentinel="s", workspace="tests", run_id=run, again_run_id=None, baseline_id=None,
-        baseline=None, outcome="worse", sentences=["it is"], notes=[], findings=[{"a": 1}], alarms=[], settings={},
-        asked_at=MOMENT, checked_at=MOMENT,
-    )  # fmt: skip
+        check_id=f"c{number}",
+        sentinel="s",
+        workspace="tests",
+        run_id=run,
+        again_run_id=None,
+        baseline_id=None,
+        baseline=None,
+        outcome="worse",
+        sentences=["it is"],
+        notes=[],
+        findings=[{"a": 1}],
+        alarms=[],
+        settings={},
+        asked_at=MOMENT,
+        checked_at=MOMENT,
+    )
 
 
 def notice(number: int, error: str | None) -> NoticeRecord:
     return NoticeRecord(
-        notice_id=f"n{number}", sentinel="s", workspace="tests", check_id="c1", outcome="worse", channel="webhook",
-        error=error, sent_at=MOMENT,
-    )  # fmt: skip
+        notice_id=f"n{number}",
+        sentinel="s",
+        workspace="tests",
+        check_id="c1",
+        outcome="worse",
+        channel="webhook",
+        error=error,
+        sent_at=MOMENT,
+    )
 
 
 def prompt(name: str, version: int, text: str, steps: list[dict[str, Any]] | None = None) -> PromptRecord:
     return PromptRecord(
-        name=name, version=version, hash=f"h{text}", system=None, text=text, blocks=[], defaults={"a": "b"},
-        description=None, created_at=MOMENT, steps=steps,
-    )  # fmt: skip
+        name=name,
+        version=version,
+        hash=f"h{text}",
+        system=None,
+        text=text,
+        blocks=[],
+        defaults={"a": "b"},
+        description=None,
+        created_at=MOMENT,
+        steps=steps,
+    )
 
 
 def model(name: str, run: str, label: str) -> ModelRecord:
     return ModelRecord(
-        model=name, provider="p", name="n", dialect="d", endpoint=None, label=label, params={}, context_window=None,
-        max_output=5, capabilities=["c"], prices=None, taken_at=MOMENT, run_id=run,
-    )  # fmt: skip
+        model=name,
+        provider="p",
+        name="n",
+        dialect="d",
+        endpoint=None,
+        label=label,
+        params={},
+        context_window=None,
+        max_output=5,
+        capabilities=["c"],
+        prices=None,
+        taken_at=MOMENT,
+        run_id=run,
+    )
 
 
 def label(value: float | None, user: str | None, withdrawn: bool) -> LabelRecord:
     return LabelRecord(
-        label_id="l", generation_id="g1", scorer="exact", grade=None, value=value, labelled_at=MOMENT, user=user,
+        label_id="l",
+        generation_id="g1",
+        scorer="exact",
+        grade=None,
+        value=value,
+        labelled_at=MOMENT,
+        user=user,
         withdrawn=withdrawn,
-    )  # fmt: skip
+    )
 
 
 def rating(name: str, preferred: Any, withdrawn: bool) -> RatingRecord:
@@ -193,7 +246,7 @@ RECORDS = st.one_of(
     ),
     st.builds(label, st.none() | st.just(1.0), SOME, st.booleans()),
     st.builds(rating, st.sampled_from(["r1", "r2"]), st.sampled_from(["left", "tie"]), st.booleans()),
-    st.builds(baseline, st.integers(1, 4), st.sampled_from(["one", "two"])),
+    st.builds(baseline, st.uuids(), st.sampled_from(["one", "two"])),
     st.builds(check, st.integers(1, 9), RUNS),
     st.builds(notice, st.integers(1, 3), SOME),
     st.builds(prompt, st.sampled_from(["p", "q"]), st.integers(1, 2), SOME.map(str)),
@@ -255,8 +308,6 @@ def test_a_chain_is_a_prompt_with_steps(share: ShareDatabase, store: Store, sql:
 
 def test_an_answer_that_two_machines_brought_is_one(share: ShareDatabase, sql: Sql) -> None:
     """Of two rows of one generation people read the finished one, else the later, and its payload."""
-    from tests.store.exchange.conftest import out_line
-
     lines = [
         out_line(make.generation(text="done", raw='{"a":"\\u0000"}'), process="p2", stamp=1),
         out_line(make.generation(text="late", status="failed"), process="p1", stamp=2),
