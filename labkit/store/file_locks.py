@@ -156,6 +156,19 @@ def holder(path: Path) -> str:
         return "another process"
 
 
+def holder_is_stopped(path: Path) -> bool:
+    """Whether who signed the lock file is a process of this machine that stands still, by a signal or in a
+    debugger: it may hold the lock for ever. Where the system does not tell, it does not."""
+    try:
+        note: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+        if note["host"] != socket.gethostname():
+            return False
+        state = Path(f"/proc/{int(note['pid'])}/stat").read_bytes().rpartition(b") ")[2][:1]
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+        return False
+    return state in (b"T", b"t")
+
+
 def _drop_inherited() -> None:
     _no_fork.release()
     for hold in list(_all):

@@ -83,11 +83,10 @@ def write(folder: JournalDirectory, state: SharingState) -> None:
     """Put it in place of what is there. Raises `OSError`."""
     new = folder.path / f".{_FILE}"
     fd = os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    try:
-        os.write(fd, msgspec.json.encode(state))
+    with os.fdopen(fd, "wb") as out:  # a disk that is nearly full takes a part of one write
+        out.write(msgspec.json.encode(state))
+        out.flush()
         os.fsync(fd)
-    finally:
-        os.close(fd)
     os.replace(new, folder.path / _FILE)
     sync_folder(folder.path)
 

@@ -135,7 +135,7 @@ def sharing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     yield
     for one in made:
         if (exchange := one._shared.exchange) is not None:
-            exchange.stop(0.0)
+            exchange.stop()
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,14 @@ It does not know the fold, nor when to receive.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from labkit.errors import StoreError
 from labkit.store import journal_line
 from labkit.store.definition_records import ReceivedRecord
 from labkit.store.exchange.share_database import InLine, News, ShareDatabase
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     import duckdb
 
 PIECE_BYTES = 4 * 2**20
+ROOM_BYTES = 64 * 2**20
+"""So much of the disk is left to what is asked here."""
 MOST_KNOWN = 200_000
 """So many requests that were brought in are remembered; what is forgotten comes again, and is folded once."""
 _CURSORS = "select sender, workspace, max(upto) from log.received group by all"
@@ -61,11 +66,17 @@ def behind(upto: Mapping[tuple[str, str], int], news: Iterable[News], workspaces
 
 
 class Receiver:
-    """What one process brings in. `stamp` gives this process's next."""
+    """What one process brings into the lab whose journals lie in `folder`. `stamp` gives its next."""
 
     def __init__(
-        self, process: str, journal: PerProcessJournal, stamp: Callable[[], int], at: Cursors
+        self,
+        process: str,
+        journal: PerProcessJournal,
+        stamp: Callable[[], int],
+        at: Cursors,
+        folder: Path,
     ) -> None:
+        self._folder = folder
         self._process = process.encode()
         self._journal = journal
         self._stamp = stamp
@@ -84,10 +95,12 @@ class Receiver:
 
     def bring(self, database: ShareDatabase, one: News, workspace: str) -> int:
         """Bring in a sender's lines of a workspace; how many came. Raises `StoreError` where the server
-        fails, and `OSError` where the journal cannot be written: then nothing of the last piece is in."""
+        fails or the disk has little room, and `OSError` where the journal cannot be written: then nothing of
+        the last piece is in."""
         came = 0
         key = one.identity, workspace
         while (after := self._upto.get(key, 0)) < one.upto:
+            self._see_room(database)
             fetched = database.fetch(one.number, workspace, after, most_bytes=PIECE_BYTES)
             if fetched.upto <= after:
                 break
@@ -97,6 +110,14 @@ class Receiver:
             self._upto[key] = fetched.upto
             came += len(lines)
         return came
+
+    def _see_room(self, database: ShareDatabase) -> None:
+        if shutil.disk_usage(self._folder).free < ROOM_BYTES:
+            raise StoreError(
+                f"The disk under {self._folder.name} has less than {ROOM_BYTES // 2**20} MB left, which are"
+                f" kept for what is asked here: nothing is brought in from {database.address.shown} until"
+                " there is more room."
+            )
 
     def repair(self, database: ShareDatabase) -> None:
         """Look once more for requests that were not there when their answers came."""
@@ -143,4 +164,5 @@ class Receiver:
                 self.look()
         except BaseException:
             self._journal.abandon()
+            self._known.clear()  # what of it is not in has to come again
             raise

@@ -120,7 +120,7 @@ def leave(store: Store) -> None:
     """The machine ends as by a kill, as far as its lab is concerned: nothing more is sent or received."""
     shared = store._shared
     if shared.exchange is not None:
-        shared.exchange.stop(0.0)
+        shared.exchange.stop()
     shared.background.stop()
     shared.writer.close()
     process_resources._all.pop(store._place.resolve(), None)
