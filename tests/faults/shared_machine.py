@@ -2,9 +2,10 @@
 told.
 
 Started by `test_shared_lab.py` with the lab, the server's address, the machine's name, its file of notes, how
-many calls a second it writes, and how many seconds its clock is wrong. It ends its writing at a line of input,
-and itself at the end of the input. Each note says what was stored, when it was put (monotonic), how long the
-call took, and after how long it was stored; of a reading how long it took, or what it raised. Not a test.
+many calls a second it writes, and how many seconds its clock is wrong. It ends its writing at a line of
+input, and itself at the end of the input. Each note says what was stored, when it was put (monotonic), how
+long the call took, and after how long it was stored; of a reading how long it took, or what it raised. Not a
+test.
 """
 
 from __future__ import annotations
