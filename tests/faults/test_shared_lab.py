@@ -332,8 +332,8 @@ def test_a_short_storm(tmp_path: Path, say: Callable[[str], None]) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_a_long_storm(tmp_path: Path, say: Callable[[str], None]) -> None:
-    """The same for a minute, or as many seconds as `LABKIT_STORM_S` says, with 20 restarts of the server; 99 of
-    100 lines are stored within 50 ms."""
+    """The same for a minute, or as many seconds as `LABKIT_STORM_S` says, with 20 restarts of the server; 99
+    of 100 lines are stored within 50 ms."""
     seed = random.SystemRandom().randrange(2**30)
     seconds = float(os.environ.get("LABKIT_STORM_S", "60"))
     latencies_s, faults = through_a_storm(tmp_path, seconds, 20, seed, say)
