@@ -18,7 +18,8 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 ROWS_03_which_model := -p rows 40 -p report_path ../build/notebooks/which_model.html
 WHOLE := browser cli docs faults plan providers/test_certificates.py report run security sentinel/test_[bo]* \
 	sentinel/test_ch* sentinel/test_command.py sentinel/test_notices.py sentinel/test_processes.py server/accounts \
-	server/executions server/oidc server/streams server/test_* store test_lab.py test_second_try.py weights widgets
+	server/executions server/oidc server/streams server/test_* store/test_* \
+	store/exchange/test_[b-z]* test_lab.py test_second_try.py weights widgets
 HUNDREDS := charts/test_large_charts.py charts/test_same_numbers.py engine/test_refusal_worlds.py stats/test_coverage.py \
 	stats/test_false_alarms.py summary/test_pairwise_coverage.py test_false_claims.py \
 	verdict/test_false_differences.py verdict/test_sentences.py

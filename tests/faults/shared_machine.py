@@ -1,11 +1,10 @@
-"""A machine with a lab of its own, shared through a server: it writes at a steady rate, and notes what is
-told.
+"""A machine with a lab of its own, shared through a server: it writes at a steady rate, and notes it all.
 
-Started by `test_shared_lab.py` with the lab, the server's address, the machine's name, its file of notes, how
-many calls a second it writes, and how many seconds its clock is wrong. It ends its writing at a line of
+Started by `test_shared_lab.py` with the lab, the server's address, the machine's name, its file of notes,
+how many calls a second it writes, and how many seconds its clock is wrong. It ends its writing at a line of
 input, and itself at the end of the input. Each note says what was stored, when it was put (monotonic), how
-long the call took, and after how long it was stored; of a reading how long it took, or what it raised. Not a
-test.
+long the call took, and after how long it was stored; of a reading how long it took, or what it raised. Not
+a test.
 """
 
 from __future__ import annotations
@@ -53,8 +52,7 @@ class Machine:
         self._file = os.open(acknowledged, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
 
     def write(self, calls_per_s: float, ended: threading.Event) -> None:
-        """Begin a run, and put an intent, an attempt, an answer and a score for each call, until told to
-        end."""
+        """Begin a run, and put an intent, an attempt, an answer and a score for each call, until the end."""
         writer = self.store.writer()
         self._put("run", self.name, self._run())
         number = 0

@@ -65,8 +65,6 @@ class Exchange:
         self._thread: threading.Thread | None = None
         self._rounds = Rounds(self.address, self._access, self._writer)
         self._hold: FileLock | None = None
-        self._looked = False
-        """Whether this process ever looked if another is the one."""
         self._told = ""
         self._tried_ns = 0
         """When the last round that this process tried began."""
@@ -114,7 +112,8 @@ class Exchange:
         if thread is None or thread is threading.current_thread():
             return
         until_s = None if timeout_s is None else time.monotonic() + timeout_s
-        if timeout_s is not None and self.trouble is None and self._waits():
+        if timeout_s is not None and self._rounds.lines_wait():
+            self.trouble = None  # the server may be back: it is tried once more
             self.catch_up(timeout_s - LET_GO_S)
         self._stop.set()
         self._wake.set()
@@ -141,16 +140,13 @@ class Exchange:
             time.sleep(0.01)  # another process may be the one that does it, which tells by a file's time
         return True
 
-    def _waits(self) -> bool:
-        """Whether there is something to send, and this process does that, or may come to it."""
-        return (self._hold is not None or not self._looked) and self._rounds.wait()
-
     def _round_ns(self) -> int:
-        """When the last whole round began, in whatever process."""
+        """When the last whole round began, in whatever process; 0, where the clock was set back since."""
         try:
-            return self._done.stat().st_mtime_ns
+            began_ns = self._done.stat().st_mtime_ns
         except OSError:
             return 0
+        return began_ns if began_ns <= time.time_ns() else 0
 
     # -- in the thread ---------------------------------------------------------------------------
 
@@ -208,7 +204,6 @@ class Exchange:
                 # nothing: the server takes a sender's lines in one order, and the fold each line once.
                 self._lock.unlink(missing_ok=True)
                 self._hold = FileLock.take(self._lock)
-            self._looked = True
             if self._hold is None:
                 return False
             self._hold.sign()

@@ -48,10 +48,14 @@ class Rounds:
         self._is_copied = False
         self._repaired_s = -REPAIR_S
 
-    def wait(self) -> bool:
-        """Whether lines wait to be sent, or it is not known."""
-        sender = self._sender
-        return sender is None or bool(journal_lines.waiting(self._folder, sender.sent))
+    def lines_wait(self) -> bool:
+        """Whether lines wait to be sent, as far as is known here, whoever sends them."""
+        if self._sender is not None:
+            sent = dict(self._sender.sent)
+        else:
+            state = sharing_state.read(self._folder)
+            sent = {} if state is None else {journal: upto for journal, (upto, _) in state.sent.items()}
+        return bool(journal_lines.waiting(self._folder, sent))
 
     def forget(self) -> None:
         """Close the connection, and know nothing: another process may do the next round."""
@@ -59,18 +63,16 @@ class Rounds:
         self._sender = self._state = self._receiver = None
 
     def doubt(self) -> None:
-        """Somebody else sends as this lab: a copy of it, on a machine and in a folder of the same names. Be
-        another to the server from the next round on: else each would pass over what the other wrote."""
+        """Somebody else sends as this lab: a copy of it, on a machine and in a folder of the same names.
+        Be another to the server from the next round on: each would pass over what the other wrote."""
         log.warning(
             "A copy of %s is shared as if it were the same: all is sent again.", self._folder.lab.name
         )
         self._is_copied = True
 
     def once(self, *, stop: Callable[[], bool]) -> None:
-        """Send and receive; until `stop` says so, where rows from before sharing are sent.
-
-        Raises `StoreError` and `OSError` where something stands in the way: what was done until then is done.
-        """
+        """Send and receive; until `stop` says so, where rows from before sharing are sent. Raises
+        `StoreError` and `OSError` where something stands in the way: what was done until then is done."""
         if self._state is None or self._receiver is None or self._is_another(self._state):
             self._sender = self._state = None
             self._state, receiver = self._read_lab()

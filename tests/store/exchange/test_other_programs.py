@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -376,6 +377,19 @@ def test_a_frozen_server_and_a_lab_that_is_closed_and_used_again(
     assert threads() == 1
     proxy.mend()
     until(lambda: a.catch_up() and sent(sql) == ["g0", "g1", "g2", "last", "sent"])
+
+
+def test_a_clock_that_is_set_back(machine: Machine, sql: Sql) -> None:
+    """Where the last round lies in the future by the clock, what is put is waited for all the same."""
+    a = machine("a")
+    put(a, make.generation("before"))
+    assert a.catch_up()
+    for number in range(5):
+        future_s = time.time() + 3_600
+        os.utime(a.path.with_name("lab.duckdb.journal") / "exchange.done", (future_s, future_s))
+        put(a, make.generation(f"g{number}"))
+        assert a.catch_up()
+        assert f"g{number}" in sent(sql)
 
 
 def threads() -> int:

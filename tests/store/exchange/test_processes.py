@@ -1,5 +1,4 @@
-"""Several processes of one machine share a lab: one exchanges, and whatever becomes of it, another goes
-on."""
+"""Several processes of a machine share a lab: one exchanges, and whatever becomes of it, another goes on."""
 
 from __future__ import annotations
 
@@ -168,6 +167,42 @@ def test_what_waits_at_the_end_is_sent_by_the_next(
     proxy.mend()
     start(tmp_path / "lab.duckdb", through(proxy, url)).communicate("put next\n")
     assert sent(sql) == ["next", "waits"]
+
+
+def test_a_server_that_came_back_is_tried_at_the_end(
+    start: Start, tmp_path: Path, proxy: Proxy, url: str, sql: Sql
+) -> None:
+    """What waits because the server was away is sent when the process ends, if the server is back by then."""
+    process = start(tmp_path / "lab.duckdb", through(proxy, url))
+    assert tell(process, "put first") == "done"
+    assert tell(process, "catch-up") == "True"
+    proxy.refuse()
+    assert tell(process, "put waits") == "done"
+    assert tell(process, "catch-up") == "False"
+    proxy.mend()
+    process.communicate()
+    assert sent(sql) == ["first", "waits"]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_all_processes_end_at_once(
+    order: tuple[int, ...], start: Start, tmp_path: Path, url: str, sql: Sql
+) -> None:
+    """Where all processes of a lab write and end at the same moment, the lines of all are sent."""
+    processes = [start(tmp_path / "lab.duckdb", url) for _ in range(3)]
+    for number, process in enumerate(processes):
+        assert tell(process, f"put before-{number}") == "done"
+    for number in order:
+        stdin = processes[number].stdin
+        assert stdin is not None
+        stdin.write(f"put last-{number}\n")
+        stdin.close()
+    for process in processes:
+        assert process.wait(60) == 0
+    assert sent(sql) == [
+        *(f"before-{number}" for number in range(3)),
+        *(f"last-{number}" for number in range(3)),
+    ]
 
 
 def test_a_lab_replaced_under_a_process_that_lives(
