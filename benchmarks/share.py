@@ -3,15 +3,19 @@
 A PostgreSQL of its own on this machine, with its ordinary settings. Generations of 2.5 kB, alone and with an
 intent and an attempt each, from one process and from four, beside a bare COPY and `on conflict do nothing` of
 the same lines into one table without columns, in alternation. `CPU` is that of the sending processes, per
-line. Then another machine fetches all.
+line. Then another machine fetches all, a run is brought into an empty lab and read there beside the same lab
+unshared, and a plan is asked of a scripted model with and without a share, each in a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import shutil
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -25,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.store import generation
 from labkit.records import Attempt, Intent
-from labkit.store import journal_line
+from labkit.store import Store, journal_line
 from labkit.store.exchange import Address, OutLine, ShareDatabase
 from tests.postgresql import started
 
@@ -153,11 +157,97 @@ def fetched(address: str) -> None:
     share.close()
 
 
+def brought_in(address: str, answers: int) -> None:
+    """Tell how long another machine takes to have a run of so many answers, and what reading it costs then."""
+    share = ShareDatabase(Address.parse(address), machine="benchmark")
+    sender = share.sender(uuid.uuid4().hex, lab="benchmark")
+    lines = lines_of(uuid.uuid4().hex, answers, True)
+    for some in batches(lines):
+        sender = share.send(sender, some, {"journal": sender.upto})
+    share.close()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        shared = Store(Path(folder, "shared.duckdb"), share=Address.parse(address))
+        shared.include("benchmark")
+        begun = time.perf_counter()
+        assert shared.catch_up(wait_s=300.0)
+        came_s = time.perf_counter() - begun
+        assert len(shared.generations(columns=["status"])) >= answers
+        print(
+            f"{len(lines):,} lines came in {came_s:.1f} s, and were read after {time.perf_counter() - begun:.1f} s"
+        )
+        shared.checkpoint()
+        alone = Store(shutil.copy(shared.path, Path(folder, "alone.duckdb")))
+        for what, read in READINGS.items():
+            pairs = [[_seconds(read, store) for store in (shared, alone)] for _ in range(9)]
+            times = [statistics.median(column) for column in zip(*pairs, strict=True)]
+            ratio = statistics.median(one[0] / one[1] for one in pairs)
+            told = f"{times[0] * 1e3:.0f} ms, unshared {times[1] * 1e3:.0f} ms, {ratio:.2f}"
+            print(f"reading {what}: {told}")
+        shared.close()
+        alone.close()
+
+
+READINGS: dict[str, Callable[[Store], object]] = {
+    "numbers": lambda store: store.generations(columns=["model", "latency_s", "cost_usd"]),
+    "answers": lambda store: store.generations(),
+    "runs": lambda store: store.runs(),
+}
+
+
+def _seconds(read: Callable[[Store], object], store: Store) -> float:
+    begun = time.perf_counter()
+    read(store)
+    return time.perf_counter() - begun
+
+
+ASK = """
+import sys, time
+import labkit as lk
+
+share, cells, name = sys.argv[1] or None, int(sys.argv[2]), sys.argv[3]
+lab = lk.Lab("lab.duckdb", share=share, workspace=name)
+text = "word " * 400
+model = lk.Model("scripted/echo", client=lk.Script(lambda messages: text, version="1"))
+
+def plan(rows):
+    words = [{"w": f"{name} {row}"} for row in rows]
+    return lab.plan(prompts=["{{ w }}"], models=[model], dataset=words, id=None)
+
+plan(range(-1, 0)).run(progress="none")
+lab.store.catch_up()
+asked = plan(range(cells))
+cpu = time.process_time()
+asked.run(progress="none")
+assert lab.store.catch_up(wait_s=60)
+print(time.process_time() - cpu)
+"""
+
+
+def asked(address: str, cells: int, rounds: int) -> None:
+    """Tell what asking costs with a share and without: CPU of the asking process, until all was sent."""
+    took: list[list[float]] = []
+    for number in range(rounds):
+        pair = []
+        for share in (address, ""):
+            with tempfile.TemporaryDirectory() as folder:
+                command = [sys.executable, "-c", ASK, share, str(cells), f"round {number}"]
+                done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+                pair.append(float(done.stdout))
+        took.append(pair)
+    (shared, alone), ratio = (
+        [statistics.median(column) for column in zip(*took, strict=True)],
+        statistics.median(one[0] / one[1] for one in took),
+    )
+    each = f"{shared / cells * 1e6:.0f} µs, {alone / cells * 1e6:.0f} µs"
+    print(f"CPU of asking a scripted cell with a share and without: {each}, {ratio:.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--lines", type=int, default=40_000)
+    parser.add_argument("--answers", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     with started() as url:
@@ -182,6 +272,10 @@ def main() -> None:
                 name = "intent, attempt, answer" if mixed else "answers of 2.5 kB"
                 print(ROW.format(name, processes, rows, cpu, bare_rows, bare_cpu, ratio))
         fetched(address)
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute("create database run")
+        brought_in(address.replace("/postgres?", "/run?"), given.answers)
+        asked(address, given.lines // 5, given.rounds + 2)
 
 
 if __name__ == "__main__":
