@@ -158,7 +158,7 @@ def fetched(address: str) -> None:
 
 
 def brought_in(address: str, answers: int) -> None:
-    """Tell how long another machine takes to have a run of so many answers, and what reading it costs then."""
+    """Tell how long another machine takes to have a run of so many answers, and what reading it costs."""
     share = ShareDatabase(Address.parse(address), machine="benchmark")
     sender = share.sender(uuid.uuid4().hex, lab="benchmark")
     lines = lines_of(uuid.uuid4().hex, answers, True)

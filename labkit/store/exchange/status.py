@@ -1,10 +1,11 @@
 """How far a lab and the server that it is shared through are alike, for people.
 
-It asks the server for a moment, over a connection of its own, and changes nothing on either side.
+It asks the server for a moment, over a connection of its own, and sends and brings in nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -84,10 +85,10 @@ def sharing(shared: ProcessResources, address: Address | None) -> Sharing | None
         except StoreError as error:
             trouble = str(error)
         else:
-            with shared.access.reading() as reading:
-                upto = receiving.cursors(reading.connection).upto
             own = None if state is None else state.sender
-            to_receive = receiving.behind(upto, [one for one in news if one.identity != own], workspaces)
+            others = [one for one in news if one.identity != own]
+            with contextlib.suppress(StoreError), shared.access.reading() as reading:
+                to_receive = receiving.behind(receiving.cursors(reading.connection).upto, others, workspaces)
         finally:
             database.close()
     lock, done = folder.path / LOCK, folder.path / DONE
