@@ -225,6 +225,7 @@ def test_a_server_that_crashes_loses_nothing_that_was_told_as_there() -> None:
             end.set()
             killer.join()
         assert crashes >= 5
+        assert me.upto == len(lines)
         found: list[bytes] = []
         while len(found) < len(lines) and time.monotonic() < until:
             with contextlib.suppress(StoreAway):  # it may still recover
