@@ -172,9 +172,8 @@ def brought_in(address: str, answers: int) -> None:
         assert shared.catch_up(wait_s=300.0)
         came_s = time.perf_counter() - begun
         assert len(shared.generations(columns=["status"])) >= answers
-        print(
-            f"{len(lines):,} lines came in {came_s:.1f} s, and were read after {time.perf_counter() - begun:.1f} s"
-        )
+        read_s = time.perf_counter() - begun
+        print(f"{len(lines):,} lines came in {came_s:.1f} s, and were read after {read_s:.1f} s")
         shared.checkpoint()
         alone = Store(shutil.copy(shared.path, Path(folder, "alone.duckdb")))
         for what, read in READINGS.items():
