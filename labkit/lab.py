@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from labkit import keys, provenance
 from labkit.archive import Archive, Names, When
@@ -61,7 +61,7 @@ class Lab(Archive):
     `share` is the PostgreSQL through which several machines share the lab (default: `$LABKIT_SHARE`), as
     `postgresql://USER@HOST/DATABASE`: what is written here goes there, what others write in this workspace
     comes here, and with the server away everything goes on and is made up for later. With such an address
-    as `path` this machine's part lies in the user's cache.
+    as `path` this machine's part lies in the user's cache. `share=False`: not, whatever the variable says.
 
     >>> lab = Lab("notes.duckdb", workspace="tickets")
     >>> lab
@@ -75,14 +75,16 @@ class Lab(Archive):
         workspace: str = "default",
         models: Sequence[Model] | str | os.PathLike[str] = (),
         user: str | None = None,
-        share: str | None = None,
+        share: str | Literal[False] | None = None,
     ) -> None:
         given = path if path is not None else os.environ.get("LABKIT_LAB") or "lab.duckdb"
         if not isinstance(user, str | None):
             raise DefinitionError(f"user is {quoted(user)}; give a name as text.")
         self.workspace = workspace
         self.user = user or provenance.user()
-        given, address = local_copy.place(given, share or os.environ.get("LABKIT_SHARE"))
+        if share is None:
+            share = os.environ.get("LABKIT_SHARE") or None
+        given, address = local_copy.place(given, share or None)
         self.store = Store(given, share=address)
         self.store.include(workspace)
         self.path = self.store.path

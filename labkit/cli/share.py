@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from labkit.cli.output import json_option, show_json
-from labkit.cli.which_lab import existing, lab_option
+from labkit.cli.which_lab import existing, lab_option, none_at
+from labkit.errors import StoreError
 from labkit.lab import Lab
 
 share_option: Callable[[Any], Any] = click.option(
@@ -34,11 +35,17 @@ def share() -> None:
 @lab_option
 @share_option
 def status(as_json: bool, path: str | None, address: str | None) -> None:
-    """Say how many lines wait to be sent and to come, whose are brought in, and when that was last done.
+    """Say how many lines wait to be sent and to come, of which workspaces, and when that was last done.
 
     The exit code is 1 where the server does not answer.
     """
-    told = Lab(path, share=address).share
+    lab = Lab(path, share=address)
+    told = lab.share
+    if told is None and not lab.store.is_there():
+        raise StoreError(none_at(lab))
+    if told is None and as_json:
+        show_json(None)
+        return
     if told is None:
         click.echo(
             "This lab is not shared. Share it by lk.Lab(path, share='postgresql://…') or LABKIT_SHARE."
@@ -48,7 +55,7 @@ def status(as_json: bool, path: str | None, address: str | None) -> None:
         show_json(asdict(told))
     else:
         when = "never yet" if told.exchanged_at is None else f"last {told.exchanged_at:%Y-%m-%d %H:%M:%S} UTC"
-        click.echo(f"{told}\nbrought alike: {when}, by {told.by or 'nobody now'}")
+        click.echo(f"{told}\nexchanged: {when}, by {told.by or 'nobody now'}")
         click.echo(f"workspaces: {', '.join(told.workspaces) or 'none yet'}")
     sys.exit(told.trouble is not None)
 
@@ -56,8 +63,7 @@ def status(as_json: bool, path: str | None, address: str | None) -> None:
 @share.command()
 @lab_option
 def stop(path: str | None) -> None:
-    """Stop sharing a lab: what waits stays on this machine, and its journals are kept no longer than
-    others'."""
+    """Stop sharing a lab, on this machine: what waits is not sent, and nothing more comes. The rows stay."""
     lab = existing(path)
     waits = lab.store.stop_sharing()
     unsent = f" {waits:,} lines were not sent; they are in the lab." if waits else ""

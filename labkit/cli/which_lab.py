@@ -23,9 +23,10 @@ lab_option: Callable[[Any], Any] = click.option(
 
 
 def existing(path: str | None) -> Lab:
-    """The lab at `path`. Raises `StoreError` where there is none, naming those in the same folder."""
+    """The lab at `path`. Raises `StoreError` where there is none, naming those in the same folder; one that
+    is shared is made where it lacks."""
     lab = Lab(path)
-    if not lab.store.is_there():
+    if not lab.store.is_shared and not lab.store.is_there():
         raise StoreError(none_at(lab))
     return lab
 

@@ -70,13 +70,15 @@ class ModelRecord(Record, frozen=True, kw_only=True):
 
 
 class ReceivedRecord(Record, frozen=True, kw_only=True):
-    """How far the lines of another machine were brought into this lab. The greatest of them holds."""
+    """A piece of another machine's lines that was brought into this lab. What they reach to without a gap is
+    how far the lab has them: pieces may be lost with a file."""
 
     sender: str
     """The identity of the other machine's lab."""
     workspace: str
+    after: int
     upto: int
-    """The number of the last of its lines that was looked at."""
+    """Its lines behind the first number, up to the second."""
 
 
 Preferred = Literal["left", "right", "tie", "neither", "skip"]

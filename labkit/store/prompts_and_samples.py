@@ -29,7 +29,8 @@ def versions(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dic
     """The version of each (name, hash) the lab has under these names."""
     # What the view `prompts` has, the first row of each version, in a quarter of its time.
     rows = connection.execute(
-        'select "name", version, hash from log.prompts where "name" in (select unnest(?))',
+        'select "name", version, hash from log.prompts where "name" in (select unnest(?))'
+        " order by written_at",
         [sorted(set(names))],
     ).fetchall()
     first: dict[tuple[str, int], str] = {}

@@ -220,6 +220,11 @@ class Store(Frames):
         """Where the lab is shared, bring in what others write in that workspace, from now on."""
         self._included.add(workspace)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether it was made with a server."""
+        return self._share is not None
+
     def catch_up(self, *, wait_s: float = CATCH_UP_S) -> bool:
         """Where the lab is shared, wait until it has what others sent by now, and they what it has; False if
         that cannot be within `wait_s`. What it waits for comes later, and nothing is lost."""
@@ -237,7 +242,7 @@ class Store(Frames):
         """How far the lab and its server are alike; None: it is not shared."""
         from labkit.store.exchange.status import sharing
 
-        return sharing(self._shared, self._share)
+        return sharing(self._shared, self._share, self._included)
 
     # -- what is known ---------------------------------------------------------------------------
 

@@ -57,6 +57,11 @@ def called(table: str) -> str:
     return f"table {table}"
 
 
+def is_table(called: str) -> bool:
+    """Whether the server notes a table under that name, not a journal."""
+    return called.startswith("table ")
+
+
 def _lines(connection: duckdb.DuckDBPyConnection, kind: Kind, first: int, upto: int) -> Iterator[OutLine]:
     wanted = f"select * replace (epoch_us(written_at) as written_at) from log.{kind.table}"  # noqa: S608 - ours
     rows = connection.execute(

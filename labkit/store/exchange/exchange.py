@@ -125,7 +125,7 @@ class Exchange:
         if not self._met:
             self._met = True
             if not self.catch_up(wait_s) and self.trouble is None:
-                log.warning("%s is still bringing in what others wrote.", self._access.path.name)
+                log.warning("%s has not all yet that others wrote; it comes later.", self._access.path.name)
 
     def catch_up(self, wait_s: float) -> bool:
         """Wait until what was on either side when this was called is on both; False if it is not by `wait_s`,

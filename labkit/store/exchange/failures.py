@@ -67,8 +67,8 @@ def told_of(error: psycopg.Error, address: Address) -> StoreError:
             return StoreAway(f"The shared lab {address.shown} is away: {why} ({words}). {SENT_LATER}")
     if code.startswith("42501"):
         return StoreError(
-            f"The shared lab {address.shown} does not allow it: {words}. Ask whoever keeps it for the rights"
-            " to read and insert in the schema labkit_log."
+            f"The shared lab {address.shown} does not allow it: {words}. Ask whoever keeps it for the"
+            " right to create schemas in the database, or to use labkit and labkit_log and what is in them."
         )
     if code and not code.startswith(("28", "3D")):
         return StoreError(
@@ -76,11 +76,18 @@ def told_of(error: psycopg.Error, address: Address) -> StoreError:
             " tables, or name an empty database."
         )
     if code or isinstance(error, psycopg.ProgrammingError) or _REFUSED.search(words):
-        return StoreError(
-            f"The shared lab {address.shown} refuses: {words}. Look whether address, user, password and"
-            " certificate are right."
-        )
+        return StoreError(f"The shared lab {address.shown} refuses: {words}. {_advice(code, words)}")
     return StoreAway(f"The shared lab {address.shown} cannot be reached: {words}. {SENT_LATER}")
+
+
+def _advice(code: str, words: str) -> str:
+    if code.startswith("3D") or ("does not exist" in words and "database" in words):
+        return "Look at the database's name, or make it: create database …"
+    if "no password supplied" in words:
+        return "Put the password into ~/.pgpass, or into the address."
+    if "does not support SSL" in words:
+        return "Give it a certificate, or say ?sslmode=disable in the address, where nobody else listens."
+    return "Look whether address, user, password and certificate are right."
 
 
 def _words(error: psycopg.Error) -> str:

@@ -29,7 +29,7 @@ ROOM_BYTES = 64 * 2**20
 """So much of the disk is left to what is asked here."""
 MOST_KNOWN = 200_000
 """So many requests that were brought in are remembered; what is forgotten comes again, and is folded once."""
-_CURSORS = "select sender, workspace, max(upto) from log.received group by all"
+_PIECES = 'select sender, workspace, "after", upto from log.received order by "after"'
 _LACKING = """
 select distinct request_id from log.generations
 where exists (from log.received) and request_id not in (select request_id from log.requests)
@@ -54,7 +54,10 @@ class Cursors(NamedTuple):
 
 def cursors(connection: duckdb.DuckDBPyConnection) -> Cursors:
     """What an open lab says of it."""
-    upto = {(sender, workspace): upto for sender, workspace, upto in connection.execute(_CURSORS).fetchall()}
+    upto: dict[tuple[str, str], int] = {}
+    for sender, workspace, after, to in connection.execute(_PIECES).fetchall():
+        if after <= (reached := upto.get((sender, workspace), 0)):
+            upto[sender, workspace] = max(reached, to)
     return Cursors(upto, {request for (request,) in connection.execute(_LACKING).fetchall()})
 
 
@@ -105,7 +108,7 @@ class Receiver:
             if fetched.upto <= after:
                 break
             lines = [*self._belonging(database, fetched.lines), *fetched.lines]
-            upto = ReceivedRecord(sender=one.identity, workspace=workspace, upto=fetched.upto)
+            upto = ReceivedRecord(sender=one.identity, workspace=workspace, after=after, upto=fetched.upto)
             self._write(lines, upto)
             self._upto[key] = fetched.upto
             came += len(lines)

@@ -29,6 +29,7 @@ log = logging.getLogger("labkit.store")
 
 OPEN_S = 2.0
 REPAIR_S = 60.0
+_FOLDED = "select journal, max(upto) from log.journals group by journal"
 
 
 class Rounds:
@@ -43,6 +44,8 @@ class Rounds:
         self._sender: Sender | None = None
         self._state: SharingState | None = None
         self._receiver: Receiver | None = None
+        self._folded: dict[str, int] = {}
+        """How far the tables had each journal then."""
         self._file = (0, 0)
         """Which file the lab was when it was last read."""
         self._is_copied = False
@@ -73,12 +76,12 @@ class Rounds:
     def once(self, *, stop: Callable[[], bool]) -> None:
         """Send and receive; until `stop` says so, where rows from before sharing are sent. Raises
         `StoreError` and `OSError` where something stands in the way: what was done until then is done."""
+        # First: what is noted of a lab's sharing is of a server that answers.
+        self._database.open()
         if self._state is None or self._receiver is None or self._is_another(self._state):
-            self._sender = self._state = None
-            self._state, receiver = self._read_lab()
-            self._receiver = self._receiver or receiver
+            self._sender = self._state = self._receiver = None
+            self._state, self._receiver = self._read_lab()
         try:
-            self._database.open()
             if self._database.writable:
                 self._sender = self._sender or self._registered(self._state)
                 self._send(stop)
@@ -88,10 +91,8 @@ class Rounds:
             self._sender = None
             raise
         if not self._database.writable:
-            raise StoreError(
-                f"Nothing can be sent to {self.address.shown}: {self._database.why_read_only}."
-                " It waits in the journals."
-            )
+            why = str(self._database.why_read_only).removesuffix(".")
+            raise StoreError(f"{why}. What is written here waits in the journals.")
 
     # -- who this lab is -------------------------------------------------------------------------
 
@@ -115,6 +116,7 @@ class Rounds:
             lab = lab_identity.identity(reading.connection)
             at = receiving.cursors(reading.connection)
             self._file = self._file_of_lab()
+            self._folded = dict(reading.connection.execute(_FOLDED).fetchall())
             state = sharing_state.read(self._folder)
             place = sharing_state.place_of(self._folder)
             here = lab, self.address.key, place
@@ -143,13 +145,25 @@ class Rounds:
 
     def _registered(self, state: SharingState) -> Sender:
         sender = self._database.sender(state.sender, lab=state.lab)
-        if sender.upto < state.lines:
-            # Journals of what it lost may be gone: the tables have it.
-            log.warning("%s has lost lines of this lab; all are sent again.", self.address.shown)
+        if sender.upto < state.lines or self._is_put_back(sender):
+            # Journals of what one of the two lost may be gone: the tables, or the server, have it.
+            log.warning(
+                "%s or %s has lost lines; all are exchanged again.", self._folder.lab.name, self.address.shown
+            )
             self._state = state = self._begun_anew()
             sender = self._database.sender(state.sender, lab=state.lab)
         self._note(state, sender)
         return sender
+
+    def _is_put_back(self, sender: Sender) -> bool:
+        """Whether an older copy of the lab is in its place: the server has what neither tables nor journals
+        have. As another sender it gets that back."""
+        here = {str(name) for name, _ in self._folder.journals()}
+        return any(
+            self._folded.get(journal, 0) < upto
+            for journal, upto in sender.sent.items()
+            if journal not in here and not earlier_rows.is_table(journal)
+        )
 
     def _note(self, state: SharingState, sender: Sender) -> None:
         journals = [str(name) for name, _ in self._folder.journals()]

@@ -226,8 +226,8 @@ select "name", version, hash, system, "text", blocks, defaults, description, cre
 from log.prompts
 where rowid in (select min_by(rowid, epoch_us(written_at)) from log.prompts group by "name", version);
 
--- How far the lines of other machines were brought in, where the lab is shared.
+-- Which lines of other machines were brought in, where the lab is shared.
 create table log.received (
-    sender varchar, workspace varchar, upto bigint,
+    sender varchar, workspace varchar, "after" bigint, upto bigint,
     written_at timestamp, written_by varchar
 );

@@ -261,6 +261,62 @@ def test_a_newer_schema_is_read_and_never_written(machine: Machine, sql: Sql, un
     assert sql("select count(*) from labkit_log.generations") == [(1,)]
 
 
+def test_an_address_that_leads_nowhere_changes_nothing(machine: Machine, sql: Sql, until: Any) -> None:
+    """A lab that was opened once at a wrong address is still the same sender to its own server."""
+    a = machine("a")
+    put(a, make.generation())
+    assert a.catch_up()
+    leave(a)
+    wrong = machine("a", by="postgresql://ada@127.0.0.1:1/lab")
+    assert texts(wrong)
+    until(lambda: wrong._shared.exchange.trouble is not None)
+    leave(wrong)
+    assert machine("a").catch_up()
+    assert sql("select count(*) from labkit_log.senders") == [(1,)]
+
+
+@pytest.mark.parametrize("what", ["removed", "put back"])
+def test_a_lab_whose_file_went_has_all_again(
+    machine: Machine, tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a lab's file is removed, or an older copy put in its place, and the journals of what it had are
+    gone, all that the server has of others and of itself comes again, once."""
+    monkeypatch.setattr(journal_cleanup, "SETTLED_S", 0.0)
+    monkeypatch.setattr(sharing_state, "KEEP_S", 0.0)
+    a, b = machine("a"), machine("b")
+    put(a, make.generation("first"), request("r1:first"))
+    put(b, make.generation("own"))
+    for store in (a, b, a):
+        assert store.catch_up()
+    assert texts(b).keys() == {"first", "own"}
+    copy = b.backup(tmp_path / "copy.duckdb")
+    put(a, make.generation("second"))
+    put(b, make.generation("own, later"))
+    for store in (a, b):
+        assert store.catch_up()
+    assert len(texts(b)) == 4
+    leave(b)
+    alone = Store(b.path)
+    for _ in range(3):
+        texts(alone)  # each opening lets go of journals that the tables have
+    leave(alone)
+    put(a, make.generation("third"))
+    assert a.catch_up()
+    b = machine("b")
+    assert b.catch_up()
+    assert len(texts(b)) == 5
+    leave(b)
+    for path in (tmp_path / "b").glob("lab.duckdb*"):
+        if path.is_file():
+            path.unlink()
+    if what == "put back":
+        shutil.copy(copy, tmp_path / "b" / "lab.duckdb")
+    b = machine("b")
+    assert b.catch_up()
+    assert texts(b).keys() == {"first", "own", "second", "own, later", "third"}
+    assert len(b.table("from log.generations")) == 5
+
+
 # -- who exchanges ---------------------------------------------------------------------------------------
 
 

@@ -107,7 +107,7 @@ def test_the_status_tells_how_far_the_two_are_alike(
     """`lab.share`, `labkit share status` and the doctor say what waits on either side, with the server there
     and away, and `labkit share stop` ends it."""
     path = str(tmp_path / "a.duckdb")
-    assert "not shared" in run("share", "status", "--lab", path).output
+    assert "There is no lab" in str(run("share", "status", "--lab", path).exception)
     assert not [found for found in examine(lk.Lab(path)) if found.what == "shared lab"]
     far = through(proxy, url)
     a, b = lab(Path("a.duckdb"), share=far), lab(Path("b.duckdb"), share=url)
@@ -143,3 +143,47 @@ def test_the_status_tells_how_far_the_two_are_alike(
     stopped = run("share", "stop", "--lab", path)
     assert f"{read['to_send']} lines were not sent" in stopped.output
     assert lk.Lab(path).share is None
+
+
+def test_a_new_machine_reads_by_command(
+    lab: Callable[..., lk.Lab], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the variable alone, `labkit runs` on a machine that has no file yet shows what others asked, and
+    before that the status says what is still to come."""
+    a = lab(Path("a.duckdb"), share=url)
+    first = ask(a, "one")
+    assert a.store.catch_up()
+    monkeypatch.setenv("LABKIT_SHARE", url)
+    new = str(tmp_path / "new.duckdb")
+    assert "still to come" in run("share", "status", "--lab", new).output
+    assert first.run_id in run("runs", "--lab", new).output
+    leave(Store(new))
+
+
+def test_a_lab_can_be_kept_out(lab: Callable[..., lk.Lab], url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`share=False` shares a lab with nobody, whatever the variable says, and an empty variable is none."""
+    monkeypatch.setenv("LABKIT_SHARE", url)
+    kept = lab(Path("private.duckdb"), share=False)
+    ask(kept, "one")
+    assert kept.share is None
+    monkeypatch.setenv("LABKIT_SHARE", "")
+    assert lab(Path("other.duckdb")).share is None
+
+
+def test_two_texts_under_one_number_are_told(lab: Callable[..., lk.Lab], url: str) -> None:
+    """Where two machines gave one version of a prompt to two texts, the status names it, all show the same
+    text, and whoever saves the other text again gets a number of its own."""
+    a, b = lab(Path("a.duckdb"), share=url), lab(Path("b.duckdb"), share=url)
+    prompts = lk.Prompt("clash", "of A"), lk.Prompt("clash", "of B")
+    for store, prompt in zip((a.store, b.store), prompts, strict=True):
+        store.save_prompt(prompt)
+    for store in (a.store, b.store, a.store):
+        assert store.catch_up()
+    for one in (a, b):
+        assert "clash@1 was saved on two machines" in str(one.share)
+    texts = [one.prompts["clash"].text for one in (a, b)]
+    assert texts[0] == texts[1]
+    lost = next(prompt for prompt in prompts if prompt.text != texts[0])
+    for store in (a.store, b.store):
+        assert store.save_prompt(lost).version == 2
+        assert store.catch_up()
