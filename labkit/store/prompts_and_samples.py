@@ -6,7 +6,7 @@ each number once. It does not know runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +39,22 @@ def versions(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dic
     return {(name, hash_): version for (name, version), hash_ in first.items()}
 
 
+Number = Callable[[str, str, int], int]
+"""Gives the version of a text by its prompt's name, its hash, and the last version that is known here."""
+
+
+def _next(name: str, hash_: str, known: int) -> int:
+    return known + 1
+
+
 def keep(
-    prompts: Sequence[Prompt], access: Access, writer: Writer, *, user: str | None, wait_s: float
+    prompts: Sequence[Prompt],
+    access: Access,
+    writer: Writer,
+    *,
+    user: str | None,
+    wait_s: float,
+    number: Number = _next,
 ) -> dict[tuple[str, str], int]:
     """Journal what the lab lacks of the prompts, behind the gate; their `versions` then.
 
@@ -49,14 +63,14 @@ def keep(
     """
     with access.deciding(wait_s=wait_s) as connection:
         have = versions(connection, [prompt.name for prompt in prompts])
-        for record in _numbered(prompts, have, user=user):
+        for record in _numbered(prompts, have, user=user, number=number):
             writer.put(record)
         writer.flush()
     return have
 
 
 def _numbered(
-    prompts: Sequence[Prompt], have: dict[tuple[str, str], int], *, user: str | None
+    prompts: Sequence[Prompt], have: dict[tuple[str, str], int], *, user: str | None, number: Number
 ) -> list[PromptRecord | BlockRecord]:
     """The records of the prompts that `have` lacks, with the next version numbers; `have` gets them too."""
     now = datetime.now(UTC)
@@ -65,7 +79,8 @@ def _numbered(
         if (prompt.name, prompt.hash) in have:
             continue
         taken = [version for (name, _), version in have.items() if name == prompt.name]
-        have[prompt.name, prompt.hash] = version = max(taken, default=0) + 1
+        version = number(prompt.name, prompt.hash, max(taken, default=0))
+        have[prompt.name, prompt.hash] = version
         made += [
             BlockRecord(hash=block.hash, name=block.name, text=block.text, created_at=now)
             for block in prompt.blocks

@@ -310,8 +310,14 @@ class Store(Frames):
             with self._reading() as reading:
                 have = prompts_and_samples.versions(reading.connection, [prompt.name for prompt in prompts])
             if any((prompt.name, prompt.hash) not in have for prompt in prompts):
+                exchange = self._exchange()
                 have = prompts_and_samples.keep(
-                    prompts, self._shared.access, self.writer(), user=user, wait_s=self.wait_s
+                    prompts,
+                    self._shared.access,
+                    self.writer(),
+                    user=user,
+                    wait_s=self.wait_s,
+                    **({} if exchange is None else {"number": exchange.number}),
                 )
         return [prompt.replace(version=have[prompt.name, prompt.hash]) for prompt in prompts]
 

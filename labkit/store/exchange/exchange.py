@@ -13,6 +13,7 @@ import concurrent.futures.thread  # noqa: F401 - at the end of a process pandas 
 import contextlib
 import logging
 import os
+import socket
 import threading
 import time
 import weakref
@@ -23,9 +24,10 @@ from labkit.store import sharing_state
 from labkit.store.access import Access
 from labkit.store.exchange.address import Address
 from labkit.store.exchange.rounds import Rounds
-from labkit.store.exchange.share_database import SenderMoved
+from labkit.store.exchange.share_database import SenderMoved, ShareDatabase
 from labkit.store.file_locks import FileLock, holder_is_stopped
 from labkit.store.writer import Writer
+from labkit.visible import visible
 
 log = logging.getLogger("labkit.store")
 
@@ -139,6 +141,19 @@ class Exchange:
                 return False
             time.sleep(0.01)  # another process may be the one that does it, which tells by a file's time
         return True
+
+    def number(self, name: str, hash_: str, known: int) -> int:
+        """The version of a prompt's text, given by the server so that no other machine gives it to another
+        text; where it cannot be asked now, the next that is free here."""
+        if self.trouble is None:
+            database = ShareDatabase(self.address, machine=socket.gethostname())
+            try:
+                return database.number(name, hash_, known)
+            except StoreError as error:
+                log.warning("%s@%d is numbered by this machine alone: %s", visible(name), known + 1, error)
+            finally:
+                database.close()
+        return known + 1
 
     def _round_ns(self) -> int:
         """When the last whole round began, in whatever process; 0, where the clock was set back since."""

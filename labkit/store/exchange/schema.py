@@ -14,7 +14,7 @@ from labkit.store.exchange.connection import Connection, connect
 from labkit.store.exchange.failures import SENT_LATER
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest of the migrations."""
 
 VERSION_SCHEMA, VERSION_TABLE = "labkit_log", "schema_version"
@@ -27,6 +27,7 @@ _STATE = (
 _MAY_WRITE = (
     "select has_table_privilege('labkit_log.generations', 'INSERT')"
     " and has_table_privilege('labkit_log.senders', 'INSERT')"
+    " and has_table_privilege('labkit_log.prompt_numbers', 'INSERT')"
     " and has_database_privilege(current_database(), 'TEMP')"
 )
 

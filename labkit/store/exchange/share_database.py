@@ -187,6 +187,19 @@ class ShareDatabase:
         (_, _, upto), *lines = rows
         return Fetched([InLine(process, body) for process, body, _ in lines], after if upto is None else upto)
 
+    def number(self, name: str, hash_: str, known: int) -> int:
+        """The version of a prompt's text under that name: the one it has, or the next that is free, beyond
+        those `known` here. It is given to nobody else."""
+        given = {"name": _text(name), "hash": hash_, "known": known}
+        while True:
+            with self._transaction() as cursor:
+                if not self.writable:
+                    self._refuse()
+                found = cursor.execute(statements.NUMBERED, given).fetchone()
+                found = found or cursor.execute(statements.NUMBER, given).fetchone()
+            if found is not None:
+                return int(found[0])
+
     def requests(self, request_ids: Iterable[str]) -> list[InLine]:
         """The lines of these requests, one of each that is there."""
         return self._found(statements.REQUESTS, request_ids)

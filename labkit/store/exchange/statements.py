@@ -164,3 +164,23 @@ end $$
 """Moves a sender on, notes how far its journals were sent, and makes the table for the lines where it lacks:
 behind a pool, each transaction may be in another server process. There, what is short enough for a page stays
 in it, uncompressed."""
+
+NUMBERED = """
+select version from labkit_log.prompt_numbers where name = %(name)s and hash = %(hash)s
+union all
+(
+    select version from labkit_log.prompts where name = %(name)s and hash = %(hash)s
+    order by stamp, process limit 1
+)
+limit 1
+"""
+# Who asks for the same name in the same moment waits for the other, and then finds the number taken.
+NUMBER = """
+insert into labkit_log.prompt_numbers (name, hash, version)
+select %(name)s, %(hash)s, 1 + greatest(
+    %(known)s,
+    (select max(version) from labkit_log.prompt_numbers where name = %(name)s),
+    (select max(version) from labkit_log.prompts where name = %(name)s)
+)
+on conflict do nothing returning version
+"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from labkit.cli.main import labkit
 from labkit.errors import DefinitionError
 from labkit.paths import user_cache
 from labkit.store import Store
+from labkit.store.exchange import Address, ShareDatabase
 from tests.proxy import Proxy
 from tests.store.exchange.conftest import leave, through
 
@@ -170,10 +172,47 @@ def test_a_lab_can_be_kept_out(lab: Callable[..., lk.Lab], url: str, monkeypatch
     assert lab(Path("other.duckdb")).share is None
 
 
+def test_the_server_gives_each_number_to_one_text(lab: Callable[..., lk.Lab], url: str) -> None:
+    """Two machines that save texts under one name before they heard of each other give them numbers of their
+    own, and the same text the same one."""
+    a, b = lab(Path("a.duckdb"), share=url), lab(Path("b.duckdb"), share=url)
+    for one in (a, b):
+        assert one.store.catch_up()
+    texts = ["of A", "of B", "of both"]
+    numbers = [a.store.save_prompt(lk.Prompt("clash", text)).version for text in texts[::2]]
+    numbers += [b.store.save_prompt(lk.Prompt("clash", text)).version for text in texts[1:]]
+    assert numbers == [1, 2, 3, 2]
+    assert b.store.catch_up()
+    assert a.store.catch_up()
+    assert not a.share.doubtful  # type: ignore[union-attr]
+    assert [a.prompts[f"clash@{number}"].text for number in (1, 2, 3)] == ["of A", "of both", "of B"]
+
+
+def test_many_machines_at_once_get_numbers_of_their_own(url: str) -> None:
+    """Of twenty texts that four machines save at once, some of them the same, each has one number, from 1
+    on."""
+
+    def save(machine: int) -> list[tuple[str, int]]:
+        database = ShareDatabase(Address.parse(url), machine=f"m{machine}")
+        try:
+            hashes = [f"h{(machine * 3 + place) % 20}" for place in range(20)]
+            return [(hash_, database.number("p", hash_, 0)) for hash_ in hashes]
+        finally:
+            database.close()
+
+    ShareDatabase(Address.parse(url), machine="m").open()
+    with ThreadPoolExecutor(4) as pool:
+        given = {pair for pairs in pool.map(save, range(4)) for pair in pairs}
+    assert sorted(number for _, number in given) == list(range(1, 21))
+
+
 def test_two_texts_under_one_number_are_told(lab: Callable[..., lk.Lab], url: str) -> None:
     """Where two machines gave one version of a prompt to two texts, the status names it, all show the same
     text, and whoever saves the other text again gets a number of its own."""
     a, b = lab(Path("a.duckdb"), share=url), lab(Path("b.duckdb"), share=url)
+    for one in (a, b):
+        one.store.catch_up()
+        one.store._shared.exchange.number = lambda name, hash_, known: known + 1  # as with the server away
     prompts = lk.Prompt("clash", "of A"), lk.Prompt("clash", "of B")
     for store, prompt in zip((a.store, b.store), prompts, strict=True):
         store.save_prompt(prompt)
