@@ -35,6 +35,7 @@ from labkit.store.journal_directory import JournalDirectory, network_file_system
 from labkit.store.process_resources import ProcessResources, resources_of
 from labkit.store.reading import Reading
 from labkit.store.writer import Writer
+from labkit.visible import quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,7 +218,13 @@ class Store(Frames):
     # -- sharing ---------------------------------------------------------------------------------
 
     def include(self, workspace: str) -> None:
-        """Where the lab is shared, bring in what others write in that workspace, from now on."""
+        """Where the lab is shared, bring in what others write in that workspace, from now on. Raises
+        `DefinitionError` for what is no name."""
+        if self._share is None:
+            return
+        # Half a character cannot be written down; nor could the server find what is called so.
+        if not isinstance(workspace, str) or workspace != workspace.encode("utf-8", "replace").decode():
+            raise DefinitionError(f"workspace is {quoted(workspace)}; give a name as text.")
         self._included.add(workspace)
 
     @property

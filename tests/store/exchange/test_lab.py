@@ -226,3 +226,10 @@ def test_two_texts_under_one_number_are_told(lab: Callable[..., lk.Lab], url: st
     for store in (a.store, b.store):
         assert store.save_prompt(lost).version == 2
         assert store.catch_up()
+
+
+@pytest.mark.parametrize("workspace", [7, [], "half \ud800", None])
+def test_a_workspace_is_a_name(url: str, tmp_path: Path, workspace: Any) -> None:
+    """A shared lab is told at once that a workspace is no text, or one that nobody can write down."""
+    with pytest.raises(DefinitionError, match="give a name as text"):
+        lk.Lab(tmp_path / "a.duckdb", share=url, workspace=workspace)
