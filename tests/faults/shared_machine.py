@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb  # noqa: F401 - whoever asks has these, and what takes long to import is not what is measured
-import pandas  # noqa: F401
-import psycopg  # noqa: F401
-import pyarrow  # noqa: F401
-import sqlalchemy  # noqa: F401
+import pandas  # noqa: F401 - the same
+import psycopg  # noqa: F401 - the same
+import pyarrow  # noqa: F401 - the same
+import sqlalchemy  # noqa: F401 - the same
 
 from labkit.errors import StoreError
 from labkit.records import Attempt, Generation, Intent, RunRecord, Score

@@ -137,7 +137,7 @@ class Machine:
         assert self.process is not None
         began_s = time.monotonic()
         self.process.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
+        time.sleep(seconds)  # so long it stands still: that is the fault
         self.process.send_signal(signal.SIGCONT)
         self.stops.append((began_s, time.monotonic()))
 
@@ -189,7 +189,7 @@ def storm(
             del down[number]
         if now_s >= full_s:
             server.fill_disk()
-            time.sleep(chance.uniform(2, 4))
+            time.sleep(chance.uniform(2, 4))  # so long the disk is full
             server.make_room()
             full_s = float("inf")
             done["full"] += 1
@@ -207,7 +207,7 @@ def storm(
             network.down(machine.number)
             down[machine.number] = now_s + chance.uniform(1, 8)
         done[what] += 1
-        time.sleep(chance.uniform(0.1, 1.0))
+        time.sleep(chance.uniform(0.1, 1.0))  # the moment of the next fault is to be any
     for number in down:
         network.up(number)
     return done

@@ -2,8 +2,8 @@
 requests and samples that they name.
 
 They come into a journal of their own, each behind the process that wrote it, and in the same write a line
-that says how far they were brought: the fold takes both in one transaction. What came before comes in once.
-It does not know the fold, nor when to receive.
+that says which of the sender's they are. So a piece that is lost with a file is missed, and comes again; what
+came before comes in once. It does not know the fold, nor when to receive.
 """
 
 from __future__ import annotations

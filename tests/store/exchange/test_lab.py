@@ -184,7 +184,9 @@ def test_the_server_gives_each_number_to_one_text(lab: Callable[..., lk.Lab], ur
     assert numbers == [1, 2, 3, 2]
     assert b.store.catch_up()
     assert a.store.catch_up()
-    assert not a.share.doubtful  # type: ignore[union-attr]
+    told = a.share
+    assert told is not None
+    assert not told.doubtful
     assert [a.prompts[f"clash@{number}"].text for number in (1, 2, 3)] == ["of A", "of both", "of B"]
 
 

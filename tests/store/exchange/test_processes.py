@@ -39,7 +39,7 @@ for line in sys.stdin:
         writer.flush()
         print("done", flush=True)
     elif command == "wait":
-        time.sleep(float(name))
+        time.sleep(float(name))  # the test says how long this process goes on
     elif command == "catch-up":
         print(store.catch_up(wait_s=30), flush=True)
 """

@@ -278,6 +278,7 @@ def test_views_say_what_a_lab_says(
 ) -> None:
     """Whatever was written in whatever order, each view has the rows of a lab's own view of that name."""
     store = Store(tmp_path_factory.mktemp("lab") / "lab.duckdb", wait_s=5.0)
+    # Nothing folds beside the test.
     store._shared.background.start = lambda: None  # type: ignore[method-assign]
     try:
         assert_same(records, store, emptied(), sql)
